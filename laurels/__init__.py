@@ -1,0 +1,49 @@
+"""Laurels: badges, points, levels, daily streaks and leaderboards for the users of any app."""
+
+from laurels.acts import Recorded
+from laurels.app import Laurels
+from laurels.blocking import BlockingLaurels
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from laurels.errors import (
+    CatalogError,
+    Conflict,
+    EventConflict,
+    EventTooEarly,
+    EventTooLate,
+    InvalidInput,
+    LaurelsError,
+    MigrationError,
+    Overloaded,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+    Unauthorized,
+    UserErased,
+    UserNotFound,
+    ZoneChangeTooSoon,
+)
+
+__all__ = [
+    "BlockingLaurels",
+    "Catalog",
+    "CatalogError",
+    "Conflict",
+    "Event",
+    "EventConflict",
+    "EventTooEarly",
+    "EventTooLate",
+    "InvalidInput",
+    "Laurels",
+    "LaurelsError",
+    "MigrationError",
+    "Overloaded",
+    "Recorded",
+    "SettingsError",
+    "StoreError",
+    "StoreUnavailable",
+    "Unauthorized",
+    "UserErased",
+    "UserNotFound",
+    "ZoneChangeTooSoon",
+]

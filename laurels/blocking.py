@@ -1,0 +1,109 @@
+"""Laurels for synchronous programs (Django, Flask, scripts): the same facade, on an event loop in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import msgspec
+from anyio.from_thread import start_blocking_portal
+
+from laurels.acts import Recorded
+from laurels.app import HISTORY_PAGE, LATE_WINDOW, Clock, Laurels, utc_now
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from laurels.errors import LaurelsError
+from laurels.shapes import HistoryShape, ProfileShape, RankShape, StandingShape, UserShape
+
+T = TypeVar("T")
+
+
+class BlockingLaurels:
+    """The methods of `Laurels`, each returning when it is done. Any number of threads may share one.
+
+        with BlockingLaurels("sqlite:///laurels.db") as laurels:
+            laurels.record(Event("ada", "e-1", "agent.created"))
+            print(laurels.profile("ada"))
+    """
+
+    def __init__(
+        self,
+        database: str = "sqlite:///laurels.db",
+        catalog: Catalog | None = None,
+        *,
+        default_zone: str = "UTC",
+        late_window: timedelta | None = LATE_WINDOW,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._stack = ExitStack()
+        self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
+        opened = Laurels.open(database, catalog, default_zone=default_zone, late_window=late_window, clock=clock)
+        try:
+            self._laurels = self._stack.enter_context(self._portal.wrap_async_context_manager(opened))
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits, let go of the database, end the thread."""
+        self._stack.close()
+
+    def record(self, event: Event) -> Recorded:
+        """See Laurels.record."""
+        return self._run(lambda: self._laurels.record(event))
+
+    def record_many(self, events: Sequence[Event], *, ranks: bool = True) -> list[Recorded | LaurelsError]:
+        """See Laurels.record_many."""
+        return self._run(lambda: self._laurels.record_many(events, ranks=ranks))
+
+    def update_user(
+        self,
+        user_id: str,
+        *,
+        name: str | None | msgspec.UnsetType = msgspec.UNSET,
+        time_zone: str | msgspec.UnsetType = msgspec.UNSET,
+        joined_at: datetime | None | msgspec.UnsetType = msgspec.UNSET,
+    ) -> UserShape:
+        """See Laurels.update_user."""
+        return self._run(
+            lambda: self._laurels.update_user(user_id, name=name, time_zone=time_zone, joined_at=joined_at)
+        )
+
+    def user(self, user_id: str) -> UserShape:
+        """See Laurels.user."""
+        return self._run(lambda: self._laurels.user(user_id))
+
+    def erase_user(self, user_id: str) -> None:
+        """See Laurels.erase_user."""
+        return self._run(lambda: self._laurels.erase_user(user_id))
+
+    def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
+        """See Laurels.history."""
+        return self._run(lambda: self._laurels.history(user_id, limit, before))
+
+    def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
+        """See Laurels.profile."""
+        return self._run(lambda: self._laurels.profile(user_id, login=login, include=include))
+
+    def leaderboard(self, limit: int = 10, after: int = 0) -> list[StandingShape]:
+        """See Laurels.leaderboard."""
+        return self._run(lambda: self._laurels.leaderboard(limit, after))
+
+    def rank(self, user_id: str) -> RankShape:
+        """See Laurels.rank."""
+        return self._run(lambda: self._laurels.rank(user_id))
+
+    def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async def run() -> T:
+            return await work()
+
+        return self._portal.call(run)

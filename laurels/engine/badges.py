@@ -1,0 +1,284 @@
+"""A badge and its condition: WHICH BADGES ARE DUE is decided here, by `Condition.met`.
+
+A condition is data. It is read from the catalog, asked whether it is met, and shown as steps ("73 of 100").
+Every condition only ever goes from unmet to met as events are added, so the order of arrival cannot matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.progress import Progress
+from laurels.engine.reading import Table
+
+CATEGORIES = ("onboarding", "usage", "social", "achievement")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One countable part of a condition: how far, of how much, and what is missing, in words ("27 more messages")."""
+
+    current: int
+    target: int
+    missing: str
+
+    @property
+    def share(self) -> float:
+        """How much of it is done, 0 to 1."""
+        return min(1.0, self.current / self.target)
+
+
+class Condition(Protocol):
+    """What must hold for a badge."""
+
+    def met(self, progress: Progress) -> bool:
+        """Whether it holds."""
+        ...
+
+    def parts(self) -> Iterator[Condition]:
+        """This condition and all those within it."""
+        ...
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        """What of it is not met yet; `streaks` are the current lengths. Empty: nothing one could still do."""
+        ...
+
+
+class Single:
+    """A condition without others inside."""
+
+    __slots__ = ()
+
+    def parts(self) -> Iterator[Condition]:
+        yield self  # type: ignore[misc]  # each subclass is a Condition
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast(Single):
+    """A metric has reached a number."""
+
+    metric: str
+    target: int
+    one: str
+    many: str
+
+    def met(self, progress: Progress) -> bool:
+        return progress.totals.get(self.metric, 0) >= self.target
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        current = progress.totals.get(self.metric, 0)
+        return [] if current >= self.target else [Step(current, self.target, more(self.target - current, self.one, self.many))]
+
+
+@dataclass(frozen=True, slots=True)
+class StreakOf(Single):
+    """A streak was once this many days long."""
+
+    streak: str
+    target: int
+
+    def met(self, progress: Progress) -> bool:
+        return progress.longest.get(self.streak, 0) >= self.target
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        if self.met(progress):
+            return []
+        current = streaks.get(self.streak, 0)
+        return [Step(current, self.target, more(self.target - current, "day in a row", "days in a row"))]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedBefore(Single):
+    """The user joined before a moment. Nothing one could still do about it, so it has no steps."""
+
+    moment: datetime
+
+    def met(self, progress: Progress) -> bool:
+        return progress.joined_at is not None and progress.joined_at < self.moment
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class HasBadge(Single):
+    """Another badge was earned."""
+
+    badge: str
+    name: str
+
+    def met(self, progress: Progress) -> bool:
+        return self.badge in progress.badges
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        return [] if self.met(progress) else [Step(0, 1, f"the badge {self.name}")]
+
+
+@dataclass(frozen=True, slots=True)
+class PointsOf(Single):
+    """The points have reached a number."""
+
+    target: int
+
+    def met(self, progress: Progress) -> bool:
+        return progress.points >= self.target
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        if self.met(progress):
+            return []
+        return [Step(progress.points, self.target, more(self.target - progress.points, "point", "points"))]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of these holds."""
+
+    of: tuple[Condition, ...]
+
+    def met(self, progress: Progress) -> bool:
+        return all(condition.met(progress) for condition in self.of)
+
+    def parts(self) -> Iterator[Condition]:
+        yield self
+        for condition in self.of:
+            yield from condition.parts()
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        missing = [condition for condition in self.of if not condition.met(progress)]
+        steps = [condition.steps(progress, streaks) for condition in missing]
+        return [step for group in steps for step in group] if all(steps) else []
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of these holds. Its steps are those of the nearest one."""
+
+    of: tuple[Condition, ...]
+
+    def met(self, progress: Progress) -> bool:
+        return any(condition.met(progress) for condition in self.of)
+
+    def parts(self) -> Iterator[Condition]:
+        yield self
+        for condition in self.of:
+            yield from condition.parts()
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        if self.met(progress):
+            return []
+        ways = [steps for condition in self.of if (steps := condition.steps(progress, streaks))]
+        return max(ways, key=nearness, default=[])
+
+
+def nearness(steps: list[Step]) -> float:
+    """How near a list of steps is to done, 0 to 1: the mean share."""
+    return sum(step.share for step in steps) / len(steps)
+
+
+def more(missing: int, one: str, many: str) -> str:
+    """'27 more messages'."""
+    return f"{missing:,} more {one if missing == 1 else many}"
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """What can be earned once. `condition_text` says for people what `condition` says for the engine."""
+
+    id: str
+    name: str
+    description: str
+    icon: str
+    category: str
+    points: int
+    condition_text: str
+    condition: Condition
+
+    def due(self, progress: Progress) -> bool:
+        """Whether this badge is earned now and was not before."""
+        return self.id not in progress.badges and self.condition.met(progress)
+
+    @property
+    def streaks(self) -> frozenset[str]:
+        """The streaks its condition looks at."""
+        return frozenset(part.streak for part in self.condition.parts() if isinstance(part, StreakOf))
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a condition may name: metrics with their words, streaks, and badges with their names."""
+
+    metrics: Mapping[str, tuple[str, str]]
+    streaks: frozenset[str]
+    badges: Mapping[str, str]
+
+
+def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
+    """A [[badges]] table."""
+    when = table.table("when")
+    badge = Badge(
+        id=table.text("id"),
+        name=table.text("name"),
+        description=table.text("description"),
+        icon=table.text("icon"),
+        category=table.choice("category", CATEGORIES, "category"),
+        points=table.whole("points"),
+        condition_text=table.text("condition"),
+        condition=read_condition(when, vocabulary) if when else AllOf(()),
+    )
+    table.done()
+    return badge
+
+
+def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
+    """A condition: exactly one of the kinds that KINDS lists, by its key."""
+    kinds = [key for key in KINDS if table.has(key)]
+    if len(kinds) != 1:
+        what = f"says {' and '.join(kinds)} at once" if kinds else "says no condition"
+        table.fault("", what, f"write exactly one of {', '.join(KINDS)}")
+        return AllOf(())
+    condition = KINDS[kinds[0]](table, vocabulary)
+    table.done()
+    return condition
+
+
+def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
+    metric = table.choice("metric", vocabulary.metrics, "metric")
+    return AtLeast(metric, table.whole("at_least", least=1), *vocabulary.metrics.get(metric, ("", "")))
+
+
+def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
+    return StreakOf(table.choice("streak", vocabulary.streaks, "streak"), table.whole("streak_of", least=1))
+
+
+def _read_has_badge(table: Table, vocabulary: Vocabulary) -> Condition:
+    badge = table.choice("has_badge", vocabulary.badges, "badge")
+    return HasBadge(badge, vocabulary.badges.get(badge, ""))
+
+
+def _read_all_of(table: Table, vocabulary: Vocabulary) -> Condition:
+    return AllOf(_read_several("all_of", table, vocabulary))
+
+
+def _read_any_of(table: Table, vocabulary: Vocabulary) -> Condition:
+    return AnyOf(_read_several("any_of", table, vocabulary))
+
+
+def _read_several(key: str, table: Table, vocabulary: Vocabulary) -> tuple[Condition, ...]:
+    inner = table.list_of_tables(key)
+    if table.raw.get(key) == []:
+        table.fault(key, "is empty", "write at least one condition, or take it out")
+    return tuple(read_condition(entry, vocabulary) for entry in inner)
+
+
+KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
+    "at_least": _read_at_least,
+    "streak_of": _read_streak_of,
+    "joined_before": lambda table, _: JoinedBefore(table.moment("joined_before")),
+    "has_badge": _read_has_badge,
+    "points_of": lambda table, _: PointsOf(table.whole("points_of", least=1)),
+    "all_of": _read_all_of,
+    "any_of": _read_any_of,
+}

@@ -1,0 +1,213 @@
+"""The catalog: everything that can be earned, read from one TOML text, with every fault reported at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
+from laurels.engine.levels import Levels, read_levels
+from laurels.engine.metrics import Metric, read_metric
+from laurels.engine.points import PointRule, read_point_rule
+from laurels.engine.progress import Progress
+from laurels.engine.reading import Table, closest
+from laurels.engine.streaks import Streak, read_streak
+from laurels.errors import CatalogError, Fault
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that an event of one type can touch."""
+
+    metrics: tuple[Metric, ...]
+    streaks: tuple[Streak, ...]
+    rules: tuple[PointRule, ...]
+    badges: tuple[Badge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything that can be earned.
+
+    login_event, login_streak   the event that a profile request records, and the streak that the profile shows
+    plans                       event type -> what it touches
+    settling                    badges that wait for points or for other badges
+    rules                       a fingerprint of all that decides; names, texts and icons do not change it
+    """
+
+    name: str
+    login_event: str
+    login_streak: str
+    levels: Levels
+    metrics: Mapping[str, Metric]
+    streaks: Mapping[str, Streak]
+    point_rules: tuple[PointRule, ...]
+    badges: tuple[Badge, ...]
+    plans: Mapping[str, Plan]
+    settling: tuple[Badge, ...]
+    rules: str
+
+    @staticmethod
+    def parse(text: str) -> Catalog:
+        """Read a catalog. Raises CatalogError with all its faults."""
+        try:
+            raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise CatalogError([Fault("the file", f"is not TOML: {error}", "mend that line")]) from error
+        faults: list[Fault] = []
+        catalog = _read(Table(raw, "", faults))
+        if faults:
+            raise CatalogError(faults)
+        return catalog
+
+    @staticmethod
+    def default() -> Catalog:
+        """The catalog of the contract: 7 levels, 11 badges, one login streak."""
+        return Catalog.parse(resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8"))
+
+    def badge(self, badge_id: str) -> Badge | None:
+        """The badge of this id."""
+        return next((badge for badge in self.badges if badge.id == badge_id), None)
+
+
+def _read(table: Table) -> Catalog:
+    """The whole file, noun by noun; what one names of another is checked as it is read."""
+    metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
+    streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
+    rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
+    levels = read_levels(table.list_of_tables("levels"))
+    badge_tables = table.list_of_tables("badges", [])
+    vocabulary = Vocabulary(
+        metrics={name: (metric.one, metric.many) for name, metric in metrics.items()},
+        streaks=frozenset(streaks),
+        badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
+    )
+    badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
+    name = table.text("name", "unnamed")
+    login_event, login_streak = _read_profile(table, streaks)
+    table.done()
+    _check_unique(table, "badges", [badge.id for badge in badges])
+    _check_unique(table, "points", [rule.id for rule in rules])
+    _check_names_apart(table, metrics, streaks)
+    if not table.faults:
+        _check_reachable(table, badges)
+    return Catalog(
+        name=name,
+        login_event=login_event,
+        login_streak=login_streak,
+        levels=levels,
+        metrics=metrics,
+        streaks=streaks,
+        point_rules=rules,
+        badges=badges,
+        plans=_plans(metrics, streaks, rules, badges),
+        settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
+        rules=_fingerprint(levels, metrics, streaks, rules, badges),
+    )
+
+
+def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str]:
+    profile = table.table("profile")
+    if profile is None:
+        return "", ""
+    event, streak = profile.text("login_event"), profile.choice("login_streak", streaks, "streak")
+    if event and streak and event not in streaks[streak].events:
+        profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
+    if streak and streaks[streak].where:
+        profile.fault("login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out")
+    profile.done()
+    return event, streak
+
+
+def _check_unique(table: Table, key: str, ids: list[str]) -> None:
+    for twice in sorted({one for one in ids if one and ids.count(one) > 1}):
+        table.fault(key, f"the id '{twice}' stands more than once", "give each its own id")
+
+
+def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> None:
+    """A distinct-days metric and a streak keep their days side by side, under their names."""
+    for name in sorted(metrics.keys() & streaks.keys()):
+        table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
+
+
+def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
+    """Badges that wait for each other can never be earned: grant all other conditions, and see who is left."""
+    totals: dict[str, int] = {}
+    longest: dict[str, int] = {}
+    for badge in badges:
+        for part in badge.condition.parts():
+            if isinstance(part, AtLeast):
+                totals[part.metric] = max(part.target, totals.get(part.metric, 0))
+            elif isinstance(part, StreakOf):
+                longest[part.streak] = max(part.target, longest.get(part.streak, 0))
+    waiting, earned = list(badges), dict[str, int]()
+    while True:
+        everything = Progress(totals=totals, longest=longest, badges=earned, points=2**53, joined_at=_LONG_AGO)
+        due = [badge for badge in waiting if badge.due(everything)]
+        if not due:
+            break
+        earned = earned | {badge.id: 0 for badge in due}
+        waiting = [badge for badge in waiting if badge.id not in earned]
+    for badge in waiting:
+        table.fault(f"badges '{badge.id}'.when", "waits for a badge that waits for it", "break the circle of has_badge")
+
+
+def _plans(
+    metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...], badges: tuple[Badge, ...]
+) -> dict[str, Plan]:
+    plans: dict[str, Plan] = {}
+    for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
+        fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
+        kept = tuple(streak for streak in streaks.values() if event_type in streak.events)
+        touched = {metric.name for metric in fed} | {streak.name for streak in kept}
+        plans[event_type] = Plan(
+            metrics=fed,
+            streaks=kept,
+            rules=tuple(rule for rule in rules if event_type in rule.events),
+            badges=tuple(badge for badge in badges if _touches(badge, touched)),
+        )
+    return plans
+
+
+def _event_types(nouns: Iterable[Metric | Streak | PointRule]) -> dict[str, None]:
+    return dict.fromkeys(event_type for noun in nouns for event_type in noun.events)
+
+
+def _touches(badge: Badge, names: set[str]) -> bool:
+    return any(
+        (isinstance(part, AtLeast) and part.metric in names) or (isinstance(part, StreakOf) and part.streak in names)
+        for part in badge.condition.parts()
+    )
+
+
+def _names(badge: Badge, kind: type) -> bool:
+    return any(isinstance(part, kind) for part in badge.condition.parts())
+
+
+def _fingerprint(
+    levels: Levels,
+    metrics: Mapping[str, Metric],
+    streaks: Mapping[str, Streak],
+    rules: tuple[PointRule, ...],
+    badges: tuple[Badge, ...],
+) -> str:
+    """16 hex digits over all that decides what is earned. A user whose progress was made under other rules is refolded."""
+    wordless = [{key: value for key, value in asdict(metric).items() if key not in ("one", "many")} for metric in metrics.values()]
+    deciding: dict[str, Any] = {
+        "metrics": wordless,
+        "streaks": [asdict(streak) for streak in streaks.values()],
+        "rules": [asdict(rule) for rule in rules],
+        "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
+        "levels": levels.thresholds,
+    }
+    text = json.dumps(deciding, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

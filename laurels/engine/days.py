@@ -1,0 +1,213 @@
+"""Zones and days: which calendar date a moment belongs to, and sets of such dates.
+
+A day is a plain number, `date.toordinal()`: the next day is always `day + 1`, however many hours it lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
+
+from laurels.errors import InvalidInput, ZoneChangeTooSoon
+
+ZONE_CHANGE_PAUSE = timedelta(hours=24)
+"""How long a zone stands before it may be changed again, so that hopping zones makes no days."""
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of this name, from the `tzdata` package, so that every machine has the same days.
+
+    Raises InvalidInput for a name that the package does not hold.
+    """
+    parts = name.split("/")
+    if not name or not all(part.replace("_", "").replace("-", "").replace("+", "").isalnum() for part in parts):
+        raise InvalidInput("timeZone", unknown_zone(name))
+    entry = resources.files("tzdata.zoneinfo").joinpath(*parts)
+    if not entry.is_file() or parts[-1].endswith((".py", ".tab", ".zi")):
+        raise InvalidInput("timeZone", unknown_zone(name))
+    with entry.open("rb") as file:
+        try:
+            return ZoneInfo.from_file(file, key=name)
+        except ValueError:
+            raise InvalidInput("timeZone", unknown_zone(name)) from None
+
+
+def unknown_zone(name: str) -> str:
+    """The message for a zone nobody knows."""
+    return f"unknown time zone '{name}'; use an IANA name such as 'Europe/Berlin'"
+
+
+def day_of(moment: datetime, zone_name: str) -> int:
+    """The day of an aware moment in this zone."""
+    return moment.astimezone(zone(zone_name)).toordinal()
+
+
+def first_moment(day: int, zone_name: str) -> datetime:
+    """The first instant of this day in this zone, in UTC. It may be 01:00, where a clock change skips midnight.
+
+    For a day that the zone skipped, the first instant after it.
+    """
+    there = zone(zone_name)
+    midnight = datetime.combine(date.fromordinal(day), time(), there)
+    moment = midnight.astimezone(UTC)
+    if moment.astimezone(there).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return moment
+    # Midnight fell into a gap. The day begins where the clock jumped: search that instant.
+    low, high = moment - timedelta(hours=26), moment + timedelta(hours=2)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(there).toordinal() < day:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+@lru_cache(maxsize=1024)
+def skipped_days(zone_name: str) -> tuple[int, ...]:
+    """The days since 1970 that never were in this zone (Apia's 30 December 2011), oldest first."""
+    there = zone(zone_name)
+    month = date(1970, 1, 1)
+    skipped: list[int] = []
+    before = datetime.combine(month, time(12), there).utcoffset()
+    while month.year < 2038:
+        month = (month.replace(day=28) + timedelta(days=7)).replace(day=1)
+        offset = datetime.combine(month, time(12), there).utcoffset()
+        assert before is not None and offset is not None
+        if abs(offset - before) >= timedelta(hours=20):
+            skipped += [day for day in range(month.toordinal() - 31, month.toordinal()) if not exists(day, there)]
+        before = offset
+    return tuple(skipped)
+
+
+def exists(day: int, there: ZoneInfo) -> bool:
+    """Whether any clock in this zone ever showed this date."""
+    noon = datetime.combine(date.fromordinal(day), time(12), there)
+    return noon.astimezone(UTC).astimezone(there).toordinal() == day
+
+
+@dataclass(frozen=True, slots=True)
+class Zones:
+    """Where a user's clock stood, and since when: the first zone, and dated changes after it.
+
+    `first` is None until a zone is known; until then `default` counts, which was the setting when the user was new.
+    """
+
+    first: str | None = None
+    changes: tuple[tuple[datetime, str], ...] = ()
+    default: str = "UTC"
+
+    def at(self, moment: datetime) -> str:
+        """The zone in force at this moment."""
+        for since, name in reversed(self.changes):
+            if since <= moment:
+                return name
+        return self.first or self.default
+
+    def day(self, moment: datetime) -> int:
+        """The day of this moment in the zone then in force."""
+        return day_of(moment, self.at(moment))
+
+    def changed(self, name: str, now: datetime) -> Zones:
+        """These zones with `name` in force from `now` on; the very first one is taken for all time before, too.
+
+        Raises InvalidInput for an unknown zone, and ZoneChangeTooSoon for a second change within 24 hours.
+        """
+        zone(name)
+        if self.first is None:
+            return Zones(name, (), self.default)
+        if self.at(now) == name:
+            return self
+        if self.changes and now - self.changes[-1][0] < ZONE_CHANGE_PAUSE:
+            raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)
+        return Zones(self.first, (*self.changes, (now, name)), self.default)
+
+    def skipped(self) -> Days:
+        """The days that this user's calendar never had."""
+        if not self.changes:
+            return skipped_set(self.first or self.default)
+        gone = Days()
+        for index, (since, name) in enumerate([(None, self.first or self.default), *self.changes]):
+            until = self.changes[index][0] if index < len(self.changes) else None
+            for day in skipped_days(name):
+                begins = first_moment(day, name)
+                if (since is None or since <= begins) and (until is None or begins < until):
+                    gone = gone.with_day(day)
+        return gone
+
+
+@lru_cache(maxsize=1024)
+def skipped_set(zone_name: str) -> Days:
+    """`skipped_days` as a set."""
+    days = Days()
+    for day in skipped_days(zone_name):
+        days = days.with_day(day)
+    return days
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A set of days, one bit each: bit i of `bits` is the day `first + i`.
+
+    A bit set keeps ten years in 456 bytes whatever the gaps, and runs are found a machine word at a time.
+    An empty set has first 0; otherwise bit 0 is set, so that equal sets are equal values.
+    """
+
+    first: int = 0
+    bits: int = 0
+
+    def __contains__(self, day: int) -> bool:
+        return day >= self.first and self.bits >> (day - self.first) & 1 == 1
+
+    def __iter__(self) -> Iterator[int]:
+        bits, day = self.bits, self.first
+        while bits:
+            step = (bits & -bits).bit_length()
+            yield day + step - 1
+            bits >>= step
+            day += step
+
+    def __len__(self) -> int:
+        return self.bits.bit_count()
+
+    @property
+    def last(self) -> int:
+        """The newest day, or -1 for an empty set."""
+        return self.first + self.bits.bit_length() - 1
+
+    def with_day(self, day: int) -> Days:
+        """This set and that day."""
+        if not self.bits:
+            return Days(day, 1)
+        if day >= self.first:
+            return Days(self.first, self.bits | 1 << (day - self.first))
+        return Days(day, self.bits << (self.first - day) | 1)
+
+    def shifted(self, first: int) -> int:
+        """The bits as seen from another first day; days before it are left out."""
+        return self.bits << (self.first - first) if self.first >= first else self.bits >> (first - self.first)
+
+    def run_ending(self, day: int, bridges: Days) -> int:
+        """How many days of this set stand in the unbroken run that ends on `day`.
+
+        Days of `bridges` do not break a run and add nothing to it.
+        """
+        if not self.bits or day < self.first:
+            return 0
+        window = (1 << (day - self.first + 1)) - 1
+        own = self.bits & window
+        held = own | bridges.shifted(self.first) & window if bridges.bits else own
+        gaps = ~held & window
+        return (own >> gaps.bit_length()).bit_count()
+
+    def run_around(self, day: int, bridges: Days) -> int:
+        """How many days of this set stand in the unbroken run that holds `day`, on both sides of it."""
+        held = self.bits | bridges.shifted(self.first) if bridges.bits else self.bits
+        after = held >> (day - self.first)
+        length = (~after & (after + 1)).bit_length() - 1  # how many ones `after` ends with
+        return self.run_ending(day + length - 1, bridges)

@@ -1,0 +1,96 @@
+"""Event: one thing a user did, and the limits that every event keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
+
+MAX_NUMBER = 2**53 - 1
+"""The largest whole number that every JSON reader holds exactly; totals and points stop here."""
+
+MAX_USER_ID = 200
+MAX_EVENT_ID = 200
+MAX_TYPE = 100
+MAX_NAME = 100
+
+OWN_PREFIX = "laurels:"
+"""Event ids that begin so are made by Laurels itself (the daily login of a profile request)."""
+
+SKEW = timedelta(minutes=5)
+"""How far a sender's clock may run ahead; such an event is taken as happening now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing a user did. Its identity is the pair (user_id, id): sent twice, it counts once.
+
+    `occurred_at` is an aware datetime, or None for "now". `quantity` is how many of it (1 to 2^53 - 1).
+    `data` is free JSON, which a metric may look into. `day` (a date's ordinal, see `days.py`) is fixed
+    when the event is recorded: its date in the zone that the user then had.
+    """
+
+    user_id: str
+    id: str
+    type: str
+    occurred_at: datetime | None = None
+    quantity: int = 1
+    data: Mapping[str, Any] | None = None
+    day: int | None = None
+
+
+def check_event(event: Event) -> None:
+    """Raise InvalidInput for the first field that breaks a limit. Says nothing of the clock."""
+    check_text("userId", event.user_id, MAX_USER_ID)
+    check_text("id", event.id, MAX_EVENT_ID)
+    check_text("type", event.type, MAX_TYPE)
+    if event.id.startswith(OWN_PREFIX):
+        raise InvalidInput("id", f"ids that begin with '{OWN_PREFIX}' are made by Laurels; choose another")
+    if type(event.quantity) is not int or not 1 <= event.quantity <= MAX_NUMBER:
+        raise InvalidInput("quantity", f"must be a whole number from 1 to {MAX_NUMBER}")
+    if event.occurred_at is not None:
+        check_moment("occurredAt", event.occurred_at)
+
+
+def check_text(field: str, text: str, longest: int) -> None:
+    """Raise InvalidInput unless `text` is 1 to `longest` characters, none of them a control character."""
+    if not 1 <= len(text) <= longest:
+        raise InvalidInput(field, f"must have 1 to {longest} characters, not {len(text)}")
+    if not text.isprintable() and any(is_unsafe(character) for character in text):
+        raise InvalidInput(field, "must not hold control characters or unpaired surrogates")
+
+
+def is_unsafe(character: str) -> bool:
+    """Whether no database and no terminal should be given this character: C0, C1, DEL, lone surrogates."""
+    code = ord(character)
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
+
+
+def check_moment(field: str, moment: datetime) -> None:
+    """Raise InvalidInput unless `moment` says its zone and lies in 1970 to 9998, where every zone has a day for it."""
+    if moment.tzinfo is None:
+        raise InvalidInput(field, "must say its offset from UTC, such as '2026-03-01T09:00:00Z'")
+    if not 1970 <= moment.year <= 9998:
+        raise InvalidInput(field, "must lie between the years 1970 and 9998")
+
+
+def effective_moment(event: Event, now: datetime, late_window: timedelta | None) -> datetime:
+    """When the event counts as having happened, in UTC.
+
+    A time that was left out, or that is up to `SKEW` ahead, is `now`. Raises EventTooEarly past that, and
+    EventTooLate before `now - late_window` (None: however old).
+    """
+    moment = event.occurred_at
+    if moment is None:
+        return now
+    moment = moment.astimezone(UTC)
+    if moment > now:
+        if moment - now > SKEW:
+            raise EventTooEarly("occurredAt", "lies more than 5 minutes in the future; check the sender's clock")
+        return now
+    if late_window is not None and now - moment > late_window:
+        raise EventTooLate("occurredAt", f"lies more than {late_window.days} days back, before the late window")
+    return moment

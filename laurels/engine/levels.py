@@ -1,0 +1,64 @@
+"""Levels: a level is read off the points."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from laurels.engine.reading import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level, counted from 1, and the points from which it holds."""
+
+    number: int
+    title: str
+    points: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelReading:
+    """Where some points stand: their level, the points of the next one, and the way there in percent."""
+
+    level: Level
+    next_level: int
+    progress: int
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """All levels, rising. The first begins at 0 points."""
+
+    all: tuple[Level, ...]
+    thresholds: tuple[int, ...]
+
+    def number(self, points: int) -> int:
+        """The level's number at these points."""
+        return bisect_right(self.thresholds, points)
+
+    def read(self, points: int) -> LevelReading:
+        """The level at these points.
+
+        progress = points / next level's points x 100, rounded half up, at most 100. At the top there is
+        no next level: it is the top's own threshold, and the progress is 100.
+        """
+        level = self.all[self.number(points) - 1]
+        if level.number == len(self.all):
+            return LevelReading(level, level.points, 100)
+        following = self.all[level.number].points
+        return LevelReading(level, following, min(100, (200 * points + following) // (2 * following)))
+
+
+def read_levels(tables: list[Table]) -> Levels:
+    """The [[levels]] tables."""
+    levels: list[Level] = []
+    for number, table in enumerate(tables, start=1):
+        level = Level(number, table.text("title"), table.whole("points"))
+        if not levels and level.points != 0:
+            table.fault("points", "the first level must begin at 0 points", "write points = 0")
+        if levels and level.points <= levels[-1].points:
+            table.fault("points", "must be more than the level before", f"write more than {levels[-1].points}")
+        table.done()
+        levels.append(level)
+    return Levels(tuple(levels), tuple(level.points for level in levels))

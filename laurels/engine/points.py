@@ -1,0 +1,40 @@
+"""A point rule: what an event pays, with an optional cap per day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.reading import Table
+
+
+@dataclass(frozen=True, slots=True)
+class PointRule:
+    """Pays `amount` points per event, or per unit of its quantity; at most `cap_per_day` on one day (None: no cap)."""
+
+    id: str
+    events: tuple[str, ...]
+    where: Mapping[str, Any]
+    amount: int
+    per: str
+    cap_per_day: int | None
+
+    def worth(self, event: Event) -> int:
+        """What this event is worth before any cap."""
+        return min(self.amount * event.quantity if self.per == "quantity" else self.amount, MAX_NUMBER)
+
+
+def read_point_rule(table: Table) -> PointRule:
+    """A [[points]] table."""
+    rule = PointRule(
+        id=table.text("id"),
+        events=table.texts("events"),
+        where=table.flat("where"),
+        amount=table.whole("amount", least=1),
+        per=table.choice("per", ("event", "quantity"), "unit", "event"),
+        cap_per_day=table.whole("cap_per_day", least=1) if table.has("cap_per_day") else None,
+    )
+    table.done()
+    return rule

@@ -1,0 +1,153 @@
+"""Reading a catalog's tables: typed getters that collect every fault instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from laurels.engine.events import MAX_NUMBER
+from laurels.errors import Fault
+
+_REQUIRED: Any = object()
+
+
+class Table:
+    """One TOML table being read. Each getter takes its key out; `done` reports the keys that nobody asked for."""
+
+    def __init__(self, raw: dict[str, Any], where: str, faults: list[Fault]) -> None:
+        self.raw = raw
+        self.where = where
+        self.faults = faults
+        self.asked: set[str] = set()
+
+    def fault(self, key: str, what: str, mend: str) -> None:
+        """Note a fault at one of this table's keys ('' for the table itself)."""
+        self.faults.append(Fault(f"{self.where}.{key}".strip("."), what, mend))
+
+    def has(self, key: str) -> bool:
+        """Whether the table says this key."""
+        return key in self.raw
+
+    def text(self, key: str, default: str = _REQUIRED) -> str:
+        """A text that is not empty."""
+        value = self._take(key, default)
+        if value is default and default is not _REQUIRED:
+            return default
+        if not isinstance(value, str) or not value.strip():
+            if value is not _REQUIRED:
+                self.fault(key, f"must be a text, not {shown(value)}", f'write {key} = "..."')
+            return ""
+        return value
+
+    def whole(self, key: str, default: int = _REQUIRED, least: int = 0) -> int:
+        """A whole number, at least `least`."""
+        value = self._take(key, default)
+        if type(value) is not int or not least <= value <= MAX_NUMBER:
+            if value is not _REQUIRED:
+                self.fault(key, f"must be a whole number of {least} or more, not {shown(value)}", f"write {key} = {max(least, 1)}")
+            return least
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of one or more texts."""
+        value = self._take(key, _REQUIRED)
+        if isinstance(value, list) and value and all(isinstance(item, str) and item for item in value):
+            return tuple(dict.fromkeys(value))
+        if value is not _REQUIRED:
+            self.fault(key, f"must be a list of texts, not {shown(value)}", f'write {key} = ["..."]')
+        return ()
+
+    def choice(self, key: str, known: Collection[str], kind: str, default: str = _REQUIRED) -> str:
+        """A text that must be one of `known`; `kind` names them in the message."""
+        value = self.text(key, default)
+        if value and value not in known:
+            self.fault(key, f"unknown {kind} '{value}'", closest(value, known))
+            return ""
+        return value
+
+    def moment(self, key: str) -> datetime:
+        """A date and time with its offset."""
+        value = self._take(key, _REQUIRED)
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return value.astimezone(UTC)
+        if value is not _REQUIRED:
+            self.fault(key, "must be a date and time with its offset", f"write {key} = 2026-01-01T00:00:00Z")
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+    def table(self, key: str) -> Table | None:
+        """A table within this one, or None where it is missing or no table."""
+        value = self._take(key, _REQUIRED)
+        if isinstance(value, dict):
+            return Table(value, f"{self.where}.{key}".strip("."), self.faults)
+        if value is not _REQUIRED:
+            self.fault(key, f"must be a table, not {shown(value)}", f"write {key} = {{ ... }}")
+        return None
+
+    def named_tables(self, key: str) -> list[tuple[str, Table]]:
+        """The tables under [key.NAME], in order; none is fine."""
+        value = self._take(key, {})
+        if not isinstance(value, dict):
+            self.fault(key, f"must be tables by name, not {shown(value)}", f"write [{key}.some_name]")
+            return []
+        return [(name, self._named(key, name, entry)) for name, entry in value.items() if self._is_table(key, name, entry)]
+
+    def list_of_tables(self, key: str, default: Any = _REQUIRED) -> list[Table]:
+        """The tables under [[key]], in order."""
+        value = self._take(key, default)
+        if value is _REQUIRED:
+            return []
+        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+            self.fault(key, f"must be a list of tables, not {shown(value)}", f"write [[{key}]]")
+            return []
+        return [Table(entry, self._place(key, index, entry), self.faults) for index, entry in enumerate(value)]
+
+    def flat(self, key: str) -> dict[str, Any]:
+        """A table of plain values (texts, whole numbers, booleans); none is fine."""
+        value = self._take(key, {})
+        if isinstance(value, dict) and all(isinstance(item, (str, int, bool)) for item in value.values()):
+            return value
+        self.fault(key, "must be a table of texts, whole numbers or booleans", f'write {key} = {{ plan = "pro" }}')
+        return {}
+
+    def done(self) -> None:
+        """Report each key that no getter asked for."""
+        for key in self.raw.keys() - self.asked:
+            self.fault(key, f"unknown key '{key}'", closest(key, self.asked))
+
+    def _take(self, key: str, default: Any) -> Any:
+        self.asked.add(key)
+        value = self.raw.get(key, default)
+        if value is _REQUIRED:
+            self.fault(key, "is missing", f"add {key} = ...")
+        return value
+
+    def _place(self, key: str, index: int, entry: dict[str, Any]) -> str:
+        label = entry.get("id") or entry.get("title")
+        place = f"{self.where}.{key}[{index + 1}]".strip(".")
+        return f"{place} '{label}'" if isinstance(label, str) else place
+
+    def _is_table(self, key: str, name: str, entry: Any) -> bool:
+        if isinstance(entry, dict):
+            return True
+        self.fault(f"{key}.{name}", f"must be a table, not {shown(entry)}", f"write [{key}.{name}]")
+        return False
+
+    def _named(self, key: str, name: str, entry: dict[str, Any]) -> Table:
+        return Table(entry, f"{self.where}.{key}.{name}".strip("."), self.faults)
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """A mend for a word that is not among the known ones."""
+    known = sorted(known)
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known are {', '.join(known)}" if known else "none are defined yet"
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: short."""
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,309 @@
+"""The shapes that people and programs read: what the facade answers, and the JSON of the HTTP API (in camelCase)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_NUMBER, MAX_TYPE, MAX_USER_ID
+
+UserId = Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID, description="The app's own id of the user")]
+Points = Annotated[int, Meta(description="Points, a whole number")]
+UtcTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset")]
+
+
+class Shape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=False):
+    """A JSON object in camelCase."""
+
+
+# ---- the profile ------------------------------------------------------------------------------
+
+
+class BadgeShape(Shape):
+    """A badge of the catalog."""
+
+    id: str
+    name: str
+    description: str
+    icon: Annotated[str, Meta(description="An emoji")]
+    category: Literal["onboarding", "usage", "social", "achievement"]
+    points: Points
+    condition: Annotated[str, Meta(description="What to do for it, for people")]
+
+
+class LeaderShape(Shape):
+    """One of the top users by points."""
+
+    user_id: str
+    name: Annotated[str, Meta(description="The display name, or 'Anonymous' where none is set")]
+    points: Points
+    level: int
+    title: str
+
+
+class RankShape(Shape):
+    """An exact rank among all who have points. `rank` is null for a user without any."""
+
+    rank: int | None
+    ranked_users: int
+
+
+class NextBadgeShape(Shape):
+    """A badge within reach: how far, of how much, and what is missing as a sentence."""
+
+    id: str
+    name: str
+    icon: str
+    current: int
+    target: int
+    sentence: str
+
+
+class StreakShape(Shape):
+    """A streak as it reads now. `endsAt` is when it would end without another event; null when none stands."""
+
+    name: str
+    length: int
+    status: Literal["active", "at_risk", "ended", "none"]
+    longest: int
+    total_days: int
+    last_day: date | None
+    ends_at: datetime | None
+
+
+class HistoryEvent(Shape):
+    """An event as recorded; `day` is its date in the zone that the user then had."""
+
+    id: str
+    type: str
+    occurred_at: datetime
+    day: date
+    quantity: int
+    data: Mapping[str, Any] | None
+
+
+class HistoryAward(Shape):
+    """A badge that was earned."""
+
+    badge: str
+    points: Points
+
+
+class HistoryPoints(Shape):
+    """A change of the points: `reason` is 'badge', 'rule' or 'catalog', `ref` says which."""
+
+    amount: int
+    reason: str
+    ref: str
+
+
+class HistoryEntry(Shape):
+    """All that one act changed. `event` is null for an act that was not an event."""
+
+    revision: int
+    at: datetime
+    event: HistoryEvent | None
+    awards: list[HistoryAward]
+    points: list[HistoryPoints]
+
+
+class HistoryShape(Shape):
+    """A page of a user's history, newest first. Ask for `?before=` the value of `next` for the page after it."""
+
+    entries: list[HistoryEntry]
+    next: int | None
+
+
+class ProfileShape(Shape):
+    """What a user sees: the contract's eleven fields. The others stand there only when asked for with `?include=`."""
+
+    badges: Annotated[list[BadgeShape], Meta(description="The badges the user has earned, in the catalog's order")]
+    points: Annotated[int, Meta(description="Total accumulated points")]
+    level: Annotated[int, Meta(description="The level, from 1")]
+    title: Annotated[str, Meta(description="The level's title")]
+    next_level: Annotated[int, Meta(description="Points needed to reach the next level")]
+    progress: Annotated[int, Meta(ge=0, le=100, description="Percentage toward the next level")]
+    streak: Annotated[int, Meta(ge=0, description="Consecutive days of login up to today")]
+    badge_awarded: Annotated[str | None, Meta(description="The streak badge that this very request awarded")]
+    leaderboard: Annotated[list[LeaderShape], Meta(max_length=5, description="The top users by points")]
+    user_rank: Annotated[int | None, Meta(description="The user's rank, from 1; null when not among the top 10")]
+    available_badges: Annotated[list[BadgeShape], Meta(description="The badges not yet earned")]
+    rank: RankShape | UnsetType = UNSET
+    next: list[NextBadgeShape] | UnsetType = UNSET
+    streaks: list[StreakShape] | UnsetType = UNSET
+    history: HistoryShape | UnsetType = UNSET
+
+
+# ---- events -----------------------------------------------------------------------------------
+
+
+class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """One thing a user did. Sent twice under the same id, it counts once."""
+
+    user_id: UserId
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, description="Unique for this user; choose it once and retry with it")]
+    type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE, description="What happened, such as 'message.sent'")]
+    occurred_at: Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset; left out: now")] | None = None
+    quantity: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="How many of it")] = 1
+    data: dict[str, Any] | None = None
+
+
+class AwardShape(Shape):
+    """A badge that an event earned."""
+
+    id: str
+    name: str
+    icon: str
+    points: Points
+
+
+class NumberChange(Shape):
+    """A number, before and after."""
+
+    before: int
+    after: int
+
+
+class LevelChange(Shape):
+    """The level, before and after, and the new one's title."""
+
+    before: int
+    after: int
+    title: str
+
+
+class RankChange(Shape):
+    """The exact rank, before and after; null where the user had no points."""
+
+    before: int | None
+    after: int | None
+
+
+class FieldError(Shape):
+    """One field that is wrong: a JSON pointer to it, and how to mend it."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """An error, as RFC 9457 has it; `error` is its short text, `errors` points at the fields to mend."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str
+    errors: list[FieldError] | None = None
+    retry_at: datetime | None = None
+
+
+class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """What became of one event, and what it changed; a duplicate repeats the original answer.
+
+    `id` and `userId` are null where they could not be read. Of `awards` to `rank`, those that did not change are left out.
+    """
+
+    id: str | None
+    user_id: str | None
+    status: Literal["recorded", "duplicate", "rejected"]
+    awards: list[AwardShape] | UnsetType = UNSET
+    points: NumberChange | UnsetType = UNSET
+    level: LevelChange | UnsetType = UNSET
+    streaks: dict[str, NumberChange] | UnsetType = UNSET
+    rank: RankChange | UnsetType = UNSET
+    problem: Problem | UnsetType = UNSET
+
+
+class EventsAnswer(Shape):
+    """What became of each event, in the order sent."""
+
+    recorded: int
+    duplicates: int
+    rejected: int
+    results: list[EventResult]
+
+
+# ---- users, sessions, boards, catalog ---------------------------------------------------------
+
+
+class UserIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What the app knows of a user. What is left out stays as it is; null takes a name or a joining time away."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | None | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name, such as 'Europe/Berlin'")] | UnsetType = UNSET
+    joined_at: UtcTime | None | UnsetType = UNSET
+
+
+class ZoneChange(Shape):
+    """A time zone, and since when; null for the first one, which counts for all time before."""
+
+    since: datetime | None
+    time_zone: str
+
+
+class UserShape(Shape):
+    """A user as stored."""
+
+    user_id: str
+    name: str | None
+    time_zone: str
+    time_zones: list[ZoneChange]
+    joined_at: datetime | None
+    created_at: datetime
+    points: Points
+    level: int
+    title: str
+
+
+class SessionIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Who signs in. Name and zone are taken into the user; a zone change that comes too soon is left out."""
+
+    user_id: UserId
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | UnsetType = UNSET
+    time_zone: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    lifetime_seconds: Annotated[int, Meta(ge=1, le=31_536_000, description="Default: 30 days")] | UnsetType = UNSET
+
+
+class SessionShape(Shape):
+    """A new session. The token is shown here once, and set as the cookie `laurels-session`."""
+
+    token: str
+    expires_at: datetime
+
+
+class StandingShape(Shape):
+    """One line of a leaderboard."""
+
+    rank: int
+    user_id: str
+    name: str
+    points: Points
+    level: int
+    title: str
+
+
+class LevelShape(Shape):
+    """A level of the catalog, and the points from which it holds."""
+
+    level: int
+    title: str
+    points: Points
+
+
+class CatalogShape(Shape):
+    """Everything that can be earned."""
+
+    name: str
+    levels: list[LevelShape]
+    badges: list[BadgeShape]
+
+
+class HealthShape(Shape):
+    """Whether this process can serve."""
+
+    status: Literal["ok"]
+    version: str

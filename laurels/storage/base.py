@@ -1,0 +1,265 @@
+"""The contract of storage: what every engine promises, in the product's words.
+
+All times are parameters and all ids are made by us: no engine reads a clock, draws a number or runs a trigger. `user_id`
+leads every key of a user's rows, so that the same tables can be sharded by it. One suite,
+`tests/storage/test_contract.py`, holds every promise below against every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from laurels.engine.events import Event
+from laurels.engine.leaderboards import Place
+from laurels.engine.progress import Progress
+
+POINTS_BOARD = "points"
+ALL_TIME = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """The one hot row of a user. `revision` counts the acts on it; `rules` is the catalog that its progress was made under."""
+
+    user_id: str
+    name: str | None
+    created_at: datetime
+    revision: int
+    rules: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as recorded. `event.occurred_at` is when it counts, `sent_at` what its sender said (None: nothing).
+
+    `outcome` is what it changed, as JSON (None: nothing); the ranks are those before and after its transaction.
+    """
+
+    event: Event
+    sent_at: datetime | None
+    recorded_at: datetime
+    revision: int
+    outcome: bytes | None = None
+    rank_before: int | None = None
+    rank_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwardRow:
+    """This user has this badge: since when, for how many points, because of which event (None: by an act without one)."""
+
+    user_id: str
+    badge: str
+    revision: int
+    awarded_at: datetime
+    points: int
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One change of a user's points. `position` orders the entries of one revision."""
+
+    user_id: str
+    revision: int
+    position: int
+    at: datetime
+    amount: int
+    reason: str
+    ref: str
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MomentRow:
+    """Something worth telling, written in the same transaction as what it tells."""
+
+    user_id: str
+    revision: int
+    position: int
+    at: datetime
+    type: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One line of a leaderboard. Lines come in the board's one order; `rank` counts from 1."""
+
+    rank: int
+    user_id: str
+    name: str | None
+    score: int
+    reached_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key as stored: never the key itself. `hint` is its beginning, enough to recognise it."""
+
+    key_hash: bytes
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows there are, and the newest recording: what an operator asks first."""
+
+    users: int
+    events: int
+    awards: int
+    sessions: int
+    last_recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a transaction must find before it decides.
+
+    users   every user it may touch
+    events  every event identity (user_id, id) it may write
+    rules   the catalog's fingerprint: users made under other rules come with all their events
+    ranks   whether to measure the ranks of users whose place changes
+    """
+
+    users: frozenset[str]
+    events: frozenset[tuple[str, str]]
+    rules: str
+    ranks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found, inside the transaction. A user or event that is missing here does not exist."""
+
+    users: Mapping[str, UserRow]
+    events: Mapping[tuple[str, str], EventRow]
+    histories: Mapping[str, Sequence[Event]]
+    erased: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A user's place on the points board, before and after; None where unranked."""
+
+    before: Place | None
+    after: Place | None
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction writes, all of it or nothing."""
+
+    users: list[UserRow] = field(default_factory=list[UserRow])
+    events: list[EventRow] = field(default_factory=list[EventRow])
+    awards: list[AwardRow] = field(default_factory=list[AwardRow])
+    ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
+    moments: list[MomentRow] = field(default_factory=list[MomentRow])
+    moved: dict[str, Moved] = field(default_factory=dict[str, Moved])
+    erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """A user's rank before and after a transaction; None where unranked."""
+
+    before: int | None
+    after: int | None
+
+
+Decide = Callable[[Found], Changes]
+"""A pure function: the same found rows always give the same changes, so a transaction may be tried again."""
+
+
+class Store(Protocol):
+    """A database. Opened by `open_store`; every verb may raise StoreUnavailable."""
+
+    async def migrate(self) -> list[str]:
+        """Bring the schema up to date and name the migrations that ran; none when it already was.
+
+        Safe to run from several processes at once. Raises MigrationError where the database was made by a newer
+        version, or where a migration that ran there differs from ours.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Return when the database answers and its schema is ours; else raise StoreUnavailable or MigrationError."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is running and let go of the database. Closing twice is harmless."""
+        ...
+
+    async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+        """Find, decide, save, in one transaction that is durable when this returns.
+
+        Nobody else changes the asked users between the finding and the saving. If `decide` raises, nothing is
+        written and its error comes through. The ranks are those of the users that moved, in the same transaction, and are
+        stored with their events. A user in `erased` loses every row first; only a keyed hash remains.
+        """
+        ...
+
+    async def user(self, user_id: str) -> UserRow | None:
+        """The user's row; None for one that never was, or was erased."""
+        ...
+
+    async def view(self, user_id: str, limit: int) -> tuple[UserRow | None, Sequence[Standing]]:
+        """The user and the first `limit` lines of the points board, from one snapshot."""
+        ...
+
+    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
+        """`limit` lines of the points board, from rank `after + 1` on. Users without points are not listed."""
+        ...
+
+    async def rank(self, user_id: str) -> tuple[int | None, int]:
+        """The user's exact rank on the points board (None: unranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def awards(self, user_id: str) -> Sequence[AwardRow]:
+        """The user's awards, oldest first."""
+        ...
+
+    async def history(
+        self, user_id: str, limit: int, before: int | None = None
+    ) -> tuple[Sequence[EventRow], Sequence[AwardRow], Sequence[LedgerRow]]:
+        """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
+        ...
+
+    async def counts(self) -> Counts:
+        """How much is stored."""
+        ...
+
+    async def add_key(self, key: KeyRow) -> None:
+        """Store an API key. Raises InvalidInput where a living key has the same name."""
+        ...
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        """The name of the living key with this hash; None for unknown and for revoked."""
+        ...
+
+    async def keys(self) -> Sequence[KeyRow]:
+        """All keys, revoked ones too, oldest first."""
+        ...
+
+    async def revoke_key(self, name: str, at: datetime) -> bool:
+        """Revoke the living key of this name, at once for every process; False where there is none."""
+        ...
+
+    async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
+        """Store a session of an existing user, and drop the user's expired ones. Raises UserNotFound without the user."""
+        ...
+
+    async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
+        """Whether this session lives at this moment."""
+        ...
+
+    async def end_session(self, user_id: str, token_hash: bytes) -> None:
+        """End a session, at once for every process; harmless where it never was."""
+        ...
