@@ -12,7 +12,7 @@ import msgspec
 from laurels import views
 from laurels.acts import Act, EraseUser, House, Recorded, RecordEvent, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days
+from laurels.engine.days import Days, Zones
 from laurels.engine.events import (
     MAX_NAME,
     MAX_USER_ID,
@@ -69,6 +69,7 @@ class Laurels:
         self.views = Views(self.catalog)
         self.clock = clock
         house = House(self.catalog, default_zone, late_window)
+        self._fresh_zones = Zones(default=default_zone)
         self.recorder = Recorder(store, house, queue_limit, batch_limit)
 
     @classmethod
@@ -168,21 +169,25 @@ class Laurels:
     # ---- reading ------------------------------------------------------------------------------
 
     async def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
-        """What a user sees. With `login`, this reading is the user's daily login and may earn a streak badge.
+        """What a user sees. With `login`, this reading is the user's daily login: it may earn a streak badge, and a
+        user who was unknown begins here.
 
-        `include` asks for more of INCLUDES. Raises UserNotFound, and InvalidInput for an unknown include.
+        `include` asks for more of INCLUDES. Raises UserNotFound (without login), UserErased (with it), and InvalidInput for
+        an unknown include.
         """
+        _check_include(include)
         now = self.clock()
         user, top = await self.store.view(user_id, RANKED_IN_PROFILE)
         badge_awarded = None
-        if user is None:
+        if user is None and not login:
             raise UserNotFound
-        if login and not self._logged_in(user, now):
-            badge_awarded = await self._log_in(user, now)
+        if login and (user is None or not self._logged_in(user, now)):
+            badge_awarded = await self._log_in(user_id, user.progress.zones if user else self._fresh_zones, now)
             user, top = await self._view(user_id)
-        elif user.rules != self.catalog.rules:
+        elif user is not None and user.rules != self.catalog.rules:
             await self._do(RefreshUser(user_id, now))
             user, top = await self._view(user_id)
+        assert user is not None
         profile = self.views.profile(user, top, now, badge_awarded)
         return await self._with_more(profile, user, now, include) if include else profile
 
@@ -191,11 +196,11 @@ class Laurels:
         progress = user.progress
         return progress.zones.day(now) in progress.days.get(self.catalog.login_streak, Days())
 
-    async def _log_in(self, user: UserRow, now: datetime) -> str | None:
+    async def _log_in(self, user_id: str, zones: Zones, now: datetime) -> str | None:
         """Record today's login, once however many requests race, and name the streak badge that it awarded."""
-        today = date.fromordinal(user.progress.zones.day(now))
+        today = date.fromordinal(zones.day(now))
         event_type = self.catalog.login_event
-        login = Event(user.user_id, f"{OWN_PREFIX}{event_type}:{today.isoformat()}", event_type)
+        login = Event(user_id, f"{OWN_PREFIX}{event_type}:{today.isoformat()}", event_type)
         return self.views.streak_badge(cast(Recorded, await self._do(RecordEvent(login, now))))
 
     async def _view(self, user_id: str) -> tuple[UserRow, Sequence[Standing]]:
@@ -208,9 +213,6 @@ class Laurels:
         self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str]
     ) -> ProfileShape:
         """The profile with what was asked for beyond the contract."""
-        for name in include:
-            if name not in INCLUDES:
-                raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
         more: dict[str, object] = {}
         if "rank" in include:
             more["rank"] = await self.rank(user.user_id)
@@ -244,6 +246,12 @@ class Laurels:
         if isinstance(answer, LaurelsError):
             raise answer
         return answer
+
+
+def _check_include(include: Collection[str]) -> None:
+    for name in include:
+        if name not in INCLUDES:
+            raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
 
 
 def clean_name(name: str) -> str:

@@ -39,6 +39,11 @@ class Recorder:
         self._closed = False
 
     @property
+    def closed(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._closed
+
+    @property
     def waiting(self) -> int:
         """How many acts wait or are being written."""
         return self._waiting_acts

@@ -182,11 +182,12 @@ class RankChange(Shape):
     after: int | None
 
 
-class FieldError(Shape):
-    """One field that is wrong: a JSON pointer to it, and how to mend it."""
+class FieldError(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """One field that is wrong and how to mend it: a JSON pointer into the body, or a parameter of the address."""
 
-    pointer: str
     detail: str
+    pointer: str | None = None
+    parameter: str | None = None
 
 
 class Problem(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):

@@ -1,0 +1,46 @@
+"""/livez and /readyz: whether the process runs, and whether it can serve. Open to all, and they say nothing of anybody."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from litestar import get
+from litestar.response import Response
+
+from laurels.errors import Overloaded
+from laurels.http.answers import json_answer
+from laurels.http.context import HttpRequest, context_of
+from laurels.http.openapi import problems, shows
+from laurels.shapes import HealthShape
+
+VERSION = metadata.version("laurels")
+OK = HealthShape(status="ok", version=VERSION)
+EXAMPLE = {"status": "ok", "version": VERSION}
+
+
+@get(
+    "/livez",
+    operation_id="livez",
+    summary="The process runs",
+    tags=["health"],
+    responses=shows(HealthShape, "It does", EXAMPLE),
+)
+async def livez() -> Response[bytes]:
+    """Answer without asking the database."""
+    return json_answer(OK).response()
+
+
+@get(
+    "/readyz",
+    operation_id="readyz",
+    summary="The process can serve",
+    tags=["health"],
+    responses=shows(HealthShape, "It can", EXAMPLE) | problems(503),
+)
+async def readyz(request: HttpRequest) -> Response[bytes]:
+    """Ask the database, compare its schema, and say no while shutting down."""
+    laurels = context_of(request).laurels
+    if laurels.recorder.closed:
+        raise Overloaded("shutting down")
+    await laurels.store.ready()
+    return json_answer(OK).response()

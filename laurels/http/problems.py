@@ -1,0 +1,206 @@
+"""The one table from errors to HTTP: status, problem type, title, short text. Each type has a page at its own address."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import msgspec
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from laurels import errors
+from laurels.http.answers import Answer
+from laurels.shapes import FieldError, Problem
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = b"application/problem+json"
+RETRY_AFTER = b"1"
+PAGES = "/problems/"
+
+
+class BadRequest(errors.LaurelsError):
+    """The request cannot be read as what it says it is."""
+
+
+class UnsupportedMediaType(errors.LaurelsError):
+    """The body must be JSON: send it with 'Content-Type: application/json'."""
+
+
+class BodyTooLarge(errors.LaurelsError):
+    """The body is larger than this server takes; send it in parts."""
+
+
+class NoSuchPage(errors.LaurelsError):
+    """There is nothing at this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of problem. `title` is the same for all of its kind, `error` the short text, `mend` what to do about it."""
+
+    code: str
+    status: int
+    title: str
+    error: str
+    mend: str
+
+
+KINDS: dict[type[Exception], Kind] = {
+    BadRequest: Kind("malformed", 400, "The request cannot be read", "Bad request", "Mend the JSON or the address, then send it again."),
+    errors.Unauthorized: Kind(
+        "unauthorized",
+        401,
+        "No valid session or key",
+        "Unauthorized",
+        "Send a session's cookie for a user, or 'Authorization: Bearer KEY' for the app's back end.",
+    ),
+    errors.UserNotFound: Kind("user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."),
+    NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
+    errors.EventConflict: Kind(
+        "event-conflict",
+        409,
+        "The same event id with another body",
+        "Event conflict",
+        "Give a new event a new id; send a retry exactly as it was first sent.",
+    ),
+    errors.ZoneChangeTooSoon: Kind(
+        "zone-change-too-soon",
+        409,
+        "A second change of time zone within 24 hours",
+        "Time zone changed too recently",
+        "Send the change again from the time that 'retryAt' says.",
+    ),
+    errors.UserErased: Kind(
+        "user-erased", 410, "This user was erased", "User erased", "Stop sending events of this user; a new account needs a new id."
+    ),
+    BodyTooLarge: Kind("too-large", 413, "The body is too large", "Body too large", "Send fewer events at once, or less data with each."),
+    UnsupportedMediaType: Kind(
+        "unsupported-media-type", 415, "The body is not JSON", "Unsupported media type", "Send 'Content-Type: application/json'."
+    ),
+    errors.EventTooLate: Kind(
+        "event-too-late",
+        422,
+        "The event occurred before the late window",
+        "Event too late",
+        "Import old history with 'laurels record --any-age', or widen the setting late_days.",
+    ),
+    errors.EventTooEarly: Kind(
+        "event-too-early",
+        422,
+        "The event claims to occur in the future",
+        "Event too early",
+        "Set the sender's clock, or leave occurredAt out.",
+    ),
+    errors.InvalidInput: Kind("invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."),
+    errors.Overloaded: Kind("overloaded", 503, "Too much is waiting", "Overloaded", "Send it again after the seconds that Retry-After says."),
+    errors.StoreUnavailable: Kind(
+        "store-unavailable",
+        503,
+        "The database cannot be reached or written",
+        "Database unavailable",
+        "Send it again after the seconds that Retry-After says; the operator should run 'laurels doctor'.",
+    ),
+    errors.MigrationError: Kind(
+        "wrong-schema", 503, "The database's schema is not this version's", "Wrong schema", "The operator should run 'laurels migrate'."
+    ),
+}
+
+METHOD = Kind("method-not-allowed", 405, "This address has other methods", "Method not allowed", "See the Allow header.")
+INTERNAL = Kind("internal", 500, "Something failed inside", "Internal error", "Send it again later; the operator finds the cause in the log.")
+PROFILE = Kind("profile-failed", 500, "The profile cannot be read", "Failed to fetch profile", "Send it again later; the operator finds the cause in the log.")
+
+ALL_KINDS = (*KINDS.values(), METHOD, INTERNAL, PROFILE)
+
+
+def kind_of(error: Exception) -> Kind:
+    """The kind of an error; INTERNAL for one that nobody expected."""
+    for ancestor in type(error).__mro__:
+        if ancestor in KINDS:
+            return KINDS[ancestor]
+    return INTERNAL
+
+
+def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -> Problem:
+    """The problem document of an error.
+
+    `prefix` is the JSON pointer of the object that holds the wrong field; `parameter` says that the field stands in the
+    address instead of the body.
+    """
+    kind = kind_of(error)
+    wrong: list[FieldError] | None = None
+    if isinstance(error, errors.InvalidInput):
+        place = FieldError(detail=str(error), parameter=error.field) if parameter else FieldError(
+            detail=str(error), pointer=f"{prefix}/{error.field}" if error.field else prefix
+        )
+        wrong = [place]
+    return Problem(
+        type=PAGES + kind.code,
+        title=kind.title,
+        status=kind.status,
+        detail=kind.mend if kind is INTERNAL else str(error),
+        error=kind.error,
+        errors=wrong,
+        retry_at=error.allowed_from if isinstance(error, errors.ZoneChangeTooSoon) else None,
+    )
+
+
+def answer_for(error: Exception) -> Answer:
+    """The answer to a request that ended in this error."""
+    error = _ours(error)
+    if isinstance(error, HTTPException):
+        return _framework_answer(error)
+    problem = problem_of(error, parameter=isinstance(error, InvalidParameter))
+    if problem.status >= 500:
+        log.error("%s: %s", problem.title, error, exc_info=error if problem.status == INTERNAL.status else None)
+    return as_answer(problem)
+
+
+class InvalidParameter(errors.InvalidInput):
+    """A parameter in the address is not valid."""
+
+
+def as_answer(problem: Problem) -> Answer:
+    """A problem document as an answer, with the headers that its status asks for."""
+    headers = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
+    if problem.status == KINDS[errors.Unauthorized].status:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if problem.status == KINDS[errors.Overloaded].status:
+        headers.append((b"retry-after", RETRY_AFTER))
+    return Answer(problem.status, headers, msgspec.json.encode(problem))
+
+
+def profile_failed() -> Answer:
+    """The contract's answer when the profile cannot be read."""
+    detail = PROFILE.mend
+    return as_answer(
+        Problem(type=PAGES + PROFILE.code, title=PROFILE.title, status=PROFILE.status, detail=detail, error=PROFILE.error)
+    )
+
+
+def _ours(error: Exception) -> Exception:
+    """The framework's errors as ours, where there is one that means the same."""
+    if isinstance(error, NotFoundException):
+        return NoSuchPage()
+    if isinstance(error, ValidationException):
+        extra = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
+        return InvalidParameter(str(extra.get("key", "")), str(extra.get("message", error.detail)))
+    if isinstance(error, HTTPException) and error.status_code == KINDS[BadRequest].status:
+        return BadRequest(error.detail)
+    return error
+
+
+def _framework_answer(error: HTTPException) -> Answer:
+    """What the framework itself refuses and we have no error for: a method that an address lacks."""
+    kind = METHOD if isinstance(error, MethodNotAllowedException) else INTERNAL
+    problem = Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.mend, error=kind.error)
+    answer = as_answer(problem)
+    allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+    if allowed:
+        answer.headers.append((b"allow", allowed.encode()))
+    return answer

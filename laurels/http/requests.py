@@ -1,0 +1,121 @@
+"""Reading a request: headers, cookies, the body as JSON of a known shape. Every error names the field and the mend."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from laurels.errors import InvalidInput
+from laurels.http.answers import Receive, Scope
+from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
+from laurels.sessions.base import Request
+
+T = TypeVar("T")
+
+_PATH = re.compile(r"^(?P<message>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
+_FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`")
+_STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
+
+
+def session_request(scope: Scope) -> Request:
+    """What verifiers look at."""
+    cookies: dict[str, str] = {}
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name == b"cookie":
+            _read_cookies(value.decode("latin-1"), cookies)
+        elif name == b"authorization":
+            headers["authorization"] = value.decode("latin-1")
+    return Request(cookies, headers)
+
+
+def _read_cookies(header: str, cookies: dict[str, str]) -> None:
+    """Add a Cookie header's pairs; of two with one name, the first counts, as browsers send the nearest path first."""
+    for pair in header.split(";"):
+        name, equals, value = pair.strip().partition("=")
+        if equals:
+            cookies.setdefault(name, value.strip('"'))
+
+
+def header(scope: Scope, wanted: bytes) -> str | None:
+    """A header's value, by its name in lower case."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return value.decode("latin-1")
+    return None
+
+
+def path_text(raw: str, parameter: str) -> str:
+    """A path segment as the text it stands for: the router sees segments still encoded, so an id may hold a slash."""
+    try:
+        return unquote(raw, errors="strict")
+    except UnicodeDecodeError:
+        raise InvalidParameter(parameter, "must be UTF-8, percent-encoded") from None
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client went away in the middle)."""
+    content_type = header(scope, b"content-type")
+    if content_type is not None and not _is_json(content_type):
+        raise UnsupportedMediaType
+    announced = header(scope, b"content-length")
+    if announced and announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(f"the body has {announced} bytes, and this server takes {limit}; send it in parts")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the request ended before its body did")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(f"the body has more than {limit} bytes; send it in parts")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _is_json(content_type: str) -> bool:
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    charset = parameters.strip().lower().replace('"', "")
+    return (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))) and charset in (
+        "",
+        "charset=utf-8",
+    )
+
+
+def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """The body as a shape. Raises BadRequest where it is no JSON, InvalidInput where it is JSON of another shape."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+
+
+def convert(value: Any, kind: type[T]) -> T:
+    """A part of a decoded body as a shape. Raises InvalidInput."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: msgspec.ValidationError) -> InvalidInput:
+    """A decoder's complaint as ours, with the field as the rest of a JSON pointer ('data/plan')."""
+    match = _PATH.match(str(error))
+    message, path = (match["message"], match["path"]) if match else (str(error), "$")
+    steps = [step["name"] or step["index"] for step in _STEP.finditer(path[1:])]
+    named = _FIELD.search(message)
+    if named:
+        steps.append(named["name"])
+    escaped = [step.replace("~", "~0").replace("/", "~1") for step in steps]
+    return InvalidInput("/".join(escaped), message)

@@ -1,0 +1,132 @@
+"""Puts the resources together: the application that a server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+from litestar import Litestar, get
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.response import Response
+from litestar.static_files import create_static_files_router
+
+from laurels.app import Laurels
+from laurels.errors import LaurelsError
+from laurels.http import events, profile
+from laurels.http.answers import Answer, Receive, Scope, Send
+from laurels.http.catalog import get_catalog
+from laurels.http.context import Context, HttpRequest
+from laurels.http.events import post_events
+from laurels.http.health import VERSION, livez, readyz
+from laurels.http.openapi import config
+from laurels.http.problems import ALL_KINDS, NoSuchPage, answer_for
+from laurels.http.profile import get_profile
+from laurels.http.sessions import delete_session, post_session
+from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
+from laurels.sessions.base import Chain
+from laurels.sessions.own import OwnSessions
+from laurels.settings import Settings
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+HANDLERS = (
+    get_profile,
+    post_events,
+    put_user,
+    get_user,
+    delete_user,
+    get_user_profile,
+    get_user_history,
+    post_session,
+    delete_session,
+    get_catalog,
+    livez,
+    readyz,
+)
+
+
+def create_app(
+    laurels: Laurels, settings: Settings, on_shutdown: Callable[[], Awaitable[None]] | None = None
+) -> Application:
+    """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
+    sessions = OwnSessions(laurels)
+    context = Context(laurels, settings, sessions, Chain([sessions]))
+    framework = Litestar(
+        route_handlers=[*HANDLERS, problem_page, _documentation_assets()],
+        exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
+        openapi_config=config(VERSION),
+        state=State({"context": context}),
+        on_shutdown=[on_shutdown] if on_shutdown else [],
+        request_max_body_size=None,
+        logging_config=None,
+    )
+    return Front(context, cast(Application, framework))
+
+
+class Front:
+    """Stands before the framework: answers the two hot paths itself, and gives every GET its HEAD.
+
+    The framework costs about 50 microseconds a request, as much as all the rest of a profile (docs/performance.md).
+    """
+
+    def __init__(self, context: Context, framework: Application) -> None:
+        self.context = context
+        self.framework = framework
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.framework(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET", "laurels.head": True}
+            send = _without_body(send)
+        answer = await self._hot(scope, receive)
+        if answer is not None:
+            await answer.send(send)
+            return
+        # The router sees the path still encoded, so that a user id may hold a slash.
+        raw_path = scope.get("raw_path")
+        scope = {**scope, "path": raw_path.decode("latin-1")} if raw_path else scope
+        await self.framework(scope, receive, send)
+
+    async def _hot(self, scope: Scope, receive: Receive) -> Answer | None:
+        path, method = scope["path"], scope["method"]
+        if path == profile.PATH and method == "GET":
+            return await profile.read_profile(self.context, scope)
+        if path == events.PATH and method == "POST":
+            return await events.record_events(self.context, scope, receive)
+        return None
+
+
+def _without_body(send: Send) -> Send:
+    """The answer to a HEAD: all headers of the GET, and no body."""
+
+    async def send_headers(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_headers
+
+
+def _as_problem(_: HttpRequest, error: Exception) -> Response[bytes]:
+    return answer_for(error).response()
+
+
+@get("/problems/{code:str}", include_in_schema=False, media_type="text/plain")
+async def problem_page(code: str) -> Response[bytes]:
+    """What a problem type means and what to do about it: the page behind a problem's `type`."""
+    for kind in ALL_KINDS:
+        if kind.code == code:
+            text = f"{kind.title}\n\nStatus {kind.status}. {kind.mend}\n"
+            return Answer(200, [(b"content-type", b"text/plain; charset=utf-8")], text.encode()).response()
+    raise NoSuchPage
+
+
+def _documentation_assets() -> Any:
+    """Swagger UI's files, from its package: the documentation needs no internet."""
+    folder = Path(str(resources.files("swagger_ui").joinpath("static")))
+    return create_static_files_router(path="/docs/assets", directories=[folder], include_in_schema=False)

@@ -1,0 +1,77 @@
+"""/api/gamification/sessions: the back end asks for a session, the browser carries it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from litestar import delete, post
+from litestar.response import Response
+
+from laurels.http.answers import NO_STORE, Scope, json_answer
+from laurels.http.context import HttpRequest, context_of
+from laurels.http.openapi import BY_KEY, BY_SESSION, body, problems, ref, shows
+from laurels.http.requests import decode, read_body, session_request
+from laurels.sessions.own import COOKIE
+from laurels.shapes import SessionIn, SessionShape
+
+PATH = "/api/gamification/sessions"
+
+SESSION_EXAMPLE = {"token": "laurels_session_YWRh.…", "expiresAt": "2026-04-01T09:00:00Z"}
+
+_session = msgspec.json.Decoder(SessionIn)
+
+
+@post(
+    PATH,
+    operation_id="createSession",
+    summary="Sign a user in",
+    tags=["sessions"],
+    status_code=201,
+    security=BY_KEY,
+    operation_class=body(ref(SessionIn), {"session": {"userId": "ada", "name": "Ada", "timeZone": "Europe/Berlin"}}),
+    responses=shows(SessionShape, "The session; also set as a cookie", SESSION_EXAMPLE, 201)
+    | problems(400, 401, 410, 413, 415, 422, 503),
+)
+async def post_session(request: HttpRequest) -> Response[bytes]:
+    """Make a session for a user whom the app has signed in. The token is shown once; the answer also sets it as the
+    cookie `laurels-session`, which the app may pass on to the browser."""
+    context = context_of(request)
+    await context.require_key(request.scope)  # type: ignore[arg-type]
+    text = await read_body(request.scope, request.receive, context.settings.body_limit)  # type: ignore[arg-type]
+    wanted = decode(_session, text)
+    await context.laurels.update_user(wanted.user_id, name=wanted.name, time_zone=wanted.time_zone, lenient_zone=True)
+    lifetime = (
+        timedelta(days=context.settings.session_days)
+        if wanted.lifetime_seconds is msgspec.UNSET
+        else timedelta(seconds=wanted.lifetime_seconds)
+    )
+    session = await context.sessions.create(wanted.user_id, lifetime)
+    shape = SessionShape(token=session.token, expires_at=session.expires_at)
+    cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)  # type: ignore[arg-type]
+    return json_answer(shape, status=201, headers=[NO_STORE, cookie]).response()
+
+
+@delete(
+    PATH,
+    operation_id="endSession",
+    summary="Sign the caller out",
+    tags=["sessions"],
+    status_code=204,
+    security=BY_SESSION,
+    responses=problems(503),
+)
+async def delete_session(request: HttpRequest) -> Response[None]:
+    """End the caller's session, at once and everywhere, and take the cookie away. Harmless without one."""
+    context = context_of(request)
+    await context.sessions.end(session_request(request.scope))  # type: ignore[arg-type]
+    response = Response[None](None, status_code=204)
+    for name, value in (NO_STORE, _cookie("", 0, request.scope)):  # type: ignore[arg-type]
+        response.headers[name.decode()] = value.decode()
+    return response
+
+
+def _cookie(token: str, seconds: int, scope: Scope) -> tuple[bytes, bytes]:
+    """The Set-Cookie header; a lifetime of 0 takes the cookie away."""
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    return b"set-cookie", f"{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}".encode()
