@@ -1,0 +1,159 @@
+"""The documents hold true: every snippet runs, every setting, command, condition and problem is named."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from laurels import Catalog
+from laurels.engine.badges import KINDS
+from laurels.http.problems import ALL_KINDS
+from laurels.http.server import HANDLERS
+from laurels.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MAKE = re.compile(r"^make (\w+)", re.MULTILINE)
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return [text for found, text in BLOCK.findall(document.read_text("utf-8")) if found == language]
+
+
+def snippets(language: str) -> list[pytest.param]:
+    return [
+        pytest.param(text, id=f"{document.relative_to(ROOT)}-{index}")
+        for document in DOCUMENTS
+        for index, text in enumerate(blocks(document, language), start=1)
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("snippet", snippets("python"))
+def test_a_python_snippet_runs(snippet: str, tmp_path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", snippet], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("document", [pytest.param(d, id=d.name) for d in DOCUMENTS if blocks(d, "sh")])
+def test_the_shell_snippets_of_a_document_run_in_order(document: Path, tmp_path: Path) -> None:
+    script = "\n".join(text for text in blocks(document, "sh") if not MAKE.search(text))
+    port = free_port()
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "LAURELS_PORT": str(port),
+    }
+    strict = "set -euo pipefail\ncurl() { command curl --fail-with-body --show-error \"$@\"; echo; }\n"
+    log = tmp_path / "shell.log"
+    with log.open("w") as file:
+        shell = subprocess.Popen(
+            [shutil.which("bash") or "bash", "-c", strict + script.replace(":8000", f":{port}")],
+            cwd=tmp_path,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            code = shell.wait(timeout=90)
+        finally:
+            _end_group(shell.pid)
+
+    assert code == 0, log.read_text()
+    assert '"rejected":0' in log.read_text() or "/events" not in script
+
+
+def _end_group(group: int) -> None:
+    """End the servers that a script left running in the background."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("snippet", snippets("toml"))
+def test_a_catalog_snippet_is_valid(snippet: str) -> None:
+    whole = snippet if "[[levels]]" in snippet else _within_the_default(snippet)
+
+    assert Catalog.parse(whole).badges
+
+
+def _within_the_default(badge: str) -> str:
+    """A snippet that shows one badge, in the place of that badge in the default catalog."""
+    text = (ROOT / "laurels/engine/default.toml").read_text("utf-8")
+    badge_id = re.search(r'^id = "(\w+)"', badge, re.MULTILINE)
+    assert badge_id
+    entries = text.split("[[badges]]")
+    kept = [entry for entry in entries if f'id = "{badge_id[1]}"' not in entry]
+    assert len(kept) == len(entries) - 1
+    return "[[badges]]".join(kept) + "\n" + badge
+
+
+def test_every_make_target_that_is_shown_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    shown = {target for document in DOCUMENTS for text in blocks(document, "sh") for target in MAKE.findall(text)}
+
+    assert shown <= targets
+    assert {"demo", "test"} <= shown
+
+
+def test_every_setting_is_documented_with_its_default_and_meaning() -> None:
+    text = (ROOT / "docs/settings.md").read_text("utf-8")
+
+    for one in fields(Settings):
+        shown = f"`{one.default}`" if one.default != "" else "empty"
+        assert f"| `{one.name}` | {shown} | {one.metadata['help']} |" in text
+
+
+def test_every_kind_of_condition_is_documented() -> None:
+    text = (ROOT / "docs/catalog.md").read_text("utf-8")
+
+    assert all(f"{kind} = " in text for kind in KINDS)
+
+
+def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
+    text = (ROOT / "docs/problems.md").read_text("utf-8")
+
+    for kind in ALL_KINDS:
+        assert f"## {kind.code}\n" in text
+        assert f"{kind.title}. Status {kind.status}" in text
+        assert kind.mend in text
+
+
+def test_every_address_is_documented() -> None:
+    text = (ROOT / "docs/http.md").read_text("utf-8")
+
+    for handler in HANDLERS:
+        for path in handler.paths:
+            assert path.replace("/{user_id:str}", "/ada") in text, path
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs/cli.md").read_text("utf-8")
+    ran = subprocess.run([sys.executable, "-m", "laurels", "--help"], capture_output=True, text=True, timeout=60)
+    commands = re.findall(r"^│ (\w+)", ran.stdout, re.MULTILINE)
+
+    assert {"serve", "demo", "record"} <= set(commands)
+    assert all(f"laurels {command}" in text for command in commands)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
