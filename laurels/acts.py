@@ -85,7 +85,14 @@ class Desk:
         identity = (user_id, event_id)
         return self._events.get(identity) or (None if user_id in self._erased else self._found.events.get(identity))
 
-    def save(self, user: UserRow, outcome: Outcome, now: datetime, event: Event | None = None, sent_at: datetime | None = None) -> UserRow:
+    def save(
+        self,
+        user: UserRow,
+        outcome: Outcome,
+        now: datetime,
+        event: Event | None = None,
+        sent_at: datetime | None = None,
+    ) -> UserRow:
         """Write what an act made of this user, and the event that caused it."""
         revision = user.revision + 1
         changed = UserRow(user.user_id, user.name, user.created_at, revision, user.rules, outcome.progress)
@@ -176,14 +183,17 @@ class RecordEvent:
 
 @dataclass(frozen=True, slots=True)
 class UpdateUser:
-    """Set what the app knows of a user; what is UNSET stays. Answers the UserRow; raises UserErased, InvalidInput,
-    ZoneChangeTooSoon. With `lenient_zone`, a zone change that comes too soon is left out instead."""
+    """Set what the app knows of a user; what is UNSET stays.
+
+    Answers the UserRow; raises UserErased, InvalidInput, ZoneChangeTooSoon. With `lenient_zone`, a zone change that comes
+    too soon is left out instead.
+    """
 
     user_id: str
     at: datetime
-    name: str | None | msgspec.UnsetType = msgspec.UNSET
+    name: str | msgspec.UnsetType | None = msgspec.UNSET
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
-    joined_at: datetime | None | msgspec.UnsetType = msgspec.UNSET
+    joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
     lenient_zone: bool = False
     event_id: None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -17,11 +18,11 @@ from laurels.engine.events import (
     MAX_NAME,
     MAX_USER_ID,
     OWN_PREFIX,
+    UNSAFE,
     Event,
     check_event,
     check_moment,
     check_text,
-    is_unsafe,
 )
 from laurels.errors import InvalidInput, LaurelsError, UserNotFound
 from laurels.recorder import Recorder
@@ -132,9 +133,9 @@ class Laurels:
         self,
         user_id: str,
         *,
-        name: str | None | msgspec.UnsetType = msgspec.UNSET,
+        name: str | msgspec.UnsetType | None = msgspec.UNSET,
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
-        joined_at: datetime | None | msgspec.UnsetType = msgspec.UNSET,
+        joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
         lenient_zone: bool = False,
     ) -> UserShape:
         """Make or change a user; what is left out stays. With `lenient_zone`, a zone change too soon is left out.
@@ -169,9 +170,9 @@ class Laurels:
     # ---- reading ------------------------------------------------------------------------------
 
     async def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
-        """What a user sees. With `login`, this reading is the user's daily login: it may earn a streak badge, and a
-        user who was unknown begins here.
+        """What a user sees.
 
+        With `login`, this reading is the user's daily login: it may earn a streak badge, and a user who was unknown begins here.
         `include` asks for more of INCLUDES. Raises UserNotFound (without login), UserErased (with it), and InvalidInput for
         an unknown include.
         """
@@ -259,12 +260,12 @@ def clean_name(name: str) -> str:
 
     Raises InvalidInput when nothing is left, or when it is too long.
     """
-    kept = "".join(character for character in name if not is_unsafe(character) and character not in DIRECTION_MARKS).strip()
+    kept = DIRECTION_MARKS.sub("", UNSAFE.sub("", name)).strip()
     check_text("name", kept, MAX_NAME)
     return kept
 
 
-DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def _answer_or_raise(answer: Recorded | LaurelsError) -> Recorded:

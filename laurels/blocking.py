@@ -24,9 +24,9 @@ T = TypeVar("T")
 class BlockingLaurels:
     """The methods of `Laurels`, each returning when it is done. Any number of threads may share one.
 
-        with BlockingLaurels("sqlite:///laurels.db") as laurels:
-            laurels.record(Event("ada", "e-1", "agent.created"))
-            print(laurels.profile("ada"))
+    with BlockingLaurels("sqlite:///laurels.db") as laurels:
+        laurels.record(Event("ada", "e-1", "agent.created"))
+        print(laurels.profile("ada"))
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class BlockingLaurels:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -69,9 +71,9 @@ class BlockingLaurels:
         self,
         user_id: str,
         *,
-        name: str | None | msgspec.UnsetType = msgspec.UNSET,
+        name: str | msgspec.UnsetType | None = msgspec.UNSET,
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
-        joined_at: datetime | None | msgspec.UnsetType = msgspec.UNSET,
+        joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
     ) -> UserShape:
         """See Laurels.update_user."""
         return self._run(

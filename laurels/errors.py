@@ -79,7 +79,7 @@ class UserErased(LaurelsError):
 
 
 class Unauthorized(LaurelsError):
-    """Unauthorized"""
+    """Unauthorized."""
 
 
 class Overloaded(LaurelsError):

@@ -37,7 +37,9 @@ class Settings:
     default_zone: str = setting("UTC", "the time zone of users of whom none is known")
     late_days: int = setting(30, "how many days back an event may have occurred", 0, 36500)
     session_days: int = setting(30, "how long a session lives unless its request says otherwise", 1, 365)
-    queue_limit: int = setting(10_000, "how many events may wait to be written before Laurels answers 503", 1, 1_000_000)
+    queue_limit: int = setting(
+        10_000, "how many events may wait to be written before Laurels answers 503", 1, 1_000_000
+    )
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
     body_limit: int = setting(4 * 1024 * 1024, "the largest request body, in bytes", 1024, 1024**3)
     events_limit: int = setting(1000, "the most events in one request", 1, 100_000)
@@ -101,7 +103,9 @@ def _checked(one: Any, origin: Origin) -> Origin:
         number = None
     least, most = one.metadata["least"], one.metadata["most"]
     if number is None or isinstance(origin.value, (bool, float)) or not least <= number <= most:
-        raise SettingsError(f"{one.name} ({origin.source}) must be a whole number from {least} to {most}, not {origin.value!r}")
+        raise SettingsError(
+            f"{one.name} ({origin.source}) must be a whole number from {least} to {most}, not {origin.value!r}"
+        )
     return Origin(number, origin.source)
 
 

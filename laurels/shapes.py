@@ -22,7 +22,7 @@ class Shape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=Fal
 # ---- the profile ------------------------------------------------------------------------------
 
 
-class BadgeShape(Shape):
+class BadgeShape(Shape, frozen=True):
     """A badge of the catalog."""
 
     id: str
@@ -34,7 +34,7 @@ class BadgeShape(Shape):
     condition: Annotated[str, Meta(description="What to do for it, for people")]
 
 
-class LeaderShape(Shape):
+class LeaderShape(Shape, frozen=True):
     """One of the top users by points."""
 
     user_id: str
@@ -44,14 +44,14 @@ class LeaderShape(Shape):
     title: str
 
 
-class RankShape(Shape):
+class RankShape(Shape, frozen=True):
     """An exact rank among all who have points. `rank` is null for a user without any."""
 
     rank: int | None
     ranked_users: int
 
 
-class NextBadgeShape(Shape):
+class NextBadgeShape(Shape, frozen=True):
     """A badge within reach: how far, of how much, and what is missing as a sentence."""
 
     id: str
@@ -62,7 +62,7 @@ class NextBadgeShape(Shape):
     sentence: str
 
 
-class StreakShape(Shape):
+class StreakShape(Shape, frozen=True):
     """A streak as it reads now. `endsAt` is when it would end without another event; null when none stands."""
 
     name: str
@@ -74,7 +74,7 @@ class StreakShape(Shape):
     ends_at: datetime | None
 
 
-class HistoryEvent(Shape):
+class HistoryEvent(Shape, frozen=True):
     """An event as recorded; `day` is its date in the zone that the user then had."""
 
     id: str
@@ -85,14 +85,14 @@ class HistoryEvent(Shape):
     data: Mapping[str, Any] | None
 
 
-class HistoryAward(Shape):
+class HistoryAward(Shape, frozen=True):
     """A badge that was earned."""
 
     badge: str
     points: Points
 
 
-class HistoryPoints(Shape):
+class HistoryPoints(Shape, frozen=True):
     """A change of the points: `reason` is 'badge', 'rule' or 'catalog', `ref` says which."""
 
     amount: int
@@ -100,7 +100,7 @@ class HistoryPoints(Shape):
     ref: str
 
 
-class HistoryEntry(Shape):
+class HistoryEntry(Shape, frozen=True):
     """All that one act changed. `event` is null for an act that was not an event."""
 
     revision: int
@@ -110,14 +110,14 @@ class HistoryEntry(Shape):
     points: list[HistoryPoints]
 
 
-class HistoryShape(Shape):
+class HistoryShape(Shape, frozen=True):
     """A page of a user's history, newest first. Ask for `?before=` the value of `next` for the page after it."""
 
     entries: list[HistoryEntry]
     next: int | None
 
 
-class ProfileShape(Shape):
+class ProfileShape(Shape, frozen=True):
     """What a user sees: the contract's eleven fields. The others stand there only when asked for with `?include=`."""
 
     badges: Annotated[list[BadgeShape], Meta(description="The badges the user has earned, in the catalog's order")]
@@ -144,14 +144,19 @@ class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """One thing a user did. Sent twice under the same id, it counts once."""
 
     user_id: UserId
-    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, description="Unique for this user; choose it once and retry with it")]
+    id: Annotated[
+        str,
+        Meta(
+            min_length=1, max_length=MAX_EVENT_ID, description="Unique for this user; choose it once and retry with it"
+        ),
+    ]
     type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE, description="What happened, such as 'message.sent'")]
     occurred_at: Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset; left out: now")] | None = None
     quantity: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="How many of it")] = 1
     data: dict[str, Any] | None = None
 
 
-class AwardShape(Shape):
+class AwardShape(Shape, frozen=True):
     """A badge that an event earned."""
 
     id: str
@@ -160,14 +165,14 @@ class AwardShape(Shape):
     points: Points
 
 
-class NumberChange(Shape):
+class NumberChange(Shape, frozen=True):
     """A number, before and after."""
 
     before: int
     after: int
 
 
-class LevelChange(Shape):
+class LevelChange(Shape, frozen=True):
     """The level, before and after, and the new one's title."""
 
     before: int
@@ -175,7 +180,7 @@ class LevelChange(Shape):
     title: str
 
 
-class RankChange(Shape):
+class RankChange(Shape, frozen=True):
     """The exact rank, before and after; null where the user had no points."""
 
     before: int | None
@@ -219,7 +224,7 @@ class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     problem: Problem | UnsetType = UNSET
 
 
-class EventsAnswer(Shape):
+class EventsAnswer(Shape, frozen=True):
     """What became of each event, in the order sent."""
 
     recorded: int
@@ -234,19 +239,22 @@ class EventsAnswer(Shape):
 class UserIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What the app knows of a user. What is left out stays as it is; null takes a name or a joining time away."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | None | UnsetType = UNSET
-    time_zone: Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name, such as 'Europe/Berlin'")] | UnsetType = UNSET
-    joined_at: UtcTime | None | UnsetType = UNSET
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | UnsetType | None = UNSET
+    time_zone: (
+        Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name, such as 'Europe/Berlin'")]
+        | UnsetType
+    ) = UNSET
+    joined_at: UtcTime | UnsetType | None = UNSET
 
 
-class ZoneChange(Shape):
+class ZoneChange(Shape, frozen=True):
     """A time zone, and since when; null for the first one, which counts for all time before."""
 
     since: datetime | None
     time_zone: str
 
 
-class UserShape(Shape):
+class UserShape(Shape, frozen=True):
     """A user as stored."""
 
     user_id: str
@@ -269,14 +277,14 @@ class SessionIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     lifetime_seconds: Annotated[int, Meta(ge=1, le=31_536_000, description="Default: 30 days")] | UnsetType = UNSET
 
 
-class SessionShape(Shape):
+class SessionShape(Shape, frozen=True):
     """A new session. The token is shown here once, and set as the cookie `laurels-session`."""
 
     token: str
     expires_at: datetime
 
 
-class StandingShape(Shape):
+class StandingShape(Shape, frozen=True):
     """One line of a leaderboard."""
 
     rank: int
@@ -287,7 +295,7 @@ class StandingShape(Shape):
     title: str
 
 
-class LevelShape(Shape):
+class LevelShape(Shape, frozen=True):
     """A level of the catalog, and the points from which it holds."""
 
     level: int
@@ -295,7 +303,7 @@ class LevelShape(Shape):
     points: Points
 
 
-class CatalogShape(Shape):
+class CatalogShape(Shape, frozen=True):
     """Everything that can be earned."""
 
     name: str
@@ -303,7 +311,7 @@ class CatalogShape(Shape):
     badges: list[BadgeShape]
 
 
-class HealthShape(Shape):
+class HealthShape(Shape, frozen=True):
     """Whether this process can serve."""
 
     status: Literal["ok"]

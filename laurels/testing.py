@@ -1,10 +1,10 @@
 """For the tests of apps that use Laurels: all of it in memory, with a clock in your hand.
 
-    async with sandbox() as (laurels, clock):
-        for _ in range(7):
-            profile = await laurels.profile("ada", login=True)
-            clock.advance(days=1)
-        assert profile.badge_awarded == "login_streak_7"
+async with sandbox() as (laurels, clock):
+    for _ in range(7):
+        profile = await laurels.profile("ada", login=True)
+        clock.advance(days=1)
+    assert profile.badge_awarded == "login_streak_7"
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ class TestClock:
     __test__ = False
 
     def __init__(self, now: datetime) -> None:
+        """Stand at `now`, an aware moment."""
         self.now = now
 
     def __call__(self) -> datetime:
+        """The moment at which it stands."""
         return self.now
 
     def set(self, now: datetime) -> None:

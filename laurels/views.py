@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from laurels.acts import Recorded
@@ -96,15 +96,15 @@ class Views:
         won = [badge for badge in self.catalog.badges if badge.id in awarded and badge.streaks]
         return max(won, key=lambda badge: badge.points).id if won else None
 
-    def next_badges(self, progress: Progress, now: datetime) -> list[NextBadgeShape]:
-        """The badges nearest to being earned, nearest first."""
+    def next_badges(self, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadgeShape]:
+        """The badges nearest to being earned, nearest first, at most `limit`."""
         today = progress.zones.day(now)
         streaks = {name: self.streak_length(progress, name, today) for name in self.catalog.streaks}
         open_badges = [badge for badge in self.catalog.badges if badge.id not in progress.badges]
         steps = [(badge, badge.condition.steps(progress, streaks)) for badge in open_badges]
         within_reach = [(badge, of_badge) for badge, of_badge in steps if of_badge]
         within_reach.sort(key=lambda pair: -nearness(pair[1]))
-        return [_next_badge(badge, of_badge) for badge, of_badge in within_reach[:NEAREST]]
+        return [_next_badge(badge, of_badge) for badge, of_badge in within_reach[:limit]]
 
     def streak_length(self, progress: Progress, name: str, today: int) -> int:
         """The current length of a streak."""
@@ -148,13 +148,17 @@ class Views:
             title = self.catalog.levels.all[min(kept.level[1], len(self.catalog.levels.all)) - 1].title
             changes["level"] = LevelChange(before=kept.level[0], after=kept.level[1], title=title)
         if kept.streaks:
-            changes["streaks"] = {name: NumberChange(before=old, after=new) for name, (old, new) in kept.streaks.items()}
+            changes["streaks"] = {
+                name: NumberChange(before=old, after=new) for name, (old, new) in kept.streaks.items()
+            }
         return EventResult(id=event.id, user_id=event.user_id, status=status, **changes)  # type: ignore[arg-type]
 
     def _award(self, badge_id: str, points: int) -> AwardShape:
         """An award, also of a badge that the catalog has since lost."""
         badge = self.catalog.badge(badge_id)
-        return AwardShape(id=badge_id, name=badge.name if badge else badge_id, icon=badge.icon if badge else "", points=points)
+        return AwardShape(
+            id=badge_id, name=badge.name if badge else badge_id, icon=badge.icon if badge else "", points=points
+        )
 
     # ---- users, boards, catalog ---------------------------------------------------------------
 
@@ -194,7 +198,9 @@ class Views:
         """Everything that can be earned."""
         return CatalogShape(
             name=self.catalog.name,
-            levels=[LevelShape(level=one.number, title=one.title, points=one.points) for one in self.catalog.levels.all],
+            levels=[
+                LevelShape(level=one.number, title=one.title, points=one.points) for one in self.catalog.levels.all
+            ],
             badges=[shape for _, shape in self._badges],
         )
 

@@ -61,7 +61,7 @@ def test_the_shell_snippets_of_a_document_run_in_order(document: Path, tmp_path:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "LAURELS_PORT": str(port),
     }
-    strict = "set -euo pipefail\ncurl() { command curl --fail-with-body --show-error \"$@\"; echo; }\n"
+    strict = 'set -euo pipefail\ncurl() { command curl --fail-with-body --show-error "$@"; echo; }\n'
     log = tmp_path / "shell.log"
     with log.open("w") as file:
         shell = subprocess.Popen(

@@ -70,7 +70,11 @@ class AtLeast(Single):
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         current = progress.totals.get(self.metric, 0)
-        return [] if current >= self.target else [Step(current, self.target, more(self.target - current, self.one, self.many))]
+        return (
+            []
+            if current >= self.target
+            else [Step(current, self.target, more(self.target - current, self.one, self.many))]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +173,9 @@ class AnyOf:
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         if self.met(progress):
             return []
-        ways = [steps for condition in self.of if (steps := condition.steps(progress, streaks))]
-        return max(ways, key=nearness, default=[])
+        ways = [condition.steps(progress, streaks) for condition in self.of]
+        within_reach = [steps for steps in ways if steps]
+        return max(within_reach, key=nearness) if within_reach else []
 
 
 def nearness(steps: list[Step]) -> float:

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
+from laurels.engine.events import MAX_NUMBER
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.points import PointRule, read_point_rule
@@ -19,7 +20,6 @@ from laurels.engine.progress import Progress
 from laurels.engine.reading import Table, closest
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
-
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -123,7 +123,9 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
     if streak and streaks[streak].where:
-        profile.fault("login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out")
+        profile.fault(
+            "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out"
+        )
     profile.done()
     return event, streak
 
@@ -149,20 +151,25 @@ def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
                 totals[part.metric] = max(part.target, totals.get(part.metric, 0))
             elif isinstance(part, StreakOf):
                 longest[part.streak] = max(part.target, longest.get(part.streak, 0))
-    waiting, earned = list(badges), dict[str, int]()
+    earned: dict[str, int] = {}
     while True:
-        everything = Progress(totals=totals, longest=longest, badges=earned, points=2**53, joined_at=_LONG_AGO)
-        due = [badge for badge in waiting if badge.due(everything)]
+        everything = Progress(totals=totals, longest=longest, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
+        due = [badge.id for badge in badges if badge.due(everything)]
         if not due:
             break
-        earned = earned | {badge.id: 0 for badge in due}
-        waiting = [badge for badge in waiting if badge.id not in earned]
-    for badge in waiting:
-        table.fault(f"badges '{badge.id}'.when", "waits for a badge that waits for it", "break the circle of has_badge")
+        earned = earned | dict.fromkeys(due, 0)
+    for badge in badges:
+        if badge.id not in earned:
+            table.fault(
+                f"badges '{badge.id}'.when", "waits for a badge that waits for it", "break the circle of has_badge"
+            )
 
 
 def _plans(
-    metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...], badges: tuple[Badge, ...]
+    metrics: Mapping[str, Metric],
+    streaks: Mapping[str, Streak],
+    rules: tuple[PointRule, ...],
+    badges: tuple[Badge, ...],
 ) -> dict[str, Plan]:
     plans: dict[str, Plan] = {}
     for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
@@ -201,7 +208,10 @@ def _fingerprint(
     badges: tuple[Badge, ...],
 ) -> str:
     """16 hex digits over all that decides what is earned. A user whose progress was made under other rules is refolded."""
-    wordless = [{key: value for key, value in asdict(metric).items() if key not in ("one", "many")} for metric in metrics.values()]
+    wordless = [
+        {key: value for key, value in asdict(metric).items() if key not in ("one", "many")}
+        for metric in metrics.values()
+    ]
     deciding: dict[str, Any] = {
         "metrics": wordless,
         "streaks": [asdict(streak) for streak in streaks.values()],

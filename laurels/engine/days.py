@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
 
+LAST_SEARCHED_YEAR = 2038
+"""No zone has announced that it will skip a day; until this year the search for skipped days looks."""
+
 ZONE_CHANGE_PAUSE = timedelta(hours=24)
 """How long a zone stands before it may be changed again, so that hopping zones makes no days."""
 
@@ -75,10 +78,11 @@ def skipped_days(zone_name: str) -> tuple[int, ...]:
     month = date(1970, 1, 1)
     skipped: list[int] = []
     before = datetime.combine(month, time(12), there).utcoffset()
-    while month.year < 2038:
+    while month.year < LAST_SEARCHED_YEAR:
         month = (month.replace(day=28) + timedelta(days=7)).replace(day=1)
         offset = datetime.combine(month, time(12), there).utcoffset()
-        assert before is not None and offset is not None
+        assert before is not None
+        assert offset is not None
         if abs(offset - before) >= timedelta(hours=20):
             skipped += [day for day in range(month.toordinal() - 31, month.toordinal()) if not exists(day, there)]
         before = offset

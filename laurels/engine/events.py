@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,12 @@ MAX_NAME = 100
 
 OWN_PREFIX = "laurels:"
 """Event ids that begin so are made by Laurels itself (the daily login of a profile request)."""
+
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""Between these, every zone has a day for every moment, and every day a day after it."""
+
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Characters that no database and no terminal should be given: controls and lone surrogates."""
 
 SKEW = timedelta(minutes=5)
 """How far a sender's clock may run ahead; such an event is taken as happening now."""
@@ -59,22 +66,16 @@ def check_text(field: str, text: str, longest: int) -> None:
     """Raise InvalidInput unless `text` is 1 to `longest` characters, none of them a control character."""
     if not 1 <= len(text) <= longest:
         raise InvalidInput(field, f"must have 1 to {longest} characters, not {len(text)}")
-    if not text.isprintable() and any(is_unsafe(character) for character in text):
+    if not text.isprintable() and UNSAFE.search(text):
         raise InvalidInput(field, "must not hold control characters or unpaired surrogates")
-
-
-def is_unsafe(character: str) -> bool:
-    """Whether no database and no terminal should be given this character: C0, C1, DEL, lone surrogates."""
-    code = ord(character)
-    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000
 
 
 def check_moment(field: str, moment: datetime) -> None:
     """Raise InvalidInput unless `moment` says its zone and lies in 1970 to 9998, where every zone has a day for it."""
     if moment.tzinfo is None:
         raise InvalidInput(field, "must say its offset from UTC, such as '2026-03-01T09:00:00Z'")
-    if not 1970 <= moment.year <= 9998:
-        raise InvalidInput(field, "must lie between the years 1970 and 9998")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise InvalidInput(field, f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
 
 
 def effective_moment(event: Event, now: datetime, late_window: timedelta | None) -> datetime:

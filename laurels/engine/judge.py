@@ -98,7 +98,17 @@ def _add(plan: Plan, progress: Progress, event: Event) -> tuple[Progress, list[L
             points += amount
             entries.append(LedgerEntry(amount, "rule", rule.id))
     return (
-        Progress(totals, days, capped, longest, progress.badges, points, progress.reached_at, progress.zones, progress.joined_at),
+        Progress(
+            totals,
+            days,
+            capped,
+            longest,
+            progress.badges,
+            points,
+            progress.reached_at,
+            progress.zones,
+            progress.joined_at,
+        ),
         entries,
     )
 
@@ -185,7 +195,9 @@ def _outcome(
     )
 
 
-def _moments(catalog: Catalog, awards: list[Award], level: Change | None, streaks: Mapping[str, Change]) -> list[Moment]:
+def _moments(
+    catalog: Catalog, awards: list[Award], level: Change | None, streaks: Mapping[str, Change]
+) -> list[Moment]:
     moments = [Moment("badge.earned", {"badge": award.badge, "points": award.points}) for award in awards]
     if level and level.after > level.before:
         title = catalog.levels.all[level.after - 1].title

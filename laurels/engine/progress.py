@@ -32,7 +32,7 @@ class Progress:
     badges: Mapping[str, int] = field(default_factory=dict[str, int])
     points: int = 0
     reached_at: datetime | None = None
-    zones: Zones = Zones()
+    zones: Zones = field(default_factory=Zones)
     joined_at: datetime | None = None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, cast
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.errors import Fault
 
 _REQUIRED: Any = object()
+LONGEST_SHOWN = 40
 
 
 class Table:
@@ -46,15 +47,20 @@ class Table:
         value = self._take(key, default)
         if type(value) is not int or not least <= value <= MAX_NUMBER:
             if value is not _REQUIRED:
-                self.fault(key, f"must be a whole number of {least} or more, not {shown(value)}", f"write {key} = {max(least, 1)}")
+                self.fault(
+                    key,
+                    f"must be a whole number of {least} or more, not {shown(value)}",
+                    f"write {key} = {max(least, 1)}",
+                )
             return least
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of one or more texts."""
         value = self._take(key, _REQUIRED)
-        if isinstance(value, list) and value and all(isinstance(item, str) and item for item in value):
-            return tuple(dict.fromkeys(value))
+        items = cast(list[Any], value) if isinstance(value, list) else []
+        if items and all(isinstance(item, str) and item for item in items):
+            return tuple(dict.fromkeys(items))
         if value is not _REQUIRED:
             self.fault(key, f"must be a list of texts, not {shown(value)}", f'write {key} = ["..."]')
         return ()
@@ -80,7 +86,7 @@ class Table:
         """A table within this one, or None where it is missing or no table."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, dict):
-            return Table(value, f"{self.where}.{key}".strip("."), self.faults)
+            return Table(cast(dict[str, Any], value), f"{self.where}.{key}".strip("."), self.faults)
         if value is not _REQUIRED:
             self.fault(key, f"must be a table, not {shown(value)}", f"write {key} = {{ ... }}")
         return None
@@ -91,29 +97,32 @@ class Table:
         if not isinstance(value, dict):
             self.fault(key, f"must be tables by name, not {shown(value)}", f"write [{key}.some_name]")
             return []
-        return [(name, self._named(key, name, entry)) for name, entry in value.items() if self._is_table(key, name, entry)]
+        entries = cast(dict[str, Any], value)
+        return [(name, self._named(key, name, entries[name])) for name in entries if self._is_table(key, name, entries)]
 
     def list_of_tables(self, key: str, default: Any = _REQUIRED) -> list[Table]:
         """The tables under [[key]], in order."""
         value = self._take(key, default)
         if value is _REQUIRED:
             return []
-        if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        entries = cast(list[Any], value) if isinstance(value, list) else None
+        if entries is None or not all(isinstance(entry, dict) for entry in entries):
             self.fault(key, f"must be a list of tables, not {shown(value)}", f"write [[{key}]]")
             return []
-        return [Table(entry, self._place(key, index, entry), self.faults) for index, entry in enumerate(value)]
+        return [Table(entry, self._place(key, index, entry), self.faults) for index, entry in enumerate(entries)]
 
     def flat(self, key: str) -> dict[str, Any]:
         """A table of plain values (texts, whole numbers, booleans); none is fine."""
         value = self._take(key, {})
-        if isinstance(value, dict) and all(isinstance(item, (str, int, bool)) for item in value.values()):
-            return value
+        entries = cast(dict[str, Any], value) if isinstance(value, dict) else {"": None}
+        if all(isinstance(item, (str, int, bool)) for item in entries.values()):
+            return entries
         self.fault(key, "must be a table of texts, whole numbers or booleans", f'write {key} = {{ plan = "pro" }}')
         return {}
 
     def done(self) -> None:
         """Report each key that no getter asked for."""
-        for key in self.raw.keys() - self.asked:
+        for key in sorted(self.raw.keys() - self.asked):
             self.fault(key, f"unknown key '{key}'", closest(key, self.asked))
 
     def _take(self, key: str, default: Any) -> Any:
@@ -128,10 +137,10 @@ class Table:
         place = f"{self.where}.{key}[{index + 1}]".strip(".")
         return f"{place} '{label}'" if isinstance(label, str) else place
 
-    def _is_table(self, key: str, name: str, entry: Any) -> bool:
-        if isinstance(entry, dict):
+    def _is_table(self, key: str, name: str, entries: dict[str, Any]) -> bool:
+        if isinstance(entries[name], dict):
             return True
-        self.fault(f"{key}.{name}", f"must be a table, not {shown(entry)}", f"write [{key}.{name}]")
+        self.fault(f"{key}.{name}", f"must be a table, not {shown(entries[name])}", f"write [{key}.{name}]")
         return False
 
     def _named(self, key: str, name: str, entry: dict[str, Any]) -> Table:
@@ -150,4 +159,4 @@ def closest(word: str, known: Iterable[str]) -> str:
 def shown(value: Any) -> str:
     """A value as a message shows it: short."""
     text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

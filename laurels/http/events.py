@@ -61,15 +61,18 @@ _anything = msgspec.json.Decoder()
     tags=["events"],
     status_code=200,
     security=BY_KEY,
-    operation_class=body(BODY, {"one": EVENT_EXAMPLE, "several": [EVENT_EXAMPLE, {**EVENT_EXAMPLE, "id": "message-43", "quantity": 3}]}),
+    operation_class=body(
+        BODY, {"one": EVENT_EXAMPLE, "several": [EVENT_EXAMPLE, {**EVENT_EXAMPLE, "id": "message-43", "quantity": 3}]}
+    ),
     responses=shows(EventsAnswer, "What became of each event, in the order sent", ANSWER_EXAMPLE)
     | problems(400, 401, 413, 415, 422, 503),
 )
 async def post_events(request: HttpRequest) -> Response[bytes]:
     """Record one event, or an array of up to 1,000. Each item has its own result, in order: recorded, duplicate (the
     original answer again), or rejected with a problem; one bad item never spoils the others. The answer comes when all
-    that was recorded is durable."""
-    return (await record_events(context_of(request), request.scope, request.receive)).response()  # type: ignore[arg-type]
+    that was recorded is durable.
+    """
+    return (await record_events(context_of(request), request.scope, request.receive)).response()
 
 
 async def record_events(context: Context, scope: Scope, receive: Receive) -> Answer:
@@ -81,7 +84,7 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
         results = await _record(context, items)
     except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected
         return answer_for(error)
-    counts = {status: 0 for status in ("recorded", "duplicate", "rejected")}
+    counts = dict.fromkeys(("recorded", "duplicate", "rejected"), 0)
     for result in results:
         counts[result.status] += 1
     return json_answer(

@@ -31,7 +31,13 @@ REF = "#/components/schemas/{name}"
 BY_KEY = [{"apiKey": list[str]()}]
 BY_SESSION = [{"sessionCookie": list[str]()}, {"sessionToken": list[str]()}]
 
-EVENT_EXAMPLE = {"userId": "ada", "id": "msg-42", "type": "message.sent", "occurredAt": "2026-03-01T09:00:00Z", "quantity": 1}
+EVENT_EXAMPLE = {
+    "userId": "ada",
+    "id": "msg-42",
+    "type": "message.sent",
+    "occurredAt": "2026-03-01T09:00:00Z",
+    "quantity": 1,
+}
 """Shown for one event; its time must lie within the late window of whoever tries it, so `tryable` leaves it out."""
 
 
@@ -112,9 +118,15 @@ def config(version: str) -> OpenAPIConfig:
         components=Components(
             schemas=_body_schemas(),
             security_schemes={
-                "apiKey": SecurityScheme(type="http", scheme="bearer", description="An API key, for the app's back end"),
-                "sessionCookie": SecurityScheme(type="apiKey", name=COOKIE, security_scheme_in="cookie", description="A user's session"),
-                "sessionToken": SecurityScheme(type="http", scheme="bearer", description="A user's session, without cookies"),
+                "apiKey": SecurityScheme(
+                    type="http", scheme="bearer", description="An API key, for the app's back end"
+                ),
+                "sessionCookie": SecurityScheme(
+                    type="apiKey", name=COOKIE, security_scheme_in="cookie", description="A user's session"
+                ),
+                "sessionToken": SecurityScheme(
+                    type="http", scheme="bearer", description="A user's session, without cookies"
+                ),
             },
         ),
         path="/docs",

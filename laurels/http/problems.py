@@ -52,7 +52,13 @@ class Kind:
 
 
 KINDS: dict[type[Exception], Kind] = {
-    BadRequest: Kind("malformed", 400, "The request cannot be read", "Bad request", "Mend the JSON or the address, then send it again."),
+    BadRequest: Kind(
+        "malformed",
+        400,
+        "The request cannot be read",
+        "Bad request",
+        "Mend the JSON or the address, then send it again.",
+    ),
     errors.Unauthorized: Kind(
         "unauthorized",
         401,
@@ -60,7 +66,9 @@ KINDS: dict[type[Exception], Kind] = {
         "Unauthorized",
         "Send a session's cookie for a user, or 'Authorization: Bearer KEY' for the app's back end.",
     ),
-    errors.UserNotFound: Kind("user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."),
+    errors.UserNotFound: Kind(
+        "user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."
+    ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
     errors.EventConflict: Kind(
         "event-conflict",
@@ -77,11 +85,25 @@ KINDS: dict[type[Exception], Kind] = {
         "Send the change again from the time that 'retryAt' says.",
     ),
     errors.UserErased: Kind(
-        "user-erased", 410, "This user was erased", "User erased", "Stop sending events of this user; a new account needs a new id."
+        "user-erased",
+        410,
+        "This user was erased",
+        "User erased",
+        "Stop sending events of this user; a new account needs a new id.",
     ),
-    BodyTooLarge: Kind("too-large", 413, "The body is too large", "Body too large", "Send fewer events at once, or less data with each."),
+    BodyTooLarge: Kind(
+        "too-large",
+        413,
+        "The body is too large",
+        "Body too large",
+        "Send fewer events at once, or less data with each.",
+    ),
     UnsupportedMediaType: Kind(
-        "unsupported-media-type", 415, "The body is not JSON", "Unsupported media type", "Send 'Content-Type: application/json'."
+        "unsupported-media-type",
+        415,
+        "The body is not JSON",
+        "Unsupported media type",
+        "Send 'Content-Type: application/json'.",
     ),
     errors.EventTooLate: Kind(
         "event-too-late",
@@ -97,8 +119,12 @@ KINDS: dict[type[Exception], Kind] = {
         "Event too early",
         "Set the sender's clock, or leave occurredAt out.",
     ),
-    errors.InvalidInput: Kind("invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."),
-    errors.Overloaded: Kind("overloaded", 503, "Too much is waiting", "Overloaded", "Send it again after the seconds that Retry-After says."),
+    errors.InvalidInput: Kind(
+        "invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."
+    ),
+    errors.Overloaded: Kind(
+        "overloaded", 503, "Too much is waiting", "Overloaded", "Send it again after the seconds that Retry-After says."
+    ),
     errors.StoreUnavailable: Kind(
         "store-unavailable",
         503,
@@ -107,13 +133,31 @@ KINDS: dict[type[Exception], Kind] = {
         "Send it again after the seconds that Retry-After says; the operator should run 'laurels doctor'.",
     ),
     errors.MigrationError: Kind(
-        "wrong-schema", 503, "The database's schema is not this version's", "Wrong schema", "The operator should run 'laurels migrate'."
+        "wrong-schema",
+        503,
+        "The database's schema is not this version's",
+        "Wrong schema",
+        "The operator should run 'laurels migrate'.",
     ),
 }
 
-METHOD = Kind("method-not-allowed", 405, "This address has other methods", "Method not allowed", "See the Allow header.")
-INTERNAL = Kind("internal", 500, "Something failed inside", "Internal error", "Send it again later; the operator finds the cause in the log.")
-PROFILE = Kind("profile-failed", 500, "The profile cannot be read", "Failed to fetch profile", "Send it again later; the operator finds the cause in the log.")
+METHOD = Kind(
+    "method-not-allowed", 405, "This address has other methods", "Method not allowed", "See the Allow header."
+)
+INTERNAL = Kind(
+    "internal",
+    500,
+    "Something failed inside",
+    "Internal error",
+    "Send it again later; the operator finds the cause in the log.",
+)
+PROFILE = Kind(
+    "profile-failed",
+    500,
+    "The profile cannot be read",
+    "Failed to fetch profile",
+    "Send it again later; the operator finds the cause in the log.",
+)
 
 ALL_KINDS = (*KINDS.values(), METHOD, INTERNAL, PROFILE)
 
@@ -135,8 +179,10 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
     kind = kind_of(error)
     wrong: list[FieldError] | None = None
     if isinstance(error, errors.InvalidInput):
-        place = FieldError(detail=str(error), parameter=error.field) if parameter else FieldError(
-            detail=str(error), pointer=f"{prefix}/{error.field}" if error.field else prefix
+        place = (
+            FieldError(detail=str(error), parameter=error.field)
+            if parameter
+            else FieldError(detail=str(error), pointer=f"{prefix}/{error.field}" if error.field else prefix)
         )
         wrong = [place]
     return Problem(
@@ -179,7 +225,9 @@ def profile_failed() -> Answer:
     """The contract's answer when the profile cannot be read."""
     detail = PROFILE.mend
     return as_answer(
-        Problem(type=PAGES + PROFILE.code, title=PROFILE.title, status=PROFILE.status, detail=detail, error=PROFILE.error)
+        Problem(
+            type=PAGES + PROFILE.code, title=PROFILE.title, status=PROFILE.status, detail=detail, error=PROFILE.error
+        )
     )
 
 

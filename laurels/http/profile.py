@@ -52,7 +52,8 @@ PROFILE_EXAMPLE = {
 }
 
 Include = Annotated[
-    str | None, Parameter(query="include", description=f"More than the eleven fields: any of {', '.join(INCLUDES)}, with commas")
+    str | None,
+    Parameter(query="include", description=f"More than the eleven fields: any of {', '.join(INCLUDES)}, with commas"),
 ]
 
 
@@ -66,8 +67,9 @@ Include = Annotated[
 )
 async def get_profile(request: HttpRequest, include_more: Include = None) -> Response[bytes]:
     """Read the caller's badges, points, level, streak and rank. Each request also counts as the day's login, unless it is
-    a prefetch or a HEAD."""
-    return (await read_profile(context_of(request), request.scope)).response()  # type: ignore[arg-type]
+    a prefetch or a HEAD.
+    """
+    return (await read_profile(context_of(request), request.scope)).response()
 
 
 async def read_profile(context: Context, scope: Scope) -> Answer:

@@ -35,10 +35,11 @@ _session = msgspec.json.Decoder(SessionIn)
 )
 async def post_session(request: HttpRequest) -> Response[bytes]:
     """Make a session for a user whom the app has signed in. The token is shown once; the answer also sets it as the
-    cookie `laurels-session`, which the app may pass on to the browser."""
+    cookie `laurels-session`, which the app may pass on to the browser.
+    """
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
-    text = await read_body(request.scope, request.receive, context.settings.body_limit)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
+    text = await read_body(request.scope, request.receive, context.settings.body_limit)
     wanted = decode(_session, text)
     await context.laurels.update_user(wanted.user_id, name=wanted.name, time_zone=wanted.time_zone, lenient_zone=True)
     lifetime = (
@@ -48,7 +49,7 @@ async def post_session(request: HttpRequest) -> Response[bytes]:
     )
     session = await context.sessions.create(wanted.user_id, lifetime)
     shape = SessionShape(token=session.token, expires_at=session.expires_at)
-    cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)  # type: ignore[arg-type]
+    cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
     return json_answer(shape, status=201, headers=[NO_STORE, cookie]).response()
 
 
@@ -64,9 +65,9 @@ async def post_session(request: HttpRequest) -> Response[bytes]:
 async def delete_session(request: HttpRequest) -> Response[None]:
     """End the caller's session, at once and everywhere, and take the cookie away. Harmless without one."""
     context = context_of(request)
-    await context.sessions.end(session_request(request.scope))  # type: ignore[arg-type]
+    await context.sessions.end(session_request(request.scope))
     response = Response[None](None, status_code=204)
-    for name, value in (NO_STORE, _cookie("", 0, request.scope)):  # type: ignore[arg-type]
+    for name, value in (NO_STORE, _cookie("", 0, request.scope)):
         response.headers[name.decode()] = value.decode()
     return response
 

@@ -10,20 +10,23 @@ from litestar.params import Parameter
 from litestar.response import Response
 
 from laurels.app import HISTORY_PAGE
+from laurels.engine.events import MAX_NUMBER, MAX_USER_ID, check_text
+from laurels.errors import InvalidInput
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import BY_KEY, body, problems, ref, shows
 from laurels.http.problems import InvalidParameter
 from laurels.http.profile import PROFILE_EXAMPLE, Include, asked_for
 from laurels.http.requests import decode, path_text, read_body
-from laurels.engine.events import MAX_NUMBER, MAX_USER_ID, check_text
-from laurels.errors import InvalidInput
 from laurels.shapes import HistoryShape, ProfileShape, UserIn, UserShape
 
 PATH = "/api/gamification/users/{user_id:str}"
 
 UserIdInPath = Annotated[
-    str, Parameter(description="The app's own id of the user, percent-encoded", min_length=1, max_length=3 * 4 * MAX_USER_ID)
+    str,
+    Parameter(
+        description="The app's own id of the user, percent-encoded", min_length=1, max_length=3 * 4 * MAX_USER_ID
+    ),
 ]
 
 USER_EXAMPLE = {
@@ -72,8 +75,8 @@ _user = msgspec.json.Decoder(UserIn)
 async def put_user(request: HttpRequest, user_id: UserIdInPath) -> Response[bytes]:
     """Say a user's name, time zone or joining time. What is left out stays. A time zone can be changed once in 24 hours."""
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
-    text = await read_body(request.scope, request.receive, context.settings.body_limit)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
+    text = await read_body(request.scope, request.receive, context.settings.body_limit)
     user = decode(_user, text)
     shape = await context.laurels.update_user(
         user_id_of(user_id), name=user.name, time_zone=user.time_zone, joined_at=user.joined_at
@@ -92,7 +95,7 @@ async def put_user(request: HttpRequest, user_id: UserIdInPath) -> Response[byte
 async def get_user(request: HttpRequest, user_id: UserIdInPath) -> Response[bytes]:
     """Read what is stored of a user, with the dated history of time zones."""
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
     return json_answer(await context.laurels.user(user_id_of(user_id))).response()
 
 
@@ -107,9 +110,10 @@ async def get_user(request: HttpRequest, user_id: UserIdInPath) -> Response[byte
 )
 async def delete_user(request: HttpRequest, user_id: UserIdInPath) -> Response[None]:
     """Erase every trace of a user, for good. A keyed hash stays, so that a late event cannot bring the user back.
-    Harmless to repeat."""
+    Harmless to repeat.
+    """
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
     await context.laurels.erase_user(user_id_of(user_id))
     return Response(None, status_code=204)
 
@@ -122,10 +126,12 @@ async def delete_user(request: HttpRequest, user_id: UserIdInPath) -> Response[N
     security=BY_KEY,
     responses=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | problems(401, 404, 422, 503),
 )
-async def get_user_profile(request: HttpRequest, user_id: UserIdInPath, include_more: Include = None) -> Response[bytes]:
+async def get_user_profile(
+    request: HttpRequest, user_id: UserIdInPath, include_more: Include = None
+) -> Response[bytes]:
     """Read a user's profile in the contract's shape. It earns no day."""
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
     include = asked_for(request.scope["query_string"])
     return json_answer(await context.laurels.profile(user_id_of(user_id), include=include)).response()
 
@@ -136,19 +142,21 @@ async def get_user_profile(request: HttpRequest, user_id: UserIdInPath, include_
     summary="What happened to a user",
     tags=["users"],
     security=BY_KEY,
-    responses=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE) | problems(401, 404, 422, 503),
+    responses=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE)
+    | problems(401, 404, 422, 503),
 )
 async def get_user_history(
     request: HttpRequest,
     user_id: UserIdInPath,
     limit: Annotated[int, Parameter(ge=1, le=500, description="How many acts to a page")] = HISTORY_PAGE,
     before: Annotated[
-        int | None, Parameter(ge=1, le=MAX_NUMBER, description="Only acts older than this revision: the `next` of the page before")
+        int | None,
+        Parameter(ge=1, le=MAX_NUMBER, description="Only acts older than this revision: the `next` of the page before"),
     ] = None,
 ) -> Response[bytes]:
     """Read a user's events, awards and ledger, one entry for each act, newest first."""
     context = context_of(request)
-    await context.require_key(request.scope)  # type: ignore[arg-type]
+    await context.require_key(request.scope)
     return json_answer(await context.laurels.history(user_id_of(user_id), limit, before)).response()
 
 

@@ -34,10 +34,14 @@ def pending(known: list[Migration], applied: Mapping[str, str]) -> list[Migratio
     names = {migration.name for migration in known}
     strangers = sorted(applied.keys() - names)
     if strangers:
-        raise MigrationError(f"the database has the migration '{strangers[0]}', which this version does not know; use a newer one")
+        raise MigrationError(
+            f"the database has the migration '{strangers[0]}', which this version does not know; use a newer one"
+        )
     for migration in known:
         if applied.get(migration.name, migration.checksum) != migration.checksum:
-            raise MigrationError(f"the migration '{migration.name}' ran on this database with another text than this version's")
+            raise MigrationError(
+                f"the migration '{migration.name}' ran on this database with another text than this version's"
+            )
     return [migration for migration in known if migration.name not in applied]
 
 

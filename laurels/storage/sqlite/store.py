@@ -81,9 +81,9 @@ CHECKPOINT_PAGES = 4000
 """Copy the log into the database every 16 MB, not every 4: fewer, longer copies cost writers less."""
 
 USER_COLUMNS = "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress"
-EVENT_COLUMNS = (
-    "user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, rank_before, rank_after"
-)
+EVENT_COLUMNS = """
+user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, rank_before, rank_after
+"""
 
 USER = f"SELECT {USER_COLUMNS} FROM users WHERE user_id = ?"
 EVENT = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND event_id = ?"
@@ -117,9 +117,9 @@ ON CONFLICT (user_id) DO UPDATE SET
 """
 SAVE_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SAVE_AWARD = "INSERT INTO awards (user_id, badge, revision, awarded_at, points, event_id) VALUES (?, ?, ?, ?, ?, ?)"
-SAVE_LEDGER = (
-    "INSERT INTO ledger (user_id, revision, position, at, amount, reason, ref, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
+SAVE_LEDGER = """
+INSERT INTO ledger (user_id, revision, position, at, amount, reason, ref, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
 SAVE_MOMENT = "INSERT INTO outbox (user_id, revision, position, at, type, data) VALUES (?, ?, ?, ?, ?, ?)"
 SAVE_STANDING = """
 INSERT INTO standings (user_id, board, period, sort_key, reached_at) VALUES (?, ?, ?, ?, ?)
@@ -180,12 +180,16 @@ class SQLiteStore:
 
     def _migrate(self) -> list[str]:
         with self._transaction() as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)"
+            )
             names: list[str] = []
             for migration in pending(self._migrations, self._applied(connection)):
                 for statement in _statements(migration.sql):
                     connection.execute(statement)
-                connection.execute("INSERT INTO migrations (name, checksum) VALUES (?, ?)", (migration.name, migration.checksum))
+                connection.execute(
+                    "INSERT INTO migrations (name, checksum) VALUES (?, ?)", (migration.name, migration.checksum)
+                )
                 names.append(migration.name)
             connection.execute(
                 "INSERT INTO secrets (name, value) VALUES ('tombstones', ?) ON CONFLICT (name) DO NOTHING",
@@ -251,7 +255,8 @@ class SQLiteStore:
 
     def _read_secret(self, connection: sqlite3.Connection) -> bytes:
         if self._secret is None:
-            self._secret = connection.execute("SELECT value FROM secrets WHERE name = 'tombstones'").fetchone()[0]
+            (self._secret,) = connection.execute("SELECT value FROM secrets WHERE name = 'tombstones'").fetchone()
+        assert self._secret is not None
         return self._secret
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
@@ -271,7 +276,10 @@ class SQLiteStore:
         if changes.moments:
             connection.executemany(
                 SAVE_MOMENT,
-                [(m.user_id, m.revision, m.position, to_micros(m.at), m.type, _json(m.data).decode()) for m in changes.moments],
+                [
+                    (m.user_id, m.revision, m.position, to_micros(m.at), m.type, _json(m.data).decode())
+                    for m in changes.moments
+                ],
             )
         return ranks
 
@@ -293,7 +301,7 @@ class SQLiteStore:
 
     def _erase(self, connection: sqlite3.Connection, user_id: str, at: datetime) -> None:
         for table in TABLES_OF_USERS:
-            connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))  # noqa: S608  # names of our own
+            connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
         connection.execute(
             "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING",
             (tombstone(self._read_secret(connection), user_id), to_micros(at)),
@@ -360,7 +368,10 @@ class SQLiteStore:
             "WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, badge",
             (user_id, first, last),
         )
-        return [AwardRow(user, badge, revision, from_micros(at), points, event) for user, badge, revision, at, points, event in rows]
+        return [
+            AwardRow(user, badge, revision, from_micros(at), points, event)
+            for user, badge, revision, at, points, event in rows
+        ]
 
     async def history(
         self, user_id: str, limit: int, before: int | None = None
@@ -372,7 +383,8 @@ class SQLiteStore:
                 return [], [], []
             span = (user_id, revisions[-1], revisions[0])
             events = connection.execute(
-                f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision", span
+                f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision",
+                span,
             )
             ledger = connection.execute(
                 "SELECT user_id, revision, position, at, amount, reason, ref, event_id FROM ledger "
@@ -388,7 +400,7 @@ class SQLiteStore:
     async def counts(self) -> Counts:
         with self._snapshot() as connection:
             users, events, awards, sessions = (
-                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608  # names of our own
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("users", "events", "awards", "sessions")
             )
             newest = connection.execute("SELECT max(recorded_at) FROM events").fetchone()[0]
@@ -417,8 +429,12 @@ class SQLiteStore:
 
     async def keys(self) -> Sequence[KeyRow]:
         with _translated():
-            rows = self._reader.execute("SELECT key_hash, name, hint, created_at, revoked_at FROM api_keys ORDER BY created_at")
-            return [KeyRow(key, name, hint, from_micros(made), maybe_moment(gone)) for key, name, hint, made, gone in rows]
+            rows = self._reader.execute(
+                "SELECT key_hash, name, hint, created_at, revoked_at FROM api_keys ORDER BY created_at"
+            )
+            return [
+                KeyRow(key, name, hint, from_micros(made), maybe_moment(gone)) for key, name, hint, made, gone in rows
+            ]
 
     async def revoke_key(self, name: str, at: datetime) -> bool:
         def revoke(connection: sqlite3.Connection) -> bool:
@@ -508,8 +524,10 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to the write-ahead log. Two processes that open a new file at once must try again by themselves here:
-    SQLite does not wait with its busy timeout for this change."""
+    """Switch to the write-ahead log.
+
+    Two processes that open a new file at once must try again by themselves: SQLite's busy timeout does not wait here.
+    """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -571,7 +589,21 @@ def _user_columns(user: UserRow) -> tuple[Any, ...]:
 
 
 def _event(row: tuple[Any, ...]) -> EventRow:
-    user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, before, after = row
+    (
+        user_id,
+        event_id,
+        revision,
+        kind,
+        occurred_at,
+        sent_at,
+        recorded_at,
+        day,
+        quantity,
+        data,
+        outcome,
+        before,
+        after,
+    ) = row
     return EventRow(
         event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day),
         sent_at=maybe_moment(sent_at),
