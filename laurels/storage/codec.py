@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _Sums = dict[str, int]
-_Packed = tuple[_Sums, dict[str, tuple[int, bytes]], dict[str, dict[int, int]], _Sums, _Sums]
+_Packed = tuple[_Sums, dict[str, tuple[int, bytes]], dict[str, list[tuple[int, int]]], _Sums, _Sums]
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(_Packed).decode
@@ -52,7 +52,10 @@ def pack_progress(progress: Progress) -> bytes:
     Its points, reached_at, zones and joined_at have columns of their own.
     """
     days = {name: (one.first, _bits_to_bytes(one.bits)) for name, one in progress.days.items()}
-    return _pack((progress.totals, days, progress.capped, progress.longest, progress.badges))
+    capped = {
+        rule: sorted(of_days.items()) for rule, of_days in progress.capped.items()
+    }  # only text keys are sorted for us
+    return _pack((progress.totals, days, capped, progress.longest, progress.badges))
 
 
 def unpack_progress(
@@ -61,7 +64,8 @@ def unpack_progress(
     """The progress that these columns hold."""
     totals, days, capped, longest, badges = _unpack(packed)
     sets = {name: Days(first, int.from_bytes(bits, "little")) for name, (first, bits) in days.items()}
-    return Progress(totals, sets, capped, longest, badges, points, reached_at, zones, joined_at)
+    of_rules = {rule: dict(of_days) for rule, of_days in capped.items()}
+    return Progress(totals, sets, of_rules, longest, badges, points, reached_at, zones, joined_at)
 
 
 def pack_zones(zones: Zones) -> str | None:
