@@ -235,13 +235,15 @@ def _ours(error: Exception) -> Exception:
 
 
 def _method_not_allowed(error: MethodNotAllowedException) -> Answer:
-    """The framework's refusal of a method, with the methods that the address has; a GET has its HEAD."""
+    """The framework's refusal of a method, with the methods that the address has."""
     answer = as_answer(_plain(METHOD))
-    methods = (error.headers or {}).get("allow", "").split(", ")
-    if "GET" in methods:
-        methods.insert(methods.index("GET") + 1, "HEAD")
-    answer.headers.append((b"allow", ", ".join(methods).encode()))
+    answer.headers.append((b"allow", with_head((error.headers or {}).get("allow", "")).encode()))
     return answer
+
+
+def with_head(methods: str) -> str:
+    """The methods of an address as the framework knows them, and the HEAD that every GET has."""
+    return methods.replace("GET", "GET, HEAD")
 
 
 def _plain(kind: Kind) -> Problem:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, cast
 
-from litestar import Litestar
+from litestar import Litestar, route
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from laurels.app import Laurels
@@ -20,7 +22,7 @@ from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_p
 from laurels.http.events import post_events
 from laurels.http.health import VERSION, livez, readyz
 from laurels.http.openapi import document
-from laurels.http.problems import NoSuchPage, answer_for
+from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
 from laurels.http.sessions import delete_session, post_session
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
@@ -52,8 +54,9 @@ def create_app(
     """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
     sessions = OwnSessions(laurels)
     context = Context(laurels, settings, sessions, Chain([sessions]), document(VERSION, HANDLERS))
+    handlers = [*HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
-        route_handlers=[*HANDLERS, docs_page, docs_asset, openapi_document, problem_page],
+        route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
@@ -112,6 +115,23 @@ def _without_body(send: Send) -> Send:
         await send(message)
 
     return send_headers
+
+
+def _options(handlers: Iterable[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """An OPTIONS for each address. The framework's own would name the methods of one of its handlers only, and no HEAD."""
+    methods: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    for handler in handlers:
+        for path in handler.paths:
+            methods[path] |= set(handler.http_methods)
+    return [_options_of(path, with_head(", ".join(sorted(of_path)))) for path, of_path in methods.items()]
+
+
+def _options_of(path: str, allow: str) -> HTTPRouteHandler:
+    @route(path, http_method="OPTIONS", status_code=204)
+    async def options() -> Response[None]:
+        return Response(None, status_code=204, headers={"allow": allow})
+
+    return options
 
 
 def _as_problem(_: HttpRequest, error: Exception) -> Response[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -144,3 +145,8 @@ def event(user_id: str, event_type: str = "message.sent", event_id: str | None =
 def ids_of(things: Iterable[Json]) -> list[str]:
     """The ids of badges or awards, in order."""
     return [thing["id"] for thing in things]
+
+
+def bytes_in(folder: Path) -> bytes:
+    """All that the files of a folder hold."""
+    return b"".join(file.read_bytes() for file in folder.iterdir())

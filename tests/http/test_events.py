@@ -485,7 +485,9 @@ async def test_a_compressed_body_is_415_and_says_so(home: House) -> None:
     assert "Content-Encoding" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[", b"[{}", b"{]", b"nonsense", b"{'a': 1}", b'{"id": "e",}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[", b"[{}", b"{]", b"nonsense", b"{'a': 1}", b'{"id": "e",}', b"\xff\xfe"]
+)
 async def test_a_body_that_is_no_json_is_400(home: House, body: bytes) -> None:
     answer = await home.send_raw(body)
 

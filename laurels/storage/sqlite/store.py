@@ -546,6 +546,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+        if "closed database" in str(error):
+            raise StoreUnavailable("the store is closed") from error
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
             raise StoreError(f"SQLite refused: {error}") from error
         raise StoreUnavailable(f"SQLite cannot: {error}") from error

@@ -1,0 +1,48 @@
+"""GET /api/gamification/catalog: everything that can be earned."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.http.house import CATALOG, House, house, ids_of
+from tests.support import badge, catalog
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_catalog_has_its_name_levels_and_badges(home: House) -> None:
+    served = (await home.client.get(CATALOG)).json()
+
+    assert list(served) == ["name", "levels", "badges"]
+    assert served["name"] == "default"
+    assert served["levels"][0] == {"level": 1, "title": "Newcomer", "points": 0}
+    assert (len(served["levels"]), len(served["badges"])) == (7, 11)
+
+
+async def test_a_badge_says_what_to_do_for_it(home: House) -> None:
+    served = (await home.client.get(CATALOG)).json()
+
+    assert served["badges"][1] == {
+        "id": "first_agent",
+        "name": "Agent Creator",
+        "description": "Create your first AI agent",
+        "icon": "🤖",
+        "category": "onboarding",
+        "points": 50,
+        "condition": "Create 1 agent",
+    }
+
+
+async def test_the_catalog_is_public_and_may_be_kept_for_a_minute(home: House) -> None:
+    answer = await home.client.get(CATALOG)
+
+    assert answer.headers["cache-control"] == "public, max-age=60"
+
+
+async def test_a_catalog_of_ones_own_is_served_in_its_order() -> None:
+    own = catalog(name="mine", badges=[badge(name, streak="login", streak_of=2) for name in ("z", "a", "m")])
+    async with house(own) as home:
+        served = (await home.client.get(CATALOG)).json()
+
+    assert served["name"] == "mine"
+    assert ids_of(served["badges"]) == ["z", "a", "m"]
