@@ -65,6 +65,7 @@ def _app() -> App:
         name="laurels",
         help="Badges, points, levels, daily streaks and leaderboards for the users of any app.",
         version=version,
+        version_format="plaintext",
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )

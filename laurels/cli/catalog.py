@@ -22,7 +22,7 @@ from laurels.views import Views
 File = Annotated[str | None, Parameter(help="a catalog file; left out: the one in the settings")]
 
 
-def check(file: File = None, *, json: Json = False) -> int:
+def check(file: File = None, /, *, json: Json = False) -> int:
     """Check a catalog file, and report every fault in it at once: where, what, and the mend. Exits 1 where there is one."""
     file = settings_of(catalog=file).catalog
     try:

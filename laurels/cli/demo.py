@@ -74,12 +74,11 @@ def demo(
     Prints the address, a session, an API key, and two commands to copy: read a profile, send an event. Run the first,
     the second, and the first again, and a badge has appeared.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop while it fills, it still cleans up
     if fill_only and database is None:
         raise InvalidInput(
             "--fill-only", "--fill-only needs --database: the file of this run alone is deleted at its end"
         )
-    with _file(database) as file:
+    with _cleaned_up_when_told_to_stop(), _file(database) as file:
         settings = _settings(file, host, port)
         catalog = Catalog.parse(demo_catalog())
         if file.exists():
@@ -92,6 +91,16 @@ def demo(
         else:
             _serve(settings, catalog, json=json)
     return OK
+
+
+@contextmanager
+def _cleaned_up_when_told_to_stop() -> Iterator[None]:
+    """Takes SIGTERM as Ctrl-C: the file of this run alone goes also when the filling is stopped."""
+    kept = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, kept)
 
 
 @contextmanager

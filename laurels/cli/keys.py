@@ -71,7 +71,7 @@ async def _list(database: str) -> Sequence[KeyRow]:
 
 
 def revoke(
-    name: Annotated[str, Parameter(help="the key's name")], *, database: Database = None, json: Json = False
+    name: Annotated[str, Parameter(help="the key's name")], /, *, database: Database = None, json: Json = False
 ) -> int:
     """Revoke the living key of this name. Every server refuses it from now on."""
     at = datetime.now(UTC)

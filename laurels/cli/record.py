@@ -84,7 +84,11 @@ class Tally:
 
 
 def record(
-    file: Annotated[str, Parameter(help="a file of JSON lines, one event to a line; '-': standard input")] = "-",
+    file: Annotated[
+        str,
+        Parameter(help="a file of JSON lines, one event to a line; '-': standard input", allow_leading_hyphen=True),
+    ] = "-",
+    /,
     *,
     any_age: Annotated[
         bool, Parameter(negative=(), help="take events older than late_days, too", show_default=False)
@@ -143,6 +147,8 @@ def _source(file: str) -> AbstractContextManager[BufferedReader]:
         if sys.stdin.isatty():
             note("Reading events from the terminal; Ctrl-D ends them.")
         return nullcontext(cast(BufferedReader, sys.stdin.buffer))
+    if file.startswith("-"):
+        raise InvalidInput("FILE", f"Unknown option: {file}; write a file of this name as ./{file}")
     try:
         return Path(file).open("rb")
     except OSError as error:

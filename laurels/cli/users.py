@@ -46,6 +46,7 @@ class Living:
 
 def show(
     user: Annotated[str, Parameter(help="the user's id")],
+    /,
     *,
     database: Database = None,
     catalog: CatalogFile = None,
