@@ -13,7 +13,7 @@ KILO = 1000
 def emit(document: object) -> None:
     """One JSON document, for programs."""
     text = msgspec.json.format(msgspec.json.encode(document), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    say(text.decode())
 
 
 def say(text: str) -> None:

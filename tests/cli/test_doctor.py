@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli
+
+
+def findings(cli: Cli, *arguments: str) -> dict[str, dict[str, Any]]:
+    ended = cli("doctor", "--database", cli.database, "--json", *arguments)
+    document = ended.json
+    assert (ended.code == 0) == document["ok"] == all(not one["mend"] for one in document["findings"])
+    return {one["what"]: one for one in document["findings"]}
+
+
+def wrong(cli: Cli, *arguments: str) -> set[str]:
+    return {what for what, one in findings(cli, *arguments).items() if one["mend"]}
+
+
+@pytest.fixture
+def made(cli: Cli) -> Cli:
+    cli(
+        "record",
+        cli.file("one.jsonl", '{"userId": "ada", "id": "1", "type": "agent.created"}'),
+        "--database",
+        cli.database,
+    )
+    return cli
+
+
+def test_where_all_is_well_it_says_so(made: Cli) -> None:
+    ended = made("doctor", "--database", made.database)
+
+    assert ended.code == 0
+    assert "All is well." in ended.out
+    assert "1 user, 1 event, 1 award, 0 sessions" in ended.out
+
+
+def test_it_looks_at_everything_that_an_operator_asks_first(made: Cli) -> None:
+    assert set(findings(made)) >= {
+        "Python", "SQLite", "tzdata", "settings", "catalog", "database", "rows", "disk", "write-ahead log", "clock"
+    }  # fmt: skip
+
+
+def test_a_database_that_is_not_there_is_told_with_its_mend_and_not_made(cli: Cli) -> None:
+    found = findings(cli)
+
+    assert wrong(cli) == {"database"}
+    assert "laurels migrate" in found["database"]["mend"]
+    assert list(cli.folder.iterdir()) == []
+
+
+def test_a_schema_of_another_version_is_told(made: Cli) -> None:
+    with sqlite3.connect(made.folder / "laurels.db") as connection:
+        connection.execute("UPDATE migrations SET checksum = 'other'")
+    connection.close()
+
+    assert wrong(made) == {"database"}
+
+
+def test_a_file_that_is_no_database_is_told(cli: Cli) -> None:
+    cli.file("laurels.db", "no pages\n" * 1000)
+
+    assert wrong(cli) == {"database"}
+
+
+def test_a_wrong_setting_is_told_and_ends_the_round(made: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAURELS_PORT", "high")
+
+    assert wrong(made) == {"settings"}
+
+
+def test_a_faulty_or_missing_catalog_is_told(made: Cli) -> None:
+    faulty = made.file("faulty.toml", "[[levels]]\n")
+
+    assert wrong(made, "--catalog", str(faulty)) == {"catalog"}
+    assert wrong(made, "--catalog", "none.toml") == {"catalog"}
+
+
+def test_a_clock_behind_the_newest_event_is_told(made: Cli) -> None:
+    tomorrow = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1_000_000)
+    with sqlite3.connect(made.folder / "laurels.db") as connection:
+        connection.execute("UPDATE events SET recorded_at = ?", (tomorrow,))
+    connection.close()
+
+    assert wrong(made) == {"clock"}
+    assert "NTP" in findings(made)["clock"]["mend"]
+
+
+def test_a_log_that_grows_without_end_is_told(made: Cli) -> None:
+    reader = sqlite3.connect(made.folder / "laurels.db")  # keeps the log from being removed
+    reader.execute("SELECT count(*) FROM users").fetchone()
+    os.truncate(made.folder / "laurels.db-wal", 300_000_000)  # a hole: it takes no space
+
+    found = wrong(made)
+
+    reader.close()
+    assert found == {"write-ahead log"}
+
+
+def test_problems_are_counted_for_people(cli: Cli) -> None:
+    ended = cli("doctor", "--database", cli.database)
+
+    assert ended.code == 1
+    assert "1 problem." in ended.out

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from laurels.sessions.keys import is_well_formed, name_of_key
+from laurels.storage import open_store
+from laurels.storage.base import Store
+from tests.cli.conftest import Cli
+
+
+async def living_name(cli: Cli, key: str) -> str | None:
+    store: Store = open_store(cli.database)
+    try:
+        return await name_of_key(store, key)
+    finally:
+        await store.close()
+
+
+def test_a_new_key_stands_alone_on_standard_output(process: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    ended = process("key", "create", "--name", "my-app", "--database", "sqlite:///app.db")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("\n") == 1
+    assert is_well_formed(ended.stdout.rstrip("\n"))
+
+
+def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
+    key = cli("key", "create", "--name", "my-app", "--database", cli.database).out.strip()
+
+    assert asyncio.run(living_name(cli, key)) == "my-app"
+
+
+def test_the_database_comes_from_the_settings_where_none_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAURELS_DATABASE", "sqlite:///elsewhere.db")
+
+    assert cli("key", "create", "--name", "my-app").code == 0
+    assert (cli.folder / "elsewhere.db").is_file()
+
+
+def test_a_key_as_json(cli: Cli) -> None:
+    made = cli("key", "create", "--name", "my-app", "--database", cli.database, "--json").json
+
+    assert made["name"] == "my-app"
+    assert is_well_formed(made["key"])
+
+
+def test_a_name_that_lives_is_refused(cli: Cli) -> None:
+    cli("key", "create", "--name", "my-app", "--database", cli.database)
+
+    ended = cli("key", "create", "--name", "my-app", "--database", cli.database)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "a living key is named 'my-app'" in ended.err
+
+
+def test_the_list_shows_how_a_key_begins_and_never_the_key(cli: Cli) -> None:
+    key = cli("key", "create", "--name", "my-app", "--database", cli.database).out.strip()
+
+    shown = cli("key", "list", "--database", cli.database)
+    listed = cli("key", "list", "--database", cli.database, "--json").json
+
+    assert key[:16] in shown.out
+    assert key not in shown.out
+    assert [(one["name"], one["hint"], one["revokedAt"]) for one in listed["keys"]] == [("my-app", key[:16], None)]
+
+
+def test_a_revoked_key_stays_in_the_list_and_its_name_is_free(cli: Cli) -> None:
+    cli("key", "create", "--name", "my-app", "--database", cli.database)
+
+    revoked = cli("key", "revoke", "my-app", "--database", cli.database)
+    again = cli("key", "create", "--name", "my-app", "--database", cli.database)
+    listed = cli("key", "list", "--database", cli.database, "--json").json["keys"]
+
+    assert (revoked.code, revoked.out) == (0, "")
+    assert again.code == 0
+    assert [one["revokedAt"] is None for one in listed] == [False, True]
+
+
+def test_revoking_a_key_that_does_not_live_says_so(cli: Cli) -> None:
+    cli("migrate", "--database", cli.database)
+
+    ended = cli("key", "revoke", "my-app", "--database", cli.database)
+
+    assert (ended.code, ended.out) == (3, "")
+    assert "no living key is named 'my-app'" in ended.err
+
+
+def test_revoking_as_json(cli: Cli) -> None:
+    cli("key", "create", "--name", "my-app", "--database", cli.database)
+
+    assert cli("key", "revoke", "my-app", "--database", cli.database, "--json").json["name"] == "my-app"
+
+
+def test_no_keys_yet_says_how_to_make_one(cli: Cli) -> None:
+    cli("migrate", "--database", cli.database)
+
+    assert "laurels key create" in cli("key", "list", "--database", cli.database).out
+    assert cli("key", "list", "--database", cli.database, "--json").json == {"keys": []}
