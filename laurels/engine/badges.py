@@ -7,7 +7,7 @@ Every condition only ever goes from unmet to met as events are added, so the ord
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -58,12 +58,12 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast(Single):
-    """A metric has reached a number."""
+    """A metric has reached a number. Its words do not show in `repr`, for they decide nothing (see Catalog.rules)."""
 
     metric: str
     target: int
-    one: str
-    many: str
+    one: str = field(repr=False)
+    many: str = field(repr=False)
 
     def met(self, progress: Progress) -> bool:
         return progress.totals.get(self.metric, 0) >= self.target
@@ -109,10 +109,10 @@ class JoinedBefore(Single):
 
 @dataclass(frozen=True, slots=True)
 class HasBadge(Single):
-    """Another badge was earned."""
+    """Another badge was earned. Its name does not show in `repr`, for it decides nothing (see Catalog.rules)."""
 
     badge: str
-    name: str
+    name: str = field(repr=False)
 
     def met(self, progress: Progress) -> bool:
         return self.badge in progress.badges

@@ -85,6 +85,8 @@ def _read(table: Table) -> Catalog:
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
     levels = read_levels(table.list_of_tables("levels"))
+    if table.raw.get("levels") == []:
+        table.fault("levels", "is empty", "write at least one [[levels]] that begins at 0 points")
     badge_tables = table.list_of_tables("badges", [])
     vocabulary = Vocabulary(
         metrics={name: (metric.one, metric.many) for name, metric in metrics.items()},

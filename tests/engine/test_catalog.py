@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels.engine.catalog import Catalog
+from laurels.errors import CatalogError, Fault
+from tests.support import at, badge, catalog, catalog_text, count
+
+CONTRACT = json.loads((Path(__file__).parent.parent / "conformance" / "catalog.json").read_text("utf-8"))
+METRICS = {"messages": count("message.sent")}
+MESSAGES = {"metric": "messages", "at_least": 100}
+
+
+def faults(text: str) -> list[Fault]:
+    with pytest.raises(CatalogError) as caught:
+        Catalog.parse(text)
+    assert str(caught.value) == "\n".join(map(str, caught.value.faults))
+    return caught.value.faults
+
+
+def fault(**tables: Any) -> tuple[str, str, str]:
+    """The one fault of a catalog with these tables: where, what, mend."""
+    (one,) = faults(catalog_text(**tables))
+    return one.where, one.what, one.mend
+
+
+# ---- the contract's catalog -------------------------------------------------------------------
+
+
+def test_the_default_catalog_is_the_contracts() -> None:
+    made = Catalog.default()
+    levels = [{"level": one.number, "title": one.title, "points": one.points} for one in made.levels.all]
+    fields = ("id", "name", "category", "points", "icon")
+    assert levels == CONTRACT["levels"]
+    assert [{field: getattr(one, field) for field in fields} for one in made.badges] == CONTRACT["badges"]
+
+
+def test_the_contracts_texts_stand_where_it_gives_them() -> None:
+    first, century = Catalog.default().badge("first_agent"), Catalog.default().badge("message_100")
+    assert first
+    assert century
+    assert (first.description, first.condition_text) == ("Create your first AI agent", "Create 1 agent")
+    assert (century.description, century.condition_text) == ("Send 100 messages through your agents", "100 messages")
+
+
+# ---- faults -----------------------------------------------------------------------------------
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    bad = badge("b", -1, metric="mesages", at_least=0) | {"category": "usge", "icn": "🏅"}
+    found = faults(catalog_text(metrics=METRICS, badges=[bad], levels=[{"title": "One", "points": 5}], extra=1))
+    assert {one.where: (one.what, one.mend) for one in found} == {
+        "levels[1] 'One'.points": ("the first level must begin at 0 points", "write points = 0"),
+        "badges[1] 'b'.points": ("must be a whole number of 0 or more, not -1", "write points = 1"),
+        "badges[1] 'b'.category": ("unknown category 'usge'", "did you mean 'usage'?"),
+        "badges[1] 'b'.when.metric": ("unknown metric 'mesages'", "did you mean 'messages'?"),
+        "badges[1] 'b'.when.at_least": ("must be a whole number of 1 or more, not 0", "write at_least = 1"),
+        "badges[1] 'b'.icn": ("unknown key 'icn'", "did you mean 'icon'?"),
+        "extra": ("unknown key 'extra'", "known are badges, levels, metrics, name, points, profile, streaks"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("tables", "where", "what"),
+    [
+        ({"metrics": {"m": {"kind": "cuont", "events": ["a"]}}}, "metrics.m.kind", "unknown kind of metric 'cuont'"),
+        ({"metrics": {"m": count("a") | {"events": []}}}, "metrics.m.events", "must be a list of texts, not []"),
+        ({"metrics": {"m": count("a") | {"events": "a"}}}, "metrics.m.events", "must be a list of texts, not 'a'"),
+        ({"metrics": {"m": count("a") | {"events": [1]}}}, "metrics.m.events", "must be a list of texts, not [1]"),
+        ({"metrics": {"m": {"kind": "sum"}}}, "metrics.m.events", "is missing"),
+        ({"metrics": {"m": {"events": ["a"]}}}, "metrics.m.kind", "is missing"),
+        ({"metrics": {"m": 1}}, "metrics.m", "must be a table, not 1"),
+        ({"metrics": 1}, "metrics", "must be tables by name, not 1"),
+        ({"metrics": {"m": count("a", of="size")}}, "metrics.m.of", "has no meaning for kind 'count'"),
+        ({"metrics": {"m": count("a", where={"x": 1.5})}}, "metrics.m.where", "must be a table of texts,"),
+        ({"metrics": {"m": count("a", where=1)}}, "metrics.m.where", "must be a table of texts,"),
+        ({"metrics": {"m": count("a", one=" ")}}, "metrics.m.one", "must be a text, not ' '"),
+        ({"metrics": {"login": count("a")}}, "streaks.login", "a metric has the same name"),
+        ({"streaks": {"s": {"events": ["a"], "evnts": 1}}}, "streaks.s.evnts", "unknown key 'evnts'"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": 0}]}, "points[1] 'r'.amount", "a whole number of 1 or more"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": True}]}, "points[1] 'r'.amount", "not True"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": 2**53}]}, "points[1] 'r'.amount", "not 9007199254740992"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": 1, "per": "day"}]}, "points[1] 'r'.per", "unknown unit 'day'"),
+        ({"points": {"id": "r"}}, "points", "must be a list of tables"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": 1}] * 2}, "points", "the id 'r' stands more than once"),
+        ({"levels": []}, "levels", "is empty"),
+        ({"levels": 7}, "levels", "must be a list of tables, not 7"),
+        ({"levels": [{"title": "A", "points": 0}, {"title": "B", "points": 0}]}, "levels[2] 'B'.points", "more than the"),
+        ({"profile": {"login_event": "login"}}, "profile.login_streak", "is missing"),
+        ({"profile": {"login_event": "logn", "login_streak": "login"}}, "profile.login_event", "does not feed"),
+        ({"streaks": {"login": {"events": ["login"], "where": {"a": 1}}}}, "profile.login_streak", "has a 'where'"),
+        ({"badges": [badge("b")]}, "badges[1] 'b'.when", "says no condition"),
+        ({"badges": [badge("b", points_of=1, has_badge="b")]}, "badges[1] 'b'.when", "says has_badge and points_of"),
+        ({"badges": [badge("b", all_of=[])]}, "badges[1] 'b'.when.all_of", "is empty"),
+        ({"badges": [badge("b", any_of=[{}])]}, "badges[1] 'b'.when.any_of[1]", "says no condition"),
+        ({"badges": [badge("b", joined_before="soon")]}, "badges[1] 'b'.when.joined_before", "with its offset"),
+        ({"badges": [badge("b", joined_before=at("2026-01-01").replace(tzinfo=None))]}, "badges[1]", "with its offset"),
+        ({"badges": [badge("b", points_of=1, target=2)]}, "badges[1] 'b'.when.target", "unknown key 'target'"),
+        ({"badges": [badge("b", points_of=1) | {"name": ""}]}, "badges[1] 'b'.name", "must be a text, not ''"),
+        ({"badges": [badge("b", points_of=1)] * 2}, "badges", "the id 'b' stands more than once"),
+        ({"badges": [badge("b", streak="loign", streak_of=2)]}, "badges[1] 'b'.when.streak", "unknown streak 'loign'"),
+        ({"badges": [badge("b", has_badge="x")]}, "badges[1] 'b'.when.has_badge", "unknown badge 'x'"),
+        ({"name": 3}, "name", "must be a text, not 3"),
+    ],
+)
+def test_a_fault_says_where_and_what(tables: dict[str, Any], where: str, what: str) -> None:
+    at_, says, mend = fault(**tables)
+    assert at_.startswith(where)
+    assert what in says
+    assert mend
+
+
+def test_a_file_that_is_no_toml_says_the_line() -> None:
+    (one,) = faults("name = \nlevels = []")
+    assert "line 1" in one.what
+
+
+def test_an_empty_file_lacks_levels_and_a_profile() -> None:
+    assert {one.where for one in faults("")} == {"levels", "profile"}
+
+
+@pytest.mark.parametrize(
+    ("word", "mend"),
+    [("mesages", "did you mean 'messages'?"), ("sleep", "known are agents, messages")],
+)
+def test_a_wrong_name_is_mended_by_the_nearest_or_by_all(word: str, mend: str) -> None:
+    metrics = METRICS | {"agents": count("agent.created")}
+    assert fault(metrics=metrics, badges=[badge("b", metric=word, at_least=1)])[2] == mend
+
+
+def test_badges_that_wait_for_each_other_are_refused() -> None:
+    ring = [badge("a", has_badge="b"), badge("b", has_badge="c"), badge("c", all_of=[MESSAGES, {"has_badge": "a"}])]
+    found = faults(catalog_text(metrics=METRICS, badges=[*ring, badge("d", has_badge="a"), badge("e", **MESSAGES)]))
+    assert [one.where for one in found] == [f"badges '{name}'.when" for name in "abcd"]
+    assert all("circle" in one.mend for one in found)
+
+
+def test_a_badge_that_waits_for_itself_is_refused() -> None:
+    assert fault(badges=[badge("a", has_badge="a")])[0] == "badges 'a'.when"
+
+
+def test_a_circle_with_a_way_out_is_no_circle() -> None:
+    either = {"any_of": [{"has_badge": "b"}, MESSAGES]}
+    assert catalog(metrics=METRICS, badges=[badge("a", **either), badge("b", has_badge="a")])
+
+
+# ---- the fingerprint --------------------------------------------------------------------------
+
+BASE = {
+    "metrics": METRICS,
+    "points": [{"id": "r", "events": ["a"], "amount": 1}],
+    "badges": [badge("a", **MESSAGES), badge("b", has_badge="a")],
+}
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [
+        {"name": "another"},
+        {"metrics": {"messages": count("message.sent", one="note", many="notes")}},
+        {"badges": [badge("a", **MESSAGES) | {"name": "Renamed", "icon": "🎈"}, badge("b", has_badge="a")]},
+        {"badges": [badge("a", **MESSAGES), badge("b", has_badge="a") | {"condition": "x", "category": "social"}]},
+        {"levels": [{"title": "Uno", "points": 0}, {"title": "Dos", "points": 100}]},
+    ],
+)
+def test_words_do_not_change_the_fingerprint(wording: dict[str, Any]) -> None:
+    assert catalog(**BASE | wording).rules == catalog(**BASE).rules
+
+
+@pytest.mark.parametrize(
+    "deciding",
+    [
+        {"metrics": {"messages": count("message.sent", "note.sent")}},
+        {"metrics": {"messages": count("message.sent", where={"plan": "pro"})}},
+        {"metrics": {"messages": {"kind": "sum", "events": ["message.sent"]}}},
+        {"points": [{"id": "r", "events": ["a"], "amount": 2}]},
+        {"points": [{"id": "r", "events": ["a"], "amount": 1, "cap_per_day": 5}]},
+        {"badges": [badge("a", 11, **MESSAGES), badge("b", has_badge="a")]},
+        {"badges": [badge("a", metric="messages", at_least=99), badge("b", has_badge="a")]},
+        {"badges": [badge("a", **MESSAGES), badge("b", points_of=3)]},
+        {"badges": [badge("a", **MESSAGES)]},
+        {"levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 101}]},
+        {"streaks": {"other": {"events": ["a"]}}},
+    ],
+)
+def test_what_decides_changes_the_fingerprint(deciding: dict[str, Any]) -> None:
+    assert catalog(**BASE | deciding).rules != catalog(**BASE).rules
+
+
+def test_true_is_not_one_in_the_fingerprint() -> None:
+    true, one = ({"metrics": {"messages": count("a", where={"x": value})}} for value in (True, 1))
+    assert catalog(**BASE | true).rules != catalog(**BASE | one).rules

@@ -1,0 +1,88 @@
+"""Random catalogs and random histories of one user, for properties that must hold under every catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from tests.support import at, badge, catalog, count, dated
+
+TYPES = ("a", "b", "login")
+PLANS = ("pro", "free")
+
+kinds = st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True)
+wheres = st.sampled_from([{}, {"plan": "pro"}])
+
+METRICS = {
+    "counted": count("a", "b", where={"plan": "pro"}),
+    "summed": {"kind": "sum", "events": ["a", "login"]},
+    "sized": {"kind": "sum", "events": ["b"], "of": "size"},
+    "largest": {"kind": "max", "events": ["a", "b"], "of": "size"},
+    "busy": {"kind": "distinct_days", "events": ["b"]},
+}
+STREAKS = {"pro": {"events": ["a", "login"], "where": {"plan": "pro"}}}
+
+
+@st.composite
+def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dict[str, Any]:
+    """A condition that names metrics, streaks and earlier badges only, so that no circle arises."""
+    leaves = [
+        st.builds(lambda name, n: {"metric": name, "at_least": n}, st.sampled_from([*METRICS]), st.integers(1, 12)),
+        st.builds(lambda name, n: {"streak": name, "streak_of": n}, st.sampled_from(["login", "pro"]), st.integers(1, 5)),
+        st.builds(lambda n: {"points_of": n}, st.integers(1, 150)),
+        st.just({"joined_before": at("2026-01-01")}),
+    ]
+    if earlier:
+        leaves.append(st.builds(lambda name: {"has_badge": name}, st.sampled_from(earlier)))
+    if depth and draw(st.booleans()):
+        several = st.lists(conditions(earlier, depth - 1), min_size=1, max_size=3)
+        return {draw(st.sampled_from(["all_of", "any_of"])): draw(several)}
+    return draw(st.one_of(leaves))
+
+
+@st.composite
+def rules(draw: st.DrawFn, name: str) -> dict[str, Any]:
+    cap = draw(st.sampled_from([{}, {}, {"cap_per_day": 7}]))
+    return {
+        "id": name,
+        "events": draw(kinds),
+        "where": draw(wheres),
+        "amount": draw(st.integers(1, 20)),
+        "per": draw(st.sampled_from(["event", "quantity"])),
+        **cap,
+    }
+
+
+@st.composite
+def catalogs(draw: st.DrawFn) -> Catalog:
+    names = tuple(f"b{i}" for i in range(draw(st.integers(0, 6))))
+    return catalog(
+        metrics=METRICS,
+        streaks=STREAKS,
+        points=[draw(rules(f"r{i}")) for i in range(draw(st.integers(0, 3)))],
+        badges=[
+            badge(name, draw(st.integers(0, 60)), **draw(conditions(names[:index]))) for index, name in enumerate(names)
+        ],
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, most: int = 25) -> list[Event]:
+    """Events of one user within twelve days; their ids differ."""
+    one = st.tuples(
+        st.sampled_from(TYPES), st.integers(0, 11), st.integers(1, 5), st.sampled_from(PLANS), st.integers(-1, 9)
+    )
+    return [
+        dated(kind, on, name=f"e{i}", quantity=quantity, data={"plan": plan, "size": size})
+        for i, (kind, on, quantity, plan, size) in enumerate(draw(st.lists(one, max_size=most)))
+    ]
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, events: list[Event]) -> list[Event]:
+    """The same events in another order, some of them more than once."""
+    again = draw(st.lists(st.sampled_from(events), max_size=8)) if events else []
+    return draw(st.permutations([*events, *again]))
