@@ -85,7 +85,7 @@ class StreakOf(Single):
     target: int
 
     def met(self, progress: Progress) -> bool:
-        return progress.longest.get(self.streak, 0) >= self.target
+        return progress.longest(self.streak) >= self.target
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         if self.met(progress):
@@ -202,8 +202,8 @@ class Badge:
     condition: Condition
 
     def due(self, progress: Progress) -> bool:
-        """Whether this badge is earned now and was not before."""
-        return self.id not in progress.badges and self.condition.met(progress)
+        """Whether this badge is earned now, was not before, and was not taken away for good."""
+        return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.told.barred
 
     @property
     def streaks(self) -> frozenset[str]:
