@@ -8,9 +8,49 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_NUMBER, MAX_TYPE, MAX_USER_ID
+from laurels.engine.events import (
+    MAX_DATA_BYTES,
+    MAX_DATA_LEVELS,
+    MAX_EVENT_ID,
+    MAX_NAME,
+    MAX_NUMBER,
+    MAX_TYPE,
+    MAX_USER_ID,
+)
 
-UserId = Annotated[str, Meta(min_length=1, max_length=MAX_USER_ID, description="The app's own id of the user")]
+SAFE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+"""Texts without control characters, as a pattern for the OpenAPI document; the facade checks them."""
+
+VISIBLE = r"[^\s\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+"""Names of which something is left when the facade has cleaned them."""
+
+UserId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_USER_ID,
+        description="The app's own id of the user",
+        extra_json_schema={"pattern": SAFE},
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_NAME,
+        description="The display name; control characters are taken out of it",
+        extra_json_schema={"pattern": VISIBLE},
+    ),
+]
+ZoneName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="An IANA name, such as 'Europe/Berlin'",
+        extra_json_schema={"format": "iana-time-zone"},
+    ),
+]
 Points = Annotated[int, Meta(description="Points, a whole number")]
 UtcTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset")]
 
@@ -71,7 +111,7 @@ class StreakShape(Shape, frozen=True):
     longest: int
     total_days: int
     last_day: date | None
-    ends_at: datetime | None
+    ends_at: UtcTime | None
 
 
 class HistoryEvent(Shape, frozen=True):
@@ -79,7 +119,7 @@ class HistoryEvent(Shape, frozen=True):
 
     id: str
     type: str
-    occurred_at: datetime
+    occurred_at: UtcTime
     day: date
     quantity: int
     data: Mapping[str, Any] | None
@@ -104,7 +144,7 @@ class HistoryEntry(Shape, frozen=True):
     """All that one act changed. `event` is null for an act that was not an event."""
 
     revision: int
-    at: datetime
+    at: UtcTime
     event: HistoryEvent | None
     awards: list[HistoryAward]
     points: list[HistoryPoints]
@@ -147,13 +187,33 @@ class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     id: Annotated[
         str,
         Meta(
-            min_length=1, max_length=MAX_EVENT_ID, description="Unique for this user; choose it once and retry with it"
+            min_length=1,
+            max_length=MAX_EVENT_ID,
+            description="Unique for this user; choose it once and retry with it. Not beginning with 'laurels:'",
+            extra_json_schema={"pattern": SAFE},
         ),
     ]
-    type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE, description="What happened, such as 'message.sent'")]
+    type: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_TYPE,
+            description="What happened, such as 'message.sent'",
+            extra_json_schema={"pattern": SAFE},
+        ),
+    ]
     occurred_at: Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset; left out: now")] | None = None
     quantity: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="How many of it")] = 1
-    data: dict[str, Any] | None = None
+    data: (
+        Annotated[
+            dict[str, Any],
+            Meta(
+                description=f"Free JSON that metrics may look into: at most {MAX_DATA_LEVELS} levels deep and "
+                f"{MAX_DATA_BYTES} bytes, whole numbers of at most 64 bits"
+            ),
+        ]
+        | None
+    ) = None
 
 
 class AwardShape(Shape, frozen=True):
@@ -204,7 +264,7 @@ class Problem(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=T
     detail: str
     error: str
     errors: list[FieldError] | None = None
-    retry_at: datetime | None = None
+    retry_at: UtcTime | None = None
 
 
 class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -239,18 +299,15 @@ class EventsAnswer(Shape, frozen=True):
 class UserIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     """What the app knows of a user. What is left out stays as it is; null takes a name or a joining time away."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | UnsetType | None = UNSET
-    time_zone: (
-        Annotated[str, Meta(min_length=1, max_length=64, description="An IANA name, such as 'Europe/Berlin'")]
-        | UnsetType
-    ) = UNSET
+    name: Name | UnsetType | None = UNSET
+    time_zone: ZoneName | UnsetType = UNSET
     joined_at: UtcTime | UnsetType | None = UNSET
 
 
 class ZoneChange(Shape, frozen=True):
     """A time zone, and since when; null for the first one, which counts for all time before."""
 
-    since: datetime | None
+    since: UtcTime | None
     time_zone: str
 
 
@@ -261,8 +318,8 @@ class UserShape(Shape, frozen=True):
     name: str | None
     time_zone: str
     time_zones: list[ZoneChange]
-    joined_at: datetime | None
-    created_at: datetime
+    joined_at: UtcTime | None
+    created_at: UtcTime
     points: Points
     level: int
     title: str
@@ -272,8 +329,8 @@ class SessionIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     """Who signs in. Name and zone are taken into the user; a zone change that comes too soon is left out."""
 
     user_id: UserId
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)] | UnsetType = UNSET
-    time_zone: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    time_zone: ZoneName | UnsetType = UNSET
     lifetime_seconds: Annotated[int, Meta(ge=1, le=31_536_000, description="Default: 30 days")] | UnsetType = UNSET
 
 
@@ -281,7 +338,7 @@ class SessionShape(Shape, frozen=True):
     """A new session. The token is shown here once, and set as the cookie `laurels-session`."""
 
     token: str
-    expires_at: datetime
+    expires_at: UtcTime
 
 
 class StandingShape(Shape, frozen=True):

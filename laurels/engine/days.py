@@ -20,6 +20,9 @@ LAST_SEARCHED_YEAR = 2038
 ZONE_CHANGE_PAUSE = timedelta(hours=24)
 """How long a zone stands before it may be changed again, so that hopping zones makes no days."""
 
+MAX_ZONE = 64
+"""The longest name of a zone that is looked up; a file system raises errors of its own for much longer ones."""
+
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
@@ -28,7 +31,9 @@ def zone(name: str) -> ZoneInfo:
     Raises InvalidInput for a name that the package does not hold.
     """
     parts = name.split("/")
-    if not name or not all(part.replace("_", "").replace("-", "").replace("+", "").isalnum() for part in parts):
+    if len(name) > MAX_ZONE or not all(
+        part.replace("_", "").replace("-", "").replace("+", "").isalnum() for part in parts
+    ):
         raise InvalidInput("timeZone", unknown_zone(name))
     entry = resources.files("tzdata.zoneinfo").joinpath(*parts)
     if not entry.is_file() or parts[-1].endswith((".py", ".tab", ".zi")):
@@ -42,7 +47,7 @@ def zone(name: str) -> ZoneInfo:
 
 def unknown_zone(name: str) -> str:
     """The message for a zone nobody knows."""
-    return f"unknown time zone '{name}'; use an IANA name such as 'Europe/Berlin'"
+    return f"unknown time zone '{name[:MAX_ZONE]}'; use an IANA name such as 'Europe/Berlin'"
 
 
 def day_of(moment: datetime, zone_name: str) -> int:

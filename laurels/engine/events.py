@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
 
@@ -17,6 +18,11 @@ MAX_USER_ID = 200
 MAX_EVENT_ID = 200
 MAX_TYPE = 100
 MAX_NAME = 100
+
+MAX_DATA_LEVELS = 20
+MAX_DATA_BYTES = 16 * 1024
+LEAST_DATA_NUMBER, MOST_DATA_NUMBER = -(2**63), 2**64 - 1
+"""Limits of an event's data, so that every database can keep it and give it back as it was."""
 
 OWN_PREFIX = "laurels:"
 """Event ids that begin so are made by Laurels itself (the daily login of a profile request)."""
@@ -62,6 +68,8 @@ def check_event(event: Event) -> None:
         raise InvalidInput("quantity", f"must be a whole number from 1 to {MAX_NUMBER}")
     if event.occurred_at is not None:
         check_moment("occurredAt", event.occurred_at)
+    if event.data is not None:
+        check_data(event.data)
 
 
 def check_text(field: str, text: str, longest: int) -> None:
@@ -70,6 +78,42 @@ def check_text(field: str, text: str, longest: int) -> None:
         raise InvalidInput(field, f"must have 1 to {longest} characters, not {len(text)}")
     if not text.isprintable() and UNSAFE.search(text):
         raise InvalidInput(field, "must not hold control characters or unpaired surrogates")
+
+
+def check_data(data: Mapping[str, Any]) -> None:
+    """Raise InvalidInput unless `data` is a JSON object within the limits."""
+    try:
+        size = len(_encode(data).encode())
+    except RecursionError:
+        raise InvalidInput("data", f"must nest at most {MAX_DATA_LEVELS} levels") from None
+    except (TypeError, ValueError):  # other types, NaN and infinity, lone surrogates, circles
+        raise InvalidInput("data", "must hold only what JSON can say") from None
+    if size > MAX_DATA_BYTES:
+        raise InvalidInput("data", f"must take at most {MAX_DATA_BYTES} bytes as JSON, not {size}")
+    if type(data) is not dict:
+        raise InvalidInput("data", "must be a JSON object")
+    _check_json(data, MAX_DATA_LEVELS)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_PLAIN = frozenset({str, float, bool, type(None)})
+
+
+def _check_json(value: Any, levels: int) -> None:
+    """Check what the encoder lets pass: depth, keys that are no texts, tuples, numbers beyond 64 bits."""
+    kind = cast(type[object], type(value))
+    if kind is dict or kind is list:
+        if levels == 0:
+            raise InvalidInput("data", f"must nest at most {MAX_DATA_LEVELS} levels")
+        if kind is dict and any(type(key) is not str for key in value):
+            raise InvalidInput("data", "must have texts as keys")
+        for item in value.values() if kind is dict else value:
+            _check_json(item, levels - 1)
+    elif kind is int:
+        if not LEAST_DATA_NUMBER <= value <= MOST_DATA_NUMBER:
+            raise InvalidInput("data", "must hold no whole number beyond 64 bits")
+    elif kind not in _PLAIN:
+        raise InvalidInput("data", "must hold only what JSON can say")
 
 
 def check_moment(field: str, moment: datetime) -> None:

@@ -35,7 +35,7 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body})
 
     def response(self) -> Response[bytes]:
-        """The same through the framework."""
+        """The same through the framework, which adds the charset to texts."""
         content_type = next((value.decode() for name, value in self.headers if name == b"content-type"), None)
         response = Response(self.body, status_code=self.status, media_type=content_type)
         for name, value in self.headers:

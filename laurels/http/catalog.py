@@ -7,7 +7,7 @@ from litestar.response import Response
 
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import shows
+from laurels.http.openapi import operation, shows
 from laurels.http.profile import PROFILE_EXAMPLE
 from laurels.shapes import CatalogShape
 
@@ -20,10 +20,12 @@ CATALOG_EXAMPLE = {
 
 @get(
     "/api/gamification/catalog",
-    operation_id="getCatalog",
-    summary="Everything that can be earned",
-    tags=["catalog"],
-    responses=shows(CatalogShape, "The levels and the badges, in their order", CATALOG_EXAMPLE),
+    opt=operation(
+        "getCatalog",
+        "Everything that can be earned",
+        "catalog",
+        answers=shows(CatalogShape, "The levels and the badges, in their order", CATALOG_EXAMPLE),
+    ),
 )
 async def get_catalog(request: HttpRequest) -> Response[bytes]:
     """Read the levels and the badges."""

@@ -26,6 +26,7 @@ class Context:
     settings: Settings
     sessions: OwnSessions
     chain: Chain
+    document: bytes
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from litestar import post
-from litestar.openapi.spec import OpenAPIType, Schema
 from litestar.response import Response
 
 from laurels.acts import Recorded
@@ -15,13 +15,33 @@ from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.http.answers import Answer, Receive, Scope, json_answer
 from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import BY_KEY, body, problems, ref, shows
+from laurels.http.openapi import (
+    BODY_PROBLEMS,
+    BY_KEY,
+    STORE_PROBLEMS,
+    operation,
+    problems,
+    ref,
+    shows,
+    takes,
+)
 from laurels.http.problems import BodyTooLarge, answer_for, problem_of
 from laurels.http.requests import decode, invalid, read_body
 from laurels.shapes import EventIn, EventResult, EventsAnswer
 
 PATH = "/api/gamification/events"
 MAX_EVENTS = 1000
+
+Item = Event | EventResult
+"""An event to record, or the result of an item that could not be read as one."""
+
+
+class Identity(msgspec.Struct, rename="camel"):
+    """Which event an item speaks of, whatever else is wrong with it."""
+
+    id: Any = None
+    user_id: Any = None
+
 
 EVENT_EXAMPLE = {"userId": "ada", "id": "message-42", "type": "message.sent"}
 ANSWER_EXAMPLE = {
@@ -41,36 +61,33 @@ ANSWER_EXAMPLE = {
     ],
 }
 
-BODY = Schema(
-    one_of=[
-        ref(EventIn),
-        Schema(type=OpenAPIType.ARRAY, items=ref(EventIn), max_items=MAX_EVENTS),
-    ]
-)
+BODY = {"oneOf": [ref(EventIn), {"type": "array", "items": ref(EventIn), "maxItems": MAX_EVENTS}]}
+SEVERAL = [EVENT_EXAMPLE, {**EVENT_EXAMPLE, "id": "message-43", "quantity": 3}]
 
 _one = msgspec.json.Decoder(EventIn)
 _many = msgspec.json.Decoder(list[EventIn])
 _raw = msgspec.json.Decoder(list[msgspec.Raw])
-_anything = msgspec.json.Decoder()
+_identity = msgspec.json.Decoder(Identity)
 
 
 @post(
     PATH,
-    operation_id="recordEvents",
-    summary="Record what users did",
-    tags=["events"],
     status_code=200,
-    security=BY_KEY,
-    operation_class=body(
-        BODY, {"one": EVENT_EXAMPLE, "several": [EVENT_EXAMPLE, {**EVENT_EXAMPLE, "id": "message-43", "quantity": 3}]}
+    opt=operation(
+        "recordEvents",
+        "Record what users did",
+        "events",
+        security=BY_KEY,
+        body=takes(BODY, {"one": EVENT_EXAMPLE, "several": SEVERAL}),
+        answers=shows(EventsAnswer, "What became of each event, in the order sent", ANSWER_EXAMPLE)
+        | problems("unauthorized", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
-    responses=shows(EventsAnswer, "What became of each event, in the order sent", ANSWER_EXAMPLE)
-    | problems(400, 401, 413, 415, 422, 503),
 )
 async def post_events(request: HttpRequest) -> Response[bytes]:
-    """Record one event, or an array of up to 1,000. Each item has its own result, in order: recorded, duplicate (the
-    original answer again), or rejected with a problem; one bad item never spoils the others. The answer comes when all
-    that was recorded is durable.
+    """Record one event, or an array of up to 1,000.
+
+    Each item has its own result, in order: recorded, duplicate (the original answer again), or rejected with a
+    problem; one bad item never spoils the others. The answer comes when all that was recorded is durable.
     """
     return (await record_events(context_of(request), request.scope, request.receive)).response()
 
@@ -80,13 +97,13 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
     try:
         await context.require_key(scope)
         text = await read_body(scope, receive, context.settings.body_limit)
-        items = read_events(text, context.settings.events_limit)
-        results = await _record(context, items)
+        if text.lstrip()[:1] == b"[":
+            results = await _record_array(context, read_events(text, context.settings.events_limit))
+        else:
+            results = [await _record_single(context, event_of(decode(_one, text)))]
     except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected
         return answer_for(error)
-    counts = dict.fromkeys(("recorded", "duplicate", "rejected"), 0)
-    for result in results:
-        counts[result.status] += 1
+    counts = Counter(result.status for result in results)
     return json_answer(
         EventsAnswer(
             recorded=counts["recorded"], duplicates=counts["duplicate"], rejected=counts["rejected"], results=results
@@ -94,42 +111,60 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
     )
 
 
-Item = Event | EventResult
-"""An event to record, or the result of an item that could not be read as one."""
+async def _record_single(context: Context, event: Event) -> EventResult:
+    """The result of an event that came alone. Raises InvalidInput where it breaks a limit."""
+    (answer,) = await context.laurels.record_many([event])
+    if type(answer) is InvalidInput:
+        raise answer
+    return _result(context, event, answer, "")
+
+
+async def _record_array(context: Context, items: Sequence[Item]) -> list[EventResult]:
+    """The results of all items, in order."""
+    answers = iter(await context.laurels.record_many([item for item in items if isinstance(item, Event)]))
+    return [
+        _result(context, item, next(answers), f"/{index}") if isinstance(item, Event) else item
+        for index, item in enumerate(items)
+    ]
+
+
+def _result(context: Context, event: Event, answer: Recorded | LaurelsError, pointer: str) -> EventResult:
+    if isinstance(answer, Recorded):
+        return context.laurels.views.event_result(answer)
+    return _rejected((event.id, event.user_id), answer, pointer)
 
 
 def read_events(text: bytes, limit: int) -> list[Item]:
-    """The items of a body. A single event must be right; in an array, a wrong item becomes its own rejected result.
-
-    Raises BadRequest, BodyTooLarge, and InvalidInput for what is neither an event nor an array.
-    """
-    if text.lstrip()[:1] != b"[":
-        return [event_of(decode(_one, text))]
+    """The items of an array; a wrong one becomes its own rejected result. Raises BadRequest, BodyTooLarge."""
     try:
         items: list[Item] = [event_of(event) for event in _many.decode(text)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        items = [_read_item(raw, index) for index, raw in enumerate(decode(_raw, text))]
+        items = [_read_item(raw, f"/{index}") for index, raw in enumerate(decode(_raw, text))]
     if len(items) > limit:
         raise BodyTooLarge(f"the array has {len(items)} events, and this server takes {limit}; send it in parts")
     return items
 
 
-def _read_item(raw: msgspec.Raw, index: int) -> Item:
+def _read_item(raw: msgspec.Raw, pointer: str) -> Item:
     try:
         return event_of(_one.decode(raw))
     except msgspec.ValidationError as error:
-        return _rejected(_identity(raw), invalid(error), index)
+        return _rejected(_identity_of(raw), invalid(error), pointer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _rejected((None, None), InvalidInput("", f"is not JSON: {error}"), index)
+        return _rejected((None, None), InvalidInput("", f"is not JSON: {error}"), pointer)
 
 
-def _identity(raw: msgspec.Raw) -> tuple[str | None, str | None]:
+def _identity_of(raw: msgspec.Raw) -> tuple[str | None, str | None]:
     """The id and user id of an item that is not a valid event, as far as they can be read."""
-    item: Any = _anything.decode(raw)
-    if not isinstance(item, dict):
+    try:
+        found = _identity.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, None
-    event_id, user_id = item.get("id"), item.get("userId")
-    return event_id if isinstance(event_id, str) else None, user_id if isinstance(user_id, str) else None
+    return _text(found.id), _text(found.user_id)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def event_of(event: EventIn) -> Event:
@@ -137,25 +172,6 @@ def event_of(event: EventIn) -> Event:
     return Event(event.user_id, event.id, event.type, event.occurred_at, event.quantity, event.data)
 
 
-async def _record(context: Context, items: Sequence[Item]) -> list[EventResult]:
-    """The results of all items, in order."""
-    views = context.laurels.views
-    answers = iter(await context.laurels.record_many([item for item in items if isinstance(item, Event)]))
-    results: list[EventResult] = []
-    for index, item in enumerate(items):
-        if isinstance(item, EventResult):
-            results.append(item)
-            continue
-        answer = next(answers)
-        if isinstance(answer, Recorded):
-            results.append(views.event_result(answer))
-        elif len(items) == 1 and type(answer) is InvalidInput:
-            raise answer
-        else:
-            results.append(_rejected((item.id, item.user_id), answer, index))
-    return results
-
-
-def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, index: int) -> EventResult:
+def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, pointer: str) -> EventResult:
     event_id, user_id = identity
-    return EventResult(id=event_id, user_id=user_id, status="rejected", problem=problem_of(error, prefix=f"/{index}"))
+    return EventResult(id=event_id, user_id=user_id, status="rejected", problem=problem_of(error, prefix=pointer))

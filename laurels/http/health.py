@@ -1,4 +1,4 @@
-"""/livez and /readyz: whether the process runs, and whether it can serve. Open to all, and they say nothing of anybody."""
+"""/livez and /readyz: whether the process runs, and whether it can serve. Open to all; they say nothing of anybody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar.response import Response
 from laurels.errors import Overloaded
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import problems, shows
+from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
 from laurels.shapes import HealthShape
 
 VERSION = metadata.version("laurels")
@@ -20,10 +20,7 @@ EXAMPLE = {"status": "ok", "version": VERSION}
 
 @get(
     "/livez",
-    operation_id="livez",
-    summary="The process runs",
-    tags=["health"],
-    responses=shows(HealthShape, "It does", EXAMPLE),
+    opt=operation("livez", "The process runs", "health", answers=shows(HealthShape, "It does", EXAMPLE)),
 )
 async def livez() -> Response[bytes]:
     """Answer without asking the database."""
@@ -32,10 +29,12 @@ async def livez() -> Response[bytes]:
 
 @get(
     "/readyz",
-    operation_id="readyz",
-    summary="The process can serve",
-    tags=["health"],
-    responses=shows(HealthShape, "It can", EXAMPLE) | problems(503),
+    opt=operation(
+        "readyz",
+        "The process can serve",
+        "health",
+        answers=shows(HealthShape, "It can", EXAMPLE) | problems(*STORE_PROBLEMS),
+    ),
 )
 async def readyz(request: HttpRequest) -> Response[bytes]:
     """Ask the database, compare its schema, and say no while shutting down."""

@@ -1,150 +1,210 @@
-"""What the OpenAPI document needs beyond the handlers' signatures: bodies that we read ourselves, problems, examples."""
+"""The OpenAPI 3.1 document: each handler carries its own operation, and msgspec tells the shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import inspect
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
-from litestar.openapi.spec import (
-    Components,
-    Example,
-    License,
-    OpenAPIMediaType,
-    Operation,
-    Reference,
-    RequestBody,
-    Schema,
-    SecurityScheme,
-    Tag,
+from litestar.handlers import HTTPRouteHandler
+
+from laurels.app import INCLUDES
+from laurels.engine.events import MAX_USER_ID
+from laurels.http.problems import ALL_KINDS, MEDIA_TYPE, PAGES, RETRY_AFTER, Kind
+from laurels.sessions.own import COOKIE
+from laurels.shapes import (
+    SAFE,
+    CatalogShape,
+    EventIn,
+    EventsAnswer,
+    HealthShape,
+    HistoryShape,
+    Problem,
+    ProfileShape,
+    SessionIn,
+    SessionShape,
+    UserIn,
+    UserShape,
 )
 
-from laurels.http.problems import ALL_KINDS, MEDIA_TYPE
-from laurels.sessions.own import COOKIE
-from laurels.shapes import EventIn, Problem, SessionIn, UserIn
+Json = dict[str, Any]
+Answers = dict[str, Json]
 
+OPERATION = "operation"
+"""Where a handler's options hold its operation."""
+
+SHAPES = (
+    CatalogShape,
+    EventIn,
+    EventsAnswer,
+    HealthShape,
+    HistoryShape,
+    Problem,
+    ProfileShape,
+    SessionIn,
+    SessionShape,
+    UserIn,
+    UserShape,
+)
 REF = "#/components/schemas/{name}"
-BY_KEY = [{"apiKey": list[str]()}]
-BY_SESSION = [{"sessionCookie": list[str]()}, {"sessionToken": list[str]()}]
+BY_KEY: list[Json] = [{"apiKey": []}]
+BY_SESSION: list[Json] = [{"sessionCookie": []}, {"sessionToken": []}]
 
-EVENT_EXAMPLE = {
-    "userId": "ada",
-    "id": "msg-42",
-    "type": "message.sent",
-    "occurredAt": "2026-03-01T09:00:00Z",
-    "quantity": 1,
+TAGS = {
+    "profile": "What a user sees",
+    "events": "What users did",
+    "users": "Who they are",
+    "sessions": "Who is calling",
+    "catalog": "What can be earned",
+    "health": "Whether it runs",
 }
-"""Shown for one event; its time must lie within the late window of whoever tries it, so `tryable` leaves it out."""
+SECURITY_SCHEMES: Json = {
+    "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key, for the app's back end"},
+    "sessionCookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A user's session"},
+    "sessionToken": {"type": "http", "scheme": "bearer", "description": "A user's session, without cookies"},
+}
+BODY_PROBLEMS = ("malformed", "too-large", "unsupported-media-type", "invalid-input")
+STORE_PROBLEMS = ("overloaded", "store-unavailable", "wrong-schema")
+HEADERS_BY_STATUS: dict[int, Json] = {
+    401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
+    503: {
+        "Retry-After": {
+            "description": "After how many seconds to send it again",
+            "required": True,
+            "schema": {"type": "integer", "examples": [int(RETRY_AFTER)]},
+        }
+    },
+}
+
+USER_ID: Json = {
+    "name": "userId",
+    "in": "path",
+    "required": True,
+    "description": "The app's own id of the user, percent-encoded",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID, "pattern": SAFE},
+    "example": "ada",
+}
+INCLUDE: Json = {
+    "name": "include",
+    "in": "query",
+    "description": "More than the eleven fields, with commas between",
+    "style": "form",
+    "explode": False,
+    "schema": {"type": "array", "items": {"enum": list(INCLUDES)}},
+    "example": ["next", "rank"],
+}
 
 
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """The problem documents that an operation may answer with."""
-    specs: dict[int, ResponseSpec] = {}
-    for status in statuses:
-        kinds = [kind for kind in ALL_KINDS if kind.status == status]
-        specs[status] = ResponseSpec(
-            Problem,
-            description="; ".join(kind.title for kind in kinds),
-            media_type=MEDIA_TYPE.decode(),
-            generate_examples=False,
-            examples=[
-                Example(
-                    id=kind.code,
-                    summary=kind.title,
-                    value={
-                        "type": f"/problems/{kind.code}",
-                        "title": kind.title,
-                        "status": kind.status,
-                        "detail": kind.mend,
-                        "error": kind.error,
-                    },
-                )
-                for kind in kinds
-            ],
-        )
-    return specs
+def operation(
+    operation_id: str,
+    summary: str,
+    tag: str,
+    *,
+    answers: Answers,
+    security: Sequence[Json] = (),
+    parameters: Sequence[Json] = (),
+    body: Json | None = None,
+) -> Json:
+    """The options of a handler that tell its operation; its docstring becomes the description."""
+    told: Json = {"operationId": operation_id, "summary": summary, "tags": [tag]}
+    if security:
+        told["security"] = list(security)
+    if parameters:
+        told["parameters"] = list(parameters)
+    if body:
+        told["requestBody"] = body
+    return {OPERATION: {**told, "responses": answers}}
 
 
-def shows(shape: type, description: str, example: Any, status: int = 200) -> dict[int, ResponseSpec]:
+def shows(shape: type, description: str, example: Any, status: int = 200, headers: Json | None = None) -> Answers:
     """What an operation answers when all goes well, with an example."""
+    content = {"application/json": {"schema": ref(shape), "examples": {"example": {"value": example}}}}
+    return {str(status): {"description": description, **_if("headers", headers), "content": content}}
+
+
+def shows_nothing(description: str, headers: Json | None = None) -> Answers:
+    """An answer without a body."""
+    return {"204": {"description": description, **_if("headers", headers)}}
+
+
+def problems(*codes: str) -> Answers:
+    """The problem documents that an operation may answer with, by their codes."""
+    kinds = [kind for kind in ALL_KINDS if kind.code in codes]
+    statuses = sorted({kind.status for kind in kinds})
+    return {str(status): _problems([kind for kind in kinds if kind.status == status]) for status in statuses}
+
+
+def _problems(kinds: Sequence[Kind]) -> Json:
+    examples = {kind.code: {"summary": kind.title, "value": _example(kind)} for kind in kinds}
     return {
-        status: ResponseSpec(
-            shape, description=description, generate_examples=False, examples=[Example(id="example", value=example)]
-        )
+        "description": "; ".join(kind.title for kind in kinds),
+        **_if("headers", HEADERS_BY_STATUS.get(kinds[0].status)),
+        "content": {MEDIA_TYPE.decode(): {"schema": ref(Problem), "examples": examples}},
     }
 
 
-def body(schema: Reference | Schema, examples: Mapping[str, Any]) -> type[Operation]:
-    """The operation of a handler that reads its JSON body itself."""
-    shown = {name: Example(value=value) for name, value in examples.items()}
-    content = {"application/json": OpenAPIMediaType(schema=schema, examples=shown)}  # type: ignore[arg-type]
-
-    @dataclass
-    class OperationWithBody(Operation):
-        def __post_init__(self) -> None:
-            self.request_body = RequestBody(content=content, required=True)
-
-    return OperationWithBody
+def _example(kind: Kind) -> Json:
+    return {
+        "type": PAGES + kind.code,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.mend,
+        "error": kind.error,
+    }
 
 
-def ref(shape: type) -> Reference:
-    """A reference to the schema of a body's shape."""
-    return Reference(ref=REF.format(name=shape.__name__))
+def takes(schema: Json, examples: Mapping[str, Any]) -> Json:
+    """A JSON body."""
+    shown = {name: {"value": value} for name, value in examples.items()}
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": shown}}}
 
 
-def config(version: str) -> OpenAPIConfig:
-    """The document's frame, and the two places where it is served: /docs for people, /docs/openapi.json for programs."""
-    return OpenAPIConfig(
-        title="Laurels",
-        version=version,
-        summary="Badges, points, levels, daily streaks and leaderboards",
-        description=(
-            "The app sends events with an API key; Laurels decides what they earn; pages read a profile back with the "
-            "user's session. Errors are problem documents (RFC 9457)."
-        ),
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        tags=[
-            Tag(name="profile", description="What a user sees"),
-            Tag(name="events", description="What users did"),
-            Tag(name="users", description="Who they are"),
-            Tag(name="sessions", description="Who is calling"),
-            Tag(name="catalog", description="What can be earned"),
-            Tag(name="health", description="Whether it runs"),
-        ],
-        components=Components(
-            schemas=_body_schemas(),
-            security_schemes={
-                "apiKey": SecurityScheme(
-                    type="http", scheme="bearer", description="An API key, for the app's back end"
-                ),
-                "sessionCookie": SecurityScheme(
-                    type="apiKey", name=COOKIE, security_scheme_in="cookie", description="A user's session"
-                ),
-                "sessionToken": SecurityScheme(
-                    type="http", scheme="bearer", description="A user's session, without cookies"
-                ),
-            },
-        ),
-        path="/docs",
-        use_handler_docstrings=True,
-        render_plugins=[
-            SwaggerRenderPlugin(
-                js_url="/docs/assets/swagger-ui-bundle.js",
-                css_url="/docs/assets/swagger-ui.css",
-                standalone_preset_js_url="/docs/assets/swagger-ui-standalone-preset.js",
-                favicon="<link rel='icon' href='data:,'>",
-                path="/",
+def ref(shape: type) -> Json:
+    """A reference to the schema of a shape."""
+    return {"$ref": REF.format(name=shape.__name__)}
+
+
+def _if(name: str, value: Json | None) -> Json:
+    return {name: value} if value else {}
+
+
+def document(version: str, handlers: Iterable[HTTPRouteHandler]) -> bytes:
+    """The whole document, as JSON."""
+    _, schemas = msgspec.json.schema_components(SHAPES, ref_template=REF)
+    for schema in schemas.values():
+        schema["description"] = inspect.cleandoc(schema["description"])
+    whole = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Laurels",
+            "version": version,
+            "summary": "Badges, points, levels, daily streaks and leaderboards",
+            "description": (
+                "The app sends events with an API key; Laurels decides what they earn; pages read a profile back with "
+                "the user's session. Errors are problem documents (RFC 9457)."
             ),
-            JsonRenderPlugin(path="/openapi.json"),
-        ],
-    )
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "paths": _paths(handlers),
+        "components": {"schemas": schemas, "securitySchemes": SECURITY_SCHEMES},
+    }
+    return msgspec.json.encode(whole)
 
 
-def _body_schemas() -> dict[str, Schema]:
-    """The schemas of the bodies that handlers read themselves, as msgspec tells them."""
-    _, schemas = msgspec.json.schema_components((EventIn, UserIn, SessionIn), ref_template=REF)
-    return schemas  # type: ignore[return-value]  # plain dictionaries serialise as they are
+def _paths(handlers: Iterable[HTTPRouteHandler]) -> Json:
+    paths: Json = {}
+    for handler in handlers:
+        described = {"description": inspect.cleandoc(handler.fn.__doc__ or ""), **handler.opt[OPERATION]}
+        for path in handler.paths:
+            item = paths.setdefault(_camel_case(path), {})
+            item |= {method.lower(): described for method in handler.http_methods}
+    return paths
+
+
+def _camel_case(path: str) -> str:
+    """The framework's '{user_id:str}' as people know it: '{userId}'."""
+    return re.sub(r"\{(\w+)_(\w)(\w*):str\}", lambda found: f"{{{found[1]}{found[2].upper()}{found[3]}}}", path)

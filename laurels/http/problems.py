@@ -10,7 +10,6 @@ from litestar.exceptions import (
     HTTPException,
     MethodNotAllowedException,
     NotFoundException,
-    ValidationException,
 )
 
 from laurels import errors
@@ -38,6 +37,10 @@ class BodyTooLarge(errors.LaurelsError):
 
 class NoSuchPage(errors.LaurelsError):
     """There is nothing at this address."""
+
+
+class InvalidParameter(errors.InvalidInput):
+    """A parameter in the address is not valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +202,12 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
 def answer_for(error: Exception) -> Answer:
     """The answer to a request that ended in this error."""
     error = _ours(error)
-    if isinstance(error, HTTPException):
-        return _framework_answer(error)
+    if isinstance(error, MethodNotAllowedException):
+        return _method_not_allowed(error)
     problem = problem_of(error, parameter=isinstance(error, InvalidParameter))
-    if problem.status >= 500:
+    if problem.status >= INTERNAL.status:
         log.error("%s: %s", problem.title, error, exc_info=error if problem.status == INTERNAL.status else None)
     return as_answer(problem)
-
-
-class InvalidParameter(errors.InvalidInput):
-    """A parameter in the address is not valid."""
 
 
 def as_answer(problem: Problem) -> Answer:
@@ -223,32 +222,28 @@ def as_answer(problem: Problem) -> Answer:
 
 def profile_failed() -> Answer:
     """The contract's answer when the profile cannot be read."""
-    detail = PROFILE.mend
-    return as_answer(
-        Problem(
-            type=PAGES + PROFILE.code, title=PROFILE.title, status=PROFILE.status, detail=detail, error=PROFILE.error
-        )
-    )
+    return as_answer(_plain(PROFILE))
 
 
 def _ours(error: Exception) -> Exception:
     """The framework's errors as ours, where there is one that means the same."""
     if isinstance(error, NotFoundException):
         return NoSuchPage()
-    if isinstance(error, ValidationException):
-        extra = error.extra[0] if isinstance(error.extra, list) and error.extra else {}
-        return InvalidParameter(str(extra.get("key", "")), str(extra.get("message", error.detail)))
     if isinstance(error, HTTPException) and error.status_code == KINDS[BadRequest].status:
         return BadRequest(error.detail)
     return error
 
 
-def _framework_answer(error: HTTPException) -> Answer:
-    """What the framework itself refuses and we have no error for: a method that an address lacks."""
-    kind = METHOD if isinstance(error, MethodNotAllowedException) else INTERNAL
-    problem = Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.mend, error=kind.error)
-    answer = as_answer(problem)
-    allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
-    if allowed:
-        answer.headers.append((b"allow", allowed.encode()))
+def _method_not_allowed(error: MethodNotAllowedException) -> Answer:
+    """The framework's refusal of a method, with the methods that the address has; a GET has its HEAD."""
+    answer = as_answer(_plain(METHOD))
+    methods = (error.headers or {}).get("allow", "").split(", ")
+    if "GET" in methods:
+        methods.insert(methods.index("GET") + 1, "HEAD")
+    answer.headers.append((b"allow", ", ".join(methods).encode()))
     return answer
+
+
+def _plain(kind: Kind) -> Problem:
+    """A problem of which nothing more can be said than its kind."""
+    return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.mend, error=kind.error)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
-from urllib.parse import parse_qsl
 
 from litestar import get
-from litestar.params import Parameter
 from litestar.response import Response
 
 from laurels.app import INCLUDES
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
 from laurels.http.answers import JSON, Answer, Scope, encode
 from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import BY_SESSION, problems, shows
+from laurels.http.openapi import BY_SESSION, INCLUDE, operation, problems, shows
 from laurels.http.problems import InvalidParameter, answer_for, profile_failed
+from laurels.http.requests import values_of
 from laurels.shapes import ProfileShape
 
 log = logging.getLogger(__name__)
@@ -51,23 +49,23 @@ PROFILE_EXAMPLE = {
     "availableBadges": [],
 }
 
-Include = Annotated[
-    str | None,
-    Parameter(query="include", description=f"More than the eleven fields: any of {', '.join(INCLUDES)}, with commas"),
-]
-
 
 @get(
     PATH,
-    operation_id="getProfile",
-    summary="The caller's profile",
-    tags=["profile"],
-    security=BY_SESSION,
-    responses=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | problems(401, 422, 500, 503),
+    opt=operation(
+        "getProfile",
+        "The caller's profile",
+        "profile",
+        security=BY_SESSION,
+        parameters=[INCLUDE],
+        answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE)
+        | problems("unauthorized", "invalid-input", "profile-failed", "overloaded"),
+    ),
 )
-async def get_profile(request: HttpRequest, include_more: Include = None) -> Response[bytes]:
-    """Read the caller's badges, points, level, streak and rank. Each request also counts as the day's login, unless it is
-    a prefetch or a HEAD.
+async def get_profile(request: HttpRequest) -> Response[bytes]:
+    """Read the caller's badges, points, level, streak and rank.
+
+    Each request also counts as the day's login, unless it is a prefetch or a HEAD.
     """
     return (await read_profile(context_of(request), request.scope)).response()
 
@@ -91,8 +89,7 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
 
 def asked_for(query: bytes) -> list[str]:
     """What `?include=` asks for. Raises InvalidParameter for a name that is not known."""
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    asked = [name.strip() for key, value in pairs if key == "include" for name in value.split(",")]
+    asked = [name.strip() for value in values_of(query, "include") for name in value.split(",")]
     asked = [name for name in asked if name]
     for name in asked:
         if name not in INCLUDES:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
-from urllib.parse import unquote
+from itertools import takewhile
+from typing import TypeVar
+from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
@@ -14,6 +15,12 @@ from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, Un
 from laurels.sessions.base import Request
 
 T = TypeVar("T")
+
+MAX_DIGITS = 18
+"""So many digits of a Content-Length are enough to know that it is too large."""
+
+UNKNOWN_KEY = "..."
+"""How a decoder's path speaks of a key that the shape does not name: from there on, nobody knows where it is."""
 
 _PATH = re.compile(r"^(?P<message>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 _FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`")
@@ -56,13 +63,31 @@ def path_text(raw: str, parameter: str) -> str:
         raise InvalidParameter(parameter, "must be UTF-8, percent-encoded") from None
 
 
+def values_of(query: bytes, name: str) -> list[str]:
+    """All that a query string says of one parameter."""
+    return [value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name]
+
+
+def whole_number(scope: Scope, name: str, most: int) -> int | None:
+    """A parameter of the address that counts something, from 1; None where it is left out. Raises InvalidParameter."""
+    asked = values_of(scope["query_string"], name)
+    if not asked:
+        return None
+    text = asked[-1]
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+        raise InvalidParameter(name, f"must be a whole number from 1 to {most}")
+    return int(text)
+
+
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client went away in the middle)."""
     content_type = header(scope, b"content-type")
     if content_type is not None and not _is_json(content_type):
         raise UnsupportedMediaType
-    announced = header(scope, b"content-length")
-    if announced and announced.isdigit() and int(announced) > limit:
+    if (header(scope, b"content-encoding") or "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must not be compressed: send it without 'Content-Encoding'.")
+    announced = header(scope, b"content-length") or ""
+    if announced.isascii() and announced.isdecimal() and int(announced[:MAX_DIGITS]) > limit:
         raise BodyTooLarge(f"the body has {announced} bytes, and this server takes {limit}; send it in parts")
     chunks: list[bytes] = []
     size = 0
@@ -80,13 +105,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 
 def _is_json(content_type: str) -> bool:
-    kind, _, parameters = content_type.partition(";")
-    kind = kind.strip().lower()
-    charset = parameters.strip().lower().replace('"', "")
-    return (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))) and charset in (
-        "",
-        "charset=utf-8",
-    )
+    kind, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        return False
+    charsets = [part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")]
+    return all(charset == "utf-8" for charset in charsets)
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -101,19 +124,12 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadRequest("the body is nested too deeply") from None
 
 
-def convert(value: Any, kind: type[T]) -> T:
-    """A part of a decoded body as a shape. Raises InvalidInput."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise invalid(error) from None
-
-
 def invalid(error: msgspec.ValidationError) -> InvalidInput:
     """A decoder's complaint as ours, with the field as the rest of a JSON pointer ('data/plan')."""
     match = _PATH.match(str(error))
     message, path = (match["message"], match["path"]) if match else (str(error), "$")
-    steps = [step["name"] or step["index"] for step in _STEP.finditer(path[1:])]
+    found = (step["name"] or step["index"] for step in _STEP.finditer(path[1:]))
+    steps = list(takewhile(lambda step: step != UNKNOWN_KEY, found))
     named = _FIELD.search(message)
     if named:
         steps.append(named["name"])

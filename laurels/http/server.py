@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from importlib import resources
-from pathlib import Path
 from typing import Any, cast
 
-from litestar import Litestar, get
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.response import Response
-from litestar.static_files import create_static_files_router
 
 from laurels.app import Laurels
 from laurels.errors import LaurelsError
@@ -19,10 +16,11 @@ from laurels.http import events, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
 from laurels.http.context import Context, HttpRequest
+from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
 from laurels.http.health import VERSION, livez, readyz
-from laurels.http.openapi import config
-from laurels.http.problems import ALL_KINDS, NoSuchPage, answer_for
+from laurels.http.openapi import document
+from laurels.http.problems import NoSuchPage, answer_for
 from laurels.http.profile import get_profile
 from laurels.http.sessions import delete_session, post_session
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
@@ -53,11 +51,11 @@ def create_app(
 ) -> Application:
     """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
     sessions = OwnSessions(laurels)
-    context = Context(laurels, settings, sessions, Chain([sessions]))
+    context = Context(laurels, settings, sessions, Chain([sessions]), document(VERSION, HANDLERS))
     framework = Litestar(
-        route_handlers=[*HANDLERS, problem_page, _documentation_assets()],
+        route_handlers=[*HANDLERS, docs_page, docs_asset, openapi_document, problem_page],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
-        openapi_config=config(VERSION),
+        openapi_config=None,
         state=State({"context": context}),
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
@@ -77,6 +75,7 @@ class Front:
         self.framework = framework
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
@@ -89,8 +88,11 @@ class Front:
             return
         # The router sees the path still encoded, so that a user id may hold a slash.
         raw_path = scope.get("raw_path")
-        scope = {**scope, "path": raw_path.decode("latin-1")} if raw_path else scope
-        await self.framework(scope, receive, send)
+        path = raw_path.decode("latin-1") if raw_path else scope["path"]
+        if "//" in path:  # the router would overlook an empty segment, and take 'profile' for a user id
+            await answer_for(NoSuchPage()).send(send)
+            return
+        await self.framework({**scope, "path": path}, receive, send)
 
     async def _hot(self, scope: Scope, receive: Receive) -> Answer | None:
         path, method = scope["path"], scope["method"]
@@ -114,19 +116,3 @@ def _without_body(send: Send) -> Send:
 
 def _as_problem(_: HttpRequest, error: Exception) -> Response[bytes]:
     return answer_for(error).response()
-
-
-@get("/problems/{code:str}", include_in_schema=False, media_type="text/plain")
-async def problem_page(code: str) -> Response[bytes]:
-    """What a problem type means and what to do about it: the page behind a problem's `type`."""
-    for kind in ALL_KINDS:
-        if kind.code == code:
-            text = f"{kind.title}\n\nStatus {kind.status}. {kind.mend}\n"
-            return Answer(200, [(b"content-type", b"text/plain; charset=utf-8")], text.encode()).response()
-    raise NoSuchPage
-
-
-def _documentation_assets() -> Any:
-    """Swagger UI's files, from its package: the documentation needs no internet."""
-    folder = Path(str(resources.files("swagger_ui").joinpath("static")))
-    return create_static_files_router(path="/docs/assets", directories=[folder], include_in_schema=False)

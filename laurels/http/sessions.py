@@ -10,7 +10,18 @@ from litestar.response import Response
 
 from laurels.http.answers import NO_STORE, Scope, json_answer
 from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import BY_KEY, BY_SESSION, body, problems, ref, shows
+from laurels.http.openapi import (
+    BODY_PROBLEMS,
+    BY_KEY,
+    BY_SESSION,
+    STORE_PROBLEMS,
+    operation,
+    problems,
+    ref,
+    shows,
+    shows_nothing,
+    takes,
+)
 from laurels.http.requests import decode, read_body, session_request
 from laurels.sessions.own import COOKIE
 from laurels.shapes import SessionIn, SessionShape
@@ -19,23 +30,29 @@ PATH = "/api/gamification/sessions"
 
 SESSION_EXAMPLE = {"token": "laurels_session_YWRh.…", "expiresAt": "2026-04-01T09:00:00Z"}
 
+SETS_COOKIE = {"Set-Cookie": {"description": "The cookie `laurels-session`", "schema": {"type": "string"}}}
+
 _session = msgspec.json.Decoder(SessionIn)
 
 
 @post(
     PATH,
-    operation_id="createSession",
-    summary="Sign a user in",
-    tags=["sessions"],
     status_code=201,
-    security=BY_KEY,
-    operation_class=body(ref(SessionIn), {"session": {"userId": "ada", "name": "Ada", "timeZone": "Europe/Berlin"}}),
-    responses=shows(SessionShape, "The session; also set as a cookie", SESSION_EXAMPLE, 201)
-    | problems(400, 401, 410, 413, 415, 422, 503),
+    opt=operation(
+        "createSession",
+        "Sign a user in",
+        "sessions",
+        security=BY_KEY,
+        body=takes(ref(SessionIn), {"session": {"userId": "ada", "name": "Ada", "timeZone": "Europe/Berlin"}}),
+        answers=shows(SessionShape, "The session; also set as a cookie", SESSION_EXAMPLE, 201, SETS_COOKIE)
+        | problems("unauthorized", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
+    ),
 )
 async def post_session(request: HttpRequest) -> Response[bytes]:
-    """Make a session for a user whom the app has signed in. The token is shown once; the answer also sets it as the
-    cookie `laurels-session`, which the app may pass on to the browser.
+    """Make a session for a user whom the app has signed in.
+
+    The token is shown once; the answer also sets it as the cookie `laurels-session`, which the app may pass on to the
+    browser.
     """
     context = context_of(request)
     await context.require_key(request.scope)
@@ -55,12 +72,14 @@ async def post_session(request: HttpRequest) -> Response[bytes]:
 
 @delete(
     PATH,
-    operation_id="endSession",
-    summary="Sign the caller out",
-    tags=["sessions"],
     status_code=204,
-    security=BY_SESSION,
-    responses=problems(503),
+    opt=operation(
+        "endSession",
+        "Sign the caller out",
+        "sessions",
+        security=[*BY_SESSION, {}],
+        answers=shows_nothing("The caller has no session any more", SETS_COOKIE) | problems(*STORE_PROBLEMS),
+    ),
 )
 async def delete_session(request: HttpRequest) -> Response[None]:
     """End the caller's session, at once and everywhere, and take the cookie away. Harmless without one."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 from litestar import delete, get, put
-from litestar.params import Parameter
 from litestar.response import Response
 
 from laurels.app import HISTORY_PAGE
@@ -14,20 +11,26 @@ from laurels.engine.events import MAX_NUMBER, MAX_USER_ID, check_text
 from laurels.errors import InvalidInput
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import BY_KEY, body, problems, ref, shows
+from laurels.http.openapi import (
+    BODY_PROBLEMS,
+    BY_KEY,
+    INCLUDE,
+    STORE_PROBLEMS,
+    USER_ID,
+    operation,
+    problems,
+    ref,
+    shows,
+    shows_nothing,
+    takes,
+)
 from laurels.http.problems import InvalidParameter
-from laurels.http.profile import PROFILE_EXAMPLE, Include, asked_for
-from laurels.http.requests import decode, path_text, read_body
+from laurels.http.profile import PROFILE_EXAMPLE, asked_for
+from laurels.http.requests import decode, path_text, read_body, whole_number
 from laurels.shapes import HistoryShape, ProfileShape, UserIn, UserShape
 
 PATH = "/api/gamification/users/{user_id:str}"
-
-UserIdInPath = Annotated[
-    str,
-    Parameter(
-        description="The app's own id of the user, percent-encoded", min_length=1, max_length=3 * 4 * MAX_USER_ID
-    ),
-]
+MAX_PAGE = 500
 
 USER_EXAMPLE = {
     "userId": "ada",
@@ -60,20 +63,38 @@ HISTORY_EXAMPLE = {
     "next": None,
 }
 
+LIMIT = {
+    "name": "limit",
+    "in": "query",
+    "description": "How many acts to a page",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": HISTORY_PAGE},
+}
+BEFORE = {
+    "name": "before",
+    "in": "query",
+    "description": "Only acts older than this revision: the `next` of the page before",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER},
+}
+READ_PROBLEMS = problems("unauthorized", "user-not-found", "invalid-input", *STORE_PROBLEMS)
+
 _user = msgspec.json.Decoder(UserIn)
 
 
 @put(
     PATH,
-    operation_id="putUser",
-    summary="Make or change a user",
-    tags=["users"],
-    security=BY_KEY,
-    operation_class=body(ref(UserIn), {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
-    responses=shows(UserShape, "The user as stored", USER_EXAMPLE) | problems(400, 401, 409, 410, 413, 415, 422, 503),
+    opt=operation(
+        "putUser",
+        "Make or change a user",
+        "users",
+        security=BY_KEY,
+        parameters=[USER_ID],
+        body=takes(ref(UserIn), {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
+        answers=shows(UserShape, "The user as stored", USER_EXAMPLE)
+        | problems("unauthorized", "zone-change-too-soon", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
+    ),
 )
-async def put_user(request: HttpRequest, user_id: UserIdInPath) -> Response[bytes]:
-    """Say a user's name, time zone or joining time. What is left out stays. A time zone can be changed once in 24 hours."""
+async def put_user(request: HttpRequest, user_id: str) -> Response[bytes]:
+    """Say a user's name, time zone or joining time. What is left out stays. A zone can be changed once in 24 hours."""
     context = context_of(request)
     await context.require_key(request.scope)
     text = await read_body(request.scope, request.receive, context.settings.body_limit)
@@ -86,13 +107,16 @@ async def put_user(request: HttpRequest, user_id: UserIdInPath) -> Response[byte
 
 @get(
     PATH,
-    operation_id="getUser",
-    summary="A user as stored",
-    tags=["users"],
-    security=BY_KEY,
-    responses=shows(UserShape, "The user", USER_EXAMPLE) | problems(401, 404, 422, 503),
+    opt=operation(
+        "getUser",
+        "A user as stored",
+        "users",
+        security=BY_KEY,
+        parameters=[USER_ID],
+        answers=shows(UserShape, "The user", USER_EXAMPLE) | READ_PROBLEMS,
+    ),
 )
-async def get_user(request: HttpRequest, user_id: UserIdInPath) -> Response[bytes]:
+async def get_user(request: HttpRequest, user_id: str) -> Response[bytes]:
     """Read what is stored of a user, with the dated history of time zones."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -101,16 +125,21 @@ async def get_user(request: HttpRequest, user_id: UserIdInPath) -> Response[byte
 
 @delete(
     PATH,
-    operation_id="deleteUser",
-    summary="Erase a user",
-    tags=["users"],
     status_code=204,
-    security=BY_KEY,
-    responses=problems(401, 422, 503),
+    opt=operation(
+        "deleteUser",
+        "Erase a user",
+        "users",
+        security=BY_KEY,
+        parameters=[USER_ID],
+        answers=shows_nothing("Nothing of the user is left")
+        | problems("unauthorized", "invalid-input", *STORE_PROBLEMS),
+    ),
 )
-async def delete_user(request: HttpRequest, user_id: UserIdInPath) -> Response[None]:
-    """Erase every trace of a user, for good. A keyed hash stays, so that a late event cannot bring the user back.
-    Harmless to repeat.
+async def delete_user(request: HttpRequest, user_id: str) -> Response[None]:
+    """Erase every trace of a user, for good. Harmless to repeat.
+
+    A keyed hash stays, so that a late event cannot bring the user back.
     """
     context = context_of(request)
     await context.require_key(request.scope)
@@ -120,15 +149,16 @@ async def delete_user(request: HttpRequest, user_id: UserIdInPath) -> Response[N
 
 @get(
     PATH + "/profile",
-    operation_id="getUserProfile",
-    summary="A user's profile, for the back end",
-    tags=["users"],
-    security=BY_KEY,
-    responses=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | problems(401, 404, 422, 503),
+    opt=operation(
+        "getUserProfile",
+        "A user's profile, for the back end",
+        "users",
+        security=BY_KEY,
+        parameters=[USER_ID, INCLUDE],
+        answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
+    ),
 )
-async def get_user_profile(
-    request: HttpRequest, user_id: UserIdInPath, include_more: Include = None
-) -> Response[bytes]:
+async def get_user_profile(request: HttpRequest, user_id: str) -> Response[bytes]:
     """Read a user's profile in the contract's shape. It earns no day."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -138,25 +168,21 @@ async def get_user_profile(
 
 @get(
     PATH + "/history",
-    operation_id="getUserHistory",
-    summary="What happened to a user",
-    tags=["users"],
-    security=BY_KEY,
-    responses=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE)
-    | problems(401, 404, 422, 503),
+    opt=operation(
+        "getUserHistory",
+        "What happened to a user",
+        "users",
+        security=BY_KEY,
+        parameters=[USER_ID, LIMIT, BEFORE],
+        answers=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE) | READ_PROBLEMS,
+    ),
 )
-async def get_user_history(
-    request: HttpRequest,
-    user_id: UserIdInPath,
-    limit: Annotated[int, Parameter(ge=1, le=500, description="How many acts to a page")] = HISTORY_PAGE,
-    before: Annotated[
-        int | None,
-        Parameter(ge=1, le=MAX_NUMBER, description="Only acts older than this revision: the `next` of the page before"),
-    ] = None,
-) -> Response[bytes]:
+async def get_user_history(request: HttpRequest, user_id: str) -> Response[bytes]:
     """Read a user's events, awards and ledger, one entry for each act, newest first."""
     context = context_of(request)
     await context.require_key(request.scope)
+    limit = whole_number(request.scope, "limit", most=MAX_PAGE) or HISTORY_PAGE
+    before = whole_number(request.scope, "before", most=MAX_NUMBER)
     return json_answer(await context.laurels.history(user_id_of(user_id), limit, before)).response()
 
 

@@ -22,11 +22,12 @@ _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 _PackedTold = tuple[
     int, list[str], list[str], list[str], dict[str, _Set], dict[str, _Set], dict[str, list[tuple[int, int]]], _Set
 ]
+_ByDay = dict[str, list[tuple[int, int]]]
 _Packed = tuple[
     _Sums,
     dict[str, _Set],
-    dict[str, dict[int, int]],
-    dict[str, dict[int, int]],
+    _ByDay,
+    _ByDay,
     dict[str, _PackedFold],
     _Sums,
     _PackedTold | None,
@@ -67,7 +68,15 @@ def pack_progress(progress: Progress) -> bytes:
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
     told = None if progress.told == NOTHING_TOLD else _pack_told(progress.told)
     return _pack(
-        (progress.totals, _pack_sets(progress.days), progress.capped, progress.partial, folds, progress.badges, told)
+        (
+            progress.totals,
+            _pack_sets(progress.days),
+            _pack_by_day(progress.capped),
+            _pack_by_day(progress.partial),
+            folds,
+            progress.badges,
+            told,
+        )
     )
 
 
@@ -79,8 +88,8 @@ def unpack_progress(
     return Progress(
         totals,
         _unpack_sets(days),
-        capped,
-        partial,
+        {rule: dict(amounts) for rule, amounts in capped.items()},
+        {streak: dict(amounts) for streak, amounts in partial.items()},
         {name: _unpack_fold(fold) for name, fold in folds.items()},
         badges,
         points,
@@ -89,6 +98,11 @@ def unpack_progress(
         joined_at,
         NOTHING_TOLD if told is None else _unpack_told(told),
     )
+
+
+def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:
+    """Pairs in the order of days, for the encoder sorts only keys that are texts."""
+    return {name: sorted(of_days.items()) for name, of_days in amounts.items()}
 
 
 def _pack_fold(fold: Fold) -> _PackedFold:

@@ -1,0 +1,139 @@
+"""The command line. Each command is one file; it is imported when it runs, so that `laurels --version` waits for none.
+
+Exit codes:
+    0    it was done
+    1    some items were rejected, or a check found something
+    2    a fault in the command, a setting or the catalog
+    3    what was asked for does not exist
+    4    the database cannot be reached, or its schema is not this version's
+    130  interrupted
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError
+
+from laurels.errors import (
+    CatalogError,
+    InvalidInput,
+    LaurelsError,
+    SettingsError,
+    StoreError,
+    UserErased,
+    UserNotFound,
+)
+
+OK, REJECTED, FAULT, NOT_FOUND, DATABASE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+BROKEN_PIPE = 141
+
+EXITS: dict[type[Exception], int] = {
+    LaurelsError: REJECTED,
+    InvalidInput: FAULT,
+    SettingsError: FAULT,
+    CatalogError: FAULT,
+    CycloptsError: FAULT,
+    UserNotFound: NOT_FOUND,
+    UserErased: NOT_FOUND,
+    StoreError: DATABASE,
+}
+"""The one table that gives errors their exit codes; the nearest class in an error's tree counts."""
+
+
+def version() -> str:
+    """'laurels 0.1.0'."""
+    from importlib import metadata  # noqa: PLC0415  # only --version needs it
+
+    return f"laurels {metadata.version('laurels')}"
+
+
+def _family(name: str, text: str, **commands: str) -> App:
+    """Commands that share a first word, each as 'module:function|help'."""
+    family = App(name=name, help=text)
+    for command, entry in commands.items():
+        path, _, words = entry.partition("|")
+        family.command(f"laurels.cli.{path}", name=command, help=words)
+    return family
+
+
+def _app() -> App:
+    app = App(
+        name="laurels",
+        help="Badges, points, levels, daily streaks and leaderboards for the users of any app.",
+        version=version,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for name, words in {
+        "serve": "Serve the HTTP API.",
+        "demo": "Fill a database with a sample community and serve it.",
+        "record": "Record events from a file of JSON lines, or from standard input.",
+        "leaderboard": "Show the users with the most points.",
+        "migrate": "Bring the database's schema up to date.",
+        "settings": "Show each setting, its value, and where it came from.",
+        "doctor": "Look for anything that is wrong, and say how to mend it.",
+    }.items():
+        module = "boards" if name == "leaderboard" else name
+        app.command(f"laurels.cli.{module}:{name}", name=name, help=words)
+    app.command(_family("user", "Look at users.", show="users:show|Show a user's living profile."))
+    app.command(
+        _family(
+            "catalog",
+            "Look at what can be earned.",
+            check="catalog:check|Check a catalog file, and report every fault in it.",
+            show="catalog:show|Show the levels and badges.",
+        )
+    )
+    app.command(
+        _family(
+            "key",
+            "Make and revoke the API keys of your app's back end.",
+            create="keys:create|Make a key and print it, once.",
+            list="keys:list_keys|List all keys; the keys themselves are not kept.",
+            revoke="keys:revoke|Revoke a key, at once for every server.",
+        )
+    )
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and say how it ended; an error becomes its lines on standard error."""
+    try:
+        return _app()(list(arguments), exit_on_error=False, print_error=False) or OK
+    except (LaurelsError, CycloptsError) as error:
+        _complain(error)
+        return exit_code(error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left. Python would complain again when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code of an error."""
+    return next(EXITS[kind] for kind in type(error).__mro__ if kind in EXITS)
+
+
+def _complain(error: Exception) -> None:
+    """What is wrong, a line for each fault of a catalog and one line for everything else."""
+    lines = map(str, error.faults) if isinstance(error, CatalogError) else [" ".join(str(error).split())]
+    sys.stderr.writelines(f"laurels: {line}\n" for line in lines)
+
+
+def main() -> NoReturn:
+    """The `laurels` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets it escaped, never a crash.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

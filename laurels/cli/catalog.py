@@ -1,0 +1,91 @@
+"""`laurels catalog`: check a catalog file, and show what can be earned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from laurels.cli import OK, REJECTED
+from laurels.cli.opening import read_catalog
+from laurels.cli.options import CatalogFile, Json, settings_of
+from laurels.cli.output import counted, emit, note
+from laurels.cli.tables import cell, console, table
+from laurels.engine.catalog import Catalog
+from laurels.errors import CatalogError, Fault
+from laurels.shapes import BadgeShape, CatalogShape, LevelShape
+from laurels.views import Views
+
+File = Annotated[str | None, Parameter(help="a catalog file; left out: the one in the settings")]
+
+
+def check(file: File = None, *, json: Json = False) -> int:
+    """Check a catalog file, and report every fault in it at once: where, what, and the mend. Exits 1 where there is one."""
+    file = settings_of(catalog=file).catalog
+    try:
+        catalog = read_catalog(file)
+    except CatalogError as error:
+        _report(error.faults, json=json)
+        return REJECTED
+    if json:
+        emit({"ok": True, "faults": [], **summary(catalog)})
+    else:
+        counts = ", ".join(counted(number, word.removesuffix("s"), word) for word, number in summary(catalog).items())
+        note(f"{file or 'The default catalog'} is sound: {counts}.")
+    return OK
+
+
+def summary(catalog: Catalog) -> dict[str, int]:
+    """How much of each noun a catalog has."""
+    return {
+        "badges": len(catalog.badges),
+        "levels": len(catalog.levels.all),
+        "metrics": len(catalog.metrics),
+        "streaks": len(catalog.streaks),
+    }
+
+
+def _report(faults: Sequence[Fault], *, json: bool) -> None:
+    if json:
+        emit({"ok": False, "faults": [asdict(fault) for fault in faults]})
+        return
+    to = console(stderr=True)
+    for fault in faults:
+        to.print(Text(fault.where, style="bold") + Text(f": {fault.what}; ") + Text(fault.mend, style="green"))
+    note(counted(len(faults), "fault"))
+
+
+def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
+    """Show the levels and badges of the catalog in force."""
+    shape = Views(read_catalog(settings_of(catalog=catalog).catalog)).whole_catalog()
+    if json:
+        emit(shape)
+    else:
+        _show(shape)
+    return OK
+
+
+def _show(shape: CatalogShape) -> None:
+    to = console()
+    to.print(Text(f"Catalog '{shape.name}'\n", style="bold"))
+    to.print(_levels(shape.levels))
+    to.print()
+    to.print(_badges(shape.badges))
+
+
+def _levels(levels: Sequence[LevelShape]) -> object:
+    shown = table("level", "title", "points", right=("level", "points"))
+    for level in levels:
+        shown.add_row(str(level.level), cell(level.title), f"{level.points:,}")
+    return shown
+
+
+def _badges(badges: Sequence[BadgeShape]) -> object:
+    shown = table("", "badge", "id", "category", "points", "earned by", right=("points",))
+    for badge in badges:
+        points = f"{badge.points:,}"
+        shown.add_row(cell(badge.icon), cell(badge.name), cell(badge.id), badge.category, points, cell(badge.condition))
+    return shown

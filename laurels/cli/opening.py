@@ -1,0 +1,82 @@
+"""Opening what the settings name: the catalog, and the database. Only here does the command line touch a store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+from laurels.app import Laurels
+from laurels.engine.catalog import Catalog
+from laurels.errors import CatalogError, Fault, SettingsError, StoreUnavailable
+from laurels.settings import Settings
+from laurels.storage import open_store
+from laurels.storage.base import Store
+
+
+def read_catalog(file: str) -> Catalog:
+    """The catalog in this file; '' is the contract's own. Raises SettingsError (no such file) and CatalogError."""
+    if not file:
+        return Catalog.default()
+    try:
+        text = Path(file).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise CatalogError([Fault(file, f"is not UTF-8: {error}", "save it as UTF-8")]) from error
+    except OSError as error:
+        raise SettingsError(f"cannot read the catalog '{file}': {error.strerror}") from error
+    return Catalog.parse(text)
+
+
+def database_file(database: str) -> Path | None:
+    """The file behind an SQLite address; None for one in memory, and for every other engine."""
+    rest = database.removeprefix("sqlite:///")
+    return Path(unquote(rest)) if rest != database and rest not in ("", ":memory:") else None
+
+
+@asynccontextmanager
+async def made(database: str) -> AsyncIterator[Store]:
+    """The store, made and brought up to date where it must be."""
+    async with _closing(open_store(database)) as store:
+        await store.migrate()
+        yield store
+
+
+@asynccontextmanager
+async def existing(database: str) -> AsyncIterator[Store]:
+    """The store as it is: reading never makes or changes a database. Raises StoreUnavailable, MigrationError."""
+    file = database_file(database)
+    if file is not None and not file.is_file():
+        raise StoreUnavailable(f"there is no database at {file}; 'laurels serve' or 'laurels migrate' makes one")
+    async with _closing(open_store(database)) as store:
+        await store.ready()
+        yield store
+
+
+def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
+    """The facade over a store, as the settings say. Whoever closes it closes the store."""
+    return Laurels(
+        store,
+        catalog,
+        default_zone=settings.default_zone,
+        late_window=timedelta(days=settings.late_days),
+        queue_limit=settings.queue_limit,
+        batch_limit=settings.batch_limit,
+    )
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[Laurels]:
+    """The facade over an existing database, for commands that only read."""
+    catalog = read_catalog(settings.catalog)
+    async with existing(settings.database) as store:
+        yield laurels_over(store, settings, catalog)
+
+
+@asynccontextmanager
+async def _closing(store: Store) -> AsyncIterator[Store]:
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,56 @@
+"""What commands say: one JSON document on standard output, or lines for people on standard error."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+
+KILO = 1000
+
+
+def emit(document: object) -> None:
+    """One JSON document, for programs."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def say(text: str) -> None:
+    """A line on standard output, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A line for people, on standard error."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that fits: '3 days ago'."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return f"{counted(seconds // length, unit)} ago"
+    return "just now"
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """'1 badge', '1,200 badges'."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def when(moment: datetime | None) -> str:
+    """A moment as people read it, in UTC, to the minute; a dash for none."""
+    return "–" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def size(number: float) -> str:
+    """Bytes as people read them: '1.5 MB'."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < KILO:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= KILO
+    return f"{number:.1f} TB"

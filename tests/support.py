@@ -1,0 +1,155 @@
+"""What several tests share: conformance cases, dates, small catalogs, and a look behind a store."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Zones
+from laurels.engine.events import Event
+from laurels.engine.judge import judge
+from laurels.engine.leaderboards import Place, nodes
+from laurels.engine.progress import Progress
+from laurels.storage.base import Store
+from laurels.storage.sqlite.store import SQLiteStore
+
+# ---- engines of storage -----------------------------------------------------------------------
+
+ENGINES: Mapping[str, Callable[[Path], str]] = {
+    "sqlite-file": lambda folder: f"sqlite:///{folder / 'laurels.db'}",
+    "sqlite-memory": lambda _: "sqlite://",
+}
+"""Each engine: how to make an empty database, given a folder. A new engine is one more line."""
+
+
+async def sql(store: Store, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Run SQL past the contract, for a test that must look behind it."""
+    assert isinstance(store, SQLiteStore), "say here how another engine runs SQL"
+    return store._writer.execute(statement, values).fetchall()
+
+
+async def tables(store: Store) -> list[str]:
+    rows = await sql(store, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    return [name for (name,) in rows]
+
+
+async def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    return {name: sorted(await sql(store, f"SELECT * FROM {name}"), key=repr) for name in await tables(store)}
+
+
+async def check_tallies(store: Store) -> None:
+    """The tallies are what a recount of the standings gives, and none of them is zero."""
+    standings = await sql(store, "SELECT sort_key, reached_at, user_id FROM standings")
+    counted = Counter(node for row in standings for node in nodes(Place(*row)))
+    kept = {tuple(row[:3]): row[3] for row in await sql(store, "SELECT level, under, node, amount FROM tallies")}
+    assert kept == dict(counted)
+
+
+async def check_ledgers(store: Store) -> None:
+    """Everybody's points are the sum of their ledger."""
+    sums = dict(await sql(store, "SELECT user_id, sum(amount) FROM ledger GROUP BY user_id"))
+    for user_id, points in await sql(store, "SELECT user_id, points FROM users"):
+        assert points == sums.pop(user_id, 0), user_id
+    assert not sums
+
+
+# ---- cases, dates, events ---------------------------------------------------------------------
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    """The conformance cases of this name."""
+    path = Path(__file__).parent / "conformance" / f"{name}.json"
+    return json.loads(path.read_text("utf-8"))["cases"]
+
+
+def at(text: str) -> datetime:
+    """A moment: '2026-01-05', '2026-01-05T09:30' (in UTC) or with an offset."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def day(text: str) -> int:
+    """A day's ordinal: '2026-01-05'."""
+    return date.fromisoformat(text).toordinal()
+
+
+MONDAY = at("2026-01-05T12:00")
+
+
+def dated(
+    kind: str,
+    on: int = 0,
+    *,
+    name: str = "",
+    user: str = "ada",
+    quantity: int = 1,
+    data: Mapping[str, Any] | None = None,
+) -> Event:
+    """An event as the engine takes it, `on` days after Monday at noon."""
+    moment = MONDAY + timedelta(days=on)
+    name = name or f"{kind}-{on}-{quantity}-{json.dumps(data, sort_keys=True)}"
+    return Event(user, name, kind, moment, quantity, data, moment.toordinal())
+
+
+def fold(catalog: Catalog, events: Iterable[Event], start: Progress | None = None) -> Progress:
+    """One user's progress after these events, each id once."""
+    progress, seen = start or Progress(zones=Zones()), set[str]()
+    for event in events:
+        if event.id not in seen:
+            seen.add(event.id)
+            assert event.day is not None
+            progress = judge(catalog, progress, event, event.day).progress
+    return progress
+
+
+# ---- catalogs ---------------------------------------------------------------------------------
+
+
+def toml(value: Any) -> str:
+    """A value as TOML writes it, on one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return value.isoformat() if isinstance(value, datetime) else json.dumps(value)
+
+
+def catalog_text(**tables: Any) -> str:
+    """A catalog of two levels and a login streak, with these tables beside or instead of its own."""
+    whole = {
+        "profile": {"login_event": "login", "login_streak": "login"},
+        "levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 100}],
+        **tables,
+    }
+    whole["streaks"] = {"login": {"events": ["login"]}, **tables.get("streaks", {})}
+    return "\n".join(f"{key} = {toml(value)}" for key, value in whole.items())
+
+
+def catalog(**tables: Any) -> Catalog:
+    """The catalog that `catalog_text` writes."""
+    return Catalog.parse(catalog_text(**tables))
+
+
+def badge(name: str, points: int = 10, **when: Any) -> dict[str, Any]:
+    """A badge's table."""
+    return {
+        "id": name,
+        "name": name.title(),
+        "description": f"The badge {name}",
+        "icon": "🏅",
+        "category": "usage",
+        "points": points,
+        "condition": f"What {name} asks",
+        "when": when,
+    }
+
+
+def count(*events: str, **more: Any) -> dict[str, Any]:
+    """A counting metric's table."""
+    return {"kind": "count", "events": list(events), **more}
