@@ -1,6 +1,6 @@
 """Laurels: badges, points, levels, daily streaks and leaderboards for the users of any app."""
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.app import Laurels
 from laurels.blocking import BlockingLaurels
 from laurels.engine.catalog import Catalog

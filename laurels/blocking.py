@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.app import HISTORY_PAGE, LATE_WINDOW, Clock, Laurels, utc_now
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event

@@ -10,6 +10,9 @@
     │   └── ZoneChangeTooSoon    a second zone change within 24 hours
     ├── UserNotFound             nobody has this id
     ├── ActNotFound              nothing was told of the user under this id
+    ├── BadgeNotFound            the catalog has no such badge
+    ├── AmnestyNotFound          no amnesty of this id stands
+    ├── NotASandbox              only a sandbox has a clock that moves
     ├── UserErased               this user was erased and stays so
     ├── Unauthorized             no valid session, or no valid key
     ├── Overloaded               the queue is full; try again shortly
@@ -82,6 +85,18 @@ class UserNotFound(LaurelsError):
 
 class ActNotFound(LaurelsError):
     """Nothing was told of this user under this id."""
+
+
+class BadgeNotFound(LaurelsError):
+    """The catalog has no badge of this id."""
+
+
+class AmnestyNotFound(LaurelsError):
+    """No amnesty of this id stands."""
+
+
+class NotASandbox(LaurelsError):
+    """This database is no sandbox, so its clock cannot be moved; mark a test database with 'laurels clock set'."""
 
 
 class UserErased(LaurelsError):

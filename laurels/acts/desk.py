@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -67,6 +67,9 @@ class House:
     late_window: timedelta | None = timedelta(days=30)
 
 
+Needs = Literal["row", "acts", "all"]
+
+
 class Act(Protocol):
     """One thing to do to one user. `at` is when it was accepted."""
 
@@ -79,8 +82,8 @@ class Act(Protocol):
         ...
 
     @property
-    def whole(self) -> bool:
-        """Whether it needs all that is stored of the user: every event, award and ledger entry."""
+    def needs(self) -> Needs:
+        """How much of the user must be found: the row, with the acts told, or all with every event, award and ledger entry."""
         ...
 
     def apply(self, desk: Desk) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from laurels.acts.desk import NOTHING, REVERSED, Desk, Kept, kept_of, read_kept, standing
+from laurels.acts.desk import NOTHING, REVERSED, Desk, Kept, Needs, kept_of, read_kept, standing
 from laurels.engine.events import Event, effective_moment
 from laurels.engine.judge import judge, reverse
 from laurels.engine.progress import Outcome
@@ -44,7 +44,7 @@ class RecordEvent:
 
     event: Event
     at: datetime
-    whole: bool = False
+    needs: Needs = "row"
 
     @property
     def user_id(self) -> str:
@@ -89,7 +89,7 @@ class ReverseEvent:
     at: datetime
     reason: str
     actor: str
-    whole: bool = True
+    needs: Needs = "all"
 
     def apply(self, desk: Desk) -> Told:
         user = desk.user(self.user_id, self.at)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from laurels.acts.desk import Desk, kept_of, standing, told_by
+from laurels.acts.desk import Desk, Needs, kept_of, standing, told_by
 from laurels.acts.recording import Told
 from laurels.engine.days import Days
 from laurels.engine.judge import calendar_of, rebuild, rejudge
 from laurels.engine.streaks import Streak, read
-from laurels.engine.telling import check_pause, check_repair, day_from, gap_around, tell
-from laurels.engine.telling import Saying
+from laurels.engine.telling import Saying, check_pause, check_repair, day_from, gap_around, tell
 from laurels.errors import ActConflict, ActNotFound, InvalidInput, UserNotFound
 from laurels.storage.base import ActRow, UserRow
 
@@ -34,7 +33,7 @@ class Tell:
     actor: str
     own: bool = False
     event_id: None = None
-    whole: bool = False
+    needs: Needs = "acts"
 
     def apply(self, desk: Desk) -> Told:
         if self.user_id not in desk.found.users:
@@ -103,7 +102,7 @@ class Undo:
     act_id: str
     at: datetime
     event_id: None = None
-    whole: bool = True
+    needs: Needs = "all"
 
     def apply(self, desk: Desk) -> Told:
         user = desk.user(self.user_id, self.at)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.acts.desk import Desk, amnesty_days, standing, told_by
+from laurels.acts.desk import Desk, Needs, amnesty_days, standing, told_by
 from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import Told
@@ -31,7 +31,7 @@ class UpdateUser:
     groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     lenient_zone: bool = False
     event_id: None = None
-    whole: bool = False
+    needs: Needs = "row"
 
     def apply(self, desk: Desk) -> UserRow:
         user = desk.user(self.user_id, self.at)
@@ -72,7 +72,7 @@ class RefreshUser:
     user_id: str
     at: datetime
     event_id: None = None
-    whole: bool = False
+    needs: Needs = "row"
 
     def apply(self, desk: Desk) -> None:
         desk.user(self.user_id, self.at)
@@ -88,7 +88,7 @@ class RebuildUser:
     user_id: str
     at: datetime
     event_id: None = None
-    whole: bool = True
+    needs: Needs = "all"
 
     def apply(self, desk: Desk) -> bool:
         if self.user_id not in desk.found.users:
@@ -115,7 +115,7 @@ class EraseUser:
     user_id: str
     at: datetime
     event_id: None = None
-    whole: bool = False
+    needs: Needs = "row"
 
     def apply(self, desk: Desk) -> None:
         desk.erase(self.user_id, self.at)

@@ -65,7 +65,7 @@ def show(
 
 async def _read(settings: Settings, user_id: str) -> Living:
     async with reading(settings) as laurels:
-        now = laurels.clock()
+        now = await laurels.now()
         row, top = await laurels.store.view(user_id, RANKED_IN_PROFILE)
         if row is None:
             raise UserNotFound(f"nobody has the id '{user_id}'")

@@ -81,7 +81,8 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     of_rules = after.points - progress.points
     if of_rules:
         entries.append(LedgerEntry(of_rules, "reversal", event_id))
-    lost = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
+    stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
+    lost = [badge for badge in stood if badge.id not in progress.told.granted]
     while fallen := [badge for badge in lost if badge.id in after.badges and not badge.condition.met(after)]:
         for badge in fallen:
             entries.append(LedgerEntry(-after.badges[badge.id], "reversal", badge.id))
@@ -114,6 +115,14 @@ def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
     """This user's streak as it reads on a day."""
     days = progress.days.get(streak.name, _NO_DAYS)
     return read(streak, days, progress.folds.get(streak.name), calendar_of(streak, progress), today)
+
+
+def length_of(streak: Streak, progress: Progress, today: int) -> int:
+    """This user's streak's length on a day: what `read_streak_of` says, and cheap for one that had its event yesterday or today."""
+    days = progress.days.get(streak.name)
+    if days is not None and not streak.weekly and days.last >= today - 1:
+        return progress.folds[streak.name].length
+    return read_streak_of(streak, progress, today).length
 
 
 # ---- adding -----------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from laurels.engine.events import Event
@@ -163,13 +163,15 @@ class Asked:
     users   every user it may touch
     events  every event identity (user_id, id) it may write or take back
     rules   the catalog's fingerprint: users made under other rules come with all their events
-    whole   users of whom everything is needed: all events, awards and the ledger's balance
+    told    users of whom the acts told are needed
+    whole   users of whom everything is needed: acts, all events, awards and the ledger's balance
     ranks   whether to measure the ranks of users whose place changes
     """
 
     users: frozenset[str]
     events: frozenset[tuple[str, str]]
     rules: str
+    told: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
     ranks: bool = True
 
@@ -178,8 +180,8 @@ class Asked:
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
-    `acts` are those of users that have any; `histories` those of users that needed all; `awards` and `balances` (the sums of
-    the ledger) of users asked whole. `amnesty_count` counts amnesties made and lifted, so it differs after each change.
+    `acts` are those of users asked for them; `histories`, `awards` and `balances` (the sums of the ledger) those of users
+    asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after each change.
     """
 
     users: Mapping[str, UserRow]
@@ -238,6 +240,38 @@ class Ranks:
     after: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a profile is read from."""
+
+    user: UserRow | None
+    top: Sequence[Standing]
+    amnesty_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some revisions of a user's history, each kind of row oldest first."""
+
+    events: Sequence[EventRow] = ()
+    awards: Sequence[AwardRow] = ()
+    ledger: Sequence[LedgerRow] = ()
+    acts: Sequence[ActRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that is stored of one user. `balance` is the sum of the ledger, `place` the standing on the points board."""
+
+    user: UserRow
+    events: Sequence[EventRow]
+    acts: Sequence[ActRow]
+    awards: Sequence[AwardRow]
+    balance: int
+    place: Place | None
+    amnesties: Sequence[AmnestyRow]
+
+
 Decide = Callable[[Found], Changes]
 """A pure function: the same found rows always give the same changes, so a transaction may be tried again."""
 
@@ -274,8 +308,8 @@ class Store(Protocol):
         """The user's row; None for one that never was, or was erased."""
         ...
 
-    async def view(self, user_id: str, limit: int) -> tuple[UserRow | None, Sequence[Standing]]:
-        """The user and the first `limit` lines of the points board, from one snapshot."""
+    async def view(self, user_id: str, limit: int) -> View:
+        """The user, the first `limit` lines of the points board and the count of amnesties, from one snapshot."""
         ...
 
     async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
@@ -286,14 +320,52 @@ class Store(Protocol):
         """The user's exact rank on the points board (None: unranked) and the number of ranked users, from one snapshot."""
         ...
 
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        """An event as recorded; None where it never was."""
+        ...
+
     async def awards(self, user_id: str) -> Sequence[AwardRow]:
         """The user's awards, oldest first."""
         ...
 
-    async def history(
-        self, user_id: str, limit: int, before: int | None = None
-    ) -> tuple[Sequence[EventRow], Sequence[AwardRow], Sequence[LedgerRow]]:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
         """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
+        ...
+
+    async def whole(self, user_id: str) -> Whole | None:
+        """All that is stored of a user, from one snapshot; None for one that never was, or was erased."""
+        ...
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        """The next `limit` user ids after this one, by code point ('' begins)."""
+        ...
+
+    async def wrong_tallies(self) -> int:
+        """How many tallies differ from a recount of the standings."""
+        ...
+
+    async def rebuild_boards(self) -> None:
+        """Make the standings anew from the users' points, and the tallies from the standings."""
+        ...
+
+    async def amnesties(self) -> Sequence[AmnestyRow]:
+        """All amnesties, lifted ones too, oldest first."""
+        ...
+
+    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
+        """Store an amnesty, in a time that does not depend on the number of users."""
+        ...
+
+    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+        """Lift an amnesty; False where there is none of this id, or it is lifted already."""
+        ...
+
+    async def clock_offset(self) -> timedelta | None:
+        """How far the clock of a sandbox runs ahead of the machine's; None where the database is no sandbox."""
+        ...
+
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        """Make the database a sandbox whose clock runs this far ahead."""
         ...
 
     async def counts(self) -> Counts:

@@ -3,7 +3,7 @@
 ALTER TABLE events ADD COLUMN late_by INTEGER NOT NULL DEFAULT 0;  -- days between its day and that of its recording
 ALTER TABLE events ADD COLUMN reversed_by INTEGER;                 -- the revision that took it back; null: it stands
 
-ALTER TABLE users ADD COLUMN groups TEXT;                          -- JSON list of names; null: none
+ALTER TABLE users ADD COLUMN groups TEXT;                          -- names, a line each; null: none
 ALTER TABLE users ADD COLUMN amnesties INTEGER NOT NULL DEFAULT 0; -- the amnesties that are in the progress, by their count
 
 -- What was told of a user beside the events. An act stands until another undoes it; none is ever deleted.
