@@ -67,6 +67,17 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
 
 
 @asynccontextmanager
+async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
+    """The facade over the database, made and brought up to date where it must be; in the end, what waits is written."""
+    laurels = laurels_over(open_store(settings.database), settings, catalog)
+    try:
+        await laurels.store.migrate()
+        yield laurels
+    finally:
+        await laurels.close()
+
+
+@asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[Laurels]:
     """The facade over an existing database, for commands that only read."""
     catalog = read_catalog(settings.catalog)
