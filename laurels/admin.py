@@ -78,7 +78,9 @@ class Admin:
 
     # ---- everybody ----------------------------------------------------------------------------
 
-    async def add_amnesty(self, first: date, last: date, reason: str, actor: str, group: str | None = None) -> AmnestyRow:
+    async def add_amnesty(
+        self, first: date, last: date, reason: str, actor: str, group: str | None = None
+    ) -> AmnestyRow:
         """Excuse the days from `first` to `last` for everybody, or for a group.
 
         One row, whatever the number of users: each is brought under it when next read or written. Raises InvalidInput.

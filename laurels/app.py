@@ -110,12 +110,16 @@ class Laurels:
 
     async def now(self) -> datetime:
         """The moment as Laurels sees it: the clock's; in a sandbox, as far ahead as it was moved, or as `pretend` says."""
-        if self._is_sandbox is None:
-            self._is_sandbox = await self.store.clock_offset() is not None
-        if not self._is_sandbox:
+        if not await self.sandboxed():
             return self.clock()
         pretended = _pretended.get()
         return pretended or self.clock() + (await self.store.clock_offset() or timedelta())
+
+    async def sandboxed(self) -> bool:
+        """Whether the database was a sandbox when this process first asked."""
+        if self._is_sandbox is None:
+            self._is_sandbox = await self.store.clock_offset() is not None
+        return self._is_sandbox
 
     @contextmanager
     def pretend(self, moment: datetime) -> Generator[None]:

@@ -42,6 +42,19 @@ Name = Annotated[
         extra_json_schema={"pattern": VISIBLE},
     ),
 ]
+Reason = Annotated[
+    str, Meta(min_length=1, max_length=500, description="Why, for the history", extra_json_schema={"pattern": SAFE})
+]
+Actor = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_NAME,
+        description="Who did it, for the history",
+        extra_json_schema={"pattern": SAFE},
+    ),
+]
+
 Group = Annotated[
     str,
     Meta(
@@ -366,6 +379,64 @@ class ToldShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults
     points: NumberChange | UnsetType = UNSET
     level: LevelChange | UnsetType = UNSET
     streaks: dict[str, NumberChange] | UnsetType = UNSET
+
+
+class ActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Something to tell of a user. The same `id` again counts once; `data` is as its kind asks.
+
+    grant, revocation: badge. adjustment: amount (negative takes away). freezes: streak, count.
+    pause: streak ('' for all), first, last. repair: streak, day (any missed day of the gap).
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
+    kind: Literal["grant", "revocation", "adjustment", "freezes", "pause", "repair"]
+    data: dict[str, str | int]
+    reason: Reason
+    actor: Actor | UnsetType = UNSET
+
+
+class OwnActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What a user says of themselves: a pause from today on, or the repair of a gap, as far as the catalog allows."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
+    kind: Literal["pause", "repair"]
+    data: dict[str, str | int]
+
+
+class ReversalIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Why an event is taken back, and by whom (left out: the API key's name)."""
+
+    reason: Reason
+    actor: Actor | UnsetType = UNSET
+
+
+class AmnestyIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Days on which nothing is required, for everybody or for a group."""
+
+    first: date
+    last: date
+    reason: Reason
+    group: Group | UnsetType = UNSET
+    actor: Actor | UnsetType = UNSET
+
+
+class AmnestyShape(Shape, frozen=True):
+    """An amnesty; `liftedAt` is null while it stands."""
+
+    id: str
+    first: date
+    last: date
+    group: str | None
+    reason: str
+    actor: str
+    created_at: UtcTime
+    lifted_at: UtcTime | None
+
+
+class AmnestiesShape(Shape, frozen=True):
+    """All amnesties, oldest first."""
+
+    amnesties: list[AmnestyShape]
 
 
 class EventsAnswer(Shape, frozen=True):

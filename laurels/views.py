@@ -12,10 +12,11 @@ from laurels.acts.recording import Recorded, Told
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, first_moment, zone
-from laurels.engine.progress import Progress
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
+from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
 from laurels.shapes import (
+    AmnestyShape,
     AwardShape,
     BadgeShape,
     CatalogShape,
@@ -42,7 +43,7 @@ from laurels.shapes import (
     UserShape,
     ZoneChange,
 )
-from laurels.storage.base import ActRow, AwardRow, EventRow, LedgerRow, Page, Standing, UserRow
+from laurels.storage.base import ActRow, AmnestyRow, AwardRow, EventRow, LedgerRow, Page, Standing, UserRow
 
 ANONYMOUS = "Anonymous"
 LEADERS = 5
@@ -135,7 +136,9 @@ class Views:
         elif badge.id in progress.told.barred:
             sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
         else:
-            lengths = {name: self.streak_length(progress, name, progress.zones.day(now)) for name in self.catalog.streaks}
+            lengths = {
+                name: self.streak_length(progress, name, progress.zones.day(now)) for name in self.catalog.streaks
+            }
             steps = badge.condition.steps(progress, lengths)
             sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
         return ExplanationShape(
@@ -229,6 +232,19 @@ class Views:
             title=level.title,
         )
 
+    def amnesty(self, row: AmnestyRow) -> AmnestyShape:
+        """An amnesty as stored."""
+        return AmnestyShape(
+            id=row.amnesty_id,
+            first=date.fromordinal(row.first_day),
+            last=date.fromordinal(row.last_day),
+            group=row.for_group,
+            reason=row.reason,
+            actor=row.actor,
+            created_at=row.created_at,
+            lifted_at=row.lifted_at,
+        )
+
     def whole_catalog(self) -> CatalogShape:
         """Everything that can be earned."""
         return CatalogShape(
@@ -318,7 +334,7 @@ def _next_badge(badge: Badge, steps: list[Step]) -> NextBadgeShape:
 
 
 def _earned_because(badge: Badge, award: AwardRow, event: EventRow | None, checks: list[Check]) -> str:
-    """'Earned on 2026-03-01 with the event message-42: 100 messages.'"""
+    """As in 'Century Club was earned on 2026-03-01 with the event message-42: 100 messages'."""
     cause = f"with the event {event.event.id}" if event else "by an act of an admin, or by a change of rules"
     facts = " and ".join(check.text for check in checks if check.met)
     return f"{badge.name} was earned on {award.awarded_at:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."

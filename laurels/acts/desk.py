@@ -17,7 +17,18 @@ from laurels.engine.leaderboards import Place, place
 from laurels.engine.progress import Outcome, Progress, Told
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
-from laurels.storage.base import ActRow, AmnestyRow, AwardRow, Changes, EventRow, Found, LedgerRow, MomentRow, Moved, UserRow
+from laurels.storage.base import (
+    ActRow,
+    AmnestyRow,
+    AwardRow,
+    Changes,
+    EventRow,
+    Found,
+    LedgerRow,
+    MomentRow,
+    Moved,
+    UserRow,
+)
 from laurels.storage.codec import to_micros
 
 
@@ -142,8 +153,9 @@ class Desk:
         """Every event of the user, this transaction's too, in the order of recording. Only for an act that asked for it all."""
         recorded = [row for identity, row in self._events.items() if identity[0] == user_id]
         new = {row.event.id for row in recorded}
-        found = [] if user_id in self._erased else self.found.histories.get(user_id, ())
-        return sorted([*(row for row in found if row.event.id not in new), *recorded], key=lambda row: row.revision)
+        found = self.found.histories.get(user_id, ()) if user_id not in self._erased else ()
+        kept = [row for row in found if row.event.id not in new]
+        return sorted(kept + recorded, key=lambda row: row.revision)
 
     def acts(self, user_id: str) -> list[ActRow]:
         """Every act told of the user, this transaction's too, in their order."""

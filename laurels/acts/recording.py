@@ -128,6 +128,4 @@ def _answer_again(known: EventRow, event: Event) -> Recorded:
     kept = read_kept(known)
     if kept.points is None:
         return Recorded(known.event, duplicate=True, kept=kept)
-    return Recorded(
-        known.event, duplicate=True, kept=kept, rank_before=known.rank_before, rank_after=known.rank_after
-    )
+    return Recorded(known.event, duplicate=True, kept=kept, rank_before=known.rank_before, rank_after=known.rank_after)

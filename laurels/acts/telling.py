@@ -60,8 +60,11 @@ class Tell:
         today = user.progress.zones.day(self.at)
         if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
             raise InvalidInput("badge", f"the catalog has no badge '{data['badge']}'")
-        if self.saying.kind == "adjustment" and not 0 <= user.progress.points + data["amount"]:
-            raise InvalidInput("amount", f"would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}")
+        if self.saying.kind == "adjustment" and not user.progress.points + data["amount"] >= 0:
+            raise InvalidInput(
+                "amount",
+                f"would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}",
+            )
         if self.saying.kind == "freezes":
             _streak(catalog.streaks, data["streak"])
             return {**data, "day": _iso(today)}

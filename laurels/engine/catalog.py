@@ -124,7 +124,9 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
     if streak and (streaks[streak].amount > 1 or streaks[streak].weekly):
-        profile.fault("login_streak", f"the streak '{streak}' must be daily and need one event", "name another, or change it")
+        profile.fault(
+            "login_streak", f"the streak '{streak}' must be daily and need one event", "name another, or change it"
+        )
     if streak and streaks[streak].where:
         profile.fault(
             "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out"

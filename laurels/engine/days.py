@@ -239,4 +239,4 @@ class Fold:
     longest: int = 0
     longest_start: int = 0
     longest_end: int = 0
-    frozen: Days = Days()  # noqa: RUF009  # a frozen value, so it can be shared
+    frozen: Days = Days()  # a frozen value, so it can be shared

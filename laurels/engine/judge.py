@@ -84,8 +84,7 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
     lost = [badge for badge in stood if badge.id not in progress.told.granted]
     while fallen := [badge for badge in lost if badge.id in after.badges and not badge.condition.met(after)]:
-        for badge in fallen:
-            entries.append(LedgerEntry(-after.badges[badge.id], "reversal", badge.id))
+        entries += [LedgerEntry(-after.badges[badge.id], "reversal", badge.id) for badge in fallen]
         kept = {badge: paid for badge, paid in after.badges.items() if badge not in {one.id for one in fallen}}
         after = replace(after, badges=kept, points=progress.points + sum(entry.amount for entry in entries))
     return rejudge(catalog, progress, after, now, [entry for entry in entries if entry.amount])
@@ -118,7 +117,7 @@ def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
 
 
 def length_of(streak: Streak, progress: Progress, today: int) -> int:
-    """This user's streak's length on a day: what `read_streak_of` says, and cheap for one that had its event yesterday or today."""
+    """This user's streak's length on a day: what `read_streak_of` says, and cheap where yesterday or today had its event."""
     days = progress.days.get(streak.name)
     if days is not None and not streak.weekly and days.last >= today - 1:
         return progress.folds[streak.name].length
@@ -300,7 +299,9 @@ def _level_moments(catalog: Catalog, level: Change | None) -> list[Moment]:
     if level is None:
         return []
     title = catalog.levels.all[level.after - 1].title
-    return [Moment("level.reached" if level.after > level.before else "level.lost", {"level": level.after, "title": title})]
+    return [
+        Moment("level.reached" if level.after > level.before else "level.lost", {"level": level.after, "title": title})
+    ]
 
 
 def _streak_moments(streaks: Mapping[str, Change], *, late: bool) -> list[Moment]:
@@ -308,7 +309,9 @@ def _streak_moments(streaks: Mapping[str, Change], *, late: bool) -> list[Moment
     moments: list[Moment] = []
     for name, change in streaks.items():
         if late:
-            moments.append(Moment("streak.corrected", {"streak": name, "before": change.before, "length": change.after}))
+            moments.append(
+                Moment("streak.corrected", {"streak": name, "before": change.before, "length": change.after})
+            )
         elif change.after > change.before:
             moments.append(Moment("streak.extended", {"streak": name, "before": change.before, "length": change.after}))
     return moments

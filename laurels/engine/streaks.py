@@ -61,7 +61,7 @@ class Streak:
     repair_days: int = 0
 
     def unit(self, day: int) -> int:
-        """The unit that holds this day. (Day 1 of the calendar was a Monday.)"""
+        """The unit that holds this day; day 1 of the calendar was a Monday."""
         return (day - 1) // WEEK if self.weekly else day
 
     def first_day(self, unit: int) -> int:
@@ -254,7 +254,9 @@ def _end(calendar: Calendar, last: int, now: int, freezes: int) -> int:
     return max(unit, now)
 
 
-def marks(streak: Streak, credited: Days, reading: Reading, calendar: Calendar, today: int, count: int) -> list[tuple[int, Mark]]:
+def marks(
+    streak: Streak, credited: Days, reading: Reading, calendar: Calendar, today: int, count: int
+) -> list[tuple[int, Mark]]:
     """Why each of the last `count` units counts, newest first, back to the first credited one."""
     if reading.last is None:
         return []
@@ -322,5 +324,3 @@ def _read_freezes(table: Table) -> Freezes:
         inner.fault("most", "is less than 'initial'", f"write most = {freezes.initial}, or more")
     inner.done()
     return freezes
-
-

@@ -23,7 +23,7 @@ QUOTA_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """One thing told. `kind` is one of KINDS; `data` says the rest, as JSON:
+    """One thing told. `kind` is one of these; `data` says the rest, as JSON.
 
     grant, revocation   badge
     adjustment          amount, negative to take away
@@ -35,9 +35,6 @@ class Saying:
 
     kind: str
     data: Mapping[str, Any]
-
-
-KINDS = ("grant", "revocation", "adjustment", "freezes", "pause", "repair", "reversal")
 
 
 def told_of(sayings: Iterable[Saying], before: Told) -> Told:
@@ -92,7 +89,9 @@ def tell(badges: Iterable[Badge], progress: Progress, told: Told) -> tuple[Progr
     return replace(progress, badges=kept, told=told), [entry for entry in entries if entry.amount]
 
 
-def gap_around(streak: Streak, credited: Days, reading: Reading, calendar: Calendar, day: int, today: int) -> tuple[int, int]:
+def gap_around(
+    streak: Streak, credited: Days, reading: Reading, calendar: Calendar, day: int, today: int
+) -> tuple[int, int]:
     """The first and last day of the gap that holds this missed day, between credited units or up to yesterday's.
 
     Raises InvalidInput where the day was not missed.
@@ -123,7 +122,9 @@ def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int
     )
     left = streak.pause_days - taken
     if last - first + 1 > left:
-        raise InvalidInput("last", f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days")
+        raise InvalidInput(
+            "last", f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
+        )
 
 
 def check_repair(streak: Streak, last: int, today: int) -> None:

@@ -7,8 +7,7 @@ from litestar import delete, get, put
 from litestar.response import Response
 
 from laurels.app import HISTORY_PAGE
-from laurels.engine.events import MAX_NUMBER, MAX_USER_ID, check_text
-from laurels.errors import InvalidInput
+from laurels.engine.events import MAX_NUMBER, MAX_USER_ID
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import (
@@ -24,9 +23,8 @@ from laurels.http.openapi import (
     shows_nothing,
     takes,
 )
-from laurels.http.problems import InvalidParameter
 from laurels.http.profile import PROFILE_EXAMPLE, asked_for
-from laurels.http.requests import decode, path_text, read_body, whole_number
+from laurels.http.requests import decode, id_in_path, read_body, whole_number
 from laurels.shapes import HistoryShape, ProfileShape, UserIn, UserShape
 
 PATH = "/api/gamification/users/{user_id:str}"
@@ -39,6 +37,7 @@ USER_EXAMPLE = {
     "timeZones": [{"since": None, "timeZone": "Europe/Berlin"}],
     "joinedAt": "2026-01-05T12:00:00Z",
     "createdAt": "2026-01-05T12:00:00Z",
+    "groups": [],
     "points": 150,
     "level": 2,
     "title": "Beginner",
@@ -55,7 +54,9 @@ HISTORY_EXAMPLE = {
                 "day": "2026-03-01",
                 "quantity": 1,
                 "data": None,
+                "reversed": False,
             },
+            "act": None,
             "awards": [{"badge": "message_100", "points": 100}],
             "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
         }
@@ -94,13 +95,17 @@ _user = msgspec.json.Decoder(UserIn)
     ),
 )
 async def put_user(request: HttpRequest, user_id: str) -> Response[bytes]:
-    """Say a user's name, time zone or joining time. What is left out stays. A zone can be changed once in 24 hours."""
+    """Say a user's name, time zone, joining time or groups. What is left out stays. A zone can be changed once in 24 hours."""
     context = context_of(request)
     await context.require_key(request.scope)
     text = await read_body(request.scope, request.receive, context.settings.body_limit)
     user = decode(_user, text)
     shape = await context.laurels.update_user(
-        user_id_of(user_id), name=user.name, time_zone=user.time_zone, joined_at=user.joined_at
+        user_id_of(user_id),
+        name=user.name,
+        time_zone=user.time_zone,
+        joined_at=user.joined_at,
+        groups=user.groups,
     )
     return json_answer(shape).response()
 
@@ -188,9 +193,4 @@ async def get_user_history(request: HttpRequest, user_id: str) -> Response[bytes
 
 def user_id_of(raw: str) -> str:
     """The user id in the address. Raises InvalidParameter."""
-    user_id = path_text(raw, "userId")
-    try:
-        check_text("userId", user_id, MAX_USER_ID)
-    except InvalidInput as error:
-        raise InvalidParameter("userId", str(error)) from None
-    return user_id
+    return id_in_path(raw, "userId", MAX_USER_ID)

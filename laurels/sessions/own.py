@@ -48,7 +48,9 @@ class OwnSessions:
         if token is None:
             return None
         user_id = _user_id(token)
-        if user_id is None or not await self._laurels.store.has_session(user_id, _hash(token), await self._laurels.now()):
+        if user_id is None or not await self._laurels.store.has_session(
+            user_id, _hash(token), await self._laurels.now()
+        ):
             raise Unauthorized
         return Caller(user_id)
 

@@ -112,8 +112,10 @@ def _pack_fold(fold: Fold) -> _PackedFold:
 
 
 def _unpack_fold(packed: _PackedFold) -> Fold:
-    *numbers, frozen = packed
-    return Fold(*numbers, frozen=_unpack_set(frozen)) if frozen else Fold(*numbers)
+    start, length, freezes, longest, longest_start, longest_end, frozen = packed
+    if frozen is None:
+        return Fold(start, length, freezes, longest, longest_start, longest_end)
+    return Fold(start, length, freezes, longest, longest_start, longest_end, _unpack_set(frozen))
 
 
 def _pack_told(told: Told) -> _PackedTold:

@@ -507,13 +507,15 @@ class SQLiteStore:
                 acts=self._read_acts(connection, user_id),
                 awards=self._read_awards(connection, user_id, 0, 2**62),
                 balance=self._read_balance(connection, user_id),
-                place=Place(*standing, user_id) if standing else None,
+                place=Place(standing[0], standing[1], user_id) if standing else None,
                 amnesties=self._read_amnesties(connection)[0],
             )
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         with _translated():
-            rows = self._reader.execute("SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?", (after, limit))
+            rows = self._reader.execute(
+                "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?", (after, limit)
+            )
             return [row[0] for row in rows]
 
     async def wrong_tallies(self) -> int:
