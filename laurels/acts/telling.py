@@ -59,7 +59,7 @@ class Tell:
         data, catalog = self.saying.data, desk.house.catalog
         today = user.progress.zones.day(self.at)
         if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
-            raise InvalidInput("badge", f"the catalog has no badge '{data['badge']}'")
+            raise InvalidInput("data/badge", f"the catalog has no badge '{data['badge']}'")
         if self.saying.kind == "adjustment" and not user.progress.points + data["amount"] >= 0:
             raise InvalidInput(
                 "amount",
@@ -78,7 +78,7 @@ class Tell:
         data = self.saying.data
         first, last = day_from(data["first"]), day_from(data["last"])
         if last < first:
-            raise InvalidInput("last", "must not lie before 'first'")
+            raise InvalidInput("data/last", "must not lie before 'first'")
         if data["streak"] or self.own:
             streak = _streak(desk.house.catalog.streaks, data["streak"])
             if self.own:
@@ -145,7 +145,7 @@ def _retell(desk: Desk, user: UserRow, at: datetime) -> Any:
 
 def _streak(streaks: Mapping[str, Streak], name: str) -> Streak:
     if name not in streaks:
-        raise InvalidInput("streak", f"the catalog has no streak '{name}'; known are {', '.join(streaks)}")
+        raise InvalidInput("data/streak", f"the catalog has no streak '{name}'; known are {', '.join(streaks)}")
     return streaks[name]
 
 

@@ -99,7 +99,7 @@ def gap_around(
     unit = streak.unit(day)
     missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
     if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
-        raise InvalidInput("day", f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
+        raise InvalidInput("data/day", f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
     first = last = unit
     while first - 1 not in credited:
         first -= 1
@@ -111,7 +111,7 @@ def gap_around(
 def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int, today: int) -> None:
     """Whether a user may pause this streak for these days by themselves. Raises InvalidInput, which says why not."""
     if first < today:
-        raise InvalidInput("first", "a pause must begin today or later; ask an admin for a day that has passed")
+        raise InvalidInput("data/first", "a pause must begin today or later; ask an admin for a day that has passed")
     taken = sum(
         day_from(said.data["last"]) - day_from(said.data["first"]) + 1
         for said in sayings
@@ -130,9 +130,9 @@ def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int
 def check_repair(streak: Streak, last: int, today: int) -> None:
     """Whether a user may repair a gap that ended on day `last` by themselves. Raises InvalidInput."""
     if not streak.repair_days:
-        raise InvalidInput("streak", f"the streak '{streak.name}' can be repaired by an admin only")
+        raise InvalidInput("data/streak", f"the streak '{streak.name}' can be repaired by an admin only")
     if today - last > streak.repair_days:
-        raise InvalidInput("day", f"a gap can be repaired until {streak.repair_days} days after its end")
+        raise InvalidInput("data/day", f"a gap can be repaired until {streak.repair_days} days after its end")
 
 
 def day_from(text: str) -> int:
