@@ -129,7 +129,8 @@ class Recorder:
             ranks=any(submission.ranks for submission in batch),
         )
         ranks = await self._store.change(asked, decide)
-        ranked = iter([_with_rank(answer, ranks) for answer in answers])
+        written = {_identity(answer) for answer in answers if isinstance(answer, Recorded) and not answer.duplicate}
+        ranked = iter([_with_rank(answer, ranks, written) for answer in answers])
         return [[next(ranked) for _ in submission.acts] for submission in batch]
 
 
@@ -140,13 +141,20 @@ def _apply(act: Act, desk: Desk) -> object:
         return error
 
 
-def _with_rank(answer: object, ranks: Mapping[str, Ranks]) -> object:
-    """A new event's answer with the ranks that its transaction measured, where it changed the points."""
-    if isinstance(answer, Recorded) and not answer.duplicate and answer.kept.points:
+def _with_rank(answer: object, ranks: Mapping[str, Ranks], written: set[tuple[str, str]]) -> object:
+    """A new event's answer with the ranks that its transaction measured, where it changed the points.
+
+    A duplicate that shares the transaction of its original gets the same.
+    """
+    if isinstance(answer, Recorded) and answer.kept.points and _identity(answer) in written:
         moved = ranks.get(answer.event.user_id)
         if moved:
             return replace(answer, rank_before=moved.before, rank_after=moved.after)
     return answer
+
+
+def _identity(answer: Recorded) -> tuple[str, str]:
+    return answer.event.user_id, answer.event.id
 
 
 def _fail(batch: list[_Submission], error: Exception) -> None:

@@ -17,7 +17,7 @@ from laurels.engine.days import zone
 from laurels.engine.events import Event
 
 SEED = 7
-FIRST_HOUR, LAST_HOUR, MOVING_HOUR = 8, 22, 4
+FIRST_HOUR, LOGIN_HOUR, LAST_HOUR, MOVING_HOUR = 8, 10, 22, 4
 WEEK = 7
 SATURDAY = 5
 DATES_A_WEEK = {"all": 7, "weekdays": 5, "weekends": 2}
@@ -88,7 +88,7 @@ class Archetype:
 
 ARCHETYPES = (
     Archetype(
-        "legend", 3, span=(0.95, 1.0), unbroken=(40, 75), chance=0.95, messages=(30, 70), agents=0.25, referrals=0.15
+        "legend", 3, span=(0.95, 1.0), unbroken=(40, 75), chance=0.95, messages=(14, 56), agents=0.25, referrals=0.15
     ),
     Archetype(
         "enthusiast", 10, span=(0.5, 1.0), unbroken=(31, 44), chance=0.8, messages=(4, 18), agents=0.06, referrals=0.02
@@ -103,7 +103,7 @@ ARCHETYPES = (
 BRINK = Archetype("brink", 0, span=(0.28, 0.28), unbroken=(12, 12), chance=0.6, agents=0.0, referrals=0.0)
 """The member whose next message earns a badge: 99 messages so far."""
 
-BRINK_NAME = "Maple Fox"
+BRINK_NAME, BRINK_ID = "Maple Fox", "maple-fox"
 BRINK_MESSAGES = 99
 
 
@@ -246,7 +246,8 @@ class Diary:
 
     def note(self, day: date, event_type: str, quantity: int = 1) -> None:
         """Something done at some time of this day. Now and then its sender is not sure, and sends it twice."""
-        at = self.moment(day, self.dice.uniform(FIRST_HOUR, LAST_HOUR - 1))
+        first, last = (FIRST_HOUR, LOGIN_HOUR) if event_type == "login" else (LOGIN_HOUR, LAST_HOUR)
+        at = self.moment(day, self.dice.uniform(first, last))
         event_id = f"{event_type}-{day.isoformat()}-{len(self.sent)}"
         sent = Sent(max(at, self._late.get(day, at)), Event(self._user_id, event_id, event_type, at, quantity))
         self.sent += [sent, sent] if self.dice.random() < RETRIES else [sent]
@@ -284,7 +285,7 @@ def _live_on_the_brink(diary: Diary, active: Sequence[date]) -> None:
             diary.note(day, "onboarding.completed")
         if position in (1, len(active) // 2):
             diary.note(day, "agent.created")
-        if position == len(active) - 2:
+        if position in (3, 10, 17):
             diary.note(day, "referral.completed")
         diary.chat(day, number)
 

@@ -47,6 +47,15 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether one could listen there now."""
+    try:
+        listen(host, port).close()
+    except SettingsError:
+        return False
+    return True
+
+
 def address_of(listening: socket.socket) -> str:
     """The address to open in a browser: of a socket that hears all addresses, the local one."""
     host, port = str(listening.getsockname()[0]), int(listening.getsockname()[1])

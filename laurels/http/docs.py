@@ -7,6 +7,7 @@ from base64 import b64encode
 from importlib import resources
 
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.http.answers import Answer
@@ -51,7 +52,7 @@ async def docs_page() -> Response[bytes]:
 
 
 @get("/docs/assets/{name:str}")
-async def docs_asset(name: str) -> Response[bytes]:
+async def docs_asset(name: FromPath[str]) -> Response[bytes]:
     """Serve what the page needs, from the package that brings it."""
     if name not in ASSETS:
         raise NoSuchPage
@@ -67,7 +68,7 @@ async def openapi_document(request: HttpRequest) -> Response[bytes]:
 
 
 @get(PAGES + "{code:str}")
-async def problem_page(code: str) -> Response[bytes]:
+async def problem_page(code: FromPath[str]) -> Response[bytes]:
     """Say what a problem type means and what to do about it."""
     for kind in ALL_KINDS:
         if kind.code == code:

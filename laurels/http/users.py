@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import delete, get, put
+from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.app import HISTORY_PAGE
@@ -121,7 +122,7 @@ async def put_user(request: HttpRequest, user_id: str) -> Response[bytes]:
         answers=shows(UserShape, "The user", USER_EXAMPLE) | READ_PROBLEMS,
     ),
 )
-async def get_user(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def get_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Read what is stored of a user, with the dated history of time zones."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -141,7 +142,7 @@ async def get_user(request: HttpRequest, user_id: str) -> Response[bytes]:
         | problems("unauthorized", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def delete_user(request: HttpRequest, user_id: str) -> Response[None]:
+async def delete_user(request: HttpRequest, user_id: FromPath[str]) -> Response[None]:
     """Erase every trace of a user, for good. Harmless to repeat.
 
     A keyed hash stays, so that a late event cannot bring the user back.
@@ -163,7 +164,7 @@ async def delete_user(request: HttpRequest, user_id: str) -> Response[None]:
         answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
     ),
 )
-async def get_user_profile(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def get_user_profile(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Read a user's profile in the contract's shape. It earns no day."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -182,7 +183,7 @@ async def get_user_profile(request: HttpRequest, user_id: str) -> Response[bytes
         answers=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE) | READ_PROBLEMS,
     ),
 )
-async def get_user_history(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def get_user_history(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Read a user's events, awards and ledger, one entry for each act, newest first."""
     context = context_of(request)
     await context.require_key(request.scope)

@@ -63,8 +63,11 @@ class OwnSessions:
 
 
 def _token(request: Request) -> str | None:
-    token = request.cookies.get(COOKIE) or request.bearer
-    return token if token and token.startswith(PREFIX) and len(token) <= MAX_TOKEN else None
+    """The first of cookie and bearer that looks like a token of ours: what others keep under our name hides nothing."""
+    for token in (request.cookies.get(COOKIE), request.bearer):
+        if token and token.startswith(PREFIX) and len(token) <= MAX_TOKEN:
+            return token
+    return None
 
 
 def _user_id(token: str) -> str | None:

@@ -9,11 +9,6 @@ from tests.http.house import House, house
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def home() -> AsyncIterator[House]:
     """A house in memory, at noon of 5 January 2026."""
     async with house() as one:

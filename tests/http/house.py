@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -24,8 +22,6 @@ USERS = "/api/gamification/users"
 SESSIONS = "/api/gamification/sessions"
 CATALOG = "/api/gamification/catalog"
 COOKIE = "laurels-session"
-
-CONFORMANCE = Path(__file__).parent.parent / "conformance"
 
 Json = Any
 
@@ -77,9 +73,10 @@ class House:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.client.get(path, headers={"cookie": f"{COOKIE}={token}", **sent})
 
-    async def profile_of(self, user_id: str) -> Json:
+    async def profile_of(self, user_id: str, include: str = "") -> Json:
         """The profile as the back end reads it."""
-        answer = await self.client.get(f"{USERS}/{user_id}/profile", headers=self.by_key)
+        query = f"?include={include}" if include else ""
+        answer = await self.client.get(f"{USERS}/{user_id}/profile{query}", headers=self.by_key)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -142,11 +139,6 @@ def check_problem(problem: Json, status: int) -> None:
 def event(user_id: str, event_type: str = "message.sent", event_id: str | None = None, **more: Json) -> Json:
     """An event as JSON; its id is its type unless another is given."""
     return {"userId": user_id, "id": event_id or event_type, "type": event_type, **more}
-
-
-def cases(name: str) -> Json:
-    """A file of the contract's cases."""
-    return json.loads((CONFORMANCE / f"{name}.json").read_text("utf-8"))
 
 
 def ids_of(things: Iterable[Json]) -> list[str]:

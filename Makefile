@@ -1,0 +1,41 @@
+# Needs Python 3.11 or later and pip; everything else goes into .venv. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+
+.PHONY: demo test lint bench
+.DEFAULT_GOAL := demo
+
+demo: .venv/.run ## a sample community, served, with two commands to try
+	@$(BIN)/laurels demo $(DEMO)
+
+test: .venv/.test
+	@$(BIN)/python -m pytest -n auto $(TEST)
+
+lint: .venv/.test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+bench: .venv/.run
+	@$(BIN)/python -m bench $(BENCH)
+
+# The stamps: made once, and anew when what they depend on changes.
+.venv/.run: requirements/run.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing what Laurels needs to run ..."
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+.venv/.test: requirements/test.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing what the tests need ..."
+	@$(PIP) --require-hashes -r requirements/test.txt
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Laurels needs Python 3.11 or later; name one with: make PYTHON=python3.12"; exit 1; }
+	@echo "Making the virtual environment .venv ..."
+	@$(PYTHON) -m venv .venv

@@ -1,0 +1,63 @@
+"""The machine: its processors, its versions, where files live between runs, and what a process holds in memory."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results.json"
+
+
+def processors() -> tuple[int, int]:
+    """The processor for what is measured, and another for what puts load on it (the same where there is only one)."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return allowed[0], allowed[-1]
+
+
+def pin(processor: int) -> None:
+    """Keep this process, and those it starts from here on, on one processor."""
+    os.sched_setaffinity(0, {processor})
+
+
+def cache_folder() -> Path:
+    """Where databases stay between runs: on a real disk, for in memory a commit would cost nothing."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "laurels-bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a process holds, in MB. Pages of mapped files are shared with every process that maps them."""
+
+    own: float
+    mapped: float
+
+
+def memory_of(pid: int) -> Memory:
+    """Resident memory, from /proc."""
+    lines = Path(f"/proc/{pid}/status").read_text("utf-8").splitlines()
+    values = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    own, mapped = (int(values[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile"))
+    return Memory(own, mapped)
+
+
+def versions() -> dict[str, str]:
+    """What was measured with what."""
+    return {
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "uvicorn": metadata.version("uvicorn"),
+        "msgspec": metadata.version("msgspec"),
+        "laurels": metadata.version("laurels"),
+        "processor": f"{_processor_name()}, {os.cpu_count()} cores",
+    }
+
+
+def _processor_name() -> str:
+    names = [line for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.processor()
