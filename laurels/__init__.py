@@ -1,11 +1,16 @@
 """Laurels: badges, points, levels, daily streaks and leaderboards for the users of any app."""
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
+from laurels.admin import Admin
 from laurels.app import Laurels
 from laurels.blocking import BlockingLaurels
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
+    ActConflict,
+    ActNotFound,
+    AmnestyNotFound,
+    BadgeNotFound,
     CatalogError,
     Conflict,
     EventConflict,
@@ -14,6 +19,7 @@ from laurels.errors import (
     InvalidInput,
     LaurelsError,
     MigrationError,
+    NotASandbox,
     Overloaded,
     SettingsError,
     StoreError,
@@ -25,6 +31,11 @@ from laurels.errors import (
 )
 
 __all__ = [
+    "ActConflict",
+    "ActNotFound",
+    "Admin",
+    "AmnestyNotFound",
+    "BadgeNotFound",
     "BlockingLaurels",
     "Catalog",
     "CatalogError",
@@ -37,6 +48,7 @@ __all__ = [
     "Laurels",
     "LaurelsError",
     "MigrationError",
+    "NotASandbox",
     "Overloaded",
     "Recorded",
     "SettingsError",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 import msgspec
 
 from laurels import views
-from laurels.acts import Act, EraseUser, House, Recorded, RecordEvent, RefreshUser, UpdateUser
+from laurels.acts.desk import Act, House
+from laurels.acts.recording import Recorded, RecordEvent
+from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import (
@@ -24,12 +27,20 @@ from laurels.engine.events import (
     check_moment,
     check_text,
 )
-from laurels.errors import InvalidInput, LaurelsError, UserNotFound
+from laurels.errors import BadgeNotFound, InvalidInput, LaurelsError, NotASandbox, UserNotFound
 from laurels.recorder import Recorder
-from laurels.shapes import HistoryShape, ProfileShape, RankShape, StandingShape, UserShape
+from laurels.shapes import (
+    ExplanationShape,
+    HistoryShape,
+    ProfileShape,
+    RankShape,
+    StandingShape,
+    StreaksShape,
+    UserShape,
+)
 from laurels.storage import open_store
-from laurels.storage.base import Standing, Store, UserRow
-from laurels.views import RANKED_IN_PROFILE, Views
+from laurels.storage.base import Store, UserRow, View
+from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
@@ -41,6 +52,9 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The machine's time, in UTC."""
     return datetime.now(UTC)
+
+
+_pretended: ContextVar[datetime | None] = ContextVar("pretended", default=None)
 
 
 class Laurels:
@@ -71,6 +85,7 @@ class Laurels:
         self.clock = clock
         house = House(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
+        self._is_sandbox: bool | None = None
         self.recorder = Recorder(store, house, queue_limit, batch_limit)
 
     @classmethod
@@ -93,6 +108,30 @@ class Laurels:
         finally:
             await laurels.close()
 
+    async def now(self) -> datetime:
+        """The moment as Laurels sees it: the clock's; in a sandbox, as far ahead as it was moved, or as `pretend` says."""
+        if not await self.sandboxed():
+            return self.clock()
+        pretended = _pretended.get()
+        return pretended or self.clock() + (await self.store.clock_offset() or timedelta())
+
+    async def sandboxed(self) -> bool:
+        """Whether the database was a sandbox when this process first asked."""
+        if self._is_sandbox is None:
+            self._is_sandbox = await self.store.clock_offset() is not None
+        return self._is_sandbox
+
+    @contextmanager
+    def pretend(self, moment: datetime) -> Generator[None]:
+        """In a sandbox, let everything that this task does happen at `moment`. Raises NotASandbox elsewhere."""
+        if not self._is_sandbox:
+            raise NotASandbox
+        token = _pretended.set(moment)
+        try:
+            yield
+        finally:
+            _pretended.reset(token)
+
     async def close(self) -> None:
         """Write what waits, and let go of the database."""
         await self.recorder.close()
@@ -114,7 +153,7 @@ class Laurels:
         One bad event never spoils the others. `ranks=False` leaves out the rank before and after, which imports
         do not need.
         """
-        now = self.clock()
+        now = await self.now()
         acts: list[Act] = []
         refused: dict[int, LaurelsError] = {}
         for index, event in enumerate(events):
@@ -136,6 +175,7 @@ class Laurels:
         name: str | msgspec.UnsetType | None = msgspec.UNSET,
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
         joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
+        groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
         lenient_zone: bool = False,
     ) -> UserShape:
         """Make or change a user; what is left out stays. With `lenient_zone`, a zone change too soon is left out.
@@ -148,24 +188,28 @@ class Laurels:
             joined_at = joined_at.astimezone(UTC)
         if isinstance(name, str):
             name = clean_name(name)
-        now = self.clock()
-        act = UpdateUser(user_id, now, name, time_zone, joined_at, lenient_zone)
-        user = cast(UserRow, await self._do(act))
+        now = await self.now()
+        if not isinstance(groups, msgspec.UnsetType):
+            for group in groups:
+                check_text("groups", group, MAX_NAME)
+            groups = tuple(sorted(set(groups)))
+        act = UpdateUser(user_id, now, name, time_zone, joined_at, groups, lenient_zone)
+        user = cast(UserRow, await self.do(act))
         return self.views.user(user, now)
 
     async def user(self, user_id: str) -> UserShape:
         """A user as stored. Raises UserNotFound."""
-        return self.views.user(await self._user(user_id), self.clock())
+        return self.views.user(await self._user(user_id), await self.now())
 
     async def erase_user(self, user_id: str) -> None:
         """Erase every trace of a user, for good: late events are refused. Harmless to repeat. Raises InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
-        await self._do(EraseUser(user_id, self.clock()))
+        await self.do(EraseUser(user_id, await self.now()))
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
         """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound."""
         await self._user(user_id)
-        return views.history(*await self.store.history(user_id, limit, before), limit)
+        return views.history(await self.store.history(user_id, limit, before), limit)
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -177,20 +221,25 @@ class Laurels:
         an unknown include.
         """
         _check_include(include)
-        now = self.clock()
-        user, top = await self.store.view(user_id, RANKED_IN_PROFILE)
-        badge_awarded = None
+        now = await self.now()
+        view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        user, badge_awarded = view.user, None
         if user is None and not login:
             raise UserNotFound
         if login and (user is None or not self._logged_in(user, now)):
             badge_awarded = await self._log_in(user_id, user.progress.zones if user else self._fresh_zones, now)
-            user, top = await self._view(user_id)
-        elif user is not None and user.rules != self.catalog.rules:
-            await self._do(RefreshUser(user_id, now))
-            user, top = await self._view(user_id)
-        assert user is not None
-        profile = self.views.profile(user, top, now, badge_awarded)
-        return await self._with_more(profile, user, now, include) if include else profile
+            view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        elif user is not None and self._outdated(user, view):
+            await self.do(RefreshUser(user_id, now))
+            view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        if view.user is None:
+            raise UserNotFound
+        profile = self.views.profile(view.user, view.top, now, badge_awarded)
+        return await self._with_more(profile, view.user, now, include) if include else profile
+
+    def _outdated(self, user: UserRow, view: View) -> bool:
+        """Whether the user was made under other rules, or before an amnesty."""
+        return user.rules != self.catalog.rules or user.amnesties != view.amnesty_count
 
     def _logged_in(self, user: UserRow, now: datetime) -> bool:
         """Whether today needs no login any more."""
@@ -202,13 +251,32 @@ class Laurels:
         today = date.fromordinal(zones.day(now))
         event_type = self.catalog.login_event
         login = Event(user_id, f"{OWN_PREFIX}{event_type}:{today.isoformat()}", event_type)
-        return self.views.streak_badge(cast(Recorded, await self._do(RecordEvent(login, now))))
+        return self.views.streak_badge(cast(Recorded, await self.do(RecordEvent(login, now))))
 
-    async def _view(self, user_id: str) -> tuple[UserRow, Sequence[Standing]]:
-        user, top = await self.store.view(user_id, RANKED_IN_PROFILE)
-        if user is None:
+    async def current(self, user_id: str) -> UserRow:
+        """The user's row under today's rules and amnesties. Raises UserNotFound."""
+        view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        if view.user is None:
             raise UserNotFound
-        return user, top
+        if not self._outdated(view.user, view):
+            return view.user
+        await self.do(RefreshUser(user_id, await self.now()))
+        return await self._user(user_id)
+
+    async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> StreaksShape:
+        """Every streak of a user, with why each of its last `days` days counts. Raises UserNotFound."""
+        user = await self.current(user_id)
+        return StreaksShape(streaks=self.views.streaks(user.progress, await self.now(), days))
+
+    async def explain(self, user_id: str, badge_id: str) -> ExplanationShape:
+        """Why a user has a badge, or what is missing. Raises UserNotFound, BadgeNotFound."""
+        badge = self.catalog.badge(badge_id)
+        if badge is None:
+            raise BadgeNotFound
+        user = await self.current(user_id)
+        award = next((row for row in await self.store.awards(user_id) if row.badge == badge_id), None)
+        event = await self.store.event(user_id, award.event_id) if award and award.event_id else None
+        return self.views.explanation(badge, user, award, event, await self.now())
 
     async def _with_more(
         self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str]
@@ -242,7 +310,8 @@ class Laurels:
             raise UserNotFound
         return user
 
-    async def _do(self, act: Act) -> object:
+    async def do(self, act: Act) -> object:
+        """One act through the recorder: its answer, or its error raised."""
         (answer,) = await self.recorder.submit([act])
         if isinstance(answer, LaurelsError):
             raise answer

@@ -11,12 +11,21 @@ from typing import Any, Self, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.app import HISTORY_PAGE, LATE_WINDOW, Clock, Laurels, utc_now
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.shapes import HistoryShape, ProfileShape, RankShape, StandingShape, UserShape
+from laurels.shapes import (
+    ExplanationShape,
+    HistoryShape,
+    ProfileShape,
+    RankShape,
+    StandingShape,
+    StreaksShape,
+    UserShape,
+)
+from laurels.views import STREAK_DAYS
 
 T = TypeVar("T")
 
@@ -74,10 +83,13 @@ class BlockingLaurels:
         name: str | msgspec.UnsetType | None = msgspec.UNSET,
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
         joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
+        groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
     ) -> UserShape:
         """See Laurels.update_user."""
         return self._run(
-            lambda: self._laurels.update_user(user_id, name=name, time_zone=time_zone, joined_at=joined_at)
+            lambda: self._laurels.update_user(
+                user_id, name=name, time_zone=time_zone, joined_at=joined_at, groups=groups
+            )
         )
 
     def user(self, user_id: str) -> UserShape:
@@ -95,6 +107,14 @@ class BlockingLaurels:
     def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
         """See Laurels.profile."""
         return self._run(lambda: self._laurels.profile(user_id, login=login, include=include))
+
+    def streaks(self, user_id: str, days: int = STREAK_DAYS) -> StreaksShape:
+        """See Laurels.streaks."""
+        return self._run(lambda: self._laurels.streaks(user_id, days))
+
+    def explain(self, user_id: str, badge_id: str) -> ExplanationShape:
+        """See Laurels.explain."""
+        return self._run(lambda: self._laurels.explain(user_id, badge_id))
 
     def leaderboard(self, limit: int = 10, after: int = 0) -> list[StandingShape]:
         """See Laurels.leaderboard."""

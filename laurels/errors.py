@@ -6,8 +6,13 @@
     │   └── EventTooEarly        it claims to occur in the future
     ├── Conflict                 it contradicts what is stored
     │   ├── EventConflict        the same event id, another body
+    │   ├── ActConflict          the same act id, for something else
     │   └── ZoneChangeTooSoon    a second zone change within 24 hours
     ├── UserNotFound             nobody has this id
+    ├── ActNotFound              nothing was told of the user under this id
+    ├── BadgeNotFound            the catalog has no such badge
+    ├── AmnestyNotFound          no amnesty of this id stands
+    ├── NotASandbox              only a sandbox has a clock that moves
     ├── UserErased               this user was erased and stays so
     ├── Unauthorized             no valid session, or no valid key
     ├── Overloaded               the queue is full; try again shortly
@@ -59,6 +64,10 @@ class EventConflict(Conflict):
     """An event with this id and another body was recorded before; send new events under new ids."""
 
 
+class ActConflict(Conflict):
+    """Something else was told under this id before; tell new things under new ids."""
+
+
 class ZoneChangeTooSoon(Conflict):
     """The time zone was changed less than 24 hours ago."""
 
@@ -72,6 +81,22 @@ class ZoneChangeTooSoon(Conflict):
 
 class UserNotFound(LaurelsError):
     """No user has this id."""
+
+
+class ActNotFound(LaurelsError):
+    """Nothing was told of this user under this id."""
+
+
+class BadgeNotFound(LaurelsError):
+    """The catalog has no badge of this id."""
+
+
+class AmnestyNotFound(LaurelsError):
+    """No amnesty of this id stands."""
+
+
+class NotASandbox(LaurelsError):
+    """This database is no sandbox, so its clock cannot be moved; mark a test database with 'laurels clock set'."""
 
 
 class UserErased(LaurelsError):

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from laurels.acts import Act, Desk, House, Recorded, identities
+from laurels.acts.desk import Act, Desk, House, identities
+from laurels.acts.recording import Recorded
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
 from laurels.storage.base import Asked, Changes, Found, Ranks, Store
 
@@ -123,6 +124,8 @@ class Recorder:
             users=frozenset(act.user_id for act in acts),
             events=identities(acts),
             rules=self._house.catalog.rules,
+            told=frozenset(act.user_id for act in acts if act.needs == "acts"),
+            whole=frozenset(act.user_id for act in acts if act.needs == "all"),
             ranks=any(submission.ranks for submission in batch),
         )
         ranks = await self._store.change(asked, decide)

@@ -42,6 +42,29 @@ Name = Annotated[
         extra_json_schema={"pattern": VISIBLE},
     ),
 ]
+Reason = Annotated[
+    str, Meta(min_length=1, max_length=500, description="Why, for the history", extra_json_schema={"pattern": SAFE})
+]
+Actor = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_NAME,
+        description="Who did it, for the history",
+        extra_json_schema={"pattern": SAFE},
+    ),
+]
+
+Group = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_NAME,
+        description="The name of a group that the user is in; an amnesty may be for one",
+        extra_json_schema={"pattern": SAFE},
+    ),
+]
+
 ZoneName = Annotated[
     str,
     Meta(
@@ -102,16 +125,60 @@ class NextBadgeShape(Shape, frozen=True):
     sentence: str
 
 
+class StreakDay(Shape, frozen=True):
+    """Why a day (or a week, by its first day) counts: credited, frozen, excused, paused, missed, or still open."""
+
+    day: date
+    why: Literal["credited", "frozen", "excused", "paused", "missed", "open"]
+
+
 class StreakShape(Shape, frozen=True):
-    """A streak as it reads now. `endsAt` is when it would end without another event; null when none stands."""
+    """A streak as it reads now.
+
+    `endsAt` is the instant at which it would end without another event, in UTC, and `endsAtLocal` the same on the user's
+    clock; null when none stands. `days` are the newest ones, newest first.
+    """
 
     name: str
-    length: int
-    status: Literal["active", "at_risk", "ended", "none"]
+    length: Annotated[int, Meta(ge=0, description="Credited days (or weeks) of the run that stands")]
+    status: Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
+    since: date | None
+    ends_at: UtcTime | None
+    ends_at_local: UtcTime | None
     longest: int
+    longest_from: date | None
+    longest_to: date | None
     total_days: int
     last_day: date | None
-    ends_at: UtcTime | None
+    freezes: Annotated[int, Meta(ge=0, description="Freezes left")]
+    days: list[StreakDay]
+
+
+class StreaksShape(Shape, frozen=True):
+    """Every streak of the catalog, for one user."""
+
+    streaks: list[StreakShape]
+
+
+class CheckShape(Shape, frozen=True):
+    """One fact that a badge asks for, and how far it is."""
+
+    text: str
+    current: int
+    target: int
+    met: bool
+
+
+class ExplanationShape(Shape, frozen=True):
+    """Why a user has a badge, or what is missing."""
+
+    badge: str
+    name: str
+    earned: bool
+    sentence: str
+    awarded_at: UtcTime | None
+    event: HistoryEvent | None
+    checks: list[CheckShape]
 
 
 class HistoryEvent(Shape, frozen=True):
@@ -123,6 +190,18 @@ class HistoryEvent(Shape, frozen=True):
     day: date
     quantity: int
     data: Mapping[str, Any] | None
+    reversed: bool
+
+
+class HistoryAct(Shape, frozen=True):
+    """Something told of the user beside the events: by whom, and why. `undone` says that it does not stand any more."""
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]
+    reason: str
+    actor: str
+    undone: bool
 
 
 class HistoryAward(Shape, frozen=True):
@@ -133,7 +212,7 @@ class HistoryAward(Shape, frozen=True):
 
 
 class HistoryPoints(Shape, frozen=True):
-    """A change of the points: `reason` is 'badge', 'rule' or 'catalog', `ref` says which."""
+    """A change of the points: `reason` is badge, rule, catalog, reversal, grant, revocation or adjustment; `ref` says of what."""
 
     amount: int
     reason: str
@@ -141,11 +220,12 @@ class HistoryPoints(Shape, frozen=True):
 
 
 class HistoryEntry(Shape, frozen=True):
-    """All that one act changed. `event` is null for an act that was not an event."""
+    """All that happened at once. `event` is what was recorded, `act` what was told; both are null where rules changed."""
 
     revision: int
     at: UtcTime
     event: HistoryEvent | None
+    act: HistoryAct | None
     awards: list[HistoryAward]
     points: list[HistoryPoints]
 
@@ -281,7 +361,82 @@ class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     level: LevelChange | UnsetType = UNSET
     streaks: dict[str, NumberChange] | UnsetType = UNSET
     rank: RankChange | UnsetType = UNSET
+    reversed: bool = False
     problem: Problem | UnsetType = UNSET
+
+
+class ToldShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """What was told of a user, and what it changed; a repeat says `duplicate`, and changed nothing."""
+
+    id: str
+    user_id: str
+    kind: str
+    reason: str
+    actor: str
+    status: Literal["told", "undone", "duplicate"]
+    awards: list[AwardShape] | UnsetType = UNSET
+    revoked: list[str] | UnsetType = UNSET
+    points: NumberChange | UnsetType = UNSET
+    level: LevelChange | UnsetType = UNSET
+    streaks: dict[str, NumberChange] | UnsetType = UNSET
+
+
+class ActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Something to tell of a user. The same `id` again counts once; `data` is as its kind asks.
+
+    grant, revocation: badge. adjustment: amount (negative takes away). freezes: streak, count.
+    pause: streak ('' for all), first, last. repair: streak, day (any missed day of the gap).
+    """
+
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
+    kind: Literal["grant", "revocation", "adjustment", "freezes", "pause", "repair"]
+    data: dict[str, str | int]
+    reason: Reason
+    actor: Actor | UnsetType = UNSET
+
+
+class OwnActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """What a user says of themselves: a pause from today on, or the repair of a gap, as far as the catalog allows."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
+    kind: Literal["pause", "repair"]
+    data: dict[str, str | int]
+
+
+class ReversalIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Why an event is taken back, and by whom (left out: the API key's name)."""
+
+    reason: Reason
+    actor: Actor | UnsetType = UNSET
+
+
+class AmnestyIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """Days on which nothing is required, for everybody or for a group."""
+
+    first: date
+    last: date
+    reason: Reason
+    group: Group | UnsetType = UNSET
+    actor: Actor | UnsetType = UNSET
+
+
+class AmnestyShape(Shape, frozen=True):
+    """An amnesty; `liftedAt` is null while it stands."""
+
+    id: str
+    first: date
+    last: date
+    group: str | None
+    reason: str
+    actor: str
+    created_at: UtcTime
+    lifted_at: UtcTime | None
+
+
+class AmnestiesShape(Shape, frozen=True):
+    """All amnesties, oldest first."""
+
+    amnesties: list[AmnestyShape]
 
 
 class EventsAnswer(Shape, frozen=True):
@@ -302,6 +457,7 @@ class UserIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     name: Name | UnsetType | None = UNSET
     time_zone: ZoneName | UnsetType = UNSET
     joined_at: UtcTime | UnsetType | None = UNSET
+    groups: Annotated[list[Group], Meta(max_length=50)] | UnsetType = UNSET
 
 
 class ZoneChange(Shape, frozen=True):
@@ -320,6 +476,7 @@ class UserShape(Shape, frozen=True):
     time_zones: list[ZoneChange]
     joined_at: UtcTime | None
     created_at: UtcTime
+    groups: list[str]
     points: Points
     level: int
     title: str

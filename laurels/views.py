@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
-from laurels.acts import Recorded
-from laurels.engine.badges import Badge, Step, nearness
+from laurels.acts.desk import NOTHING, Kept
+from laurels.acts.recording import Recorded, Told
+from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones, first_moment
+from laurels.engine.days import Days, first_moment, zone
+from laurels.engine.judge import calendar_of, length_of, read_streak_of
 from laurels.engine.progress import Progress
-from laurels.engine.streaks import Reading, length, read
+from laurels.engine.streaks import Streak, marks
 from laurels.shapes import (
+    AmnestyShape,
     AwardShape,
     BadgeShape,
     CatalogShape,
+    CheckShape,
     EventResult,
+    ExplanationShape,
+    HistoryAct,
     HistoryAward,
     HistoryEntry,
     HistoryEvent,
@@ -29,16 +37,19 @@ from laurels.shapes import (
     ProfileShape,
     RankChange,
     StandingShape,
+    StreakDay,
     StreakShape,
+    ToldShape,
     UserShape,
     ZoneChange,
 )
-from laurels.storage.base import AwardRow, EventRow, LedgerRow, Standing, UserRow
+from laurels.storage.base import ActRow, AmnestyRow, AwardRow, EventRow, LedgerRow, Page, Standing, UserRow
 
 ANONYMOUS = "Anonymous"
 LEADERS = 5
 RANKED_IN_PROFILE = 10
 NEAREST = 3
+STREAK_DAYS = 14
 
 _NO_DAYS = Days()
 
@@ -108,27 +119,37 @@ class Views:
 
     def streak_length(self, progress: Progress, name: str, today: int) -> int:
         """The current length of a streak."""
-        return length(progress.days.get(name, _NO_DAYS), today, progress.zones.skipped())
+        return length_of(self.catalog.streaks[name], progress, today)
 
-    def streaks(self, progress: Progress, now: datetime) -> list[StreakShape]:
-        """Every streak of the catalog, as it reads now."""
-        zones = progress.zones
-        today = zones.day(now)
-        shapes: list[StreakShape] = []
-        for name in self.catalog.streaks:
-            reading = read(progress.days.get(name, _NO_DAYS), today, zones.skipped())
-            shapes.append(
-                StreakShape(
-                    name=name,
-                    length=reading.length,
-                    status=reading.status,
-                    longest=progress.longest.get(name, 0),
-                    total_days=reading.total_days,
-                    last_day=date.fromordinal(reading.last_day) if reading.last_day else None,
-                    ends_at=_ends_at(reading, today, zones, now),
-                )
-            )
-        return shapes
+    def streaks(self, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[StreakShape]:
+        """Every streak of the catalog, as it reads now, with why each of its last `days` days (or weeks) counts."""
+        return [_streak(streak, progress, now, days) for streak in self.catalog.streaks.values()]
+
+    def explanation(
+        self, badge: Badge, user: UserRow, award: AwardRow | None, event: EventRow | None, now: datetime
+    ) -> ExplanationShape:
+        """Why this user has this badge, or what is missing."""
+        progress = user.progress
+        checks = badge.condition.checks(progress)
+        if award:
+            sentence = _earned_because(badge, award, event, checks)
+        elif badge.id in progress.told.barred:
+            sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
+        else:
+            lengths = {
+                name: self.streak_length(progress, name, progress.zones.day(now)) for name in self.catalog.streaks
+            }
+            steps = badge.condition.steps(progress, lengths)
+            sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
+        return ExplanationShape(
+            badge=badge.id,
+            name=badge.name,
+            earned=award is not None,
+            sentence=sentence,
+            awarded_at=award.awarded_at if award else None,
+            event=_history_event(event) if event else None,
+            checks=[CheckShape(text=one.text, current=one.current, target=one.target, met=one.met) for one in checks],
+        )
 
     # ---- events -------------------------------------------------------------------------------
 
@@ -136,14 +157,30 @@ class Views:
         """The answer for an event that was recorded, now or before."""
         event, kept = recorded.event, recorded.kept
         status = "duplicate" if recorded.duplicate else "recorded"
-        if not kept.awards and not kept.streaks and kept.points is None:
+        if kept is NOTHING:
             return EventResult(id=event.id, user_id=event.user_id, status=status)
-        changes: dict[str, object] = {}
+        changes = self._changes(kept)
+        if kept.points:
+            changes["rank"] = RankChange(before=recorded.rank_before, after=recorded.rank_after)
+        return EventResult(id=event.id, user_id=event.user_id, status=status, reversed=kept.reversed, **changes)
+
+    def told(self, told: Told) -> ToldShape:
+        """The answer for an act that was told, or undone."""
+        act = told.act
+        status = "duplicate" if told.duplicate else "undone" if act.undone_by else "told"
+        changes = self._changes(told.kept)
+        if told.kept.revoked:
+            changes["revoked"] = list(told.kept.revoked)
+        names: dict[str, Any] = {"user_id": act.user_id, "kind": act.kind, "reason": act.reason, "actor": act.actor}
+        return ToldShape(id=act.act_id, status=status, **names, **changes)
+
+    def _changes(self, kept: Kept) -> dict[str, Any]:
+        """What an outcome changed, as the fields of an answer; only what did change."""
+        changes: dict[str, Any] = {}
         if kept.awards:
             changes["awards"] = [self._award(badge, points) for badge, points in kept.awards]
         if kept.points:
             changes["points"] = NumberChange(before=kept.points[0], after=kept.points[1])
-            changes["rank"] = RankChange(before=recorded.rank_before, after=recorded.rank_after)
         if kept.level:
             title = self.catalog.levels.all[min(kept.level[1], len(self.catalog.levels.all)) - 1].title
             changes["level"] = LevelChange(before=kept.level[0], after=kept.level[1], title=title)
@@ -151,7 +188,7 @@ class Views:
             changes["streaks"] = {
                 name: NumberChange(before=old, after=new) for name, (old, new) in kept.streaks.items()
             }
-        return EventResult(id=event.id, user_id=event.user_id, status=status, **changes)  # type: ignore[arg-type]
+        return changes
 
     def _award(self, badge_id: str, points: int) -> AwardShape:
         """An award, also of a badge that the catalog has since lost."""
@@ -177,6 +214,7 @@ class Views:
             ],
             joined_at=progress.joined_at,
             created_at=user.created_at,
+            groups=list(user.groups),
             points=progress.points,
             level=level.number,
             title=level.title,
@@ -194,6 +232,19 @@ class Views:
             title=level.title,
         )
 
+    def amnesty(self, row: AmnestyRow) -> AmnestyShape:
+        """An amnesty as stored."""
+        return AmnestyShape(
+            id=row.amnesty_id,
+            first=date.fromordinal(row.first_day),
+            last=date.fromordinal(row.last_day),
+            group=row.for_group,
+            reason=row.reason,
+            actor=row.actor,
+            created_at=row.created_at,
+            lifted_at=row.lifted_at,
+        )
+
     def whole_catalog(self) -> CatalogShape:
         """Everything that can be earned."""
         return CatalogShape(
@@ -205,28 +256,40 @@ class Views:
         )
 
 
-def history(
-    events: Sequence[EventRow], awards: Sequence[AwardRow], ledger: Sequence[LedgerRow], limit: int
-) -> HistoryShape:
-    """The rows of some revisions, one entry to a revision, newest first."""
-    event_of = {row.revision: row for row in events}
-    revisions = sorted({*event_of, *(row.revision for row in awards), *(row.revision for row in ledger)}, reverse=True)
-    entries: list[HistoryEntry] = []
-    for revision in revisions:
-        event = event_of.get(revision)
-        won = [row for row in awards if row.revision == revision]
-        paid = [row for row in ledger if row.revision == revision]
-        at = event.recorded_at if event else (won[0].awarded_at if won else paid[0].at)
-        entries.append(
-            HistoryEntry(
-                revision=revision,
-                at=at,
-                event=_history_event(event) if event else None,
-                awards=[HistoryAward(badge=row.badge, points=row.points) for row in won],
-                points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in paid],
-            )
-        )
+def history(page: Page, limit: int) -> HistoryShape:
+    """Some revisions of a user, one entry to each, newest first."""
+    event_of = {row.revision: row for row in page.events}
+    act_of = {row.revision: row for row in page.acts}
+    awards: dict[int, list[AwardRow]] = defaultdict(list)
+    ledger: dict[int, list[LedgerRow]] = defaultdict(list)
+    for award in page.awards:
+        awards[award.revision].append(award)
+    for entry in page.ledger:
+        ledger[entry.revision].append(entry)
+    revisions = sorted({*event_of, *act_of, *awards, *ledger}, reverse=True)
+    entries = [_entry(one, event_of.get(one), act_of.get(one), awards[one], ledger[one]) for one in revisions]
     return HistoryShape(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
+
+
+def _entry(
+    revision: int, event: EventRow | None, act: ActRow | None, awards: list[AwardRow], ledger: list[LedgerRow]
+) -> HistoryEntry:
+    moments = [row.recorded_at for row in [event] if row] + [row.at for row in [act, *ledger] if row]
+    return HistoryEntry(
+        revision=revision,
+        at=[*moments, *(row.awarded_at for row in awards)][0],
+        event=_history_event(event) if event else None,
+        act=_history_act(act) if act else None,
+        awards=[HistoryAward(badge=row.badge, points=row.points) for row in awards],
+        points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in ledger],
+    )
+
+
+def _history_act(act: ActRow) -> HistoryAct:
+    said = {key: value for key, value in act.data.items() if key != "asked"}
+    return HistoryAct(
+        id=act.act_id, kind=act.kind, data=said, reason=act.reason, actor=act.actor, undone=act.undone_by is not None
+    )
 
 
 def _history_event(row: EventRow) -> HistoryEvent:
@@ -240,6 +303,7 @@ def _history_event(row: EventRow) -> HistoryEvent:
         day=date.fromordinal(event.day),
         quantity=event.quantity,
         data=event.data,
+        reversed=row.reversed_by is not None,
     )
 
 
@@ -269,12 +333,35 @@ def _next_badge(badge: Badge, steps: list[Step]) -> NextBadgeShape:
     )
 
 
-def _ends_at(reading: Reading, today: int, zones: Zones, now: datetime) -> datetime | None:
-    """The instant at which the streak would end: the close of the first day that still needs an event."""
-    if not reading.length or reading.last_day is None:
-        return None
-    needed = max(reading.last_day + 1, today)
-    skipped = zones.skipped()
-    while needed in skipped:
-        needed += 1
-    return first_moment(needed + 1, zones.at(now))
+def _earned_because(badge: Badge, award: AwardRow, event: EventRow | None, checks: list[Check]) -> str:
+    """As in 'Century Club was earned on 2026-03-01 with the event message-42: 100 messages'."""
+    cause = f"with the event {event.event.id}" if event else "by an act of an admin, or by a change of rules"
+    facts = " and ".join(check.text for check in checks if check.met)
+    return f"{badge.name} was earned on {award.awarded_at:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."
+
+
+def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> StreakShape:
+    zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
+    today = zones.day(now)
+    reading = read_streak_of(streak, progress, today)
+    ends_at = first_moment(streak.first_day(reading.ends + 1), zones.at(now)) if reading.ends is not None else None
+    marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
+    return StreakShape(
+        name=streak.name,
+        length=reading.length,
+        status=reading.status,
+        since=_date(streak, reading.start),
+        ends_at=ends_at,
+        ends_at_local=ends_at.astimezone(zone(zones.at(now))) if ends_at else None,
+        longest=reading.longest,
+        longest_from=_date(streak, reading.longest_start),
+        longest_to=_date(streak, reading.longest_end),
+        total_days=reading.total,
+        last_day=_date(streak, reading.last),
+        freezes=reading.freezes,
+        days=[StreakDay(day=date.fromordinal(streak.first_day(unit)), why=why) for unit, why in marked],
+    )
+
+
+def _date(streak: Streak, unit: int | None) -> date | None:
+    return None if unit is None else date.fromordinal(streak.first_day(unit))

@@ -20,7 +20,7 @@ from typing import Annotated, cast
 import msgspec
 from cyclopts import Parameter
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.blocking import BlockingLaurels
 from laurels.cli import INTERRUPTED, OK, REJECTED
 from laurels.cli.opening import read_catalog

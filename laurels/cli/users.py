@@ -66,8 +66,9 @@ def show(
 
 async def _read(settings: Settings, user_id: str) -> Living:
     async with reading(settings) as laurels:
-        now = laurels.clock()
-        row, top = await laurels.store.view(user_id, RANKED_IN_PROFILE)
+        now = await laurels.now()
+        view = await laurels.store.view(user_id, RANKED_IN_PROFILE)
+        row, top = view.user, view.top
         if row is None:
             raise UserNotFound(f"nobody has the id '{user_id}'")
         profile = laurels.views.profile(row, top, now, None)

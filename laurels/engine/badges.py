@@ -31,6 +31,16 @@ class Step:
         return min(1.0, self.current / self.target)
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One fact that a condition asks for: in words, how far it is, and whether it holds."""
+
+    text: str
+    current: int
+    target: int
+    met: bool
+
+
 class Condition(Protocol):
     """What must hold for a badge."""
 
@@ -44,6 +54,10 @@ class Condition(Protocol):
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         """What of it is not met yet; `streaks` are the current lengths. Empty: nothing one could still do."""
+        ...
+
+    def checks(self, progress: Progress) -> list[Check]:
+        """Every fact it asks for, met or not."""
         ...
 
 
@@ -76,6 +90,10 @@ class AtLeast(Single):
             else [Step(current, self.target, more(self.target - current, self.one, self.many))]
         )
 
+    def checks(self, progress: Progress) -> list[Check]:
+        current = progress.totals.get(self.metric, 0)
+        return [Check(amount(self.target, self.one, self.many), current, self.target, self.met(progress))]
+
 
 @dataclass(frozen=True, slots=True)
 class StreakOf(Single):
@@ -85,13 +103,17 @@ class StreakOf(Single):
     target: int
 
     def met(self, progress: Progress) -> bool:
-        return progress.longest.get(self.streak, 0) >= self.target
+        return progress.longest(self.streak) >= self.target
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         if self.met(progress):
             return []
         current = streaks.get(self.streak, 0)
         return [Step(current, self.target, more(self.target - current, "day in a row", "days in a row"))]
+
+    def checks(self, progress: Progress) -> list[Check]:
+        text = amount(self.target, "day in a row", "days in a row")
+        return [Check(text, progress.longest(self.streak), self.target, self.met(progress))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +127,10 @@ class JoinedBefore(Single):
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         return []
+
+    def checks(self, progress: Progress) -> list[Check]:
+        met = self.met(progress)
+        return [Check(f"joined before {self.moment:%Y-%m-%d %H:%M} UTC", int(met), 1, met)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +146,10 @@ class HasBadge(Single):
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         return [] if self.met(progress) else [Step(0, 1, f"the badge {self.name}")]
 
+    def checks(self, progress: Progress) -> list[Check]:
+        met = self.met(progress)
+        return [Check(f"the badge {self.name}", int(met), 1, met)]
+
 
 @dataclass(frozen=True, slots=True)
 class PointsOf(Single):
@@ -134,6 +164,9 @@ class PointsOf(Single):
         if self.met(progress):
             return []
         return [Step(progress.points, self.target, more(self.target - progress.points, "point", "points"))]
+
+    def checks(self, progress: Progress) -> list[Check]:
+        return [Check(amount(self.target, "point", "points"), progress.points, self.target, self.met(progress))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +187,9 @@ class AllOf:
         missing = [condition for condition in self.of if not condition.met(progress)]
         steps = [condition.steps(progress, streaks) for condition in missing]
         return [step for group in steps for step in group] if all(steps) else []
+
+    def checks(self, progress: Progress) -> list[Check]:
+        return [check for condition in self.of for check in condition.checks(progress)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +213,9 @@ class AnyOf:
         within_reach = [steps for steps in ways if steps]
         return max(within_reach, key=nearness) if within_reach else []
 
+    def checks(self, progress: Progress) -> list[Check]:
+        return [check for condition in self.of for check in condition.checks(progress)]
+
 
 def nearness(steps: list[Step]) -> float:
     """How near a list of steps is to done, 0 to 1: the mean share."""
@@ -186,6 +225,11 @@ def nearness(steps: list[Step]) -> float:
 def more(missing: int, one: str, many: str) -> str:
     """'27 more messages'."""
     return f"{missing:,} more {one if missing == 1 else many}"
+
+
+def amount(number: int, one: str, many: str) -> str:
+    """'100 messages'."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +246,8 @@ class Badge:
     condition: Condition
 
     def due(self, progress: Progress) -> bool:
-        """Whether this badge is earned now and was not before."""
-        return self.id not in progress.badges and self.condition.met(progress)
+        """Whether this badge is earned now, was not before, and was not taken away for good."""
+        return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.told.barred
 
     @property
     def streaks(self) -> frozenset[str]:

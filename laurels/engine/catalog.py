@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
+from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
@@ -124,6 +125,10 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     event, streak = profile.text("login_event"), profile.choice("login_streak", streaks, "streak")
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
+    if streak and (streaks[streak].amount > 1 or streaks[streak].weekly):
+        profile.fault(
+            "login_streak", f"the streak '{streak}' must be daily and need one event", "name another, or change it"
+        )
     if streak and streaks[streak].where:
         profile.fault(
             "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out"
@@ -146,16 +151,16 @@ def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Map
 def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
     """Badges that wait for each other can never be earned: grant all other conditions, and see who is left."""
     totals: dict[str, int] = {}
-    longest: dict[str, int] = {}
+    folds: dict[str, Fold] = {}
     for badge in badges:
         for part in badge.condition.parts():
             if isinstance(part, AtLeast):
                 totals[part.metric] = max(part.target, totals.get(part.metric, 0))
             elif isinstance(part, StreakOf):
-                longest[part.streak] = max(part.target, longest.get(part.streak, 0))
+                folds[part.streak] = Fold(longest=max(part.target, folds.get(part.streak, Fold()).longest))
     earned: dict[str, int] = {}
     while True:
-        everything = Progress(totals=totals, longest=longest, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
+        everything = Progress(totals=totals, folds=folds, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
         due = [badge.id for badge in badges if badge.due(everything)]
         if not due:
             break

@@ -170,6 +170,9 @@ class Days:
     first: int = 0
     bits: int = 0
 
+    def __repr__(self) -> str:
+        return f"Days({len(self)} from {self.first} to {self.last})"
+
     def __contains__(self, day: int) -> bool:
         return day >= self.first and self.bits >> (day - self.first) & 1 == 1
 
@@ -201,22 +204,39 @@ class Days:
         """The bits as seen from another first day; days before it are left out."""
         return self.bits << (self.first - first) if self.first >= first else self.bits >> (first - self.first)
 
-    def run_ending(self, day: int, bridges: Days) -> int:
-        """How many days of this set stand in the unbroken run that ends on `day`.
+    def without_day(self, day: int) -> Days:
+        """This set less that day."""
+        if day not in self:
+            return self
+        bits = self.bits ^ 1 << (day - self.first)
+        if not bits:
+            return Days()
+        zeros = (bits & -bits).bit_length() - 1
+        return Days(self.first + zeros, bits >> zeros)
 
-        Days of `bridges` do not break a run and add nothing to it.
-        """
-        if not self.bits or day < self.first:
-            return 0
-        window = (1 << (day - self.first + 1)) - 1
-        own = self.bits & window
-        held = own | bridges.shifted(self.first) & window if bridges.bits else own
-        gaps = ~held & window
-        return (own >> gaps.bit_length()).bit_count()
+    def __or__(self, other: Days) -> Days:
+        if not self.bits or not other.bits:
+            return self if self.bits else other
+        first = min(self.first, other.first)
+        return Days(first, self.shifted(first) | other.shifted(first))
 
-    def run_around(self, day: int, bridges: Days) -> int:
-        """How many days of this set stand in the unbroken run that holds `day`, on both sides of it."""
-        held = self.bits | bridges.shifted(self.first) if bridges.bits else self.bits
-        after = held >> (day - self.first)
-        length = (~after & (after + 1)).bit_length() - 1  # how many ones `after` ends with
-        return self.run_ending(day + length - 1, bridges)
+    @staticmethod
+    def span(first: int, last: int) -> Days:
+        """Every day from `first` to `last`, both included."""
+        return Days(first, (1 << (last - first + 1)) - 1) if last >= first else Days()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A streak folded up to its newest credited unit (`streaks.py` folds it): its run, its freezes, its longest run.
+
+    frozen  the units that freezes covered so far
+    """
+
+    start: int = 0
+    length: int = 0
+    freezes: int = 0
+    longest: int = 0
+    longest_start: int = 0
+    longest_end: int = 0
+    frozen: Days = Days()  # a frozen value, so it can be shared

@@ -43,7 +43,8 @@ class Event:
 
     `occurred_at` is an aware datetime, or None for "now". `quantity` is how many of it (1 to 2^53 - 1).
     `data` is free JSON, which a metric may look into. `day` (a date's ordinal, see `days.py`) is fixed
-    when the event is recorded: its date in the zone that the user then had.
+    when the event is recorded: its date in the zone that the user then had; `late_by` is how many days before the day of
+    recording that was.
     """
 
     user_id: str
@@ -53,6 +54,7 @@ class Event:
     quantity: int = 1
     data: Mapping[str, Any] | None = None
     day: int | None = None
+    late_by: int = 0
 
 
 def check_event(event: Event) -> None:

@@ -1,4 +1,8 @@
-"""judge: the one door of the engine. It adds an event to a user's progress and settles what that earns."""
+"""judge: the one door of the engine. It adds an event to a user's progress and settles what that earns.
+
+Beside it stand the doors for what is not an event: `rejudge` (something was said of the user), `rebuild` (all anew from the
+user's events) and `reverse` (an event is taken back).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,14 @@ from datetime import datetime
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog, Plan
-from laurels.engine.days import Days
+from laurels.engine.days import Days, Fold
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.metrics import matches
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Award, Change, LedgerEntry, Moment, Outcome, Progress
-from laurels.engine.streaks import length
+from laurels.engine.streaks import Calendar, Reading, Streak, extended, folded, read
+
+_NO_DAYS = Days()
 
 
 def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Outcome:
@@ -30,107 +36,201 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     settled, awards = _settle(catalog, grown, plan.badges, entries)
     if settled.points != progress.points:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
-    return _outcome(catalog, progress, settled, awards, entries, _streak_changes(plan, progress, settled, today))
+    streaks = _streak_changes(plan.streaks, progress, settled, today) if settled.days is not progress.days else {}
+    return _outcome(catalog, progress, settled, awards, entries, streaks, late=event.day != today)
 
 
-def rejudge(catalog: Catalog, before: Progress, after: Progress, now: datetime) -> Outcome:
-    """What follows when a user's progress changed by something other than an event (joined_at, or new rules).
+def rejudge(
+    catalog: Catalog, before: Progress, after: Progress, now: datetime, entries: Iterable[LedgerEntry] = ()
+) -> Outcome:
+    """What follows when something was said of a user, such as a joining time, a pause or an adjustment.
 
-    `after` still has the points of `before`; every badge is asked, for any may depend on what changed.
+    `after` is the progress with that in it, its folds still those of `before`; `entries` are what it did to the points.
+    Every badge is asked, for any may depend on what changed.
     """
-    entries: list[LedgerEntry] = []
-    settled, awards = _settle(catalog, after, catalog.badges, entries)
+    paid = list(entries)
+    points = before.points + sum(entry.amount for entry in paid)
+    awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
+    refolded = replace(after, folds=_folds(catalog, after), points=points)
+    settled, earned = _settle(catalog, refolded, catalog.badges, paid)
     if settled.points != before.points:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
-    return _outcome(catalog, before, settled, awards, entries, {})
+    streaks = _streak_changes(catalog.streaks.values(), before, settled, before.zones.day(now))
+    return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
 
 
-def refold(catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime) -> Outcome:
-    """The same user under other rules: all sums anew from the user's events, in the order of recording.
+def rebuild(catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime) -> Outcome:
+    """The same user, all sums anew from their events in the order of recording, under this catalog.
 
-    Badges once earned stay, with the points they paid. Where the events themselves now pay more or less, one
-    ledger entry makes up the difference.
+    `progress` gives what no event carries: zones, joining time, what was told, and the badges, which stay with the points
+    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference.
     """
-    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at)
+    fresh = _sums(catalog, progress, events)
+    entry = LedgerEntry(fresh.points - progress.points, "catalog", catalog.rules)
+    return rejudge(catalog, progress, replace(fresh, points=progress.points), now, [entry] if entry.amount else [])
+
+
+def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event_id: str, now: datetime) -> Outcome:
+    """The same user without one event: `events` are all others, in the order of recording.
+
+    A badge whose condition held before and does not hold any more goes, with its points; so do those that stood on it.
+    """
+    after = _sums(catalog, progress, events)
+    after = replace(after, folds=_folds(catalog, after))
+    entries: list[LedgerEntry] = []
+    of_rules = after.points - progress.points
+    if of_rules:
+        entries.append(LedgerEntry(of_rules, "reversal", event_id))
+    stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
+    lost = [badge for badge in stood if badge.id not in progress.told.granted]
+    while fallen := [badge for badge in lost if badge.id in after.badges and not badge.condition.met(after)]:
+        entries += [LedgerEntry(-after.badges[badge.id], "reversal", badge.id) for badge in fallen]
+        kept = {badge: paid for badge, paid in after.badges.items() if badge not in {one.id for one in fallen}}
+        after = replace(after, badges=kept, points=progress.points + sum(entry.amount for entry in entries))
+    return rejudge(catalog, progress, after, now, [entry for entry in entries if entry.amount])
+
+
+def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
+    """The progress made anew from events; its points are those of events, badges and adjustments. Folds come later."""
+    told = progress.told
+    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, told=told)
     for event in events:
         plan = catalog.plans.get(event.type)
         if plan is not None:
             fresh, _ = _add(plan, fresh, event)
-    points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()))
-    kept = replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
-    outcome = rejudge(catalog, kept, kept, now)
-    if points == progress.points:
-        return outcome
-    entry = LedgerEntry(points - progress.points, "catalog", catalog.rules)
-    settled = replace(outcome.progress, reached_at=_later(progress.reached_at, now))
-    return _outcome(catalog, progress, settled, list(outcome.awards), [entry, *outcome.entries], {})
+    points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + told.adjusted)
+    return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
+
+
+def calendar_of(streak: Streak, progress: Progress) -> Calendar:
+    """What this user's days require for this streak."""
+    told = progress.told
+    excused = progress.zones.skipped() | told.amnesty | told.repairs.get(streak.name, _NO_DAYS)
+    paused = told.pauses.get("", _NO_DAYS) | told.pauses.get(streak.name, _NO_DAYS)
+    return Calendar(streak, excused, paused, told.grants.get(streak.name, ()))
+
+
+def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
+    """This user's streak as it reads on a day."""
+    days = progress.days.get(streak.name, _NO_DAYS)
+    return read(streak, days, progress.folds.get(streak.name), calendar_of(streak, progress), today)
+
+
+def length_of(streak: Streak, progress: Progress, today: int) -> int:
+    """This user's streak's length on a day: what `read_streak_of` says, and cheap where yesterday or today had its event."""
+    days = progress.days.get(streak.name)
+    if days is not None and not streak.weekly and days.last >= today - 1:
+        return progress.folds[streak.name].length
+    return read_streak_of(streak, progress, today).length
+
+
+# ---- adding -----------------------------------------------------------------------------------
 
 
 def _add(plan: Plan, progress: Progress, event: Event) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with the event in it, and what the event itself paid; badges are not asked yet."""
-    day = event.day
-    assert day is not None
+    totals, days = _count(plan, progress, event)
+    partial, folds = progress.partial, progress.folds
+    for streak in plan.streaks:
+        if not streak.where or matches(streak.where, event):
+            days, partial, folds = _credit(streak, replace(progress, days=days, partial=partial, folds=folds), event)
+    capped, entries, points = _pay_rules(plan, progress, event)
+    grown = Progress(
+        totals,
+        days,
+        capped,
+        partial,
+        folds,
+        progress.badges,
+        points,
+        progress.reached_at,
+        progress.zones,
+        progress.joined_at,
+        progress.told,
+    )
+    return grown, entries
+
+
+def _count(plan: Plan, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
+    """The metrics' totals and sets of days with the event in them."""
     totals = dict(progress.totals)
     days = progress.days
-    longest = progress.longest
     for metric in plan.metrics:
         if metric.where and not matches(metric.where, event):
             continue
         if metric.kind == "distinct_days":
-            days = _with_day(days, metric.name, day)
+            assert event.day is not None
+            days = {**days, metric.name: days.get(metric.name, _NO_DAYS).with_day(event.day)}
             totals[metric.name] = len(days[metric.name])
         else:
             totals[metric.name] = metric.grown(totals.get(metric.name, 0), event)
-    for streak in plan.streaks:
-        if streak.where and not matches(streak.where, event):
-            continue
-        if day not in days.get(streak.name, _NO_DAYS):
-            days = _with_day(days, streak.name, day)
-            run = days[streak.name].run_around(day, progress.zones.skipped())
-            longest = {**longest, streak.name: max(run, longest.get(streak.name, 0))}
+    return totals, days
+
+
+_Credited = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
+
+
+def _credit(streak: Streak, progress: Progress, event: Event) -> _Credited:
+    """The days, partial amounts and folds once this event has counted for the streak."""
+    assert event.day is not None
+    days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
+    unit = streak.unit(event.day)
+    credited = days.get(name, _NO_DAYS)
+    if unit in credited or (streak.late_days is not None and event.late_by > streak.late_days):
+        return days, partial, folds
+    if streak.amount > 1:
+        so_far = partial.get(name, {})
+        amount = min(streak.amount, so_far.get(unit, 0) + event.quantity)
+        rest = {day: some for day, some in so_far.items() if day != unit}
+        if amount < streak.amount:
+            return days, {**partial, name: {**rest, unit: amount}}, folds
+        partial = {**partial, name: rest}
+    credited = credited.with_day(unit)
+    fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
+    return {**days, name: credited}, partial, {**folds, name: fold}
+
+
+def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
+    """Every streak folded anew, after what its days require has changed."""
+    return {
+        streak.name: folded(streak, progress.days[streak.name], calendar_of(streak, progress))
+        for streak in catalog.streaks.values()
+        if streak.name in progress.days
+    }
+
+
+_Paid = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
+
+
+def _pay_rules(plan: Plan, progress: Progress, event: Event) -> _Paid:
+    """The capped sums, ledger entries and points once the point rules have paid for this event."""
     capped, entries, points = progress.capped, list[LedgerEntry](), progress.points
     for rule in plan.rules:
         if rule.where and not matches(rule.where, event):
             continue
-        capped, amount = _pay(capped, rule, event, day)
+        capped, amount = _pay(capped, rule, event)
         amount = min(amount, MAX_NUMBER - points)
         if amount:
             points += amount
             entries.append(LedgerEntry(amount, "rule", rule.id))
-    return (
-        Progress(
-            totals,
-            days,
-            capped,
-            longest,
-            progress.badges,
-            points,
-            progress.reached_at,
-            progress.zones,
-            progress.joined_at,
-        ),
-        entries,
-    )
-
-
-_NO_DAYS = Days()
-
-
-def _with_day(days: Mapping[str, Days], name: str, day: int) -> Mapping[str, Days]:
-    return {**days, name: days.get(name, _NO_DAYS).with_day(day)}
+    return capped, entries, points
 
 
 def _pay(
-    capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event, day: int
+    capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event
 ) -> tuple[Mapping[str, Mapping[int, int]], int]:
     """What the rule pays for this event. The sum of a day stops at the cap, in whatever order its events come."""
     worth = rule.worth(event)
     if rule.cap_per_day is None:
         return capped, worth
+    assert event.day is not None
     of_rule = capped.get(rule.id, {})
-    before = of_rule.get(day, 0)
+    before = of_rule.get(event.day, 0)
     after = min(rule.cap_per_day, before + worth)
-    return {**capped, rule.id: {**of_rule, day: after}}, after - before
+    return {**capped, rule.id: {**of_rule, event.day: after}}, after - before
+
+
+# ---- settling ---------------------------------------------------------------------------------
 
 
 def _settle(
@@ -156,16 +256,15 @@ def _settle(
     return progress, awards
 
 
-def _streak_changes(plan: Plan, before: Progress, after: Progress, today: int) -> dict[str, Change]:
-    """The streaks whose days grew, as they read today before and after."""
+def _streak_changes(streaks: Iterable[Streak], before: Progress, after: Progress, today: int) -> dict[str, Change]:
+    """The streaks that changed, as they read today before and after."""
     changes: dict[str, Change] = {}
-    if after.days is before.days:
-        return changes
-    skipped = after.zones.skipped()
-    for streak in plan.streaks:
-        old, new = before.days.get(streak.name, _NO_DAYS), after.days.get(streak.name, _NO_DAYS)
-        if old is not new:
-            changes[streak.name] = Change(length(old, today, skipped), length(new, today, skipped))
+    for streak in streaks:
+        if after.folds.get(streak.name) is before.folds.get(streak.name) and after.told is before.told:
+            continue
+        old, new = read_streak_of(streak, before, today), read_streak_of(streak, after, today)
+        if old != new:
+            changes[streak.name] = Change(old.length, new.length)
     return changes
 
 
@@ -176,34 +275,44 @@ def _outcome(
     awards: list[Award],
     entries: list[LedgerEntry],
     streaks: Mapping[str, Change],
+    *,
+    late: bool,
 ) -> Outcome:
-    if not awards and not entries and not streaks:
+    revoked = tuple(badge for badge in before.badges if badge not in after.badges)
+    if not awards and not entries and not streaks and not revoked:
         return Outcome(after)
     levels = catalog.levels
     points = Change(before.points, after.points) if after.points != before.points else None
     level = Change(levels.number(before.points), levels.number(after.points)) if points else None
     if level and level.before == level.after:
         level = None
-    return Outcome(
-        progress=after,
-        awards=tuple(awards),
-        entries=tuple(entries),
-        points=points,
-        level=level,
-        streaks=streaks,
-        moments=tuple(_moments(catalog, awards, level, streaks)),
-    )
+    moments = [
+        *(Moment("badge.earned", {"badge": award.badge, "points": award.points}) for award in awards),
+        *(Moment("badge.revoked", {"badge": badge}) for badge in revoked),
+        *_level_moments(catalog, level),
+        *_streak_moments(streaks, late=late),
+    ]
+    return Outcome(after, tuple(awards), revoked, tuple(entries), points, level, streaks, tuple(moments))
 
 
-def _moments(
-    catalog: Catalog, awards: list[Award], level: Change | None, streaks: Mapping[str, Change]
-) -> list[Moment]:
-    moments = [Moment("badge.earned", {"badge": award.badge, "points": award.points}) for award in awards]
-    if level and level.after > level.before:
-        title = catalog.levels.all[level.after - 1].title
-        moments.append(Moment("level.reached", {"level": level.after, "title": title}))
+def _level_moments(catalog: Catalog, level: Change | None) -> list[Moment]:
+    if level is None:
+        return []
+    title = catalog.levels.all[level.after - 1].title
+    return [
+        Moment("level.reached" if level.after > level.before else "level.lost", {"level": level.after, "title": title})
+    ]
+
+
+def _streak_moments(streaks: Mapping[str, Change], *, late: bool) -> list[Moment]:
+    """A punctual event extends a streak; anything late or told corrects one."""
+    moments: list[Moment] = []
     for name, change in streaks.items():
-        if change.after > change.before:
+        if late:
+            moments.append(
+                Moment("streak.corrected", {"streak": name, "before": change.before, "length": change.after})
+            )
+        elif change.after > change.before:
             moments.append(Moment("streak.extended", {"streak": name, "before": change.before, "length": change.after}))
     return moments
 

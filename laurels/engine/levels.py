@@ -34,8 +34,8 @@ class Levels:
     thresholds: tuple[int, ...]
 
     def number(self, points: int) -> int:
-        """The level's number at these points."""
-        return bisect_right(self.thresholds, points)
+        """The level's number at these points; the first below 0, where only adjustments lead."""
+        return max(1, bisect_right(self.thresholds, points))
 
     def read(self, points: int) -> LevelReading:
         """The level at these points.
@@ -47,7 +47,7 @@ class Levels:
         if level.number == len(self.all):
             return LevelReading(level, level.points, 100)
         following = self.all[level.number].points
-        return LevelReading(level, following, min(100, (200 * points + following) // (2 * following)))
+        return LevelReading(level, following, max(0, min(100, (200 * points + following) // (2 * following))))
 
 
 def read_levels(tables: list[Table]) -> Levels:

@@ -7,7 +7,34 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days, Fold, Zones
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an admin, or the user, has said of one user: acts that no event carries. All of it can be undone.
+
+    adjusted  the sum of point adjustments
+    granted   badges that were granted
+    barred    badges that were revoked, and are not awarded again
+    awaited   ids of events that were reversed before they arrived
+    pauses    streak ('' for all) -> days that a pause covers
+    repairs   streak -> days that were repaired
+    grants    streak -> freezes given, as (day, how many)
+    amnesty   the days that amnesties excuse this user from
+    """
+
+    adjusted: int = 0
+    granted: frozenset[str] = frozenset()
+    barred: frozenset[str] = frozenset()
+    awaited: frozenset[str] = frozenset()
+    pauses: Mapping[str, Days] = field(default_factory=dict[str, Days])
+    repairs: Mapping[str, Days] = field(default_factory=dict[str, Days])
+    grants: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict[str, tuple[tuple[int, int], ...]])
+    amnesty: Days = field(default_factory=Days)
+
+
+NOTHING_TOLD = Told()
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,25 +42,34 @@ class Progress:
     """One user's sums. Adding an event is commutative, so the order of arrival cannot matter.
 
     totals      metric -> its number, at most 2^53 - 1
-    days        streak or distinct-days metric -> the set of days
+    days        streak -> the set of credited units; distinct-days metric -> the set of days
     capped      capped point rule -> day -> points of that day, at most the cap
-    longest     streak -> length of the longest run so far
-    badges      badge -> points it paid when it was awarded; never shrinks by an event
+    partial     streak that needs an amount -> unit -> how much of it so far, until it is credited
+    folds       streak -> its runs and freezes, folded from its days
+    badges      badge -> points it paid when it was awarded; an event never takes one away
     points      the balance: the sum of the user's ledger
     reached_at  when the event that last changed the points occurred (ties on a board: first come, first)
     zones       the user's dated time zones
     joined_at   when the user joined the app, if it said so
+    told        what was said of the user beside the events
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
     days: Mapping[str, Days] = field(default_factory=dict[str, Days])
     capped: Mapping[str, Mapping[int, int]] = field(default_factory=dict[str, Mapping[int, int]])
-    longest: Mapping[str, int] = field(default_factory=dict[str, int])
+    partial: Mapping[str, Mapping[int, int]] = field(default_factory=dict[str, Mapping[int, int]])
+    folds: Mapping[str, Fold] = field(default_factory=dict[str, Fold])
     badges: Mapping[str, int] = field(default_factory=dict[str, int])
     points: int = 0
     reached_at: datetime | None = None
     zones: Zones = field(default_factory=Zones)
     joined_at: datetime | None = None
+    told: Told = NOTHING_TOLD
+
+    def longest(self, streak: str) -> int:
+        """The length of the streak's longest run."""
+        fold = self.folds.get(streak)
+        return fold.longest if fold else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +85,7 @@ class LedgerEntry:
     """One change of the balance. `reason` says which kind, `ref` which rule or badge."""
 
     amount: int
-    reason: Literal["badge", "rule", "catalog"]
+    reason: Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment"]
     ref: str
 
 
@@ -63,7 +99,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something worth telling: `badge.earned`, `level.reached`, `streak.extended`."""
+    """Something worth telling: badge.earned, badge.revoked, level.reached, level.lost, streak.extended, streak.corrected."""
 
     type: str
     data: Mapping[str, Any]
@@ -73,11 +109,12 @@ class Moment:
 class Outcome:
     """What one act changed, and the progress after it. Empty fields mean: nothing of that kind.
 
-    `streaks` holds, for each streak whose days grew, its length as read on the event's day before and after.
+    `streaks` holds, for each streak that changed, its length as read today before and after; `revoked` the badges taken away.
     """
 
     progress: Progress
     awards: tuple[Award, ...] = ()
+    revoked: tuple[str, ...] = ()
     entries: tuple[LedgerEntry, ...] = ()
     points: Change | None = None
     level: Change | None = None

@@ -1,69 +1,326 @@
-"""A streak: a run of consecutive days, and how it reads at a moment."""
+"""A streak: a run of consecutive days (or weeks), how it folds from a set of days, and how it reads at a moment.
+
+A unit is what must follow on without a gap: a day, or for a weekly streak a week (Monday first). A unit is credited when
+its events reached the rule's amount. Between credited units, a unit may be excused: the zone skipped it, it is a day of
+rest, an amnesty or a pause covers it, or it was repaired. What is neither is missed, and a gap of missed units ends the
+run, unless there are enough freezes for the whole gap. Excused and frozen units hold a run and add no length to it.
+
+The rules and their cases: docs/streaks.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from laurels.engine.days import Days
+from laurels.engine.days import Days, Fold
 from laurels.engine.reading import Table
 
-Status = Literal["active", "at_risk", "ended", "none"]
+Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
+Mark = Literal["credited", "frozen", "excused", "paused", "missed", "open"]
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+WEEK = 7
+_EVERY_DAY = (1 << WEEK) - 1
+_PATTERN_WEEKS = 4000
+_REPEAT = sum(1 << (WEEK * week) for week in range(_PATTERN_WEEKS))
+_NO_DAYS = Days()
+
+
+@dataclass(frozen=True, slots=True)
+class Freezes:
+    """How many freezes a user begins with, earns (one for every `per_days` units of a run; 0: none), and may hold."""
+
+    initial: int = 0
+    per_days: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Which events keep a streak alive: one of them on each day."""
+    """What keeps a streak alive.
+
+    amount       how much quantity a unit needs
+    rest         weekdays that are not required, bit 0 is Monday
+    weekly       whether a unit is a week
+    late_days    events recorded more days late than this credit nothing (None: however late)
+    pause_days   how many days a user may pause in 365 days by themselves; 0: only an admin pauses
+    repair_days  how many days after its end a user may repair a gap by themselves; 0: only an admin repairs
+    """
 
     name: str
     events: tuple[str, ...]
     where: Mapping[str, Any]
+    amount: int = 1
+    rest: int = 0
+    weekly: bool = False
+    freezes: Freezes = Freezes()
+    late_days: int | None = None
+    pause_days: int = 0
+    repair_days: int = 0
+
+    def unit(self, day: int) -> int:
+        """The unit that holds this day; day 1 of the calendar was a Monday."""
+        return (day - 1) // WEEK if self.weekly else day
+
+    def first_day(self, unit: int) -> int:
+        """The first day of a unit."""
+        return unit * WEEK + 1 if self.weekly else unit
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What one user's days require for one streak.
+
+    excused  days on which nothing is required: skipped by the zone, under an amnesty, repaired
+    paused   days that a pause covers
+    grants   freezes that an admin gave, as (day, how many)
+    """
+
+    streak: Streak
+    excused: Days
+    paused: Days = _NO_DAYS
+    grants: tuple[tuple[int, int], ...] = ()
+
+    def granted(self, after: int, until: int) -> int:
+        """How many freezes were given in the units after `after`, up to `until`."""
+        return sum(count for day, count in self.grants if after < self.streak.unit(day) <= until)
+
+    def bits(self, first: int, count: int) -> int:
+        """Which of `count` units from `first` on are excused or paused, as bits."""
+        if not self.streak.weekly:
+            return self._day_bits(first, count)
+        days = self._day_bits(self.streak.first_day(first), count * WEEK)
+        return sum(1 << week for week in range(count) if days >> (week * WEEK) & _EVERY_DAY == _EVERY_DAY)
+
+    def missing(self, first: int, count: int) -> int:
+        """How many of `count` units from `first` on are required."""
+        return count - self.bits(first, count).bit_count() if count > 0 else 0
+
+    def holds(self, unit: int) -> bool:
+        """Whether nothing is required in this unit."""
+        return self.bits(unit, 1) == 1
+
+    def pauses(self, unit: int) -> bool:
+        """Whether a pause covers some day of this unit."""
+        first = self.streak.first_day(unit)
+        return any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
+
+    def _day_bits(self, first: int, count: int) -> int:
+        window = (1 << count) - 1
+        bits = self.excused.shifted(first) | self.paused.shifted(first)
+        if self.streak.rest:
+            bits |= _REPEAT * self.streak.rest >> (first - 1) % WEEK
+        return bits & window
+
+
+def extended(streak: Streak, fold: Fold | None, credited: Days, unit: int, calendar: Calendar) -> Fold:
+    """The fold after `unit` was credited. `credited` holds it already; `fold` is of all the others.
+
+    A unit after all others goes on from the fold; one in between folds anew, for it may join runs and give freezes back.
+    """
+    if fold is None or unit != credited.last:
+        return folded(streak, credited, calendar)
+    return _with_run(streak, fold, _last_before(credited), unit, unit, calendar)
+
+
+def folded(streak: Streak, credited: Days, calendar: Calendar) -> Fold:
+    """The fold of all credited units, oldest first."""
+    fold, last = Fold(freezes=streak.freezes.initial), -1
+    for first, end in _runs(credited):
+        fold = _with_run(streak, fold, last, first, end, calendar)
+        last = end
+    return fold
+
+
+def _with_run(streak: Streak, fold: Fold, last: int, first: int, end: int, calendar: Calendar) -> Fold:
+    """The fold with one more unbroken run of credited units; `last` is the newest one before it (-1: none)."""
+    missing = calendar.missing(last + 1, first - last - 1) if last >= 0 else 0
+    freezes, frozen = fold.freezes + calendar.granted(last, first - 1), fold.frozen
+    start, length = (fold.start, fold.length) if last >= 0 else (first, 0)
+    if missing > freezes:
+        start, length = first, 0
+    elif missing:
+        freezes -= missing
+        for unit in range(last + 1, first):
+            frozen = frozen if calendar.holds(unit) else frozen.with_day(unit)
+    longer = length + end - first + 1
+    rule = streak.freezes
+    if rule.per_days:
+        earned = longer // rule.per_days - length // rule.per_days
+        freezes = max(freezes, min(rule.most, freezes + earned))
+    freezes += calendar.granted(first - 1, end)
+    best = (fold.longest, fold.longest_start, fold.longest_end)
+    if longer > fold.longest:
+        best = (longer, start, end)
+    return Fold(start, longer, freezes, *best, frozen)
+
+
+def _runs(days: Days) -> Iterator[tuple[int, int]]:
+    """The unbroken runs of a set, oldest first, as (first, last)."""
+    bits, day = days.bits, days.first
+    while bits:
+        zeros = (bits & -bits).bit_length() - 1
+        bits >>= zeros
+        ones = (~bits & (bits + 1)).bit_length() - 1
+        day += zeros
+        yield day, day + ones - 1
+        bits >>= ones
+        day += ones
+
+
+def _last_before(days: Days) -> int:
+    """The newest day but one."""
+    rest = days.bits ^ 1 << (days.bits.bit_length() - 1)
+    return days.first + rest.bit_length() - 1 if rest else -1
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A streak as read on one day.
+    """A streak as read in one unit.
 
-    status  active: today has its event. at_risk: it stands, today's event is still to come.
-            ended: a day closed without one. none: it never began.
+    length    credited units of the run that stands, 0 when none does
+    status    active: nothing is missing in this unit. at_risk: the run stands, this unit's event is still to come.
+              frozen: it stands by freezes that cover missed units. paused: it stands, and a pause covers this unit.
+              ended: a required unit closed without an event. none: it never began.
+    ends      the unit at whose close it would end without another event; None when none stands
+    start     the first unit of the run that stands, or None
     """
 
     length: int
     status: Status
-    total_days: int
-    last_day: int | None
+    start: int | None
+    ends: int | None
+    freezes: int
+    frozen: Days
+    longest: int
+    longest_start: int | None
+    longest_end: int | None
+    total: int
+    last: int | None
 
 
-def length(days: Days, today: int, skipped: Days) -> int:
-    """The streak's length on `today`: it stands through today even if today has no event yet.
+def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, today: int) -> Reading:
+    """The streak on the day `today`. It stands through a unit that has no event yet, and is 0 once a gap has closed.
 
-    After a journey westward the newest credited day can lie ahead of today; the run up to it counts.
-    `skipped` are days that the user's calendar never had: they neither break nor count.
+    After a journey westward the newest credited day can lie ahead of today; then it is read on that day.
     """
-    if days.last > today:
-        return days.run_ending(days.last, skipped)
-    standing = days.run_ending(today, skipped)
-    if standing or today in days:
-        return standing
-    yesterday = today - 1
-    while yesterday in skipped:
-        yesterday -= 1
-    return days.run_ending(yesterday, skipped)
+    if fold is None or not credited.bits:
+        freezes = streak.freezes.initial + calendar.granted(-1, streak.unit(today))
+        return Reading(0, "none", None, None, freezes, _NO_DAYS, 0, None, None, 0, None)
+    last = credited.last
+    now = max(streak.unit(today), last)
+    missing = calendar.missing(last + 1, now - last - 1)
+    freezes = fold.freezes + calendar.granted(last, now)
+    stands = missing <= freezes
+    frozen = fold.frozen
+    if stands and missing:
+        for unit in range(last + 1, now):
+            frozen = frozen if calendar.holds(unit) else frozen.with_day(unit)
+    return Reading(
+        length=fold.length if stands else 0,
+        status=_status(credited, calendar, now, missing, stands=stands),
+        start=fold.start if stands else None,
+        ends=_end(calendar, last, now, freezes) if stands else None,
+        freezes=freezes - missing if stands else freezes,
+        frozen=frozen,
+        longest=fold.longest,
+        longest_start=fold.longest_start,
+        longest_end=fold.longest_end,
+        total=len(credited),
+        last=last,
+    )
 
 
-def read(days: Days, today: int, skipped: Days) -> Reading:
-    """The streak on `today`, with its status."""
-    standing = length(days, today, skipped)
-    if standing:
-        status: Status = "active" if days.last >= today else "at_risk"
-    else:
-        status = "ended" if days.bits else "none"
-    return Reading(standing, status, len(days), days.last if days.bits else None)
+def _status(credited: Days, calendar: Calendar, now: int, missing: int, *, stands: bool) -> Status:
+    if not stands:
+        return "ended"
+    if now in credited:
+        return "active"
+    if calendar.pauses(now):
+        return "paused"
+    if missing:
+        return "frozen"
+    return "active" if calendar.holds(now) else "at_risk"
+
+
+def _end(calendar: Calendar, last: int, now: int, freezes: int) -> int:
+    """The first unit whose close would find more missed units than freezes; not before `now`."""
+    missing, unit = 0, last
+    while missing <= freezes:
+        unit += 1
+        missing += 0 if calendar.holds(unit) else 1
+    return max(unit, now)
+
+
+def marks(
+    streak: Streak, credited: Days, reading: Reading, calendar: Calendar, today: int, count: int
+) -> list[tuple[int, Mark]]:
+    """Why each of the last `count` units counts, newest first, back to the first credited one."""
+    if reading.last is None:
+        return []
+    now = max(streak.unit(today), reading.last)
+    oldest = max(credited.first, now - count + 1)
+    return [(unit, _mark(credited, reading, calendar, unit, now)) for unit in range(now, oldest - 1, -1)]
+
+
+def _mark(credited: Days, reading: Reading, calendar: Calendar, unit: int, now: int) -> Mark:
+    if unit in credited:
+        return "credited"
+    if calendar.pauses(unit):
+        return "paused"
+    if calendar.holds(unit):
+        return "excused"
+    if unit in reading.frozen:
+        return "frozen"
+    return "open" if unit == now else "missed"
+
+
+# ---- the catalog ------------------------------------------------------------------------------
 
 
 def read_streak(name: str, table: Table) -> Streak:
     """A [streaks.NAME] table."""
-    streak = Streak(name=name, events=table.texts("events"), where=table.flat("where"))
+    streak = Streak(
+        name=name,
+        events=table.texts("events"),
+        where=table.flat("where"),
+        amount=table.whole("amount", 1, least=1),
+        rest=_read_rest(table),
+        weekly=table.choice("cadence", ("daily", "weekly"), "cadence", "daily") == "weekly",
+        freezes=_read_freezes(table),
+        late_days=table.whole("late_days") if table.has("late_days") else None,
+        pause_days=table.whole("pause_days", 0),
+        repair_days=table.whole("repair_days", 0),
+    )
+    if streak.weekly and streak.rest:
+        table.fault("rest_days", "a weekly streak asks for no weekday", "take it out, or make the streak daily")
     table.done()
     return streak
+
+
+def _read_rest(table: Table) -> int:
+    if not table.has("rest_days"):
+        return 0
+    days = table.texts("rest_days")
+    for day in days:
+        if day not in WEEKDAYS:
+            table.fault("rest_days", f"unknown weekday '{day}'", f"known are {', '.join(WEEKDAYS)}")
+    rest = sum(1 << WEEKDAYS.index(day) for day in days if day in WEEKDAYS)
+    if rest == _EVERY_DAY:
+        table.fault("rest_days", "leaves no day to come", "take at least one day out")
+        return 0
+    return rest
+
+
+def _read_freezes(table: Table) -> Freezes:
+    inner = table.table("freezes") if table.has("freezes") else None
+    if inner is None:
+        return Freezes()
+    initial = inner.whole("initial", 0)
+    freezes = Freezes(initial, inner.whole("per_days", 0), inner.whole("most", initial))
+    if freezes.most < freezes.initial:
+        inner.fault("most", "is less than 'initial'", f"write most = {freezes.initial}, or more")
+    inner.done()
+    return freezes

@@ -10,7 +10,7 @@ import msgspec
 from litestar import post
 from litestar.response import Response
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.http.answers import Answer, Receive, Scope, json_answer

@@ -16,15 +16,24 @@ from laurels.http.problems import ALL_KINDS, MEDIA_TYPE, PAGES, RETRY_AFTER, Kin
 from laurels.sessions.own import COOKIE
 from laurels.shapes import (
     SAFE,
+    ActIn,
+    AmnestiesShape,
+    AmnestyIn,
+    AmnestyShape,
     CatalogShape,
     EventIn,
     EventsAnswer,
+    ExplanationShape,
     HealthShape,
     HistoryShape,
+    OwnActIn,
     Problem,
     ProfileShape,
+    ReversalIn,
     SessionIn,
     SessionShape,
+    StreaksShape,
+    ToldShape,
     UserIn,
     UserShape,
 )
@@ -36,15 +45,24 @@ OPERATION = "operation"
 """Where a handler's options hold its operation."""
 
 SHAPES = (
+    ActIn,
+    AmnestiesShape,
+    AmnestyIn,
+    AmnestyShape,
     CatalogShape,
     EventIn,
     EventsAnswer,
+    ExplanationShape,
     HealthShape,
     HistoryShape,
+    OwnActIn,
     Problem,
     ProfileShape,
+    ReversalIn,
     SessionIn,
     SessionShape,
+    StreaksShape,
+    ToldShape,
     UserIn,
     UserShape,
 )
@@ -57,6 +75,8 @@ TAGS = {
     "events": "What users did",
     "users": "Who they are",
     "sessions": "Who is calling",
+    "streaks": "How streaks stand, and why",
+    "history": "What repairs a history: reversals, grants, pauses, amnesties",
     "catalog": "What can be earned",
     "health": "Whether it runs",
 }
@@ -78,14 +98,6 @@ HEADERS_BY_STATUS: dict[int, Json] = {
     },
 }
 
-USER_ID: Json = {
-    "name": "userId",
-    "in": "path",
-    "required": True,
-    "description": "The app's own id of the user, percent-encoded",
-    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID, "pattern": SAFE},
-    "example": "ada",
-}
 INCLUDE: Json = {
     "name": "include",
     "in": "query",
@@ -95,6 +107,22 @@ INCLUDE: Json = {
     "schema": {"type": "array", "items": {"enum": list(INCLUDES)}},
     "example": ["next", "rank"],
 }
+
+
+def in_path(name: str, description: str, example: str, most: int = MAX_USER_ID) -> Json:
+    """A parameter of the address."""
+    schema = {"type": "string", "minLength": 1, "maxLength": most, "pattern": SAFE}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": f"{description}, percent-encoded",
+        "schema": schema,
+        "example": example,
+    }
+
+
+USER_ID = in_path("userId", "The app's own id of the user", "ada")
 
 
 def operation(

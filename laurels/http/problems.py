@@ -72,6 +72,23 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UserNotFound: Kind(
         "user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."
     ),
+    errors.ActNotFound: Kind(
+        "act-not-found",
+        404,
+        "Nothing was told under this id",
+        "Act not found",
+        "See the user's history for the ids of acts.",
+    ),
+    errors.BadgeNotFound: Kind(
+        "badge-not-found", 404, "No such badge", "Badge not found", "See /api/gamification/catalog for all badges."
+    ),
+    errors.AmnestyNotFound: Kind(
+        "amnesty-not-found",
+        404,
+        "No such amnesty stands",
+        "Amnesty not found",
+        "See /api/gamification/amnesties for those that stand.",
+    ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
     errors.EventConflict: Kind(
         "event-conflict",
@@ -79,6 +96,20 @@ KINDS: dict[type[Exception], Kind] = {
         "The same event id with another body",
         "Event conflict",
         "Give a new event a new id; send a retry exactly as it was first sent.",
+    ),
+    errors.ActConflict: Kind(
+        "act-conflict",
+        409,
+        "The same act id for something else",
+        "Act conflict",
+        "Give a new act a new id; send a retry exactly as it was first sent.",
+    ),
+    errors.NotASandbox: Kind(
+        "not-a-sandbox",
+        409,
+        "The clock of this database cannot be moved",
+        "Not a sandbox",
+        "Leave the header Laurels-Now out, or use a database that 'laurels clock' has marked as a sandbox.",
     ),
     errors.ZoneChangeTooSoon: Kind(
         "zone-change-too-soon",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from laurels.engine.events import check_moment, check_text
 from laurels.errors import InvalidInput
 from laurels.http.answers import Receive, Scope
 from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
@@ -61,6 +63,26 @@ def path_text(raw: str, parameter: str) -> str:
         return unquote(raw, errors="strict")
     except UnicodeDecodeError:
         raise InvalidParameter(parameter, "must be UTF-8, percent-encoded") from None
+
+
+def moment_in(text: str) -> datetime:
+    """A moment as RFC 3339 has it. Raises InvalidParameter."""
+    try:
+        moment = msgspec.convert(text, datetime)
+        check_moment("Laurels-Now", moment)
+    except (msgspec.ValidationError, InvalidInput):
+        raise InvalidParameter("Laurels-Now", "must be a moment such as 2026-03-01T09:00:00Z") from None
+    return moment.astimezone(UTC)
+
+
+def id_in_path(raw: str, parameter: str, longest: int) -> str:
+    """An id in the address. Raises InvalidParameter."""
+    text = path_text(raw, parameter)
+    try:
+        check_text(parameter, text, longest)
+    except InvalidInput as error:
+        raise InvalidParameter(parameter, str(error)) from None
+    return text
 
 
 def values_of(query: bytes, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from laurels.app import Laurels
-from laurels.errors import LaurelsError
+from laurels.errors import InvalidInput, LaurelsError
 from laurels.http import events, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
@@ -21,14 +21,27 @@ from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
 from laurels.http.health import VERSION, livez, readyz
+from laurels.http.history import (
+    delete_act,
+    delete_amnesty,
+    get_amnesties,
+    post_act,
+    post_amnesty,
+    post_reversal,
+)
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
+from laurels.http.requests import header, moment_in
 from laurels.http.sessions import delete_session, post_session
+from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.sessions.base import Chain
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
+
+NOW_HEADER = b"laurels-now"
+"""In a sandbox, a request says with this header when it happens, so that a test lives through a month in a second."""
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -42,6 +55,17 @@ HANDLERS = (
     get_user_history,
     post_session,
     delete_session,
+    get_streaks,
+    get_user_streaks,
+    explain_badge,
+    explain_user_badge,
+    post_own_act,
+    post_reversal,
+    post_act,
+    delete_act,
+    get_amnesties,
+    post_amnesty,
+    delete_amnesty,
     get_catalog,
     livez,
     readyz,
@@ -82,6 +106,26 @@ class Front:
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
+        if await self._pretends(scope):
+            await self._at_another_moment(scope, receive, send)
+            return
+        await self._answer(scope, receive, send)
+
+    async def _pretends(self, scope: Scope) -> bool:
+        """Whether this is a sandbox and the request says when it wants to happen."""
+        return await self.context.laurels.sandboxed() and header(scope, NOW_HEADER) is not None
+
+    async def _at_another_moment(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as if it were the moment that the request says."""
+        try:
+            moment = moment_in(header(scope, NOW_HEADER) or "")
+        except InvalidInput as error:
+            await answer_for(error).send(send)
+            return
+        with self.context.laurels.pretend(moment):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET", "laurels.head": True}
             send = _without_body(send)

@@ -8,8 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.app import HISTORY_PAGE
-from laurels.engine.events import MAX_NUMBER, MAX_USER_ID, check_text
-from laurels.errors import InvalidInput
+from laurels.engine.events import MAX_NUMBER, MAX_USER_ID
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import (
@@ -25,9 +24,8 @@ from laurels.http.openapi import (
     shows_nothing,
     takes,
 )
-from laurels.http.problems import InvalidParameter
 from laurels.http.profile import PROFILE_EXAMPLE, asked_for
-from laurels.http.requests import decode, path_text, read_body, whole_number
+from laurels.http.requests import decode, id_in_path, read_body, whole_number
 from laurels.shapes import HistoryShape, ProfileShape, UserIn, UserShape
 
 PATH = "/api/gamification/users/{user_id:str}"
@@ -40,6 +38,7 @@ USER_EXAMPLE = {
     "timeZones": [{"since": None, "timeZone": "Europe/Berlin"}],
     "joinedAt": "2026-01-05T12:00:00Z",
     "createdAt": "2026-01-05T12:00:00Z",
+    "groups": [],
     "points": 150,
     "level": 2,
     "title": "Beginner",
@@ -56,7 +55,9 @@ HISTORY_EXAMPLE = {
                 "day": "2026-03-01",
                 "quantity": 1,
                 "data": None,
+                "reversed": False,
             },
+            "act": None,
             "awards": [{"badge": "message_100", "points": 100}],
             "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
         }
@@ -94,14 +95,18 @@ _user = msgspec.json.Decoder(UserIn)
         | problems("unauthorized", "zone-change-too-soon", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
-async def put_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Say a user's name, time zone or joining time. What is left out stays. A zone can be changed once in 24 hours."""
+async def put_user(request: HttpRequest, user_id: str) -> Response[bytes]:
+    """Say a user's name, time zone, joining time or groups. What is left out stays. A zone can be changed once in 24 hours."""
     context = context_of(request)
     await context.require_key(request.scope)
     text = await read_body(request.scope, request.receive, context.settings.body_limit)
     user = decode(_user, text)
     shape = await context.laurels.update_user(
-        user_id_of(user_id), name=user.name, time_zone=user.time_zone, joined_at=user.joined_at
+        user_id_of(user_id),
+        name=user.name,
+        time_zone=user.time_zone,
+        joined_at=user.joined_at,
+        groups=user.groups,
     )
     return json_answer(shape).response()
 
@@ -189,9 +194,4 @@ async def get_user_history(request: HttpRequest, user_id: FromPath[str]) -> Resp
 
 def user_id_of(raw: str) -> str:
     """The user id in the address. Raises InvalidParameter."""
-    user_id = path_text(raw, "userId")
-    try:
-        check_text("userId", user_id, MAX_USER_ID)
-    except InvalidInput as error:
-        raise InvalidParameter("userId", str(error)) from None
-    return user_id
+    return id_in_path(raw, "userId", MAX_USER_ID)

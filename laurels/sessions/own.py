@@ -37,7 +37,7 @@ class OwnSessions:
 
     async def create(self, user_id: str, lifetime: timedelta) -> NewSession:
         """A session for an existing user. Raises UserNotFound."""
-        now = self._laurels.clock()
+        now = await self._laurels.now()
         token = PREFIX + _encode(user_id) + "." + secrets.token_urlsafe(32)
         await self._laurels.store.add_session(user_id, _hash(token), now, now + lifetime)
         return NewSession(token, now + lifetime)
@@ -48,7 +48,9 @@ class OwnSessions:
         if token is None:
             return None
         user_id = _user_id(token)
-        if user_id is None or not await self._laurels.store.has_session(user_id, _hash(token), self._laurels.clock()):
+        if user_id is None or not await self._laurels.store.has_session(
+            user_id, _hash(token), await self._laurels.now()
+        ):
             raise Unauthorized
         return Caller(user_id)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from laurels.engine.events import Event
@@ -22,7 +22,11 @@ ALL_TIME = "all"
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """The one hot row of a user. `revision` counts the acts on it; `rules` is the catalog that its progress was made under."""
+    """The one hot row of a user.
+
+    `revision` counts the acts on it; `rules` is the catalog, and `amnesties` the count of amnesties, that its progress was
+    made under.
+    """
 
     user_id: str
     name: str | None
@@ -30,13 +34,16 @@ class UserRow:
     revision: int
     rules: str
     progress: Progress
+    groups: tuple[str, ...] = ()
+    amnesties: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """An event as recorded. `event.occurred_at` is when it counts, `sent_at` what its sender said (None: nothing).
 
-    `outcome` is what it changed, as JSON (None: nothing); the ranks are those before and after its transaction.
+    `outcome` is what it changed, as JSON (None: nothing); the ranks are those before and after its transaction;
+    `reversed_by` is the revision that took it back (None: it stands).
     """
 
     event: Event
@@ -46,6 +53,36 @@ class EventRow:
     outcome: bytes | None = None
     rank_before: int | None = None
     rank_after: int | None = None
+    reversed_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """Something told of a user beside the events. `undone_by` is the revision that undid it (None: it stands)."""
+
+    user_id: str
+    act_id: str
+    revision: int
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+    reason: str
+    actor: str
+    undone_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AmnestyRow:
+    """Days on which nothing was required of everybody, or of a group; until it is lifted."""
+
+    amnesty_id: str
+    first_day: int
+    last_day: int
+    for_group: str | None
+    reason: str
+    actor: str
+    created_at: datetime
+    lifted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +161,38 @@ class Asked:
     """What a transaction must find before it decides.
 
     users   every user it may touch
-    events  every event identity (user_id, id) it may write
+    events  every event identity (user_id, id) it may write or take back
     rules   the catalog's fingerprint: users made under other rules come with all their events
+    told    users of whom the acts told are needed
+    whole   users of whom everything is needed: acts, all events, awards and the ledger's balance
     ranks   whether to measure the ranks of users whose place changes
     """
 
     users: frozenset[str]
     events: frozenset[tuple[str, str]]
     rules: str
+    told: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
     ranks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found, inside the transaction. A user or event that is missing here does not exist."""
+    """What was found, inside the transaction. A user or event that is missing here does not exist.
+
+    `acts` are those of users asked for them; `histories`, `awards` and `balances` (the sums of the ledger) those of users
+    asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after each change.
+    """
 
     users: Mapping[str, UserRow]
     events: Mapping[tuple[str, str], EventRow]
-    histories: Mapping[str, Sequence[Event]]
     erased: frozenset[str]
+    acts: Mapping[str, Sequence[ActRow]] = field(default_factory=dict[str, Sequence[ActRow]])
+    histories: Mapping[str, Sequence[EventRow]] = field(default_factory=dict[str, Sequence[EventRow]])
+    awards: Mapping[str, Sequence[AwardRow]] = field(default_factory=dict[str, Sequence[AwardRow]])
+    balances: Mapping[str, int] = field(default_factory=dict[str, int])
+    amnesties: Sequence[AmnestyRow] = ()
+    amnesty_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +205,11 @@ class Moved:
 
 @dataclass(slots=True)
 class Changes:
-    """What a transaction writes, all of it or nothing."""
+    """What a transaction writes, all of it or nothing.
+
+    Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
+    the (user, badge) of awards that go, before new ones are written.
+    """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
     events: list[EventRow] = field(default_factory=list[EventRow])
@@ -163,7 +217,19 @@ class Changes:
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
     moved: dict[str, Moved] = field(default_factory=dict[str, Moved])
+    acts: list[ActRow] = field(default_factory=list[ActRow])
+    marked: list[EventRow] = field(default_factory=list[EventRow])
+    revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
+
+    def forget(self, user_id: str) -> None:
+        """Take out what was to be written of this user."""
+        self.awards = [row for row in self.awards if row.user_id != user_id]
+        self.ledger = [row for row in self.ledger if row.user_id != user_id]
+        self.moments = [row for row in self.moments if row.user_id != user_id]
+        self.acts = [row for row in self.acts if row.user_id != user_id]
+        self.marked = [row for row in self.marked if row.event.user_id != user_id]
+        self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +238,38 @@ class Ranks:
 
     before: int | None
     after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a profile is read from."""
+
+    user: UserRow | None
+    top: Sequence[Standing]
+    amnesty_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some revisions of a user's history, each kind of row oldest first."""
+
+    events: Sequence[EventRow] = ()
+    awards: Sequence[AwardRow] = ()
+    ledger: Sequence[LedgerRow] = ()
+    acts: Sequence[ActRow] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that is stored of one user. `balance` is the sum of the ledger, `place` the standing on the points board."""
+
+    user: UserRow
+    events: Sequence[EventRow]
+    acts: Sequence[ActRow]
+    awards: Sequence[AwardRow]
+    balance: int
+    place: Place | None
+    amnesties: Sequence[AmnestyRow]
 
 
 Decide = Callable[[Found], Changes]
@@ -210,8 +308,8 @@ class Store(Protocol):
         """The user's row; None for one that never was, or was erased."""
         ...
 
-    async def view(self, user_id: str, limit: int) -> tuple[UserRow | None, Sequence[Standing]]:
-        """The user and the first `limit` lines of the points board, from one snapshot."""
+    async def view(self, user_id: str, limit: int) -> View:
+        """The user, the first `limit` lines of the points board and the count of amnesties, from one snapshot."""
         ...
 
     async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
@@ -222,14 +320,52 @@ class Store(Protocol):
         """The user's exact rank on the points board (None: unranked) and the number of ranked users, from one snapshot."""
         ...
 
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        """An event as recorded; None where it never was."""
+        ...
+
     async def awards(self, user_id: str) -> Sequence[AwardRow]:
         """The user's awards, oldest first."""
         ...
 
-    async def history(
-        self, user_id: str, limit: int, before: int | None = None
-    ) -> tuple[Sequence[EventRow], Sequence[AwardRow], Sequence[LedgerRow]]:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
         """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
+        ...
+
+    async def whole(self, user_id: str) -> Whole | None:
+        """All that is stored of a user, from one snapshot; None for one that never was, or was erased."""
+        ...
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        """The next `limit` user ids after this one, by code point ('' begins)."""
+        ...
+
+    async def wrong_tallies(self) -> int:
+        """How many tallies differ from a recount of the standings."""
+        ...
+
+    async def rebuild_boards(self) -> None:
+        """Make the standings anew from the users' points, and the tallies from the standings."""
+        ...
+
+    async def amnesties(self) -> Sequence[AmnestyRow]:
+        """All amnesties, lifted ones too, oldest first."""
+        ...
+
+    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
+        """Store an amnesty, in a time that does not depend on the number of users."""
+        ...
+
+    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+        """Lift an amnesty; False where there is none of this id, or it is lifted already."""
+        ...
+
+    async def clock_offset(self) -> timedelta | None:
+        """How far the clock of a sandbox runs ahead of the machine's; None where the database is no sandbox."""
+        ...
+
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        """Make the database a sandbox whose clock runs this far ahead."""
         ...
 
     async def counts(self) -> Counts:

@@ -10,14 +10,28 @@ from typing import Any
 
 import msgspec
 
-from laurels.engine.days import Days, Zones
-from laurels.engine.progress import Progress
+from laurels.engine.days import Days, Fold, Zones
+from laurels.engine.progress import NOTHING_TOLD, Progress, Told
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _Sums = dict[str, int]
-_Packed = tuple[_Sums, dict[str, tuple[int, bytes]], dict[str, list[tuple[int, int]]], _Sums, _Sums]
+_Set = tuple[int, bytes]
+_PackedFold = tuple[int, int, int, int, int, int, _Set | None]
+_PackedTold = tuple[
+    int, list[str], list[str], list[str], dict[str, _Set], dict[str, _Set], dict[str, list[tuple[int, int]]], _Set
+]
+_ByDay = dict[str, list[tuple[int, int]]]
+_Packed = tuple[
+    _Sums,
+    dict[str, _Set],
+    _ByDay,
+    _ByDay,
+    dict[str, _PackedFold],
+    _Sums,
+    _PackedTold | None,
+]
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(_Packed).decode
@@ -51,21 +65,100 @@ def pack_progress(progress: Progress) -> bytes:
 
     Its points, reached_at, zones and joined_at have columns of their own.
     """
-    days = {name: (one.first, _bits_to_bytes(one.bits)) for name, one in progress.days.items()}
-    capped = {
-        rule: sorted(of_days.items()) for rule, of_days in progress.capped.items()
-    }  # only text keys are sorted for us
-    return _pack((progress.totals, days, capped, progress.longest, progress.badges))
+    folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
+    told = None if progress.told == NOTHING_TOLD else _pack_told(progress.told)
+    return _pack(
+        (
+            progress.totals,
+            _pack_sets(progress.days),
+            _pack_by_day(progress.capped),
+            _pack_by_day(progress.partial),
+            folds,
+            progress.badges,
+            told,
+        )
+    )
 
 
 def unpack_progress(
     packed: bytes, points: int, reached_at: datetime | None, zones: Zones, joined_at: datetime | None
 ) -> Progress:
     """The progress that these columns hold."""
-    totals, days, capped, longest, badges = _unpack(packed)
-    sets = {name: Days(first, int.from_bytes(bits, "little")) for name, (first, bits) in days.items()}
-    of_rules = {rule: dict(of_days) for rule, of_days in capped.items()}
-    return Progress(totals, sets, of_rules, longest, badges, points, reached_at, zones, joined_at)
+    totals, days, capped, partial, folds, badges, told = _unpack(packed)
+    return Progress(
+        totals,
+        _unpack_sets(days),
+        {rule: dict(amounts) for rule, amounts in capped.items()},
+        {streak: dict(amounts) for streak, amounts in partial.items()},
+        {name: _unpack_fold(fold) for name, fold in folds.items()},
+        badges,
+        points,
+        reached_at,
+        zones,
+        joined_at,
+        NOTHING_TOLD if told is None else _unpack_told(told),
+    )
+
+
+def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:
+    """Pairs in the order of days, for the encoder sorts only keys that are texts."""
+    return {name: sorted(of_days.items()) for name, of_days in amounts.items()}
+
+
+def _pack_fold(fold: Fold) -> _PackedFold:
+    frozen = _pack_set(fold.frozen) if fold.frozen.bits else None
+    best = (fold.longest, fold.longest_start, fold.longest_end)
+    return (fold.start, fold.length, fold.freezes, *best, frozen)
+
+
+def _unpack_fold(packed: _PackedFold) -> Fold:
+    start, length, freezes, longest, longest_start, longest_end, frozen = packed
+    if frozen is None:
+        return Fold(start, length, freezes, longest, longest_start, longest_end)
+    return Fold(start, length, freezes, longest, longest_start, longest_end, _unpack_set(frozen))
+
+
+def _pack_told(told: Told) -> _PackedTold:
+    return (
+        told.adjusted,
+        sorted(told.granted),
+        sorted(told.barred),
+        sorted(told.awaited),
+        _pack_sets(told.pauses),
+        _pack_sets(told.repairs),
+        {name: list(grants) for name, grants in told.grants.items()},
+        _pack_set(told.amnesty),
+    )
+
+
+def _unpack_told(packed: _PackedTold) -> Told:
+    adjusted, granted, barred, awaited, pauses, repairs, grants, amnesty = packed
+    return Told(
+        adjusted,
+        frozenset(granted),
+        frozenset(barred),
+        frozenset(awaited),
+        _unpack_sets(pauses),
+        _unpack_sets(repairs),
+        {name: tuple(given) for name, given in grants.items()},
+        _unpack_set(amnesty),
+    )
+
+
+def _pack_set(days: Days) -> _Set:
+    return days.first, days.bits.to_bytes((days.bits.bit_length() + 7) // 8, "little")
+
+
+def _unpack_set(packed: _Set) -> Days:
+    return Days(packed[0], int.from_bytes(packed[1], "little"))
+
+
+def _pack_sets(sets: Mapping[str, Days]) -> dict[str, _Set]:
+    return {name: _pack_set(days) for name, days in sets.items()}
+
+
+def _unpack_sets(packed: dict[str, _Set]) -> dict[str, Days]:
+    return {name: Days(first, int.from_bytes(bits, "little")) for name, (first, bits) in packed.items()}
 
 
 def pack_zones(zones: Zones) -> str | None:
@@ -97,10 +190,6 @@ def unpack_data(packed: str | None) -> Mapping[str, Any] | None:
 def tombstone(secret: bytes, user_id: str) -> bytes:
     """What is kept of an erased user: without the secret, nobody can tell whose it is."""
     return hmac.digest(secret, user_id.encode(), hashlib.sha256)
-
-
-def _bits_to_bytes(bits: int) -> bytes:
-    return bits.to_bytes((bits.bit_length() + 7) // 8, "little")
 
 
 _UNKNOWN_ZONES = Zones()

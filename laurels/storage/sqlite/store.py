@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote
@@ -43,6 +44,8 @@ from laurels.errors import (
 from laurels.storage.base import (
     ALL_TIME,
     POINTS_BOARD,
+    ActRow,
+    AmnestyRow,
     Asked,
     AwardRow,
     Changes,
@@ -53,9 +56,12 @@ from laurels.storage.base import (
     KeyRow,
     LedgerRow,
     Moved,
+    Page,
     Ranks,
     Standing,
     UserRow,
+    View,
+    Whole,
 )
 from laurels.storage.codec import (
     from_micros,
@@ -80,10 +86,15 @@ BUSY_SECONDS = 30.0
 CHECKPOINT_PAGES = 4000
 """Copy the log into the database every 16 MB, not every 4: fewer, longer copies cost writers less."""
 
-USER_COLUMNS = "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress"
-EVENT_COLUMNS = """
-user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, rank_before, rank_after
+USER_COLUMNS = """
+user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties
 """
+EVENT_COLUMNS = """
+user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, rank_before, rank_after,
+late_by, reversed_by
+"""
+ACT_COLUMNS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
+AMNESTY_COLUMNS = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
 
 USER = f"SELECT {USER_COLUMNS} FROM users WHERE user_id = ?"
 EVENT = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND event_id = ?"
@@ -110,17 +121,28 @@ SELECT {AHEAD_IN_NODES} + (
 )
 """
 SAVE_USER = f"""
-INSERT INTO users ({USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users ({USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
     name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
-    rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress
+    rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
+    groups = excluded.groups, amnesties = excluded.amnesties
 """
-SAVE_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
 SAVE_AWARD = "INSERT INTO awards (user_id, badge, revision, awarded_at, points, event_id) VALUES (?, ?, ?, ?, ?, ?)"
 SAVE_LEDGER = """
 INSERT INTO ledger (user_id, revision, position, at, amount, reason, ref, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 SAVE_MOMENT = "INSERT INTO outbox (user_id, revision, position, at, type, data) VALUES (?, ?, ?, ?, ?, ?)"
+DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
+SAVE_ACT = f"""
+INSERT INTO acts ({ACT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (user_id, act_id) DO UPDATE SET
+    revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
+    reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
+"""
+ACTS_OF_USER = f"SELECT {ACT_COLUMNS} FROM acts WHERE user_id = ? ORDER BY revision"
+AMNESTIES = f"SELECT {AMNESTY_COLUMNS} FROM amnesties ORDER BY created_at, amnesty_id"
 SAVE_STANDING = """
 INSERT INTO standings (user_id, board, period, sort_key, reached_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
@@ -133,16 +155,44 @@ ON CONFLICT (board, period, level, under, node) DO UPDATE SET amount = amount + 
 DROP_EMPTY_TALLY = (
     "DELETE FROM tallies WHERE board = ? AND period = ? AND level = ? AND under = ? AND node = ? AND amount = 0"
 )
-TABLES_OF_USERS = ("events", "awards", "ledger", "outbox", "standings", "sessions", "users")
+TABLES_OF_USERS = ("events", "acts", "awards", "ledger", "outbox", "standings", "sessions", "users")
+TRUE_TALLIES = " UNION ALL ".join(
+    [
+        f"SELECT {level} AS level, 0 AS under, sort_key >> {shift} AS node, count(*) AS amount FROM standings "
+        f"WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}' GROUP BY node"
+        for level, shift in enumerate(KEY_SHIFTS)
+    ]
+    + [
+        f"SELECT {FIRST_TIME_LEVEL + level} AS level, sort_key AS under, reached_at >> {shift} AS node, count(*) AS amount "
+        f"FROM standings WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}' GROUP BY under, node"
+        for level, shift in enumerate(TIME_SHIFTS)
+    ]
+)
+STORED_TALLIES = f"""
+SELECT level, under, node, amount FROM tallies WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}'
+"""
+WRONG_TALLIES = "SELECT count(*) FROM (SELECT * FROM ({}) EXCEPT SELECT * FROM ({}))"
 HISTORY_REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = :user AND revision < :before
     UNION SELECT revision FROM awards WHERE user_id = :user AND revision < :before
     UNION SELECT revision FROM ledger WHERE user_id = :user AND revision < :before
+    UNION SELECT revision FROM acts WHERE user_id = :user AND revision < :before
 ) ORDER BY revision DESC LIMIT :limit
 """
 
+GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
+
 _json = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What every reader sees alike, as of one version of the database."""
+
+    version: tuple[int, int, int]
+    top: Sequence[Standing]
+    amnesty_count: int
 
 
 class SQLiteStore:
@@ -159,7 +209,7 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise StoreUnavailable(f"cannot open {path}: {error}") from error
         self._commits = 0
-        self._top: tuple[tuple[int, int, int], Sequence[Standing]] | None = None
+        self._cache: _Shared | None = None
         self._secret: bytes | None = None
         self._closed = False
 
@@ -232,22 +282,48 @@ class SQLiteStore:
 
     def _find(self, connection: sqlite3.Connection, asked: Asked) -> Found:
         users: dict[str, UserRow] = {}
-        histories: dict[str, Sequence[Event]] = {}
         erased: set[str] = set()
         for user_id in asked.users:
             row = connection.execute(USER, (user_id,)).fetchone()
-            if row is None:
-                if self._is_erased(connection, user_id):
-                    erased.add(user_id)
-                continue
-            users[user_id] = user = _user(row)
-            if user.rules != asked.rules:
-                histories[user_id] = [_event(event).event for event in connection.execute(EVENTS_OF_USER, (user_id,))]
+            if row is not None:
+                users[user_id] = _user(row)
+            elif self._is_erased(connection, user_id):
+                erased.add(user_id)
         events: dict[tuple[str, str], EventRow] = {}
         for identity in asked.events:
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
                 events[identity] = _event(row)
-        return Found(users, events, histories, frozenset(erased))
+        amnesties, count = self._read_amnesties(connection)
+        whole = [user_id for user_id, user in users.items() if user_id in asked.whole or user.rules != asked.rules]
+        return Found(
+            users=users,
+            events=events,
+            erased=frozenset(erased),
+            acts={user_id: self._read_acts(connection, user_id) for user_id in {*whole, *asked.told}},
+            histories={user_id: self._read_events(connection, user_id) for user_id in whole},
+            awards={user_id: self._read_awards(connection, user_id, 0, 2**62) for user_id in whole},
+            balances={user_id: self._read_balance(connection, user_id) for user_id in whole},
+            amnesties=amnesties,
+            amnesty_count=count,
+        )
+
+    @staticmethod
+    def _read_events(connection: sqlite3.Connection, user_id: str) -> list[EventRow]:
+        return [_event(row) for row in connection.execute(EVENTS_OF_USER, (user_id,))]
+
+    @staticmethod
+    def _read_acts(connection: sqlite3.Connection, user_id: str) -> list[ActRow]:
+        return [_act(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
+
+    @staticmethod
+    def _read_balance(connection: sqlite3.Connection, user_id: str) -> int:
+        sql = "SELECT coalesce(sum(amount), 0) FROM ledger WHERE user_id = ?"
+        return connection.execute(sql, (user_id,)).fetchone()[0]
+
+    @staticmethod
+    def _read_amnesties(connection: sqlite3.Connection) -> tuple[list[AmnestyRow], int]:
+        rows = [_amnesty(row) for row in connection.execute(AMNESTIES)]
+        return rows, len(rows) + sum(row.lifted_at is not None for row in rows)
 
     def _is_erased(self, connection: sqlite3.Connection, user_id: str) -> bool:
         digest = (tombstone(self._read_secret(connection), user_id),)
@@ -269,6 +345,7 @@ class SQLiteStore:
         ranks = {user_id: Ranks(before[user_id], after[user_id]) for user_id in before}
         connection.executemany(SAVE_USER, map(_user_columns, changes.users))
         connection.executemany(SAVE_EVENT, [_event_columns(event, ranks) for event in changes.events])
+        self._save_told(connection, changes)
         if changes.awards:
             connection.executemany(SAVE_AWARD, map(_award_columns, changes.awards))
         if changes.ledger:
@@ -282,6 +359,16 @@ class SQLiteStore:
                 ],
             )
         return ranks
+
+    @staticmethod
+    def _save_told(connection: sqlite3.Connection, changes: Changes) -> None:
+        """Write acts, and what they take back; most transactions have none."""
+        for row in changes.marked:
+            connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
+        for act in changes.acts:
+            connection.execute(SAVE_ACT, _act_columns(act))
+        for award in changes.revoked:
+            connection.execute(DROP_AWARD, award)
 
     def _save_standings(self, connection: sqlite3.Connection, moved: Mapping[str, Moved]) -> None:
         """Write the places that changed, and the net change of every tally that they cross."""
@@ -325,18 +412,19 @@ class SQLiteStore:
             row = self._reader.execute(USER, (user_id,)).fetchone()
         return _user(row) if row else None
 
-    async def view(self, user_id: str, limit: int) -> tuple[UserRow | None, Sequence[Standing]]:
+    async def view(self, user_id: str, limit: int) -> View:
         with self._snapshot() as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
-            top = self._cached_top(connection, limit)
-        return _user(row) if row else None, top
+            shared = self._shared(connection, limit)
+        return View(_user(row) if row else None, shared.top, shared.amnesty_count)
 
-    def _cached_top(self, connection: sqlite3.Connection, limit: int) -> Sequence[Standing]:
-        """The top lines, read anew only when anybody, in any process, has committed since."""
+    def _shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
+        """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
         version = (connection.execute("PRAGMA data_version").fetchone()[0], self._commits, limit)
-        if self._top is None or self._top[0] != version:
-            self._top = (version, self._read_top(connection, limit, 0))
-        return self._top[1]
+        if self._cache is None or self._cache.version != version:
+            top = self._read_top(connection, limit, 0)
+            self._cache = _Shared(version, top, self._read_amnesties(connection)[1])
+        return self._cache
 
     async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
         with _translated():
@@ -357,6 +445,11 @@ class SQLiteStore:
             mine = place(row[0], row[1] or 0, user_id) if row else None
             return self._rank_of(connection, mine), ranked
 
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        with _translated():
+            row = self._reader.execute(EVENT, (user_id, event_id)).fetchone()
+        return _event(row) if row else None
+
     async def awards(self, user_id: str) -> Sequence[AwardRow]:
         with _translated():
             return self._read_awards(self._reader, user_id, 0, 2**62)
@@ -373,14 +466,12 @@ class SQLiteStore:
             for user, badge, revision, at, points, event in rows
         ]
 
-    async def history(
-        self, user_id: str, limit: int, before: int | None = None
-    ) -> tuple[Sequence[EventRow], Sequence[AwardRow], Sequence[LedgerRow]]:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
         asked = {"user": user_id, "before": 2**62 if before is None else before, "limit": limit}
         with self._snapshot() as connection:
             revisions = [row[0] for row in connection.execute(HISTORY_REVISIONS, asked)]
             if not revisions:
-                return [], [], []
+                return Page()
             span = (user_id, revisions[-1], revisions[0])
             events = connection.execute(
                 f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision",
@@ -391,11 +482,109 @@ class SQLiteStore:
                 "WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, position",
                 span,
             )
-            return (
+            acts = connection.execute(
+                f"SELECT {ACT_COLUMNS} FROM acts WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision", span
+            )
+            return Page(
                 [_event(row) for row in events.fetchall()],
                 self._read_awards(connection, *span),
                 [_ledger(row) for row in ledger.fetchall()],
+                [_act(row) for row in acts.fetchall()],
             )
+
+    async def whole(self, user_id: str) -> Whole | None:
+        with self._snapshot() as connection:
+            row = connection.execute(USER, (user_id,)).fetchone()
+            if row is None:
+                return None
+            standing = connection.execute(
+                "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?",
+                (user_id, POINTS_BOARD, ALL_TIME),
+            ).fetchone()
+            return Whole(
+                user=_user(row),
+                events=self._read_events(connection, user_id),
+                acts=self._read_acts(connection, user_id),
+                awards=self._read_awards(connection, user_id, 0, 2**62),
+                balance=self._read_balance(connection, user_id),
+                place=Place(standing[0], standing[1], user_id) if standing else None,
+                amnesties=self._read_amnesties(connection)[0],
+            )
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        with _translated():
+            rows = self._reader.execute(
+                "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?", (after, limit)
+            )
+            return [row[0] for row in rows]
+
+    async def wrong_tallies(self) -> int:
+        with self._snapshot() as connection:
+            (missing,) = connection.execute(WRONG_TALLIES.format(TRUE_TALLIES, STORED_TALLIES)).fetchone()
+            (extra,) = connection.execute(WRONG_TALLIES.format(STORED_TALLIES, TRUE_TALLIES)).fetchone()
+            return missing + extra
+
+    async def rebuild_boards(self) -> None:
+        def rebuild(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM standings WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
+            connection.execute(
+                "INSERT INTO standings (user_id, board, period, sort_key, reached_at) "
+                "SELECT user_id, ?, ?, -points, reached_at FROM users WHERE points > 0",
+                (POINTS_BOARD, ALL_TIME),
+            )
+            connection.execute("DELETE FROM tallies WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
+            connection.execute(
+                "INSERT INTO tallies (board, period, level, under, node, amount) "
+                f"SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})",
+                (POINTS_BOARD, ALL_TIME),
+            )
+
+        await self._write(lambda: self._in_transaction(rebuild))
+
+    # ---- amnesties and the sandbox's clock ----------------------------------------------------
+
+    async def amnesties(self) -> Sequence[AmnestyRow]:
+        with _translated():
+            return self._read_amnesties(self._reader)[0]
+
+    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
+        def insert(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                f"INSERT INTO amnesties ({AMNESTY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
+                (
+                    amnesty.amnesty_id,
+                    amnesty.first_day,
+                    amnesty.last_day,
+                    amnesty.for_group,
+                    amnesty.reason,
+                    amnesty.actor,
+                    to_micros(amnesty.created_at),
+                ),
+            )
+
+        await self._write(lambda: self._in_transaction(insert))
+
+    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+        def lift(connection: sqlite3.Connection) -> bool:
+            statement = "UPDATE amnesties SET lifted_at = ? WHERE amnesty_id = ? AND lifted_at IS NULL"
+            return connection.execute(statement, (to_micros(at), amnesty_id)).rowcount == 1
+
+        return await self._write(lambda: self._in_transaction(lift))
+
+    async def clock_offset(self) -> timedelta | None:
+        with _translated():
+            row = self._reader.execute("SELECT clock_offset FROM sandbox").fetchone()
+        return timedelta(microseconds=row[0]) if row else None
+
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        def save(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT INTO sandbox (only_row, clock_offset) VALUES (1, ?) "
+                "ON CONFLICT (only_row) DO UPDATE SET clock_offset = excluded.clock_offset",
+                (offset // timedelta(microseconds=1),),
+            )
+
+        await self._write(lambda: self._in_transaction(save))
 
     async def counts(self) -> Counts:
         with self._snapshot() as connection:
@@ -569,9 +758,10 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _user(row: tuple[Any, ...]) -> UserRow:
-    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress = row
+    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties = row
     unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
-    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked)
+    of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
+    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties)
 
 
 def _user_columns(user: UserRow) -> tuple[Any, ...]:
@@ -587,33 +777,23 @@ def _user_columns(user: UserRow) -> tuple[Any, ...]:
         progress.points,
         maybe_micros(progress.reached_at),
         pack_progress(progress),
+        GROUP_SEPARATOR.join(user.groups) or None,
+        user.amnesties,
     )
 
 
 def _event(row: tuple[Any, ...]) -> EventRow:
-    (
-        user_id,
-        event_id,
-        revision,
-        kind,
-        occurred_at,
-        sent_at,
-        recorded_at,
-        day,
-        quantity,
-        data,
-        outcome,
-        before,
-        after,
-    ) = row
+    user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, *rest = row
+    outcome, before, after, late_by, reversed_by = rest
     return EventRow(
-        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day),
+        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
         sent_at=maybe_moment(sent_at),
         recorded_at=from_micros(recorded_at),
         revision=revision,
         outcome=outcome.encode() if outcome else None,
         rank_before=before,
         rank_after=after,
+        reversed_by=reversed_by,
     )
 
 
@@ -635,7 +815,33 @@ def _event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> tuple[Any, ...]
         row.outcome.decode() if row.outcome else None,
         moved.before if moved else None,
         moved.after if moved else None,
+        event.late_by,
+        row.reversed_by,
     )
+
+
+def _act(row: tuple[Any, ...]) -> ActRow:
+    user_id, act_id, revision, at, kind, data, reason, actor, undone_by = row
+    return ActRow(user_id, act_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by)
+
+
+def _act_columns(act: ActRow) -> tuple[Any, ...]:
+    return (
+        act.user_id,
+        act.act_id,
+        act.revision,
+        to_micros(act.at),
+        act.kind,
+        pack_data(act.data),
+        act.reason,
+        act.actor,
+        act.undone_by,
+    )
+
+
+def _amnesty(row: tuple[Any, ...]) -> AmnestyRow:
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at = row
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, from_micros(created_at), maybe_moment(lifted_at))
 
 
 def _award_columns(award: AwardRow) -> tuple[Any, ...]:

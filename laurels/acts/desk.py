@@ -1,0 +1,260 @@
+"""The Desk: one transaction's rows, as found, as the acts so far changed them, and what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+import msgspec
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days, Zones
+from laurels.engine.events import Event
+from laurels.engine.judge import rebuild, rejudge
+from laurels.engine.leaderboards import Place, place
+from laurels.engine.progress import Outcome, Progress, Told
+from laurels.engine.telling import Saying, told_of
+from laurels.errors import UserErased
+from laurels.storage.base import (
+    ActRow,
+    AmnestyRow,
+    AwardRow,
+    Changes,
+    EventRow,
+    Found,
+    LedgerRow,
+    MomentRow,
+    Moved,
+    UserRow,
+)
+from laurels.storage.codec import to_micros
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is stored of an outcome, so that a duplicate gets the original answer: pairs are (before, after)."""
+
+    awards: tuple[tuple[str, int], ...] = ()
+    points: tuple[int, int] | None = None
+    level: tuple[int, int] | None = None
+    streaks: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    revoked: tuple[str, ...] = ()
+    reversed: bool = False
+
+
+NOTHING = Kept()
+REVERSED = Kept(reversed=True)
+
+_decode_kept = msgspec.json.Decoder(Kept).decode
+_encode_kept = msgspec.json.Encoder().encode
+
+
+def kept_of(outcome: Outcome) -> Kept:
+    """What is stored of this outcome; NOTHING where it changed nothing."""
+    if not outcome.awards and not outcome.streaks and not outcome.revoked and outcome.points is None:
+        return NOTHING
+    return Kept(
+        awards=tuple((award.badge, award.points) for award in outcome.awards),
+        points=(outcome.points.before, outcome.points.after) if outcome.points else None,
+        level=(outcome.level.before, outcome.level.after) if outcome.level else None,
+        streaks={name: (change.before, change.after) for name, change in outcome.streaks.items()},
+        revoked=outcome.revoked,
+    )
+
+
+def read_kept(row: EventRow) -> Kept:
+    """What the event changed when it was recorded."""
+    return _decode_kept(row.outcome) if row.outcome else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the house has decided for every act: the catalog, and the settings that bear on a decision."""
+
+    catalog: Catalog
+    default_zone: str = "UTC"
+    late_window: timedelta | None = timedelta(days=30)
+
+
+Needs = Literal["row", "acts", "all"]
+
+
+class Act(Protocol):
+    """One thing to do to one user. `at` is when it was accepted."""
+
+    @property
+    def user_id(self) -> str: ...
+
+    @property
+    def event_id(self) -> str | None:
+        """The id of the event it may write or take back."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """How much of the user must be found: the row, with the acts told, or all with every event, award and ledger entry."""
+        ...
+
+    def apply(self, desk: Desk) -> object:
+        """Do it, and answer; or raise a LaurelsError before touching the desk."""
+        ...
+
+
+class Desk:
+    """One transaction: rows as found, as changed by the acts so far, and what is to be written."""
+
+    def __init__(self, house: House, found: Found) -> None:
+        self.house = house
+        self.found = found
+        self._users: dict[str, UserRow] = {}
+        self._events: dict[tuple[str, str], EventRow] = {}
+        self._erased: set[str] = set(found.erased)
+        self._changes = Changes()
+
+    # ---- what is known ------------------------------------------------------------------------
+
+    def user(self, user_id: str, now: datetime) -> UserRow:
+        """The user as of now: as found, and made anew under today's rules and amnesties; or fresh. Raises UserErased."""
+        if user_id in self._erased:
+            raise UserErased
+        if user_id in self._users:
+            return self._users[user_id]
+        found = self.found.users.get(user_id)
+        rules, amnesties = self.house.catalog.rules, self.found.amnesty_count
+        if found is None:
+            zones = Zones(default=self.house.default_zone)
+            told = Told(amnesty=amnesty_days(self.found.amnesties, ()))
+            fresh = Progress(zones=zones, told=told) if self.found.amnesties else Progress(zones=zones)
+            return UserRow(user_id, None, now, 0, rules, fresh, (), amnesties)
+        if found.rules == rules and found.amnesties == amnesties:
+            return found
+        return self._renewed(found, now)
+
+    def _renewed(self, found: UserRow, now: datetime) -> UserRow:
+        """The user under today's amnesties and rules; in memory and on the desk."""
+        catalog, progress = self.house.catalog, found.progress
+        told = replace(progress.told, amnesty=amnesty_days(self.found.amnesties, found.groups))
+        excused = replace(progress, told=told)
+        if found.rules == catalog.rules:
+            outcome = rejudge(catalog, progress, excused, now)
+        else:
+            outcome = rebuild(catalog, excused, standing(self.history(found.user_id)), now)
+        current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
+        return self.save(current, outcome, now)
+
+    def event(self, user_id: str, event_id: str) -> EventRow | None:
+        """The event as recorded, before this transaction or in it."""
+        identity = (user_id, event_id)
+        return self._events.get(identity) or (None if user_id in self._erased else self.found.events.get(identity))
+
+    def history(self, user_id: str) -> list[EventRow]:
+        """Every event of the user, this transaction's too, in the order of recording. Only for an act that asked for it all."""
+        recorded = [row for identity, row in self._events.items() if identity[0] == user_id]
+        new = {row.event.id for row in recorded}
+        found = self.found.histories.get(user_id, ()) if user_id not in self._erased else ()
+        kept = [row for row in found if row.event.id not in new]
+        return sorted(kept + recorded, key=lambda row: row.revision)
+
+    def acts(self, user_id: str) -> list[ActRow]:
+        """Every act told of the user, this transaction's too, in their order."""
+        told = {row.act_id: row for row in self.found.acts.get(user_id, ())}
+        told |= {row.act_id: row for row in self._changes.acts if row.user_id == user_id}
+        return sorted(told.values(), key=lambda row: row.revision)
+
+    # ---- what changes -------------------------------------------------------------------------
+
+    def save(self, user: UserRow, outcome: Outcome, now: datetime, event: Event | None = None) -> UserRow:
+        """Write what an act made of this user. `event` is the one that caused it, for the awards and the ledger."""
+        revision = user.revision + 1
+        changed = replace(user, revision=revision, progress=outcome.progress)
+        self._users[user.user_id] = changed
+        event_id = event.id if event else None
+        changes = self._changes
+        for badge in outcome.revoked:
+            changes.awards = [row for row in changes.awards if (row.user_id, row.badge) != (user.user_id, badge)]
+            changes.revoked.append((user.user_id, badge))
+        for award in outcome.awards:
+            changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id))
+        for position, entry in enumerate(outcome.entries):
+            changes.ledger.append(
+                LedgerRow(user.user_id, revision, position, now, entry.amount, entry.reason, entry.ref, event_id)
+            )
+        for position, moment in enumerate(outcome.moments):
+            changes.moments.append(MomentRow(user.user_id, revision, position, now, moment.type, moment.data))
+        return changed
+
+    def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
+        """Write an event that this user's newest revision recorded. A reversed one stays without effect."""
+        outcome = None if kept == NOTHING else _encode_kept(kept)
+        reversed_by = user.revision if kept.reversed else None
+        self._events[user.user_id, event.id] = EventRow(
+            event, sent_at, now, user.revision, outcome, reversed_by=reversed_by
+        )
+
+    def mark_event(self, row: EventRow, reversed_by: int | None) -> None:
+        """Say that an event is taken back by a revision, or stands again (None)."""
+        marked = replace(row, reversed_by=reversed_by)
+        identity = (row.event.user_id, row.event.id)
+        if identity in self._events:
+            self._events[identity] = marked
+        else:
+            self._changes.marked.append(marked)
+
+    def save_act(self, row: ActRow) -> None:
+        """Write an act, or write it again as undone."""
+        changes = self._changes
+        changes.acts = [act for act in changes.acts if (act.user_id, act.act_id) != (row.user_id, row.act_id)]
+        changes.acts.append(row)
+
+    def erase(self, user_id: str, now: datetime) -> None:
+        """Take away all of this user, this transaction's rows too."""
+        self._erased.add(user_id)
+        self._users.pop(user_id, None)
+        self._events = {identity: row for identity, row in self._events.items() if identity[0] != user_id}
+        self._changes.forget(user_id)
+        self._changes.erased.append((user_id, now))
+
+    def changes(self) -> Changes:
+        """All that is to be written."""
+        changes = self._changes
+        changes.users = list(self._users.values())
+        changes.events = list(self._events.values())
+        for user_id in {*self._users, *(user_id for user_id, _ in changes.erased)}:
+            before = place_of(self.found.users.get(user_id))
+            after = place_of(self._users.get(user_id))
+            if before != after:
+                changes.moved[user_id] = Moved(before, after)
+        return changes
+
+
+def place_of(user: UserRow | None) -> Place | None:
+    """Where this user stands on the points board; None where unranked."""
+    if user is None or user.progress.reached_at is None:
+        return None
+    return place(user.progress.points, to_micros(user.progress.reached_at), user.user_id)
+
+
+def standing(history: Iterable[EventRow]) -> list[Event]:
+    """The events that nobody took back."""
+    return [row.event for row in history if row.reversed_by is None]
+
+
+def amnesty_days(amnesties: Sequence[AmnestyRow], groups: Sequence[str]) -> Days:
+    """The days that amnesties excuse a user of these groups from."""
+    days = Days()
+    for amnesty in amnesties:
+        if amnesty.lifted_at is None and (amnesty.for_group is None or amnesty.for_group in groups):
+            days = days | Days.span(amnesty.first_day, amnesty.last_day)
+    return days
+
+
+def told_by(acts: Iterable[ActRow], before: Told) -> Told:
+    """What the acts that stand amount to."""
+    return told_of((Saying(row.kind, row.data) for row in acts if row.undone_by is None), before)
+
+
+def identities(acts: Iterable[Act]) -> frozenset[tuple[str, str]]:
+    """The event identities that these acts may write or take back."""
+    return frozenset((act.user_id, act.event_id) for act in acts if act.event_id is not None)

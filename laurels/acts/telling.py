@@ -1,0 +1,153 @@
+"""Telling: what an admin or a user says beside the events, each under an id so that it counts once, and undoing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from laurels.acts.desk import Desk, Needs, kept_of, standing, told_by
+from laurels.acts.recording import Told
+from laurels.engine.days import Days
+from laurels.engine.judge import calendar_of, rebuild, rejudge
+from laurels.engine.streaks import Streak, read
+from laurels.engine.telling import Saying, check_pause, check_repair, day_from, gap_around, tell
+from laurels.errors import ActConflict, ActNotFound, InvalidInput, UserNotFound
+from laurels.storage.base import ActRow, UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Say something of a user, once under its act id. Answers Told (of a repeat: the act as it was told).
+
+    `own` says that the user speaks, and not an admin: only pauses and repairs, and only as far as the catalog allows.
+    Raises UserNotFound, UserErased, InvalidInput, ActConflict (the same id for something else).
+    """
+
+    user_id: str
+    act_id: str
+    saying: Saying
+    at: datetime
+    reason: str
+    actor: str
+    own: bool = False
+    event_id: None = None
+    needs: Needs = "acts"
+
+    def apply(self, desk: Desk) -> Told:
+        if self.user_id not in desk.found.users:
+            desk.user(self.user_id, self.at)  # an erased user is told apart from an unknown one
+            raise UserNotFound
+        user = desk.user(self.user_id, self.at)
+        acts = desk.acts(self.user_id)
+        asked = dict(self.saying.data)
+        known = next((row for row in acts if row.act_id == self.act_id), None)
+        if known:
+            if known.kind != self.saying.kind or known.data.get("asked") != asked:
+                raise ActConflict
+            return Told(known, duplicate=True)
+        data = {**self._resolved(desk, user, acts), "asked": asked}
+        act = ActRow(
+            self.user_id, self.act_id, user.revision + 1, self.at, self.saying.kind, data, self.reason, self.actor, None
+        )
+        desk.save_act(act)
+        return Told(act, duplicate=False, kept=_retell(desk, user, self.at))
+
+    def _resolved(self, desk: Desk, user: UserRow, acts: list[ActRow]) -> Mapping[str, Any]:
+        """The saying's data, checked against the catalog and the user's days, with its dates filled in."""
+        data, catalog = self.saying.data, desk.house.catalog
+        today = user.progress.zones.day(self.at)
+        if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
+            raise InvalidInput("data/badge", f"the catalog has no badge '{data['badge']}'")
+        if self.saying.kind == "adjustment" and not user.progress.points + data["amount"] >= 0:
+            raise InvalidInput(
+                "amount",
+                f"would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}",
+            )
+        if self.saying.kind == "freezes":
+            _streak(catalog.streaks, data["streak"])
+            return {**data, "day": _iso(today)}
+        if self.saying.kind == "pause":
+            return self._pause(desk, acts, today)
+        if self.saying.kind == "repair":
+            return self._repair(desk, user, today)
+        return data
+
+    def _pause(self, desk: Desk, acts: list[ActRow], today: int) -> Mapping[str, Any]:
+        data = self.saying.data
+        first, last = day_from(data["first"]), day_from(data["last"])
+        if last < first:
+            raise InvalidInput("data/last", "must not lie before 'first'")
+        if data["streak"] or self.own:
+            streak = _streak(desk.house.catalog.streaks, data["streak"])
+            if self.own:
+                sayings = [Saying(row.kind, row.data) for row in acts if row.undone_by is None]
+                check_pause(streak, sayings, first, last, today)
+        return {**data, "own": self.own}
+
+    def _repair(self, desk: Desk, user: UserRow, today: int) -> Mapping[str, Any]:
+        streak = _streak(desk.house.catalog.streaks, self.saying.data["streak"])
+        credited = user.progress.days.get(streak.name, Days())
+        calendar = calendar_of(streak, user.progress)
+        reading = read(streak, credited, user.progress.folds.get(streak.name), calendar, today)
+        first, last = gap_around(streak, credited, reading, calendar, day_from(self.saying.data["day"]), today)
+        if self.own:
+            check_repair(streak, last, today)
+        return {**self.saying.data, "first": _iso(first), "last": _iso(last)}
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Undo an act that was told, or a reversal. Answers Told; twice is harmless. Raises ActNotFound, UserErased."""
+
+    user_id: str
+    act_id: str
+    at: datetime
+    event_id: None = None
+    needs: Needs = "all"
+
+    def apply(self, desk: Desk) -> Told:
+        user = desk.user(self.user_id, self.at)
+        act = next((row for row in desk.acts(self.user_id) if row.act_id == self.act_id), None)
+        if act is None:
+            raise ActNotFound
+        if act.undone_by is not None:
+            return Told(act, duplicate=True)
+        undone = replace(act, undone_by=user.revision + 1)
+        desk.save_act(undone)
+        if act.kind != "reversal":
+            return Told(undone, duplicate=False, kept=_retell(desk, user, self.at))
+        return Told(undone, duplicate=False, kept=self._stands_again(desk, user, act.data["event"]))
+
+    def _stands_again(self, desk: Desk, user: UserRow, event_id: str) -> Any:
+        """Let a reversed event count again, or stop waiting for it."""
+        row = next((row for row in desk.history(self.user_id) if row.event.id == event_id), None)
+        told = replace(user.progress.told, awaited=user.progress.told.awaited - {event_id})
+        events = standing(desk.history(self.user_id))
+        if row:
+            events = [one.event for one in desk.history(self.user_id) if one.reversed_by is None or one is row]
+            desk.mark_event(row, None)
+        outcome = rebuild(desk.house.catalog, replace(user.progress, told=told), events, self.at)
+        desk.save(user, outcome, self.at)
+        return kept_of(outcome)
+
+
+def _retell(desk: Desk, user: UserRow, at: datetime) -> Any:
+    """Fold all acts that stand, and settle what follows."""
+    catalog, progress = desk.house.catalog, user.progress
+    told = told_by(desk.acts(user.user_id), progress.told)
+    after, entries = tell(catalog.badges, progress, told)
+    outcome = rejudge(catalog, progress, after, at, entries)
+    desk.save(user, outcome, at)
+    return kept_of(outcome)
+
+
+def _streak(streaks: Mapping[str, Streak], name: str) -> Streak:
+    if name not in streaks:
+        raise InvalidInput("data/streak", f"the catalog has no streak '{name}'; known are {', '.join(streaks)}")
+    return streaks[name]
+
+
+def _iso(day: int) -> str:
+    return date.fromordinal(day).isoformat()

@@ -1,0 +1,228 @@
+"""Admin: what repairs a history. Reversals, grants, freezes, pauses, amnesties, rebuilding and verifying.
+
+Everything here is dated, says its reason and who did it, counts once under its id, and can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, cast
+
+from laurels.acts.desk import amnesty_days, place_of, standing
+from laurels.acts.recording import ReverseEvent, Told
+from laurels.acts.telling import Tell, Undo
+from laurels.acts.users import RebuildUser, RefreshUser, told_anew
+from laurels.app import Laurels
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_NUMBER, MAX_USER_ID, check_text
+from laurels.engine.judge import rebuild
+from laurels.engine.telling import Saying, day_from
+from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
+from laurels.storage.base import AmnestyRow, Whole
+
+MAX_REASON = 500
+MAX_AMNESTY_DAYS = 366
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing in which stored state differs from a rebuild. `user_id` is None for what is not one user's."""
+
+    user_id: str | None
+    what: str
+    stored: str
+    rebuilt: str
+
+
+class Admin:
+    """The acts of an admin on one Laurels. Every method may raise StoreUnavailable and Overloaded."""
+
+    def __init__(self, laurels: Laurels) -> None:
+        """Act on this Laurels; it stays the caller's to close."""
+        self._laurels = laurels
+
+    # ---- one user -----------------------------------------------------------------------------
+
+    async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> Told:
+        """Take an event back: metrics, days, badges, points, level and standing follow.
+
+        Twice is harmless; before its event arrives, it holds. Raises InvalidInput, UserErased.
+        """
+        check_text("userId", user_id, MAX_USER_ID)
+        check_text("eventId", event_id, MAX_EVENT_ID)
+        _check_why(reason, actor)
+        act = ReverseEvent(user_id, event_id, await self._laurels.now(), reason, actor)
+        return cast(Told, await self._laurels.do(act))
+
+    async def tell(
+        self, user_id: str, act_id: str, kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False
+    ) -> Told:
+        """Say something of a user: kind and data as in `engine/telling.py`. The same id again answers as a duplicate.
+
+        `own` says that the user speaks: a pause or a repair, as far as the catalog allows. Raises InvalidInput, UserNotFound,
+        UserErased, ActConflict.
+        """
+        check_text("userId", user_id, MAX_USER_ID)
+        check_text("id", act_id, MAX_EVENT_ID)
+        _check_why(reason, actor)
+        saying = _checked(kind, data, own=own)
+        act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
+        return cast(Told, await self._laurels.do(act))
+
+    async def undo(self, user_id: str, act_id: str) -> Told:
+        """Undo an act that was told, or a reversal. Twice is harmless. Raises ActNotFound, UserErased."""
+        return cast(Told, await self._laurels.do(Undo(user_id, act_id, await self._laurels.now())))
+
+    # ---- everybody ----------------------------------------------------------------------------
+
+    async def add_amnesty(
+        self, first: date, last: date, reason: str, actor: str, group: str | None = None
+    ) -> AmnestyRow:
+        """Excuse the days from `first` to `last` for everybody, or for a group.
+
+        One row, whatever the number of users: each is brought under it when next read or written. Raises InvalidInput.
+        """
+        _check_why(reason, actor)
+        if not 0 <= (last - first).days < MAX_AMNESTY_DAYS:
+            raise InvalidInput("to", f"must lie on or after 'from', at most {MAX_AMNESTY_DAYS} days in all")
+        if group is not None:
+            check_text("group", group, MAX_NAME)
+        now = await self._laurels.now()
+        amnesty_id = f"{first.isoformat()}-{int(now.timestamp() * 1_000_000):x}"
+        row = AmnestyRow(amnesty_id, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
+        await self._laurels.store.add_amnesty(row)
+        return row
+
+    async def lift_amnesty(self, amnesty_id: str) -> None:
+        """Let the days of an amnesty be required again. Raises AmnestyNotFound where none of this id stands."""
+        if not await self._laurels.store.lift_amnesty(amnesty_id, await self._laurels.now()):
+            raise AmnestyNotFound
+
+    async def users(self) -> AsyncIterator[str]:
+        """Every user's id, by code point, read in pages while others write."""
+        after = ""
+        while page := await self._laurels.store.user_ids(after, PAGE):
+            for user_id in page:
+                yield user_id
+            after = page[-1]
+
+    async def rebuild(self, user_id: str) -> bool:
+        """Make a user anew from events, acts and ledger; whether anything differed. Raises UserNotFound, UserErased."""
+        return cast(bool, await self._laurels.do(RebuildUser(user_id, await self._laurels.now())))
+
+    async def verify(self, user_id: str) -> list[Difference]:
+        """Compare a user's stored state with a rebuild of it; nobody is changed. Raises UserNotFound.
+
+        A user who was made under other rules, or before an amnesty, is brought under today's first, as any reading would.
+        """
+        laurels = self._laurels
+        whole = await laurels.store.whole(user_id)
+        if whole is None:
+            raise UserNotFound
+        count = len(whole.amnesties) + sum(row.lifted_at is not None for row in whole.amnesties)
+        if whole.user.rules != laurels.catalog.rules or whole.user.amnesties != count:
+            await laurels.do(RefreshUser(user_id, await laurels.now()))
+            whole = await laurels.store.whole(user_id)
+        return differences(laurels.catalog, whole, await laurels.now()) if whole else []
+
+    # ---- the clock of a sandbox ---------------------------------------------------------------
+
+    async def move_clock(self, to: datetime | None = None, by: timedelta = timedelta()) -> datetime:
+        """Make this database a sandbox, and set its clock to a moment, or on by so much. Answers the new moment.
+
+        For databases of tests only: a server that was started before must be started again to see that it is a sandbox.
+        """
+        laurels = self._laurels
+        real = laurels.clock()
+        offset = await laurels.store.clock_offset() or timedelta()
+        moved = (to - real if to else offset) + by
+        await laurels.store.set_clock_offset(moved)
+        return real + moved
+
+
+def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Difference]:
+    """In what the stored state of a user differs from one made anew from events, acts and ledger."""
+    stored = whole.user.progress
+    history, acts = list(whole.events), list(whole.acts)
+    told = told_anew(history, acts, replace(stored.told, amnesty=amnesty_days(whole.amnesties, whole.user.groups)))
+    badges = {award.badge: award.points for award in whole.awards}
+    truth = replace(stored, told=told, badges=badges, points=whole.balance)
+    rebuilt = rebuild(catalog, truth, standing(history), now).progress
+    user_id = whole.user.user_id
+    found = [
+        Difference(user_id, name, _shown(getattr(stored, name)), _shown(getattr(rebuilt, name)))
+        for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told")
+        if getattr(stored, name) != getattr(rebuilt, name)
+    ]
+    if whole.balance != rebuilt.points:
+        found.append(Difference(user_id, "sum of the ledger", str(whole.balance), str(rebuilt.points)))
+    if whole.place != place_of(whole.user):
+        found.append(Difference(user_id, "standing", _shown(whole.place), _shown(place_of(whole.user))))
+    return found
+
+
+def _shown(value: object) -> str:
+    return repr(value)
+
+
+def _check_why(reason: str, actor: str) -> None:
+    check_text("reason", reason, MAX_REASON)
+    check_text("actor", actor, MAX_NAME)
+
+
+def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
+    """The saying, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+    if kind not in FIELDS:
+        raise InvalidInput("kind", f"unknown kind '{kind}'; use one of {', '.join(FIELDS)}")
+    if own and kind not in ("pause", "repair"):
+        raise InvalidInput("kind", "a user can say a pause or a repair; the rest is an admin's")
+    for name in data.keys() - FIELDS[kind].keys():
+        raise InvalidInput(f"data/{name}", f"is no field of '{kind}'; it has {', '.join(FIELDS[kind])}")
+    for name, check in FIELDS[kind].items():
+        if name not in data:
+            raise InvalidInput(f"data/{name}", f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
+        check(name, data[name])
+    return Saying(kind, data)
+
+
+def _is_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidInput(f"data/{name}", "must be a text")
+    check_text(f"data/{name}", value, MAX_NAME)
+
+
+def _is_streak_or_all(name: str, value: object) -> None:
+    if value != "":
+        _is_text(name, value)
+
+
+def _is_day(name: str, value: object) -> None:
+    _is_text(name, value)
+    try:
+        day_from(cast(str, value))
+    except ValueError:
+        raise InvalidInput(f"data/{name}", "must be a date such as 2026-03-01") from None
+
+
+def _is_amount(name: str, value: object) -> None:
+    if type(value) is not int or not 0 < abs(value) <= MAX_NUMBER:
+        raise InvalidInput(f"data/{name}", "must be a whole number that is not 0")
+
+
+def _is_count(name: str, value: object) -> None:
+    if type(value) is not int or not 1 <= value <= MAX_FREEZES:
+        raise InvalidInput(f"data/{name}", f"must be a whole number from 1 to {MAX_FREEZES}")
+
+
+MAX_FREEZES = 1000
+FIELDS = {
+    "grant": {"badge": _is_text},
+    "revocation": {"badge": _is_text},
+    "adjustment": {"amount": _is_amount},
+    "freezes": {"streak": _is_text, "count": _is_count},
+    "pause": {"streak": _is_streak_or_all, "first": _is_day, "last": _is_day},
+    "repair": {"streak": _is_text, "day": _is_day},
+}
