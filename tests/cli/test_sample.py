@@ -97,9 +97,9 @@ def test_the_archetypes_live_as_they_are_called(people: Community) -> None:
         for kind in {member.archetype for member in people.members}
     }
 
-    assert all(made[user].longest["login"] >= 31 for user in of_kind["enthusiast"])
-    assert all(made[user].longest["login"] <= 2 for user in of_kind["weekender"])
-    assert all(made[user].longest["login"] <= 5 for user in of_kind["worker"])
+    assert all(made[user].longest("login") >= 31 for user in of_kind["enthusiast"])
+    assert all(made[user].longest("login") <= 2 for user in of_kind["weekender"])
+    assert all(made[user].longest("login") <= 5 for user in of_kind["worker"])
     assert all(days[user].last < NOW.toordinal() - 29 for user in of_kind["leaver"])
     assert all(days[user].first > NOW.toordinal() - 10 for user in of_kind["newcomer"])
     assert max(made[user].points for user in of_kind["legend"]) >= 10_000

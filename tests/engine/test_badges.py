@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from laurels.engine.badges import nearness
+from laurels.engine.days import Fold
 from laurels.engine.progress import Progress
 from tests.support import at, badge, catalog, count
 
@@ -33,9 +34,9 @@ BEFORE_2026 = {"joined_before": at("2026-01-01")}
         (MESSAGES, Progress(totals={"messages": 99}), [(99, 100, "1 more message")]),
         (MESSAGES, Progress(totals={"messages": 100}), []),
         ({"metric": "messages", "at_least": 20_000}, Progress(), [(0, 20_000, "20,000 more messages")]),
-        ({"streak": "login", "streak_of": 7}, Progress(longest={"login": 6}), [(4, 7, "3 more days in a row")]),
-        ({"streak": "login", "streak_of": 5}, Progress(longest={"login": 4}), [(4, 5, "1 more day in a row")]),
-        ({"streak": "login", "streak_of": 5}, Progress(longest={"login": 5}), []),
+        ({"streak": "login", "streak_of": 7}, Progress(folds={"login": Fold(longest=6)}), [(4, 7, "3 more days in a row")]),
+        ({"streak": "login", "streak_of": 5}, Progress(folds={"login": Fold(longest=4)}), [(4, 5, "1 more day in a row")]),
+        ({"streak": "login", "streak_of": 5}, Progress(folds={"login": Fold(longest=5)}), []),
         ({"has_badge": "veteran"}, Progress(), [(0, 1, "the badge Veteran")]),
         ({"has_badge": "veteran"}, Progress(badges={"veteran": 10}), []),
         ({"points_of": 50}, Progress(points=20), [(20, 50, "30 more points")]),

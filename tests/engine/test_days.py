@@ -211,26 +211,18 @@ def test_equal_sets_are_equal_values_whatever_order_they_grew_in(ordinals: list[
     assert hash(grown) == hash(day_set(set(ordinals)))
 
 
-def walk(ordinals: set[int], bridges: set[int], start: int, step: int) -> set[int]:
-    """The days of the set that a walk from `start` meets before the first gap."""
-    met = set[int]()
-    while start in ordinals | bridges:
-        met.add(start)
-        start += step
-    return met & ordinals
+@given(SETS, SETS)
+def test_sets_are_joined_and_taken_apart(ordinals: set[int], others: set[int]) -> None:
+    joined = day_set(ordinals) | day_set(others)
+    assert joined == day_set(ordinals | others)
+    for ordinal in others:
+        joined = joined.without_day(ordinal)
+    assert joined == day_set(ordinals - others)
 
 
-@given(SETS, SETS, ORDINALS)
-def test_a_run_ends_at_the_first_gap(ordinals: set[int], bridges: set[int], ordinal: int) -> None:
-    expected = len(walk(ordinals, bridges, ordinal, -1))
-    assert day_set(ordinals).run_ending(ordinal, day_set(bridges)) == expected
-
-
-@given(st.sets(ORDINALS, min_size=1), SETS, st.data())
-def test_a_run_reaches_to_both_sides_of_a_day(ordinals: set[int], bridges: set[int], data: st.DataObject) -> None:
-    ordinal = data.draw(st.sampled_from(sorted(ordinals)))
-    both = walk(ordinals, bridges, ordinal, -1) | walk(ordinals, bridges, ordinal, 1)
-    assert day_set(ordinals).run_around(ordinal, day_set(bridges)) == len(both)
+@given(ORDINALS, st.integers(-3, 40))
+def test_a_span_holds_both_its_ends(first: int, more: int) -> None:
+    assert set(Days.span(first, first + more)) == set(range(first, first + more + 1))
 
 
 def test_ten_years_fit_into_456_bytes() -> None:

@@ -8,16 +8,18 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
+from laurels.engine.judge import length_of, read_streak_of
 from laurels.engine.progress import Progress
-from laurels.engine.streaks import length, read
+from laurels.engine.streaks import Calendar, Reading, folded, read
 from laurels.errors import ZoneChangeTooSoon
 from tests.support import at, cases, day, fold
 
 CATALOG = Catalog.default()
 
-# Freezes and amnesties belong to a later feature: their cases wait here by the keys that only they have.
-LATER = {"freezes", "amnesties"}
-CASES = [case for case in cases("streaks") if not LATER & case.keys()]
+LOGIN = CATALOG.streaks["login"]
+
+# The catalog of the contract has no freezes; test_conformance_streaks.py takes every case, these too.
+CASES = [case for case in cases("streaks") if not {"freezes", "amnesties"} & case.keys()]
 
 
 def zones_of(case: dict[str, Any]) -> Zones:
@@ -43,18 +45,12 @@ def test_the_streaks_of_the_conformance_cases(case: dict[str, Any]) -> None:
     for order in (events, events[::-1], events[1::2] + events[::2], events * 2):
         progress = fold(CATALOG, order, Progress(zones=zones))
         days = progress.days["login"]
-        reading = read(days, zones.day(at(case["readAt"])), zones.skipped())
+        reading = read_streak_of(LOGIN, progress, zones.day(at(case["readAt"])))
         assert [date.fromordinal(one).isoformat() for one in days] == case["dates"]
         assert reading.length == case["length"]
         assert reading.status == case.get("status", reading.status)
-        assert progress.longest["login"] == case.get("longest", progress.longest["login"])
+        assert reading.longest == case.get("longest", reading.longest)
         assert [one.id for one in CATALOG.badges if one.id in progress.badges] == case.get("badges", [])
-
-
-def test_only_the_cases_of_a_later_feature_wait() -> None:
-    waiting = [case["name"] for case in cases("streaks") if case not in CASES]
-    assert len(waiting) == 4
-    assert all("freeze" in name or "amnesty" in name for name in waiting)
 
 
 def days(*dates: str) -> Days:
@@ -64,8 +60,13 @@ def days(*dates: str) -> Days:
     return found
 
 
-NONE = Days()
 THREE = days("2026-01-05", "2026-01-06", "2026-01-07")
+
+
+def reading_of(credited: Days, today: str, skipped: Days = Days()) -> Reading:  # noqa: B008  # a frozen value
+    calendar = Calendar(LOGIN, skipped)
+    fold = folded(LOGIN, credited, calendar) if credited.bits else None
+    return read(LOGIN, credited, fold, calendar, day(today))
 
 
 @pytest.mark.parametrize(
@@ -80,25 +81,32 @@ THREE = days("2026-01-05", "2026-01-06", "2026-01-07")
 def test_a_streak_stands_through_today_and_ends_when_a_day_closed_without_an_event(
     today: str, status: str, expected: int
 ) -> None:
-    reading = read(THREE, day(today), NONE)
+    reading = reading_of(THREE, today)
     assert (reading.status, reading.length) == (status, expected)
-    assert (reading.total_days, reading.last_day) == (3, day("2026-01-07"))
+    assert (reading.total, reading.last) == (3, day("2026-01-07"))
 
 
 def test_a_streak_that_never_began_reads_none() -> None:
-    reading = read(NONE, day("2026-01-07"), NONE)
-    assert (reading.status, reading.length, reading.total_days, reading.last_day) == ("none", 0, 0, None)
+    reading = reading_of(Days(), "2026-01-07")
+    assert (reading.status, reading.length, reading.total, reading.last) == ("none", 0, 0, None)
 
 
 def test_after_a_journey_westward_the_run_up_to_the_newest_day_counts() -> None:
-    assert length(THREE, day("2026-01-06"), NONE) == 3
-    assert read(THREE, day("2026-01-06"), NONE).status == "active"
+    reading = reading_of(THREE, "2026-01-06")
+    assert (reading.length, reading.status) == (3, "active")
 
 
 def test_a_day_that_never_was_is_not_missed_on_the_day_after_it_either() -> None:
     skipped = days("2011-12-30")
     credited = days("2011-12-28", "2011-12-29")
-    assert length(credited, day("2011-12-31"), skipped) == 2
-    assert read(credited, day("2011-12-31"), skipped).status == "at_risk"
-    assert length(credited, day("2012-01-01"), skipped) == 0
-    assert length(credited.with_day(day("2011-12-31")), day("2012-01-01"), skipped) == 3
+    assert reading_of(credited, "2011-12-31", skipped).length == 2
+    assert reading_of(credited, "2011-12-31", skipped).status == "at_risk"
+    assert reading_of(credited, "2012-01-01", skipped).length == 0
+    assert reading_of(credited.with_day(day("2011-12-31")), "2012-01-01", skipped).length == 3
+
+
+def test_the_cheap_length_is_the_length_of_the_reading() -> None:
+    for today in range(day("2026-01-05"), day("2026-01-12")):
+        fold = folded(LOGIN, THREE, Calendar(LOGIN, Days()))
+        progress = Progress(days={"login": THREE}, folds={"login": fold})
+        assert length_of(LOGIN, progress, today) == read_streak_of(LOGIN, progress, today).length

@@ -454,10 +454,16 @@ async def test_the_included_streaks_say_when_they_would_end(home: House) -> None
             "name": "login",
             "length": 1,
             "status": "active",
+            "since": "2026-01-05",
+            "endsAt": "2026-01-07T00:00:00Z",
+            "endsAtLocal": "2026-01-07T00:00:00Z",
             "longest": 1,
+            "longestFrom": "2026-01-05",
+            "longestTo": "2026-01-05",
             "totalDays": 1,
             "lastDay": "2026-01-05",
-            "endsAt": "2026-01-07T00:00:00Z",
+            "freezes": 0,
+            "days": [{"day": "2026-01-05", "why": "credited"}],
         }
     ]
 
