@@ -5,6 +5,7 @@ Everything here is dated, says its reason and who did it, counts once under its 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -87,11 +88,11 @@ class Admin:
         """
         _check_why(reason, actor)
         if not 0 <= (last - first).days < MAX_AMNESTY_DAYS:
-            raise InvalidInput("to", f"must lie on or after 'from', at most {MAX_AMNESTY_DAYS} days in all")
+            raise InvalidInput("last", f"must lie on or after 'first', at most {MAX_AMNESTY_DAYS} days in all")
         if group is not None:
             check_text("group", group, MAX_NAME)
         now = await self._laurels.now()
-        amnesty_id = f"{first.isoformat()}-{int(now.timestamp() * 1_000_000):x}"
+        amnesty_id = f"{first.isoformat()}-{secrets.token_hex(4)}"
         row = AmnestyRow(amnesty_id, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
         await self._laurels.store.add_amnesty(row)
         return row

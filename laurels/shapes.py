@@ -24,6 +24,19 @@ SAFE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 VISIBLE = r"[^\s\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 """Names of which something is left when the facade has cleaned them."""
 
+MAX_LIFETIME = 365 * 86400
+
+
+def whole_number(most: int, description: str) -> Meta:
+    """A number from 1 to `most` as JSON has it, where 2 and 2.0 are the same; who takes it calls `as_whole`."""
+    return Meta(description=description, extra_json_schema={"type": "integer", "minimum": 1, "maximum": most})
+
+
+def as_whole(number: float) -> int | float:
+    """2.0 as 2. What is no whole number stays as it is, for a check to refuse."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
 UserId = Annotated[
     str,
     Meta(
@@ -283,7 +296,7 @@ class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         ),
     ]
     occurred_at: Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset; left out: now")] | None = None
-    quantity: Annotated[int, Meta(ge=1, le=MAX_NUMBER, description="How many of it")] = 1
+    quantity: Annotated[int | float, whole_number(MAX_NUMBER, "How many of it")] = 1
     data: (
         Annotated[
             dict[str, Any],
@@ -488,7 +501,7 @@ class SessionIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     user_id: UserId
     name: Name | UnsetType = UNSET
     time_zone: ZoneName | UnsetType = UNSET
-    lifetime_seconds: Annotated[int, Meta(ge=1, le=31_536_000, description="Default: 30 days")] | UnsetType = UNSET
+    lifetime_seconds: Annotated[int | float, whole_number(MAX_LIFETIME, "Default: 30 days")] | UnsetType = UNSET
 
 
 class SessionShape(Shape, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import post
@@ -27,7 +27,7 @@ from laurels.http.openapi import (
 )
 from laurels.http.problems import BodyTooLarge, answer_for, problem_of
 from laurels.http.requests import decode, invalid, read_body
-from laurels.shapes import EventIn, EventResult, EventsAnswer
+from laurels.shapes import EventIn, EventResult, EventsAnswer, as_whole
 
 PATH = "/api/gamification/events"
 MAX_EVENTS = 1000
@@ -169,7 +169,8 @@ def _text(value: Any) -> str | None:
 
 def event_of(event: EventIn) -> Event:
     """An event as the facade takes it."""
-    return Event(event.user_id, event.id, event.type, event.occurred_at, event.quantity, event.data)
+    quantity = cast(int, as_whole(event.quantity))  # or a fraction, which the facade refuses
+    return Event(event.user_id, event.id, event.type, event.occurred_at, quantity, event.data)
 
 
 def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, pointer: str) -> EventResult:

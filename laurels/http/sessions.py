@@ -8,6 +8,7 @@ import msgspec
 from litestar import delete, post
 from litestar.response import Response
 
+from laurels.errors import InvalidInput
 from laurels.http.answers import NO_STORE, Scope, json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import (
@@ -24,7 +25,8 @@ from laurels.http.openapi import (
 )
 from laurels.http.requests import decode, read_body, session_request
 from laurels.sessions.own import COOKIE
-from laurels.shapes import SessionIn, SessionShape
+from laurels.settings import Settings
+from laurels.shapes import MAX_LIFETIME, SessionIn, SessionShape, as_whole
 
 PATH = "/api/gamification/sessions"
 
@@ -59,11 +61,7 @@ async def post_session(request: HttpRequest) -> Response[bytes]:
     text = await read_body(request.scope, request.receive, context.settings.body_limit)
     wanted = decode(_session, text)
     await context.laurels.update_user(wanted.user_id, name=wanted.name, time_zone=wanted.time_zone, lenient_zone=True)
-    lifetime = (
-        timedelta(days=context.settings.session_days)
-        if wanted.lifetime_seconds is msgspec.UNSET
-        else timedelta(seconds=wanted.lifetime_seconds)
-    )
+    lifetime = lifetime_of(wanted, context.settings)
     session = await context.sessions.create(wanted.user_id, lifetime)
     shape = SessionShape(token=session.token, expires_at=session.expires_at)
     cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
@@ -89,6 +87,16 @@ async def delete_session(request: HttpRequest) -> Response[None]:
     for name, value in (NO_STORE, _cookie("", 0, request.scope)):
         response.headers[name.decode()] = value.decode()
     return response
+
+
+def lifetime_of(wanted: SessionIn, settings: Settings) -> timedelta:
+    """How long the session is to live. Raises InvalidInput."""
+    if wanted.lifetime_seconds is msgspec.UNSET:
+        return timedelta(days=settings.session_days)
+    seconds = as_whole(wanted.lifetime_seconds)
+    if not isinstance(seconds, int) or not 1 <= seconds <= MAX_LIFETIME:
+        raise InvalidInput("lifetimeSeconds", f"must be a whole number from 1 to {MAX_LIFETIME}")
+    return timedelta(seconds=seconds)
 
 
 def _cookie(token: str, seconds: int, scope: Scope) -> tuple[bytes, bytes]:
