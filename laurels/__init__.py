@@ -9,6 +9,7 @@ from laurels.engine.events import Event
 from laurels.errors import (
     ActConflict,
     ActNotFound,
+    ActRefused,
     AmnestyNotFound,
     BadgeNotFound,
     CatalogError,
@@ -24,6 +25,7 @@ from laurels.errors import (
     SettingsError,
     StoreError,
     StoreUnavailable,
+    StreakNotFound,
     Unauthorized,
     UserErased,
     UserNotFound,
@@ -33,6 +35,7 @@ from laurels.errors import (
 __all__ = [
     "ActConflict",
     "ActNotFound",
+    "ActRefused",
     "Admin",
     "AmnestyNotFound",
     "BadgeNotFound",
@@ -54,6 +57,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "StoreUnavailable",
+    "StreakNotFound",
     "Unauthorized",
     "UserErased",
     "UserNotFound",

@@ -64,7 +64,8 @@ class Admin:
         """Say something of a user: kind and data as in `engine/telling.py`. The same id again answers as a duplicate.
 
         `own` says that the user speaks: a pause or a repair, as far as the catalog allows. Raises InvalidInput, UserNotFound,
-        UserErased, ActConflict.
+        UserErased, BadgeNotFound, StreakNotFound, ActConflict (the same id for something else) and ActRefused (the user's
+        points, days or quota do not allow it).
         """
         check_text("userId", user_id, MAX_USER_ID)
         check_text("id", act_id, MAX_EVENT_ID)
@@ -180,19 +181,21 @@ def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
         raise InvalidInput("kind", f"unknown kind '{kind}'; use one of {', '.join(FIELDS)}")
     if own and kind not in ("pause", "repair"):
         raise InvalidInput("kind", "a user can say a pause or a repair; the rest is an admin's")
+    if kind == "pause":
+        data = {"streak": "", **data}
     for name in data.keys() - FIELDS[kind].keys():
-        raise InvalidInput(f"data/{name}", f"is no field of '{kind}'; it has {', '.join(FIELDS[kind])}")
+        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind])}")
     for name, check in FIELDS[kind].items():
         if name not in data:
-            raise InvalidInput(f"data/{name}", f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
+            raise InvalidInput(name, f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
         check(name, data[name])
     return Saying(kind, data)
 
 
 def _is_text(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise InvalidInput(f"data/{name}", "must be a text")
-    check_text(f"data/{name}", value, MAX_NAME)
+        raise InvalidInput(name, "must be a text")
+    check_text(name, value, MAX_NAME)
 
 
 def _is_streak_or_all(name: str, value: object) -> None:
@@ -205,17 +208,17 @@ def _is_day(name: str, value: object) -> None:
     try:
         day_from(cast(str, value))
     except ValueError:
-        raise InvalidInput(f"data/{name}", "must be a date such as 2026-03-01") from None
+        raise InvalidInput(name, "must be a date such as 2026-03-01") from None
 
 
 def _is_amount(name: str, value: object) -> None:
     if type(value) is not int or not 0 < abs(value) <= MAX_NUMBER:
-        raise InvalidInput(f"data/{name}", "must be a whole number that is not 0")
+        raise InvalidInput(name, "must be a whole number that is not 0")
 
 
 def _is_count(name: str, value: object) -> None:
     if type(value) is not int or not 1 <= value <= MAX_FREEZES:
-        raise InvalidInput(f"data/{name}", f"must be a whole number from 1 to {MAX_FREEZES}")
+        raise InvalidInput(name, f"must be a whole number from 1 to {MAX_FREEZES}")
 
 
 MAX_FREEZES = 1000

@@ -7,10 +7,12 @@
     ├── Conflict                 it contradicts what is stored
     │   ├── EventConflict        the same event id, another body
     │   ├── ActConflict          the same act id, for something else
+    │   ├── ActRefused           the user's points, days or quota do not allow it
     │   └── ZoneChangeTooSoon    a second zone change within 24 hours
     ├── UserNotFound             nobody has this id
     ├── ActNotFound              nothing was told of the user under this id
     ├── BadgeNotFound            the catalog has no such badge
+    ├── StreakNotFound           the catalog has no such streak
     ├── AmnestyNotFound          no amnesty of this id stands
     ├── NotASandbox              only a sandbox has a clock that moves
     ├── UserErased               this user was erased and stays so
@@ -68,6 +70,10 @@ class ActConflict(Conflict):
     """Something else was told under this id before; tell new things under new ids."""
 
 
+class ActRefused(Conflict):
+    """The user's points, days or quota do not allow this act."""
+
+
 class ZoneChangeTooSoon(Conflict):
     """The time zone was changed less than 24 hours ago."""
 
@@ -89,6 +95,10 @@ class ActNotFound(LaurelsError):
 
 class BadgeNotFound(LaurelsError):
     """The catalog has no badge of this id."""
+
+
+class StreakNotFound(LaurelsError):
+    """The catalog has no streak of this name."""
 
 
 class AmnestyNotFound(LaurelsError):

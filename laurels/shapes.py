@@ -68,6 +68,17 @@ Actor = Annotated[
     ),
 ]
 
+ShortName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra_json_schema={"pattern": SAFE})]
+ActId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_EVENT_ID,
+        description="Unique for this user; choose it once and retry with it",
+        extra_json_schema={"pattern": SAFE},
+    ),
+]
+
 Group = Annotated[
     str,
     Meta(
@@ -394,26 +405,69 @@ class ToldShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults
     streaks: dict[str, NumberChange] | UnsetType = UNSET
 
 
-class ActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Something to tell of a user. The same `id` again counts once; `data` is as its kind asks.
+class ActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
+    """Something told of a user. The same `id` again counts once."""
 
-    grant, revocation: badge. adjustment: amount (negative takes away). freezes: streak, count.
-    pause: streak ('' for all), first, last. repair: streak, day (any missed day of the gap).
-    """
-
-    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
-    kind: Literal["grant", "revocation", "adjustment", "freezes", "pause", "repair"]
-    data: dict[str, str | int]
+    id: ActId
     reason: Reason
     actor: Actor | UnsetType = UNSET
 
 
-class OwnActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """What a user says of themselves: a pause from today on, or the repair of a gap, as far as the catalog allows."""
+class GrantIn(ActIn, frozen=True, tag="grant"):
+    """Give a badge, with its points."""
 
-    id: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID, extra_json_schema={"pattern": SAFE})]
-    kind: Literal["pause", "repair"]
-    data: dict[str, str | int]
+    badge: ShortName
+
+
+class RevocationIn(ActIn, frozen=True, tag="revocation"):
+    """Take a badge away, with its points; it is not awarded again until this is undone."""
+
+    badge: ShortName
+
+
+class AdjustmentIn(ActIn, frozen=True, tag="adjustment"):
+    """Give points, or take them away with a negative amount; not below 0."""
+
+    amount: Annotated[int, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER, description="Points; not 0")]
+
+
+class FreezesIn(ActIn, frozen=True, tag="freezes"):
+    """Give freezes for a streak, from today on."""
+
+    streak: ShortName
+    count: Annotated[int, Meta(ge=1, le=1000)]
+
+
+class PauseIn(ActIn, frozen=True, tag="pause"):
+    """Pause a streak, or all of them (left out), from `first` to `last`, both included."""
+
+    first: date
+    last: date
+    streak: ShortName | UnsetType = UNSET
+
+
+class RepairIn(ActIn, frozen=True, tag="repair"):
+    """Repair the gap of a streak that holds this missed day."""
+
+    streak: ShortName
+    day: date
+
+
+class OwnPauseIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="pause"):
+    """Pause one's own streak, from `first` (today or later) to `last`, as far as the catalog allows."""
+
+    id: ActId
+    streak: ShortName
+    first: date
+    last: date
+
+
+class OwnRepairIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="repair"):
+    """Repair the gap of one's own streak that holds this missed day, as far as the catalog allows."""
+
+    id: ActId
+    streak: ShortName
+    day: date
 
 
 class ReversalIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

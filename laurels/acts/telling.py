@@ -13,7 +13,15 @@ from laurels.engine.days import Days
 from laurels.engine.judge import calendar_of, rebuild, rejudge
 from laurels.engine.streaks import Streak, read
 from laurels.engine.telling import Saying, check_pause, check_repair, day_from, gap_around, tell
-from laurels.errors import ActConflict, ActNotFound, InvalidInput, UserNotFound
+from laurels.errors import (
+    ActConflict,
+    ActNotFound,
+    ActRefused,
+    BadgeNotFound,
+    InvalidInput,
+    StreakNotFound,
+    UserNotFound,
+)
 from laurels.storage.base import ActRow, UserRow
 
 
@@ -22,7 +30,7 @@ class Tell:
     """Say something of a user, once under its act id. Answers Told (of a repeat: the act as it was told).
 
     `own` says that the user speaks, and not an admin: only pauses and repairs, and only as far as the catalog allows.
-    Raises UserNotFound, UserErased, InvalidInput, ActConflict (the same id for something else).
+    Raises UserNotFound, UserErased, BadgeNotFound, StreakNotFound, ActConflict (the same id for something else), ActRefused.
     """
 
     user_id: str
@@ -59,11 +67,10 @@ class Tell:
         data, catalog = self.saying.data, desk.house.catalog
         today = user.progress.zones.day(self.at)
         if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
-            raise InvalidInput("data/badge", f"the catalog has no badge '{data['badge']}'")
+            raise BadgeNotFound(f"the catalog has no badge '{data['badge']}'")
         if self.saying.kind == "adjustment" and not user.progress.points + data["amount"] >= 0:
-            raise InvalidInput(
-                "amount",
-                f"would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}",
+            raise ActRefused(
+                f"it would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}",
             )
         if self.saying.kind == "freezes":
             _streak(catalog.streaks, data["streak"])
@@ -78,7 +85,7 @@ class Tell:
         data = self.saying.data
         first, last = day_from(data["first"]), day_from(data["last"])
         if last < first:
-            raise InvalidInput("data/last", "must not lie before 'first'")
+            raise InvalidInput("last", "must not lie before 'first'")
         if data["streak"] or self.own:
             streak = _streak(desk.house.catalog.streaks, data["streak"])
             if self.own:
@@ -145,7 +152,7 @@ def _retell(desk: Desk, user: UserRow, at: datetime) -> Any:
 
 def _streak(streaks: Mapping[str, Streak], name: str) -> Streak:
     if name not in streaks:
-        raise InvalidInput("data/streak", f"the catalog has no streak '{name}'; known are {', '.join(streaks)}")
+        raise StreakNotFound(f"the catalog has no streak '{name}'; known are {', '.join(streaks)}")
     return streaks[name]
 
 

@@ -16,7 +16,7 @@ from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.progress import LedgerEntry, Progress, Told
 from laurels.engine.streaks import Calendar, Reading, Streak
-from laurels.errors import InvalidInput
+from laurels.errors import ActRefused
 
 QUOTA_DAYS = 365
 
@@ -94,12 +94,12 @@ def gap_around(
 ) -> tuple[int, int]:
     """The first and last day of the gap that holds this missed day, between credited units or up to yesterday's.
 
-    Raises InvalidInput where the day was not missed.
+    Raises ActRefused where the day was not missed.
     """
     unit = streak.unit(day)
     missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
     if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
-        raise InvalidInput("data/day", f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
+        raise ActRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
     first = last = unit
     while first - 1 not in credited:
         first -= 1
@@ -109,9 +109,9 @@ def gap_around(
 
 
 def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int, today: int) -> None:
-    """Whether a user may pause this streak for these days by themselves. Raises InvalidInput, which says why not."""
+    """Whether a user may pause this streak for these days by themselves. Raises ActRefused, which says why not."""
     if first < today:
-        raise InvalidInput("data/first", "a pause must begin today or later; ask an admin for a day that has passed")
+        raise ActRefused("a pause must begin today or later; ask an admin for a day that has passed")
     taken = sum(
         day_from(said.data["last"]) - day_from(said.data["first"]) + 1
         for said in sayings
@@ -122,17 +122,15 @@ def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int
     )
     left = streak.pause_days - taken
     if last - first + 1 > left:
-        raise InvalidInput(
-            "last", f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
-        )
+        raise ActRefused(f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days")
 
 
 def check_repair(streak: Streak, last: int, today: int) -> None:
-    """Whether a user may repair a gap that ended on day `last` by themselves. Raises InvalidInput."""
+    """Whether a user may repair a gap that ended on day `last` by themselves. Raises ActRefused."""
     if not streak.repair_days:
-        raise InvalidInput("data/streak", f"the streak '{streak.name}' can be repaired by an admin only")
+        raise ActRefused(f"the streak '{streak.name}' can be repaired by an admin only")
     if today - last > streak.repair_days:
-        raise InvalidInput("data/day", f"a gap can be repaired until {streak.repair_days} days after its end")
+        raise ActRefused(f"a gap can be repaired until {streak.repair_days} days after its end")
 
 
 def day_from(text: str) -> int:

@@ -17,6 +17,7 @@ from laurels.http.openapi import (
     STORE_PROBLEMS,
     USER_ID,
     in_path,
+    one_of,
     operation,
     problems,
     ref,
@@ -24,10 +25,23 @@ from laurels.http.openapi import (
     shows_nothing,
     takes,
 )
-from laurels.http.requests import decode, id_in_path, read_body
+from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_body
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
-from laurels.shapes import ActIn, AmnestiesShape, AmnestyIn, AmnestyShape, ReversalIn, ToldShape
+from laurels.shapes import (
+    ActIn,
+    AdjustmentIn,
+    AmnestiesShape,
+    AmnestyIn,
+    AmnestyShape,
+    FreezesIn,
+    GrantIn,
+    PauseIn,
+    RepairIn,
+    ReversalIn,
+    RevocationIn,
+    ToldShape,
+)
 
 BASE = "/api/gamification"
 
@@ -69,7 +83,9 @@ AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EV
 MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
 
 _reversal = msgspec.json.Decoder(ReversalIn)
-_act = msgspec.json.Decoder(ActIn)
+_act: msgspec.json.Decoder[ActIn] = msgspec.json.Decoder(
+    GrantIn | RevocationIn | AdjustmentIn | FreezesIn | PauseIn | RepairIn
+)
 _amnesty = msgspec.json.Decoder(AmnestyIn)
 
 
@@ -111,19 +127,24 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
         security=BY_KEY,
         parameters=[USER_ID],
         body=takes(
-            ref(ActIn),
+            one_of(GrantIn, RevocationIn, AdjustmentIn, FreezesIn, PauseIn, RepairIn),
             {
-                "grant": {
-                    "id": "grant-1",
-                    "kind": "grant",
-                    "data": {"badge": "early_adopter"},
-                    "reason": "at our conference",
-                },
-                "adjustment": {"id": "gift-1", "kind": "adjustment", "data": {"amount": 50}, "reason": "birthday"},
+                "grant": {"id": "grant-1", "kind": "grant", "badge": "early_adopter", "reason": "at our conference"},
+                "adjustment": {"id": "gift-1", "kind": "adjustment", "amount": 50, "reason": "birthday"},
             },
         ),
         answers=shows(ToldShape, "What it changed", GRANT_EXAMPLE)
-        | problems("unauthorized", "user-not-found", "act-conflict", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
+        | problems(
+            "unauthorized",
+            "user-not-found",
+            "badge-not-found",
+            "streak-not-found",
+            "act-conflict",
+            "act-refused",
+            "user-erased",
+            *BODY_PROBLEMS,
+            *STORE_PROBLEMS,
+        ),
     ),
 )
 async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
@@ -132,7 +153,7 @@ async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
     key = await context.require_key(request.scope)
     said = decode(_act, await read_body(request.scope, request.receive, context.settings.body_limit))
     told = await Admin(context.laurels).tell(
-        user_id_of(user_id), said.id, said.kind, dict(said.data), said.reason, said.actor or key
+        user_id_of(user_id), said.id, kind_of(said), data_of(said), said.reason, said.actor or key
     )
     return json_answer(context.laurels.views.told(told)).response()
 

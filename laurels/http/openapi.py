@@ -16,7 +16,7 @@ from laurels.http.problems import ALL_KINDS, MEDIA_TYPE, PAGES, RETRY_AFTER, Kin
 from laurels.sessions.own import COOKIE
 from laurels.shapes import (
     SAFE,
-    ActIn,
+    AdjustmentIn,
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
@@ -24,12 +24,18 @@ from laurels.shapes import (
     EventIn,
     EventsAnswer,
     ExplanationShape,
+    FreezesIn,
+    GrantIn,
     HealthShape,
     HistoryShape,
-    OwnActIn,
+    OwnPauseIn,
+    OwnRepairIn,
+    PauseIn,
     Problem,
     ProfileShape,
+    RepairIn,
     ReversalIn,
+    RevocationIn,
     SessionIn,
     SessionShape,
     StreaksShape,
@@ -45,7 +51,7 @@ OPERATION = "operation"
 """Where a handler's options hold its operation."""
 
 SHAPES = (
-    ActIn,
+    AdjustmentIn,
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
@@ -53,12 +59,18 @@ SHAPES = (
     EventIn,
     EventsAnswer,
     ExplanationShape,
+    FreezesIn,
+    GrantIn,
     HealthShape,
     HistoryShape,
-    OwnActIn,
+    OwnPauseIn,
+    OwnRepairIn,
+    PauseIn,
     Problem,
     ProfileShape,
+    RepairIn,
     ReversalIn,
+    RevocationIn,
     SessionIn,
     SessionShape,
     StreaksShape,
@@ -192,6 +204,11 @@ def takes(schema: Json, examples: Mapping[str, Any]) -> Json:
 def ref(shape: type) -> Json:
     """A reference to the schema of a shape."""
     return {"$ref": REF.format(name=shape.__name__)}
+
+
+def one_of(*shapes: type) -> Json:
+    """One of several shapes, told apart by their `kind`."""
+    return {"oneOf": [ref(shape) for shape in shapes]}
 
 
 def _if(name: str, value: Json | None) -> Json:

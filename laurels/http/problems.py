@@ -82,6 +82,9 @@ KINDS: dict[type[Exception], Kind] = {
     errors.BadgeNotFound: Kind(
         "badge-not-found", 404, "No such badge", "Badge not found", "See /api/gamification/catalog for all badges."
     ),
+    errors.StreakNotFound: Kind(
+        "streak-not-found", 404, "No such streak", "Streak not found", "See /api/gamification/streaks for all streaks."
+    ),
     errors.AmnestyNotFound: Kind(
         "amnesty-not-found",
         404,
@@ -103,6 +106,13 @@ KINDS: dict[type[Exception], Kind] = {
         "The same act id for something else",
         "Act conflict",
         "Give a new act a new id; send a retry exactly as it was first sent.",
+    ),
+    errors.ActRefused: Kind(
+        "act-refused",
+        409,
+        "The user's points, days or quota do not allow this",
+        "Act refused",
+        "Read the detail: it says what is left, or which day.",
     ),
     errors.NotASandbox: Kind(
         "not-a-sandbox",

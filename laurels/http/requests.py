@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from itertools import takewhile
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -144,6 +144,17 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadRequest(f"the body is not JSON: {error}") from None
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
+
+
+def kind_of(said: msgspec.Struct) -> str:
+    """The kind of an act, as its shape is tagged."""
+    return str(type(said).__struct_config__.tag)
+
+
+def data_of(said: msgspec.Struct) -> dict[str, Any]:
+    """What an act says beside its id, reason and actor, in plain JSON."""
+    plain = msgspec.to_builtins(said)
+    return {name: value for name, value in plain.items() if name not in ("kind", "id", "reason", "actor")}
 
 
 def invalid(error: msgspec.ValidationError) -> InvalidInput:

@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from laurels.app import Laurels
-from laurels.errors import InvalidInput, LaurelsError, StoreError
+from laurels.errors import LaurelsError, NotASandbox
 from laurels.http import events, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
@@ -106,23 +106,19 @@ class Front:
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
-        if await self._pretends(scope):
-            await self._at_another_moment(scope, receive, send)
-            return
-        await self._answer(scope, receive, send)
+        wanted = header(scope, NOW_HEADER)
+        if wanted is None:
+            await self._answer(scope, receive, send)
+        else:
+            await self._at_another_moment(wanted, scope, receive, send)
 
-    async def _pretends(self, scope: Scope) -> bool:
-        """Whether this is a sandbox and the request says when it wants to happen."""
+    async def _at_another_moment(self, wanted: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as if it were the moment that the request says; only a sandbox does."""
         try:
-            return await self.context.laurels.sandboxed() and header(scope, NOW_HEADER) is not None
-        except StoreError:  # each address says in its own way that it cannot serve, or needs no database
-            return False
-
-    async def _at_another_moment(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as if it were the moment that the request says."""
-        try:
-            moment = moment_in(header(scope, NOW_HEADER) or "")
-        except InvalidInput as error:
+            moment = moment_in(wanted)
+            if not await self.context.laurels.sandboxed():
+                raise NotASandbox
+        except LaurelsError as error:
             await answer_for(error).send(send)
             return
         with self.context.laurels.pretend(moment):

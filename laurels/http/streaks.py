@@ -18,16 +18,16 @@ from laurels.http.openapi import (
     STORE_PROBLEMS,
     USER_ID,
     in_path,
+    one_of,
     operation,
     problems,
-    ref,
     shows,
     takes,
 )
-from laurels.http.requests import decode, id_in_path, read_body, whole_number
+from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_body, whole_number
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
-from laurels.shapes import ExplanationShape, OwnActIn, StreaksShape, ToldShape
+from laurels.shapes import ExplanationShape, OwnPauseIn, OwnRepairIn, StreaksShape, ToldShape
 from laurels.views import STREAK_DAYS
 
 BASE = "/api/gamification"
@@ -80,7 +80,7 @@ DAYS = {
 }
 BADGE_ID = in_path("badgeId", "The badge's id", "message_100", MAX_NAME)
 
-_own = msgspec.json.Decoder(OwnActIn)
+_own: msgspec.json.Decoder[OwnPauseIn | OwnRepairIn] = msgspec.json.Decoder(OwnPauseIn | OwnRepairIn)
 
 
 @get(
@@ -172,17 +172,27 @@ async def explain_user_badge(request: HttpRequest, user_id: FromPath[str], badge
         "streaks",
         security=BY_SESSION,
         body=takes(
-            ref(OwnActIn),
+            one_of(OwnPauseIn, OwnRepairIn),
             {
                 "pause": {
                     "id": "holiday-1",
                     "kind": "pause",
-                    "data": {"streak": "login", "first": "2026-07-01", "last": "2026-07-07"},
+                    "streak": "login",
+                    "first": "2026-07-01",
+                    "last": "2026-07-07",
                 }
             },
         ),
         answers=shows(ToldShape, "What it changed", TOLD_EXAMPLE)
-        | problems("unauthorized", "user-not-found", "act-conflict", *BODY_PROBLEMS, *STORE_PROBLEMS),
+        | problems(
+            "unauthorized",
+            "user-not-found",
+            "streak-not-found",
+            "act-conflict",
+            "act-refused",
+            *BODY_PROBLEMS,
+            *STORE_PROBLEMS,
+        ),
     ),
 )
 async def post_own_act(request: HttpRequest) -> Response[bytes]:
@@ -191,6 +201,6 @@ async def post_own_act(request: HttpRequest) -> Response[bytes]:
     caller = await context.caller(request.scope)
     said = decode(_own, await read_body(request.scope, request.receive, context.settings.body_limit))
     told = await Admin(context.laurels).tell(
-        caller.user_id, said.id, said.kind, dict(said.data), "by the user", "the user", own=True
+        caller.user_id, said.id, kind_of(said), data_of(said), "by the user", "the user", own=True
     )
     return json_answer(context.laurels.views.told(told), headers=PRIVATE).response()
