@@ -106,6 +106,7 @@ async def test_a_user_is_made_and_read_back(home: House) -> None:
         "timeZones": [{"since": None, "timeZone": "Europe/Berlin"}],
         "joinedAt": "2026-01-01T00:00:00Z",
         "createdAt": "2026-01-05T12:00:00Z",
+        "groups": [],
         "points": 0,
         "level": 1,
         "title": "Newcomer",
@@ -322,7 +323,9 @@ async def test_the_history_tells_events_awards_and_points(home: House) -> None:
                     "day": "2026-01-05",
                     "quantity": 100,
                     "data": {"plan": "pro"},
+                    "reversed": False,
                 },
+                "act": None,
                 "awards": [{"badge": "message_100", "points": 100}],
                 "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
             }
