@@ -31,7 +31,9 @@ def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dic
     """A condition that names metrics, streaks and earlier badges only, so that no circle arises."""
     leaves = [
         st.builds(lambda name, n: {"metric": name, "at_least": n}, st.sampled_from([*METRICS]), st.integers(1, 12)),
-        st.builds(lambda name, n: {"streak": name, "streak_of": n}, st.sampled_from(["login", "pro"]), st.integers(1, 5)),
+        st.builds(
+            lambda name, n: {"streak": name, "streak_of": n}, st.sampled_from(["login", "pro"]), st.integers(1, 5)
+        ),
         st.builds(lambda n: {"points_of": n}, st.integers(1, 150)),
         st.just({"joined_before": at("2026-01-01")}),
     ]

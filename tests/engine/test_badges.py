@@ -34,8 +34,16 @@ BEFORE_2026 = {"joined_before": at("2026-01-01")}
         (MESSAGES, Progress(totals={"messages": 99}), [(99, 100, "1 more message")]),
         (MESSAGES, Progress(totals={"messages": 100}), []),
         ({"metric": "messages", "at_least": 20_000}, Progress(), [(0, 20_000, "20,000 more messages")]),
-        ({"streak": "login", "streak_of": 7}, Progress(folds={"login": Fold(longest=6)}), [(4, 7, "3 more days in a row")]),
-        ({"streak": "login", "streak_of": 5}, Progress(folds={"login": Fold(longest=4)}), [(4, 5, "1 more day in a row")]),
+        (
+            {"streak": "login", "streak_of": 7},
+            Progress(folds={"login": Fold(longest=6)}),
+            [(4, 7, "3 more days in a row")],
+        ),
+        (
+            {"streak": "login", "streak_of": 5},
+            Progress(folds={"login": Fold(longest=4)}),
+            [(4, 5, "1 more day in a row")],
+        ),
         ({"streak": "login", "streak_of": 5}, Progress(folds={"login": Fold(longest=5)}), []),
         ({"has_badge": "veteran"}, Progress(), [(0, 1, "the badge Veteran")]),
         ({"has_badge": "veteran"}, Progress(badges={"veteran": 10}), []),
@@ -44,7 +52,11 @@ BEFORE_2026 = {"joined_before": at("2026-01-01")}
         (BEFORE_2026, Progress(), []),
         ({"all_of": [MESSAGES, AGENTS]}, Progress(totals={"messages": 100}), [(0, 2, "2 more agents")]),
         ({"all_of": [MESSAGES, BEFORE_2026]}, Progress(), []),  # nothing one could still do
-        ({"any_of": [MESSAGES, AGENTS]}, Progress(totals={"messages": 60, "agents": 1}), [(60, 100, "40 more messages")]),
+        (
+            {"any_of": [MESSAGES, AGENTS]},
+            Progress(totals={"messages": 60, "agents": 1}),
+            [(60, 100, "40 more messages")],
+        ),
         ({"any_of": [MESSAGES, AGENTS]}, Progress(totals={"agents": 2}), []),
         ({"any_of": [BEFORE_2026, AGENTS]}, Progress(), [(0, 2, "2 more agents")]),
         ({"any_of": [BEFORE_2026]}, Progress(), []),
