@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -16,6 +16,7 @@ from laurels.engine.events import (
     MAX_NUMBER,
     MAX_TYPE,
     MAX_USER_ID,
+    Event,
 )
 
 SAFE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
@@ -318,6 +319,11 @@ class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         ]
         | None
     ) = None
+
+    def event(self) -> Event:
+        """The event as the facade takes it; a quantity of 2.5 is left for the facade to refuse."""
+        quantity = cast(int, as_whole(self.quantity))
+        return Event(self.user_id, self.id, self.type, self.occurred_at, quantity, self.data)
 
 
 class AwardShape(Shape, frozen=True):

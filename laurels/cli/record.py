@@ -189,7 +189,7 @@ def read_event(line: Line) -> Event | None:
         raise InvalidInput("", str(error)) from None
     except RecursionError:
         raise InvalidInput("", "is nested too deeply") from None
-    return Event(event.user_id, event.id, event.type, event.occurred_at, event.quantity, event.data)
+    return event.event()
 
 
 # ---- writing ----------------------------------------------------------------------------------

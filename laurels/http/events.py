@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from litestar import post
@@ -27,7 +27,7 @@ from laurels.http.openapi import (
 )
 from laurels.http.problems import BodyTooLarge, answer_for, problem_of
 from laurels.http.requests import decode, invalid, read_body
-from laurels.shapes import EventIn, EventResult, EventsAnswer, as_whole
+from laurels.shapes import EventIn, EventResult, EventsAnswer
 
 PATH = "/api/gamification/events"
 MAX_EVENTS = 1000
@@ -100,7 +100,7 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
         if text.lstrip()[:1] == b"[":
             results = await _record_array(context, read_events(text, context.settings.events_limit))
         else:
-            results = [await _record_single(context, event_of(decode(_one, text)))]
+            results = [await _record_single(context, decode(_one, text).event())]
     except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected
         return answer_for(error)
     counts = Counter(result.status for result in results)
@@ -137,7 +137,7 @@ def _result(context: Context, event: Event, answer: Recorded | LaurelsError, poi
 def read_events(text: bytes, limit: int) -> list[Item]:
     """The items of an array; a wrong one becomes its own rejected result. Raises BadRequest, BodyTooLarge."""
     try:
-        items: list[Item] = [event_of(event) for event in _many.decode(text)]
+        items: list[Item] = [event.event() for event in _many.decode(text)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         items = [_read_item(raw, f"/{index}") for index, raw in enumerate(decode(_raw, text))]
     if len(items) > limit:
@@ -147,7 +147,7 @@ def read_events(text: bytes, limit: int) -> list[Item]:
 
 def _read_item(raw: msgspec.Raw, pointer: str) -> Item:
     try:
-        return event_of(_one.decode(raw))
+        return _one.decode(raw).event()
     except msgspec.ValidationError as error:
         return _rejected(_identity_of(raw), invalid(error), pointer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -165,12 +165,6 @@ def _identity_of(raw: msgspec.Raw) -> tuple[str | None, str | None]:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def event_of(event: EventIn) -> Event:
-    """An event as the facade takes it."""
-    quantity = cast(int, as_whole(event.quantity))  # or a fraction, which the facade refuses
-    return Event(event.user_id, event.id, event.type, event.occurred_at, quantity, event.data)
 
 
 def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, pointer: str) -> EventResult:
