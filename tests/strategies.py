@@ -21,9 +21,14 @@ METRICS = {
     "summed": {"kind": "sum", "events": ["a", "login"]},
     "sized": {"kind": "sum", "events": ["b"], "of": "size"},
     "largest": {"kind": "max", "events": ["a", "b"], "of": "size"},
-    "busy": {"kind": "distinct_days", "events": ["b"]},
+    "days": {"kind": "distinct_days", "events": ["b"]},
 }
-STREAKS = {"pro": {"events": ["a", "login"], "where": {"plan": "pro"}}}
+STREAKS = {
+    "pro": {"events": ["a", "login"], "where": {"plan": "pro"}},
+    "busy": {"events": ["b"], "amount": 4},
+    "workdays": {"events": ["a", "b"], "rest_days": ["sat", "sun"]},
+    "weeks": {"events": ["login"], "cadence": "weekly"},
+}
 
 
 @st.composite
@@ -32,7 +37,7 @@ def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dic
     leaves = [
         st.builds(lambda name, n: {"metric": name, "at_least": n}, st.sampled_from([*METRICS]), st.integers(1, 12)),
         st.builds(
-            lambda name, n: {"streak": name, "streak_of": n}, st.sampled_from(["login", "pro"]), st.integers(1, 5)
+            lambda name, n: {"streak": name, "streak_of": n}, st.sampled_from(["login", *STREAKS]), st.integers(1, 5)
         ),
         st.builds(lambda n: {"points_of": n}, st.integers(1, 150)),
         st.just({"joined_before": at("2026-01-01")}),
