@@ -35,7 +35,7 @@ RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """Everything about one user at one moment. `stale` says that the profile was made under other rules."""
+    """Everything about one user at one moment. `stale`: the profile was made under other rules, or before an amnesty."""
 
     user: UserShape
     profile: ProfileShape
@@ -56,7 +56,9 @@ def show(
     check_text("USER", user, MAX_USER_ID)
     living = asyncio.run(_read(settings_of(database=database, catalog=catalog), user))
     if living.stale:
-        note("This profile was made under another catalog, and is made anew when its user next does something.")
+        note(
+            "This profile was made under another catalog or before an amnesty; it is made anew at its user's next act."
+        )
     if json:
         emit({"user": living.user, "profile": living.profile})
     else:
@@ -78,7 +80,7 @@ async def _read(settings: Settings, user_id: str) -> Living:
             profile=msgspec.structs.replace(profile, **more),
             awarded_at={award.badge: award.awarded_at for award in await laurels.store.awards(user_id)},
             now=now,
-            stale=row.rules != laurels.catalog.rules,
+            stale=row.rules != laurels.catalog.rules or row.amnesties != view.amnesty_count,
         )
 
 
@@ -113,13 +115,12 @@ def _title(user: UserShape) -> Text:
 
 def _level(living: Living) -> Text:
     profile = living.profile
-    text = Text(f"Level {profile.level} · {profile.title}", style="bold yellow")
+    top = profile.points >= profile.next_level
+    text = Text(f"Level {profile.level} · {profile.title}{', the highest' if top else ''}", style="bold yellow")
     if profile.rank and profile.rank.rank:
         text += Text(f"   rank {profile.rank.rank:,} of {profile.rank.ranked_users:,}", style="default not bold")
-    text += Text("\n") + bar(profile.progress / 100, LEVEL_BAR)
-    top = profile.points >= profile.next_level
-    goal = "points, the highest level" if top else f"of {profile.next_level:,} points"
-    return text + Text(f"  {profile.points:,} {goal}\n")
+    goal = "points" if top else f"of {profile.next_level:,} points"
+    return text + Text("\n") + bar(profile.progress / 100, LEVEL_BAR) + Text(f"  {profile.points:,} {goal}\n")
 
 
 def _streaks(profile: ProfileShape) -> list[StreakShape]:
@@ -184,10 +185,13 @@ def _lately(living: Living) -> Table:
 
 
 def _event(entry: HistoryEntry) -> Text:
+    if entry.act:
+        undone = " (undone)" if entry.act.undone else ""
+        return Text(f"{entry.act.kind}{undone}: {entry.act.reason}")
     if entry.event is None:
         return Text("profile changed")
     times = f" × {entry.event.quantity:,}" if entry.event.quantity > 1 else ""
-    return Text(entry.event.type + times)
+    return Text(entry.event.type + times, style="strike" if entry.event.reversed else "")
 
 
 def _gains(entry: HistoryEntry, living: Living) -> Text:
