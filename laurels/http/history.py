@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import delete, get, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.admin import Admin
@@ -86,7 +87,7 @@ _amnesty = msgspec.json.Decoder(AmnestyIn)
         | problems("unauthorized", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
-async def post_reversal(request: HttpRequest, user_id: str, event_id: str) -> Response[bytes]:
+async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: FromPath[str]) -> Response[bytes]:
     """Take an event back: metrics, days, badges, points, level and standing follow, and the history shows both.
 
     Twice is harmless. A reversal that comes before its event holds.
@@ -125,7 +126,7 @@ async def post_reversal(request: HttpRequest, user_id: str, event_id: str) -> Re
         | problems("unauthorized", "user-not-found", "act-conflict", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
-async def post_act(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Tell something of a user, with a reason. The same id again counts once; all of it can be undone."""
     context = context_of(request)
     key = await context.require_key(request.scope)
@@ -149,7 +150,7 @@ async def post_act(request: HttpRequest, user_id: str) -> Response[bytes]:
         | problems("unauthorized", "act-not-found", "user-erased", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def delete_act(request: HttpRequest, user_id: str, act_id: str) -> Response[bytes]:
+async def delete_act(request: HttpRequest, user_id: FromPath[str], act_id: FromPath[str]) -> Response[bytes]:
     """Undo what was told under this id; 'reversal:EVENT' lets an event count again. Twice is harmless. The history keeps both."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -213,7 +214,7 @@ async def post_amnesty(request: HttpRequest) -> Response[bytes]:
         | problems("unauthorized", "amnesty-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def delete_amnesty(request: HttpRequest, amnesty_id: str) -> Response[None]:
+async def delete_amnesty(request: HttpRequest, amnesty_id: FromPath[str]) -> Response[None]:
     """Let the days of an amnesty be required again."""
     context = context_of(request)
     await context.require_key(request.scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.admin import Admin
@@ -114,7 +115,7 @@ async def get_streaks(request: HttpRequest) -> Response[bytes]:
         | problems("unauthorized", "user-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def get_user_streaks(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def get_user_streaks(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Read every streak of a user. It earns no day."""
     context = context_of(request)
     await context.require_key(request.scope)
@@ -134,7 +135,7 @@ async def get_user_streaks(request: HttpRequest, user_id: str) -> Response[bytes
         | problems("unauthorized", "user-not-found", "badge-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def explain_badge(request: HttpRequest, badge_id: str) -> Response[bytes]:
+async def explain_badge(request: HttpRequest, badge_id: FromPath[str]) -> Response[bytes]:
     """Read because of which facts and which event a badge was earned; or each condition, how far it is, and what is missing."""
     context = context_of(request)
     caller = await context.caller(request.scope)
@@ -154,7 +155,7 @@ async def explain_badge(request: HttpRequest, badge_id: str) -> Response[bytes]:
         | problems("unauthorized", "user-not-found", "badge-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def explain_user_badge(request: HttpRequest, user_id: str, badge_id: str) -> Response[bytes]:
+async def explain_user_badge(request: HttpRequest, user_id: FromPath[str], badge_id: FromPath[str]) -> Response[bytes]:
     """Read the same for any user."""
     context = context_of(request)
     await context.require_key(request.scope)

@@ -95,7 +95,7 @@ _user = msgspec.json.Decoder(UserIn)
         | problems("unauthorized", "zone-change-too-soon", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
-async def put_user(request: HttpRequest, user_id: str) -> Response[bytes]:
+async def put_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Say a user's name, time zone, joining time or groups. What is left out stays. A zone can be changed once in 24 hours."""
     context = context_of(request)
     await context.require_key(request.scope)
