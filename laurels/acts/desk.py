@@ -164,7 +164,7 @@ class Desk:
         return sorted(told.values(), key=lambda row: row.revision)
 
     def awards(self, user_id: str) -> dict[str, int]:
-        """Every badge awarded to the user with the points it paid, this transaction's too. Only for an act that asked for it all."""
+        """Every badge awarded, with the points it paid, this transaction's too. Only for an act that asked for it all."""
         changes = self._changes
         gone = {badge for of_user, badge in changes.revoked if of_user == user_id}
         found = {row.badge: row.points for row in self.found.awards.get(user_id, ()) if row.badge not in gone}

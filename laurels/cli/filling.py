@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import quote
 
-from laurels.acts import Recorded
+from laurels.acts.recording import Recorded
 from laurels.app import Laurels
 from laurels.cli.sample import Community, Member
 from laurels.engine.badges import AtLeast, Badge

@@ -35,7 +35,7 @@ RECENT = 8
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """Everything about one user at one moment. `stale` says that the profile was made under other rules."""
+    """Everything about one user at one moment. `stale` says that the profile was made under other rules or amnesties."""
 
     user: UserShape
     profile: ProfileShape
@@ -55,7 +55,9 @@ def show(
     check_text("USER", user, MAX_USER_ID)
     living = asyncio.run(_read(settings_of(database=database, catalog=catalog), user))
     if living.stale:
-        note("This profile was made under another catalog, and is made anew when its user next does something.")
+        note(
+            "This profile was made under another catalog, or before an amnesty: it is made anew when its user next comes."
+        )
     if json:
         emit({"user": living.user, "profile": living.profile})
     else:
@@ -77,7 +79,7 @@ async def _read(settings: Settings, user_id: str) -> Living:
             profile=msgspec.structs.replace(profile, **more),
             awarded_at={award.badge: award.awarded_at for award in await laurels.store.awards(user_id)},
             now=now,
-            stale=row.rules != laurels.catalog.rules,
+            stale=(row.rules, row.amnesties) != (laurels.catalog.rules, view.amnesty_count),
         )
 
 
@@ -183,6 +185,8 @@ def _lately(living: Living) -> Table:
 
 
 def _event(entry: HistoryEntry) -> Text:
+    if entry.act:
+        return Text(f"{entry.act.kind}: {entry.act.reason}")
     if entry.event is None:
         return Text("profile changed")
     times = f" × {entry.event.quantity:,}" if entry.event.quantity > 1 else ""
