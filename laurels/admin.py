@@ -6,7 +6,7 @@ Everything here is dated, says its reason and who did it, counts once under its 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -105,10 +105,18 @@ class Admin:
 
     async def users(self) -> AsyncIterator[str]:
         """Every user's id, by code point, read in pages while others write."""
-        after = ""
-        while page := await self._laurels.store.user_ids(after, PAGE):
+        async for page in self.pages():
             for user_id in page:
                 yield user_id
+
+    async def pages(self, after: str = "", last: str | None = None) -> AsyncIterator[Sequence[str]]:
+        """The ids of users past `after`, up to `last` (None: all), by code point, some hundreds at a time."""
+        while page := await self._laurels.store.user_ids(after, PAGE):
+            within = [user_id for user_id in page if last is None or user_id <= last]
+            if within:
+                yield within
+            if len(within) < len(page):
+                return
             after = page[-1]
 
     async def rebuild(self, user_id: str) -> bool:
@@ -155,19 +163,28 @@ def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Differenc
     rebuilt = rebuild(catalog, truth, standing(history), now).progress
     user_id = whole.user.user_id
     found = [
-        Difference(user_id, name, _shown(getattr(stored, name)), _shown(getattr(rebuilt, name)))
+        Difference(user_id, name, *_shown(getattr(stored, name), getattr(rebuilt, name)))
         for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told")
         if getattr(stored, name) != getattr(rebuilt, name)
     ]
     if whole.balance != rebuilt.points:
         found.append(Difference(user_id, "sum of the ledger", str(whole.balance), str(rebuilt.points)))
     if whole.place != place_of(whole.user):
-        found.append(Difference(user_id, "standing", _shown(whole.place), _shown(place_of(whole.user))))
+        found.append(Difference(user_id, "standing", *_shown(whole.place, place_of(whole.user))))
     return found
 
 
-def _shown(value: object) -> str:
-    return repr(value)
+def _shown(stored: Any, rebuilt: Any) -> tuple[str, str]:
+    """Two values that differ, as text; of mappings only what differs."""
+    if not isinstance(stored, Mapping):
+        return repr(stored), repr(rebuilt)
+    old, new = cast(Mapping[str, Any], stored), cast(Mapping[str, Any], rebuilt)
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return _some(old, keys), _some(new, keys)
+
+
+def _some(values: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key}: {values[key]}" for key in keys if key in values) or "nothing"
 
 
 def _check_why(reason: str, actor: str) -> None:

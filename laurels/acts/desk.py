@@ -163,6 +163,18 @@ class Desk:
         told |= {row.act_id: row for row in self._changes.acts if row.user_id == user_id}
         return sorted(told.values(), key=lambda row: row.revision)
 
+    def awards(self, user_id: str) -> dict[str, int]:
+        """Every badge awarded, with the points it paid, this transaction's too. Only for an act that asked for it all."""
+        changes = self._changes
+        gone = {badge for of_user, badge in changes.revoked if of_user == user_id}
+        found = {row.badge: row.points for row in self.found.awards.get(user_id, ()) if row.badge not in gone}
+        return found | {row.badge: row.points for row in changes.awards if row.user_id == user_id}
+
+    def balance(self, user_id: str) -> int:
+        """The sum of the user's ledger, this transaction's entries too. Only for an act that asked for it all."""
+        new = sum(row.amount for row in self._changes.ledger if row.user_id == user_id)
+        return self.found.balances.get(user_id, 0) + new
+
     # ---- what changes -------------------------------------------------------------------------
 
     def save(self, user: UserRow, outcome: Outcome, now: datetime, event: Event | None = None) -> UserRow:

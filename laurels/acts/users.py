@@ -91,15 +91,15 @@ class RebuildUser:
     needs: Needs = "all"
 
     def apply(self, desk: Desk) -> bool:
-        if self.user_id not in desk.found.users:
-            raise UserNotFound
         user = desk.user(self.user_id, self.at)
+        if not user.revision:
+            raise UserNotFound
         history, acts = desk.history(self.user_id), desk.acts(self.user_id)
         truth = replace(
             user.progress,
             told=told_anew(history, acts, user.progress.told),
-            badges={award.badge: award.points for award in desk.found.awards.get(self.user_id, ())},
-            points=desk.found.balances.get(self.user_id, 0),
+            badges=desk.awards(self.user_id),
+            points=desk.balance(self.user_id),
         )
         outcome = rebuild(desk.house.catalog, truth, standing(history), self.at)
         if outcome.progress == user.progress:

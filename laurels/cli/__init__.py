@@ -19,6 +19,9 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from laurels.errors import (
+    ActNotFound,
+    AmnestyNotFound,
+    BadgeNotFound,
     CatalogError,
     InvalidInput,
     LaurelsError,
@@ -39,6 +42,9 @@ EXITS: dict[type[Exception], int] = {
     CycloptsError: FAULT,
     UserNotFound: NOT_FOUND,
     UserErased: NOT_FOUND,
+    ActNotFound: NOT_FOUND,
+    BadgeNotFound: NOT_FOUND,
+    AmnestyNotFound: NOT_FOUND,
     StoreError: DATABASE,
 }
 """The one table that gives errors their exit codes; the nearest class in an error's tree counts."""
@@ -77,28 +83,62 @@ def _app() -> App:
         "migrate": "Bring the database's schema up to date.",
         "settings": "Show each setting, its value, and where it came from.",
         "doctor": "Look for anything that is wrong, and say how to mend it.",
+        "explain": "Say why a user has a badge or not, or why a streak is what it is.",
+        "rebuild": "Make users and boards anew from events and acts.",
+        "verify": "Compare what is stored with a rebuild of it.",
     }.items():
         module = "boards" if name == "leaderboard" else name
         app.command(f"laurels.cli.{module}:{name}", name=name, help=words)
-    app.command(_family("user", "Look at users.", show="users:show|Show a user's living profile."))
-    app.command(
+    for family in _families():
+        app.command(family)
+    return app
+
+
+def _families() -> list[App]:
+    """The commands that share a first word."""
+    return [
+        _family(
+            "user",
+            "Look at users, and repair what went wrong with one.",
+            show="users:show|Show a user's living profile.",
+            history="history:history|Show what happened to a user, newest first.",
+            grant="acts:grant|Give a user a badge.",
+            revoke="acts:revoke|Take a badge away from a user; it is not awarded again.",
+            adjust="acts:adjust|Give a user points, or take some away.",
+            freeze="acts:freeze|Give a user freezes of a streak.",
+            pause="acts:pause|Pause a user's streak for some days.",
+            repair="acts:repair|Repair the gap in a user's streak that holds a day.",
+            reverse="acts:reverse|Take an event back, with all it led to.",
+            undo="acts:undo|Undo any of these.",
+        ),
+        _family(
+            "amnesty",
+            "Excuse everybody, or a group, from some days, as after an outage.",
+            add="amnesties:add|Excuse the days from one date to another.",
+            list="amnesties:list_amnesties|List all amnesties; lifted ones, too.",
+            lift="amnesties:lift|Let the days of an amnesty be required again.",
+        ),
+        _family(
+            "clock",
+            "The clock of a sandbox: a database for tests, in which time can be set and moved.",
+            show="clock:show|Show where the clock stands, and whether it can be moved.",
+            set="clock:set_to|Set the clock to a moment.",
+            advance="clock:advance|Move the clock on.",
+        ),
         _family(
             "catalog",
             "Look at what can be earned.",
             check="catalog:check|Check a catalog file, and report every fault in it.",
             show="catalog:show|Show the levels and badges.",
-        )
-    )
-    app.command(
+        ),
         _family(
             "key",
             "Make and revoke the API keys of your app's back end.",
             create="keys:create|Make a key and print it, once.",
             list="keys:list_keys|List all keys; the keys themselves are not kept.",
             revoke="keys:revoke|Revoke a key, at once for every server.",
-        )
-    )
-    return app
+        ),
+    ]
 
 
 def run(arguments: Sequence[str]) -> int:

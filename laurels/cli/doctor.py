@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
 from laurels.settings import Settings
-from laurels.storage.base import Counts
+from laurels.storage.base import AmnestyRow, Counts, Store
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37, 0)
@@ -34,16 +36,35 @@ LEAST_FREE = 1_000_000_000
 OLDEST_ZONES = 2
 """Years; governments change their clocks more often than that."""
 AHEAD = timedelta(minutes=5)
+LOOKED_BACK = 30
+"""For how many days a gap in all events is sought."""
+NAMED = 3
+"""How many amnesties are named."""
 WRITTEN = datetime.fromisoformat("2026-01-01T00:00:00Z")
 """No clock that is right says less."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check found. `mend` says what to do about it; '' where nothing is wrong."""
+    """What one check found.
+
+    `mend` says what to do about it; '' where nothing is wrong. `proposal` is what one may do, where nothing is wrong.
+    """
 
     what: str
     found: str
     mend: str = ""
+    proposal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look into the database found. `quiet` are the days of the last month without any event, of anybody."""
+
+    now: datetime
+    offset: timedelta | None
+    counts: Counts
+    amnesties: Sequence[AmnestyRow]
+    quiet: Sequence[int]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -56,7 +77,7 @@ class Report(msgspec.Struct, frozen=True):
 def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json = False) -> int:
     """Look at versions, settings, catalog, database, disk and clock, and say how to mend what is wrong. Changes nothing.
 
-    Exits 1 where anything is wrong.
+    Proposes an amnesty for whole days of the last month without any event. Exits 1 where anything is wrong.
     """
     findings = [*_versions(), _settings(database, catalog)]
     if not findings[-1].mend:
@@ -71,15 +92,14 @@ def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json
 
 def _around(settings: Settings) -> Iterator[Finding]:
     yield _catalog(settings)
-    now = utc_now()
-    counts, finding = asyncio.run(_database(settings))
+    looked, finding = asyncio.run(_database(settings))
     yield finding
-    if counts:
-        yield _rows(counts)
+    if looked:
+        yield from (_rows(looked.counts), _amnesties(looked), *_gaps(looked, settings), _sandbox(looked))
     file = database_file(settings.database)
     if file and file.is_file():
         yield from (_writable(file), _log(file), _disk(file))
-    yield _clock(now, counts.last_recorded_at if counts else None)
+    yield _clock(looked.now, looked.counts.last_recorded_at) if looked else _clock(utc_now(), None)
 
 
 def _versions() -> list[Finding]:
@@ -120,15 +140,75 @@ def _catalog(settings: Settings) -> Finding:
     return Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
 
 
-async def _database(settings: Settings) -> tuple[Counts | None, Finding]:
-    """The counts, where the database answers and has our schema."""
+async def _database(settings: Settings) -> tuple[Looked | None, Finding]:
+    """What is in it, where the database answers and has our schema."""
     try:
         async with existing(settings.database) as store:
-            return await store.counts(), Finding("database", "answers, and its schema is this version's")
+            return await _look(store), Finding("database", "answers, and its schema is this version's")
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that made it")
     except LaurelsError as error:
         return None, Finding("database", str(error), "make it with 'laurels migrate', or mend the setting 'database'")
+
+
+async def _look(store: Store) -> Looked:
+    offset = await store.clock_offset()
+    now = utc_now() + (offset or timedelta())
+    today = now.toordinal()
+    return Looked(
+        now=now,
+        offset=offset,
+        counts=await store.counts(),
+        amnesties=[row for row in await store.amnesties() if row.lifted_at is None],
+        quiet=await store.quiet_days(today - LOOKED_BACK, today),
+    )
+
+
+def _amnesties(looked: Looked) -> Finding:
+    """The amnesties that stand, the newest few by name."""
+    if not looked.amnesties:
+        return Finding("amnesties", "none stands")
+    newest = [f"{_span(row.first_day, row.last_day)} ({row.reason})" for row in looked.amnesties[-NAMED:]]
+    return Finding("amnesties", f"{counted(len(looked.amnesties), 'stands', 'stand')}: {', '.join(newest)}")
+
+
+def _gaps(looked: Looked, settings: Settings) -> Iterator[Finding]:
+    """Whole days without any event, between days that have some: most likely nothing could be recorded."""
+    excused = {day for row in looked.amnesties if not row.for_group for day in range(row.first_day, row.last_day + 1)}
+    for first, last in gaps(looked.quiet, looked.now.toordinal()):
+        if not excused.issuperset(range(first, last + 1)):
+            days = ("--from", str(date.fromordinal(first)), "--to", str(date.fromordinal(last)))
+            where = () if settings.database == Settings().database else ("--database", settings.database)
+            add = shlex.join(("laurels", "amnesty", "add", *days, "--reason", "an outage", *where))
+            yield Finding(
+                "gap",
+                f"nobody has an event on {_span(first, last)}",
+                proposal=f"if it was an outage: {add}",
+            )
+
+
+def gaps(quiet: Sequence[int], today: int) -> list[tuple[int, int]]:
+    """The runs of quiet days, as (first, last), that have a day with events before and after them within the days looked at."""
+    days = set(quiet)
+    runs = [(day, _last_of_run(days, day)) for day in quiet if day - 1 not in days]
+    return [(first, last) for first, last in runs if first > today - LOOKED_BACK and last < today]
+
+
+def _last_of_run(days: set[int], day: int) -> int:
+    while day + 1 in days:
+        day += 1
+    return day
+
+
+def _span(first: int, last: int) -> str:
+    days = (date.fromordinal(first).isoformat(), date.fromordinal(last).isoformat())
+    return days[0] if first == last else f"{days[0]} to {days[1]}"
+
+
+def _sandbox(looked: Looked) -> Finding:
+    if looked.offset is None:
+        return Finding("sandbox", "no: the machine's clock counts")
+    return Finding("sandbox", f"yes: its clock stands at {when(looked.now)}, and can be moved with 'laurels clock'")
 
 
 def _rows(counts: Counts) -> Finding:
@@ -182,9 +262,10 @@ def _show(report: Report) -> None:
     shown.show_header = False
     for finding in report.findings:
         mark = Text("✗", style="bold red") if finding.mend else Text("✓", style="green")
+        mark = Text("?", style="yellow") if finding.proposal else mark
         text = Text(finding.found)
-        if finding.mend:
-            text += Text(f"\n{finding.mend}", style="yellow")
+        if finding.mend or finding.proposal:
+            text += Text(f"\n{finding.mend or finding.proposal}", style="yellow")
         shown.add_row(mark, cell(finding.what), text)
     to.print(shown)
     wrong = sum(1 for finding in report.findings if finding.mend)

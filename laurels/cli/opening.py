@@ -86,6 +86,16 @@ async def reading(settings: Settings) -> AsyncIterator[Laurels]:
 
 
 @asynccontextmanager
+async def changing(settings: Settings) -> AsyncIterator[Laurels]:
+    """The facade over an existing database, for commands that may write; in the end, what waits is written."""
+    async with reading(settings) as laurels:
+        try:
+            yield laurels
+        finally:
+            await laurels.recorder.close()
+
+
+@asynccontextmanager
 async def _closing(store: Store) -> AsyncIterator[Store]:
     try:
         yield store

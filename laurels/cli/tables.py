@@ -68,8 +68,22 @@ def bytes_progress(total: int | None) -> Iterator[Callable[[int | None, int], No
 @contextmanager
 def steps_progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar on standard error that is told of each of `total` steps; silent where standard error is no terminal."""
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        update(done)
+
+    with count_progress(label, total) as update:
+        yield advance
+
+
+@contextmanager
+def count_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that is told how many of `total` are done; silent where standard error is no terminal."""
     columns = (TextColumn(label), BarColumn(bar_width=40), TaskProgressColumn(), TimeRemainingColumn())
     to = console(stderr=True)
     with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as progress:
         task = progress.add_task("", total=total)
-        yield lambda: progress.advance(task)
+        yield lambda done: progress.update(task, completed=done)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
@@ -19,6 +20,11 @@ LAST_SEARCHED_YEAR = 2038
 
 ZONE_CHANGE_PAUSE = timedelta(hours=24)
 """How long a zone stands before it may be changed again, so that hopping zones makes no days."""
+
+MOMENT = timedelta(microseconds=1)
+
+NEVER = date.max.toordinal() + 1
+"""A day after all others."""
 
 MAX_ZONE = 64
 """The longest name of a zone that is looked up; a file system raises errors of its own for much longer ones."""
@@ -140,14 +146,22 @@ class Zones:
         """The days that this user's calendar never had."""
         if not self.changes:
             return skipped_set(self.first or self.default)
-        gone = Days()
-        for index, (since, name) in enumerate([(None, self.first or self.default), *self.changes]):
-            until = self.changes[index][0] if index < len(self.changes) else None
-            for day in skipped_days(name):
-                begins = first_moment(day, name)
-                if (since is None or since <= begins) and (until is None or begins < until):
-                    gone = gone.with_day(day)
-        return gone
+        stays = self._stays()
+        gone = {day for first, last, name in stays for day in skipped_days(name) if first < day < last}
+        for (_, left, _), (arrived, _, _) in pairwise(stays):
+            gone.update(range(left + 1, arrived))  # a change from the far west to the far east leaps over a day
+        days = Days()
+        for day in sorted(gone):
+            if not any(first <= day <= last and day not in skipped_days(name) for first, last, name in stays):
+                days = days.with_day(day)
+        return days
+
+    def _stays(self) -> list[tuple[int, int, str]]:
+        """The user's stays in one zone each, oldest first: the first and the last day that the clock there showed, the zone."""
+        names = [self.first or self.default, *(name for _, name in self.changes)]
+        firsts = [0, *(day_of(since, name) for since, name in self.changes)]
+        lasts = [*(day_of(since - MOMENT, name) for (since, _), name in zip(self.changes, names, strict=False)), NEVER]
+        return list(zip(firsts, lasts, names, strict=True))
 
 
 @lru_cache(maxsize=1024)

@@ -103,9 +103,23 @@ class Calendar:
         return self.bits(unit, 1) == 1
 
     def pauses(self, unit: int) -> bool:
-        """Whether a pause covers some day of this unit."""
+        """Whether nothing is required in this unit, and a pause has a part in that."""
         first = self.streak.first_day(unit)
-        return any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
+        return self.holds(unit) and any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
+
+    def covered(self, last: int, until: int, freezes: int) -> bool:
+        """Whether the gap from `last` up to before `until` stands, by `freezes` held in `last` and those given in the gap.
+
+        A freeze covers a missed unit at its close, so one that is given later comes too late for it.
+        """
+        if not any(last < self.streak.unit(day) < until for day, _ in self.grants):
+            return self.missing(last + 1, until - last - 1) <= freezes
+        missing = 0
+        for unit in range(last + 1, until):
+            missing += 0 if self.holds(unit) else 1
+            if missing > freezes + self.granted(last, unit):
+                return False
+        return True
 
     def _day_bits(self, first: int, count: int) -> int:
         window = (1 << count) - 1
@@ -129,17 +143,29 @@ def folded(streak: Streak, credited: Days, calendar: Calendar) -> Fold:
     """The fold of all credited units, oldest first."""
     fold, last = Fold(freezes=streak.freezes.initial), -1
     for first, end in _runs(credited):
-        fold = _with_run(streak, fold, last, first, end, calendar)
-        last = end
+        for begin, stop in _pieces(first, end, calendar):
+            fold = _with_run(streak, fold, last, begin, stop, calendar)
+            last = stop
     return fold
 
 
+def _pieces(first: int, end: int, calendar: Calendar) -> Iterator[tuple[int, int]]:
+    """A run cut after each unit in which freezes were given: how many more can be earned depends on how many are held."""
+    given = {calendar.streak.unit(day) for day, _ in calendar.grants}
+    for stop in sorted({unit for unit in given if first <= unit < end} | {end}):
+        yield first, stop
+        first = stop + 1
+
+
 def _with_run(streak: Streak, fold: Fold, last: int, first: int, end: int, calendar: Calendar) -> Fold:
-    """The fold with one more unbroken run of credited units; `last` is the newest one before it (-1: none)."""
+    """The fold with one more unbroken run of credited units; `last` is the newest one before it (-1: none).
+
+    Freezes may have been given in its last unit, but in none before (`_pieces`).
+    """
     missing = calendar.missing(last + 1, first - last - 1) if last >= 0 else 0
     freezes, frozen = fold.freezes + calendar.granted(last, first - 1), fold.frozen
     start, length = (fold.start, fold.length) if last >= 0 else (first, 0)
-    if missing > freezes:
+    if missing and not calendar.covered(last, first, fold.freezes):
         start, length = first, 0
     elif missing:
         freezes -= missing
@@ -213,7 +239,7 @@ def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, 
     now = max(streak.unit(today), last)
     missing = calendar.missing(last + 1, now - last - 1)
     freezes = fold.freezes + calendar.granted(last, now)
-    stands = missing <= freezes
+    stands = calendar.covered(last, now, fold.freezes)
     frozen = fold.frozen
     if stands and missing:
         for unit in range(last + 1, now):

@@ -372,6 +372,13 @@ class Store(Protocol):
         """How much is stored."""
         ...
 
+    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+        """The days from `first` to `last` that no event has, oldest first.
+
+        Where every day has one, only the first few events are read; else every event is, once.
+        """
+        ...
+
     async def add_key(self, key: KeyRow) -> None:
         """Store an API key. Raises InvalidInput where a living key has the same name."""
         ...

@@ -99,6 +99,10 @@ AMNESTY_COLUMNS = "amnesty_id, first_day, last_day, for_group, reason, actor, cr
 USER = f"SELECT {USER_COLUMNS} FROM users WHERE user_id = ?"
 EVENT = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND event_id = ?"
 EVENTS_OF_USER = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? ORDER BY revision"
+NEXT_EVENT_OF_DAYS = """
+SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND day IN ({})
+ORDER BY user_id, event_id LIMIT 1
+"""
 TOP = """
 SELECT s.user_id, u.name, -s.sort_key, s.reached_at
 FROM standings s JOIN users u ON u.user_id = s.user_id
@@ -594,6 +598,18 @@ class SQLiteStore:
             )
             newest = connection.execute("SELECT max(recorded_at) FROM events").fetchone()[0]
         return Counts(users, events, awards, sessions, maybe_moment(newest))
+
+    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+        missing, after = set(range(first, last + 1)), ("", "")
+        with self._snapshot() as connection:
+            while missing:  # each search goes on where the one before found a day, so no event is read twice
+                wanted = ", ".join(map(str, missing))
+                row = connection.execute(NEXT_EVENT_OF_DAYS.format(wanted), after).fetchone()
+                if row is None:
+                    break
+                missing.discard(row[2])
+                after = (row[0], row[1])
+        return sorted(missing)
 
     # ---- keys and sessions --------------------------------------------------------------------
 

@@ -1,0 +1,86 @@
+"""`laurels user history`: what happened to a user, as it was recorded and told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.text import Text
+
+from laurels.cli import OK
+from laurels.cli.opening import reading
+from laurels.cli.options import Database, Json, settings_of
+from laurels.cli.output import emit, note, when
+from laurels.cli.tables import cell, console, table
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.errors import UserNotFound
+from laurels.settings import Settings
+from laurels.shapes import HistoryAct, HistoryEntry, HistoryShape
+
+
+def history(
+    user: Annotated[str, Parameter(help="the user's id")],
+    *,
+    limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=1000))] = 20,
+    before: Annotated[int | None, Parameter(help="begin before this revision", show_default=False)] = None,
+    database: Database = None,
+    json: Json = False,
+) -> int:
+    """Show what happened to a user, newest first: events, acts with who and why, and what each did to points and badges."""
+    check_text("USER", user, MAX_USER_ID)
+    page = asyncio.run(_read(settings_of(database=database), user, limit, before))
+    if json:
+        emit(page)
+    else:
+        _show(page)
+    return OK
+
+
+async def _read(settings: Settings, user_id: str, limit: int, before: int | None) -> HistoryShape:
+    async with reading(settings) as laurels:
+        try:
+            return await laurels.history(user_id, limit, before)
+        except UserNotFound:
+            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+
+
+def _show(page: HistoryShape) -> None:
+    shown = table("rev", "recorded", "what", "id", "points", "badges", right=("rev", "points"))
+    for entry in page.entries:
+        gone = (entry.event is not None and entry.event.reversed) or (entry.act is not None and entry.act.undone)
+        amount = sum(change.amount for change in entry.points)
+        badges = ", ".join(award.badge for award in entry.awards)
+        shown.add_row(
+            str(entry.revision),
+            when(entry.at),
+            _what(entry),
+            cell(_id(entry)),
+            f"{amount:+,}" if entry.points else "",
+            cell(badges),
+            style="dim" if gone else "",
+        )
+    console().print(shown)
+    if page.next is not None:
+        note(f"More with --before {page.next}.")
+
+
+def _id(entry: HistoryEntry) -> str:
+    return entry.event.id if entry.event else entry.act.id if entry.act else ""
+
+
+def _what(entry: HistoryEntry) -> Text:
+    """As in 'message.sent × 3, reversed', or 'grant early_adopter, by ada: at our conference'."""
+    if entry.act:
+        return Text(told(entry.act))
+    if entry.event is None:
+        return Text(", ".join(f"{change.reason} {change.ref}" for change in entry.points) or "profile changed")
+    times = f" × {entry.event.quantity:,}" if entry.event.quantity > 1 else ""
+    return Text(entry.event.type + times + (", reversed" if entry.event.reversed else ""))
+
+
+def told(act: HistoryAct) -> str:
+    """An act as a line: what, by whom, why."""
+    about = " ".join(str(value) for value in act.data.values() if value not in ("", True, False))
+    return f"{act.kind} {about}{', undone' if act.undone else ''}, by {act.actor}: {act.reason}"

@@ -1,0 +1,87 @@
+"""`laurels rebuild`: make users and boards anew from events and acts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from laurels.admin import Admin
+from laurels.cli import OK
+from laurels.cli.opening import changing
+from laurels.cli.options import CatalogFile, Database, Json, settings_of
+from laurels.cli.output import counted, emit, note
+from laurels.cli.tables import steps_progress
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.errors import UserErased, UserNotFound
+from laurels.settings import Settings
+
+TOGETHER = 20
+"""How many users share a transaction: more would keep a running server waiting."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True, rename="camel"):
+    """How many users were looked at, how many differed and were mended, and how many tallies of the boards were wrong."""
+
+    users: int
+    differed: int
+    wrong_tallies: int
+
+
+def rebuild(
+    *,
+    user: Annotated[str | None, Parameter(help="only this user, and no boards", show_default=False)] = None,
+    database: Database = None,
+    catalog: CatalogFile = None,
+    json: Json = False,
+) -> int:
+    """Make every user anew from their events and acts, and the boards from the users. Servers may work meanwhile.
+
+    Nothing changes where nothing was wrong. 'laurels verify' only looks.
+    """
+    if user is not None:
+        check_text("USER", user, MAX_USER_ID)
+    settings = settings_of(database=database, catalog=catalog)
+    rebuilt = asyncio.run(_all(settings) if user is None else _one(settings, user))
+    if json:
+        emit(rebuilt)
+    else:
+        note(f"{counted(rebuilt.users, 'user')} made anew, {rebuilt.differed:,} differed.")
+        if user is None:
+            note(f"The boards are made anew, {counted(rebuilt.wrong_tallies, 'tally', 'tallies')} differed.")
+    return OK
+
+
+async def _one(settings: Settings, user_id: str) -> Rebuilt:
+    async with changing(settings) as laurels:
+        try:
+            return Rebuilt(1, int(await Admin(laurels).rebuild(user_id)), 0)
+        except UserNotFound:
+            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+
+
+async def _all(settings: Settings) -> Rebuilt:
+    async with changing(settings) as laurels:
+        admin, users, differed = Admin(laurels), 0, 0
+        with steps_progress("Rebuilding", (await laurels.store.counts()).users) as advance:
+            async for page in admin.pages():
+                for start in range(0, len(page), TOGETHER):
+                    answers = await _together(admin, page[start : start + TOGETHER], advance)
+                    users += len(answers)
+                    differed += sum(answers)
+        wrong = await laurels.store.wrong_tallies()
+        await laurels.store.rebuild_boards()
+        return Rebuilt(users, differed, wrong)
+
+
+async def _together(admin: Admin, user_ids: Sequence[str], advance: Callable[[], None]) -> list[bool]:
+    """Rebuild some users in one transaction: for each that is still there, whether it differed."""
+    answers = await asyncio.gather(*map(admin.rebuild, user_ids), return_exceptions=True)
+    for answer in answers:
+        advance()
+        if isinstance(answer, BaseException) and not isinstance(answer, UserNotFound | UserErased):
+            raise answer
+    return [answer for answer in answers if isinstance(answer, bool)]

@@ -1,0 +1,337 @@
+"""The engine against the oracle: random lives in random zones must read the same, in whatever order they are told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days, Zones, first_moment
+from laurels.engine.events import Event
+from laurels.engine.judge import calendar_of, judge, read_streak_of, rebuild, rejudge, reverse
+from laurels.engine.progress import Progress, Told
+from laurels.engine.streaks import WEEKDAYS, Streak, marks
+from laurels.storage.codec import pack_progress, unpack_progress
+from tests.engine.oracle import Life, Visit, tell, zone_names
+from tests.engine.oracle import Told as Expected
+from tests.support import at, badge, catalog
+
+SPAN = 40
+"""How many days a life lasts."""
+
+BASES = [
+    "2026-03-05",  # clocks go forward in America, Europe and Egypt
+    "2026-10-10",  # and back
+    "2024-02-20",  # a leap day
+    "2011-12-10",  # Apia and Fakaofo skip the 30th
+    "1994-12-15",  # Kiritimati and Enderbury skip New Year's Eve or New Year
+    "1993-08-01",  # Kwajalein skips the 21st
+]
+TARGETS = (2, 3, 5, 8)
+LATER = timedelta(days=400)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing told to the engine."""
+
+    what: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A life, as the oracle takes it and as the engine is told it."""
+
+    life: Life
+    rules: Catalog
+    moment: datetime
+    steps: tuple[Step, ...]
+
+    @property
+    def zones(self) -> Zones:
+        return Zones(self.life.zone, tuple(self.life.moves))
+
+    @property
+    def streak(self) -> Streak:
+        return self.rules.streaks["kept"]
+
+
+def rules_of(life: Life) -> Catalog:
+    """The catalog of this life's streak, with a badge for each target."""
+    kept: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
+    if life.weekly:
+        kept["cadence"] = "weekly"
+    if life.rest:
+        kept["rest_days"] = [WEEKDAYS[day] for day in sorted(life.rest)]
+    if life.initial or life.per_days:
+        kept["freezes"] = {"initial": life.initial, "per_days": life.per_days, "most": life.most}
+    if life.late_days is not None:
+        kept["late_days"] = life.late_days
+    badges = [badge(f"run_{target}", 10, streak="kept", streak_of=target) for target in TARGETS]
+    return catalog(streaks={"kept": kept}, badges=badges)
+
+
+@st.composite
+def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
+    """A life in a few zones, its streak's rules, and the order in which all of it is told."""
+    base = at(draw(st.sampled_from(BASES)))
+    zones = st.sampled_from(zone_names())
+    life = Life(draw(zones | st.sampled_from(["Pacific/Apia", "Pacific/Pago_Pago", "America/New_York", "UTC"])))
+    _move(draw, life, base, zones | st.sampled_from(["Pacific/Kiritimati", "Pacific/Apia", "Pacific/Pago_Pago"]))
+    life.weekly = draw(st.integers(0, 5)) == 0
+    life.amount = draw(st.sampled_from([1, 1, 1, 3]))
+    life.rest = set() if life.weekly else draw(st.sets(st.integers(0, 6), max_size=3))
+    life.late_days = draw(st.sampled_from([None, None, 0, 2]))
+    if freezes:
+        life.initial = draw(st.integers(0, 3))
+        life.per_days = draw(st.sampled_from([0, 0, 2, 3]))
+        life.most = life.initial + draw(st.integers(0, 2))
+    taken_back = _visit(draw, life, base)
+    steps = [Step("visit", index) for index in range(len(life.visits) + len(taken_back))]
+    steps += [Step("take back", len(life.visits) + index) for index in range(len(taken_back))]
+    steps += _excuse(draw, life, base, freezes=freezes)
+    moment = base + timedelta(days=draw(st.integers(0, SPAN + 5)), minutes=draw(st.integers(0, 1439)))
+    moment = max([moment, *(visit.at for visit in life.visits), *(since for since, _ in life.moves)])
+    case = Case(life, rules_of(life), moment, ())
+    order = _in_order(draw(st.permutations(steps)))
+    life.visits += taken_back  # the steps name them by their place; the oracle is asked without them
+    return replace(case, steps=tuple(order))
+
+
+def _move(draw: st.DrawFn, life: Life, base: datetime, zones: st.SearchStrategy[str]) -> None:
+    """Changes of zone at whole quarters of an hour, a day or more apart; some to where the user already is."""
+    hours = draw(st.lists(st.integers(0, SPAN * 96), max_size=3, unique=True))
+    for quarters in sorted(hours):
+        since, name = base + quarters * timedelta(minutes=15), draw(zones)
+        far = not life.moves or since - life.moves[-1][0] >= timedelta(hours=24)
+        if far and name != life.zone_at(since):
+            life.moves.append((since, name))
+
+
+def _visit(draw: st.DrawFn, life: Life, base: datetime) -> list[Visit]:
+    """Visits, most days one; and others, which will be taken back."""
+    dense = [(day, draw(st.integers(0, 1439))) for day in range(SPAN) if draw(st.integers(0, 9)) > 2]
+    loose = draw(st.lists(st.tuples(st.integers(0, SPAN), st.integers(0, 1439)), max_size=6))
+    visits = [_visit_at(draw, base, day, minute) for day, minute in (dense if draw(st.booleans()) else []) + loose]
+    backs = [_visit_at(draw, base, day, 600) for day in draw(st.lists(st.integers(0, SPAN), max_size=3))]
+    life.visits = visits
+    return backs
+
+
+def _visit_at(draw: st.DrawFn, base: datetime, day: int, minute: int) -> Visit:
+    moment = base + timedelta(days=day, minutes=minute)
+    late = timedelta(days=draw(st.sampled_from([0, 0, 0, 1, 3])))
+    return Visit(moment, draw(st.integers(1, 4)), moment + late)
+
+
+def _excuse(draw: st.DrawFn, life: Life, base: datetime, *, freezes: bool) -> list[Step]:
+    """Amnesties, repairs, pauses and gifts of freezes."""
+    first = base.date()
+    span = st.tuples(st.integers(-2, SPAN), st.integers(0, 8))
+    steps: list[Step] = []
+    for what, into in (("amnesty", life.excused), ("repair", life.excused), ("pause", life.paused)):
+        for start, length in draw(st.lists(span, max_size=1)):
+            days = [first + timedelta(days=start + n) for n in range(length + 1)]
+            into.update(days)
+            steps.append(Step(what, (days[0].toordinal(), days[-1].toordinal())))
+    for day, count in draw(st.lists(st.tuples(st.integers(-2, SPAN), st.integers(1, 2)), max_size=2 if freezes else 0)):
+        life.grants.append((first + timedelta(days=day), count))
+        steps.append(Step("grant", (life.grants[-1][0].toordinal(), count)))
+    return steps
+
+
+def _in_order(steps: Sequence[Step]) -> list[Step]:
+    """What is taken back was recorded before."""
+    recorded: set[int] = set()
+    ready: list[Step] = []
+    waiting: list[Step] = []
+    for step in steps:
+        if step.what == "take back" and step.value not in recorded:
+            waiting.append(step)
+            continue
+        ready.append(step)
+        if step.what == "visit":
+            recorded.add(step.value)
+    return ready + waiting
+
+
+def stands(case: Case) -> Life:
+    """The life without the visits that were taken back."""
+    gone = {step.value for step in case.steps if step.what == "take back"}
+    return replace(case.life, visits=[visit for index, visit in enumerate(case.life.visits) if index not in gone])
+
+
+class Engine:
+    """The engine, told one step after the other."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.zones = case.zones
+        self.progress = Progress(zones=self.zones)
+        self.recorded: list[Event] = []
+        self.now = max([case.moment, *(visit.recorded or visit.at for visit in case.life.visits)])
+        for step in case.steps:
+            self.take(step)
+
+    def take(self, step: Step) -> None:
+        if step.what == "visit":
+            self.record(step.value)
+        elif step.what == "take back":
+            self.recorded = [event for event in self.recorded if event.id != str(step.value)]
+            reversal = reverse(self.case.rules, self.progress, self.recorded, str(step.value), self.now)
+            self.progress = reversal.progress
+        else:
+            after = replace(self.progress, told=said(self.progress.told, step))
+            self.progress = rejudge(self.case.rules, self.progress, after, self.now).progress
+
+    def record(self, index: int) -> None:
+        visit = self.case.life.visits[index]
+        today, day = self.zones.day(visit.recorded or visit.at), self.zones.day(visit.at)
+        event = Event("ada", str(index), "visit", visit.at, visit.quantity, None, day, today - day)
+        self.recorded.append(event)
+        self.progress = judge(self.case.rules, self.progress, event, today).progress
+
+
+def said(told: Told, step: Step) -> Told:
+    """What is told, and this too."""
+    if step.what == "grant":
+        return replace(told, grants={"kept": (*told.grants.get("kept", ()), step.value)})
+    span = Days.span(*step.value)
+    if step.what == "amnesty":
+        return replace(told, amnesty=told.amnesty | span)
+    if step.what == "repair":
+        return replace(told, repairs={"kept": told.repairs.get("kept", Days()) | span})
+    return replace(told, pauses={"": told.pauses.get("", Days()) | span})
+
+
+def as_told(case: Case, progress: Progress) -> Expected:
+    """What the engine reads, in the oracle's words."""
+    streak, today = case.streak, case.zones.day(case.moment)
+    reading = read_streak_of(streak, progress, today)
+    days = progress.days.get("kept", Days())
+
+    def dated(unit: int | None) -> date | None:
+        return None if unit is None else date.fromordinal(streak.first_day(unit))
+
+    def all_dated(units: Days) -> set[date]:
+        return {date.fromordinal(streak.first_day(unit)) for unit in units}
+
+    marked = marks(streak, days, reading, calendar_of(streak, progress), today, 1000)
+    return Expected(
+        length=reading.length,
+        status=reading.status,
+        since=dated(reading.start),
+        ends=dated(reading.ends),
+        longest=reading.longest,
+        longest_from=dated(reading.longest_start),
+        longest_to=dated(reading.longest_end),
+        total=reading.total,
+        freezes=reading.freezes,
+        frozen=all_dated(reading.frozen),
+        why={date.fromordinal(streak.first_day(unit)): why for unit, why in marked},
+    )
+
+
+def targets_up_to(longest: int) -> set[str]:
+    return {f"run_{target}" for target in TARGETS if target <= longest}
+
+
+@settings(max_examples=250)
+@given(lives())
+def test_the_engine_reads_every_life_as_the_oracle_tells_it(case: Case) -> None:
+    progress = Engine(case).progress
+    expected = tell(stands(case), case.moment)
+    assert as_told(case, progress) == expected
+    assert progress.badges.keys() >= targets_up_to(expected.longest)
+
+
+@settings(max_examples=120)
+@given(lives(freezes=False), st.randoms(use_true_random=False))
+def test_without_freezes_any_order_gives_the_same_streak_and_the_same_badges(case: Case, order: random.Random) -> None:
+    engine = Engine(case)
+    steps = [step for step in case.steps if step.what != "take back"]
+    order.shuffle(steps)
+    other = Engine(replace(case, steps=(*steps, *(step for step in case.steps if step.what == "take back"))))
+    assert pack_progress(other.progress) == pack_progress(engine.progress)
+    assert engine.progress.badges.keys() == targets_up_to(tell(stands(case), case.moment).longest)
+
+
+@settings(max_examples=120)
+@given(lives())
+def test_what_grew_step_by_step_is_byte_for_byte_what_a_rebuild_makes(case: Case) -> None:
+    engine = Engine(case)
+    grown = engine.progress
+    rebuilt = rebuild(case.rules, grown, engine.recorded, engine.now)
+    assert pack_progress(rebuilt.progress) == pack_progress(grown)
+    assert rebuilt.progress == grown
+    assert not rebuilt.entries
+    packed = pack_progress(grown)
+    assert unpack_progress(packed, grown.points, grown.reached_at, grown.zones, grown.joined_at) == grown
+
+
+@settings(max_examples=60)
+@given(lives(), st.randoms(use_true_random=False))
+def test_with_freezes_any_order_gives_the_same_streak(case: Case, order: random.Random) -> None:
+    steps = [step for step in case.steps if step.what != "take back"]
+    order.shuffle(steps)
+    backs = [step for step in case.steps if step.what == "take back"]
+    other = Engine(replace(case, steps=(*steps, *backs)))
+    one, two = Engine(case).progress, other.progress
+    assert replace(one, told=two.told, badges={}, points=0, reached_at=None) == replace(
+        two, badges={}, points=0, reached_at=None
+    )
+
+
+@pytest.mark.parametrize("initial", ["A-A", "B-P", "Q-Z"])
+def test_in_every_zone_of_tzdata_a_month_of_visits_reads_as_the_oracle_tells_it(initial: str) -> None:
+    names = [name for name in zone_names() if initial[0] <= name[0].upper() <= initial[2]]
+    rules = rules_of(Life("UTC"))
+    for index, name in enumerate(names):
+        drawn = random.Random(name)
+        base = at(BASES[index % len(BASES)])
+        moments = [base + timedelta(days=day, minutes=drawn.randrange(1440)) for day in range(30) if drawn.random() > 0.1]
+        life = Life(name, visits=[Visit(moment) for moment in moments])
+        steps = tuple(Step("visit", number) for number in range(len(moments)))
+        case = Case(life, rules, moments[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
+        assert as_told(case, Engine(case).progress) == tell(life, case.moment), name
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(zone_names()), st.sampled_from(BASES), st.integers(0, SPAN))
+def test_a_day_begins_where_the_clock_first_shows_it(name: str, base: str, on: int) -> None:
+    day = at(base).toordinal() + on
+    begins = first_moment(day, name)
+    before, after = (Life(name).date_at(moment).toordinal() for moment in (begins - timedelta(seconds=1), begins))
+    assert before < day <= after
+
+
+@settings(max_examples=150)
+@given(lives())
+def test_a_calendar_lacks_the_dates_that_its_clock_never_showed(case: Case) -> None:
+    moves = [since for since, _ in case.life.moves]
+    first = min([at("1993-08-01"), *moves]) if moves and moves[0].year < 1994 else min([case.moment, *moves])
+    low, high = first.date() - timedelta(days=3), case.moment.date() + timedelta(days=3)
+    shown = case.life.dates_shown(low, high)
+    span = [low + timedelta(days=n) for n in range((high - low).days + 1)]
+    missing = [day for day in span if day not in shown]
+    assert [day for day in span if day.toordinal() in case.zones.skipped()] == missing
+
+
+def test_the_end_that_is_told_is_the_instant_from_which_the_streak_reads_0() -> None:
+    drawn = random.Random(7)
+    for name in ["Africa/Cairo", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "UTC"]:
+        life = Life(name, visits=[Visit(at("2026-04-20T12:00") + timedelta(days=n)) for n in range(drawn.randrange(1, 9))])
+        moment = life.visits[-1].at
+        ends = tell(life, moment).ends
+        assert ends is not None
+        instant = first_moment(ends.toordinal() + 1, name)
+        assert tell(life, instant - timedelta(seconds=1)).length == len(life.visits)
+        assert tell(life, instant.astimezone(UTC)).length == 0
