@@ -137,12 +137,18 @@ def _result(context: Context, event: Event, answer: Recorded | LaurelsError, poi
 def read_events(text: bytes, limit: int) -> list[Item]:
     """The items of an array; a wrong one becomes its own rejected result. Raises BadRequest, BodyTooLarge."""
     try:
-        items: list[Item] = [event.event() for event in _many.decode(text)]
+        events = _many.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        items = [_read_item(raw, f"/{index}") for index, raw in enumerate(decode(_raw, text))]
-    if len(items) > limit:
-        raise BodyTooLarge(f"the array has {len(items)} events, and this server takes {limit}; send it in parts")
-    return items
+        raws = decode(_raw, text)
+        _check_count(len(raws), limit)  # before each of a million wrong items gets a problem of its own
+        return [_read_item(raw, f"/{index}") for index, raw in enumerate(raws)]
+    _check_count(len(events), limit)
+    return [event.event() for event in events]
+
+
+def _check_count(count: int, limit: int) -> None:
+    if count > limit:
+        raise BodyTooLarge(f"the array has {count} events, and this server takes {limit}; send it in parts")
 
 
 def _read_item(raw: msgspec.Raw, pointer: str) -> Item:

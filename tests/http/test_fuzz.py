@@ -250,7 +250,7 @@ async def test_bytes_at_random_break_nothing(sturdy: House) -> None:
     "path", [PROFILE, EVENTS, SESSIONS, CATALOG, f"{USERS}/ada", f"{USERS}/ada/history", "/livez", "/docs"]
 )
 async def test_methods_of_all_sorts_break_nothing(sturdy: House, path: str) -> None:
-    for method in ("PATCH", "TRACE", "CONNECT", "PROPFIND", "get", "G" * 1000, "X-Y"):
+    for method in ("PATCH", "TRACE", "CONNECT", "PROPFIND", "G" * 1000, "X-Y"):
         answer = await sturdy.client.request(method, path, headers=sturdy.by_key)
 
         assert answer.status_code in {405, 404}, method
