@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -215,8 +216,9 @@ def _if(name: str, value: Json | None) -> Json:
     return {name: value} if value else {}
 
 
-def document(version: str, handlers: Iterable[HTTPRouteHandler]) -> bytes:
-    """The whole document, as JSON."""
+@cache
+def document(version: str, handlers: tuple[HTTPRouteHandler, ...]) -> bytes:
+    """The whole document, as JSON; made once for all applications of a process."""
     _, schemas = msgspec.json.schema_components(SHAPES, ref_template=REF)
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema["description"])

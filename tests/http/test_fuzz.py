@@ -158,15 +158,14 @@ async def test_data_of_all_sorts_breaks_nothing(sturdy: House, value: str) -> No
         await not_broken(await send(sturdy, b"[" + with_field("data", data) + b"]"))
 
 
-@pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
 @pytest.mark.parametrize("depth", [DEEP, 900, 400])
-async def test_deep_nesting_is_refused(sturdy: House, field: str, opening: str, depth: int) -> None:
-    closing = "".join({"[": "]", "{": "}"}[letter] for letter in reversed(opening) if letter in "[{")
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")], ids=["[", "{", "[{"])
+async def test_deep_nesting_is_refused(sturdy: House, opening: str, closing: str, depth: int) -> None:
     nested = opening * depth + "1" + closing * depth
 
-    for body in (with_field(field, nested), b"[" + with_field(field, nested) + b"]"):
-        await refused(await send(sturdy, body))
+    for field in FIELDS:
+        for body in (with_field(field, nested), b"[" + with_field(field, nested) + b"]"):
+            await refused(await send(sturdy, body))
 
 
 # ---- whole bodies -----------------------------------------------------------------------------
@@ -374,15 +373,13 @@ async def test_headers_of_all_sorts_break_nothing(sturdy: House, name: str, valu
         assert answer.status_code < 500
 
 
-@pytest.mark.parametrize(
-    "letter", [chr(code) for code in [*range(0x20), *range(0x7F, 0xA0)]], ids=lambda one: f"{ord(one):#04x}"
-)
-async def test_a_control_character_in_an_id_is_refused(home: House, letter: str) -> None:
-    for field in ("userId", "id", "type"):
-        answer = await home.send({**GOOD, field: f"a{letter}b"})
+async def test_a_control_character_in_an_id_is_refused(home: House) -> None:
+    for letter in map(chr, [*range(0x20), *range(0x7F, 0xA0)]):
+        for field in ("userId", "id", "type"):
+            answer = await home.send({**GOOD, field: f"a{letter}b"})
 
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["pointer"] == f"/{field}"
+            assert answer.status_code == 422, ascii(letter)
+            assert answer.json()["errors"][0]["pointer"] == f"/{field}"
 
 
 async def test_every_other_character_may_stand_in_an_id(sturdy: House) -> None:
