@@ -340,10 +340,10 @@ class SQLiteStore:
         return self._secret
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
-        for user_id, at in changes.erased:
-            self._erase(connection, user_id, at)
         moved = {user_id: changes.moved[user_id] for user_id in sorted(changes.moved)}
         before = {user_id: self._rank_of(connection, move.before) for user_id, move in moved.items()} if measure else {}
+        for user_id, at in changes.erased:
+            self._erase(connection, user_id, at)
         self._save_standings(connection, moved)
         after = {user_id: self._rank_of(connection, move.after) for user_id, move in moved.items()} if measure else {}
         ranks = {user_id: Ranks(before[user_id], after[user_id]) for user_id in before}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days, Zones
+from laurels.engine.events import Event
+from laurels.engine.progress import Progress, Told
+from laurels.storage.codec import (
+    from_micros,
+    maybe_micros,
+    maybe_moment,
+    pack_data,
+    pack_progress,
+    pack_zones,
+    to_micros,
+    tombstone,
+    unpack_data,
+    unpack_progress,
+    unpack_zones,
+)
+from tests.strategies import catalogs, deliveries, histories
+from tests.support import MONDAY, at, fold
+
+MOMENTS = st.datetimes(datetime(1969, 12, 31), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+DAYS = st.sets(st.integers(719_163, 719_400), max_size=20).map(
+    lambda ordinals: Days.span(min(ordinals), max(ordinals)) if ordinals else Days()
+)
+NAMES = st.text("ab🙂", max_size=3)
+TOLD = st.builds(
+    Told,
+    st.integers(-(2**53), 2**53),
+    st.frozensets(NAMES),
+    st.frozensets(NAMES),
+    st.frozensets(NAMES),
+    st.dictionaries(NAMES, DAYS),
+    st.dictionaries(NAMES, DAYS),
+    st.dictionaries(NAMES, st.lists(st.tuples(st.integers(0, 800_000), st.integers(1, 9))).map(tuple)),
+    DAYS,
+)
+
+
+@given(MOMENTS)
+def test_a_moment_survives_to_the_microsecond(moment: datetime) -> None:
+    assert from_micros(to_micros(moment)) == moment
+    assert maybe_moment(maybe_micros(moment)) == moment
+
+
+def test_a_moment_of_another_zone_is_the_same_moment() -> None:
+    moment = datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    assert from_micros(to_micros(moment)) == moment
+    assert from_micros(to_micros(moment)).tzinfo is UTC
+
+
+def test_nothing_stays_nothing() -> None:
+    assert (maybe_micros(None), maybe_moment(None)) == (None, None)
+    assert (pack_data(None), unpack_data(None)) == (None, None)
+
+
+def stored(progress: Progress) -> Progress:
+    zones = unpack_zones(pack_zones(progress.zones))
+    return unpack_progress(pack_progress(progress), progress.points, progress.reached_at, zones, progress.joined_at)
+
+
+@given(catalogs(), histories(), TOLD)
+def test_a_progress_survives(catalog: Catalog, events: list[Event], told: Told) -> None:
+    progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, told=told))
+    assert stored(progress) == progress
+
+
+@given(catalogs(), histories(), st.data())
+def test_equal_progress_gives_equal_bytes_in_whatever_order_it_grew(
+    catalog: Catalog, events: list[Event], data: st.DataObject
+) -> None:
+    other = fold(catalog, data.draw(deliveries(events)))
+    assert pack_progress(other) == pack_progress(fold(catalog, events))
+
+
+@pytest.mark.parametrize(
+    "zones",
+    [
+        Zones(),
+        Zones(default="Asia/Tokyo"),
+        Zones("Europe/Berlin"),
+        Zones("UTC", ((at("2026-01-05T10:29:00.000001+00:00"), "Asia/Tokyo"), (at("2026-02-01"), "UTC")), "Asia/Tokyo"),
+    ],
+)
+def test_zones_survive(zones: Zones) -> None:
+    assert unpack_zones(pack_zones(zones)) == zones
+
+
+def test_an_unknown_zone_takes_no_room() -> None:
+    assert pack_zones(Zones()) is None
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True, "1", None])
+@pytest.mark.parametrize("other", [1, 1.0, True, "1", None])
+def test_data_that_differs_in_type_gives_other_text(one: object, other: object) -> None:
+    assert (pack_data({"x": one}) == pack_data({"x": other})) == (type(one) is type(other))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), JSON | st.text(), max_size=5))
+def test_data_survives_and_packs_the_same_again(data: dict[str, object]) -> None:
+    again = unpack_data(pack_data(data))
+    assert again == data
+    assert pack_data(again) == pack_data(dict(reversed(data.items())))
+
+
+def test_a_tombstone_needs_the_secret() -> None:
+    assert tombstone(b"one", "ada") == tombstone(b"one", "ada")
+    assert len({tombstone(b"one", "ada"), tombstone(b"two", "ada"), tombstone(b"one", "bob")}) == 3

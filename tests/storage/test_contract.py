@@ -1,0 +1,715 @@
+"""Every promise of `laurels/storage/base.py`, held against every engine."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels.engine.days import Days, Zones
+from laurels.engine.events import Event
+from laurels.engine.leaderboards import Place, place
+from laurels.engine.progress import Progress
+from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
+from laurels.storage import open_store
+from laurels.storage.base import (
+    ActRow,
+    AmnestyRow,
+    Asked,
+    AwardRow,
+    Changes,
+    Counts,
+    EventRow,
+    Found,
+    KeyRow,
+    LedgerRow,
+    MomentRow,
+    Moved,
+    Ranks,
+    Store,
+    UserRow,
+)
+from laurels.storage.codec import from_micros, to_micros
+from tests.support import MONDAY, at, check_tallies, contents, sql, tables
+
+pytestmark = pytest.mark.anyio
+
+RULES = "rules-1"
+START = to_micros(MONDAY)
+
+
+# ---- making rows ------------------------------------------------------------------------------
+
+
+def user(user_id: str, points: int = 0, reached_at: int | None = None, **more: Any) -> UserRow:
+    reached = from_micros(START if reached_at is None else reached_at) if points else None
+    progress = Progress(points=points, reached_at=reached)
+    return UserRow(user_id, None, MONDAY, 1, RULES, progress, **more)
+
+
+def event(user_id: str, name: str, revision: int = 1, **more: Any) -> EventRow:
+    told = Event(user_id, name, "a", MONDAY, 2, {"x": 1}, MONDAY.toordinal(), 3)
+    return EventRow(told, MONDAY - timedelta(hours=1), MONDAY, revision, **more)
+
+
+def place_of(row: UserRow | None) -> Place | None:
+    if row is None or row.progress.reached_at is None:
+        return None
+    return place(row.progress.points, to_micros(row.progress.reached_at), row.user_id)
+
+
+async def save(store: Store, *users: UserRow, ranks: bool = True, **rows: Any) -> Mapping[str, Ranks]:
+    """Write these users, their places on the board, and other rows, in one transaction."""
+
+    def decide(found: Found) -> Changes:
+        gone = {user_id for user_id, _ in rows.get("erased", [])}
+        after = {row.user_id: row for row in users}
+        moves = {one: Moved(place_of(found.users.get(one)), place_of(after.get(one))) for one in {*after, *gone}}
+        return Changes([*users], moved={one: move for one, move in moves.items() if move.before != move.after}, **rows)
+
+    asked = {row.user_id for row in users} | {user_id for user_id, _ in rows.get("erased", [])}
+    return await store.change(Asked(frozenset(asked), frozenset(), RULES, ranks=ranks), decide)
+
+
+async def find(store: Store, *users: str, events: Sequence[tuple[str, str]] = (), **asked: Any) -> Found:
+    """What a transaction finds."""
+    seen: list[Found] = []
+
+    def decide(found: Found) -> Changes:
+        seen.append(found)
+        return Changes()
+
+    await store.change(Asked(frozenset(users), frozenset(events), asked.pop("rules", RULES), **asked), decide)
+    return seen[-1]
+
+
+# ---- life -------------------------------------------------------------------------------------
+
+
+async def test_migrations_run_once(database: str) -> None:
+    store = open_store(database)
+    names = await store.migrate()
+    assert names
+    assert names == sorted(names)
+    assert await store.migrate() == []
+    await store.ready()
+    await store.close()
+
+
+async def test_a_store_without_a_schema_is_not_ready(database: str) -> None:
+    store = open_store(database)
+    with pytest.raises(MigrationError, match="run 'laurels migrate'"):
+        await store.ready()
+    await store.close()
+
+
+async def test_a_store_that_lacks_a_migration_is_not_ready(store: Store) -> None:
+    await sql(store, "DELETE FROM migrations WHERE name LIKE '0001%'")
+    with pytest.raises(MigrationError, match="'0001_start' has not run; run 'laurels migrate'"):
+        await store.ready()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("UPDATE migrations SET checksum = 'x' WHERE name LIKE '0001%'", "another text"),
+        ("INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')", "does not know; use a newer one"),
+    ],
+)
+async def test_a_schema_of_another_version_is_refused(store: Store, change: str, says: str) -> None:
+    await sql(store, change)
+    before = await contents(store)
+    for verb in (store.migrate, store.ready):
+        with pytest.raises(MigrationError, match=says):
+            await verb()
+    assert await contents(store) == before
+
+
+MIGRATE = """
+import asyncio, sys
+from laurels.storage import open_store
+async def main():
+    store = open_store(sys.argv[1])
+    sys.stdin.readline()
+    print(len(await store.migrate()))
+    await store.ready()
+    await store.close()
+asyncio.run(main())
+"""
+
+
+def test_several_processes_migrate_at_once(database: str) -> None:
+    if database == "sqlite://":
+        pytest.skip("what is in memory has one process")
+    command = [sys.executable, "-c", MIGRATE, database]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, answers
+    ran = sorted(int(out) for out, _ in answers)
+    assert ran[:3] == [0, 0, 0]
+    assert ran[3] > 0
+
+
+async def test_closing_finishes_what_runs_and_twice_is_harmless(database: str) -> None:
+    store = open_store(database)
+    await store.migrate()
+    running = [asyncio.ensure_future(save(store, user(f"u{i}"))) for i in range(20)]
+    await asyncio.sleep(0)
+    await store.close()
+    await store.close()
+    await asyncio.gather(*running)
+
+
+async def test_a_closed_store_is_unavailable(database: str) -> None:
+    store = open_store(database)
+    await store.migrate()
+    await store.close()
+    for verb in (store.counts(), store.user("ada"), store.view("ada", 1), save(store, user("ada")), store.ready()):
+        with pytest.raises(StoreUnavailable):
+            await verb
+
+
+@pytest.mark.parametrize("database", ["postgres://x", "sqlite:", "sqlite:///", "sqlite:relative.db", "", "laurels.db"])
+def test_an_address_that_no_engine_serves_is_refused(database: str) -> None:
+    with pytest.raises(SettingsError):
+        open_store(database)
+
+
+def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at " * 20)
+    for path in (tmp_path, tmp_path / "no" / "folder.db", tmp_path / "text.db"):
+        with pytest.raises(StoreUnavailable):
+            open_store(f"sqlite:///{path}")
+
+
+async def test_a_database_that_cannot_be_written_is_unavailable_and_says_so(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    await sql(store, "PRAGMA query_only = 1")
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        await save(store, user("ada"))
+    await sql(store, "PRAGMA query_only = 0")
+    await save(store, user("ada"))
+    await store.close()
+
+
+# ---- changing ---------------------------------------------------------------------------------
+
+
+async def test_what_was_never_written_is_not_found(store: Store) -> None:
+    found = await find(store, "ada", events=[("ada", "e")], told=frozenset({"ada"}), whole=frozenset({"ada"}))
+    assert (found.users, found.events, found.erased, found.histories) == ({}, {}, frozenset(), {})
+    assert (found.amnesties, found.amnesty_count) == ([], 0)
+
+
+FULL = UserRow(
+    "ada",
+    "Ada 🙂",
+    MONDAY + timedelta(microseconds=1),
+    7,
+    RULES,
+    Progress(
+        totals={"m": 2**53 - 1},
+        days={"login": Days.span(738_000, 738_009)},
+        capped={"r": {738_001: 5, 738_000: 3}},
+        badges={"b": 10},
+        points=11,
+        reached_at=MONDAY - timedelta(microseconds=1),
+        zones=Zones("UTC", ((MONDAY, "Asia/Tokyo"),)),
+        joined_at=at("1999-12-31T23:59:59"),
+    ),
+    ("red", "blue"),
+    3,
+)
+
+
+async def test_every_field_of_every_row_survives(store: Store) -> None:
+    rows = {
+        "events": [
+            event("ada", "e1", 1, outcome=b'{"points":[0,10]}'),
+            replace(event("ada", "e2", 2, reversed_by=4), event=Event("ada", "e2", "b", MONDAY, 1, None, 738_000)),
+        ],
+        "awards": [AwardRow("ada", "b", 1, MONDAY, 10, "e1"), AwardRow("ada", "c", 3, MONDAY, 0, None)],
+        "ledger": [
+            LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1"),
+            LedgerRow("ada", 1, 1, MONDAY, 1, "rule", "r", None),
+        ],
+        "moments": [MomentRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
+        "acts": [ActRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6)],
+    }
+    await save(store, FULL, **rows)
+    page, whole = await store.history("ada", 10), await store.whole("ada")
+    assert whole
+    assert await store.user("ada") == whole.user == FULL
+    ranked = replace(rows["events"][0], rank_before=None, rank_after=1)
+    assert page.events == whole.events == [ranked, rows["events"][1]]
+    assert await store.event("ada", "e2") == rows["events"][1]
+    assert page.awards == whole.awards == await store.awards("ada") == rows["awards"]
+    assert page.ledger == rows["ledger"]
+    assert page.acts == whole.acts == rows["acts"]
+    assert (whole.balance, whole.place) == (11, place_of(FULL))
+    assert await sql(store, "SELECT user_id, revision, position, at, type, data FROM outbox") == [
+        ("ada", 1, 0, START, "badge.earned", '{"badge":"b"}')
+    ]
+
+
+async def test_a_user_is_found_as_saved_with_the_events_asked_for(store: Store) -> None:
+    await save(store, FULL, events=[event("ada", "e1"), event("ada", "e2", 2)])
+    found = await find(store, "ada", "bob", events=[("ada", "e1"), ("ada", "e3"), ("bob", "e1")])
+    assert found.users == {"ada": FULL}
+    assert found.events == {("ada", "e1"): event("ada", "e1")}
+    assert (found.histories, found.acts, found.awards, found.balances) == ({}, {}, {}, {})
+
+
+async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None:
+    rows: dict[str, Any] = {
+        "events": [event("ada", "e2", 2), event("ada", "e1", 1)],
+        "awards": [AwardRow("ada", "b", 1, MONDAY, 10, "e1")],
+        "ledger": [LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1")],
+        "acts": [ActRow("ada", "act", 3, MONDAY, "grant", {}, "r", "a", None)],
+    }
+    await save(store, FULL, user("bob"), **rows)
+    other_rules = await find(store, "ada", "bob", rules="rules-2")
+    asked_whole = await find(store, "ada", "bob", whole=frozenset({"ada"}))
+    for found in (other_rules, asked_whole):
+        assert [row.event.id for row in found.histories["ada"]] == ["e1", "e2"]
+        assert (found.awards["ada"], found.balances["ada"], found.acts["ada"]) == (rows["awards"], 10, rows["acts"])
+    assert "bob" not in asked_whole.histories
+    assert list(other_rules.histories["bob"]) == []
+    assert (await find(store, "ada", told=frozenset({"ada"}))).acts == {"ada": rows["acts"]}
+
+
+async def test_what_was_written_before_is_replaced(store: Store) -> None:
+    await save(
+        store, FULL, events=[event("ada", "e")], acts=[ActRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", None)]
+    )
+    undone = ActRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", 9)
+    newer = replace(user("ada", 3), revision=8, created_at=MONDAY)
+    await save(store, newer, marked=[replace(event("ada", "e"), reversed_by=9)], acts=[undone])
+    whole = await store.whole("ada")
+    assert whole
+    assert whole.user == replace(newer, created_at=FULL.created_at)  # when a user was made never changes
+    assert (whole.events[0].reversed_by, whole.acts) == (9, [undone])
+
+
+async def test_a_revoked_award_goes_before_new_ones_come(store: Store) -> None:
+    await save(store, user("ada"), awards=[AwardRow("ada", "b", 1, MONDAY, 10, "e1")])
+    again = AwardRow("ada", "b", 2, MONDAY, 5, None)
+    await save(store, user("ada"), revoked=[("ada", "b")], awards=[again])
+    assert await store.awards("ada") == [again]
+    await save(store, user("ada"), revoked=[("ada", "b")])
+    assert await store.awards("ada") == []
+
+
+class Stop(Exception):  # noqa: N818
+    pass
+
+
+async def test_if_the_decision_raises_nothing_is_written_and_its_error_comes_through(store: Store) -> None:
+    await save(store, user("ada", 5))
+    before = await contents(store)
+
+    def decide(found: Found) -> Changes:
+        raise Stop(found.users["ada"].progress.points)
+
+    with pytest.raises(Stop, match="5"):
+        await store.change(Asked(frozenset({"ada"}), frozenset(), RULES), decide)
+    assert await contents(store) == before
+    await save(store, user("ada", 6))
+
+
+async def test_an_event_cannot_be_written_twice_and_what_stood_beside_it_is_not_written_either(store: Store) -> None:
+    await save(store, user("ada", 5), events=[event("ada", "e")])
+    before = await contents(store)
+    with pytest.raises(StoreError):
+        await save(store, user("ada", 9), user("bob", 9), events=[event("ada", "e", 2)])
+    assert await contents(store) == before
+
+
+async def test_nobody_changes_a_user_between_finding_and_saving(store: Store) -> None:
+    await save(store, user("ada", 1))
+
+    def add_one(found: Found) -> Changes:
+        old = found.users["ada"]
+        new = user("ada", old.progress.points + 1)
+        return Changes([new], moved={"ada": Moved(place_of(old), place_of(new))})
+
+    asked = Asked(frozenset({"ada"}), frozenset(), RULES)
+    await asyncio.gather(*(store.change(asked, add_one) for _ in range(50)))
+    row = await store.user("ada")
+    assert row
+    assert row.progress.points == 51
+    await check_tallies(store)
+
+
+async def test_two_processes_on_one_database_do_not_lose_each_others_changes(database: str) -> None:
+    if database == "sqlite://":
+        pytest.skip("what is in memory has one process")
+    stores = [open_store(database) for _ in range(2)]
+    for one in stores:
+        await one.migrate()
+    await asyncio.gather(*(save(stores[i % 2], user(f"u{i}", 10 + i)) for i in range(40)))
+    tops = [[line.user_id for line in await one.top(100)] for one in stores]
+    assert tops[0] == tops[1] == [f"u{i}" for i in range(39, -1, -1)]
+    await check_tallies(stores[0])
+    for one in stores:
+        await one.close()
+
+
+async def test_what_was_changed_is_there_after_reopening(database: str) -> None:
+    if database == "sqlite://":
+        pytest.skip("what is in memory ends with its process")
+    store = open_store(database)
+    await store.migrate()
+    await save(store, FULL)
+    await store.close()
+    again = open_store(database)
+    assert await again.user("ada") == FULL
+    await again.close()
+
+
+# ---- ranks ------------------------------------------------------------------------------------
+
+
+def sorted_board(users: Mapping[str, UserRow]) -> list[str]:
+    places = [one for one in map(place_of, users.values()) if one]
+    return [one.user_id for one in sorted(places, key=lambda one: (one.sort_key, one.reached_at, one.user_id))]
+
+
+def rank_in(board: list[str], user_id: str) -> int | None:
+    return board.index(user_id) + 1 if user_id in board else None
+
+
+async def test_ranks_are_those_of_a_plain_sort_whatever_changed(store: Store) -> None:
+    chance = random.Random(7)
+    users: dict[str, UserRow] = {}
+    for _ in range(60):
+        chosen = chance.sample([f"u{i}" for i in range(15)], chance.randint(1, 5))
+        rows = [
+            user(one, chance.choice([0, 1, 2, 2, 7, 70_000]), START + chance.choice([0, 1, 10**9])) for one in chosen
+        ]
+        before = sorted_board(users)
+        moved = {row.user_id for row in rows if place_of(users.get(row.user_id)) != place_of(row)}
+        users |= {row.user_id: row for row in rows}
+        after = sorted_board(users)
+        expected = {one: Ranks(rank_in(before, one), rank_in(after, one)) for one in moved}
+        assert await save(store, *rows) == expected
+        assert [line.user_id for line in await store.top(100)] == after
+        for one in users:
+            assert await store.rank(one) == (rank_in(after, one), len(after))
+        await check_tallies(store)
+    assert await store.wrong_tallies() == 0
+
+
+async def test_ranks_stand_with_the_events_of_their_transaction(store: Store) -> None:
+    await save(store, user("bob", 50))
+    rows = [event("ada", "e1", 1, outcome=b"{}"), event("ada", "e2", 2)]
+    assert await save(store, user("ada", 100), events=rows) == {"ada": Ranks(None, 1)}
+    first, second = await store.event("ada", "e1"), await store.event("ada", "e2")
+    assert first
+    assert second
+    assert (first.rank_before, first.rank_after) == (None, 1)
+    assert (second.rank_before, second.rank_after) == (None, None)  # it changed nothing
+
+
+async def test_ranks_that_nobody_asked_for_are_not_measured(store: Store) -> None:
+    assert await save(store, user("ada", 100), ranks=False, events=[event("ada", "e", outcome=b"{}")]) == {}
+    row = await store.event("ada", "e")
+    assert row
+    assert row.rank_after is None
+    assert await store.rank("ada") == (1, 1)
+
+
+async def test_the_rank_before_still_counts_those_who_are_erased_in_the_same_transaction(store: Store) -> None:
+    await save(store, user("bob", 10, START), user("eve", 10, START + 1))
+    ranks = await save(store, user("eve", 20), erased=[("bob", MONDAY)])
+    assert ranks["eve"] == Ranks(2, 1)
+
+
+async def test_the_board_is_read_page_by_page_with_names(store: Store) -> None:
+    rows = [replace(user(f"u{i}", 100 - i), name=f"User {i}" if i % 2 else None) for i in range(7)]
+    await save(store, *rows, user("nobody", 0))
+    pages = [await store.top(3, after) for after in (0, 3, 6, 9)]
+    assert [[line.rank for line in page] for page in pages] == [[1, 2, 3], [4, 5, 6], [7], []]
+    second = pages[0][1]
+    assert (second.user_id, second.name, second.score, second.reached_at) == ("u1", "User 1", 99, MONDAY)
+    assert pages[0][0].name is None
+
+
+async def test_users_without_points_are_unranked(store: Store) -> None:
+    await save(store, user("ada", 5), user("bob", 0))
+    assert await store.rank("bob") == (None, 1)
+    assert await store.rank("unknown") == (None, 1)
+    await save(store, user("ada", 0))
+    assert await store.rank("ada") == (None, 0)
+    assert await store.top(10) == []
+
+
+async def test_ids_are_ordered_by_code_point(store: Store) -> None:
+    names = ["b", "B", "ä", "a", "🙂", "～", "aa"]
+    await save(store, *(user(name, 5) for name in names))
+    assert [line.user_id for line in await store.top(10)] == sorted(names)
+    assert [(await store.rank(name))[0] for name in sorted(names)] == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_a_view_sees_every_commit_of_any_process(database: str) -> None:
+    store = open_store(database)
+    await store.migrate()
+    other = store if database == "sqlite://" else open_store(database)
+    for points in (5, 7, 9):
+        await save(other, replace(user("ada", points), name=f"Ada {points}"))
+        view = await store.view("ada", 10)
+        assert view.user
+        assert view.user.progress.points == points
+        assert [(line.score, line.name) for line in view.top] == [(points, f"Ada {points}")]
+    for one in {id(store): store, id(other): other}.values():
+        await one.close()
+
+
+async def test_a_view_has_as_many_lines_as_asked_for(store: Store) -> None:
+    await save(store, *(user(f"u{i}", 10 + i) for i in range(5)))
+    for limit in (2, 4, 2):
+        assert len((await store.view("u1", limit)).top) == limit
+    assert (await store.view("unknown", 2)).user is None
+
+
+async def test_boards_can_be_made_anew(store: Store) -> None:
+    await save(store, *(user(f"u{i}", i % 3, START + i) for i in range(12)))
+    good = await contents(store)
+    await sql(store, "DELETE FROM standings WHERE user_id = 'u4'")
+    await sql(store, "UPDATE tallies SET amount = amount + 1 WHERE level = 2")
+    assert await store.wrong_tallies() > 0
+    await store.rebuild_boards()
+    assert await store.wrong_tallies() == 0
+    assert await contents(store) == good
+
+
+# ---- erasing ----------------------------------------------------------------------------------
+
+FORGOTTEN = "forget-me-of-all-users"
+
+
+async def fill(store: Store, user_id: str) -> None:
+    await save(
+        store,
+        replace(FULL, user_id=user_id),
+        events=[event(user_id, "e", 1)],
+        awards=[AwardRow(user_id, "b", 1, MONDAY, 10, "e")],
+        ledger=[LedgerRow(user_id, 1, 0, MONDAY, 10, "badge", "b", "e")],
+        moments=[MomentRow(user_id, 1, 0, MONDAY, "badge.earned", {})],
+        acts=[ActRow(user_id, "act", 2, MONDAY, "grant", {}, "r", "a", None)],
+    )
+    await store.add_session(user_id, b"token", MONDAY, MONDAY + timedelta(days=1))
+
+
+async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
+    await fill(store, "bob")
+    before = await contents(store)
+    await fill(store, FORGOTTEN)
+    mentions = [name for name, rows in (await contents(store)).items() if FORGOTTEN in repr(rows)]
+    of_users = {"acts", "awards", "events", "ledger", "outbox", "sessions", "standings", "users"}
+    assert set(mentions) == of_users
+    await save(store, erased=[(FORGOTTEN, MONDAY)])
+    after = await contents(store)
+    assert FORGOTTEN not in repr(after)
+    assert len(after.pop("tombstones")) == 1
+    before.pop("tombstones")
+    assert after == before
+    await check_tallies(store)
+
+
+async def test_no_byte_of_the_file_names_an_erased_user(tmp_path: Path) -> None:
+    path = tmp_path / "laurels.db"
+    store = open_store(f"sqlite:///{path}")
+    await store.migrate()
+    await fill(store, "bob")
+    await fill(store, FORGOTTEN)
+    await save(store, erased=[(FORGOTTEN, MONDAY)])
+    await store.close()
+    raw = sqlite3.connect(path, isolation_level=None)
+    raw.execute("VACUUM")
+    raw.close()
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # nobody else waits
+    assert FORGOTTEN.encode() not in content
+    assert b"bob" in content
+
+
+async def test_an_erased_user_is_found_erased_for_ever(store: Store) -> None:
+    await fill(store, FORGOTTEN)
+    for _ in range(2):
+        await save(store, erased=[(FORGOTTEN, MONDAY), ("never-was", MONDAY)])
+    found = await find(store, FORGOTTEN, "never-was", "bob", events=[(FORGOTTEN, "e")])
+    assert found.erased == {FORGOTTEN, "never-was"}
+    assert (found.users, found.events) == ({}, {})
+    assert await store.user(FORGOTTEN) is None
+    assert await store.whole(FORGOTTEN) is None
+    assert not await store.has_session(FORGOTTEN, b"token", MONDAY)
+
+
+async def test_each_database_has_a_secret_of_its_own_for_tombstones(store: Store, tmp_path: Path) -> None:
+    other = open_store(f"sqlite:///{tmp_path / 'other.db'}")
+    await other.migrate()
+    hashes = []
+    for one in (store, other):
+        await save(one, erased=[("ada", MONDAY)])
+        hashes += await sql(one, "SELECT user_hash FROM tombstones")
+    assert len(set(hashes)) == 2
+    await other.close()
+
+
+# ---- reading ----------------------------------------------------------------------------------
+
+
+async def test_history_pages_go_back_by_revisions_that_hold_a_row(store: Store) -> None:
+    await save(
+        store,
+        user("ada"),
+        user("bob"),
+        events=[event("ada", f"e{i}", i) for i in (1, 2, 4, 7)] + [event("bob", "e", 5)],
+        awards=[AwardRow("ada", "b", 4, MONDAY, 10, "e4"), AwardRow("ada", "a", 5, MONDAY, 10, None)],
+        ledger=[LedgerRow("ada", 6, position, MONDAY, 1, "rule", "r", None) for position in (0, 1)],
+        acts=[ActRow("ada", "act", 9, MONDAY, "grant", {}, "r", "a", None)],
+    )
+    seen: list[list[int]] = []
+    before = None
+    for _ in range(4):
+        page = await store.history("ada", 3, before)
+        rows = [*page.events, *page.awards, *page.ledger, *page.acts]
+        seen.append(sorted({row.revision for row in rows}))
+        before = min(seen[-1], default=None)
+        if before is None:
+            break
+    assert seen == [[6, 7, 9], [2, 4, 5], [1], []]
+    page = await store.history("ada", 100)
+    assert [row.revision for row in page.events] == [1, 2, 4, 7]
+    assert [(row.revision, row.position) for row in page.ledger] == [(6, 0), (6, 1)]
+    assert await store.history("unknown", 3) == await store.history("ada", 3, before=1)
+
+
+async def test_user_ids_are_walked_by_code_point(store: Store) -> None:
+    names = ["b", "B", "ä", "a", "🙂"]
+    await save(store, *map(user, names))
+    assert await store.user_ids("", 3) == sorted(names)[:3]
+    assert await store.user_ids("b", 3) == ["ä", "🙂"]
+    assert await store.user_ids("🙂", 3) == []
+
+
+async def test_counts_say_how_much_is_stored(store: Store) -> None:
+    assert await store.counts() == Counts(0, 0, 0, 0, None)
+    await fill(store, "ada")
+    await save(store, user("bob"), events=[replace(event("bob", "e"), recorded_at=MONDAY - timedelta(days=1))])
+    assert await store.counts() == Counts(users=2, events=2, awards=1, sessions=1, last_recorded_at=MONDAY)
+
+
+# ---- amnesties and the sandbox's clock ---------------------------------------------------------
+
+
+def amnesty(name: str, created_at: datetime = MONDAY, group: str | None = None) -> AmnestyRow:
+    return AmnestyRow(name, 738_000, 738_001, group, "an outage", "bob", created_at, None)
+
+
+async def test_the_count_of_amnesties_grows_with_each_one_made_and_each_one_lifted(store: Store) -> None:
+    await save(store, user("ada"))
+    assert (await store.view("ada", 1)).amnesty_count == 0
+    later = amnesty("a1", MONDAY + timedelta(seconds=1), "red")
+    await store.add_amnesty(later)
+    await store.add_amnesty(amnesty("a2"))
+    assert await store.amnesties() == [amnesty("a2"), later]
+    assert (await store.view("ada", 1)).amnesty_count == 2
+    assert await store.lift_amnesty("a2", MONDAY) is True
+    assert await store.lift_amnesty("a2", MONDAY) is False
+    assert await store.lift_amnesty("never-was", MONDAY) is False
+    found = await find(store, "ada")
+    whole = await store.whole("ada")
+    assert whole
+    lifted = [replace(amnesty("a2"), lifted_at=MONDAY), later]
+    assert found.amnesties == whole.amnesties == lifted
+    assert found.amnesty_count == (await store.view("ada", 1)).amnesty_count == 3
+
+
+async def test_only_a_sandbox_has_a_clock_of_its_own(store: Store) -> None:
+    assert await store.clock_offset() is None
+    for offset in (timedelta(days=40, microseconds=1), timedelta(0), timedelta(days=-1)):
+        await store.set_clock_offset(offset)
+        assert await store.clock_offset() == offset
+
+
+# ---- keys and sessions ------------------------------------------------------------------------
+
+
+def key(name: str, key_hash: bytes, created_at: datetime = MONDAY) -> KeyRow:
+    return KeyRow(key_hash, name, "laurels_key_abcd", created_at, None)
+
+
+async def test_a_key_lives_until_it_is_revoked(store: Store) -> None:
+    await store.add_key(key("backend", b"1"))
+    assert await store.key_name(b"1") == "backend"
+    assert await store.key_name(b"2") is None
+    assert await store.revoke_key("backend", MONDAY) is True
+    assert await store.revoke_key("backend", MONDAY) is False
+    assert await store.key_name(b"1") is None
+
+
+async def test_two_living_keys_cannot_have_one_name(store: Store) -> None:
+    await store.add_key(key("backend", b"1"))
+    with pytest.raises(InvalidInput, match="a living key is named 'backend'") as caught:
+        await store.add_key(key("backend", b"2"))
+    assert caught.value.field == "name"
+    await store.revoke_key("backend", MONDAY)
+    await store.add_key(key("backend", b"2", MONDAY + timedelta(days=1)))
+    assert [(row.key_hash, row.revoked_at) for row in await store.keys()] == [(b"1", MONDAY), (b"2", None)]
+
+
+async def test_keys_are_listed_oldest_first(store: Store) -> None:
+    rows = [key(f"k{i}", bytes([i]), MONDAY - timedelta(days=i)) for i in range(3)]
+    for row in rows:
+        await store.add_key(row)
+    assert await store.keys() == rows[::-1]
+
+
+async def test_a_session_lives_until_it_expires_or_ends(store: Store) -> None:
+    await save(store, user("ada"), user("bob"))
+    end = MONDAY + timedelta(days=1)
+    await store.add_session("ada", b"t", MONDAY, end)
+    assert await store.has_session("ada", b"t", end - timedelta(microseconds=1))
+    assert not await store.has_session("ada", b"t", end)
+    assert not await store.has_session("bob", b"t", MONDAY)
+    assert not await store.has_session("ada", b"x", MONDAY)
+    for _ in range(2):
+        await store.end_session("ada", b"t")
+    assert not await store.has_session("ada", b"t", MONDAY)
+
+
+async def test_a_new_session_drops_the_users_expired_ones(store: Store) -> None:
+    await save(store, user("ada"), user("bob"))
+    for name in ("ada", "bob"):
+        await store.add_session(name, b"old", MONDAY, MONDAY + timedelta(days=1))
+    await store.add_session("ada", b"new", MONDAY + timedelta(days=1), MONDAY + timedelta(days=9))
+    left = {(name, bytes(token)) for name, token in await sql(store, "SELECT user_id, token_hash FROM sessions")}
+    assert left == {("ada", b"new"), ("bob", b"old")}
+
+
+async def test_a_session_needs_a_user(store: Store) -> None:
+    with pytest.raises(UserNotFound):
+        await store.add_session("nobody", b"t", MONDAY, MONDAY + timedelta(days=1))
+
+
+async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
+    known = "acts amnesties api_keys awards events ledger migrations outbox sandbox secrets sessions standings tallies"
+    assert await tables(store) == [*known.split(), "tombstones", "users"]
