@@ -46,6 +46,8 @@ INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
 LATE_WINDOW = timedelta(days=30)
 
+_NO_DAYS = Days()
+
 Clock = Callable[[], datetime]
 
 
@@ -244,7 +246,7 @@ class Laurels:
     def _logged_in(self, user: UserRow, now: datetime) -> bool:
         """Whether today needs no login any more."""
         progress = user.progress
-        return progress.zones.day(now) in progress.days.get(self.catalog.login_streak, Days())
+        return progress.zones.day(now) in progress.days.get(self.catalog.login_streak, _NO_DAYS)
 
     async def _log_in(self, user_id: str, zones: Zones, now: datetime) -> str | None:
         """Record today's login, once however many requests race, and name the streak badge that it awarded."""

@@ -65,7 +65,7 @@ class Recorder:
         self._waiting_acts += len(acts)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
-        return await asyncio.shield(submission.done)
+        return await submission.done
 
     async def close(self) -> None:
         """Take nothing more, and return when all that waits is written."""
@@ -129,9 +129,8 @@ class Recorder:
             ranks=any(submission.ranks for submission in batch),
         )
         ranks = await self._store.change(asked, decide)
-        written = {_identity(answer) for answer in answers if isinstance(answer, Recorded) and not answer.duplicate}
-        ranked = iter([_with_rank(answer, ranks, written) for answer in answers])
-        return [[next(ranked) for _ in submission.acts] for submission in batch]
+        settled = iter(_with_ranks(answers, ranks) if ranks else answers)
+        return [[next(settled) for _ in submission.acts] for submission in batch]
 
 
 def _apply(act: Act, desk: Desk) -> object:
@@ -141,11 +140,16 @@ def _apply(act: Act, desk: Desk) -> object:
         return error
 
 
-def _with_rank(answer: object, ranks: Mapping[str, Ranks], written: set[tuple[str, str]]) -> object:
-    """A new event's answer with the ranks that its transaction measured, where it changed the points.
+def _with_ranks(answers: Sequence[object], ranks: Mapping[str, Ranks]) -> list[object]:
+    """The answers, with the ranks that their transaction measured in those of new events that changed the points.
 
     A duplicate that shares the transaction of its original gets the same.
     """
+    written = {_identity(answer) for answer in answers if isinstance(answer, Recorded) and not answer.duplicate}
+    return [_with_rank(answer, ranks, written) for answer in answers]
+
+
+def _with_rank(answer: object, ranks: Mapping[str, Ranks], written: set[tuple[str, str]]) -> object:
     if isinstance(answer, Recorded) and answer.kept.points and _identity(answer) in written:
         moved = ranks.get(answer.event.user_id)
         if moved:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
@@ -54,13 +54,21 @@ STREAK_DAYS = 14
 _NO_DAYS = Days()
 
 
+class _Board(NamedTuple):
+    """The first lines of the points board as read once: as shapes, and the rank of each user."""
+
+    top: Sequence[Standing]
+    leaders: list[LeaderShape]
+    ranks: Mapping[str, int]
+
+
 class Views:
     """Shows what is stored under one catalog. Pure: the moment of reading comes in."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._badges = [(badge.id, _badge(badge)) for badge in catalog.badges]
-        self._leaders: tuple[Sequence[Standing], list[LeaderShape]] = ((), [])
+        self._board = _Board((), [], {})
 
     # ---- the profile --------------------------------------------------------------------------
 
@@ -68,6 +76,7 @@ class Views:
         """The contract's eleven fields. `top` holds the first ten of the points board."""
         progress = user.progress
         level = self.catalog.levels.read(progress.points)
+        board = self._board_of(top)
         earned = progress.badges
         return ProfileShape(
             badges=[shape for badge_id, shape in self._badges if badge_id in earned],
@@ -78,16 +87,17 @@ class Views:
             progress=level.progress,
             streak=self.streak_length(progress, self.catalog.login_streak, progress.zones.day(now)),
             badge_awarded=badge_awarded,
-            leaderboard=self._leaders_of(top),
-            user_rank=next((standing.rank for standing in top if standing.user_id == user.user_id), None),
+            leaderboard=board.leaders,
+            user_rank=board.ranks.get(user.user_id),
             available_badges=[shape for badge_id, shape in self._badges if badge_id not in earned],
         )
 
-    def _leaders_of(self, top: Sequence[Standing]) -> list[LeaderShape]:
-        """The first lines as shapes; made once for each new reading of the board."""
-        if self._leaders[0] is not top:
-            self._leaders = (top, [self._leader(standing) for standing in top[:LEADERS]])
-        return self._leaders[1]
+    def _board_of(self, top: Sequence[Standing]) -> _Board:
+        """What a profile shows of the board; made once for each new reading of it."""
+        if self._board.top is not top:
+            leaders = [self._leader(standing) for standing in top[:LEADERS]]
+            self._board = _Board(top, leaders, {standing.user_id: standing.rank for standing in top})
+        return self._board
 
     def _leader(self, standing: Standing) -> LeaderShape:
         level = self.catalog.levels.read(standing.score).level

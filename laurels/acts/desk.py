@@ -180,7 +180,16 @@ class Desk:
     def save(self, user: UserRow, outcome: Outcome, now: datetime, event: Event | None = None) -> UserRow:
         """Write what an act made of this user. `event` is the one that caused it, for the awards and the ledger."""
         revision = user.revision + 1
-        changed = replace(user, revision=revision, progress=outcome.progress)
+        changed = UserRow(
+            user.user_id,
+            user.name,
+            user.created_at,
+            revision,
+            user.rules,
+            outcome.progress,
+            user.groups,
+            user.amnesties,
+        )
         self._users[user.user_id] = changed
         event_id = event.id if event else None
         changes = self._changes
@@ -199,7 +208,7 @@ class Desk:
 
     def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
         """Write an event that this user's newest revision recorded. A reversed one stays without effect."""
-        outcome = None if kept == NOTHING else _encode_kept(kept)
+        outcome = None if kept is NOTHING else _encode_kept(kept)
         reversed_by = user.revision if kept.reversed else None
         self._events[user.user_id, event.id] = EventRow(
             event, sent_at, now, user.revision, outcome, reversed_by=reversed_by

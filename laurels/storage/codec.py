@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -66,7 +67,8 @@ def pack_progress(progress: Progress) -> bytes:
     Its points, reached_at, zones and joined_at have columns of their own.
     """
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
-    told = None if progress.told == NOTHING_TOLD else _pack_told(progress.told)
+    told = progress.told
+    nothing_told = told is NOTHING_TOLD or told == NOTHING_TOLD
     return _pack(
         (
             progress.totals,
@@ -75,7 +77,7 @@ def pack_progress(progress: Progress) -> bytes:
             _pack_by_day(progress.partial),
             folds,
             progress.badges,
-            told,
+            None if nothing_told else _pack_told(told),
         )
     )
 
@@ -161,6 +163,7 @@ def _unpack_sets(packed: dict[str, _Set]) -> dict[str, Days]:
     return {name: Days(first, int.from_bytes(bits, "little")) for name, (first, bits) in packed.items()}
 
 
+@lru_cache(maxsize=1024)
 def pack_zones(zones: Zones) -> str | None:
     """The user's dated zones as JSON; None for a user of whom no zone is known, where UTC is the default."""
     if zones == _UNKNOWN_ZONES:
@@ -169,6 +172,7 @@ def pack_zones(zones: Zones) -> str | None:
     return _to_json((zones.first, changes, zones.default)).decode()
 
 
+@lru_cache(maxsize=1024)
 def unpack_zones(packed: str | None) -> Zones:
     """The dated zones that this column holds."""
     if packed is None:
