@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import random
@@ -7,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -167,7 +169,7 @@ def test_an_interrupted_import_goes_on_where_it_was(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as first:
-        _wait_for_events(tmp_path / "app.db")
+        _wait_for_events(tmp_path / "app.db", first)
         first.send_signal(signal.SIGINT)
         out, err = first.communicate(timeout=60)
     part = json.loads(out)
@@ -182,16 +184,15 @@ def test_an_interrupted_import_goes_on_where_it_was(tmp_path: Path) -> None:
     assert (whole["recorded"], whole["duplicates"]) == (total - part["recorded"], part["recorded"])
 
 
-def _wait_for_events(file: Path) -> None:
-    """Return when the first events are stored."""
-    while True:
+def _wait_for_events(file: Path, writer: subprocess.Popen[bytes]) -> None:
+    """Return when the first events are stored; fail where their writer has ended without any."""
+    while writer.poll() is None:
         if file.is_file():
-            with database(file) as connection:
-                try:
-                    if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone():
-                        return
-                except sqlite3.OperationalError:
-                    continue
+            with database(file) as connection, contextlib.suppress(sqlite3.OperationalError):
+                if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone():
+                    return
+        time.sleep(0.005)
+    raise AssertionError(writer.stderr.read() if writer.stderr else "it ended")
 
 
 def test_a_live_pipe_is_not_waited_for(tmp_path: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_live_pipe_is_not_waited_for(tmp_path: Path) -> None:
         assert pipe.stdin
         pipe.stdin.write(line(1).encode())
         pipe.stdin.flush()
-        _wait_for_events(tmp_path / "app.db")  # while the pipe is still open
+        _wait_for_events(tmp_path / "app.db", pipe)  # while the pipe is still open
         pipe.stdin.close()
 
         assert pipe.wait(60) == 0
