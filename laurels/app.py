@@ -220,9 +220,10 @@ class Laurels:
 
         With `login`, this reading is the user's daily login: it may earn a streak badge, and a user who was unknown begins here.
         `include` asks for more of INCLUDES. Raises UserNotFound (without login), UserErased (with it), and InvalidInput for
-        an unknown include.
+        an unknown include and for what can be no user id.
         """
         _check_include(include)
+        check_text("userId", user_id, MAX_USER_ID)
         now = await self.now()
         view = await self.store.view(user_id, RANKED_IN_PROFILE)
         user, badge_awarded = view.user, None
@@ -250,13 +251,18 @@ class Laurels:
 
     async def _log_in(self, user_id: str, zones: Zones, now: datetime) -> str | None:
         """Record today's login, once however many requests race, and name the streak badge that it awarded."""
-        today = date.fromordinal(zones.day(now))
+        today = zones.day(now)
         event_type = self.catalog.login_event
-        login = Event(user_id, f"{OWN_PREFIX}{event_type}:{today.isoformat()}", event_type)
-        return self.views.streak_badge(cast(Recorded, await self.do(RecordEvent(login, now))))
+        name = f"{OWN_PREFIX}{event_type}:{date.fromordinal(today).isoformat()}"
+        recorded = cast(Recorded, await self.do(RecordEvent(Event(user_id, name, event_type), now)))
+        if recorded.duplicate and recorded.event.day != today:
+            # The zone changed between the reading and the recording of that login, so it counts for another day.
+            recorded = cast(Recorded, await self.do(RecordEvent(Event(user_id, f"{name}:again", event_type), now)))
+        return self.views.streak_badge(recorded)
 
     async def current(self, user_id: str) -> UserRow:
-        """The user's row under today's rules and amnesties. Raises UserNotFound."""
+        """The user's row under today's rules and amnesties. Raises UserNotFound, InvalidInput."""
+        check_text("userId", user_id, MAX_USER_ID)
         view = await self.store.view(user_id, RANKED_IN_PROFILE)
         if view.user is None:
             raise UserNotFound
@@ -300,13 +306,15 @@ class Laurels:
         return [self.views.standing(standing) for standing in await self.store.top(limit, after)]
 
     async def rank(self, user_id: str) -> RankShape:
-        """A user's exact rank by points, among how many. Unknown users are unranked."""
+        """A user's exact rank by points, among how many. Unknown users are unranked. Raises InvalidInput."""
+        check_text("userId", user_id, MAX_USER_ID)
         rank, ranked = await self.store.rank(user_id)
         return RankShape(rank=rank, ranked_users=ranked)
 
     # ---- inside -------------------------------------------------------------------------------
 
     async def _user(self, user_id: str) -> UserRow:
+        check_text("userId", user_id, MAX_USER_ID)
         user = await self.store.user(user_id)
         if user is None:
             raise UserNotFound

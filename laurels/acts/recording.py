@@ -56,10 +56,12 @@ class RecordEvent:
 
     def apply(self, desk: Desk) -> Recorded:
         event = self.event
+        user = desk.user(
+            event.user_id, self.at
+        )  # first of all, so that a duplicate, too, brings them under today's rules
         known = desk.event(event.user_id, event.id)
         if known:
             return _answer_again(known, event)
-        user = desk.user(event.user_id, self.at)
         moment = effective_moment(event, self.at, desk.house.late_window)
         zones = user.progress.zones
         day, today = zones.day(moment), zones.day(self.at)

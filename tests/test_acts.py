@@ -1,0 +1,158 @@
+"""Acts on a desk: no store, for a desk is only what was found and what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from laurels.acts.desk import Act, Desk, House
+from laurels.acts.recording import RecordEvent
+from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
+from laurels.storage.base import Changes, EventRow, Found, Moved, UserRow
+from tests.support import MONDAY, badge, catalog, count
+
+HOUSE = House(Catalog.default())
+NOBODY = Found({}, {}, frozenset())
+
+
+def record(name: str = "e", user: str = "ada", **more: object) -> RecordEvent:
+    return RecordEvent(Event(user, name, "message.sent", quantity=100, **more), MONDAY)  # type: ignore[arg-type]
+
+
+def done(found: Found, *acts: Act, house: House = HOUSE) -> tuple[list[object], Changes]:
+    """The answers of these acts in one transaction, and what it writes."""
+    desk = Desk(house, found)
+    answers: list[object] = []
+    for act in acts:
+        try:
+            answers.append(act.apply(desk))
+        except LaurelsError as error:
+            answers.append(error)
+    return answers, desk.changes()
+
+
+def found_after(changes: Changes) -> Found:
+    """What a transaction finds once these changes were saved."""
+    users = {row.user_id: row for row in changes.users}
+    events = {(row.event.user_id, row.event.id): row for row in changes.events}
+    histories: dict[str, list[EventRow]] = {name: [] for name in users}
+    for (user_id, _), row in events.items():
+        histories[user_id].append(row)
+    balances = {name: row.progress.points for name, row in users.items()}
+    return Found(users, events, frozenset(), histories=histories, balances=balances)
+
+
+def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
+    (answer,), changes = done(NOBODY, record())
+    (user,), (event,), (award,), (entry,) = changes.users, changes.events, changes.awards, changes.ledger
+    assert (user.revision, user.progress.points, user.created_at) == (1, 100, MONDAY)
+    assert (event.revision, award.revision, entry.revision) == (1, 1, 1)
+    assert (award.event_id, entry.event_id, entry.amount) == ("e", "e", 100)
+    assert [moment.type for moment in changes.moments] == ["badge.earned", "level.reached"]
+    assert changes.moved["ada"].before is None
+    assert answer
+
+
+def test_the_same_finding_always_gives_the_same_changes() -> None:
+    _, before = done(NOBODY, record())
+    found = found_after(before)
+    acts = [
+        record("e"),
+        record("f"),
+        record("g", "bob"),
+        UpdateUser("ada", MONDAY, name="Ada"),
+        EraseUser("eve", MONDAY),
+    ]
+    assert repr(done(found, *acts)) == repr(done(found, *acts))
+
+
+def test_acts_on_one_user_follow_each_other_in_one_transaction() -> None:
+    _, changes = done(NOBODY, record("e"), record("f"), UpdateUser("ada", MONDAY, name="Ada"))
+    (user,) = changes.users
+    assert (user.revision, user.name, user.progress.totals) == (3, "Ada", {"messages": 200})
+    assert [row.revision for row in changes.events] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        record(occurred_at=MONDAY - timedelta(days=31)),
+        record(occurred_at=MONDAY + timedelta(days=1)),
+        UpdateUser("ada", MONDAY, time_zone="Mars/Phobos"),
+    ],
+)
+def test_an_act_that_is_refused_leaves_the_desk_as_it_was(act: Act) -> None:
+    (answer,), changes = done(NOBODY, act)
+    assert isinstance(answer, (EventTooLate, InvalidInput))
+    assert changes == Changes()
+
+
+def test_a_conflict_leaves_the_desk_as_it_was() -> None:
+    _, before = done(NOBODY, record())
+    (answer,), changes = done(found_after(before), record(data={"x": 1}))
+    assert isinstance(answer, EventConflict)
+    assert changes == Changes()
+
+
+def test_a_duplicate_writes_nothing() -> None:
+    _, before = done(NOBODY, record())
+    _, changes = done(found_after(before), record())
+    assert changes == Changes()
+
+
+def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_comes_after() -> None:
+    _, before = done(NOBODY, record("d"))
+    found = found_after(before)
+    answers, changes = done(found, record("e"), EraseUser("ada", MONDAY), record("f"), record("d"), record("x", "bob"))
+    assert [type(answer) for answer in answers[2:4]] == [UserErased, UserErased]
+    assert changes.erased == [("ada", MONDAY)]
+    assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.moments)} == {"bob"}
+    assert [row.event.user_id for row in changes.events] == ["bob"]
+    assert changes.moved["ada"] == Moved(before.moved["ada"].after, None)
+
+
+def test_who_was_erased_before_is_refused() -> None:
+    erased = replace(NOBODY, erased=frozenset({"ada"}))
+    answers, changes = done(erased, record(), UpdateUser("ada", MONDAY, name="Ada"), RefreshUser("ada", MONDAY))
+    assert [type(answer) for answer in answers] == [UserErased] * 3
+    assert changes == Changes()
+
+
+MADE = catalog(metrics={"m": count("message.sent")}, badges=[badge("b", 30, metric="m", at_least=2)])
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda: RefreshUser("ada", MONDAY),
+        lambda: UpdateUser("ada", MONDAY),
+        lambda: record("e"),
+        lambda: record("g"),
+    ],
+)
+def test_whatever_comes_first_brings_a_user_under_todays_rules(act: Callable[[], Act]) -> None:
+    _, before = done(NOBODY, record("e"), record("f"))
+    house = House(MADE)
+    _, changes = done(found_after(before), act(), house=house)
+    (user,) = changes.users
+    assert (user.rules, user.progress.badges) == (MADE.rules, {"message_100": 100, "b": 30})
+    assert user.progress.points == 130
+    assert sum(row.amount for row in changes.ledger) == 30
+
+
+def test_a_user_already_under_todays_rules_is_not_written_again() -> None:
+    _, before = done(NOBODY, record())
+    answers, changes = done(found_after(before), RefreshUser("ada", MONDAY), UpdateUser("ada", MONDAY))
+    assert isinstance(answers[1], UserRow)
+    assert changes == Changes()
+
+
+def test_a_new_user_takes_the_default_zone_of_the_house() -> None:
+    _, changes = done(NOBODY, UpdateUser("ada", MONDAY), house=replace(HOUSE, default_zone="Asia/Tokyo"))
+    assert changes.users[0].progress.zones.at(MONDAY) == "Asia/Tokyo"

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from laurels.acts.desk import Act, Desk, House, Needs
+from laurels.acts.recording import Recorded, RecordEvent
+from laurels.app import Laurels
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
+from laurels.recorder import Recorder
+from laurels.storage import open_store
+from laurels.storage.base import Store
+from laurels.storage.sqlite.store import SQLiteStore
+from tests.support import MONDAY, check_ledgers, check_tallies, sql
+
+pytestmark = pytest.mark.anyio
+
+HOUSE = House(Catalog.default())
+
+
+def act(name: str, user: str = "ada", quantity: int = 1) -> RecordEvent:
+    return RecordEvent(Event(user, name, "message.sent", quantity=quantity), MONDAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Stumble:
+    """An act that has a bug: it changes the desk, and fails."""
+
+    user_id: str = "ada"
+    at: datetime = MONDAY
+    event_id: str | None = None
+    needs: Needs = "row"
+
+    def apply(self, desk: Desk) -> object:
+        act("half-done").apply(desk)
+        raise ZeroDivisionError
+
+
+async def event_ids(store: Store) -> list[str]:
+    return [name for (name,) in await sql(store, "SELECT event_id FROM events ORDER BY user_id, revision")]
+
+
+@pytest.fixture
+async def recorder(store: Store) -> AsyncIterator[Recorder]:
+    recorder = Recorder(store, HOUSE, queue_limit=10)
+    yield recorder
+    await recorder.close()
+
+
+async def test_answers_come_in_order_with_errors_in_their_places(recorder: Recorder) -> None:
+    late = RecordEvent(Event("ada", "late", "x", MONDAY.replace(year=2020)), MONDAY)
+    answers = await recorder.submit([act("1"), late, act("2")])
+    assert [type(answer) for answer in answers] == [Recorded, EventTooLate, Recorded]
+
+
+async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder) -> None:
+    assert isinstance(store, SQLiteStore)
+    before = store._commits
+    await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(10)))
+    assert store._commits - before <= 2
+
+
+async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store, recorder: Recorder) -> None:
+    taken = asyncio.ensure_future(recorder.submit([act(f"a{i}") for i in range(8)]))
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await recorder.submit([act(f"b{i}") for i in range(8)])
+    assert len(await taken) == 8
+    await recorder.submit([act(f"c{i}") for i in range(8)])
+    assert await event_ids(store) == [f"{letter}{i}" for letter in "ac" for i in range(8)]
+
+
+async def test_an_empty_queue_takes_a_submission_of_any_size(recorder: Recorder) -> None:
+    assert len(await recorder.submit([act(f"{i}") for i in range(50)])) == 50
+    assert recorder.waiting == 0
+
+
+async def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
+    recorder = Recorder(store, HOUSE, batch_limit=2)
+    waiting = [asyncio.ensure_future(recorder.submit([act(f"{i}")])) for i in range(9)]
+    await asyncio.sleep(0)
+    await recorder.close()
+    assert len(await event_ids(store)) == 9
+    assert len(await asyncio.gather(*waiting)) == 9
+    with pytest.raises(Overloaded, match="shutting down"):
+        await recorder.submit([act("late")])
+    await recorder.close()
+
+
+async def test_a_caller_who_gives_up_does_not_stop_the_writing(store: Store, recorder: Recorder) -> None:
+    tasks = [asyncio.ensure_future(recorder.submit([act(f"{i}")])) for i in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(answers[1], asyncio.CancelledError)
+    await recorder.submit([act("after")])
+    assert await event_ids(store) == ["0", "1", "2", "after"]
+
+
+async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
+    store: Store, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    submissions: list[list[Act]] = [[act("1")], [act("2"), Stumble()], [act("3")]]
+    with caplog.at_level(logging.ERROR, "laurels.recorder"):
+        answers = await asyncio.gather(*(recorder.submit(acts) for acts in submissions), return_exceptions=True)
+    assert isinstance(answers[1], ZeroDivisionError)
+    assert await event_ids(store) == ["1", "3"]
+    assert [record.message for record in caplog.records] == ["an act could not be recorded"]
+    assert isinstance((await recorder.submit([act("2")]))[0], Recorded)
+
+
+async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_back(
+    store: Store, recorder: Recorder
+) -> None:
+    await sql(store, "PRAGMA query_only = 1")
+    answers = await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
+    await sql(store, "PRAGMA query_only = 0")
+    await recorder.submit([act("1")])
+    assert await event_ids(store) == ["1"]
+
+
+async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    laurels = Laurels(store, queue_limit=100_000, clock=lambda: MONDAY)
+    events = [Event(f"u{i % 7}", f"e{i}", "message.sent", quantity=1 + i % 3) for i in range(1000)]
+    answers = await asyncio.gather(*(laurels.record_many(events) for _ in range(64)))
+    firsts = [answer for of_client in answers for answer in of_client if not getattr(answer, "duplicate", True)]
+    assert len(firsts) == 1000
+    assert len({(one.event.user_id, one.event.id) for one in firsts if isinstance(one, Recorded)}) == 1000
+    assert (await store.counts()).events == 1000
+    for i in range(7):
+        profile = await laurels.profile(f"u{i}")
+        assert (profile.points, [one.id for one in profile.badges]) == (100, ["message_100"])
+    assert await sql(store, "SELECT count(*), count(DISTINCT user_id) FROM awards") == [(7, 7)]
+    await check_ledgers(store)
+    await check_tallies(store)
+    await laurels.close()
