@@ -5,18 +5,27 @@ Everything here is dated, says its reason and who did it, counts once under its 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from laurels.acts.desk import amnesty_days, place_of, standing
-from laurels.acts.recording import ReverseEvent, Told
+from laurels.acts.recording import REVERSAL, ReverseEvent, Told
 from laurels.acts.telling import Tell, Undo
 from laurels.acts.users import RebuildUser, RefreshUser, told_anew
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
-from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_NUMBER, MAX_USER_ID, check_text
+from laurels.engine.events import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MAX_EVENT_ID,
+    MAX_NAME,
+    MAX_NUMBER,
+    MAX_USER_ID,
+    check_text,
+)
 from laurels.engine.judge import rebuild
 from laurels.engine.telling import Saying, day_from
 from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
@@ -67,6 +76,8 @@ class Admin:
         """
         check_text("userId", user_id, MAX_USER_ID)
         check_text("id", act_id, MAX_EVENT_ID)
+        if act_id.startswith(REVERSAL):
+            raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
         _check_why(reason, actor)
         saying = _checked(kind, data, own=own)
         act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
@@ -87,11 +98,13 @@ class Admin:
         """
         _check_why(reason, actor)
         if not 0 <= (last - first).days < MAX_AMNESTY_DAYS:
-            raise InvalidInput("to", f"must lie on or after 'from', at most {MAX_AMNESTY_DAYS} days in all")
+            raise InvalidInput("last", f"must lie on or after the first day, at most {MAX_AMNESTY_DAYS} days in all")
+        if not FIRST_YEAR <= first.year <= LAST_YEAR:
+            raise InvalidInput("first", f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
         if group is not None:
             check_text("group", group, MAX_NAME)
         now = await self._laurels.now()
-        amnesty_id = f"{first.isoformat()}-{int(now.timestamp() * 1_000_000):x}"
+        amnesty_id = f"{first.isoformat()}-{secrets.token_hex(4)}"
         row = AmnestyRow(amnesty_id, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
         await self._laurels.store.add_amnesty(row)
         return row
@@ -147,7 +160,7 @@ class Admin:
         real = laurels.clock()
         offset = await laurels.store.clock_offset() or timedelta()
         moved = (to - real if to else offset) + by
-        await laurels.store.set_clock_offset(moved)
+        await laurels.set_clock_offset(moved)
         return real + moved
 
 

@@ -59,14 +59,18 @@ def rejudge(
     return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
 
 
-def rebuild(catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime) -> Outcome:
+def rebuild(
+    catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime, restored: str | None = None
+) -> Outcome:
     """The same user, all sums anew from their events in the order of recording, under this catalog.
 
     `progress` gives what no event carries: zones, joining time, what was told, and the badges, which stay with the points
-    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference.
+    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference; it speaks of the
+    catalog, or of `restored`, an event that was taken back and counts again.
     """
     fresh = _sums(catalog, progress, events)
-    entry = LedgerEntry(fresh.points - progress.points, "catalog", catalog.rules)
+    paid = fresh.points - progress.points
+    entry = LedgerEntry(paid, "reversal", restored) if restored else LedgerEntry(paid, "catalog", catalog.rules)
     return rejudge(catalog, progress, replace(fresh, points=progress.points), now, [entry] if entry.amount else [])
 
 
@@ -82,12 +86,24 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     if of_rules:
         entries.append(LedgerEntry(of_rules, "reversal", event_id))
     stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
-    lost = [badge for badge in stood if badge.id not in progress.told.granted]
-    while fallen := [badge for badge in lost if badge.id in after.badges and not badge.condition.met(after)]:
-        entries += [LedgerEntry(-after.badges[badge.id], "reversal", badge.id) for badge in fallen]
-        kept = {badge: paid for badge, paid in after.badges.items() if badge not in {one.id for one in fallen}}
-        after = replace(after, badges=kept, points=progress.points + sum(entry.amount for entry in entries))
-    return rejudge(catalog, progress, after, now, [entry for entry in entries if entry.amount])
+    fallen = _fallen(after, [badge for badge in stood if badge.id not in progress.told.granted])
+    entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in fallen if after.badges[badge]]
+    kept = {badge: paid for badge, paid in after.badges.items() if badge not in fallen}
+    return rejudge(catalog, progress, replace(after, badges=kept), now, entries)
+
+
+def _fallen(after: Progress, stood: Iterable[Badge]) -> list[str]:
+    """Of badges that stood on their conditions, those that do not stand any more.
+
+    All are taken away, and come back one upon the other: so none stands on its own points, and no two on each other.
+    """
+    away = {badge.id: badge for badge in stood}
+    kept = {badge: paid for badge, paid in after.badges.items() if badge not in away}
+    held = replace(after, badges=kept, points=after.points - sum(after.badges[badge] for badge in away))
+    while back := [badge for badge in away if away[badge].condition.met(held)]:
+        paid = {badge: after.badges[badge] for badge in back if away.pop(badge)}
+        held = replace(held, badges={**held.badges, **paid}, points=held.points + sum(paid.values()))
+    return list(away)
 
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
