@@ -11,7 +11,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Response
 
 from laurels.app import Laurels
-from laurels.errors import InvalidInput, LaurelsError
+from laurels.errors import LaurelsError
 from laurels.http import events, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
@@ -103,21 +103,21 @@ class Front:
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
-        if await self._pretends(scope):
-            await self._at_another_moment(scope, receive, send)
-            return
-        await self._answer(scope, receive, send)
+        pretended = header(scope, NOW_HEADER)
+        if pretended is None:
+            await self._answer(scope, receive, send)
+        else:
+            await self._pretending(pretended, scope, receive, send)
 
-    async def _pretends(self, scope: Scope) -> bool:
-        """Whether this is a sandbox and the request says when it wants to happen."""
-        return await self.context.laurels.sandboxed() and header(scope, NOW_HEADER) is not None
-
-    async def _at_another_moment(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as if it were the moment that the request says."""
+    async def _pretending(self, text: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as if it were the moment that the request says, in a sandbox; elsewhere the header says nothing."""
         try:
-            moment = moment_in(header(scope, NOW_HEADER) or "")
-        except InvalidInput as error:
+            moment = moment_in(text) if await self.context.laurels.sandboxed() else None
+        except LaurelsError as error:
             await answer_for(error).send(send)
+            return
+        if moment is None:
+            await self._answer(scope, receive, send)
             return
         with self.context.laurels.pretend(moment):
             await self._answer(scope, receive, send)
