@@ -178,6 +178,8 @@ def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Differenc
         for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told")
         if getattr(stored, name) != getattr(rebuilt, name)
     ]
+    if badges != rebuilt.badges:
+        found.append(Difference(user_id, "awards", *_shown(badges, rebuilt.badges)))
     if whole.balance != rebuilt.points:
         found.append(Difference(user_id, "sum of the ledger", str(whole.balance), str(rebuilt.points)))
     if whole.place != place_of(whole.user):
