@@ -113,7 +113,7 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
     for event in events:
         plan = catalog.plans.get(event.type)
         if plan is not None:
-            fresh, _ = _add(plan, fresh, event)
+            fresh, _ = _add(plan, fresh, event, folding=False)
     points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + told.adjusted)
     return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
 
@@ -143,13 +143,17 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
 # ---- adding -----------------------------------------------------------------------------------
 
 
-def _add(plan: Plan, progress: Progress, event: Event) -> tuple[Progress, list[LedgerEntry]]:
-    """The progress with the event in it, and what the event itself paid; badges are not asked yet."""
+def _add(plan: Plan, progress: Progress, event: Event, *, folding: bool = True) -> tuple[Progress, list[LedgerEntry]]:
+    """The progress with the event in it, and what the event itself paid; badges are not asked yet.
+
+    Without `folding` the streaks' folds stay as they were, for a caller that folds once, after all events.
+    """
     totals, days = _count(plan, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in plan.streaks:
         if not streak.where or matches(streak.where, event):
-            days, partial, folds = _credit(streak, replace(progress, days=days, partial=partial, folds=folds), event)
+            so_far = replace(progress, days=days, partial=partial, folds=folds)
+            days, partial, folds = _credit(streak, so_far, event, folding=folding)
     capped, entries, points = _pay_rules(plan, progress, event)
     grown = Progress(
         totals,
@@ -186,7 +190,7 @@ def _count(plan: Plan, progress: Progress, event: Event) -> tuple[dict[str, int]
 _Credited = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
 
 
-def _credit(streak: Streak, progress: Progress, event: Event) -> _Credited:
+def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _Credited:
     """The days, partial amounts and folds once this event has counted for the streak."""
     assert event.day is not None
     days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
@@ -202,6 +206,8 @@ def _credit(streak: Streak, progress: Progress, event: Event) -> _Credited:
             return days, {**partial, name: {**rest, unit: amount}}, folds
         partial = {**partial, name: rest}
     credited = credited.with_day(unit)
+    if not folding:
+        return {**days, name: credited}, partial, folds
     fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
     return {**days, name: credited}, partial, {**folds, name: fold}
 
