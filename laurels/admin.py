@@ -12,12 +12,20 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from laurels.acts.desk import amnesty_days, place_of, standing
-from laurels.acts.recording import ReverseEvent, Told
+from laurels.acts.recording import REVERSAL, ReverseEvent, Told
 from laurels.acts.telling import Tell, Undo
 from laurels.acts.users import RebuildUser, RefreshUser, told_anew
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
-from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_NUMBER, MAX_USER_ID, check_text
+from laurels.engine.events import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MAX_EVENT_ID,
+    MAX_NAME,
+    MAX_NUMBER,
+    MAX_USER_ID,
+    check_text,
+)
 from laurels.engine.judge import rebuild
 from laurels.engine.telling import Saying, day_from
 from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
@@ -69,6 +77,8 @@ class Admin:
         """
         check_text("userId", user_id, MAX_USER_ID)
         check_text("id", act_id, MAX_EVENT_ID)
+        if act_id.startswith(REVERSAL):
+            raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
         _check_why(reason, actor)
         saying = _checked(kind, data, own=own)
         act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
@@ -89,7 +99,9 @@ class Admin:
         """
         _check_why(reason, actor)
         if not 0 <= (last - first).days < MAX_AMNESTY_DAYS:
-            raise InvalidInput("last", f"must lie on or after 'first', at most {MAX_AMNESTY_DAYS} days in all")
+            raise InvalidInput("last", f"must lie on or after the first day, at most {MAX_AMNESTY_DAYS} days in all")
+        if not FIRST_YEAR <= first.year <= LAST_YEAR:
+            raise InvalidInput("first", f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
         if group is not None:
             check_text("group", group, MAX_NAME)
         now = await self._laurels.now()
@@ -149,7 +161,7 @@ class Admin:
         real = laurels.clock()
         offset = await laurels.store.clock_offset() or timedelta()
         moved = (to - real if to else offset) + by
-        await laurels.store.set_clock_offset(moved)
+        await laurels.set_clock_offset(moved)
         return real + moved
 
 
@@ -167,6 +179,8 @@ def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Differenc
         for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told")
         if getattr(stored, name) != getattr(rebuilt, name)
     ]
+    if badges != rebuilt.badges:
+        found.append(Difference(user_id, "awards", *_shown(badges, rebuilt.badges)))
     if whole.balance != rebuilt.points:
         found.append(Difference(user_id, "sum of the ledger", str(whole.balance), str(rebuilt.points)))
     if whole.place != place_of(whole.user):

@@ -106,6 +106,7 @@ class Laurels:
         laurels = cls(store, catalog, default_zone=default_zone, late_window=late_window, clock=clock)
         try:
             await store.migrate()
+            await laurels.sandboxed()
             yield laurels
         finally:
             await laurels.close()
@@ -118,10 +119,15 @@ class Laurels:
         return pretended or self.clock() + (await self.store.clock_offset() or timedelta())
 
     async def sandboxed(self) -> bool:
-        """Whether the database was a sandbox when this process first asked."""
+        """Whether the database was a sandbox when this process opened it, or was made one by it."""
         if self._is_sandbox is None:
             self._is_sandbox = await self.store.clock_offset() is not None
         return self._is_sandbox
+
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        """Make the database a sandbox, and let its clock run so far ahead of the machine's."""
+        await self.store.set_clock_offset(offset)
+        self._is_sandbox = True
 
     @contextmanager
     def pretend(self, moment: datetime) -> Generator[None]:
@@ -232,7 +238,7 @@ class Laurels:
         if login and (user is None or not self._logged_in(user, now)):
             badge_awarded = await self._log_in(user_id, user.progress.zones if user else self._fresh_zones, now)
             view = await self.store.view(user_id, RANKED_IN_PROFILE)
-        elif user is not None and self._outdated(user, view):
+        if view.user is not None and self._outdated(view.user, view):
             await self.do(RefreshUser(user_id, now))
             view = await self.store.view(user_id, RANKED_IN_PROFILE)
         if view.user is None:

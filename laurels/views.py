@@ -121,7 +121,8 @@ class Views:
         """The badges nearest to being earned, nearest first, at most `limit`."""
         today = progress.zones.day(now)
         streaks = {name: self.streak_length(progress, name, today) for name in self.catalog.streaks}
-        open_badges = [badge for badge in self.catalog.badges if badge.id not in progress.badges]
+        closed = progress.badges.keys() | progress.told.barred
+        open_badges = [badge for badge in self.catalog.badges if badge.id not in closed]
         steps = [(badge, badge.condition.steps(progress, streaks)) for badge in open_badges]
         within_reach = [(badge, of_badge) for badge, of_badge in steps if of_badge]
         within_reach.sort(key=lambda pair: -nearness(pair[1]))

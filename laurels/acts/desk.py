@@ -110,6 +110,7 @@ class Desk:
         self.found = found
         self._users: dict[str, UserRow] = {}
         self._events: dict[tuple[str, str], EventRow] = {}
+        self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
 
@@ -147,11 +148,14 @@ class Desk:
     def event(self, user_id: str, event_id: str) -> EventRow | None:
         """The event as recorded, before this transaction or in it."""
         identity = (user_id, event_id)
-        return self._events.get(identity) or (None if user_id in self._erased else self.found.events.get(identity))
+        if user_id in self._erased:
+            return None
+        return self._events.get(identity) or self._marked.get(identity) or self.found.events.get(identity)
 
     def history(self, user_id: str) -> list[EventRow]:
         """Every event of the user, this transaction's too, in the order of recording. Only for an act that asked for it all."""
-        recorded = [row for identity, row in self._events.items() if identity[0] == user_id]
+        own = {**self._marked, **self._events}
+        recorded = [row for identity, row in own.items() if identity[0] == user_id]
         new = {row.event.id for row in recorded}
         found = self.found.histories.get(user_id, ()) if user_id not in self._erased else ()
         kept = [row for row in found if row.event.id not in new]
@@ -221,7 +225,7 @@ class Desk:
         if identity in self._events:
             self._events[identity] = marked
         else:
-            self._changes.marked.append(marked)
+            self._marked[identity] = marked
 
     def save_act(self, row: ActRow) -> None:
         """Write an act, or write it again as undone."""
@@ -234,6 +238,7 @@ class Desk:
         self._erased.add(user_id)
         self._users.pop(user_id, None)
         self._events = {identity: row for identity, row in self._events.items() if identity[0] != user_id}
+        self._marked = {identity: row for identity, row in self._marked.items() if identity[0] != user_id}
         self._changes.forget(user_id)
         self._changes.erased.append((user_id, now))
 
@@ -242,6 +247,7 @@ class Desk:
         changes = self._changes
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
+        changes.marked = list(self._marked.values())
         for user_id in {*self._users, *(user_id for user_id, _ in changes.erased)}:
             before = place_of(self.found.users.get(user_id))
             after = place_of(self._users.get(user_id))

@@ -10,6 +10,7 @@ from typing import Any
 from laurels.acts.desk import Desk, Needs, kept_of, standing, told_by
 from laurels.acts.recording import Told
 from laurels.engine.days import Days
+from laurels.engine.events import MAX_NUMBER
 from laurels.engine.judge import calendar_of, rebuild, rejudge
 from laurels.engine.streaks import Streak, read
 from laurels.engine.telling import Saying, check_pause, check_repair, day_from, gap_around, tell
@@ -23,6 +24,9 @@ from laurels.errors import (
     UserNotFound,
 )
 from laurels.storage.base import ActRow, UserRow
+
+MAX_PAUSE_AWAY = 3660
+"""How many days from today a pause may begin or end: a set of days takes a bit for each day in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,9 @@ class Tell:
     needs: Needs = "acts"
 
     def apply(self, desk: Desk) -> Told:
-        if self.user_id not in desk.found.users:
-            desk.user(self.user_id, self.at)  # an erased user is told apart from an unknown one
-            raise UserNotFound
         user = desk.user(self.user_id, self.at)
+        if not user.revision:
+            raise UserNotFound
         acts = desk.acts(self.user_id)
         asked = dict(self.saying.data)
         known = next((row for row in acts if row.act_id == self.act_id), None)
@@ -68,10 +71,8 @@ class Tell:
         today = user.progress.zones.day(self.at)
         if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
             raise BadgeNotFound(f"the catalog has no badge '{data['badge']}'")
-        if self.saying.kind == "adjustment" and not user.progress.points + data["amount"] >= 0:
-            raise ActRefused(
-                f"it would leave {user.progress.points + data['amount']} points; take at most {user.progress.points}",
-            )
+        if self.saying.kind == "adjustment":
+            _check_amount(user.progress.points, data["amount"])
         if self.saying.kind == "freezes":
             _streak(catalog.streaks, data["streak"])
             return {**data, "day": _iso(today)}
@@ -86,6 +87,9 @@ class Tell:
         first, last = day_from(data["first"]), day_from(data["last"])
         if last < first:
             raise InvalidInput("last", "must not lie before 'first'")
+        for name, day in (("first", first), ("last", last)):
+            if abs(day - today) > MAX_PAUSE_AWAY:
+                raise InvalidInput(f"{name}", f"must lie within {MAX_PAUSE_AWAY} days of today")
         if data["streak"] or self.own:
             streak = _streak(desk.house.catalog.streaks, data["streak"])
             if self.own:
@@ -135,7 +139,7 @@ class Undo:
         if row:
             events = [one.event for one in desk.history(self.user_id) if one.reversed_by is None or one is row]
             desk.mark_event(row, None)
-        outcome = rebuild(desk.house.catalog, replace(user.progress, told=told), events, self.at)
+        outcome = rebuild(desk.house.catalog, replace(user.progress, told=told), events, self.at, restored=event_id)
         desk.save(user, outcome, self.at)
         return kept_of(outcome)
 
@@ -148,6 +152,12 @@ def _retell(desk: Desk, user: UserRow, at: datetime) -> Any:
     outcome = rejudge(catalog, progress, after, at, entries)
     desk.save(user, outcome, at)
     return kept_of(outcome)
+
+
+def _check_amount(points: int, amount: int) -> None:
+    if points + amount < min(points, 0) or points + amount > MAX_NUMBER:
+        least, most = -max(points, 0), MAX_NUMBER - points
+        raise ActRefused(f"it would leave {points + amount} points; give between {least} and {most}, and not 0")
 
 
 def _streak(streaks: Mapping[str, Streak], name: str) -> Streak:

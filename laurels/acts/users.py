@@ -102,7 +102,7 @@ class RebuildUser:
             points=desk.balance(self.user_id),
         )
         outcome = rebuild(desk.house.catalog, truth, standing(history), self.at)
-        if outcome.progress == user.progress:
+        if outcome.progress == user.progress and not outcome.entries and not outcome.awards:
             return False
         desk.save(user, outcome, self.at)
         return True

@@ -210,7 +210,7 @@ async def _done(doing: Doing, database: str | None, catalog: str | None) -> Told
         try:
             return laurels.views.told(await doing(Admin(laurels)))
         except InvalidInput as error:
-            raise InvalidInput(error.field, f"{error.field.removeprefix('data/')}: {error}") from None
+            raise InvalidInput(error.field, f"{error.field}: {error}") from None
 
 
 HEADLINES = {

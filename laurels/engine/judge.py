@@ -59,14 +59,18 @@ def rejudge(
     return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
 
 
-def rebuild(catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime) -> Outcome:
+def rebuild(
+    catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime, restored: str | None = None
+) -> Outcome:
     """The same user, all sums anew from their events in the order of recording, under this catalog.
 
     `progress` gives what no event carries: zones, joining time, what was told, and the badges, which stay with the points
-    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference.
+    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference; it speaks of the
+    catalog, or of `restored`, an event that was taken back and counts again.
     """
     fresh = _sums(catalog, progress, events)
-    entry = LedgerEntry(fresh.points - progress.points, "catalog", catalog.rules)
+    paid = fresh.points - progress.points
+    entry = LedgerEntry(paid, "reversal", restored) if restored else LedgerEntry(paid, "catalog", catalog.rules)
     return rejudge(catalog, progress, replace(fresh, points=progress.points), now, [entry] if entry.amount else [])
 
 
@@ -82,12 +86,24 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     if of_rules:
         entries.append(LedgerEntry(of_rules, "reversal", event_id))
     stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
-    lost = [badge for badge in stood if badge.id not in progress.told.granted]
-    while fallen := [badge for badge in lost if badge.id in after.badges and not badge.condition.met(after)]:
-        entries += [LedgerEntry(-after.badges[badge.id], "reversal", badge.id) for badge in fallen]
-        kept = {badge: paid for badge, paid in after.badges.items() if badge not in {one.id for one in fallen}}
-        after = replace(after, badges=kept, points=progress.points + sum(entry.amount for entry in entries))
-    return rejudge(catalog, progress, after, now, [entry for entry in entries if entry.amount])
+    fallen = _fallen(after, [badge for badge in stood if badge.id not in progress.told.granted])
+    entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in fallen if after.badges[badge]]
+    kept = {badge: paid for badge, paid in after.badges.items() if badge not in fallen}
+    return rejudge(catalog, progress, replace(after, badges=kept), now, entries)
+
+
+def _fallen(after: Progress, stood: Iterable[Badge]) -> list[str]:
+    """Of badges that stood on their conditions, those that do not stand any more.
+
+    All are taken away, and come back one upon the other: so none stands on its own points, and no two on each other.
+    """
+    away = {badge.id: badge for badge in stood}
+    kept = {badge: paid for badge, paid in after.badges.items() if badge not in away}
+    held = replace(after, badges=kept, points=after.points - sum(after.badges[badge] for badge in away))
+    while back := [badge for badge in away if away[badge].condition.met(held)]:
+        paid = {badge: after.badges[badge] for badge in back if away.pop(badge)}
+        held = replace(held, badges={**held.badges, **paid}, points=held.points + sum(paid.values()))
+    return list(away)
 
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
@@ -97,7 +113,7 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
     for event in events:
         plan = catalog.plans.get(event.type)
         if plan is not None:
-            fresh, _ = _add(plan, fresh, event)
+            fresh, _ = _add(plan, fresh, event, folding=False)
     points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + told.adjusted)
     return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
 
@@ -127,13 +143,17 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
 # ---- adding -----------------------------------------------------------------------------------
 
 
-def _add(plan: Plan, progress: Progress, event: Event) -> tuple[Progress, list[LedgerEntry]]:
-    """The progress with the event in it, and what the event itself paid; badges are not asked yet."""
+def _add(plan: Plan, progress: Progress, event: Event, *, folding: bool = True) -> tuple[Progress, list[LedgerEntry]]:
+    """The progress with the event in it, and what the event itself paid; badges are not asked yet.
+
+    Without `folding` the streaks' folds stay as they were, for a caller that folds once, after all events.
+    """
     totals, days = _count(plan, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in plan.streaks:
         if not streak.where or matches(streak.where, event):
-            days, partial, folds = _credit(streak, replace(progress, days=days, partial=partial, folds=folds), event)
+            so_far = replace(progress, days=days, partial=partial, folds=folds)
+            days, partial, folds = _credit(streak, so_far, event, folding=folding)
     capped, entries, points = _pay_rules(plan, progress, event)
     grown = Progress(
         totals,
@@ -170,7 +190,7 @@ def _count(plan: Plan, progress: Progress, event: Event) -> tuple[dict[str, int]
 _Credited = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
 
 
-def _credit(streak: Streak, progress: Progress, event: Event) -> _Credited:
+def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _Credited:
     """The days, partial amounts and folds once this event has counted for the streak."""
     assert event.day is not None
     days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
@@ -186,6 +206,8 @@ def _credit(streak: Streak, progress: Progress, event: Event) -> _Credited:
             return days, {**partial, name: {**rest, unit: amount}}, folds
         partial = {**partial, name: rest}
     credited = credited.with_day(unit)
+    if not folding:
+        return {**days, name: credited}, partial, folds
     fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
     return {**days, name: credited}, partial, {**folds, name: fold}
 

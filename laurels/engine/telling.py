@@ -78,8 +78,8 @@ def tell(badges: Iterable[Badge], progress: Progress, told: Told) -> tuple[Progr
         entries.append(LedgerEntry(told.adjusted - progress.told.adjusted, "adjustment", "points"))
     kept = dict(progress.badges)
     for badge in badges:
-        ungranted = badge.id in progress.told.granted and badge.id not in told.granted
-        gone = badge.id in told.barred or (ungranted and not badge.condition.met(progress))
+        ungranted = badge.id in kept and badge.id in progress.told.granted and badge.id not in told.granted
+        gone = badge.id in told.barred or (ungranted and not badge.condition.met(without(progress, badge)))
         if badge.id in kept and gone:
             paid = kept.pop(badge.id)
             entries.append(LedgerEntry(-paid, "revocation", badge.id))
@@ -87,6 +87,12 @@ def tell(badges: Iterable[Badge], progress: Progress, told: Told) -> tuple[Progr
             kept[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
             entries.append(LedgerEntry(kept[badge.id], "grant", badge.id))
     return replace(progress, badges=kept, told=told), [entry for entry in entries if entry.amount]
+
+
+def without(progress: Progress, badge: Badge) -> Progress:
+    """The progress less this badge and its points: a badge does not stand on itself."""
+    kept = {one: paid for one, paid in progress.badges.items() if one != badge.id}
+    return replace(progress, badges=kept, points=progress.points - progress.badges.get(badge.id, 0))
 
 
 def gap_around(

@@ -228,7 +228,6 @@ class Changes:
         self.ledger = [row for row in self.ledger if row.user_id != user_id]
         self.moments = [row for row in self.moments if row.user_id != user_id]
         self.acts = [row for row in self.acts if row.user_id != user_id]
-        self.marked = [row for row in self.marked if row.event.user_id != user_id]
         self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
 
 

@@ -297,7 +297,9 @@ def test_in_every_zone_of_tzdata_a_month_of_visits_reads_as_the_oracle_tells_it(
     for index, name in enumerate(names):
         drawn = random.Random(name)
         base = at(BASES[index % len(BASES)])
-        moments = [base + timedelta(days=day, minutes=drawn.randrange(1440)) for day in range(30) if drawn.random() > 0.1]
+        moments = [
+            base + timedelta(days=day, minutes=drawn.randrange(1440)) for day in range(30) if drawn.random() > 0.1
+        ]
         life = Life(name, visits=[Visit(moment) for moment in moments])
         steps = tuple(Step("visit", number) for number in range(len(moments)))
         case = Case(life, rules, moments[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
@@ -328,7 +330,9 @@ def test_a_calendar_lacks_the_dates_that_its_clock_never_showed(case: Case) -> N
 def test_the_end_that_is_told_is_the_instant_from_which_the_streak_reads_0() -> None:
     drawn = random.Random(7)
     for name in ["Africa/Cairo", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "UTC"]:
-        life = Life(name, visits=[Visit(at("2026-04-20T12:00") + timedelta(days=n)) for n in range(drawn.randrange(1, 9))])
+        life = Life(
+            name, visits=[Visit(at("2026-04-20T12:00") + timedelta(days=n)) for n in range(drawn.randrange(1, 9))]
+        )
         moment = life.visits[-1].at
         ends = tell(life, moment).ends
         assert ends is not None
