@@ -56,9 +56,8 @@ class RecordEvent:
 
     def apply(self, desk: Desk) -> Recorded:
         event = self.event
-        user = desk.user(
-            event.user_id, self.at
-        )  # first of all, so that a duplicate, too, brings them under today's rules
+        # First of all, so that a duplicate, too, brings its user under today's rules.
+        user = desk.user(event.user_id, self.at)
         known = desk.event(event.user_id, event.id)
         if known:
             return _answer_again(known, event)

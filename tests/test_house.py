@@ -1,0 +1,194 @@
+"""The house keeps its rules: who may import whom, what the engine may not do, and what every name must say."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import laurels
+
+PACKAGE = Path(laurels.__file__).parent
+
+FLOORS = {
+    "errors": 0,
+    "engine": 1,
+    "shapes": 2,
+    "settings": 2,
+    "storage": 3,
+    "acts": 4,
+    "views": 4,
+    "recorder": 4,
+    "app": 5,
+    "admin": 6,
+    "blocking": 6,
+    "testing": 6,
+    "sessions": 7,
+    "http": 8,
+    "cli": 9,
+    "__main__": 10,
+}
+"""Nothing imports from a floor above its own. A new part of the package gets its floor here."""
+
+NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards"}
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
+FORBIDDEN = {"open", "print", "input", "eval", "exec", "sleep", "getenv"}
+MOST_LINES = 60
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package, by its name within it ('engine.days'; '' is the package itself)."""
+    found: dict[str, ast.Module] = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text("utf-8"), str(path))
+    return found
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module that this one imports, wherever in it; those of the package by their name within it, after a '.'."""
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.Import):
+            yield from (own(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            name = own(node.module or "")
+            inner = [f"{name}.{alias.name}".replace("..", ".") for alias in node.names]
+            found = [one for one in inner if one.removeprefix(".") in modules() and one.startswith(".")]
+            yield from found or [name]
+
+
+def own(name: str) -> str:
+    return name.removeprefix("laurels") if name.partition(".")[0] == "laurels" else name
+
+
+def own_imports(module: str) -> set[str]:
+    return {name.removeprefix(".") for name in imports(module) if name.startswith(".") or not name}
+
+
+def part(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def of(*parts: str) -> list[str]:
+    return [name for name in modules() if part(name) in parts]
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name])
+def test_imports_only_go_down(module: str) -> None:
+    assert part(module) in FLOORS, f"give {part(module)} its floor"
+    for name in own_imports(module):
+        assert name, f"{module} imports the package as its users do"
+        assert FLOORS[part(name)] <= FLOORS[part(module)], f"{module} imports {name}"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {name: own_imports(name) - {name} for name in modules()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1]))
+
+
+def test_the_engine_imports_only_itself_errors_and_the_standard_library() -> None:
+    import sys  # noqa: PLC0415  # only here
+
+    for module in of("engine"):
+        for name in imports(module):
+            outside = not name.startswith(".")
+            known = (
+                name.partition(".")[0] in sys.stdlib_module_names if outside else part(name[1:]) in ("engine", "errors")
+            )
+            assert known, f"{module} imports {name}"
+
+
+def test_the_engine_reads_no_clock_does_no_io_and_never_waits() -> None:
+    waits = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
+    for module in of("engine"):
+        assert not {"random", "time", "os", "asyncio", "secrets", "uuid"} & set(imports(module)), module
+        for node in ast.walk(modules()[module]):
+            assert not isinstance(node, waits), f"{module}:{node.lineno}"
+            if isinstance(node, ast.Call):
+                assert not called(node) & (CLOCKS | FORBIDDEN), f"{module}:{node.lineno}"
+
+
+def called(node: ast.Call) -> set[str]:
+    """The name that is called: 'open' for open(...), and 'now' for datetime.now(...); a file of the package is data."""
+    if isinstance(node.func, ast.Name):
+        return {node.func.id} - {"time"}  # datetime.time makes a time of day
+    if isinstance(node.func, ast.Attribute):
+        return {node.func.attr} - {"open"}  # a file of the tzdata package
+    return set()
+
+
+def test_the_nouns_of_the_engine_never_import_one_another() -> None:
+    for noun in NOUNS:
+        others = {f"engine.{other}" for other in NOUNS - {noun}}
+        assert not own_imports(f"engine.{noun}") & others, noun
+
+
+def test_shapes_know_only_the_engine_and_errors() -> None:
+    assert {part(name) for name in own_imports("shapes")} <= {"engine", "errors"}
+
+
+def test_only_the_door_of_storage_names_an_engine_of_it() -> None:
+    engines = {path.name for path in (PACKAGE / "storage").iterdir() if (path / "store.py").exists()}
+    assert "sqlite" in engines
+    for module in modules():
+        named = {name for name in own_imports(module) for engine in engines if name.startswith(f"storage.{engine}")}
+        inside = any(module.startswith(f"storage.{engine}") for engine in engines)
+        assert not named or inside or module == "storage" or part(module) in ("cli", "testing"), f"{module}: {named}"
+
+
+def test_the_public_names_are_sorted_and_complete() -> None:
+    tree = modules()[""]
+    imported = [alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert laurels.__all__ == sorted(set(imported))
+
+
+def test_every_public_error_can_be_imported_from_the_package() -> None:
+    errors = {node.name for node in modules()["errors"].body if isinstance(node, ast.ClassDef)}
+    assert errors - {"Fault"} <= set(laurels.__all__)
+
+
+@cache
+def protocols() -> set[str]:
+    """The names of methods that a Protocol of the package explains; who fulfils it need not repeat it."""
+    return {
+        method.name
+        for tree in modules().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
+        for method in node.body
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def public(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
+    for inner in node.body:
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not inner.name.startswith("_"):
+            yield inner
+            if isinstance(inner, ast.ClassDef):
+                yield from public(inner)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_public_name_says_what_it_is(module: str) -> None:
+    tree, explained = modules()[module], protocols()
+    assert ast.get_docstring(tree), f"{module} has no docstring"
+    silent = [one.name for one in public(tree) if not ast.get_docstring(one) and one.name not in explained]
+    assert not silent, f"{module}: {silent}"
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_function_is_longer_than_a_screen(module: str) -> None:
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno
+            assert node.end_lineno - node.lineno < MOST_LINES, f"{module}.{node.name}"
