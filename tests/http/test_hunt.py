@@ -1,0 +1,100 @@
+"""What a machine makes of the OpenAPI document: every operation, right and wrong input, and chains of requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from laurels.http.server import create_app
+from laurels.sessions.keys import create_key
+from laurels.sessions.own import OwnSessions
+from laurels.settings import Settings
+from laurels.testing import sandbox
+
+BOUNDED = settings(
+    deadline=None, max_examples=300, suppress_health_check=list(HealthCheck), database=None
+)
+REFUSALS = [400, 401, 404, 405, 409, 410, 415, 422]
+ACCEPTED = ["2xx", 401, 404, 409, 410]  # a user that an earlier request erased stays erased, however valid the input
+USER = "whose session it is"
+ZONES = (resources.files("tzdata") / "zones").read_text("utf-8").split()
+
+TIMES = st.datetimes(datetime(1970, 1, 2), datetime(9998, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  # they say UTC
+
+schemathesis.openapi.format("iana-time-zone", st.sampled_from(ZONES))
+schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
+
+
+def configuration(key: str, session: str) -> schemathesis.Config:
+    return schemathesis.Config.from_dict(
+        {
+            
+            "auth": {
+                "openapi": {
+                    "apiKey": {"bearer": key},
+                    "sessionToken": {"bearer": session},
+                    "sessionCookie": {"api_key": session},
+                }
+            },
+            "generation": {"database": "none"},
+            "checks": {
+                "negative_data_rejection": {"expected-statuses": [*REFUSALS, 413]},
+                "positive_data_acceptance": {"expected-statuses": ACCEPTED},
+            },
+            "operations": [
+                {
+                    # One bad event never spoils the others of its array: the request is answered with 200, and each
+                    # bad event has a rejected result.
+                    "include-operation-id": "recordEvents",
+                    "checks": {"negative_data_rejection": {"expected-statuses": [*REFUSALS, 413, 200]}},
+                },
+                {
+                    # Whether there is such a badge, streak or gap, and whether days stand in order, no schema can say.
+                    "include-operation-id": ["tellAct", "tellOwnAct", "addAmnesty"],
+                    "checks": {"positive_data_acceptance": {"expected-statuses": [*ACCEPTED, 422]}},
+                },
+            ],
+        }
+    )
+
+
+runner = asyncio.Runner()
+opened = sandbox()
+
+
+def load() -> OpenApiSchema:
+    """The application's own document, with a key and a session. The tests of each operation are made from it."""
+    laurels, clock = runner.run(opened.__aenter__())
+    key = runner.run(create_key(laurels.store, "schemathesis", clock()))
+    runner.run(laurels.update_user(USER))
+    session = runner.run(OwnSessions(laurels).create(USER, timedelta(days=365)))
+    app = create_app(laurels, Settings())
+    return schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=configuration(key, session.token))
+
+
+schema = load()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closing() -> Iterator[None]:
+    yield
+    runner.run(opened.__aexit__(None, None, None))
+    runner.close()
+
+
+@schema.parametrize()
+@BOUNDED
+def test_an_operation_keeps_what_the_document_says(case: schemathesis.Case) -> None:
+    case.call_and_validate()
+
+
+def test_chains_of_requests_keep_what_the_document_says() -> None:
+    schema.as_state_machine().run(settings=settings(BOUNDED, max_examples=300, stateful_step_count=10))
