@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -55,13 +56,8 @@ def orders(case: Case, most: int) -> Iterator[Order]:
     """Every order of the events where there are few; else as they are listed, backwards, and a sample. Each event twice."""
     listed = list(range(len(case["events"])))
     drawn = random.Random(case["name"])
-    few = len(listed) <= 5 and len(list(itertools.permutations(listed))) <= most
-    some = (
-        itertools.permutations(listed)
-        if few
-        else [listed, listed[::-1], *(drawn.sample(listed, len(listed)) for _ in range(4))]
-    )
-    for order in some:
+    sample = [listed, listed[::-1], *(drawn.sample(listed, len(listed)) for _ in range(4))]
+    for order in itertools.permutations(listed) if math.factorial(len(listed)) <= most else sample:
         repeats = drawn.sample(listed, len(listed))
         yield [one for pair in zip(order, repeats, strict=True) for one in pair]
 
