@@ -82,6 +82,17 @@ async def test_results_stand_in_the_order_of_the_events(home: House) -> None:
     assert [(result["userId"], result["id"]) for result in results] == [(one["userId"], one["id"]) for one in events]
 
 
+async def test_both_roads_to_the_events_answer_alike(home: House) -> None:
+    """The framework's own handler stands behind the hot lane, and serves the address with a slash at its end."""
+    await home.record(event("ada", "agent.created"))
+    for content in (event("ada", "agent.created"), [event("ada", "agent.created"), 5], event("ada", quantity=0), "no"):
+        hot = await home.send(content)
+        framework = await home.client.post(EVENTS + "/", json=content, headers=home.by_key)
+
+        assert (hot.status_code, hot.content) == (framework.status_code, framework.content)
+        assert dict(hot.headers) == dict(framework.headers)
+
+
 async def test_the_answer_is_not_stored_on_the_way(home: House) -> None:
     answer = await home.send(event("ada"))
 
@@ -476,6 +487,12 @@ async def test_json_by_any_of_its_names_is_taken(home: House, content_type: str)
     answer = await home.send_raw(json.dumps(event("ada")).encode(), {"content-type": content_type})
 
     assert answer.status_code == 200
+
+
+async def test_a_body_without_a_type_is_415(home: House) -> None:
+    answer = await home.client.post(EVENTS, content=json.dumps(event("ada")), headers=home.by_key)
+
+    assert answer.status_code == 415
 
 
 async def test_a_compressed_body_is_415_and_says_so(home: House) -> None:

@@ -405,6 +405,12 @@ async def test_other_cookies_beside_the_session_do_not_matter(home: House) -> No
     assert answer.status_code == 200
 
 
+async def test_the_session_may_stand_in_any_of_several_cookie_headers(home: House) -> None:
+    cookies = [("cookie", "a=b"), ("cookie", f"{COOKIE}={await home.sign_in('ada')}"), ("cookie", f"{COOKIE}=old")]
+
+    assert (await home.client.get(PROFILE, headers=cookies)).status_code == 200
+
+
 async def test_a_foreign_cookie_of_our_name_does_not_hide_the_bearer_token(home: House) -> None:
     token = await home.sign_in("ada")
 
