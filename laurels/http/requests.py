@@ -103,8 +103,8 @@ def whole_number(scope: Scope, name: str, most: int) -> int | None:
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client went away in the middle)."""
-    content_type = header(scope, b"content-type")
-    if content_type is not None and not _is_json(content_type):
+    # Without a type it is refused, too: a page of a foreign site can send a body without one, and cookies go with it.
+    if not _is_json(header(scope, b"content-type") or ""):
         raise UnsupportedMediaType
     if (header(scope, b"content-encoding") or "identity").lower() != "identity":
         raise UnsupportedMediaType("The body must not be compressed: send it without 'Content-Encoding'.")
