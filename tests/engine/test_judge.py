@@ -66,23 +66,17 @@ def test_every_order_of_arrival_gives_the_same(made: Catalog, events: list[Event
     assert state(made, fold(made, delivered)) == state(made, fold(made, events))
 
 
+@settings(max_examples=40)
 @given(catalogs(), histories())
-def test_the_entries_sum_to_the_points_after_every_event(made: Catalog, events: list[Event]) -> None:
+def test_after_every_event_the_books_balance_and_no_badge_is_left_due(made: Catalog, events: list[Event]) -> None:
     progress = Progress()
     for event in events:
         outcome = judge(made, progress, event, event.day or 0)
         assert outcome.progress.points - progress.points == sum(entry.amount for entry in outcome.entries)
         assert all(entry.amount for entry in outcome.entries)
         assert {award.badge for award in outcome.awards} == outcome.progress.badges.keys() - progress.badges.keys()
+        assert not [one.id for one in made.badges if one.due(outcome.progress)]
         progress = outcome.progress
-
-
-@given(catalogs(), histories())
-def test_after_every_event_no_badge_is_due(made: Catalog, events: list[Event]) -> None:
-    progress = Progress()
-    for event in events:
-        progress = judge(made, progress, event, event.day or 0).progress
-        assert not [one.id for one in made.badges if one.due(progress)]
 
 
 @settings(max_examples=30)

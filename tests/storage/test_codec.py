@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
@@ -66,12 +66,14 @@ def stored(progress: Progress) -> Progress:
     return unpack_progress(pack_progress(progress), progress.points, progress.reached_at, zones, progress.joined_at)
 
 
+@settings(max_examples=25)
 @given(catalogs(), histories(), TOLD)
 def test_a_progress_survives(catalog: Catalog, events: list[Event], told: Told) -> None:
     progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, told=told))
     assert stored(progress) == progress
 
 
+@settings(max_examples=25)
 @given(catalogs(), histories(), st.data())
 def test_equal_progress_gives_equal_bytes_in_whatever_order_it_grew(
     catalog: Catalog, events: list[Event], data: st.DataObject
