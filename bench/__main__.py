@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import reading, writing
+from bench import reading, repairing, writing
 from bench.figures import Figure, dumps, terminal_table, with_table
 from bench.load import WRK_MISSING, has_wrk
 from bench.machine import RESULTS, versions
@@ -28,6 +28,9 @@ MEASURES: dict[str, Callable[[Options], list[Figure]]] = {
     "judge": writing.judging,
     "import": writing.importing,
     "rank": reading.ranks,
+    "verify": repairing.verifying,
+    "streak": repairing.reading_streaks,
+    "amnesty": repairing.amnesty,
 }
 OVER_HTTP = frozenset({"profile", "single", "batches", "mixed"})
 

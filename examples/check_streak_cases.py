@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from laurels import Admin, Catalog, Event, InvalidInput, Laurels, ZoneChangeTooSoon
+from laurels import Admin, Catalog, Event, Laurels, LaurelsError, ZoneChangeTooSoon
 from laurels.testing import TestClock, sandbox
 
 CASES = Path(__file__).parent.parent / "docs" / "streak-cases.json"
@@ -135,7 +135,7 @@ async def _tell(laurels: Laurels, clock: TestClock, case: Case) -> int:
         try:
             own = one.get("by") == "user"
             await admin.tell(USER, f"act-{index}", kind, {"streak": "case", **data}, "a reason", "an admin", own=own)
-        except InvalidInput:
+        except LaurelsError:
             refused += 1
     return refused
 

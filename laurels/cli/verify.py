@@ -38,13 +38,22 @@ class Part:
     users: int
 
 
+class DifferenceShape(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing in which a user's stored state differs from a rebuild."""
+
+    user_id: str | None
+    what: str
+    stored: str
+    rebuilt: str
+
+
 class Verified(msgspec.Struct, frozen=True, rename="camel"):
     """How many users were compared, every difference, and how many tallies of the boards are wrong."""
 
     ok: bool
     users: int
     wrong_tallies: int
-    differences: list[Difference]
+    differences: list[DifferenceShape]
 
 
 def verify(
@@ -83,7 +92,7 @@ async def _one(settings: Settings, user_id: str) -> Verified:
             found = await Admin(laurels).verify(user_id)
         except UserNotFound:
             raise UserNotFound(f"nobody has the id '{user_id}'") from None
-        return Verified(not found, 1, 0, found)
+        return Verified(not found, 1, 0, _shapes(found))
 
 
 def _all(settings: Settings, processes: int | None) -> Verified:
@@ -95,7 +104,11 @@ def _all(settings: Settings, processes: int | None) -> Verified:
             users += part.users
             differences += found
             update(users)
-    return Verified(not differences and not wrong, users, wrong, differences)
+    return Verified(not differences and not wrong, users, wrong, _shapes(differences))
+
+
+def _shapes(differences: Sequence[Difference]) -> list[DifferenceShape]:
+    return [DifferenceShape(one.user_id, one.what, one.stored, one.rebuilt) for one in differences]
 
 
 async def _parts(settings: Settings) -> tuple[list[Part], int]:

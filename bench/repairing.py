@@ -1,0 +1,143 @@
+"""What repairing a history costs: verifying it, reading long streaks, and an amnesty for everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+
+from bench.community import NOON, community
+from bench.figures import Figure
+from bench.options import Options
+from bench.stream import stream
+from laurels.admin import Admin
+from laurels.app import Laurels
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Zones
+from laurels.engine.events import Event
+from laurels.engine.judge import judge
+from laurels.engine.progress import Progress
+from laurels.storage.codec import pack_progress, unpack_progress
+from laurels.views import Views
+
+BATCH = 2000
+TEN_YEARS = 3652
+
+
+def verifying(options: Options) -> list[Figure]:
+    """`laurels verify` on one core: users of a hundred events, of ten, and of ten years of days recorded backwards."""
+    amount = max(options.imported // 10, 10_000)
+    histories = {
+        "100 events a user": stream([f"user-{number}" for number in range(amount // 100)], amount),
+        "10 events a user": stream([f"user-{number}" for number in range(amount // 10)], amount),
+        "ten years of every second day": _years(3),
+    }
+    return [asyncio.run(_verifying(name, events, options)) for name, events in histories.items()]
+
+
+def _years(users: int) -> Iterable[Event]:
+    for user in range(users):
+        for day in range(0, TEN_YEARS, 2):
+            yield Event(f"user-{user}", f"login-{day}", "login", NOON - timedelta(days=TEN_YEARS - day))
+
+
+async def _verifying(name: str, events: Iterable[Event], options: Options) -> Figure:
+    figure = Figure(f"verify, {name}", "events/s per core", aim=20_000)
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"sqlite:///{Path(folder) / 'verify.db'}"
+        async with Laurels.open(database, late_window=None, clock=lambda: NOON) as laurels:
+            listed = list(events)
+            for start in range(0, len(listed), BATCH):
+                await laurels.record_many(listed[start : start + BATCH], ranks=False)
+            admin = Admin(laurels)
+            for _ in range(options.runs):
+                start = time.process_time()  # of a core, whoever else is on it
+                found = [difference async for user_id in admin.users() for difference in await admin.verify(user_id)]
+                figure.add(len(listed) / (time.process_time() - start))
+                assert found == []
+    return figure
+
+
+# ---- streaks ----------------------------------------------------------------------------------
+
+FREEZING = """
+[profile]
+login_event = "login"
+login_streak = "login"
+[streaks.login]
+events = ["login"]
+freezes = { initial = 1, per_days = 1, most = 5 }
+[[levels]]
+title = "One"
+points = 0
+"""
+
+
+def reading_streaks(options: Options) -> list[Figure]:
+    """Unpacking a user and reading the streak, with ten years of days against ten days."""
+    plain, freezing = Catalog.default(), Catalog.parse(FREEZING)
+    return [
+        _reading("ten years, every day", plain, range(TEN_YEARS), options),
+        _reading("ten years, every second day", plain, range(0, TEN_YEARS, 2), options),
+        _reading("ten years, every second day, with freezes", freezing, range(0, TEN_YEARS, 2), options),
+    ]
+
+
+def _reading(name: str, catalog: Catalog, days: Iterable[int], options: Options) -> Figure:
+    """In readings a second; the aim is half of what ten days allow."""
+    figure = Figure(f"streak readings, {name}", "/s", "the same user with ten days", 0.5)
+    long, short = _lived(catalog, days), _lived(catalog, range(10))
+    for _ in range(options.runs):
+        figure.add(_readings(catalog, long), _readings(catalog, short))
+    return figure
+
+
+def _lived(catalog: Catalog, days: Iterable[int]) -> Progress:
+    """A user who came on these days, the last of them yesterday or today."""
+    progress, numbers = Progress(zones=Zones("Europe/Berlin")), list(days)
+    first = NOON.toordinal() - numbers[-1]
+    for number in numbers:
+        moment = NOON - timedelta(days=numbers[-1] - number)
+        event = Event("ada", f"login-{number}", "login", moment, day=first + number)
+        progress = judge(catalog, progress, event, first + number).progress
+    return progress
+
+
+def _readings(catalog: Catalog, progress: Progress, times: int = 2000) -> float:
+    """Readings a second, from the stored bytes to the shape that HTTP answers."""
+    packed, views = pack_progress(progress), Views(catalog)
+    start = time.process_time()
+    for _ in range(times):
+        unpacked = unpack_progress(packed, progress.points, progress.reached_at, progress.zones, None)
+        views.streaks(unpacked, NOON)
+    return times / (time.process_time() - start)
+
+
+# ---- amnesties --------------------------------------------------------------------------------
+
+
+def amnesty(options: Options) -> list[Figure]:
+    """Adding an amnesty, and the first reading of a user after it, at each size of the community."""
+    return [figure for users in options.users for figure in asyncio.run(_amnesty(users, options))]
+
+
+async def _amnesty(users: int, options: Options) -> list[Figure]:
+    one = community(users)
+    added = Figure(f"an amnesty for {users:,} users", "ms")
+    first = Figure(f"the first profile of a user after it, of {users:,}", "ms")
+    with tempfile.TemporaryDirectory(dir=one.database.parent) as folder:
+        database = one.copy_to(Path(folder))
+        async with Laurels.open(f"sqlite:///{database}", clock=lambda: NOON) as laurels:
+            user_ids = await laurels.store.user_ids("", options.runs)
+            for number, user_id in enumerate(user_ids):
+                day = date(2025, 5, 1) + timedelta(days=number)
+                start = time.perf_counter()
+                await Admin(laurels).add_amnesty(day, day, "an outage", "an admin")
+                middle = time.perf_counter()
+                await laurels.profile(user_id)
+                added.add((middle - start) * 1000)
+                first.add((time.perf_counter() - middle) * 1000)
+    return [added, first]

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from laurels import Event, Laurels
+from laurels.storage.base import Store
+from tests.support import MONDAY
+
+pytestmark = pytest.mark.anyio
+
+FIRST = MONDAY.toordinal()
+
+
+async def test_the_days_that_nobody_has_an_event_on(store: Store) -> None:
+    laurels = Laurels(store, clock=lambda: MONDAY + timedelta(days=9))
+    events = [("ada", 0), ("ada", 1), ("bob", 1), ("bob", 4), ("eve", 9)]
+    await laurels.record_many(
+        [Event(user, f"e-{day}", "login", MONDAY + timedelta(days=day)) for user, day in events], ranks=False
+    )
+
+    assert list(await store.quiet_days(FIRST, FIRST + 9)) == [FIRST + day for day in (2, 3, 5, 6, 7, 8)]
+    assert list(await store.quiet_days(FIRST, FIRST + 1)) == []
+    assert list(await store.quiet_days(FIRST + 9, FIRST + 11)) == [FIRST + 10, FIRST + 11]
+
+
+async def test_without_events_every_day_is_quiet(store: Store) -> None:
+    assert list(await store.quiet_days(FIRST, FIRST + 2)) == [FIRST, FIRST + 1, FIRST + 2]
