@@ -109,7 +109,8 @@ def test_a_duplicate_writes_nothing() -> None:
 def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_comes_after() -> None:
     _, before = done(NOBODY, record("d"))
     found = found_after(before)
-    answers, changes = done(found, record("e"), EraseUser("ada", MONDAY), record("f"), record("d"), record("x", "bob"))
+    earning = RecordEvent(Event("ada", "e", "agent.created"), MONDAY)
+    answers, changes = done(found, earning, EraseUser("ada", MONDAY), record("f"), record("d"), record("x", "bob"))
     assert [type(answer) for answer in answers[2:4]] == [UserErased, UserErased]
     assert changes.erased == [("ada", MONDAY)]
     assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.moments)} == {"bob"}

@@ -68,6 +68,14 @@ async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder)
     assert store._commits - before <= 2
 
 
+async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
+    assert isinstance(store, SQLiteStore)
+    recorder, before = Recorder(store, HOUSE, batch_limit=3), store._commits
+    await asyncio.gather(*(recorder.submit([act(f"{i}"), act(f"{i}+")]) for i in range(6)))
+    assert store._commits - before == 6
+    await recorder.close()
+
+
 async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store, recorder: Recorder) -> None:
     taken = asyncio.ensure_future(recorder.submit([act(f"a{i}") for i in range(8)]))
     await asyncio.sleep(0)

@@ -105,6 +105,7 @@ def first_moment_by_walking(ordinal: int, name: str) -> datetime:
 @example(day("2018-11-04"), "America/Sao_Paulo")  # midnight went to 01:00
 @example(day("1972-01-07"), "Africa/Monrovia")  # 44 minutes and 30 seconds
 @example(day("2026-11-01"), "America/Havana")
+@example(day("1919-03-31"), "America/Toronto")  # 23:30 of the day before went to 00:30
 def test_the_first_moment_is_truly_the_first_instant_of_the_day(ordinal: int, name: str) -> None:
     assert first_moment(ordinal, name) == first_moment_by_walking(ordinal, name)
 

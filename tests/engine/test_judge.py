@@ -173,14 +173,16 @@ def test_a_capped_rule_that_pays_nothing_more_writes_no_entry() -> None:
 
 def test_totals_and_points_stop_at_what_every_json_reader_holds() -> None:
     made = catalog(
-        metrics={"m": {"kind": "sum", "events": ["a"]}},
+        metrics={"m": {"kind": "sum", "events": ["a"]}, "n": count("a")},
         points=[rule(amount=MAX_NUMBER)],
         badges=[badge("b", 50, metric="m", at_least=MAX_NUMBER)],
     )
     events = [dated("a", quantity=MAX_NUMBER, name=name) for name in "xyz"]
     progress = fold(made, events)
     assert (progress.totals["m"], progress.points, progress.badges) == (MAX_NUMBER, MAX_NUMBER, {"b": 0})
-    assert not judge(made, progress, dated("a", name="w"), MONDAY.toordinal()).entries
+    full = replace(progress, totals={"m": MAX_NUMBER, "n": MAX_NUMBER})
+    outcome = judge(made, full, dated("a", name="w"), MONDAY.toordinal())
+    assert (outcome.entries, outcome.progress.totals) == ((), full.totals)
 
 
 # ---- settling ---------------------------------------------------------------------------------

@@ -372,6 +372,14 @@ async def test_two_processes_on_one_database_do_not_lose_each_others_changes(dat
         await one.close()
 
 
+async def test_a_commit_in_a_file_waits_for_the_disk(tmp_path: Path) -> None:
+    """What a kill cannot show: only with `synchronous = FULL` does a commit outlive a power cut."""
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    assert await sql(store, "PRAGMA synchronous") == [(2,)]
+    assert await sql(store, "PRAGMA journal_mode") == [("wal",)]
+    await store.close()
+
+
 async def test_what_was_changed_is_there_after_reopening(database: str) -> None:
     if database == "sqlite://":
         pytest.skip("what is in memory ends with its process")

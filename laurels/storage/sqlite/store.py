@@ -84,8 +84,15 @@ T = TypeVar("T")
 BUSY_SECONDS = 30.0
 """How long a writer waits for another process's transaction before it gives up."""
 
-CHECKPOINT_PAGES = 4000
-"""Copy the log into the database every 16 MB, not every 4: fewer, longer copies cost writers less."""
+PRAGMAS = (
+    "synchronous = FULL",
+    "cache_size = -65536",
+    "mmap_size = 1073741824",
+    "wal_autocheckpoint = 4000",
+    "temp_store = MEMORY",
+)
+"""A commit outlives a power cut. 64 MB of cache, 1 GB of the file mapped. The log is copied into the database every
+16 MB, not every 4: fewer, longer copies cost writers less."""
 
 USER_COLUMNS = """
 user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties
@@ -710,13 +717,14 @@ def _connect(path: Path | None) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
     )
-    if path:
-        _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA mmap_size = 1073741824")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        if path:
+            _use_wal(connection)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
