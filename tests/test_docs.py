@@ -141,7 +141,7 @@ def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
 SHOWN = {
     "{user_id:str}": "ada",
     "{event_id:str}": "agent-1",
-    "{act_id:str}": "reversal:agent-1",
+    "{act_id:str}": "grant-1",
     "{badge_id:str}": "message_100",
     "{amnesty_id:str}": "$AMNESTY",
 }

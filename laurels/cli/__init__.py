@@ -27,6 +27,7 @@ from laurels.errors import (
     LaurelsError,
     SettingsError,
     StoreError,
+    StreakNotFound,
     UserErased,
     UserNotFound,
 )
@@ -44,6 +45,7 @@ EXITS: dict[type[Exception], int] = {
     UserErased: NOT_FOUND,
     ActNotFound: NOT_FOUND,
     BadgeNotFound: NOT_FOUND,
+    StreakNotFound: NOT_FOUND,
     AmnestyNotFound: NOT_FOUND,
     StoreError: DATABASE,
 }

@@ -11,14 +11,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from laurels.cli import NOT_FOUND, OK
+from laurels.cli import OK
 from laurels.cli.opening import changing
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import counted, emit, note, when
+from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.streaks import Streak
-from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
+from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
 from laurels.settings import Settings
 from laurels.shapes import ExplanationShape, StreakDay, StreakShape
 from laurels.storage.base import AmnestyRow, UserRow
@@ -46,9 +46,6 @@ def explain(
         _badge(asyncio.run(_explain(settings, user, badge)), json=json)
         return OK
     told = asyncio.run(_told(settings, user, streak or "", days))
-    if told is None:
-        note(f"laurels: the catalog has no streak '{streak}'")
-        return NOT_FOUND
     if json:
         emit(told.shape)
     else:
@@ -100,8 +97,8 @@ class StreakTold:
     time_zone: str
 
 
-async def _told(settings: Settings, user_id: str, name: str, days: int) -> StreakTold | None:
-    """All about one streak of a user; None where the catalog has none of this name."""
+async def _told(settings: Settings, user_id: str, name: str, days: int) -> StreakTold:
+    """All about one streak of a user. Raises UserNotFound, StreakNotFound."""
     async with changing(settings) as laurels:
         try:
             user = await laurels.current(user_id)
@@ -111,7 +108,7 @@ async def _told(settings: Settings, user_id: str, name: str, days: int) -> Strea
         shapes = laurels.views.streaks(user.progress, now, days)
         shape = next((one for one in shapes if one.name == name), None)
         if shape is None:
-            return None
+            raise StreakNotFound(f"the catalog has no streak '{name}'; it has {', '.join(laurels.catalog.streaks)}")
         standing = [row for row in await laurels.store.amnesties() if row.lifted_at is None]
         return StreakTold(laurels.catalog.streaks[name], shape, user, standing, user.progress.zones.at(now))
 
