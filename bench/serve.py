@@ -18,7 +18,7 @@ from uvicorn import Server
 from bench.community import NOON
 from bench.machine import pin, processors
 from laurels.app import Laurels, utc_now
-from laurels.cli.serving import server_config
+from laurels.cli.serving import quiet_collector, server_config
 from laurels.http.profile import PRIVATE
 from laurels.http.server import create_app
 from laurels.settings import Settings
@@ -78,6 +78,7 @@ def main(kind: str, *arguments: str) -> None:
     pin(processors()[0])
     paths = [Path(argument) for argument in arguments]
     app = product(paths[0], paths[1]) if kind == "laurels" else bare(paths[0].read_bytes())
+    quiet_collector()
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
     Server(server_config(app, Settings())).run(sockets=[listener])

@@ -249,11 +249,16 @@ class Desk:
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
         for user_id in {*self._users, *(user_id for user_id, _ in changes.erased)}:
-            before = place_of(self.found.users.get(user_id))
-            after = place_of(self._users.get(user_id))
-            if before != after:
-                changes.moved[user_id] = Moved(before, after)
+            before, after = self.found.users.get(user_id), self._users.get(user_id)
+            if before and after and _points_of(before) == _points_of(after):
+                continue  # as most events leave it
+            if place_of(before) != place_of(after):
+                changes.moved[user_id] = Moved(place_of(before), place_of(after))
         return changes
+
+
+def _points_of(user: UserRow) -> tuple[int, datetime | None]:
+    return user.progress.points, user.progress.reached_at
 
 
 def place_of(user: UserRow | None) -> Place | None:

@@ -17,7 +17,7 @@ from laurels.cli import OK, REJECTED
 from laurels.cli.opening import laurels_over, read_catalog, serving
 from laurels.cli.options import Options, read
 from laurels.cli.output import say
-from laurels.cli.serving import address_of, listen, log_to_stderr, serve_until_told, server_config
+from laurels.cli.serving import address_of, listen, log_to_stderr, quiet_collector, serve_until_told, server_config
 from laurels.engine.catalog import Catalog
 from laurels.errors import LaurelsError, SettingsError
 from laurels.http.server import Application, create_app
@@ -87,4 +87,6 @@ def worker_app() -> Application:
     except LaurelsError as error:
         log.error("a worker cannot start: %s", error)  # noqa: TRY400  # the message says all
         sys.exit(STARTUP_FAILURE)
-    return create_app(laurels, settings, laurels.close)
+    app = create_app(laurels, settings, laurels.close)
+    quiet_collector()
+    return app

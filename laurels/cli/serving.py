@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -19,6 +20,9 @@ from laurels.http.server import create_app
 from laurels.settings import Settings
 
 BACKLOG = 2048
+NEW_OBJECTS = 50_000
+"""How many objects are made before the garbage collector looks at them; some megabytes."""
+
 DRAIN_SECONDS = 30
 """How long running requests get to finish when the server is told to stop."""
 
@@ -83,6 +87,16 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
     )
 
 
+def quiet_collector() -> None:
+    """Let the garbage collector leave alone what a server made before its first request, and run less often.
+
+    By itself it took 7 to 10 % of the time of a server that writes events; nothing on the hot paths makes circles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+
+
 Ready = Callable[[Laurels, str], Awaitable[None]]
 """Told when requests are accepted: the facade, and the address."""
 
@@ -94,6 +108,7 @@ def serve_until_told(opened: AbstractAsyncContextManager[Laurels], settings: Set
         async with opened as laurels:
             with listen(settings.host, settings.port) as listening:
                 server = _Server(server_config(create_app(laurels, settings), settings))
+                quiet_collector()
                 server.when_ready = partial(ready, laurels, address_of(listening))
                 await server.serve([listening])
 

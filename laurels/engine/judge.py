@@ -300,7 +300,8 @@ def _outcome(
     *,
     late: bool,
 ) -> Outcome:
-    revoked = tuple(badge for badge in before.badges if badge not in after.badges)
+    same_badges = after.badges is before.badges
+    revoked = () if same_badges else tuple(badge for badge in before.badges if badge not in after.badges)
     if not awards and not entries and not streaks and not revoked:
         return Outcome(after)
     levels = catalog.levels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,10 +102,13 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
             results = [await _record_single(context, decode(_one, text).event())]
     except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected
         return answer_for(error)
-    counts = Counter(result.status for result in results)
+    statuses = [result.status for result in results]
     return json_answer(
         EventsAnswer(
-            recorded=counts["recorded"], duplicates=counts["duplicate"], rejected=counts["rejected"], results=results
+            recorded=statuses.count("recorded"),
+            duplicates=statuses.count("duplicate"),
+            rejected=statuses.count("rejected"),
+            results=results,
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import takewhile
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
@@ -126,6 +127,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
+@lru_cache(maxsize=64)
 def _is_json(content_type: str) -> bool:
     kind, *parameters = (part.strip() for part in content_type.lower().split(";"))
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
