@@ -72,8 +72,10 @@ def check_event(event: Event) -> None:
         check_data(event.data)
 
 
-def check_text(field: str, text: str, longest: int) -> None:
+def check_text(field: str, text: object, longest: int) -> None:
     """Raise InvalidInput unless `text` is 1 to `longest` characters, none of them a control character."""
+    if not isinstance(text, str):
+        raise InvalidInput(field, "must be a text")
     if not 1 <= len(text) <= longest:
         raise InvalidInput(field, f"must have 1 to {longest} characters, not {len(text)}")
     if not text.isprintable() and UNSAFE.search(text):
@@ -116,8 +118,10 @@ def _check_json(value: Any, levels: int) -> None:
         raise InvalidInput("data", "must hold only what JSON can say")
 
 
-def check_moment(field: str, moment: datetime) -> None:
+def check_moment(field: str, moment: object) -> None:
     """Raise InvalidInput unless `moment` says its zone and lies in 1970 to 9998, where every zone has a day for it."""
+    if not isinstance(moment, datetime):
+        raise InvalidInput(field, "must be a datetime")
     if moment.tzinfo is None:
         raise InvalidInput(field, "must say its offset from UTC, such as '2026-03-01T09:00:00Z'")
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:

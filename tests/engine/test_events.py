@@ -92,3 +92,13 @@ def test_without_a_window_nothing_is_too_late() -> None:
 def test_the_moment_is_told_in_utc() -> None:
     moment = happens(datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=2))))
     assert (moment, moment.tzinfo) == (at("2026-03-01T11:30"), UTC)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"id": 5}, "id"), ({"user_id": None}, "userId"), ({"type": b"a"}, "type"), ({"occurred_at": "now"}, "occurredAt")],
+)
+def test_a_field_of_another_type_is_named_too(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        check_event(replace(Event("ada", "e", "a"), **wrong))
+    assert caught.value.field == field
