@@ -26,6 +26,9 @@ ENGINES: Mapping[str, Callable[[Path], str]] = {
 }
 """Each engine: how to make an empty database, given a folder. A new engine is one more line."""
 
+LASTING_ENGINES = [name for name in ENGINES if name != "sqlite-memory"]
+"""The engines whose databases outlive a process."""
+
 
 async def sql(store: Store, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Run SQL past the contract, for a test that must look behind it."""

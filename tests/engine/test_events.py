@@ -96,7 +96,12 @@ def test_the_moment_is_told_in_utc() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "field"),
-    [({"id": 5}, "id"), ({"user_id": None}, "userId"), ({"type": b"a"}, "type"), ({"occurred_at": "now"}, "occurredAt")],
+    [
+        ({"id": 5}, "id"),
+        ({"user_id": None}, "userId"),
+        ({"type": b"a"}, "type"),
+        ({"occurred_at": "now"}, "occurredAt"),
+    ],
 )
 def test_a_field_of_another_type_is_named_too(wrong: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as caught:

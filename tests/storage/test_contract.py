@@ -39,12 +39,15 @@ from laurels.storage.base import (
     UserRow,
 )
 from laurels.storage.codec import from_micros, to_micros
-from tests.support import MONDAY, at, check_tallies, contents, sql, tables
+from tests.support import LASTING_ENGINES, MONDAY, at, check_tallies, contents, sql, tables
 
 pytestmark = pytest.mark.anyio
 
 RULES = "rules-1"
 START = to_micros(MONDAY)
+
+LASTING = pytest.mark.parametrize("database", LASTING_ENGINES, indirect=True)
+"""For what a database in memory cannot have: several processes, and a second opening."""
 
 
 # ---- making rows ------------------------------------------------------------------------------
@@ -147,9 +150,8 @@ asyncio.run(main())
 """
 
 
+@LASTING
 def test_several_processes_migrate_at_once(database: str) -> None:
-    if database == "sqlite://":
-        pytest.skip("what is in memory has one process")
     command = [sys.executable, "-c", MIGRATE, database]
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -358,9 +360,8 @@ async def test_nobody_changes_a_user_between_finding_and_saving(store: Store) ->
     await check_tallies(store)
 
 
+@LASTING
 async def test_two_processes_on_one_database_do_not_lose_each_others_changes(database: str) -> None:
-    if database == "sqlite://":
-        pytest.skip("what is in memory has one process")
     stores = [open_store(database) for _ in range(2)]
     for one in stores:
         await one.migrate()
@@ -380,9 +381,8 @@ async def test_a_commit_in_a_file_waits_for_the_disk(tmp_path: Path) -> None:
     await store.close()
 
 
+@LASTING
 async def test_what_was_changed_is_there_after_reopening(database: str) -> None:
-    if database == "sqlite://":
-        pytest.skip("what is in memory ends with its process")
     store = open_store(database)
     await store.migrate()
     await save(store, FULL)
