@@ -215,7 +215,9 @@ class Laurels:
         await self.do(EraseUser(user_id, await self.now()))
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
-        """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound."""
+        """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound, InvalidInput."""
+        if limit < 1:
+            raise InvalidInput("limit", "must be 1 or more")
         await self._user(user_id)
         return views.history(await self.store.history(user_id, limit, before), limit)
 

@@ -436,6 +436,12 @@ async def test_the_boards_of_the_conformance_cases(database: str, case: dict[str
 # ---- history ----------------------------------------------------------------------------------
 
 
+async def test_a_page_of_history_without_a_line_is_refused(house: House) -> None:
+    await house.laurels.record(Event("ada", "m-1", "message.sent"))
+    with pytest.raises(InvalidInput):
+        await house.laurels.history("ada", limit=0)
+
+
 async def test_history_is_read_newest_first_page_by_page(house: House) -> None:
     for i in range(7):
         await house.laurels.record(sent(f"e-{i}", quantity=20))
