@@ -22,6 +22,7 @@ DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 
 MEASURES: dict[str, Callable[[Options], list[Figure]]] = {
     "profile": reading.profiles,
+    "framework": reading.framework,
     "single": writing.singles,
     "batches": writing.batches,
     "mixed": writing.mixed,
@@ -32,7 +33,7 @@ MEASURES: dict[str, Callable[[Options], list[Figure]]] = {
     "streak": repairing.reading_streaks,
     "amnesty": repairing.amnesty,
 }
-OVER_HTTP = frozenset({"profile", "single", "batches", "mixed"})
+OVER_HTTP = frozenset({"profile", "framework", "single", "batches", "mixed"})
 
 
 def main() -> int:
@@ -78,8 +79,8 @@ def _arguments() -> argparse.Namespace:
 def _options(asked: argparse.Namespace) -> Options:
     users = asked.users or (10_000, 1_000_000)
     if asked.quick:
-        return Options(runs=3, seconds=2, users=users, imported=100_000)
-    return Options(runs=7, seconds=5, users=users, imported=1_000_000)
+        return Options(runs=3, seconds=1, users=users, imported=100_000)
+    return Options(runs=11, seconds=2, users=users, imported=1_000_000)
 
 
 if __name__ == "__main__":

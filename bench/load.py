@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import processors
+from bench.machine import processor_seconds, processors
 
 WRK_MISSING = "wrk is not installed: all that is measured over HTTP is skipped. Install it with: apt-get install wrk"
 
@@ -87,17 +87,23 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw."""
+    """What wrk saw, and the processor time that the server took for it."""
 
     requests: int
     seconds: float
     p50_ms: float
     p99_ms: float
+    processor_seconds: float
 
     @property
     def per_second(self) -> float:
         """Requests answered in a second."""
         return self.requests / self.seconds
+
+    @property
+    def microseconds_each(self) -> float:
+        """Processor time of one request: what others do on the machine bears less on it than on the rate."""
+        return self.processor_seconds / self.requests * 1e6
 
 
 @contextmanager
@@ -133,11 +139,13 @@ def put_load(server: Server, script: str, seconds: float, connections: int) -> L
         file.write_text(script + DONE, "utf-8")
         command = ["taskset", "-c", str(processors()[1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
         command += ["--timeout", "10s", "-s", str(file), f"http://127.0.0.1:{server.port}"]
+        before = processor_seconds(server.pid)
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
+        taken = processor_seconds(server.pid) - before
     found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not found:
         raise RuntimeError(f"wrk failed: {done.stdout}{done.stderr}")
     raw = json.loads(found[0].removeprefix("RESULT "))
     if raw["failed"]:
         raise RuntimeError(f"{raw['failed']} of {raw['requests']} requests failed: {done.stdout}")
-    return Load(raw["requests"], raw["microseconds"] / 1e6, raw["p50"] / 1000, raw["p99"] / 1000)
+    return Load(raw["requests"], raw["microseconds"] / 1e6, raw["p50"] / 1000, raw["p99"] / 1000, taken)

@@ -46,6 +46,12 @@ def memory_of(pid: int) -> Memory:
     return Memory(own, mapped)
 
 
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process has used, with the kernel's for it."""
+    after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def versions() -> dict[str, str]:
     """What was measured with what."""
     return {

@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -32,24 +32,51 @@ def profiles(options: Options) -> list[Figure]:
     """Profile reads of one worker at each size, against the bare app, run by run; then the memory of each worker."""
     communities = [community(users) for users in options.users]
     reads = [Figure(f"profile reads, {one.users:,} users", "/s", BARE, 0.30) for one in communities]
+    times = [Figure(f"processor time of a read, {one.users:,} users", "µs", BARE) for one in communities]
     memory = [Figure(f"memory of that worker, {one.users:,} users", "MB") for one in communities]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        servers = [
-            stack.enter_context(serving("laurels", one.database, Path(folder) / f"{one.users}")) for one in communities
-        ]
-        body = Path(folder) / "body"
-        body.write_bytes(typical_profile(communities[0], servers[0]))
-        bare = stack.enter_context(serving("floor", body))
+        servers = [stack.enter_context(_laurels(one, folder)) for one in communities]
+        bare = stack.enter_context(_bare(communities[0], servers[0], folder))
         scripts = [read_script(one) for one in communities]
         for server, script in zip(servers, scripts, strict=True):
             put_load(server, script, 1, CONNECTIONS)
         for _ in range(options.runs):
-            floor = put_load(bare, scripts[0], options.seconds, CONNECTIONS).per_second
-            for figure, server, script in zip(reads, servers, scripts, strict=True):
-                figure.add(put_load(server, script, options.seconds, CONNECTIONS).per_second, floor)
+            floor = put_load(bare, scripts[0], options.seconds, CONNECTIONS)
+            for index, server in enumerate(servers):
+                ours = put_load(server, scripts[index], options.seconds, CONNECTIONS)
+                reads[index].add(ours.per_second, floor.per_second)
+                times[index].add(ours.microseconds_each, floor.microseconds_each)
         for figure, server in zip(memory, servers, strict=True):
             figure.add(memory_of(server.pid).own)
-    return [*reads, *_growth(reads, communities), *memory]
+    return [*reads, *_growth(reads, communities), *times, *memory]
+
+
+def framework(options: Options) -> list[Figure]:
+    """The same profile through the framework's handler: with a slash at its end, the address misses the hot lane."""
+    one = community(options.users[0])
+    against = "the same profile in the hot lane"
+    figures = [Figure("profile by the framework's handler", "/s", against), Figure("its processor time", "µs", against)]
+    with tempfile.TemporaryDirectory() as folder, _laurels(one, folder) as server:
+        assert server.get(PATH, cookie(one)) == server.get(PATH + "/", cookie(one))
+        put_load(server, read_script(one, PATH + "/"), 1, CONNECTIONS)
+        for _ in range(options.runs):
+            lane = put_load(server, read_script(one), options.seconds, CONNECTIONS)
+            handler = put_load(server, read_script(one, PATH + "/"), options.seconds, CONNECTIONS)
+            figures[0].add(handler.per_second, lane.per_second)
+            figures[1].add(handler.microseconds_each, lane.microseconds_each)
+    return figures
+
+
+def _laurels(one: Community, folder: str) -> AbstractContextManager[Server]:
+    """A server of this community."""
+    return serving("laurels", one.database, Path(folder) / f"stats-{one.users}")
+
+
+def _bare(one: Community, server: Server, folder: str) -> AbstractContextManager[Server]:
+    """A bare server whose only answer is a typical profile of this community."""
+    body = Path(folder) / "body"
+    body.write_bytes(typical_profile(one, server))
+    return serving("floor", body)
 
 
 def _growth(reads: list[Figure], communities: list[Community]) -> list[Figure]:
@@ -58,14 +85,19 @@ def _growth(reads: list[Figure], communities: list[Community]) -> list[Figure]:
     figures: list[Figure] = []
     for one, figure in list(zip(communities, reads, strict=True))[1:]:
         name = f"profile reads, {one.users:,} users against {smallest:,}"
-        against = f"the same worker's reads at {smallest:,} users"
+        against = f"the reads at {smallest:,} users"
         figures.append(Figure(name, "/s", against, 0.90, list(figure.ours), list(reads[0].ours)))
     return figures
 
 
-def read_script(one: Community) -> str:
+def read_script(one: Community, path: str = PATH) -> str:
     """Load that reads profiles of users drawn at random."""
-    return READ % {"tokens": one.tokens_file, "path": PATH}
+    return READ % {"tokens": one.tokens_file, "path": path}
+
+
+def cookie(one: Community) -> dict[str, str]:
+    """The session of somebody."""
+    return {"Cookie": f"laurels-session={one.tokens()[0]}"}
 
 
 def typical_profile(one: Community, server: Server) -> bytes:
