@@ -14,6 +14,7 @@ from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Place, place
+from laurels.engine.plain import plain
 from laurels.engine.progress import Outcome, Progress, Told
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
@@ -32,7 +33,7 @@ from laurels.storage.base import (
 from laurels.storage.codec import to_micros
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Kept:
     """What is stored of an outcome, so that a duplicate gets the original answer: pairs are (before, after)."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from laurels.acts.desk import NOTHING, REVERSED, Desk, Kept, Needs, kept_of, read_kept, standing
 from laurels.engine.events import Event, effective_moment
 from laurels.engine.judge import judge, reverse
+from laurels.engine.plain import plain
 from laurels.engine.progress import Outcome
 from laurels.errors import EventConflict
 from laurels.storage.base import ActRow, EventRow, UserRow
@@ -18,7 +19,7 @@ REVERSAL = "reversal:"
 """A reversal's act id is this and the event's id, so that an event is taken back once."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Recorded:
     """The answer for one event: whether it was new, and what it changed when it was."""
 
@@ -29,7 +30,7 @@ class Recorded:
     rank_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Told:
     """The answer for an act that was told: whether it was new, and what it changed."""
 
@@ -38,7 +39,7 @@ class Told:
     kept: Kept = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class RecordEvent:
     """Record an event, once. Answers Recorded; raises EventConflict, UserErased, EventTooLate, EventTooEarly."""
 
@@ -81,7 +82,7 @@ class RecordEvent:
         return Recorded(dated, duplicate=False, kept=REVERSED)
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class ReverseEvent:
     """Take an event back, with all it led to. Answers Told; twice is harmless, and before its event it holds."""
 

@@ -6,13 +6,13 @@ A day is a plain number, `date.toordinal()`: the next day is always `day + 1`, h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from laurels.engine.plain import plain
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
 
 LAST_SEARCHED_YEAR = 2038
@@ -106,7 +106,7 @@ def exists(day: int, there: ZoneInfo) -> bool:
     return noon.astimezone(UTC).astimezone(there).toordinal() == day
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Zones:
     """Where a user's clock stood, and since when: the first zone, and dated changes after it.
 
@@ -173,7 +173,7 @@ def skipped_set(zone_name: str) -> Days:
     return days
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Days:
     """A set of days, one bit each: bit i of `bits` is the day `first + i`.
 
@@ -240,7 +240,7 @@ class Days:
         return Days(first, (1 << (last - first + 1)) - 1) if last >= first else Days()
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Fold:
     """A streak folded up to its newest credited unit (`streaks.py` folds it): its run, its freezes, its longest run.
 

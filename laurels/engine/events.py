@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from laurels.engine.plain import plain
 from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
 
 MAX_NUMBER = 2**53 - 1
@@ -37,7 +37,7 @@ SKEW = timedelta(minutes=5)
 """How far a sender's clock may run ahead; such an event is taken as happening now."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Event:
     """One thing a user did. Its identity is the pair (user_id, id): sent twice, it counts once.
 

@@ -11,7 +11,7 @@ over the time within one sort key, 256 children to a node. The standings ahead a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from laurels.engine.plain import plain
 
 KEY_SHIFTS = tuple(range(0, 54, 6))
 """By how many bits each key level is coarser than the key itself."""
@@ -23,7 +23,7 @@ FIRST_TIME_LEVEL = len(KEY_SHIFTS)
 LEAST_NODE = -(2**62)
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Place:
     """Where a user stands on a board. `reached_at` is in microseconds since 1970, UTC."""
 
@@ -32,7 +32,7 @@ class Place:
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Range:
     """Nodes `low` to `high` of one level; `under` is the sort key that a time level belongs to (0 for key levels)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from laurels.engine.plain import plain
 from laurels.engine.reading import Table
 
 
@@ -17,7 +18,7 @@ class Level:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class LevelReading:
     """Where some points stand: their level, the points of the next one, and the way there in percent."""
 

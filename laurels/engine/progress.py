@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold, Zones
+from laurels.engine.plain import plain
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Told:
     """What an admin, or the user, has said of one user: acts that no event carries. All of it can be undone.
 
@@ -37,7 +38,7 @@ class Told:
 NOTHING_TOLD = Told()
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Progress:
     """One user's sums. Adding an event is commutative, so the order of arrival cannot matter.
 
@@ -72,7 +73,7 @@ class Progress:
         return fold.longest if fold else 0
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Award:
     """This act earned this badge, which paid these points."""
 
@@ -80,7 +81,7 @@ class Award:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class LedgerEntry:
     """One change of the balance. `reason` says which kind, `ref` which rule or badge."""
 
@@ -89,7 +90,7 @@ class LedgerEntry:
     ref: str
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Change:
     """A number, before and after."""
 
@@ -97,7 +98,7 @@ class Change:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Moment:
     """Something worth telling: badge.earned, badge.revoked, level.reached, level.lost, streak.extended, streak.corrected."""
 
@@ -105,7 +106,7 @@ class Moment:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Outcome:
     """What one act changed, and the progress after it. Empty fields mean: nothing of that kind.
 

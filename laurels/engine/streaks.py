@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
+from laurels.engine.plain import plain
 from laurels.engine.reading import Table
 
 Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
@@ -69,7 +70,7 @@ class Streak:
         return unit * WEEK + 1 if self.weekly else unit
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Calendar:
     """What one user's days require for one streak.
 
@@ -202,7 +203,7 @@ def _last_before(days: Days) -> int:
     return days.first + rest.bit_length() - 1 if rest else -1
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Reading:
     """A streak as read in one unit.
 

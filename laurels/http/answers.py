@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from litestar import Response
+
+from laurels.engine.plain import plain
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -20,7 +21,7 @@ NO_STORE = (b"cache-control", b"no-store")
 encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Answer:
     """A whole response: status, headers in lower case, body."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
+from laurels.engine.plain import plain
 from laurels.errors import Unauthorized
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Request:
     """What a verifier may look at. Header names are in lower case."""
 
@@ -23,7 +24,7 @@ class Request:
         return token.strip() if scheme.lower() == "bearer" and token else None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Caller:
     """The user who is calling, as some verifier knows them."""
 

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 from laurels.engine.events import Event
 from laurels.engine.leaderboards import Place
+from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
 POINTS_BOARD = "points"
 ALL_TIME = "all"
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class UserRow:
     """The one hot row of a user.
 
@@ -38,7 +39,7 @@ class UserRow:
     amnesties: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class EventRow:
     """An event as recorded. `event.occurred_at` is when it counts, `sent_at` what its sender said (None: nothing).
 
@@ -56,7 +57,7 @@ class EventRow:
     reversed_by: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class ActRow:
     """Something told of a user beside the events. `undone_by` is the revision that undid it (None: it stands)."""
 
@@ -71,7 +72,7 @@ class ActRow:
     undone_by: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class AmnestyRow:
     """Days on which nothing was required of everybody, or of a group; until it is lifted."""
 
@@ -85,7 +86,7 @@ class AmnestyRow:
     lifted_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class AwardRow:
     """This user has this badge: since when, for how many points, because of which event (None: by an act without one)."""
 
@@ -97,7 +98,7 @@ class AwardRow:
     event_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class LedgerRow:
     """One change of a user's points. `position` orders the entries of one revision."""
 
@@ -111,7 +112,7 @@ class LedgerRow:
     event_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class MomentRow:
     """Something worth telling, written in the same transaction as what it tells."""
 
@@ -123,7 +124,7 @@ class MomentRow:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Standing:
     """One line of a leaderboard. Lines come in the board's one order; `rank` counts from 1."""
 
@@ -134,7 +135,7 @@ class Standing:
     reached_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class KeyRow:
     """An API key as stored: never the key itself. `hint` is its beginning, enough to recognise it."""
 
@@ -145,7 +146,7 @@ class KeyRow:
     revoked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Counts:
     """How many rows there are, and the newest recording: what an operator asks first."""
 
@@ -156,7 +157,7 @@ class Counts:
     last_recorded_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Asked:
     """What a transaction must find before it decides.
 
@@ -176,7 +177,7 @@ class Asked:
     ranks: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
@@ -195,7 +196,7 @@ class Found:
     amnesty_count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Moved:
     """A user's place on the points board, before and after; None where unranked."""
 
@@ -231,7 +232,7 @@ class Changes:
         self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Ranks:
     """A user's rank before and after a transaction; None where unranked."""
 
@@ -239,7 +240,7 @@ class Ranks:
     after: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class View:
     """What a profile is read from."""
 
@@ -248,7 +249,7 @@ class View:
     amnesty_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Page:
     """Some revisions of a user's history, each kind of row oldest first."""
 
@@ -258,7 +259,7 @@ class Page:
     acts: Sequence[ActRow] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Whole:
     """All that is stored of one user. `balance` is the sum of the ledger, `place` the standing on the points board."""
 
