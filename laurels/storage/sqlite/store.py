@@ -87,11 +87,10 @@ BUSY_SECONDS = 30.0
 PRAGMAS = (
     "synchronous = FULL",
     "cache_size = -65536",
-    "mmap_size = 1073741824",
     "wal_autocheckpoint = 4000",
     "temp_store = MEMORY",
 )
-"""A commit outlives a power cut. 64 MB of cache, 1 GB of the file mapped. The log is copied into the database every
+"""A commit outlives a power cut. 64 MB of cache. The log is copied into the database every
 16 MB, not every 4: fewer, longer copies cost writers less."""
 
 USER_COLUMNS = """
