@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from laurels.acts.desk import amnesty_days, place_of, standing
+from laurels.acts.desk import amnesty_days, earned, places_of, standing
 from laurels.acts.recording import REVERSAL, ReverseEvent, Told
 from laurels.acts.telling import Tell, Undo
 from laurels.acts.users import RebuildUser, RefreshUser, told_anew
@@ -27,6 +27,7 @@ from laurels.engine.events import (
     check_text,
 )
 from laurels.engine.judge import rebuild
+from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.engine.telling import Saying, day_from
 from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
 from laurels.storage.base import AmnestyRow, Whole
@@ -171,20 +172,25 @@ def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Differenc
     history, acts = list(whole.events), list(whole.acts)
     told = told_anew(history, acts, replace(stored.told, amnesty=amnesty_days(whole.amnesties, whole.user.groups)))
     badges = {award.badge: award.points for award in whole.awards}
-    truth = replace(stored, told=told, badges=badges, points=whole.balance)
+    balance = sum(entry.amount for entry in whole.ledger)
+    scores = recounted(catalog, standing(history), earned(whole.ledger), now)
+    stored = replace(stored, scores=still_open(catalog, stored.scores, now))
+    truth = replace(stored, told=told, badges=badges, points=balance, scores=scores)
     rebuilt = rebuild(catalog, truth, standing(history), now).progress
     user_id = whole.user.user_id
     found = [
         Difference(user_id, name, *_shown(getattr(stored, name), getattr(rebuilt, name)))
-        for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told")
+        for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told", "scores")
         if getattr(stored, name) != getattr(rebuilt, name)
     ]
     if badges != rebuilt.badges:
         found.append(Difference(user_id, "awards", *_shown(badges, rebuilt.badges)))
-    if whole.balance != rebuilt.points:
-        found.append(Difference(user_id, "sum of the ledger", str(whole.balance), str(rebuilt.points)))
-    if whole.place != place_of(whole.user):
-        found.append(Difference(user_id, "standing", *_shown(whole.place, place_of(whole.user))))
+    if balance != rebuilt.points:
+        found.append(Difference(user_id, "sum of the ledger", str(balance), str(rebuilt.points)))
+    standings = {key: place for key, place in whole.standings.items() if not is_closed(catalog, *key, now)}
+    places = places_of(catalog, whole.user, now)
+    if standings != places:
+        found.append(Difference(user_id, "standings", *_shown(standings, places)))
     return found
 
 

@@ -15,6 +15,7 @@ from laurels import views
 from laurels.acts.desk import Act, House
 from laurels.acts.recording import Recorded, RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.engine.boards import Board
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import (
@@ -27,20 +28,30 @@ from laurels.engine.events import (
     check_moment,
     check_text,
 )
-from laurels.errors import BadgeNotFound, InvalidInput, LaurelsError, NotASandbox, UserNotFound
+from laurels.engine.periods import Period
+from laurels.errors import (
+    BadgeNotFound,
+    InvalidInput,
+    LaurelsError,
+    LeaderboardNotFound,
+    NotASandbox,
+    PeriodNotFound,
+    UserNotFound,
+)
 from laurels.recorder import Recorder
 from laurels.shapes import (
+    BoardsShape,
     ExplanationShape,
     HistoryShape,
+    LeaderboardShape,
     ProfileShape,
     RankShape,
-    StandingShape,
     StreaksShape,
     UserShape,
 )
 from laurels.storage import open_store
-from laurels.storage.base import Store, UserRow, View
-from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listing, Store, UserRow, View
+from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
@@ -309,14 +320,61 @@ class Laurels:
             more["history"] = await self.history(user.user_id)
         return msgspec.structs.replace(profile, **more)
 
-    async def leaderboard(self, limit: int = 10, after: int = 0) -> list[StandingShape]:
-        """`limit` lines of the points board, from rank `after + 1` on."""
-        return [self.views.standing(standing) for standing in await self.store.top(limit, after)]
+    async def leaderboards(self) -> BoardsShape:
+        """All leaderboards of the catalog, each with its period as of now."""
+        now = await self.now()
+        return BoardsShape([self.views.board(board, now) for board in self.catalog.boards.values()])
+
+    async def leaderboard(
+        self,
+        board: str = POINTS_BOARD,
+        period: str = "current",
+        *,
+        limit: int = 10,
+        after: str | None = None,
+        around: str | None = None,
+        friends: Sequence[str] | None = None,
+        me: str | None = None,
+    ) -> LeaderboardShape:
+        """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
+
+        They are the first, those behind a cursor (`after`, the `next` of the answer before), those around a user, or those
+        of some friends; `me` is whose own line stands beside them. Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
+        """
+        now = await self.now()
+        rule, chosen = self._board(board), self._period(board, period, now)
+        users = [user_id for user_id in (around, me, *(friends or ())) if user_id is not None]
+        for user_id in users:
+            check_text("userId", user_id, MAX_USER_ID)
+        behind = read_cursor(after) if after is not None else None
+        asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
+        return self.views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+
+    def _board(self, board: str) -> Board:
+        rule = self.catalog.boards.get(board)
+        if rule is None:
+            raise LeaderboardNotFound(
+                f"the catalog has no leaderboard '{board}'; known are {', '.join(self.catalog.boards)}"
+            )
+        return rule
+
+    def _period(self, board: str, named: str, now: datetime) -> Period:
+        periods = self._board(board).periods
+        current = periods.at(now)
+        if named == "current":
+            found = current
+        elif named == "previous":
+            found = periods.latest_before(now)
+        else:
+            found = periods.named(named)
+        if found is None:
+            raise PeriodNotFound(f"the leaderboard '{board}' has no period '{named}'; it counts by {periods.kind}")
+        return found
 
     async def rank(self, user_id: str) -> RankShape:
         """A user's exact rank by points, among how many. Unknown users are unranked. Raises InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
-        rank, ranked = await self.store.rank(user_id)
+        rank, ranked = await self.store.rank(POINTS_BOARD, ALL_TIME, user_id)
         return RankShape(rank=rank, ranked_users=ranked)
 
     # ---- inside -------------------------------------------------------------------------------

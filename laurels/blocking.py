@@ -19,12 +19,13 @@ from laurels.errors import LaurelsError
 from laurels.shapes import (
     ExplanationShape,
     HistoryShape,
+    LeaderboardShape,
     ProfileShape,
     RankShape,
-    StandingShape,
     StreaksShape,
     UserShape,
 )
+from laurels.storage.base import POINTS_BOARD
 from laurels.views import STREAK_DAYS
 
 T = TypeVar("T")
@@ -116,9 +117,9 @@ class BlockingLaurels:
         """See Laurels.explain."""
         return self._run(lambda: self._laurels.explain(user_id, badge_id))
 
-    def leaderboard(self, limit: int = 10, after: int = 0) -> list[StandingShape]:
+    def leaderboard(self, board: str = POINTS_BOARD, period: str = "current", **asked: Any) -> LeaderboardShape:
         """See Laurels.leaderboard."""
-        return self._run(lambda: self._laurels.leaderboard(limit, after))
+        return self._run(lambda: self._laurels.leaderboard(board, period, **asked))
 
     def rank(self, user_id: str) -> RankShape:
         """See Laurels.rank."""

@@ -572,14 +572,62 @@ class SessionShape(Shape, frozen=True):
 
 
 class StandingShape(Shape, frozen=True):
-    """One line of a leaderboard."""
+    """One line of a leaderboard. `score` is what the board counts, `points` are all that the user has."""
 
     rank: int
     user_id: str
     name: str
+    score: Points
+    reached_at: UtcTime
     points: Points
     level: int
     title: str
+
+
+class PeriodShape(Shape, frozen=True):
+    """A period of a leaderboard: from `start` up to, not including, `end` (null: without bound).
+
+    It runs until its end, still takes late events until `closesAt`, and is closed for good then.
+    """
+
+    key: str
+    start: UtcTime | None
+    end: UtcTime | None
+    closes_at: UtcTime | None
+    status: Literal["running", "ended", "closed"]
+
+
+class BoardShape(Shape, frozen=True):
+    """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now."""
+
+    id: str
+    name: str
+    by: Literal["points", "metric", "streak"]
+    of: str | None
+    order: Literal["highest", "lowest"]
+    ties: Literal["first", "shared", "dense"]
+    groups: list[str]
+    period: Literal["all", "year", "month", "week", "day", "season"]
+    zone: str
+    current: PeriodShape | None
+
+
+class LeaderboardShape(Shape, frozen=True):
+    """Lines of a leaderboard, and the reader's own. Ask for `?after=` the value of `next` for the lines behind them."""
+
+    board: BoardShape
+    period: PeriodShape
+    standings: list[StandingShape]
+    me: StandingShape | None
+    ranked_users: int
+    computed_at: UtcTime
+    next: str | None
+
+
+class BoardsShape(Shape, frozen=True):
+    """All leaderboards of the catalog."""
+
+    leaderboards: list[BoardShape]
 
 
 class LevelShape(Shape, frozen=True):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
 from laurels.engine.badges import Badge, Check, Step, nearness
+from laurels.engine.boards import Board
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, first_moment, zone
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
+from laurels.engine.periods import Period
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
+from laurels.errors import InvalidInput
 from laurels.shapes import (
     AmnestyShape,
     AwardShape,
     BadgeShape,
+    BoardShape,
     CatalogShape,
     CheckShape,
     EventResult,
@@ -29,11 +36,13 @@ from laurels.shapes import (
     HistoryEvent,
     HistoryPoints,
     HistoryShape,
+    LeaderboardShape,
     LeaderShape,
     LevelChange,
     LevelShape,
     NextBadgeShape,
     NumberChange,
+    PeriodShape,
     ProfileShape,
     RankChange,
     StandingShape,
@@ -43,7 +52,23 @@ from laurels.shapes import (
     UserShape,
     ZoneChange,
 )
-from laurels.storage.base import ActRow, AmnestyRow, AwardRow, EventRow, LedgerRow, Page, Standing, UserRow
+from laurels.storage.base import (
+    ActRow,
+    AmnestyRow,
+    AwardRow,
+    Behind,
+    EventRow,
+    LedgerRow,
+    Listed,
+    Listing,
+    Page,
+    Standing,
+    UserRow,
+)
+from laurels.storage.codec import from_micros
+
+_Number = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+_behind = msgspec.msgpack.Decoder(tuple[_Number, _Number, Annotated[int, msgspec.Meta(ge=0, le=2**31)]])
 
 ANONYMOUS = "Anonymous"
 LEADERS = 5
@@ -96,15 +121,15 @@ class Views:
         """What a profile shows of the board; made once for each new reading of it."""
         if self._board.top is not top:
             leaders = [self._leader(standing) for standing in top[:LEADERS]]
-            self._board = _Board(top, leaders, {standing.user_id: standing.rank for standing in top})
+            self._board = _Board(top, leaders, {standing.place.user_id: standing.rank for standing in top})
         return self._board
 
     def _leader(self, standing: Standing) -> LeaderShape:
-        level = self.catalog.levels.read(standing.score).level
+        level = self.catalog.levels.read(standing.points).level
         return LeaderShape(
-            user_id=standing.user_id,
+            user_id=standing.place.user_id,
             name=standing.name or ANONYMOUS,
-            points=standing.score,
+            points=standing.points,
             level=level.number,
             title=level.title,
         )
@@ -231,14 +256,53 @@ class Views:
             title=level.title,
         )
 
-    def standing(self, standing: Standing) -> StandingShape:
-        """One line of the points board."""
-        level = self.catalog.levels.read(standing.score).level
+    def board(self, board: Board, now: datetime) -> BoardShape:
+        """A leaderboard of the catalog, with its period as of now."""
+        period = board.periods.at(now)
+        return BoardShape(
+            id=board.id,
+            name=board.name,
+            by=board.by,
+            of=board.of or None,
+            order="highest" if board.highest else "lowest",
+            ties=board.ties,
+            groups=list(board.groups),
+            period=board.periods.kind,
+            zone=board.periods.zone,
+            current=self.period(board, period, now) if period else None,
+        )
+
+    def period(self, board: Board, period: Period, now: datetime) -> PeriodShape:
+        """A period's bounds as instants, and whether it still takes events."""
+        ended = period.end is not None and period.end <= now
+        status = "closed" if not board.is_open(period, now) else "ended" if ended else "running"
+        return PeriodShape(period.key, period.start, period.end, board.closes_at(period), status)
+
+    def leaderboard(
+        self, board: Board, period: Period, asked: Listing, listed: Listed, now: datetime
+    ) -> LeaderboardShape:
+        """Lines of a board, the reader's own, and where to go on."""
+        more = asked.around is None and asked.only is None and len(listed.lines) == asked.limit
+        return LeaderboardShape(
+            board=self.board(board, now),
+            period=self.period(board, period, now),
+            standings=[self.standing(board, standing) for standing in listed.lines],
+            me=self.standing(board, listed.me) if listed.me else None,
+            ranked_users=listed.ranked,
+            computed_at=now,
+            next=_cursor(listed.lines, asked.after) if more and listed.lines else None,
+        )
+
+    def standing(self, board: Board, standing: Standing) -> StandingShape:
+        """One line of a board."""
+        level = self.catalog.levels.read(standing.points).level
         return StandingShape(
             rank=standing.rank,
-            user_id=standing.user_id,
+            user_id=standing.place.user_id,
             name=standing.name or ANONYMOUS,
-            points=standing.score,
+            score=board.score(standing.place.sort_key),
+            reached_at=from_micros(standing.place.reached_at),
+            points=standing.points,
             level=level.number,
             title=level.title,
         )
@@ -376,3 +440,23 @@ def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> St
 
 def _date(streak: Streak, unit: int | None) -> date | None:
     return None if unit is None else date.fromordinal(streak.first_day(unit))
+
+
+def _cursor(lines: Sequence[Standing], after: Behind | None) -> str:
+    """Where to go on behind these lines, which stand behind `after`, as a text that names nobody."""
+    last = lines[-1].place
+    here = (last.sort_key, last.reached_at)
+    same = sum((line.place.sort_key, line.place.reached_at) == here for line in lines)
+    if after and (after.sort_key, after.reached_at) == here:
+        same += after.lines
+    packed = msgspec.msgpack.encode((last.sort_key, last.reached_at, same))
+    return urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Behind:
+    """What `_cursor` wrote. Raises InvalidInput."""
+    try:
+        packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        return Behind(*_behind.decode(packed))
+    except (ValueError, msgspec.MsgspecError):
+        raise InvalidInput("after", "must be the 'next' of an answer before") from None

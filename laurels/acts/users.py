@@ -7,10 +7,11 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.acts.desk import Desk, Needs, amnesty_days, standing, told_by
+from laurels.acts.desk import Desk, Needs, amnesty_days, earned, in_no_period, standing, told_by
 from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import Told
+from laurels.engine.scoring import recounted, still_open
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.base import ActRow, EventRow, UserRow
 
@@ -94,17 +95,20 @@ class RebuildUser:
         user = desk.user(self.user_id, self.at)
         if not user.revision:
             raise UserNotFound
-        history, acts = desk.history(self.user_id), desk.acts(self.user_id)
+        catalog = desk.house.catalog
+        history, acts, ledger = desk.history(self.user_id), desk.acts(self.user_id), desk.ledger(self.user_id)
         truth = replace(
             user.progress,
             told=told_anew(history, acts, user.progress.told),
             badges=desk.awards(self.user_id),
-            points=desk.balance(self.user_id),
+            points=sum(entry.amount for entry in ledger),
+            scores=recounted(catalog, standing(history), earned(ledger), self.at),
         )
-        outcome = rebuild(desk.house.catalog, truth, standing(history), self.at)
-        if outcome.progress == user.progress and not outcome.entries and not outcome.awards:
-            return False
-        desk.save(user, outcome, self.at)
+        outcome = rebuild(catalog, truth, standing(history), self.at)
+        stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
+        if outcome.progress == stored and not outcome.entries and not outcome.awards:
+            return desk.restand(user, self.at)
+        desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
         return True
 
 

@@ -1,75 +1,89 @@
-"""`laurels leaderboard`: the users with the most points."""
+"""`laurels leaderboard`: who stands where."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.markup import escape
 
 from laurels.cli import OK
 from laurels.cli.opening import reading
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import emit
+from laurels.cli.output import emit, when
 from laurels.cli.tables import bar, cell, console, table
 from laurels.settings import Settings
-from laurels.shapes import StandingShape
-from laurels.storage.base import Store
+from laurels.shapes import LeaderboardShape, PeriodShape
+from laurels.storage.base import POINTS_BOARD
 
 BAR = 24
-
-
-class BoardShape(msgspec.Struct, frozen=True, rename="camel"):
-    """Some lines of the points board, and how many users are on it."""
-
-    ranked_users: int
-    standings: list[StandingShape]
+MOST_LINES = 100_000
 
 
 def leaderboard(
+    board: Annotated[str, Parameter(help="a leaderboard's id, as the catalog names it")] = POINTS_BOARD,
+    /,
     *,
-    limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=1_000_000))] = 10,
-    after: Annotated[int, Parameter(help="begin after this rank", validator=Number(gte=0, lte=2**53))] = 0,
+    period: Annotated[
+        str, Parameter(help="'current', 'previous', or a key such as 2026-W47, 2026-11 or 2026")
+    ] = "current",
+    limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
+    around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
+    after: Annotated[str | None, Parameter(help="go on behind these lines: the 'next' of the page before")] = None,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Show who has the most points; of equals, who reached them first."""
-    board = asyncio.run(_board(settings_of(database=database, catalog=catalog), limit, after))
+    """Show who leads: by points, or on another leaderboard of the catalog, within a period."""
+    settings = settings_of(database=database, catalog=catalog)
+    shown = asyncio.run(_read(settings, board, period, limit, around, after))
     if json:
-        emit(board)
+        emit(shown)
     else:
-        _show(board)
+        _show(shown, around)
     return OK
 
 
-async def _board(settings: Settings, limit: int, after: int) -> BoardShape:
+async def _read(
+    settings: Settings, board: str, period: str, limit: int, around: str | None, after: str | None
+) -> LeaderboardShape:
     async with reading(settings) as laurels:
-        return BoardShape(await ranked_users(laurels.store), await laurels.leaderboard(limit, after))
+        return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, me=around)
 
 
-async def ranked_users(store: Store) -> int:
-    """How many users have points."""
-    return (await store.rank(""))[1]
-
-
-def _show(board: BoardShape) -> None:
-    if not board.standings:
+def _show(shown: LeaderboardShape, around: str | None) -> None:
+    console().print(f"[bold]{escape(shown.board.name)}[/]  {escape(_bounds(shown.period))}")
+    if around is not None and shown.me is None:
+        console().print(f"'{escape(around)}' is not ranked here.")
+    elif not shown.standings:
         console().print("Nobody is ranked here yet.")
-        return
-    most = max(board.standings[0].points, 1)
-    shown = table("rank", "name", "user", "points", "level", "", right=("rank", "points"))
-    for line in board.standings:
+    if shown.standings:
+        console().print(_lines(shown, around))
+        console().print(f"\n{shown.ranked_users:,} ranked", style="dim")
+    if shown.next:
+        console().print(f"more: --after {shown.next}", style="dim")
+
+
+def _bounds(period: PeriodShape) -> str:
+    if period.start is None or period.end is None:
+        return "all time"
+    return f"{period.key}: {when(period.start)} to {when(period.end)}, {period.status}"
+
+
+def _lines(shown: LeaderboardShape, around: str | None) -> object:
+    most = max(1, *(line.score for line in shown.standings))
+    lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
+    for line in shown.standings:
         level = f"{line.level} {line.title}"
-        shown.add_row(
+        lines.add_row(
             f"{line.rank:,}",
             cell(line.name),
             cell(line.user_id),
-            f"{line.points:,}",
+            f"{line.score:,}",
             cell(level),
-            bar(line.points / most, BAR),
+            bar(line.score / most, BAR),
+            style="bold" if line.user_id == around else None,
         )
-    console().print(shown)
-    console().print(f"\n{board.ranked_users:,} ranked", style="dim")
+    return lines

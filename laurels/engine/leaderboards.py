@@ -12,7 +12,8 @@ over the time within one sort key, 256 children to a node. The standings ahead a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from laurels.engine.plain import plain
 
@@ -21,6 +22,11 @@ KEY_SHIFTS = tuple(range(0, 54, 6))
 
 TIME_SHIFTS = (24, 32, 40)
 """The same for the time levels, in microseconds: about 17 seconds, 72 minutes, 13 days."""
+
+T = TypeVar("T")
+
+Ties = Literal["first", "shared", "dense"]
+"""Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
 
 FIRST_TIME_LEVEL = len(KEY_SHIFTS)
 LEAST_NODE = -(2**62)
@@ -45,11 +51,6 @@ class Range:
     high: int
 
 
-def place(points: int, reached_at: int, user_id: str) -> Place | None:
-    """The place of these points; None without any, for nobody ranks with nothing."""
-    return Place(-points, reached_at, user_id) if points > 0 else None
-
-
 def nodes(place: Place) -> list[tuple[int, int, int]]:
     """The nodes (level, under, node) that count this place."""
     by_key = [(level, 0, place.sort_key >> shift) for level, shift in enumerate(KEY_SHIFTS)]
@@ -72,9 +73,12 @@ def finest_time(place: Place) -> int:
 
 
 @plain
-class Moved:
-    """A user's place before and after; None where unranked."""
+class Move:
+    """A user's place on a board within a period, before and after; None where unranked."""
 
+    user_id: str
+    board: str
+    period: str
     before: Place | None
     after: Place | None
 
@@ -87,26 +91,48 @@ class Ranks:
     after: int | None
 
 
-def ranks_of(moves: Mapping[str, Moved], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
-    """The ranks before and after these moves, which happen all at once.
+def ranks_of(moves: Iterable[Move], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
+    """The ranks, by user, before and after these moves on one board, which happen all at once.
 
     `ahead` says how many standings were ahead of each place before any of them. After them, those who left places ahead
     are fewer, and those who came to places ahead are more.
     """
-    left = sorted(_order(move.before) for move in moves.values() if move.before)
-    came = sorted(_order(move.after) for move in moves.values() if move.after)
+    moves = list(moves)
+    left = sorted(order(move.before) for move in moves if move.before)
+    came = sorted(order(move.after) for move in moves if move.after)
     ranks: dict[str, Ranks] = {}
-    for user_id, move in moves.items():
+    for move in moves:
         before = ahead[move.before] + 1 if move.before else None
         after = None
         if move.after:
-            mine = _order(move.after)
+            mine = order(move.after)
             after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
-        ranks[user_id] = Ranks(before, after)
+        ranks[move.user_id] = Ranks(before, after)
     return ranks
 
 
-def _order(place: Place) -> tuple[int, int, str]:
+def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
+    """The ranks of places that follow one another on a board.
+
+    `ordinal` is the rank that the first of them has by place alone, `rank` the one that it shows.
+    """
+    ranks: list[int] = []
+    for index, place in enumerate(places):
+        if index and (ties == "first" or place.sort_key != places[index - 1].sort_key):
+            rank = rank + 1 if ties == "dense" else ordinal + index
+        ranks.append(rank)
+    return ranks
+
+
+def around(before: Sequence[T], row: T, behind: Sequence[T], limit: int) -> list[T]:
+    """`limit` rows with one in their middle, or as near to it as the ends of the board allow."""
+    half = (limit - 1) // 2
+    ahead = min(len(before), max(half, limit - 1 - len(behind)))
+    return [*before[len(before) - ahead :], row, *behind[: limit - 1 - ahead]]
+
+
+def order(place: Place) -> tuple[int, int, str]:
+    """What a board is sorted by."""
     return place.sort_key, place.reached_at, place.user_id
 
 

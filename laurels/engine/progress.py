@@ -38,6 +38,12 @@ class Told:
 NOTHING_TOLD = Told()
 
 
+Scores = Mapping[str, Mapping[str, tuple[int, int]]]
+"""Leaderboard -> key of a period -> (score, when it was reached, in microseconds since 1970, UTC)."""
+
+NO_SCORES: Scores = {}
+
+
 @plain
 class Progress:
     """One user's sums. Adding an event is commutative, so the order of arrival cannot matter.
@@ -53,6 +59,7 @@ class Progress:
     zones       the user's dated time zones
     joined_at   when the user joined the app, if it said so
     told        what was said of the user beside the events
+    scores      what `scoring.py` keeps for leaderboards, in periods that are open
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -66,6 +73,7 @@ class Progress:
     zones: Zones = field(default_factory=Zones)
     joined_at: datetime | None = None
     told: Told = NOTHING_TOLD
+    scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""

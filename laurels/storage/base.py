@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Moved, Place, Ranks
+from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -100,7 +100,10 @@ class AwardRow:
 
 @plain
 class LedgerRow:
-    """One change of a user's points. `position` orders the entries of one revision."""
+    """One change of a user's points. `position` orders the entries of one revision.
+
+    `counts_at` is the moment that says in which periods of leaderboards it counts (None: in none).
+    """
 
     user_id: str
     revision: int
@@ -110,6 +113,7 @@ class LedgerRow:
     reason: str
     ref: str
     event_id: str | None
+    counts_at: datetime | None = None
 
 
 @plain
@@ -126,13 +130,52 @@ class MomentRow:
 
 @plain
 class Standing:
-    """One line of a leaderboard. Lines come in the board's one order; `rank` counts from 1."""
+    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has."""
 
     rank: int
-    user_id: str
+    place: Place
     name: str | None
-    score: int
-    reached_at: datetime
+    points: int
+
+
+@plain
+class Behind:
+    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
+
+    sort_key: int
+    reached_at: int
+    lines: int
+
+
+@plain
+class Listing:
+    """Which lines of a board are asked for, within a period: the first, or those behind a place, around a user, or of some.
+
+    board, period, ties  which board and period, and which rank equal scores show
+    limit                how many lines at most
+    after                only lines behind here
+    around               lines before and behind this user's, and theirs; none where they are unranked
+    only                 the lines of these users, with the ranks that they have on the whole board
+    me                   whose own line is wanted beside the others
+    """
+
+    board: str
+    period: str
+    ties: Ties = "first"
+    limit: int = 10
+    after: Behind | None = None
+    around: str | None = None
+    only: Sequence[str] | None = None
+    me: str | None = None
+
+
+@plain
+class Listed:
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all."""
+
+    lines: Sequence[Standing]
+    me: Standing | None
+    ranked: int
 
 
 @plain
@@ -165,7 +208,7 @@ class Asked:
     events  every event identity (user_id, id) it may write or take back
     rules   the catalog's fingerprint: users made under other rules come with all their events
     told    users of whom the acts told are needed
-    whole   users of whom everything is needed: acts, all events, awards and the ledger's balance
+    whole   users of whom everything is needed: acts, all events, awards, the ledger and the standings
     ranks   whether to measure the ranks of users whose place changes
     """
 
@@ -181,8 +224,9 @@ class Asked:
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
-    `acts` are those of users asked for them; `histories`, `awards` and `balances` (the sums of the ledger) those of users
-    asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after each change.
+    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period) those
+    of users asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after
+    each change.
     """
 
     users: Mapping[str, UserRow]
@@ -191,7 +235,10 @@ class Found:
     acts: Mapping[str, Sequence[ActRow]] = field(default_factory=dict[str, Sequence[ActRow]])
     histories: Mapping[str, Sequence[EventRow]] = field(default_factory=dict[str, Sequence[EventRow]])
     awards: Mapping[str, Sequence[AwardRow]] = field(default_factory=dict[str, Sequence[AwardRow]])
-    balances: Mapping[str, int] = field(default_factory=dict[str, int])
+    ledgers: Mapping[str, Sequence[LedgerRow]] = field(default_factory=dict[str, Sequence[LedgerRow]])
+    standings: Mapping[str, Mapping[tuple[str, str], Place]] = field(
+        default_factory=dict[str, Mapping[tuple[str, str], Place]]
+    )
     amnesties: Sequence[AmnestyRow] = ()
     amnesty_count: int = 0
 
@@ -209,7 +256,7 @@ class Changes:
     awards: list[AwardRow] = field(default_factory=list[AwardRow])
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
-    moved: dict[str, Moved] = field(default_factory=dict[str, Moved])
+    moves: list[Move] = field(default_factory=list[Move])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -245,14 +292,14 @@ class Page:
 
 @plain
 class Whole:
-    """All that is stored of one user. `balance` is the sum of the ledger, `place` the standing on the points board."""
+    """All that is stored of one user. `standings` are by board and period, those of closed periods too."""
 
     user: UserRow
     events: Sequence[EventRow]
     acts: Sequence[ActRow]
     awards: Sequence[AwardRow]
-    balance: int
-    place: Place | None
+    ledger: Sequence[LedgerRow]
+    standings: Mapping[tuple[str, str], Place]
     amnesties: Sequence[AmnestyRow]
 
 
@@ -296,12 +343,12 @@ class Store(Protocol):
         """The user, the first `limit` lines of the points board and the count of amnesties, from one snapshot."""
         ...
 
-    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
-        """`limit` lines of the points board, from rank `after + 1` on. Users without points are not listed."""
+    async def listing(self, asked: Listing) -> Listed:
+        """Lines of a board in its one order, from one snapshot. Users without a score are not on it."""
         ...
 
-    async def rank(self, user_id: str) -> tuple[int | None, int]:
-        """The user's exact rank on the points board (None: unranked) and the number of ranked users, from one snapshot."""
+    async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
+        """The user's exact rank (None: unranked) and the number of ranked users, from one snapshot."""
         ...
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -328,8 +375,8 @@ class Store(Protocol):
         """How many tallies differ from a recount of the standings."""
         ...
 
-    async def rebuild_boards(self) -> None:
-        """Make the standings anew from the users' points, and the tallies from the standings."""
+    async def rebuild_tallies(self) -> None:
+        """Make the tallies of all boards anew from the standings."""
         ...
 
     async def amnesties(self) -> Sequence[AmnestyRow]:

@@ -24,15 +24,21 @@ _PackedTold = tuple[
     int, list[str], list[str], list[str], dict[str, _Set], dict[str, _Set], dict[str, list[tuple[int, int]]], _Set
 ]
 _ByDay = dict[str, list[tuple[int, int]]]
-_Packed = tuple[
-    _Sums,
-    dict[str, _Set],
-    _ByDay,
-    _ByDay,
-    dict[str, _PackedFold],
-    _Sums,
-    _PackedTold | None,
-]
+_PackedScores = dict[str, dict[str, tuple[int, int]]]
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    """What the column holds; a field that came later is not there in older rows."""
+
+    totals: _Sums
+    days: dict[str, _Set]
+    capped: _ByDay
+    partial: _ByDay
+    folds: dict[str, _PackedFold]
+    badges: _Sums
+    told: _PackedTold | None
+    scores: _PackedScores = {}
+
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(_Packed).decode
@@ -78,6 +84,7 @@ def pack_progress(progress: Progress) -> bytes:
             folds,
             progress.badges,
             None if nothing_told else _pack_told(told),
+            progress.scores,
         )
     )
 
@@ -86,19 +93,20 @@ def unpack_progress(
     packed: bytes, points: int, reached_at: datetime | None, zones: Zones, joined_at: datetime | None
 ) -> Progress:
     """The progress that these columns hold."""
-    totals, days, capped, partial, folds, badges, told = _unpack(packed)
+    kept = _unpack(packed)
     return Progress(
-        totals,
-        _unpack_sets(days),
-        {rule: dict(amounts) for rule, amounts in capped.items()},
-        {streak: dict(amounts) for streak, amounts in partial.items()},
-        {name: _unpack_fold(fold) for name, fold in folds.items()},
-        badges,
+        kept.totals,
+        _unpack_sets(kept.days),
+        {rule: dict(amounts) for rule, amounts in kept.capped.items()},
+        {streak: dict(amounts) for streak, amounts in kept.partial.items()},
+        {name: _unpack_fold(fold) for name, fold in kept.folds.items()},
+        kept.badges,
         points,
         reached_at,
         zones,
         joined_at,
-        NOTHING_TOLD if told is None else _unpack_told(told),
+        NOTHING_TOLD if kept.told is None else _unpack_told(kept.told),
+        kept.scores,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from laurels.engine.events import Event
+from laurels.engine.leaderboards import Place
 from laurels.storage.base import (
     ActRow,
     AmnestyRow,
@@ -39,7 +40,8 @@ EVENTS = (
 )
 ACTS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
 AWARDS = "user_id, badge, revision, awarded_at, points, event_id"
-LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id"
+LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id, counts_at"
+STANDINGS = "user_id, board, period, sort_key, reached_at"
 MOMENTS = "user_id, revision, position, at, type, data"
 AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
@@ -163,14 +165,20 @@ def award_columns(award: AwardRow) -> Columns:
 
 def entry_of(row: Columns) -> LedgerRow:
     """A ledger entry, from LEDGER."""
-    user_id, revision, position, at, amount, reason, ref, event_id = row
-    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id)
+    user_id, revision, position, at, amount, reason, ref, event_id, counts_at = row
+    moment = maybe_moment(counts_at)
+    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, moment)
 
 
 def entry_columns(entry: LedgerRow) -> Columns:
     """LEDGER of an entry."""
-    at = to_micros(entry.at)
-    return (entry.user_id, entry.revision, entry.position, at, entry.amount, entry.reason, entry.ref, entry.event_id)
+    at, counts_at, what = to_micros(entry.at), maybe_micros(entry.counts_at), (entry.reason, entry.ref)
+    return (entry.user_id, entry.revision, entry.position, at, entry.amount, *what, entry.event_id, counts_at)
+
+
+def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
+    """A user's places by board and period, from STANDINGS."""
+    return {(board, period): Place(sort_key, at, user_id) for user_id, board, period, sort_key, at in rows}
 
 
 def moment_columns(moment: MomentRow) -> Columns:
