@@ -40,6 +40,9 @@ class Settings:
     queue_limit: int = setting(
         10_000, "how many events may wait to be written before Laurels answers 503", 1, 1_000_000
     )
+    queue_seconds: int = setting(
+        5, "how many seconds an event may wait until it is written before Laurels answers 503", 1, 3600
+    )
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
     body_limit: int = setting(4 * 1024 * 1024, "the largest request body, in bytes", 1024, 1024**3)
     events_limit: int = setting(1000, "the most events in one request", 1, 100_000)

@@ -42,6 +42,7 @@ class Options:
     late_days: Annotated[int | None, option("late_days")] = None
     session_days: Annotated[int | None, option("session_days")] = None
     queue_limit: Annotated[int | None, option("queue_limit")] = None
+    queue_seconds: Annotated[int | None, option("queue_seconds")] = None
     batch_limit: Annotated[int | None, option("batch_limit")] = None
     body_limit: Annotated[int | None, option("body_limit")] = None
     events_limit: Annotated[int | None, option("events_limit")] = None

@@ -106,7 +106,7 @@ HEADERS_BY_STATUS: dict[int, Json] = {
         "Retry-After": {
             "description": "After how many seconds to send it again",
             "required": True,
-            "schema": {"type": "integer", "examples": [int(RETRY_AFTER)]},
+            "schema": {"type": "integer", "examples": [RETRY_AFTER]},
         }
     },
 }

@@ -19,7 +19,9 @@ from laurels.shapes import FieldError, Problem
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = b"application/problem+json"
-RETRY_AFTER = b"1"
+RETRY_AFTER = 1
+"""In how many seconds to send again what failed for a reason that says nothing of time."""
+
 PAGES = "/problems/"
 
 
@@ -248,16 +250,16 @@ def answer_for(error: Exception) -> Answer:
     problem = problem_of(error, parameter=isinstance(error, InvalidParameter))
     if problem.status >= INTERNAL.status:
         log.error("%s: %s", problem.title, error, exc_info=error if problem.status == INTERNAL.status else None)
-    return as_answer(problem)
+    return as_answer(problem, error.retry_after if isinstance(error, errors.Overloaded) else RETRY_AFTER)
 
 
-def as_answer(problem: Problem) -> Answer:
+def as_answer(problem: Problem, retry_after: int = RETRY_AFTER) -> Answer:
     """A problem document as an answer, with the headers that its status asks for."""
     headers = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
     if problem.status == KINDS[errors.Unauthorized].status:
         headers.append((b"www-authenticate", b"Bearer"))
     if problem.status == KINDS[errors.Overloaded].status:
-        headers.append((b"retry-after", RETRY_AFTER))
+        headers.append((b"retry-after", b"%d" % retry_after))
     return Answer(problem.status, headers, msgspec.json.encode(problem))
 
 
