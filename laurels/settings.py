@@ -46,6 +46,13 @@ class Settings:
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
     body_limit: int = setting(4 * 1024 * 1024, "the largest request body, in bytes", 1024, 1024**3)
     events_limit: int = setting(1000, "the most events in one request", 1, 100_000)
+    key_rate: int = setting(
+        0,
+        "how many requests a second one API key may make, each event of an array counted; 0: any number",
+        0,
+        1_000_000,
+    )
+    session_rate: int = setting(20, "how many requests a second one session may make; 0: any number", 0, 1_000_000)
     log_level: str = setting("info", "debug, info, warning or error")
 
 

@@ -46,6 +46,8 @@ class Options:
     batch_limit: Annotated[int | None, option("batch_limit")] = None
     body_limit: Annotated[int | None, option("body_limit")] = None
     events_limit: Annotated[int | None, option("events_limit")] = None
+    key_rate: Annotated[int | None, option("key_rate")] = None
+    session_rate: Annotated[int | None, option("session_rate")] = None
     log_level: Annotated[str | None, option("log_level")] = None
 
 

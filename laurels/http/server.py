@@ -29,6 +29,7 @@ from laurels.http.history import (
     post_amnesty,
     post_reversal,
 )
+from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
@@ -77,7 +78,15 @@ def create_app(
 ) -> Application:
     """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
     sessions = OwnSessions(laurels)
-    context = Context(laurels, settings, sessions, Chain([sessions]), document(VERSION, HANDLERS))
+    context = Context(
+        laurels,
+        settings,
+        sessions,
+        Chain([sessions]),
+        document(VERSION, HANDLERS),
+        key_rate=Rate("key", settings.key_rate, settings.workers),
+        session_rate=Rate("session", settings.session_rate, settings.workers),
+    )
     handlers = [*HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
