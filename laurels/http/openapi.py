@@ -98,7 +98,7 @@ SECURITY_SCHEMES: Json = {
     "sessionCookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A user's session"},
     "sessionToken": {"type": "http", "scheme": "bearer", "description": "A user's session, without cookies"},
 }
-BODY_PROBLEMS = ("malformed", "too-large", "unsupported-media-type", "invalid-input")
+BODY_PROBLEMS = ("malformed", "too-slow", "too-large", "unsupported-media-type", "invalid-input")
 STORE_PROBLEMS = ("overloaded", "store-unavailable", "wrong-schema")
 COMES_AGAIN: Json = {
     "Retry-After": {
@@ -156,11 +156,12 @@ def operation(
 ) -> Json:
     """The options of a handler that tell its operation; its docstring becomes the description.
 
-    Whoever says who they are may come too often, so that need not be said of each operation.
+    Whoever must say who they are may come too often, so that need not be said of each operation.
     """
     told: Json = {"operationId": operation_id, "summary": summary, "tags": [tag]}
-    if security:
+    if security and {} not in security:
         answers = answers | problems("too-many-requests")
+    if security:
         told["security"] = list(security)
     if parameters:
         told["parameters"] = list(parameters)

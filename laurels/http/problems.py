@@ -42,6 +42,14 @@ class BodyTooLarge(errors.LaurelsError):
     """The body is larger than this server takes; send it in parts."""
 
 
+class TooSlow(errors.LaurelsError):
+    """The request did not come as a whole within the time that this server waits for it."""
+
+
+class HeadTooLarge(errors.LaurelsError):
+    """The address and the headers of the request are larger than this server takes."""
+
+
 class TooManyRequests(errors.LaurelsError):
     """This caller makes more requests than the server takes of one."""
 
@@ -109,6 +117,13 @@ KINDS: dict[type[Exception], Kind] = {
         "See /api/gamification/amnesties for those that stand.",
     ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
+    TooSlow: Kind(
+        "too-slow",
+        408,
+        "The request took too long to come",
+        "Request timeout",
+        "Send it again, in smaller parts where the line is slow; the operator can set receive_seconds.",
+    ),
     errors.EventConflict: Kind(
         "event-conflict",
         409,
@@ -181,6 +196,13 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     errors.InvalidInput: Kind(
         "invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."
+    ),
+    HeadTooLarge: Kind(
+        "head-too-large",
+        431,
+        "The headers are too large",
+        "Headers too large",
+        "Send fewer cookies and shorter headers.",
     ),
     TooManyRequests: Kind(
         "too-many-requests",
