@@ -99,7 +99,8 @@ def top(found: Iterable[Any]) -> list[Standing]:
 
 
 async def _some(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
-    return await _of_users(connection, key, [*dict.fromkeys(asked.only or ())], asked.ties)
+    some = await _of_users(connection, key, [*dict.fromkeys(asked.only or ())], asked.ties)
+    return some[: asked.limit]
 
 
 async def _of_users(connection: Connection, key: Key, users: Sequence[str], ties: Ties) -> list[Standing]:

@@ -189,7 +189,7 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Sta
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [_standing(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place))
+        return sorted(some, key=lambda line: order(line.place))[: asked.limit]
     found = _following(connection, key, asked)
     if not found:
         return []
