@@ -25,6 +25,8 @@ from laurels.errors import (
     CatalogError,
     InvalidInput,
     LaurelsError,
+    LeaderboardNotFound,
+    PeriodNotFound,
     SettingsError,
     StoreError,
     StreakNotFound,
@@ -46,6 +48,8 @@ EXITS: dict[type[Exception], int] = {
     ActNotFound: NOT_FOUND,
     BadgeNotFound: NOT_FOUND,
     StreakNotFound: NOT_FOUND,
+    LeaderboardNotFound: NOT_FOUND,
+    PeriodNotFound: NOT_FOUND,
     AmnestyNotFound: NOT_FOUND,
     StoreError: DATABASE,
 }
