@@ -85,7 +85,7 @@ def _app() -> App:
         "serve": "Serve the HTTP API.",
         "demo": "Fill a database with a sample community and serve it.",
         "record": "Record events from a file of JSON lines, or from standard input.",
-        "leaderboard": "Show the users with the most points.",
+        "leaderboard": "Show who leads, on any leaderboard and in any period.",
         "migrate": "Bring the database's schema up to date.",
         "settings": "Show each setting, its value, and where it came from.",
         "doctor": "Look for anything that is wrong, and say how to mend it.",
@@ -135,7 +135,7 @@ def _families() -> list[App]:
             "catalog",
             "Look at what can be earned.",
             check="catalog:check|Check a catalog file, and report every fault in it.",
-            show="catalog:show|Show the levels and badges.",
+            show="catalog:show|Show the levels, badges and leaderboards.",
         ),
         _family(
             "key",

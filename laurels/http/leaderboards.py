@@ -36,7 +36,7 @@ MAX_CURSOR = 100
 
 BOARD_EXAMPLE: dict[str, Any] = {
     "id": "weekly",
-    "name": "This week",
+    "name": "Weekly",
     "by": "points",
     "of": None,
     "order": "highest",

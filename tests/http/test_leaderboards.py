@@ -49,7 +49,7 @@ name = "All time"
 
 [[leaderboards]]
 id = "weekly"
-name = "This week"
+name = "Weekly"
 period = "week"
 
 [[leaderboards]]
