@@ -104,9 +104,10 @@ def _counts(board: BoardShape) -> str:
 
 def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
     to = console()
-    key = () if shown.board.period == "all" else (f"  {shown.period.key}",)
-    to.print(Text.assemble((shown.board.name, "bold"), *key, (f"  {_counts(shown.board)}", "dim")))
-    to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
+    key = "of all time" if shown.board.period == "all" else shown.period.key
+    to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}"))
+    if shown.board.period != "all":
+        to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
     to.print()
     if shown.standings:
         to.print(_lines(shown, me))
@@ -124,8 +125,9 @@ def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
 
 def _bounds(board: BoardShape, period: PeriodShape, now: datetime) -> str:
     """Which days a period has, and whether it still takes events, in plain words."""
-    if period.start is None or period.end is None or period.closes_at is None:
-        return "All time."
+    assert period.start
+    assert period.end
+    assert period.closes_at
     where = zone(board.zone)
     first, last = period.start.astimezone(where), (period.end - MOMENT).astimezone(where)
     days = f"{first:%a %Y-%m-%d}" if first.date() == last.date() else f"{first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}"
