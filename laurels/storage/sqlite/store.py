@@ -11,11 +11,12 @@ import secrets
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ from laurels.engine.leaderboards import (
 from laurels.errors import (
     InvalidInput,
     MigrationError,
+    NotEmpty,
     SettingsError,
     StoreError,
     StoreUnavailable,
@@ -49,6 +51,7 @@ from laurels.storage.base import (
     AmnestyRow,
     Asked,
     AwardRow,
+    Batch,
     Changes,
     Counts,
     Decide,
@@ -59,6 +62,7 @@ from laurels.storage.base import (
     Moved,
     Page,
     Ranks,
+    Rows,
     Standing,
     UserRow,
     View,
@@ -78,6 +82,7 @@ from laurels.storage.codec import (
     unpack_zones,
 )
 from laurels.storage.migrate import load_migrations, pending
+from laurels.storage.tables import OF_THE_ENGINE, TABLES
 
 T = TypeVar("T")
 
@@ -179,6 +184,9 @@ TRUE_TALLIES = " UNION ALL ".join(
         for level, shift in enumerate(TIME_SHIFTS)
     ]
 )
+SAVE_TRUE_TALLIES = f"""
+INSERT INTO tallies (board, period, level, under, node, amount) SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})
+"""
 STORED_TALLIES = f"""
 SELECT level, under, node, amount FROM tallies WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}'
 """
@@ -191,6 +199,9 @@ SELECT revision FROM (
     UNION SELECT revision FROM acts WHERE user_id = :user AND revision < :before
 ) ORDER BY revision DESC LIMIT :limit
 """
+
+ROWS_OF_BATCH = 2000
+"""How many rows are read or written together when a database moves: some megabytes at most."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
@@ -545,11 +556,7 @@ class SQLiteStore:
                 (POINTS_BOARD, ALL_TIME),
             )
             connection.execute("DELETE FROM tallies WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
-            connection.execute(
-                "INSERT INTO tallies (board, period, level, under, node, amount) "
-                f"SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})",
-                (POINTS_BOARD, ALL_TIME),
-            )
+            connection.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
 
         await self._write(lambda: self._in_transaction(rebuild))
 
@@ -682,6 +689,39 @@ class SQLiteStore:
 
         await self._write(lambda: self._in_transaction(delete))
 
+    # ---- moving house -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[Rows]:
+        async with self._apart() as apart:
+            yield _Rows(apart, await apart.run(_begin_reading))
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        async with self._apart() as apart:  # whatever ends it before its commit takes everything back
+            await apart.run(_begin_filling)
+            async for table, rows in batches:
+                await apart.run(partial(_insert, table, rows))
+            await apart.run(_end_filling)
+            if self._path is None:
+                apart.connection.backup(self._writer)
+            self._commits += 1
+            self._secret = None
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[_Apart]:
+        """A connection for work that takes long; to a database in memory there is but one, so it is one to a copy."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with _translated:
+            connection = _connect(self._path)
+            if self._path is None:
+                self._writer.backup(connection)
+        apart = _Apart(connection)
+        try:
+            yield apart
+        finally:
+            await apart.close()
+
     # ---- transactions -------------------------------------------------------------------------
 
     async def _write(self, work: Callable[[], T]) -> T:
@@ -780,6 +820,67 @@ class _Snapshot:
         with _translated:
             self._connection.execute("COMMIT")
         _translated.__exit__(kind, error, trace)
+
+
+class _Apart:
+    """A connection in a thread of its own. Work that was begun is finished before it closes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._thread = ThreadPoolExecutor(1, "laurels-apart")
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with _translated:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self.connection)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.connection.close)
+        self._thread.shutdown()
+
+
+class _Rows:
+    """All rows, from the snapshot that the connection apart has open."""
+
+    def __init__(self, apart: _Apart, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self._apart = apart
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        for name, table in TABLES.items():
+            select = f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
+            cursor = await self._apart.run(partial(_select, select))
+            while rows := await self._apart.run(lambda _, cursor=cursor: cursor.fetchmany(ROWS_OF_BATCH)):
+                yield name, rows
+
+
+def _begin_reading(connection: sqlite3.Connection) -> Mapping[str, int]:
+    """Take a snapshot, and count the rows of each table in it."""
+    connection.execute("BEGIN")
+    return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
+
+
+def _select(select: str, connection: sqlite3.Connection) -> sqlite3.Cursor:
+    return connection.execute(select)
+
+
+def _begin_filling(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for table in TABLES.keys() - OF_THE_ENGINE:
+        if connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+            raise NotEmpty
+    for table in OF_THE_ENGINE:
+        connection.execute(f"DELETE FROM {table}")
+
+
+def _insert(table: str, rows: Sequence[tuple[Any, ...]], connection: sqlite3.Connection) -> None:
+    columns = TABLES[table].columns
+    marks = ", ".join("?" * len(columns))
+    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _end_filling(connection: sqlite3.Connection) -> None:
+    connection.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
+    connection.execute("COMMIT")
 
 
 def _statements(script: str) -> Iterator[str]:
