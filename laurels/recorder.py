@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from laurels.acts.desk import Act, Desk, House, identities
 from laurels.acts.recording import Recorded
+from laurels.engine.leaderboards import Ranks
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
-from laurels.storage.base import Asked, Changes, Found, Ranks, Store
+from laurels.storage.base import Asked, Changes, Found, Store
 
 log = logging.getLogger(__name__)
 

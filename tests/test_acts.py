@@ -13,8 +13,9 @@ from laurels.acts.recording import RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.leaderboards import Moved
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
-from laurels.storage.base import Changes, EventRow, Found, Moved, UserRow
+from laurels.storage.base import Changes, EventRow, Found, UserRow
 from tests.support import MONDAY, badge, catalog, count
 
 HOUSE = House(Catalog.default())

@@ -13,7 +13,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
-from laurels.engine.leaderboards import Place, place
+from laurels.engine.leaderboards import Moved, Place, place
 from laurels.engine.plain import plain
 from laurels.engine.progress import Outcome, Progress, Told
 from laurels.engine.telling import Saying, told_of
@@ -27,7 +27,6 @@ from laurels.storage.base import (
     Found,
     LedgerRow,
     MomentRow,
-    Moved,
     UserRow,
 )
 from laurels.storage.codec import to_micros

@@ -11,6 +11,9 @@ over the time within one sort key, 256 children to a node. The standings ahead a
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Mapping
+
 from laurels.engine.plain import plain
 
 KEY_SHIFTS = tuple(range(0, 54, 6))
@@ -66,6 +69,45 @@ def ranges_ahead(place: Place) -> list[Range]:
 def finest_time(place: Place) -> int:
     """The first microsecond of the finest time node that holds this place."""
     return place.reached_at >> TIME_SHIFTS[0] << TIME_SHIFTS[0]
+
+
+@plain
+class Moved:
+    """A user's place before and after; None where unranked."""
+
+    before: Place | None
+    after: Place | None
+
+
+@plain
+class Ranks:
+    """A user's rank before and after; None where unranked."""
+
+    before: int | None
+    after: int | None
+
+
+def ranks_of(moves: Mapping[str, Moved], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
+    """The ranks before and after these moves, which happen all at once.
+
+    `ahead` says how many standings were ahead of each place before any of them. After them, those who left places ahead
+    are fewer, and those who came to places ahead are more.
+    """
+    left = sorted(_order(move.before) for move in moves.values() if move.before)
+    came = sorted(_order(move.after) for move in moves.values() if move.after)
+    ranks: dict[str, Ranks] = {}
+    for user_id, move in moves.items():
+        before = ahead[move.before] + 1 if move.before else None
+        after = None
+        if move.after:
+            mine = _order(move.after)
+            after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
+        ranks[user_id] = Ranks(before, after)
+    return ranks
+
+
+def _order(place: Place) -> tuple[int, int, str]:
+    return place.sort_key, place.reached_at, place.user_id
 
 
 def _ranges(value: int, shifts: tuple[int, ...], first_level: int, under: int) -> list[Range]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Place
+from laurels.engine.leaderboards import Moved, Place, Ranks
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -197,14 +197,6 @@ class Found:
     amnesty_count: int = 0
 
 
-@plain
-class Moved:
-    """A user's place on the points board, before and after; None where unranked."""
-
-    before: Place | None
-    after: Place | None
-
-
 @dataclass(slots=True)
 class Changes:
     """What a transaction writes, all of it or nothing.
@@ -231,14 +223,6 @@ class Changes:
         self.moments = [row for row in self.moments if row.user_id != user_id]
         self.acts = [row for row in self.acts if row.user_id != user_id]
         self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
-
-
-@plain
-class Ranks:
-    """A user's rank before and after a transaction; None where unranked."""
-
-    before: int | None
-    after: int | None
 
 
 @plain

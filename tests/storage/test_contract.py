@@ -16,7 +16,7 @@ import pytest
 
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Place, place
+from laurels.engine.leaderboards import Moved, Place, Ranks, place
 from laurels.engine.progress import Progress
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
@@ -32,8 +32,6 @@ from laurels.storage.base import (
     KeyRow,
     LedgerRow,
     MomentRow,
-    Moved,
-    Ranks,
     Store,
     UserRow,
 )

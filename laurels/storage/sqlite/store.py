@@ -22,18 +22,18 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-import msgspec
-
-from laurels.engine.events import Event
 from laurels.engine.leaderboards import (
     FIRST_TIME_LEVEL,
     KEY_SHIFTS,
     TIME_SHIFTS,
+    Moved,
     Place,
+    Ranks,
     finest_time,
     nodes,
     place,
     ranges_ahead,
+    ranks_of,
 )
 from laurels.errors import (
     InvalidInput,
@@ -44,6 +44,7 @@ from laurels.errors import (
     StoreUnavailable,
     UserNotFound,
 )
+from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
     POINTS_BOARD,
@@ -58,31 +59,16 @@ from laurels.storage.base import (
     EventRow,
     Found,
     KeyRow,
-    LedgerRow,
-    Moved,
     Page,
-    Ranks,
     Rows,
     Standing,
     UserRow,
     View,
     Whole,
 )
-from laurels.storage.codec import (
-    from_micros,
-    maybe_micros,
-    maybe_moment,
-    pack_data,
-    pack_progress,
-    pack_zones,
-    to_micros,
-    tombstone,
-    unpack_data,
-    unpack_progress,
-    unpack_zones,
-)
+from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
-from laurels.storage.tables import OF_THE_ENGINE, TABLES
+from laurels.storage.tables import BATCH, OF_EACH, TABLES
 
 T = TypeVar("T")
 
@@ -98,19 +84,9 @@ PRAGMAS = (
 """A commit outlives a power cut. 64 MB of cache. The log is copied into the database every
 16 MB, not every 4: fewer, longer copies cost writers less."""
 
-USER_COLUMNS = """
-user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties
-"""
-EVENT_COLUMNS = """
-user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, rank_before, rank_after,
-late_by, reversed_by
-"""
-ACT_COLUMNS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
-AMNESTY_COLUMNS = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
-
-USER = f"SELECT {USER_COLUMNS} FROM users WHERE user_id = ?"
-EVENT = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND event_id = ?"
-EVENTS_OF_USER = f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? ORDER BY revision"
+USER = f"SELECT {rows.USERS} FROM users WHERE user_id = ?"
+EVENT = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
+EVENTS_OF_USER = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? ORDER BY revision"
 NEXT_EVENT_OF_DAYS = """
 SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND day IN ({})
 ORDER BY user_id, event_id LIMIT 1
@@ -137,28 +113,27 @@ SELECT {AHEAD_IN_NODES} + (
 )
 """
 SAVE_USER = f"""
-INSERT INTO users ({USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
     name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
     groups = excluded.groups, amnesties = excluded.amnesties
 """
-SAVE_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_EVENT = f"INSERT INTO events ({rows.EVENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
-SAVE_AWARD = "INSERT INTO awards (user_id, badge, revision, awarded_at, points, event_id) VALUES (?, ?, ?, ?, ?, ?)"
-SAVE_LEDGER = """
-INSERT INTO ledger (user_id, revision, position, at, amount, reason, ref, event_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-"""
-SAVE_MOMENT = "INSERT INTO outbox (user_id, revision, position, at, type, data) VALUES (?, ?, ?, ?, ?, ?)"
+SAVE_AWARD = f"INSERT INTO awards ({rows.AWARDS}) VALUES (?, ?, ?, ?, ?, ?)"
+SAVE_ENTRY = f"INSERT INTO ledger ({rows.LEDGER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_MOMENT = f"INSERT INTO outbox ({rows.MOMENTS}) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 SAVE_ACT = f"""
-INSERT INTO acts ({ACT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO acts ({rows.ACTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id, act_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
 """
-ACTS_OF_USER = f"SELECT {ACT_COLUMNS} FROM acts WHERE user_id = ? ORDER BY revision"
-AMNESTIES = f"SELECT {AMNESTY_COLUMNS} FROM amnesties ORDER BY created_at, amnesty_id"
+ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
+ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
+SAVE_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 SAVE_STANDING = """
 INSERT INTO standings (user_id, board, period, sort_key, reached_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
@@ -171,7 +146,6 @@ ON CONFLICT (board, period, level, under, node) DO UPDATE SET amount = amount + 
 DROP_EMPTY_TALLY = (
     "DELETE FROM tallies WHERE board = ? AND period = ? AND level = ? AND under = ? AND node = ? AND amount = 0"
 )
-TABLES_OF_USERS = ("events", "acts", "awards", "ledger", "outbox", "standings", "sessions", "users")
 TRUE_TALLIES = " UNION ALL ".join(
     [
         f"SELECT {level} AS level, 0 AS under, sort_key >> {shift} AS node, count(*) AS amount FROM standings "
@@ -199,13 +173,6 @@ SELECT revision FROM (
     UNION SELECT revision FROM acts WHERE user_id = :user AND revision < :before
 ) ORDER BY revision DESC LIMIT :limit
 """
-
-ROWS_OF_BATCH = 2000
-"""How many rows are read or written together when a database moves: some megabytes at most."""
-
-GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
-
-_json = msgspec.json.Encoder(order="deterministic").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +276,13 @@ class SQLiteStore:
         for user_id in asked.users:
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is not None:
-                users[user_id] = _user(row)
+                users[user_id] = rows.user_of(row)
             elif self._is_erased(connection, user_id):
                 erased.add(user_id)
         events: dict[tuple[str, str], EventRow] = {}
         for identity in asked.events:
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
-                events[identity] = _event(row)
+                events[identity] = rows.event_of(row)
         amnesties, count = self._read_amnesties(connection)
         whole = [user_id for user_id, user in users.items() if user_id in asked.whole or user.rules != asked.rules]
         return Found(
@@ -332,11 +299,11 @@ class SQLiteStore:
 
     @staticmethod
     def _read_events(connection: sqlite3.Connection, user_id: str) -> list[EventRow]:
-        return [_event(row) for row in connection.execute(EVENTS_OF_USER, (user_id,))]
+        return [rows.event_of(row) for row in connection.execute(EVENTS_OF_USER, (user_id,))]
 
     @staticmethod
     def _read_acts(connection: sqlite3.Connection, user_id: str) -> list[ActRow]:
-        return [_act(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
+        return [rows.act_of(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
 
     @staticmethod
     def _read_balance(connection: sqlite3.Connection, user_id: str) -> int:
@@ -345,8 +312,8 @@ class SQLiteStore:
 
     @staticmethod
     def _read_amnesties(connection: sqlite3.Connection) -> tuple[list[AmnestyRow], int]:
-        rows = [_amnesty(row) for row in connection.execute(AMNESTIES)]
-        return rows, len(rows) + sum(row.lifted_at is not None for row in rows)
+        amnesties = [rows.amnesty_of(row) for row in connection.execute(ALL_AMNESTIES)]
+        return amnesties, rows.amnesty_count(amnesties)
 
     def _is_erased(self, connection: sqlite3.Connection, user_id: str) -> bool:
         digest = (tombstone(self._read_secret(connection), user_id),)
@@ -360,27 +327,19 @@ class SQLiteStore:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         moved = {user_id: changes.moved[user_id] for user_id in sorted(changes.moved)}
-        before = {user_id: self._rank_of(connection, move.before) for user_id, move in moved.items()} if measure else {}
+        ranks: Mapping[str, Ranks] = self._ranks(connection, moved) if measure else {}
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
         self._save_standings(connection, moved)
-        after = {user_id: self._rank_of(connection, move.after) for user_id, move in moved.items()} if measure else {}
-        ranks = {user_id: Ranks(before[user_id], after[user_id]) for user_id in before}
-        connection.executemany(SAVE_USER, map(_user_columns, changes.users))
-        connection.executemany(SAVE_EVENT, [_event_columns(event, ranks) for event in changes.events])
+        connection.executemany(SAVE_USER, map(rows.user_columns, changes.users))
+        connection.executemany(SAVE_EVENT, [rows.event_columns(event, ranks) for event in changes.events])
         self._save_told(connection, changes)
         if changes.awards:
-            connection.executemany(SAVE_AWARD, map(_award_columns, changes.awards))
+            connection.executemany(SAVE_AWARD, map(rows.award_columns, changes.awards))
         if changes.ledger:
-            connection.executemany(SAVE_LEDGER, map(_ledger_columns, changes.ledger))
+            connection.executemany(SAVE_ENTRY, map(rows.entry_columns, changes.ledger))
         if changes.moments:
-            connection.executemany(
-                SAVE_MOMENT,
-                [
-                    (m.user_id, m.revision, m.position, to_micros(m.at), m.type, _json(m.data).decode())
-                    for m in changes.moments
-                ],
-            )
+            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, changes.moments))
         return ranks
 
     @staticmethod
@@ -389,7 +348,7 @@ class SQLiteStore:
         for row in changes.marked:
             connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
         for act in changes.acts:
-            connection.execute(SAVE_ACT, _act_columns(act))
+            connection.execute(SAVE_ACT, rows.act_columns(act))
         for award in changes.revoked:
             connection.execute(DROP_AWARD, award)
 
@@ -410,7 +369,7 @@ class SQLiteStore:
         connection.executemany(DROP_EMPTY_TALLY, [row[:-1] for row in net if row[-1] < 0])
 
     def _erase(self, connection: sqlite3.Connection, user_id: str, at: datetime) -> None:
-        for table in TABLES_OF_USERS:
+        for table in rows.TABLES_OF_USERS:
             connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
         connection.execute(
             "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING",
@@ -418,28 +377,32 @@ class SQLiteStore:
         )
 
     @staticmethod
-    def _rank_of(connection: sqlite3.Connection, place: Place | None) -> int | None:
-        if place is None:
-            return None
+    def _ahead(connection: sqlite3.Connection, place: Place) -> int:
+        """How many stand ahead of a place."""
         board = (POINTS_BOARD, ALL_TIME)
         values: list[Any] = []
         for ahead in ranges_ahead(place):
             values += (*board, ahead.under, ahead.low, ahead.high)
         values += (*board, place.sort_key, finest_time(place), place.reached_at, place.user_id)
-        return connection.execute(AHEAD, values).fetchone()[0] + 1
+        return connection.execute(AHEAD, values).fetchone()[0]
+
+    def _ranks(self, connection: sqlite3.Connection, moved: Mapping[str, Moved]) -> Mapping[str, Ranks]:
+        """The ranks before and after these moves, none of which is written yet."""
+        places = {place for move in moved.values() for place in (move.before, move.after) if place}
+        return ranks_of(moved, {place: self._ahead(connection, place) for place in places})
 
     # ---- reading ------------------------------------------------------------------------------
 
     async def user(self, user_id: str) -> UserRow | None:
         with _translated:
             row = self._reader.execute(USER, (user_id,)).fetchone()
-        return _user(row) if row else None
+        return rows.user_of(row) if row else None
 
     async def view(self, user_id: str, limit: int) -> View:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
             shared = self._shared(connection, limit)
-        return View(_user(row) if row else None, shared.top, shared.amnesty_count)
+        return View(rows.user_of(row) if row else None, shared.top, shared.amnesty_count)
 
     def _shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
         """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
@@ -455,10 +418,10 @@ class SQLiteStore:
 
     @staticmethod
     def _read_top(connection: sqlite3.Connection, limit: int, after: int) -> Sequence[Standing]:
-        rows = connection.execute(TOP, (POINTS_BOARD, ALL_TIME, limit, after)).fetchall()
+        found = connection.execute(TOP, (POINTS_BOARD, ALL_TIME, limit, after)).fetchall()
         return [
             Standing(after + index, user_id, name, score, from_micros(reached_at))
-            for index, (user_id, name, score, reached_at) in enumerate(rows, start=1)
+            for index, (user_id, name, score, reached_at) in enumerate(found, start=1)
         ]
 
     async def rank(self, user_id: str) -> tuple[int | None, int]:
@@ -466,12 +429,12 @@ class SQLiteStore:
             row = connection.execute("SELECT points, reached_at FROM users WHERE user_id = ?", (user_id,)).fetchone()
             ranked = connection.execute(RANKED, (POINTS_BOARD, ALL_TIME, FIRST_TIME_LEVEL - 1)).fetchone()[0]
             mine = place(row[0], row[1] or 0, user_id) if row else None
-            return self._rank_of(connection, mine), ranked
+            return self._ahead(connection, mine) + 1 if mine else None, ranked
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
         with _translated:
             row = self._reader.execute(EVENT, (user_id, event_id)).fetchone()
-        return _event(row) if row else None
+        return rows.event_of(row) if row else None
 
     async def awards(self, user_id: str) -> Sequence[AwardRow]:
         with _translated:
@@ -479,15 +442,11 @@ class SQLiteStore:
 
     @staticmethod
     def _read_awards(connection: sqlite3.Connection, user_id: str, first: int, last: int) -> list[AwardRow]:
-        rows = connection.execute(
-            "SELECT user_id, badge, revision, awarded_at, points, event_id FROM awards "
-            "WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, badge",
+        found = connection.execute(
+            f"SELECT {rows.AWARDS} FROM awards WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, badge",
             (user_id, first, last),
         )
-        return [
-            AwardRow(user, badge, revision, from_micros(at), points, event)
-            for user, badge, revision, at, points, event in rows
-        ]
+        return [rows.award_of(row) for row in found]
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
         asked = {"user": user_id, "before": 2**62 if before is None else before, "limit": limit}
@@ -497,22 +456,22 @@ class SQLiteStore:
                 return Page()
             span = (user_id, revisions[-1], revisions[0])
             events = connection.execute(
-                f"SELECT {EVENT_COLUMNS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision",
+                f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision",
                 span,
             )
             ledger = connection.execute(
-                "SELECT user_id, revision, position, at, amount, reason, ref, event_id FROM ledger "
+                f"SELECT {rows.LEDGER} FROM ledger "
                 "WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, position",
                 span,
             )
             acts = connection.execute(
-                f"SELECT {ACT_COLUMNS} FROM acts WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision", span
+                f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision", span
             )
             return Page(
-                [_event(row) for row in events.fetchall()],
+                [rows.event_of(row) for row in events.fetchall()],
                 self._read_awards(connection, *span),
-                [_ledger(row) for row in ledger.fetchall()],
-                [_act(row) for row in acts.fetchall()],
+                [rows.entry_of(row) for row in ledger.fetchall()],
+                [rows.act_of(row) for row in acts.fetchall()],
             )
 
     async def whole(self, user_id: str) -> Whole | None:
@@ -525,7 +484,7 @@ class SQLiteStore:
                 (user_id, POINTS_BOARD, ALL_TIME),
             ).fetchone()
             return Whole(
-                user=_user(row),
+                user=rows.user_of(row),
                 events=self._read_events(connection, user_id),
                 acts=self._read_acts(connection, user_id),
                 awards=self._read_awards(connection, user_id, 0, 2**62),
@@ -536,10 +495,10 @@ class SQLiteStore:
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         with _translated:
-            rows = self._reader.execute(
+            found = self._reader.execute(
                 "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?", (after, limit)
             )
-            return [row[0] for row in rows]
+            return [row[0] for row in found]
 
     async def wrong_tallies(self) -> int:
         with self._snapshot as connection:
@@ -568,18 +527,7 @@ class SQLiteStore:
 
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
         def insert(connection: sqlite3.Connection) -> None:
-            connection.execute(
-                f"INSERT INTO amnesties ({AMNESTY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                (
-                    amnesty.amnesty_id,
-                    amnesty.first_day,
-                    amnesty.last_day,
-                    amnesty.for_group,
-                    amnesty.reason,
-                    amnesty.actor,
-                    to_micros(amnesty.created_at),
-                ),
-            )
+            connection.execute(SAVE_AMNESTY, rows.amnesty_columns(amnesty))
 
         await self._write(lambda: self._in_transaction(insert))
 
@@ -649,11 +597,9 @@ class SQLiteStore:
 
     async def keys(self) -> Sequence[KeyRow]:
         with _translated:
-            rows = self._reader.execute(
-                "SELECT key_hash, name, hint, created_at, revoked_at FROM api_keys ORDER BY created_at"
-            )
             return [
-                KeyRow(key, name, hint, from_micros(made), maybe_moment(gone)) for key, name, hint, made, gone in rows
+                rows.key_of(row)
+                for row in self._reader.execute(f"SELECT {rows.KEYS} FROM api_keys ORDER BY created_at, name")
             ]
 
     async def revoke_key(self, name: str, at: datetime) -> bool:
@@ -849,7 +795,7 @@ class _Rows:
         for name, table in TABLES.items():
             select = f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
             cursor = await self._apart.run(partial(_select, select))
-            while rows := await self._apart.run(lambda _, cursor=cursor: cursor.fetchmany(ROWS_OF_BATCH)):
+            while rows := await self._apart.run(lambda _, cursor=cursor: cursor.fetchmany(BATCH)):
                 yield name, rows
 
 
@@ -865,10 +811,10 @@ def _select(select: str, connection: sqlite3.Connection) -> sqlite3.Cursor:
 
 def _begin_filling(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for table in TABLES.keys() - OF_THE_ENGINE:
+    for table in TABLES.keys() - OF_EACH:
         if connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
             raise NotEmpty
-    for table in OF_THE_ENGINE:
+    for table in OF_EACH:
         connection.execute(f"DELETE FROM {table}")
 
 
@@ -893,115 +839,3 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
     if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
         raise MigrationError("a migration ends in the middle of a statement")
-
-
-# ---- rows -------------------------------------------------------------------------------------
-
-
-def _user(row: tuple[Any, ...]) -> UserRow:
-    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties = row
-    unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
-    of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
-    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties)
-
-
-def _user_columns(user: UserRow) -> tuple[Any, ...]:
-    progress = user.progress
-    return (
-        user.user_id,
-        user.name,
-        pack_zones(progress.zones),
-        maybe_micros(progress.joined_at),
-        to_micros(user.created_at),
-        user.revision,
-        user.rules,
-        progress.points,
-        maybe_micros(progress.reached_at),
-        pack_progress(progress),
-        GROUP_SEPARATOR.join(user.groups) or None,
-        user.amnesties,
-    )
-
-
-def _event(row: tuple[Any, ...]) -> EventRow:
-    user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, *rest = row
-    outcome, before, after, late_by, reversed_by = rest
-    return EventRow(
-        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
-        sent_at=maybe_moment(sent_at),
-        recorded_at=from_micros(recorded_at),
-        revision=revision,
-        outcome=outcome.encode() if outcome else None,
-        rank_before=before,
-        rank_after=after,
-        reversed_by=reversed_by,
-    )
-
-
-def _event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> tuple[Any, ...]:
-    event = row.event
-    assert event.occurred_at is not None
-    moved = ranks.get(event.user_id) if row.outcome else None
-    return (
-        event.user_id,
-        event.id,
-        row.revision,
-        event.type,
-        to_micros(event.occurred_at),
-        maybe_micros(row.sent_at),
-        to_micros(row.recorded_at),
-        event.day,
-        event.quantity,
-        pack_data(event.data),
-        row.outcome.decode() if row.outcome else None,
-        moved.before if moved else None,
-        moved.after if moved else None,
-        event.late_by,
-        row.reversed_by,
-    )
-
-
-def _act(row: tuple[Any, ...]) -> ActRow:
-    user_id, act_id, revision, at, kind, data, reason, actor, undone_by = row
-    return ActRow(user_id, act_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by)
-
-
-def _act_columns(act: ActRow) -> tuple[Any, ...]:
-    return (
-        act.user_id,
-        act.act_id,
-        act.revision,
-        to_micros(act.at),
-        act.kind,
-        pack_data(act.data),
-        act.reason,
-        act.actor,
-        act.undone_by,
-    )
-
-
-def _amnesty(row: tuple[Any, ...]) -> AmnestyRow:
-    amnesty_id, first, last, group, reason, actor, created_at, lifted_at = row
-    return AmnestyRow(amnesty_id, first, last, group, reason, actor, from_micros(created_at), maybe_moment(lifted_at))
-
-
-def _award_columns(award: AwardRow) -> tuple[Any, ...]:
-    return (award.user_id, award.badge, award.revision, to_micros(award.awarded_at), award.points, award.event_id)
-
-
-def _ledger(row: tuple[Any, ...]) -> LedgerRow:
-    user_id, revision, position, at, amount, reason, ref, event_id = row
-    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id)
-
-
-def _ledger_columns(entry: LedgerRow) -> tuple[Any, ...]:
-    return (
-        entry.user_id,
-        entry.revision,
-        entry.position,
-        to_micros(entry.at),
-        entry.amount,
-        entry.reason,
-        entry.ref,
-        entry.event_id,
-    )

@@ -1,0 +1,185 @@
+"""Rows: which columns a table has, and how they become the contract's values and come from them, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from laurels.engine.events import Event
+from laurels.storage.base import (
+    ActRow,
+    AmnestyRow,
+    AwardRow,
+    EventRow,
+    KeyRow,
+    LedgerRow,
+    MomentRow,
+    Ranks,
+    UserRow,
+)
+from laurels.storage.codec import (
+    from_micros,
+    maybe_micros,
+    maybe_moment,
+    pack_data,
+    pack_progress,
+    pack_zones,
+    to_micros,
+    unpack_data,
+    unpack_progress,
+    unpack_zones,
+)
+
+USERS = "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties"
+EVENTS = (
+    "user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, "
+    "rank_before, rank_after, late_by, reversed_by"
+)
+ACTS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
+AWARDS = "user_id, badge, revision, awarded_at, points, event_id"
+LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id"
+MOMENTS = "user_id, revision, position, at, type, data"
+AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
+KEYS = "key_hash, name, hint, created_at, revoked_at"
+
+TABLES_OF_USERS = ("events", "acts", "awards", "ledger", "outbox", "standings", "sessions", "users")
+"""All tables with rows of one user."""
+
+GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
+
+Columns = Sequence[Any]
+
+_json = msgspec.json.Encoder(order="deterministic").encode
+
+
+def user_of(row: Columns) -> UserRow:
+    """A user, from USERS."""
+    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties = row
+    unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
+    of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
+    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties)
+
+
+def user_columns(user: UserRow) -> Columns:
+    """USERS of a user."""
+    progress = user.progress
+    return (
+        user.user_id,
+        user.name,
+        pack_zones(progress.zones),
+        maybe_micros(progress.joined_at),
+        to_micros(user.created_at),
+        user.revision,
+        user.rules,
+        progress.points,
+        maybe_micros(progress.reached_at),
+        pack_progress(progress),
+        GROUP_SEPARATOR.join(user.groups) or None,
+        user.amnesties,
+    )
+
+
+def event_of(row: Columns) -> EventRow:
+    """An event, from EVENTS."""
+    user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, *rest = row
+    outcome, before, after, late_by, reversed_by = rest
+    return EventRow(
+        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
+        sent_at=maybe_moment(sent_at),
+        recorded_at=from_micros(recorded_at),
+        revision=revision,
+        outcome=outcome.encode() if outcome else None,
+        rank_before=before,
+        rank_after=after,
+        reversed_by=reversed_by,
+    )
+
+
+def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
+    """EVENTS of an event, with the ranks that its transaction measured."""
+    event = row.event
+    assert event.occurred_at is not None
+    moved = ranks.get(event.user_id) if row.outcome else None
+    return (
+        event.user_id,
+        event.id,
+        row.revision,
+        event.type,
+        to_micros(event.occurred_at),
+        maybe_micros(row.sent_at),
+        to_micros(row.recorded_at),
+        event.day,
+        event.quantity,
+        pack_data(event.data),
+        row.outcome.decode() if row.outcome else None,
+        moved.before if moved else None,
+        moved.after if moved else None,
+        event.late_by,
+        row.reversed_by,
+    )
+
+
+def act_of(row: Columns) -> ActRow:
+    """An act, from ACTS."""
+    user_id, act_id, revision, at, kind, data, reason, actor, undone_by = row
+    return ActRow(user_id, act_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by)
+
+
+def act_columns(act: ActRow) -> Columns:
+    """ACTS of an act."""
+    at, data = to_micros(act.at), pack_data(act.data)
+    return (act.user_id, act.act_id, act.revision, at, act.kind, data, act.reason, act.actor, act.undone_by)
+
+
+def amnesty_of(row: Columns) -> AmnestyRow:
+    """An amnesty, from AMNESTIES."""
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at = row
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, from_micros(created_at), maybe_moment(lifted_at))
+
+
+def amnesty_columns(row: AmnestyRow) -> Columns:
+    """AMNESTIES of an amnesty."""
+    made, lifted = to_micros(row.created_at), maybe_micros(row.lifted_at)
+    return (row.amnesty_id, row.first_day, row.last_day, row.for_group, row.reason, row.actor, made, lifted)
+
+
+def amnesty_count(rows: Sequence[AmnestyRow]) -> int:
+    """A number that differs after each amnesty that is made or lifted."""
+    return len(rows) + sum(row.lifted_at is not None for row in rows)
+
+
+def award_of(row: Columns) -> AwardRow:
+    """An award, from AWARDS."""
+    user_id, badge, revision, awarded_at, points, event_id = row
+    return AwardRow(user_id, badge, revision, from_micros(awarded_at), points, event_id)
+
+
+def award_columns(award: AwardRow) -> Columns:
+    """AWARDS of an award."""
+    return (award.user_id, award.badge, award.revision, to_micros(award.awarded_at), award.points, award.event_id)
+
+
+def entry_of(row: Columns) -> LedgerRow:
+    """A ledger entry, from LEDGER."""
+    user_id, revision, position, at, amount, reason, ref, event_id = row
+    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id)
+
+
+def entry_columns(entry: LedgerRow) -> Columns:
+    """LEDGER of an entry."""
+    at = to_micros(entry.at)
+    return (entry.user_id, entry.revision, entry.position, at, entry.amount, entry.reason, entry.ref, entry.event_id)
+
+
+def moment_columns(moment: MomentRow) -> Columns:
+    """MOMENTS of a moment."""
+    at, data = to_micros(moment.at), _json(moment.data).decode()
+    return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
+
+
+def key_of(row: Columns) -> KeyRow:
+    """An API key, from KEYS."""
+    key_hash, name, hint, created_at, revoked_at = row
+    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_moment(revoked_at))
