@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
@@ -33,6 +33,11 @@ def database_file(database: str) -> Path | None:
     """The file behind an SQLite address; None for one in memory, and for every other engine."""
     rest = database.removeprefix("sqlite:///")
     return Path(unquote(rest)) if rest != database and rest not in ("", ":memory:") else None
+
+
+def address_of_file(file: Path) -> str:
+    """The database address of an SQLite file."""
+    return f"sqlite:///{quote(str(file))}"
 
 
 @asynccontextmanager

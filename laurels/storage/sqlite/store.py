@@ -68,7 +68,7 @@ from laurels.storage.base import (
 )
 from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
-from laurels.storage.tables import BATCH, OF_EACH, TABLES
+from laurels.storage.tables import BATCH, OF_EACH, TABLES, Table
 
 T = TypeVar("T")
 
@@ -662,7 +662,7 @@ class SQLiteStore:
             connection = _connect(self._path)
             if self._path is None:
                 self._writer.backup(connection)
-        apart = _Apart(connection)
+        apart = _Apart(connection, self._path)
         try:
             yield apart
         finally:
@@ -733,6 +733,10 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 class _Translated:
     """Turns the driver's errors into ours. It stands around every read, where a generator would cost a microsecond."""
 
+    def __init__(self, path: Path | None = None) -> None:
+        """Errors name the database where `path` does."""
+        self._which = f" use {path}" if path else ""
+
     def __enter__(self) -> None:
         return None
 
@@ -743,7 +747,7 @@ class _Translated:
             raise StoreUnavailable("the store is closed") from error
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
             raise StoreError(f"SQLite refused: {error}") from error
-        raise StoreUnavailable(f"SQLite cannot: {error}") from error
+        raise StoreUnavailable(f"SQLite cannot{self._which}: {error}") from error
 
 
 _translated = _Translated()
@@ -769,19 +773,25 @@ class _Snapshot:
 
 
 class _Apart:
-    """A connection in a thread of its own. Work that was begun is finished before it closes."""
+    """A connection in a thread of its own, with one cursor. Work that was begun is finished before it closes."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
         self.connection = connection
+        self._cursor = connection.cursor()
+        self._translated = _Translated(path)
         self._thread = ThreadPoolExecutor(1, "laurels-apart")
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with _translated:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self.connection)
+    async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        with self._translated:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self.connection.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._cursor.close()  # a cursor in the middle of its rows would keep the file open
+        self.connection.close()
 
 
 class _Rows:
@@ -793,40 +803,43 @@ class _Rows:
 
     async def batches(self) -> AsyncIterator[Batch]:
         for name, table in TABLES.items():
-            select = f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
-            cursor = await self._apart.run(partial(_select, select))
-            while rows := await self._apart.run(lambda _, cursor=cursor: cursor.fetchmany(BATCH)):
+            await self._apart.run(partial(_select, name, table))
+            while rows := await self._apart.run(_next_batch):
                 yield name, rows
 
 
-def _begin_reading(connection: sqlite3.Connection) -> Mapping[str, int]:
+def _begin_reading(cursor: sqlite3.Cursor) -> Mapping[str, int]:
     """Take a snapshot, and count the rows of each table in it."""
-    connection.execute("BEGIN")
-    return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
+    cursor.execute("BEGIN")
+    return {name: cursor.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
 
 
-def _select(select: str, connection: sqlite3.Connection) -> sqlite3.Cursor:
-    return connection.execute(select)
+def _select(name: str, table: Table, cursor: sqlite3.Cursor) -> None:
+    cursor.execute(f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}")
 
 
-def _begin_filling(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+def _next_batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(BATCH)
+
+
+def _begin_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("BEGIN IMMEDIATE")
     for table in TABLES.keys() - OF_EACH:
-        if connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
             raise NotEmpty
     for table in OF_EACH:
-        connection.execute(f"DELETE FROM {table}")
+        cursor.execute(f"DELETE FROM {table}")
 
 
-def _insert(table: str, rows: Sequence[tuple[Any, ...]], connection: sqlite3.Connection) -> None:
+def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: sqlite3.Cursor) -> None:
     columns = TABLES[table].columns
     marks = ", ".join("?" * len(columns))
-    connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+    cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
 
 
-def _end_filling(connection: sqlite3.Connection) -> None:
-    connection.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
-    connection.execute("COMMIT")
+def _end_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
+    cursor.execute("COMMIT")
 
 
 def _statements(script: str) -> Iterator[str]:
