@@ -7,8 +7,9 @@ from laurels.storage.base import Store
 
 
 def open_store(database: str) -> Store:
-    """The store behind an address: 'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db' or 'sqlite://' (in memory).
+    """The store behind an address.
 
+    'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
     Raises SettingsError for an address that no engine serves.
     """
     scheme = database.partition(":")[0]
@@ -16,4 +17,10 @@ def open_store(database: str) -> Store:
         from laurels.storage.sqlite.store import SQLiteStore  # noqa: PLC0415  # an engine loads only when it is used
 
         return SQLiteStore.from_address(database)
-    raise SettingsError(f"no engine serves '{database}'; use 'sqlite:///FILE'")
+    if scheme in ("postgresql", "postgres"):
+        from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # the same
+
+        return PostgresStore(database)
+    raise SettingsError(
+        f"no engine serves '{database}'; use 'sqlite:///FILE' or 'postgresql://user:password@host/name'"
+    )

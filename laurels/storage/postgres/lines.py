@@ -1,0 +1,185 @@
+"""Lines to a PostgreSQL server: a pool of connections, and patience with what passes.
+
+A server that restarts, fails over or drops a connection, and a transaction that another one got in the way of, are no
+errors to a caller: the work is done again, from its beginning, until it succeeds or the patience is at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NoReturn, Protocol, TypeVar, cast
+
+import asyncpg
+
+from laurels.errors import LaurelsError, MigrationError, SettingsError, StoreError, StoreUnavailable
+
+T = TypeVar("T")
+
+SCHEMA = "laurels"
+"""Where the tables live, so that a database can be shared with the app's own."""
+
+READ_SECONDS = 5.0
+WRITE_SECONDS = 30.0
+"""How long reads and writes keep trying: a failover takes some seconds."""
+
+STATEMENT_SECONDS = 60.0
+LONG_STATEMENT_SECONDS = 6 * 3600.0
+"""How long a statement may run; the long ones read or rebuild the whole database."""
+
+FIRST_PAUSE = 0.002
+LONGEST_PAUSE = 0.5
+
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,  # the server was made a standby: the next connection finds the new primary
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TargetServerAttributeNotMatched,
+    OSError,  # refused, reset, and, as its subclass, a time-out
+)
+"""The connection is gone, or there was none to be had; another may work."""
+
+CONFLICTS = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+"""The transaction was rolled back because of others; the same one may succeed now."""
+
+HOPELESS = (
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+"""Somebody must do something first, so there is no use in trying again."""
+
+
+class Connection(Protocol):
+    """What the store uses of the driver's connection. A row is a sequence of values, and knows its columns' names."""
+
+    async def fetch(self, query: str, *args: Any, timeout: float | None = None) -> list[Any]: ...  # noqa: ASYNC109
+    async def fetchrow(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
+    async def fetchval(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str: ...  # noqa: ASYNC109
+    def transaction(self, *, isolation: Any = None, readonly: bool = False) -> AbstractAsyncContextManager[Any]: ...
+
+
+class Overtaken(Exception):  # noqa: N818
+    """Another transaction came first, in a way that the server does not call a conflict."""
+
+
+class Lines:
+    """Connections to one database, opened when they are first needed."""
+
+    def __init__(self, address: str, most: int) -> None:
+        self._address = address
+        self._most = most
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._closed = False
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]], patience: float = READ_SECONDS) -> T:
+        """Do this work over some connection, and again where what hindered it passes.
+
+        It may be done several times, so it must leave nothing behind when it fails. Raises StoreUnavailable when `patience`
+        seconds are over or the server lacks something, and StoreError for what it refuses.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        self._running += 1
+        try:
+            return await self._until_done(work, patience)
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def close(self) -> None:
+        """Let what runs come to its end, and hang up. Twice is harmless."""
+        self._closed = True
+        while self._running:
+            self._idle.clear()
+            await self._idle.wait()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
+
+    async def _until_done(self, work: Callable[[Connection], Awaitable[T]], patience: float) -> T:
+        clock = asyncio.get_running_loop().time
+        deadline, pause = clock() + patience, FIRST_PAUSE
+        while True:
+            try:
+                pool = self._pool or await self._open()
+                async with pool.acquire(timeout=patience) as connection:
+                    return await work(cast(Connection, connection))
+            except LaurelsError:
+                raise
+            except Exception as error:  # noqa: BLE001  # each kind has its way out
+                if not _is_passing(error) or clock() + pause > deadline:
+                    _raise_as_ours(error)
+                if self._pool and not isinstance(error, (*CONFLICTS, Overtaken)):
+                    await self._pool.expire_connections()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two do not meet again
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._address,
+                    min_size=1,
+                    max_size=self._most,
+                    command_timeout=STATEMENT_SECONDS,
+                    timeout=READ_SECONDS,
+                    init=_prepare,
+                    reset=_leave_as_it_is,
+                    server_settings={"application_name": "laurels", "search_path": SCHEMA, "jit": "off"},
+                )
+            return self._pool
+
+
+async def _prepare(connection: Any) -> None:
+    """A commit that is acknowledged must be durable, whatever the server's own default."""
+    await connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+
+
+async def _leave_as_it_is(_: Any) -> None:
+    """What a connection is reset to before another uses it: nothing here changes its state, and a reset is a round trip."""
+
+
+def _is_passing(error: Exception) -> bool:
+    """Whether trying again may help."""
+    if isinstance(error, HOPELESS) and not isinstance(error, asyncpg.TooManyConnectionsError):
+        return False
+    return isinstance(error, (*LOST, *CONFLICTS, Overtaken)) or _says_closed(error)
+
+
+def _says_closed(error: Exception) -> bool:
+    """Whether the driver noticed by itself that its connection is gone."""
+    gone = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
+    return gone and "closed" in str(error)
+
+
+def _raise_as_ours(error: Exception) -> NoReturn:
+    """Raise the driver's error as one of ours; anything else as it is."""
+    if isinstance(error, asyncpg.UndefinedTableError):
+        raise MigrationError("the database has no tables of Laurels; run 'laurels migrate'") from error
+    if isinstance(error, (asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError)):
+        raise SettingsError(f"the database's address does not work: {error}") from error
+    if isinstance(error, HOPELESS) or _is_passing(error):
+        raise StoreUnavailable(f"PostgreSQL cannot: {error or type(error).__name__}") from error
+    if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
+        raise StoreError(f"PostgreSQL refused: {error}") from error
+    raise error

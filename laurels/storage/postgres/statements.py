@@ -1,0 +1,266 @@
+"""Every statement of the PostgreSQL engine. A batch goes as one statement for each table: columns as arrays, one array each."""
+
+from __future__ import annotations
+
+from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
+from laurels.storage import rows
+
+NUMBERS = {
+    *(
+        "joined_at",
+        "created_at",
+        "reached_at",
+        "occurred_at",
+        "sent_at",
+        "recorded_at",
+        "awarded_at",
+        "erased_at",
+        "at",
+    ),
+    *(
+        "revision",
+        "reversed_by",
+        "undone_by",
+        "points",
+        "amount",
+        "quantity",
+        "day",
+        "late_by",
+        "amnesties",
+        "position",
+    ),
+    *("rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
+}
+BYTES = {"progress", "user_hash"}
+
+PARTS = 8
+"""A node's count is split into so many rows, by a hash of the user."""
+
+
+def _type(column: str) -> str:
+    return "bigint" if column in NUMBERS else "bytea" if column in BYTES else "text"
+
+
+def _arrays(columns: str) -> str:
+    """One array parameter for each column: 'unnest($1::text[], $2::bigint[])'."""
+    typed = [f"${index}::{_type(name)}[]" for index, name in enumerate(columns.split(", "), start=1)]
+    return f"unnest({', '.join(typed)})"
+
+
+def _insert(table: str, columns: str) -> str:
+    return f"INSERT INTO {table} ({columns}) SELECT * FROM {_arrays(columns)}"
+
+
+def _setting(columns: str, source: str, *, but: str) -> str:
+    """'name = source.name, ...' of all columns but those."""
+    return ", ".join(f"{name} = {source}.{name}" for name in columns.split(", ") if name not in but.split(", "))
+
+
+# ---- users, and what is found of them ---------------------------------------------------------
+
+LOCK_USERS = f"SELECT {rows.USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
+"""In the order of their ids, so that two processes that want the same users cannot wait for one another."""
+
+USER = f"SELECT {rows.USERS} FROM users WHERE user_id = $1"
+ADD_USERS = _insert("users", rows.USERS)
+SAVE_USERS = f"""
+UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
+FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
+"""
+USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+LOCK_NEW = "SELECT pg_advisory_xact_lock_shared($1, bucket) FROM unnest($2::integer[]) AS bucket"
+LOCK_ERASED = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::integer[]) AS bucket"
+ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
+ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
+ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in rows.TABLES_OF_USERS]
+ADD_TOMBSTONES = f"{_insert('tombstones', 'user_hash, erased_at')} ON CONFLICT (user_hash) DO NOTHING"
+SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
+ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', $1) ON CONFLICT (name) DO NOTHING"
+
+# ---- events, acts, awards, ledger -------------------------------------------------------------
+
+AMNESTY_COUNT = "SELECT count(*) + count(lifted_at) FROM amnesties"
+EVENTS = f"""
+SELECT a.amnesty_count, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count) LEFT JOIN (
+    SELECT {rows.EVENTS} FROM unnest($1::text[], $2::text[]) AS asked (user_id, event_id)
+    JOIN events USING (user_id, event_id)
+) AS e ON true
+"""
+"""The events asked for, each beside the count of amnesties; without any, one row with that count."""
+
+EVENT = f"SELECT {rows.EVENTS} FROM events WHERE user_id = $1 AND event_id = $2"
+EVENTS_OF = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ANY($1) ORDER BY user_id, revision"
+EVENTS_WITHIN = f"SELECT {rows.EVENTS} FROM events WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
+ADD_EVENTS = _insert("events", rows.EVENTS)
+MARK_EVENTS = """
+UPDATE events AS e SET reversed_by = n.reversed_by
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (reversed_by, user_id, event_id)
+WHERE e.user_id = n.user_id AND e.event_id = n.event_id
+"""
+NEXT_EVENT_OF_DAYS = """
+SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > ($1, $2) AND day = ANY($3::integer[])
+ORDER BY user_id, event_id LIMIT 1
+"""
+ACTS_OF = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ANY($1) ORDER BY user_id, revision"
+ACTS_WITHIN = f"SELECT {rows.ACTS} FROM acts WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
+SAVE_ACTS = f"""
+{_insert("acts", rows.ACTS)}
+ON CONFLICT (user_id, act_id) DO UPDATE SET {_setting(rows.ACTS, "excluded", but="user_id, act_id")}
+"""
+AWARDS_OF = f"SELECT {rows.AWARDS} FROM awards WHERE user_id = ANY($1) ORDER BY user_id, revision, badge"
+AWARDS_WITHIN = (
+    f"SELECT {rows.AWARDS} FROM awards WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision, badge"
+)
+ADD_AWARDS = _insert("awards", rows.AWARDS)
+DROP_AWARDS = """
+DELETE FROM awards AS a USING unnest($1::text[], $2::text[]) AS gone (user_id, badge)
+WHERE a.user_id = gone.user_id AND a.badge = gone.badge
+"""
+BALANCES = "SELECT user_id, sum(amount)::bigint FROM ledger WHERE user_id = ANY($1) GROUP BY user_id"
+ENTRIES_WITHIN = (
+    f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision, position"
+)
+ADD_ENTRIES = _insert("ledger", rows.LEDGER)
+ADD_MOMENTS = _insert("outbox", rows.MOMENTS)
+REVISIONS = """
+SELECT revision FROM (
+    SELECT revision FROM events WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM awards WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM ledger WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM acts WHERE user_id = $1 AND revision < $2
+) AS filled ORDER BY revision DESC LIMIT $3
+"""
+
+# ---- boards -----------------------------------------------------------------------------------
+
+TOP = """
+SELECT s.user_id, u.name, -s.sort_key, s.reached_at
+FROM standings s JOIN users u ON u.user_id = s.user_id
+WHERE s.board = $1 AND s.period = $2
+ORDER BY s.sort_key, s.reached_at, s.user_id
+LIMIT $3 OFFSET $4
+"""
+VIEWS = f"""
+SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($5)
+UNION ALL
+SELECT 'line', line.user_id, name, NULL, NULL, 0, 0, '', score, reached_at, ''::bytea, NULL, 0
+FROM ({TOP}) AS line (user_id, name, score, reached_at)
+UNION ALL
+SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT})
+"""
+"""Some users, the first lines of the board and the count of amnesties, in one snapshot: each kind in the columns of a user."""
+
+STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = $1 AND board = $2 AND period = $3"
+SAVE_STANDINGS = f"""
+{_insert("standings", "user_id, board, period, sort_key, reached_at")}
+ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
+"""
+DROP_STANDINGS = "DELETE FROM standings WHERE user_id = ANY($1) AND board = $2 AND period = $3"
+SAVE_TALLIES = f"""
+{_insert("tallies", "board, period, level, under, node, part, amount")}
+ON CONFLICT (board, period, level, under, node, part) DO UPDATE SET amount = tallies.amount + excluded.amount
+"""
+DROP_EMPTY_TALLIES = """
+DELETE FROM tallies AS t
+USING unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS n (board, period, level, under, node, part)
+WHERE (t.board, t.period, t.level, t.under, t.node, t.part) = (n.board, n.period, n.level, n.under, n.node, n.part)
+    AND t.amount = 0
+"""
+
+
+def _nodes_before(value: str, shifts: tuple[int, ...], first_level: int, under: str) -> list[str]:
+    """As SQL, what `engine/leaderboards.py` says of the nodes ahead: on each level, the siblings before that of `value`."""
+    counts: list[str] = []
+    for level, shift in enumerate(shifts):
+        coarsest = level == len(shifts) - 1
+        first = str(LEAST_NODE) if coarsest else f"(({value} >> {shifts[level + 1]}) << {shifts[level + 1] - shift})"
+        counts.append(
+            "(SELECT coalesce(sum(amount), 0) FROM tallies t WHERE t.board = $1 AND t.period = $2 "
+            f"AND t.level = {first_level + level} AND t.under = {under} "
+            f"AND t.node BETWEEN {first} AND ({value} >> {shift}) - 1)"
+        )
+    return counts
+
+
+_IN_NODES = " + ".join(
+    [
+        *_nodes_before("p.sort_key", KEY_SHIFTS, 0, "0"),
+        *_nodes_before("p.reached_at", TIME_SHIFTS, FIRST_TIME_LEVEL, "p.sort_key"),
+    ]
+)
+_AHEAD = f"""({_IN_NODES} + (
+    SELECT count(*) FROM standings s
+    WHERE s.board = $1 AND s.period = $2 AND s.sort_key = p.sort_key
+        AND s.reached_at >= (p.reached_at >> {TIME_SHIFTS[0]}) << {TIME_SHIFTS[0]}
+        AND (s.reached_at, s.user_id) < (p.reached_at, p.user_id)
+))::bigint"""
+_RANKED = f"""(
+    SELECT coalesce(sum(amount), 0)::bigint FROM tallies
+    WHERE board = $1 AND period = $2 AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
+)"""
+AHEAD = f"""
+SELECT {_AHEAD} FROM unnest($3::bigint[], $4::bigint[], $5::text[]) WITH ORDINALITY
+    AS p (sort_key, reached_at, user_id, number)
+ORDER BY p.number
+"""
+RANK = f"""
+SELECT (SELECT {_AHEAD} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2), {_RANKED}
+"""
+TRUE_TALLIES = " UNION ALL ".join(
+    [
+        f"SELECT {level} AS level, 0::bigint AS under, sort_key >> {shift} AS node, {{part}}, count(*) AS amount "
+        "FROM standings WHERE board = $1 AND period = $2 GROUP BY 1, 2, 3, 4"
+        for level, shift in enumerate(KEY_SHIFTS)
+    ]
+    + [
+        f"SELECT {FIRST_TIME_LEVEL + level}, sort_key, reached_at >> {shift}, {{part}}, count(*) "
+        "FROM standings WHERE board = $1 AND period = $2 GROUP BY 1, 2, 3, 4"
+        for level, shift in enumerate(TIME_SHIFTS)
+    ]
+).format(part=f"get_byte(sha256(convert_to(user_id, 'UTF8')), 0) % {PARTS} AS part")
+WRONG_TALLIES = f"""
+SELECT count(*) FROM (
+    SELECT level, under, node, part, amount FROM tallies WHERE board = $1 AND period = $2
+) AS stored FULL JOIN ({TRUE_TALLIES}) AS recount USING (level, under, node, part)
+WHERE stored.amount IS DISTINCT FROM recount.amount
+"""
+LOCK_BOARDS = "LOCK TABLE standings, tallies IN SHARE ROW EXCLUSIVE MODE"
+DROP_BOARD = [f"DELETE FROM {table} WHERE board = $1 AND period = $2" for table in ("standings", "tallies")]
+MAKE_STANDINGS = """
+INSERT INTO standings (user_id, board, period, sort_key, reached_at)
+SELECT user_id, $1, $2, -points, reached_at FROM users WHERE points > 0
+"""
+MAKE_TALLIES = f"""
+INSERT INTO tallies (board, period, level, under, node, part, amount)
+SELECT $1, $2, level, under, node, part, amount FROM ({TRUE_TALLIES}) AS recount
+"""
+
+# ---- everybody, keys and sessions -------------------------------------------------------------
+
+ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
+ADD_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+LIFT_AMNESTY = "UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND lifted_at IS NULL RETURNING 1"
+CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
+SET_CLOCK_OFFSET = """
+INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
+ON CONFLICT (only_row) DO UPDATE SET clock_offset = excluded.clock_offset
+"""
+COUNTS = """
+SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
+    (SELECT count(*) FROM sessions), (SELECT max(recorded_at) FROM events)
+"""
+ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5)"
+KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
+ALL_KEYS = f"SELECT {rows.KEYS} FROM api_keys ORDER BY created_at, name"
+REVOKE_KEY = "UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL RETURNING 1"
+KEEP_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
+"""Whoever erases this user waits until the transaction ends."""
+
+ADD_SESSION = "INSERT INTO sessions (user_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4)"
+DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2"
+SESSIONS = """
+SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS asked (user_id, token_hash)
+JOIN sessions USING (user_id, token_hash)
+"""
+END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"

@@ -1,0 +1,508 @@
+"""The store on PostgreSQL: few round trips a transaction, whatever its size.
+
+A transaction locks its users in the order of their ids, reads what else it needs, decides, and writes each table in one
+statement. Anything that passes (a conflict, a lost connection, a failover) is met by doing the whole again: `decide` is
+pure, and what a lost connection leaves in doubt is settled by the identity of events and acts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+from laurels.engine.leaderboards import Moved, Place, Ranks, nodes, ranks_of
+from laurels.errors import InvalidInput, MigrationError, StoreUnavailable, UserNotFound
+from laurels.storage import rows
+from laurels.storage.base import (
+    ALL_TIME,
+    POINTS_BOARD,
+    ActRow,
+    AmnestyRow,
+    Asked,
+    AwardRow,
+    Changes,
+    Counts,
+    Decide,
+    EventRow,
+    Found,
+    KeyRow,
+    Page,
+    Standing,
+    UserRow,
+    View,
+    Whole,
+)
+from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
+from laurels.storage.migrate import load_migrations, pending
+from laurels.storage.postgres import statements as sql
+from laurels.storage.postgres.lines import (
+    LONG_STATEMENT_SECONDS,
+    SCHEMA,
+    WRITE_SECONDS,
+    Connection,
+    Lines,
+    Overtaken,
+)
+from laurels.storage.postgres.together import Together
+
+CONNECTIONS = 8
+BOARD = (POINTS_BOARD, ALL_TIME)
+
+LOCK_SPACE = 0x1A07E1
+"""The first key of our advisory locks, to tell them from those of others in the same database."""
+
+MIGRATING = -1
+BUCKETS = 64
+"""A new user's lock is one of so many: creating users shares it, erasing one has it alone."""
+
+_DOUBT = "whether this was written is not known; send it again: by its id it counts once"
+
+
+class PostgresStore:
+    """The contract of `storage/base.py` on one PostgreSQL database, shared with any number of processes."""
+
+    def __init__(self, address: str, connections: int = CONNECTIONS) -> None:
+        """A store at this address; it connects when it is first used, over at most so many connections."""
+        self._migrations = load_migrations("laurels.storage.postgres")
+        self._lines = Lines(address, connections)
+        self._secret: bytes | None = None
+        self._views = Together(self._ask_views)
+        self._sessions = Together(self._ask_sessions)
+        self._key_names = Together(self._ask_key_names)
+
+    # ---- life ---------------------------------------------------------------------------------
+
+    async def migrate(self) -> list[str]:
+        async def run(connection: Connection) -> list[str]:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING)
+                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                await connection.execute(
+                    "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)"
+                )
+                missing = pending(self._migrations, await self._applied(connection))
+                for migration in missing:
+                    await connection.execute(migration.sql)
+                    await connection.execute(
+                        "INSERT INTO migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
+                    )
+                await connection.execute(sql.ADD_SECRET, secrets.token_bytes(32))
+            return [migration.name for migration in missing]
+
+        return await self._lines.run(run)
+
+    @staticmethod
+    async def _applied(connection: Connection) -> dict[str, str]:
+        return dict(await connection.fetch("SELECT name, checksum FROM migrations"))
+
+    async def ready(self) -> None:
+        async def look(connection: Connection) -> None:
+            if await connection.fetchval("SELECT to_regclass('migrations')") is None:
+                raise MigrationError("the database is empty; run 'laurels migrate'")
+            missing = pending(self._migrations, await self._applied(connection))
+            if missing:
+                raise MigrationError(f"the migration '{missing[0].name}' has not run; run 'laurels migrate'")
+
+        await self._lines.run(look)
+
+    async def close(self) -> None:
+        await self._lines.close()
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+        tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
+
+        async def attempt(connection: Connection) -> Mapping[str, Ranks]:
+            async with connection.transaction(isolation="read_committed"):
+                found = await self._find(connection, asked)
+                if tried and _has_landed(tried[-1][0], found):
+                    return tried[-1][1]
+                changes = decide(found)
+                ranks = await self._save(connection, changes, found, measure=asked.ranks)
+                tried.append((changes, ranks))
+            return ranks
+
+        try:
+            return await self._lines.run(attempt, WRITE_SECONDS)
+        except StoreUnavailable as error:
+            if tried:
+                raise StoreUnavailable(f"{error}; {_DOUBT}") from error
+            raise
+
+    async def _find(self, connection: Connection, asked: Asked) -> Found:
+        locked = await connection.fetch(sql.LOCK_USERS, sorted(asked.users))
+        users = {row[0]: rows.user_of(row) for row in locked}
+        erased = await self._erased(connection, asked.users - users.keys())
+        known = [identity for identity in asked.events if identity[0] in users]
+        found = await connection.fetch(sql.EVENTS, [user for user, _ in known], [event for _, event in known])
+        amnesties = await self._read_amnesties(connection) if found[0][0] else []
+        events = [rows.event_of(row[1:]) for row in found if row[1] is not None]
+        whole = [user_id for user_id, user in users.items() if user_id in asked.whole or user.rules != asked.rules]
+        told = [*{*whole, *(asked.told & users.keys())}]
+        return Found(
+            users=users,
+            events={(row.event.user_id, row.event.id): row for row in events},
+            erased=erased,
+            acts=await self._read_acts(connection, told) if told else {},
+            histories=await self._read_events(connection, whole) if whole else {},
+            awards=await self._read_awards(connection, whole) if whole else {},
+            balances=await self._read_balances(connection, whole) if whole else {},
+            amnesties=amnesties,
+            amnesty_count=rows.amnesty_count(amnesties),
+        )
+
+    async def _erased(self, connection: Connection, missing: frozenset[str]) -> frozenset[str]:
+        """Those of the users without a row who were erased; nobody else is erased until this transaction ends."""
+        if not missing:
+            return frozenset()
+        await connection.execute(sql.LOCK_NEW, LOCK_SPACE, _buckets(missing))
+        secret = await self._read_secret(connection)
+        hashes = {tombstone(secret, user_id): user_id for user_id in missing}
+        found = await connection.fetch(sql.ERASED, [*hashes])
+        return frozenset(hashes[row[0]] for row in found)
+
+    async def _read_secret(self, connection: Connection) -> bytes:
+        if self._secret is None:
+            self._secret = await connection.fetchval(sql.SECRET)
+        assert self._secret is not None
+        return self._secret
+
+    async def _save(
+        self, connection: Connection, changes: Changes, found: Found, *, measure: bool
+    ) -> Mapping[str, Ranks]:
+        ranks: Mapping[str, Ranks] = await self._ranks(connection, changes.moved) if measure and changes.moved else {}
+        if changes.erased:
+            await self._erase(connection, changes.erased, found)
+        await self._save_users(connection, changes.users, found)
+        await _write(connection, sql.ADD_EVENTS, (rows.event_columns(row, ranks) for row in changes.events))
+        await _write(
+            connection,
+            sql.MARK_EVENTS,
+            ((row.reversed_by, row.event.user_id, row.event.id) for row in changes.marked),
+        )
+        await _write(connection, sql.SAVE_ACTS, map(rows.act_columns, changes.acts))
+        await _write(connection, sql.DROP_AWARDS, changes.revoked)
+        await _write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
+        await _write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
+        await _write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, changes.moments))
+        await self._save_standings(connection, changes.moved)  # last, for others wait for these rows until the commit
+        return ranks
+
+    @staticmethod
+    async def _save_users(connection: Connection, users: Iterable[UserRow], found: Found) -> None:
+        """Write users who were there, and add the others in the order of their ids."""
+        in_order = sorted(users, key=lambda user: user.user_id)
+        new = [rows.user_columns(user) for user in in_order if user.user_id not in found.users]
+        try:
+            await _write(connection, sql.ADD_USERS, new)
+        except asyncpg.UniqueViolationError as error:
+            raise Overtaken("another process made the same user at the same time") from error
+        known = (rows.user_columns(user) for user in in_order if user.user_id in found.users)
+        await _write(connection, sql.SAVE_USERS, known)
+
+    async def _erase(self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Found) -> None:
+        names = [user_id for user_id, _ in erased]
+        missing = {name for name in names if name not in found.users}
+        if missing:
+            await connection.execute(sql.LOCK_ERASED, LOCK_SPACE, _buckets(missing))
+            if await connection.fetchval(sql.ANY_USER, [*missing]):
+                raise Overtaken("another process made a user who is to be erased")
+        for statement in sql.ERASE:
+            await connection.execute(statement, names)
+        secret = await self._read_secret(connection)
+        gone = {tombstone(secret, user_id): to_micros(at) for user_id, at in erased}
+        await _write(connection, sql.ADD_TOMBSTONES, gone.items())
+
+    @staticmethod
+    async def _ranks(connection: Connection, moved: Mapping[str, Moved]) -> Mapping[str, Ranks]:
+        """The ranks before and after these moves, none of which is written yet."""
+        places = [*{place for move in moved.values() for place in (move.before, move.after) if place}]
+        found = await connection.fetch(
+            sql.AHEAD,
+            *BOARD,
+            [place.sort_key for place in places],
+            [place.reached_at for place in places],
+            [place.user_id for place in places],
+        )
+        return ranks_of(moved, {place: row[0] for place, row in zip(places, found, strict=True)})
+
+    @staticmethod
+    async def _save_standings(connection: Connection, moved: Mapping[str, Moved]) -> None:
+        """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
+        tallies: Counter[tuple[int, int, int, int]] = Counter()
+        for user_id, move in moved.items():
+            part = hashlib.sha256(user_id.encode()).digest()[0] % sql.PARTS
+            tallies.subtract((*node, part) for node in (nodes(move.before) if move.before else ()))
+            tallies.update((*node, part) for node in (nodes(move.after) if move.after else ()))
+        gone = [user_id for user_id, move in moved.items() if move.after is None]
+        if gone:
+            await connection.execute(sql.DROP_STANDINGS, gone, *BOARD)
+        places = (move.after for move in moved.values() if move.after)
+        standings = ((place.user_id, *BOARD, place.sort_key, place.reached_at) for place in places)
+        await _write(connection, sql.SAVE_STANDINGS, standings)
+        net = [(*BOARD, *node, amount) for node, amount in sorted(tallies.items()) if amount]
+        await _write(connection, sql.SAVE_TALLIES, net)
+        await _write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    async def user(self, user_id: str) -> UserRow | None:
+        row = await self._lines.run(lambda connection: connection.fetchrow(sql.USER, user_id))
+        return rows.user_of(row) if row else None
+
+    async def view(self, user_id: str, limit: int) -> View:
+        return await self._views((user_id, limit))
+
+    async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
+        asked = [*{user_id for user_id, _ in keys}]
+        most = max(limit for _, limit in keys)
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, 0, asked))
+        users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
+        lines = [(row["user_id"], row["name"], row["points"], row["reached_at"]) for row in found if row[0] == "line"]
+        top = _standings(sorted(lines, key=lambda line: (-line[2], line[3], line[0])), 0)
+        count = next(row["amnesties"] for row in found if row[0] == "amnesties")
+        return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
+
+    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.TOP, *BOARD, limit, after))
+        return _standings(found, after)
+
+    async def rank(self, user_id: str) -> tuple[int | None, int]:
+        ahead, ranked = await self._lines.run(lambda connection: _one(connection, sql.RANK, *BOARD, user_id))
+        return (None if ahead is None else ahead + 1), ranked
+
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        row = await self._lines.run(lambda connection: connection.fetchrow(sql.EVENT, user_id, event_id))
+        return rows.event_of(row) if row else None
+
+    async def awards(self, user_id: str) -> Sequence[AwardRow]:
+        found = await self._lines.run(lambda connection: self._read_awards(connection, [user_id]))
+        return found[user_id]
+
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
+        async def read(connection: Connection) -> Page:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                newest = 2**62 if before is None else before
+                revisions = [row[0] for row in await connection.fetch(sql.REVISIONS, user_id, newest, limit)]
+                if not revisions:
+                    return Page()
+                span = (user_id, revisions[-1], revisions[0])
+                return Page(
+                    [rows.event_of(row) for row in await connection.fetch(sql.EVENTS_WITHIN, *span)],
+                    [rows.award_of(row) for row in await connection.fetch(sql.AWARDS_WITHIN, *span)],
+                    [rows.entry_of(row) for row in await connection.fetch(sql.ENTRIES_WITHIN, *span)],
+                    [rows.act_of(row) for row in await connection.fetch(sql.ACTS_WITHIN, *span)],
+                )
+
+        return await self._lines.run(read)
+
+    async def whole(self, user_id: str) -> Whole | None:
+        async def read(connection: Connection) -> Whole | None:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                row = await connection.fetchrow(sql.USER, user_id)
+                if row is None:
+                    return None
+                standing = await connection.fetchrow(sql.STANDING, user_id, *BOARD)
+                return Whole(
+                    user=rows.user_of(row),
+                    events=(await self._read_events(connection, [user_id]))[user_id],
+                    acts=(await self._read_acts(connection, [user_id]))[user_id],
+                    awards=(await self._read_awards(connection, [user_id]))[user_id],
+                    balance=(await self._read_balances(connection, [user_id]))[user_id],
+                    place=Place(standing[0], standing[1], user_id) if standing else None,
+                    amnesties=await self._read_amnesties(connection),
+                )
+
+        return await self._lines.run(read)
+
+    @staticmethod
+    async def _read_events(connection: Connection, users: Sequence[str]) -> Mapping[str, list[EventRow]]:
+        found = await connection.fetch(sql.EVENTS_OF, users)
+        return _by_user(users, ((row[0], rows.event_of(row)) for row in found))
+
+    @staticmethod
+    async def _read_acts(connection: Connection, users: Sequence[str]) -> Mapping[str, list[ActRow]]:
+        return _by_user(users, ((row[0], rows.act_of(row)) for row in await connection.fetch(sql.ACTS_OF, users)))
+
+    @staticmethod
+    async def _read_awards(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AwardRow]]:
+        return _by_user(users, ((row[0], rows.award_of(row)) for row in await connection.fetch(sql.AWARDS_OF, users)))
+
+    @staticmethod
+    async def _read_balances(connection: Connection, users: Sequence[str]) -> Mapping[str, int]:
+        sums: dict[str, int] = dict(await connection.fetch(sql.BALANCES, users))
+        return {user_id: sums.get(user_id, 0) for user_id in users}
+
+    @staticmethod
+    async def _read_amnesties(connection: Connection) -> list[AmnestyRow]:
+        return [rows.amnesty_of(row) for row in await connection.fetch(sql.ALL_AMNESTIES)]
+
+    # ---- everybody ----------------------------------------------------------------------------
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.USER_IDS, after, limit))
+        return [row[0] for row in found]
+
+    async def wrong_tallies(self) -> int:
+        return await self._value(sql.WRONG_TALLIES, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+
+    async def rebuild_boards(self) -> None:
+        async def rebuild(connection: Connection) -> None:
+            async with connection.transaction():
+                await connection.execute(sql.LOCK_BOARDS)
+                for statement in (*sql.DROP_BOARD, sql.MAKE_STANDINGS, sql.MAKE_TALLIES):
+                    await connection.execute(statement, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+
+        await self._lines.run(rebuild, WRITE_SECONDS)
+
+    async def amnesties(self) -> Sequence[AmnestyRow]:
+        return await self._lines.run(self._read_amnesties)
+
+    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
+        await self._value(sql.ADD_AMNESTY, *rows.amnesty_columns(amnesty))
+
+    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+        return await self._value(sql.LIFT_AMNESTY, to_micros(at), amnesty_id) is not None
+
+    async def clock_offset(self) -> timedelta | None:
+        offset = await self._value(sql.CLOCK_OFFSET)
+        return None if offset is None else timedelta(microseconds=offset)
+
+    async def set_clock_offset(self, offset: timedelta) -> None:
+        await self._value(sql.SET_CLOCK_OFFSET, offset // timedelta(microseconds=1))
+
+    async def counts(self) -> Counts:
+        users, events, awards, sessions, newest = await self._lines.run(
+            lambda connection: _one(connection, sql.COUNTS, timeout=LONG_STATEMENT_SECONDS)
+        )
+        return Counts(users, events, awards, sessions, maybe_moment(newest))
+
+    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+        async def look(connection: Connection) -> Sequence[int]:
+            missing, after = set(range(first, last + 1)), ("", "")
+            while missing:  # each search goes on where the one before found a day, so no event is read twice
+                row = await connection.fetchrow(
+                    sql.NEXT_EVENT_OF_DAYS, *after, [*missing], timeout=LONG_STATEMENT_SECONDS
+                )
+                if row is None:
+                    break
+                missing.discard(row[2])
+                after = (row[0], row[1])
+            return sorted(missing)
+
+        return await self._lines.run(look)
+
+    # ---- keys and sessions --------------------------------------------------------------------
+
+    async def add_key(self, key: KeyRow) -> None:
+        async def insert(connection: Connection) -> None:
+            try:
+                made = (key.key_hash, key.name, key.hint, to_micros(key.created_at), None)
+                await connection.execute(sql.ADD_KEY, *made)
+            except asyncpg.UniqueViolationError:
+                message = f"a living key is named '{key.name}'; revoke it or choose another name"
+                raise InvalidInput("name", message) from None
+
+        await self._lines.run(insert)
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        return await self._key_names(key_hash)
+
+    async def _ask_key_names(self, hashes: Sequence[bytes]) -> Sequence[str | None]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.KEY_NAMES, [*{*hashes}]))
+        names: dict[bytes, str] = dict(found)
+        return [names.get(key_hash) for key_hash in hashes]
+
+    async def keys(self) -> Sequence[KeyRow]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.ALL_KEYS))
+        return [rows.key_of(row) for row in found]
+
+    async def revoke_key(self, name: str, at: datetime) -> bool:
+        return await self._value(sql.REVOKE_KEY, to_micros(at), name) is not None
+
+    async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
+        async def insert(connection: Connection) -> None:
+            now = to_micros(created_at)
+            async with connection.transaction():
+                if not await connection.fetchval(sql.KEEP_USER, user_id):
+                    raise UserNotFound
+                await connection.execute(sql.DROP_EXPIRED, user_id, now)
+                await connection.execute(sql.ADD_SESSION, user_id, token_hash, now, to_micros(expires_at))
+
+        await self._lines.run(insert)
+
+    async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
+        expires_at = await self._sessions((user_id, token_hash))
+        return expires_at is not None and expires_at > to_micros(now)
+
+    async def _ask_sessions(self, keys: Sequence[tuple[str, bytes]]) -> Sequence[int | None]:
+        asked = [*{*keys}]
+        found = await self._lines.run(
+            lambda connection: connection.fetch(
+                sql.SESSIONS, [user for user, _ in asked], [token for _, token in asked]
+            )
+        )
+        ends: dict[tuple[str, bytes], int] = {(user_id, token): end for user_id, token, end in found}
+        return [ends.get(key) for key in keys]
+
+    async def end_session(self, user_id: str, token_hash: bytes) -> None:
+        await self._value(sql.END_SESSION, user_id, token_hash)
+
+    # ---- inside -------------------------------------------------------------------------------
+
+    async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """The first value that one statement gives; None without any."""
+        return await self._lines.run(lambda connection: connection.fetchval(statement, *values, timeout=timeout))
+
+
+async def _one(connection: Connection, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+    """The one row that a statement always gives."""
+    row = await connection.fetchrow(statement, *values, timeout=timeout)
+    assert row is not None
+    return row
+
+
+async def _write(connection: Connection, statement: str, lines: Iterable[rows.Columns]) -> None:
+    """Run a statement over these lines, turned into columns; over none, not at all."""
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    if columns:
+        await connection.execute(statement, *columns)
+
+
+def _by_user(users: Sequence[str], found: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+    grouped: dict[str, list[Any]] = {user_id: [] for user_id in users}
+    for user_id, row in found:
+        grouped[user_id].append(row)
+    return grouped
+
+
+def _standings(found: Iterable[Sequence[Any]], after: int) -> list[Standing]:
+    return [
+        Standing(rank, user_id, name, score, from_micros(reached_at))
+        for rank, (user_id, name, score, reached_at) in enumerate(found, start=after + 1)
+    ]
+
+
+def _buckets(users: Iterable[str]) -> list[int]:
+    return sorted({zlib.crc32(user_id.encode()) % BUCKETS for user_id in users})
+
+
+def _has_landed(changes: Changes, found: Found) -> bool:
+    """Whether these changes, whose commit is in doubt, were committed: a transaction is whole, so one row of it tells.
+
+    Without any event or act in them there is nothing to count twice, and deciding again is harmless.
+    """
+    for row in changes.events:
+        known = found.events.get((row.event.user_id, row.event.id))
+        return known is not None and (known.revision, known.recorded_at) == (row.revision, row.recorded_at)
+    for act in changes.acts:
+        return act in found.acts.get(act.user_id, ())
+    return False

@@ -1,0 +1,49 @@
+"""Group reading: questions that arrive while one is on its way to the server share the next, as writers share a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+LANES = 2
+"""How many questions are on their way at once: while one is answered, the next gathers."""
+
+MOST_KEYS = 200
+
+
+class Together(Generic[K, V]):
+    """Asks for many keys in one statement. Whatever was committed before a key was asked for is seen by its answer."""
+
+    def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]]) -> None:
+        """`ask` answers some keys, one answer for each, in order."""
+        self._ask = ask
+        self._waiting: list[tuple[K, asyncio.Future[V]]] = []
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, key: K) -> V:
+        """The answer for this key. Raises what the question raised."""
+        answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, answer))
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._work())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await answer
+
+    async def _work(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting[:MOST_KEYS], self._waiting[MOST_KEYS:]
+            try:
+                answers = await self._ask([key for key, _ in asked])
+            except Exception as error:  # noqa: BLE001  # whoever asked hears of it
+                for _, answer in asked:
+                    if not answer.done():
+                        answer.set_exception(error)
+            else:
+                for (_, answer), value in zip(asked, answers, strict=True):
+                    if not answer.done():
+                        answer.set_result(value)
