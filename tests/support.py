@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,29 +17,37 @@ from laurels.engine.judge import judge
 from laurels.engine.leaderboards import Place, nodes
 from laurels.engine.progress import Progress
 from laurels.storage.base import Store
+from laurels.storage.postgres.store import PostgresStore
 from laurels.storage.sqlite.store import SQLiteStore
+from tests import postgres
 
 # ---- engines of storage -----------------------------------------------------------------------
 
-ENGINES: Mapping[str, Callable[[Path], str]] = {
-    "sqlite-file": lambda folder: f"sqlite:///{folder / 'laurels.db'}",
-    "sqlite-memory": lambda _: "sqlite://",
+ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "sqlite-file": lambda folder: nullcontext(f"sqlite:///{folder / 'laurels.db'}"),
+    "sqlite-memory": lambda _: nullcontext("sqlite://"),
+    "postgresql": lambda _: postgres.database(),
 }
-"""Each engine: how to make an empty database, given a folder. A new engine is one more line."""
+"""Each engine: how to have an empty database, given a folder. A new engine is one more line."""
 
 LASTING_ENGINES = [name for name in ENGINES if name != "sqlite-memory"]
 """The engines whose databases outlive a process."""
 
 
 async def sql(store: Store, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run SQL past the contract, for a test that must look behind it."""
+    """Run SQL past the contract, for a test that must look behind it. The values stand where it says '?'."""
+    if isinstance(store, PostgresStore):
+        return await postgres.run(store._lines._address, statement, *values)
     assert isinstance(store, SQLiteStore), "say here how another engine runs SQL"
     return store._writer.execute(statement, values).fetchall()
 
 
 async def tables(store: Store) -> list[str]:
-    rows = await sql(store, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    return [name for (name,) in rows]
+    if isinstance(store, PostgresStore):
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'laurels' ORDER BY tablename"
+    else:
+        names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+    return [name for (name,) in await sql(store, names)]
 
 
 async def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -50,8 +59,16 @@ async def check_tallies(store: Store) -> None:
     """The tallies are what a recount of the standings gives, and none of them is zero."""
     standings = await sql(store, "SELECT sort_key, reached_at, user_id FROM standings")
     counted = Counter(node for row in standings for node in nodes(Place(*row)))
-    kept = {tuple(row[:3]): row[3] for row in await sql(store, "SELECT level, under, node, amount FROM tallies")}
-    assert kept == dict(counted)
+    recount = "SELECT level, under, node, sum(amount), min(amount) FROM tallies GROUP BY level, under, node"
+    rows = await sql(store, recount)
+    assert {tuple(row[:3]): row[3] for row in rows} == dict(counted)
+    assert all(least > 0 for *_, least in rows), "a tally that counts nobody was kept"
+
+
+async def check_file(store: Store) -> None:
+    """The file of a database is sound, where the database is a file of ours."""
+    if isinstance(store, SQLiteStore):
+        assert await sql(store, "PRAGMA integrity_check") == [("ok",)]
 
 
 async def check_ledgers(store: Store) -> None:

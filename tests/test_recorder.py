@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -16,12 +15,14 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
 from laurels.recorder import Recorder
-from laurels.storage import open_store
 from laurels.storage.base import Store
 from laurels.storage.sqlite.store import SQLiteStore
-from tests.support import MONDAY, check_ledgers, check_tallies, sql
+from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
+
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite-file", "sqlite-memory"])
+"""For what is looked at through SQLite: its count of commits, and its switch that lets nobody write."""
 
 HOUSE = House(Catalog.default())
 
@@ -61,6 +62,7 @@ async def test_answers_come_in_order_with_errors_in_their_places(recorder: Recor
     assert [type(answer) for answer in answers] == [Recorded, EventTooLate, Recorded]
 
 
+@ON_SQLITE
 async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder) -> None:
     assert isinstance(store, SQLiteStore)
     before = store._commits
@@ -68,6 +70,7 @@ async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder)
     assert store._commits - before <= 2
 
 
+@ON_SQLITE
 async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
     assert isinstance(store, SQLiteStore)
     recorder, before = Recorder(store, HOUSE, batch_limit=3), store._commits
@@ -125,6 +128,7 @@ async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
     assert isinstance((await recorder.submit([act("2")]))[0], Recorded)
 
 
+@ON_SQLITE
 async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_back(
     store: Store, recorder: Recorder
 ) -> None:
@@ -136,9 +140,8 @@ async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_bac
     assert await event_ids(store) == ["1"]
 
 
-async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
-    await store.migrate()
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(store: Store) -> None:
     laurels = Laurels(store, queue_limit=100_000, clock=lambda: MONDAY)
     events = [Event(f"u{i % 7}", f"e{i}", "message.sent", quantity=1 + i % 3) for i in range(1000)]
     answers = await asyncio.gather(*(laurels.record_many(events) for _ in range(64)))
@@ -152,4 +155,3 @@ async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(
     assert await sql(store, "SELECT count(*), count(DISTINCT user_id) FROM awards") == [(7, 7)]
     await check_ledgers(store)
     await check_tallies(store)
-    await laurels.close()

@@ -16,15 +16,16 @@ import pytest
 from laurels.app import utc_now
 from tests.http.house import EVENTS, PROFILE, USERS, event
 from tests.http.serving import Served, Server
+from tests.support import LASTING_ENGINES
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", LASTING_ENGINES)]
 
 CLIENTS = 64
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> Served:
-    one = Served(tmp_path)
+async def served(database: str, tmp_path: Path) -> Served:
+    one = Served(database, tmp_path)
     await one.prepare()
     return one
 
@@ -90,7 +91,7 @@ async def test_the_same_events_from_64_clients_at_once_count_once(served: Served
     for profile in profiles:
         assert {badge["id"] for badge in profile["badges"]} == EARNED
         assert profile["points"] == POINTS
-    served.check_books()
+    await served.check_books()
 
 
 async def test_every_answer_for_the_same_event_is_the_same(served: Served) -> None:
@@ -119,7 +120,7 @@ async def test_of_fifty_visits_at_once_on_the_seventh_day_one_awards_the_badge(s
     profiles = [answer.json() for answer in answers]
     assert Counter(profile["badgeAwarded"] for profile in profiles) == {"login_streak_7": 1, None: 49}
     assert {(profile["streak"], profile["points"], profile["userRank"]) for profile in profiles} == {(7, 200, 1)}
-    served.check_books()
+    await served.check_books()
 
 
 # ---- the end of a server ----------------------------------------------------------------------
@@ -166,7 +167,7 @@ async def test_a_server_told_to_stop_under_load_loses_nothing_that_it_acknowledg
         assert await again.stop() == 0
 
     assert acknowledged
-    served.check_books()
+    await served.check_books()
 
 
 async def test_a_server_killed_under_load_loses_nothing_that_it_acknowledged(served: Served) -> None:
@@ -181,7 +182,7 @@ async def test_a_server_killed_under_load_loses_nothing_that_it_acknowledged(ser
             await server.kill()
             await asyncio.gather(*senders)
             assert len(acknowledged) > before
-        served.check_books()
+        await served.check_books()
     async with served.server() as server:
         await nothing_is_lost(server, acknowledged)
 
@@ -213,7 +214,7 @@ async def test_a_full_queue_is_503_and_nothing_of_it_was_recorded(served: Served
     assert sum(refusals) > 0
     assert all(answer.json()["duplicates"] == 20 for answer in answers)
     assert [badge["id"] for badge in profile["badges"]] == ["message_100", "message_1000"]
-    served.check_books()
+    await served.check_books()
 
 
 # ---- bodies on a real wire --------------------------------------------------------------------

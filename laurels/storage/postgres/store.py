@@ -85,7 +85,7 @@ class PostgresStore:
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING)
                 await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 await connection.execute(
-                    "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)"
+                    'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
                 missing = pending(self._migrations, await self._applied(connection))
                 for migration in missing:
