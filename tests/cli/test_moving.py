@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,15 +35,17 @@ EVENTS = [Event(user, f"{kind}-{user}", kind) for user in USERS for kind in ("ag
 
 
 @pytest.fixture(params=LASTING_ENGINES)
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database with some users, one of them erased; one test for each engine."""
-    return filled(address(request.param, tmp_path / "source"))
+    with address(request.param, tmp_path / "source") as database:
+        yield filled(database)
 
 
 @pytest.fixture(params=LASTING_ENGINES)
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database that is not there yet, or empty; one test for each engine."""
-    return address(request.param, tmp_path / "target")
+    with address(request.param, tmp_path / "target") as database:
+        yield database
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def file(tmp_path: Path) -> str:
     return filled(f"sqlite:///{tmp_path / 'laurels.db'}")
 
 
-def address(engine: str, folder: Path) -> str:
+def address(engine: str, folder: Path) -> AbstractContextManager[str]:
     folder.mkdir(exist_ok=True)
     return ENGINES[engine](folder)
 
@@ -219,7 +221,7 @@ def test_users_of_another_catalog_are_neither_compared_nor_changed(cli: Cli, fil
     assert held("sqlite:///new.db") == held(file)
 
 
-def many(database: str, users: int = 6000) -> str:
+def many(database: str, users: int = 2500) -> str:
     return filled(database, [Event(f"user-{number}", "e", "agent.created") for number in range(users)])
 
 
@@ -241,7 +243,7 @@ class Stopping(moving.Reading):
         async for batch in super().batches():
             yield batch
             passed += len(batch[1])
-            if passed > 8000:
+            if passed > 6000:
                 os.kill(os.getpid(), {signal})
 
 moving.Reading = Stopping

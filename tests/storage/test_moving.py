@@ -71,10 +71,11 @@ async def other(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """A second empty store, one test for each engine."""
     folder = tmp_path / "other"
     folder.mkdir()
-    store = open_store(ENGINES[request.param](folder))
-    await store.migrate()
-    yield store
-    await store.close()
+    with ENGINES[request.param](folder) as address:
+        store = open_store(address)
+        await store.migrate()
+        yield store
+        await store.close()
 
 
 async def batches(everything: Everything) -> AsyncIterator[Batch]:
@@ -230,7 +231,7 @@ async def test_what_was_read_before_the_filling_is_read_anew(store: Store) -> No
     view = await store.view("nobody", 10)
     assert [line.user_id for line in view.top] == ["a", "b"]
     assert view.amnesty_count == 3
-    assert await store.rank("b") == (None, 2)  # whose row says that there are no points
+    assert await store.rank("nobody") == (None, 2)
 
 
 async def test_an_erased_user_stays_erased_in_the_copy(store: Store, other: Store) -> None:
