@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,12 @@ import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import address_of_file, database_file, existing, made
+from laurels.cli.opening import address_of_file, database_file, existing, made_to_fill
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note, size
 from laurels.cli.tables import count_progress
 from laurels.cli.verify import Verified, show, verify_all
-from laurels.errors import InvalidInput, NotEmpty, SettingsError
+from laurels.errors import InvalidInput, MigrationError, NotEmpty, SettingsError
 from laurels.settings import Settings
 from laurels.storage.moving import copy as copy_store
 
@@ -59,7 +59,7 @@ def copy(
     if to in ("sqlite://", "sqlite:///:memory:"):
         raise SettingsError("a copy in memory would be gone when this ends; let TO name a file or a server")
     _refuse_same(from_, to, "FROM and TO")
-    rows = asyncio.run(_copy(from_, to, "TO holds something already; name an empty database"))
+    rows = asyncio.run(_copy(from_, to, "FROM", "TO holds something already; name an empty database"))
     return _finished(settings, rows, json=json)
 
 
@@ -82,7 +82,7 @@ def backup(
     if file.exists() and not (force and file.is_file()):
         raise InvalidInput("FILE", f"'{file}' is there already; choose another name, or replace it with --force")
     with _appearing(file) as part:
-        rows = asyncio.run(_copy(settings.database, address_of_file(part)))
+        rows = asyncio.run(_copy(settings.database, address_of_file(part), "the database"))
     done = BackedUp(str(file), file.stat().st_size, rows)
     if json:
         emit(done)
@@ -109,7 +109,7 @@ def restore(
         raise InvalidInput("FILE", f"there is no file '{file}'")
     _refuse_same(address_of_file(file), settings.database, "the backup and the database of the settings")
     full = "the database of the settings holds something already; name an empty one with --database"
-    return _finished(settings, asyncio.run(_copy(address_of_file(file), settings.database, full)), json=json)
+    return _finished(settings, asyncio.run(_copy(address_of_file(file), settings.database, str(file), full)), json=json)
 
 
 # ---- copying ----------------------------------------------------------------------------------
@@ -121,10 +121,15 @@ def _refuse_same(source: str, target: str, names: str) -> None:
         raise SettingsError(f"{names} are the same")
 
 
-async def _copy(source: str, target: str, full: str = "") -> Rows:
-    """How many rows each table has. `full` says what is wrong where the target holds something already."""
-    async with existing(source) as one, made(target) as other:
+async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
+    """How many rows each table has. `name` is that of the source, `full` says what is wrong where the target holds something."""
+    async with AsyncExitStack() as stack:
         try:
+            one = await stack.enter_async_context(existing(source))
+        except MigrationError as error:
+            raise MigrationError(f"{name}: {error}") from error
+        try:
+            other = await stack.enter_async_context(made_to_fill(target))
             return await copy_store(one, other, count_progress)
         except NotEmpty:
             raise NotEmpty(full) from None

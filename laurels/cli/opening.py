@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
-from laurels.errors import CatalogError, Fault, SettingsError, StoreUnavailable
+from laurels.errors import CatalogError, Fault, MigrationError, NotEmpty, SettingsError, StoreError, StoreUnavailable
 from laurels.settings import Settings
 from laurels.storage import open_store
 from laurels.storage.base import Store
@@ -46,6 +46,27 @@ async def made(database: str) -> AsyncIterator[Store]:
     async with _closing(open_store(database)) as store:
         await store.migrate()
         yield store
+
+
+@asynccontextmanager
+async def made_to_fill(database: str) -> AsyncIterator[Store]:
+    """The store, made where it is missing. Raises NotEmpty where it has users under an older schema, which is left as it is."""
+    async with _closing(open_store(database)) as store:
+        try:
+            await store.ready()
+        except MigrationError:
+            if await _has_users(store):
+                raise NotEmpty from None
+            await store.migrate()
+        yield store
+
+
+async def _has_users(store: Store) -> bool:
+    """Whether there is any, whatever the schema's version."""
+    try:
+        return bool(await store.user_ids("", 1))
+    except StoreError:  # there is no schema at all
+        return False
 
 
 @asynccontextmanager
