@@ -79,6 +79,7 @@ def backup(
     database: 'laurels verify --database sqlite:///FILE' looks at it, 'laurels restore FILE' fills an empty one from it.
     """
     settings = settings_of(database=database)
+    _refuse_same(settings.database, address_of_file(file), "the database and its backup")
     if file.exists() and not (force and file.is_file()):
         raise InvalidInput("FILE", f"'{file}' is there already; choose another name, or replace it with --force")
     with _appearing(file) as part:
@@ -168,6 +169,7 @@ def _appearing(file: Path) -> Iterator[Path]:
         os.ftruncate(descriptor, 0)
         yield part
         os.fsync(descriptor)
+        _remove(file, "-wal", "-shm")  # a log left beside an older file of this name would be taken for this one's
         part.replace(file)
         _sync_folder(file)
     except BaseException:
@@ -192,9 +194,9 @@ def _taken(part: Path) -> int:
     raise InvalidInput("FILE", f"another backup is writing '{part}'; wait until it is done")
 
 
-def _remove(part: Path, *endings: str) -> None:
+def _remove(file: Path, *endings: str) -> None:
     for ending in endings:
-        part.with_name(part.name + ending).unlink(missing_ok=True)
+        file.with_name(file.name + ending).unlink(missing_ok=True)
 
 
 def _sync_folder(file: Path) -> None:

@@ -336,6 +336,30 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(cli: Cli, file: str) -
     assert held("sqlite:///backup.db") == held(file)
 
 
+def test_a_database_is_never_replaced_by_its_backup(cli: Cli, file: str) -> None:
+    before = held(file)
+
+    ended = cli("backup", "laurels.db", "--database", file, "--force")
+
+    assert (ended.code, ended.err) == (2, "laurels: the database and its backup are the same\n")
+    assert held(file) == before
+
+
+def test_a_log_beside_an_older_backup_is_not_taken_for_the_new_ones(cli: Cli, file: str) -> None:
+    left = "import os, sqlite3; c = sqlite3.connect('backup.db'); c.execute('PRAGMA journal_mode = WAL'); "
+    left += "c.execute('CREATE TABLE old (x)'); c.executemany('INSERT INTO old VALUES (?)', [['x' * 9000]] * 99); "
+    left += "c.commit(); os._exit(0)"
+    subprocess.run([sys.executable, "-c", left], cwd=cli.folder, check=True)
+    assert (cli.folder / "backup.db-wal").stat().st_size > 0
+
+    assert cli("backup", "backup.db", "--database", file, "--force").code == 0
+
+    assert held("sqlite:///backup.db") == held(file)
+    with raw(cli.folder / "backup.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'old'").fetchall()
+
+
 def test_a_backup_that_fails_leaves_the_one_before(cli: Cli, file: str) -> None:
     assert cli("backup", "backup.db", "--database", file).code == 0
     before = (cli.folder / "backup.db").read_bytes()

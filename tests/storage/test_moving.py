@@ -295,3 +295,41 @@ async def test_a_text_that_is_damaged_is_said(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         await all_rows(store)
     await store.close()
+
+
+POSTGRES = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+HANG_UP = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'laurels' AND datname = current_database()
+"""
+
+
+@POSTGRES
+async def test_a_text_that_postgresql_cannot_keep_is_said_and_nothing_is_written(store: Store) -> None:
+    before = await contents(store)
+    with pytest.raises(
+        StoreError, match=r"a text in users holds what PostgreSQL cannot keep, as the character U\+0000"
+    ):
+        await store.fill(batches({"users": [("a", "b\0c", *MANY["users"][0][2:])]}))
+    assert await contents(store) == before
+
+
+@POSTGRES
+async def test_a_connection_that_is_lost_in_the_middle_is_said_and_leaves_nothing(store: Store) -> None:
+    async def hanging_up() -> AsyncIterator[Batch]:
+        async for batch in batches(EXTREMES):
+            yield batch
+            if batch[0] == "users":
+                await sql(store, HANG_UP)
+
+    before = await contents(store)
+    with pytest.raises(StoreUnavailable):
+        await store.fill(hanging_up())
+    assert await contents(store) == before
+    await store.fill(batches(MANY))
+
+    with pytest.raises(StoreUnavailable):  # noqa: PT012  # where it comes is not the point
+        async with store.rows() as rows:
+            await sql(store, HANG_UP)
+            async for _ in rows.batches():
+                pass
+    assert len((await all_rows(store))["users"]) == len(MANY["users"])
