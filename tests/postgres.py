@@ -16,9 +16,9 @@ import signal
 import tempfile
 import time
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,6 +27,8 @@ import asyncpg
 import pytest
 
 T = TypeVar("T")
+Rows = list[tuple[Any, ...]]
+Ask = Callable[..., Awaitable[Rows]]
 
 FOLDER = "LAURELS_TEST_POSTGRES_FOLDER"
 """Where the run's own server is, or will be: set by the process that began the run, inherited by its workers."""
@@ -119,18 +121,29 @@ def database() -> Iterator[str]:
         wait_for(run(address, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-async def run(address: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement on Laurels' tables, over a connection of its own. The values stand where it says '?'."""
-    places = iter(range(1, len(values) + 1))
-    numbered = re.sub(r"\?", lambda _: f"${next(places)}", statement)
+@asynccontextmanager
+async def connected(address: str) -> AsyncIterator[Ask]:
+    """What runs statements on Laurels' tables over a connection of its own; values stand where they say '?'."""
     connection = await asyncpg.connect(address, server_settings={"search_path": "laurels"})
-    try:
+
+    async def ask(statement: str, *values: Any) -> Rows:
+        places = iter(range(1, len(values) + 1))
+        numbered = re.sub(r"\?", lambda _: f"${next(places)}", statement)
         return [tuple(row) for row in await connection.fetch(numbered, *values)]
+
+    try:
+        yield ask
     finally:
         await connection.close()
 
 
-def rows(address: str, statement: str) -> list[tuple[Any, ...]]:
+async def run(address: str, statement: str) -> Rows:
+    """The rows of one statement."""
+    async with connected(address) as ask:
+        return await ask(statement)
+
+
+def rows(address: str, statement: str) -> Rows:
     """As `run`, where no event loop runs."""
     return wait_for(run(address, statement))
 
