@@ -119,7 +119,12 @@ class Unauthorized(LaurelsError):
 
 
 class Overloaded(LaurelsError):
-    """Too much is waiting to be recorded; try again in a second."""
+    """Too much is waiting to be recorded; try again shortly."""
+
+    def __init__(self, message: str = "", retry_after: int = 1) -> None:
+        """`retry_after`: in how many seconds there should be room again."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

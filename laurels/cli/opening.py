@@ -89,6 +89,7 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
         late_window=timedelta(days=settings.late_days),
         queue_limit=settings.queue_limit,
         batch_limit=settings.batch_limit,
+        queue_seconds=settings.queue_seconds,
     )
 
 

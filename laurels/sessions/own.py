@@ -48,11 +48,10 @@ class OwnSessions:
         if token is None:
             return None
         user_id = _user_id(token)
-        if user_id is None or not await self._laurels.store.has_session(
-            user_id, _hash(token), await self._laurels.now()
-        ):
+        hashed = _hash(token)
+        if user_id is None or not await self._laurels.store.has_session(user_id, hashed, await self._laurels.now()):
             raise Unauthorized
-        return Caller(user_id)
+        return Caller(user_id, hashed)
 
     async def end(self, request: Request) -> None:
         """End the request's session, at once. Harmless without one."""

@@ -80,6 +80,13 @@ def test_a_callers_mistake_is_no_entry_in_the_log(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
 
 
+def test_overload_is_told_now_and_then_and_says_when_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [answer_for(errors.Overloaded(retry_after=7)) for _ in range(1000)]
+
+    assert len(caplog.records) <= 1
+    assert all((b"retry-after", b"7") in answer.headers for answer in answers)
+
+
 async def test_what_cannot_be_written_says_when_to_come_again(filed: House) -> None:
     await filed.laurels.recorder.close()
 
