@@ -68,10 +68,14 @@ _DOUBT = "whether this was written is not known; send it again: by its id it cou
 class PostgresStore:
     """The contract of `storage/base.py` on one PostgreSQL database, shared with any number of processes."""
 
-    def __init__(self, address: str, connections: int = CONNECTIONS) -> None:
-        """A store at this address; it connects when it is first used, over at most so many connections."""
+    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
+        """A store at this address; it connects when it is first used, over at most so many connections.
+
+        `patience` is how many seconds a transaction keeps trying while the server is away.
+        """
         self._migrations = load_migrations("laurels.storage.postgres")
         self._lines = Lines(address, connections)
+        self._patience = patience
         self._secret: bytes | None = None
         self._views = Together(self._ask_views)
         self._sessions = Together(self._ask_sessions)
@@ -123,15 +127,18 @@ class PostgresStore:
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
             async with connection.transaction(isolation="read_committed"):
                 found = await self._find(connection, asked)
-                if tried and _has_landed(tried[-1][0], found):
-                    return tried[-1][1]
+                if tried:
+                    # Again: the first look may have waited for the very transaction in doubt, and not seen its new users.
+                    found = await self._find(connection, asked)
+                    if _has_landed(tried[-1][0], found):
+                        return tried[-1][1]
                 changes = decide(found)
                 ranks = await self._save(connection, changes, found, measure=asked.ranks)
                 tried.append((changes, ranks))
             return ranks
 
         try:
-            return await self._lines.run(attempt, WRITE_SECONDS)
+            return await self._lines.run(attempt, self._patience)
         except StoreUnavailable as error:
             if tried:
                 raise StoreUnavailable(f"{error}; {_DOUBT}") from error
@@ -361,7 +368,7 @@ class PostgresStore:
                 for statement in (*sql.DROP_BOARD, sql.MAKE_STANDINGS, sql.MAKE_TALLIES):
                     await connection.execute(statement, *BOARD, timeout=LONG_STATEMENT_SECONDS)
 
-        await self._lines.run(rebuild, WRITE_SECONDS)
+        await self._lines.run(rebuild, self._patience)
 
     async def amnesties(self) -> Sequence[AmnestyRow]:
         return await self._lines.run(self._read_amnesties)
@@ -496,13 +503,18 @@ def _buckets(users: Iterable[str]) -> list[int]:
 
 
 def _has_landed(changes: Changes, found: Found) -> bool:
-    """Whether these changes, whose commit is in doubt, were committed: a transaction is whole, so one row of it tells.
+    """Whether these changes, whose commit is in doubt, were committed.
 
-    Without any event or act in them there is nothing to count twice, and deciding again is harmless.
+    All of their events and acts must be there as they were written: one alone may be another process's, of the same moment
+    where a clock stands still. Without any there is nothing to count twice, and deciding again is harmless.
     """
-    for row in changes.events:
-        known = found.events.get((row.event.user_id, row.event.id))
-        return known is not None and (known.revision, known.recorded_at) == (row.revision, row.recorded_at)
-    for act in changes.acts:
-        return act in found.acts.get(act.user_id, ())
-    return False
+    events = [(row, found.events.get((row.event.user_id, row.event.id))) for row in changes.events]
+    return (
+        bool(changes.events or changes.acts)
+        and all(known and _same_recording(known, row) for row, known in events)
+        and all(act in found.acts.get(act.user_id, ()) for act in changes.acts)
+    )
+
+
+def _same_recording(one: EventRow, other: EventRow) -> bool:
+    return (one.revision, one.recorded_at) == (other.revision, other.recorded_at)
