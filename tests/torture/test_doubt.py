@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from laurels.admin import Admin
 from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import StoreUnavailable
+from laurels.sessions.keys import create_key
+from laurels.storage.base import AmnestyRow
 from laurels.storage.postgres.store import PostgresStore
 from laurels.testing import TestClock
 from tests import postgres
@@ -150,6 +153,42 @@ async def test_the_same_event_from_another_process_at_the_same_moment_is_not_tak
         assert await count_events(laurels) == 4
         assert [answer.duplicate for answer in answers] == [True, False, False]
         await check_books(laurels)
+
+
+# ---- what is no act of a user -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ["INSERT 0 1", "suspended", "COMMIT"])
+async def test_keys_sessions_and_amnesties_are_done_once_although_the_connection_is_lost(wire: Wire, tag: str) -> None:
+    async with laurels_over(wire.address) as laurels:
+        store = laurels.store
+        await laurels.record_many(notes("ada 0"))
+        day = MONDAY.toordinal()
+
+        def lose() -> None:
+            wire.armed.clear()
+            wire.armed.append(Cut("after", tag))
+
+        lose()
+        await create_key(store, "app", MONDAY)
+        assert [key.name for key in await store.keys()] == ["app"]
+        lose()
+        assert await store.revoke_key("app", MONDAY)
+        assert not await store.revoke_key("app", MONDAY + timedelta(days=1))
+        lose()
+        await store.add_session("ada", b"token", MONDAY, MONDAY + timedelta(days=1))
+        assert await store.has_session("ada", b"token", MONDAY)
+        lose()
+        await store.add_amnesty(AmnestyRow("x", day, day, None, "because", "a test", MONDAY, None))
+        lose()
+        assert await store.lift_amnesty("x", MONDAY)
+        assert not await store.lift_amnesty("x", MONDAY + timedelta(days=1))
+        lose()
+        await store.set_clock_offset(timedelta(hours=1))
+        lose()
+        await store.end_session("ada", b"token")
+        assert await store.clock_offset() == timedelta(hours=1)
+        assert wire.cuts >= 1
 
 
 @CUTS

@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 READY = b"Z"
 COMPLETE = b"C"
+SUSPENDED = b"s"
 QUERY = b"Q"
 
 
@@ -24,7 +25,8 @@ class Cut:
 
     before  when a client sends this statement; it never reaches the server
     late    the same, but the statement reaches the server some time later, when the client has given it up for lost
-    after   when the server has done the statement of this tag; its answer never reaches the client
+    after   when the server has done the statement of this tag; its answer never reaches the client. A statement of which
+            only the first row was asked for has the tag 'suspended'
 
     With `last`, the server seems to be gone from then on.
     """
@@ -167,7 +169,8 @@ class Wire:
     async def _to_client(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         cut = None
         async for kind, message in _messages(server, greeting=False):
-            cut = cut or (self._armed_for(message[5:], "after") if kind == COMPLETE else None)
+            if kind in (COMPLETE, SUSPENDED):
+                cut = cut or self._armed_for(message[5:] or b"suspended", "after")
             if cut is None and not client.transport.is_closing():
                 client.write(message)
                 await client.drain()

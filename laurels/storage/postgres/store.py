@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -377,7 +378,7 @@ class PostgresStore:
         await self._value(sql.ADD_AMNESTY, *rows.amnesty_columns(amnesty))
 
     async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        return await self._value(sql.LIFT_AMNESTY, to_micros(at), amnesty_id) is not None
+        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id)
 
     async def clock_offset(self) -> timedelta | None:
         offset = await self._value(sql.CLOCK_OFFSET)
@@ -433,7 +434,7 @@ class PostgresStore:
         return [rows.key_of(row) for row in found]
 
     async def revoke_key(self, name: str, at: datetime) -> bool:
-        return await self._value(sql.REVOKE_KEY, to_micros(at), name) is not None
+        return await self._end(sql.REVOKE_KEY, at, name)
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
         async def insert(connection: Connection) -> None:
@@ -464,6 +465,16 @@ class PostgresStore:
         await self._value(sql.END_SESSION, user_id, token_hash)
 
     # ---- inside -------------------------------------------------------------------------------
+
+    async def _end(self, statement: str, at: datetime, name: str) -> bool:
+        """Run a statement that ends what lives under this name; whether it did."""
+        attempts = count()
+
+        async def end(connection: Connection) -> bool:
+            again = next(attempts) > 0
+            return await connection.fetchval(statement, to_micros(at), name, again) is not None
+
+        return await self._lines.run(end)
 
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """The first value that one statement gives; None without any."""
