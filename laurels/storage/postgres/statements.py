@@ -68,8 +68,10 @@ UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
 FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
 """
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
-LOCK_NEW = "SELECT pg_advisory_xact_lock_shared($1, bucket) FROM unnest($2::integer[]) AS bucket"
-LOCK_ERASED = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::integer[]) AS bucket"
+LOCK_NEW = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
+FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
+"""
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
 ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in rows.TABLES_OF_USERS]
