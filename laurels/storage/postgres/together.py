@@ -22,19 +22,27 @@ class Together(Generic[K, V]):
         """`ask` answers some keys, one answer for each, in order."""
         self._ask = ask
         self._waiting: list[tuple[K, asyncio.Future[V]]] = []
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._lanes = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # or the collector of garbage might take one that runs
 
     async def __call__(self, key: K) -> V:
         """The answer for this key. Raises what the question raised."""
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer))
-        if len(self._lanes) < LANES:
+        if self._lanes < LANES:
+            self._lanes += 1
             lane = asyncio.create_task(self._work())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            self._tasks.add(lane)
+            lane.add_done_callback(self._tasks.discard)
         return await answer
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            self._lanes -= 1  # at once: were it done when the task is, a key that comes in between would wait for ever
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             asked, self._waiting = self._waiting[:MOST_KEYS], self._waiting[MOST_KEYS:]
             try:
