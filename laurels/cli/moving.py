@@ -56,9 +56,7 @@ def copy(
     in the middle, it leaves TO empty; run it again. Exits 1 where there is a difference: it is in FROM, too.
     """
     settings = settings_of(database=to, catalog=catalog)
-    if to in ("sqlite://", "sqlite:///:memory:"):
-        raise SettingsError("a copy in memory would be gone when this ends; let TO name a file or a server")
-    _refuse_same(from_, to, "FROM and TO")
+    _check_places(from_, to, "FROM and TO")
     rows = asyncio.run(_copy(from_, to, "FROM", "TO holds something already; name an empty database"))
     return _finished(settings, rows, json=json)
 
@@ -79,7 +77,7 @@ def backup(
     database: 'laurels verify --database sqlite:///FILE' looks at it, 'laurels restore FILE' fills an empty one from it.
     """
     settings = settings_of(database=database)
-    _refuse_same(settings.database, address_of_file(file), "the database and its backup")
+    _check_places(settings.database, address_of_file(file), "the database and its backup")
     if file.exists() and not (force and file.is_file()):
         raise InvalidInput("FILE", f"'{file}' is there already; choose another name, or replace it with --force")
     with _appearing(file) as part:
@@ -108,7 +106,7 @@ def restore(
     settings = settings_of(database=database, catalog=catalog)
     if not file.is_file():
         raise InvalidInput("FILE", f"there is no file '{file}'")
-    _refuse_same(address_of_file(file), settings.database, "the backup and the database of the settings")
+    _check_places(address_of_file(file), settings.database, "the backup and the database of the settings")
     full = "the database of the settings holds something already; name an empty one with --database"
     return _finished(settings, asyncio.run(_copy(address_of_file(file), settings.database, str(file), full)), json=json)
 
@@ -116,7 +114,10 @@ def restore(
 # ---- copying ----------------------------------------------------------------------------------
 
 
-def _refuse_same(source: str, target: str, names: str) -> None:
+def _check_places(source: str, target: str, names: str) -> None:
+    """Raise SettingsError where the target is the source, or would not outlive this command."""
+    if target in ("sqlite://", "sqlite:///:memory:"):
+        raise SettingsError("a copy in memory would be gone when this ends; name a file or a server")
     files = [file.resolve() for file in map(database_file, (source, target)) if file]
     if source == target or (len(files) == 2 and files[0] == files[1]):  # noqa: PLR2004  # source and target
         raise SettingsError(f"{names} are the same")

@@ -180,10 +180,11 @@ def test_a_database_is_not_copied_into_itself(cli: Cli, file: str, to: str) -> N
 
 
 def test_a_copy_into_memory_is_refused(cli: Cli, file: str) -> None:
-    ended = cli("copy", file, "sqlite://")
+    for command in (("copy", file, "sqlite://"), ("restore", "laurels.db", "--database", "sqlite:///:memory:")):
+        ended = cli(*command)
 
-    assert ended.code == 2
-    assert "would be gone" in ended.err
+        assert ended.code == 2
+        assert "would be gone" in ended.err
 
 
 def test_a_source_that_is_not_there_makes_neither_database(cli: Cli) -> None:
