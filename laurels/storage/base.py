@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
 from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
@@ -27,7 +28,7 @@ class UserRow:
     """The one hot row of a user.
 
     `revision` counts the acts on it; `rules` is the catalog, and `amnesties` the count of amnesties, that its progress was
-    made under.
+    made under. `visibility` is how the user chose to be shown on leaderboards (None: not).
     """
 
     user_id: str
@@ -38,6 +39,7 @@ class UserRow:
     progress: Progress
     groups: tuple[str, ...] = ()
     amnesties: int = 0
+    visibility: Visibility | None = None
 
 
 @plain
@@ -131,12 +133,36 @@ class MomentRow:
 
 @plain
 class Standing:
-    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has."""
+    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has.
+
+    `visibility` is what the user chose, and `excluded` whether they are excluded by now.
+    """
 
     rank: int
     place: Place
     name: str | None
     points: int
+    visibility: Visibility | None = None
+    excluded: bool = False
+
+
+@plain
+class Team:
+    """A team's members who have a score, and the sum of their scores."""
+
+    name: str
+    total: int
+    members: int
+
+
+@plain
+class Closing:
+    """A period of a board that is closed for good. `told_at` is when those in front were told (None: not yet)."""
+
+    board: str
+    period: str
+    closed_at: datetime
+    told_at: datetime | None = None
 
 
 @plain
@@ -172,7 +198,10 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all."""
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
+
+    Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
+    """
 
     lines: Sequence[Standing]
     me: Standing | None
@@ -367,6 +396,40 @@ class Store(Protocol):
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         """The user's exact rank (None: unranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        """Close a period for good: nobody moves in it any more. False where it was closed before.
+
+        When this returns, every transaction that moved somebody in it has ended.
+        """
+        ...
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
+
+        False where they were told before.
+        """
+        ...
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        """Every team of a board of teams with any score, by name."""
+        ...
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        """The closed periods of a board, those closed last first."""
+        ...
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        """Whether somebody closed this period, and those in front were told."""
+        ...
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        """Every (board, period) on which anybody stands, in order. A board's parts come under their own names."""
+        ...
+
+    async def secret(self) -> bytes:
+        """This database's own secret, with which invented names are made: it never leaves the process."""
         ...
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:

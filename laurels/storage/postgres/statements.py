@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
+from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL
 from laurels.storage import rows
 from laurels.storage.tables import OF_EACH, TABLES
 
@@ -30,7 +30,7 @@ NUMBERS = {
         "amnesties",
         "position",
     ),
-    *("counts_at", "rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
+    *("counts_at", "excluded", "rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
 }
 BYTES = {"progress", "user_hash"}
 
@@ -136,8 +136,8 @@ SELECT revision FROM (
 
 # ---- boards -----------------------------------------------------------------------------------
 
-LINE = """
-SELECT s.user_id, u.name, u.points, s.sort_key, s.reached_at
+LINE = f"""
+SELECT {rows.LINE}
 FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
 """
@@ -156,15 +156,35 @@ ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT $6
 VIEWS = f"""
 SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($4)
 UNION ALL
-SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0
+SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
 FROM ({FIRST}) AS line
 UNION ALL
-SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT})
+SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT}), NULL, 0
 """
 """Some users, the first lines of the board and the count of amnesties, in one snapshot, each kind in the columns of a user
 (a line's sort key in that of the revision).
 """
 
+CLOSED = "SELECT told_at IS NOT NULL FROM closings WHERE board = $1 AND period = $2"
+CLOSED_OF = """
+SELECT board, period FROM unnest($1::text[], $2::text[]) AS asked (board, period) JOIN closings USING (board, period)
+"""
+CLOSE = """
+INSERT INTO closings (board, period, closed_at) VALUES ($1, $2, $3) ON CONFLICT (board, period) DO NOTHING RETURNING 1
+"""
+TOLD = "UPDATE closings SET told_at = $3 WHERE board = $1 AND period = $2 AND told_at IS NULL RETURNING 1"
+CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = $1 ORDER BY closed_at DESC, period DESC LIMIT $2"
+NEXT_REVISIONS = "UPDATE users SET revision = revision + 1 WHERE user_id = ANY($1) RETURNING user_id, revision"
+LOCK_PERIODS = "SELECT pg_advisory_xact_lock_shared($1, period) FROM unnest($2::integer[]) AS period"
+LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
+TEAMS = f"""
+SELECT t.board, sum(t.amount)::bigint, (
+    SELECT sum(n.amount)::bigint FROM tallies n
+    WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
+GROUP BY t.board ORDER BY t.board
+"""
+PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
 SAVE_STANDINGS = f"""
 {_insert("standings", rows.STANDINGS)}
@@ -232,7 +252,10 @@ BETTER = {
 }
 RANK = {
     ties: f"""
-    SELECT (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2), ({RANKED})
+    SELECT coalesce(
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2),
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $4 AND p.period = $2)
+    ), ({RANKED})
     """
     for ties, better in _BETTER.items()
 }
@@ -246,6 +269,12 @@ TRUE_TALLIES = " UNION ALL ".join(
         f"SELECT board, period, {FIRST_TIME_LEVEL + level}, sort_key, reached_at >> {shift}, {{part}}, count(*) "
         "FROM standings GROUP BY 1, 2, 3, 4, 5, 6"
         for level, shift in enumerate(TIME_SHIFTS)
+    ]
+    + [
+        (
+            f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, {{part}}, sum(abs(sort_key))::bigint "
+            f"FROM standings WHERE strpos(board, '{TEAM}') > 0 GROUP BY 1, 2, 6"
+        )
     ]
 ).format(part=f"get_byte(sha256(convert_to(user_id, 'UTF8')), 0) % {PARTS} AS part")
 WRONG_TALLIES = f"""

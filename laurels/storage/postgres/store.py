@@ -29,6 +29,7 @@ from laurels.storage.base import (
     AwardRow,
     Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
@@ -39,6 +40,7 @@ from laurels.storage.base import (
     Listing,
     Page,
     Rows,
+    Team,
     UserRow,
     View,
     Whole,
@@ -276,6 +278,37 @@ class PostgresStore:
                 return await boards.listing(connection, asked)
 
         return await self._lines.run(read)
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        async def close(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await boards.close(connection, (board, period), at)
+
+        return await self._lines.run(close, self._patience)
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        async def tell(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await boards.tell(connection, Listing(board, period, ties, top), at)
+
+        return await self._lines.run(tell, self._patience)
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        return await self._lines.run(lambda connection: boards.teams(connection, (board, period)))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))
+        return [rows.closing_of(row) for row in found]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        return bool(await self._value(sql.CLOSED, board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.PERIODS))
+        return [(board, period) for board, period in found]
+
+    async def secret(self) -> bytes:
+        return await self._lines.run(self._read_secret)
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         return await self._lines.run(lambda connection: boards.rank(connection, (board, period), user_id, ties))

@@ -41,6 +41,7 @@ from laurels.storage.base import (
     AwardRow,
     Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
@@ -52,6 +53,7 @@ from laurels.storage.base import (
     Page,
     Rows,
     Standing,
+    Team,
     UserRow,
     View,
     Whole,
@@ -83,11 +85,12 @@ SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND
 ORDER BY user_id, event_id LIMIT 1
 """
 SAVE_USER = f"""
-INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
     name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
-    groups = excluded.groups, amnesties = excluded.amnesties
+    groups = excluded.groups, amnesties = excluded.amnesties,
+    visibility = excluded.visibility, excluded = excluded.excluded
 """
 SAVE_EVENT = f"INSERT INTO events ({rows.EVENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
@@ -325,6 +328,33 @@ class SQLiteStore:
     async def listing(self, asked: Listing) -> Listed:
         with self._snapshot as connection:
             return boards.listing(connection, asked)
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        asked = Listing(board, period, ties, top)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, at=at)))
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        with _translated:
+            return boards.teams(self._reader, (board, period))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        with _translated:
+            return [rows.closing_of(row) for row in self._reader.execute(boards.CLOSINGS, (board, limit))]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        with _translated:
+            return boards.is_closed(self._reader, (board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        with _translated:
+            return self._reader.execute(boards.PERIODS).fetchall()
+
+    async def secret(self) -> bytes:
+        with _translated:
+            return self._read_secret(self._reader)
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         with self._snapshot as connection:
