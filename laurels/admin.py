@@ -235,7 +235,7 @@ def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
     if kind == "pause":
         data = {"streak": "", **data}
     for name in data.keys() - FIELDS[kind].keys():
-        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind])}")
+        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind]) or 'none'}")
     for name, check in FIELDS[kind].items():
         if name not in data:
             raise InvalidInput(name, f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
@@ -280,4 +280,5 @@ FIELDS = {
     "freezes": {"streak": _is_text, "count": _is_count},
     "pause": {"streak": _is_streak_or_all, "first": _is_day, "last": _is_day},
     "repair": {"streak": _is_text, "day": _is_day},
+    "exclusion": {},
 }

@@ -298,8 +298,22 @@ class Desk:
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
         for user_id, after in {**self._restood, **self._users}.items():
-            changes.moves += self._moves(self.found.users.get(user_id), after)
+            moves = self._moves(self.found.users.get(user_id), after)
+            changes.moves += moves
+            if moves and user_id in self._users:
+                changes.next_moments[user_id] = self._next_moment(after)
+        changes.tops = self.house.catalog.tops
         return changes
+
+    def _next_moment(self, user: UserRow) -> tuple[int, int, datetime]:
+        """The revision, position and moment of one more moment of this user."""
+        assert self._now is not None
+        told = [
+            row.position
+            for row in self._changes.moments
+            if (row.user_id, row.revision) == (user.user_id, user.revision)
+        ]
+        return user.revision, max(told, default=-1) + 1, self._now
 
     def restand(self, user: UserRow, now: datetime) -> bool:
         """Compare a user's standings with what follows from their row, to mend them. Only for an act that asked for it all."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Move, Place, Ranks, Ties
+from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -166,15 +166,6 @@ class Closing:
 
 
 @plain
-class Behind:
-    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
-
-    sort_key: int
-    reached_at: int
-    lines: int
-
-
-@plain
 class Listing:
     """Which lines of a board are asked for, within a period: the first, or those behind a place, around a user, or of some.
 
@@ -198,7 +189,7 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all, `next` where to go on.
 
     Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
     """
@@ -206,6 +197,7 @@ class Listed:
     lines: Sequence[Standing]
     me: Standing | None
     ranked: int
+    next: Behind | None = None
 
 
 @plain
@@ -278,7 +270,8 @@ class Changes:
     """What a transaction writes, all of it or nothing.
 
     Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
-    the (user, badge) of awards that go, before new ones are written.
+    the (user, badge) of awards that go, before new ones are written. `tops` are the boards on which users are told who climb
+    among so many first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -287,6 +280,8 @@ class Changes:
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
     moves: list[Move] = field(default_factory=list[Move])
+    tops: dict[str, int] = field(default_factory=dict[str, int])
+    next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])

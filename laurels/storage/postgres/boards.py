@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,13 @@ from laurels.engine.leaderboards import (
     HIDDEN,
     TEAM,
     WITHIN,
+    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
+    behind,
     numbered,
     order,
     ranks_of,
@@ -34,6 +36,8 @@ from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, write
 
 Key = tuple[str, str]
+Measured = Mapping[Key, Mapping[str, Ranks]]
+POINTS = (POINTS_BOARD, ALL_TIME)
 
 PERIOD_LOCKS = 0x1A07E2
 """The first key of the locks that a late move shares and that who closes the period has alone."""
@@ -127,12 +131,18 @@ def _lock(key: Key) -> int:
     return zlib.crc32(WITHIN.join(key).encode()) - 2**31
 
 
-async def ranks(connection: Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
-    """The ranks on the board of all points before and after these moves, none of which is written yet."""
-    key = (POINTS_BOARD, ALL_TIME)
-    on_board = [move for move in moves if (move.board, move.period) == key]
-    places = [*{place for move in on_board for place in (move.before, move.after) if place}]
-    return ranks_of(on_board, dict(zip(places, await _ahead(connection, key, places), strict=True)))
+async def ranks(connection: Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    of_boards: dict[Key, list[Move]] = {POINTS: []}
+    for move in moves:
+        if move.board in tops or (move.board, move.period) == POINTS:
+            of_boards.setdefault((move.board, move.period), []).append(move)
+    return {key: await _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+
+
+async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+    places = [*{place for move in moves for place in (move.before, move.after) if place}]
+    return ranks_of(moves, dict(zip(places, await _ahead(connection, key, places), strict=True)))
 
 
 async def rebuild_tallies(connection: Connection) -> None:
@@ -173,21 +183,20 @@ async def teams(connection: Connection, key: Key) -> list[Team]:
 async def listing(connection: Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
-    lines = await (_some(connection, key, asked) if asked.only is not None else _following(connection, key, asked))
+    if asked.only is not None:
+        lines, next_lines = await _of_users(connection, key, [*dict.fromkeys(asked.only)], asked.ties), None
+    else:
+        lines, next_lines = await _following(connection, key, asked)
     me = next((line for line in lines if line.place.user_id == asked.me), None)
     if me is None and asked.me is not None:
         mine = [row] if (row := await _line_of(connection, key, asked.me)) else []
         me = next(iter(await _shown(connection, key, mine, asked.ties)), None)
-    return Listed(lines, me, await connection.fetchval(sql.RANKED, *key))
+    return Listed(lines, me, await connection.fetchval(sql.RANKED, *key), next_lines)
 
 
 def top(found: Iterable[Any]) -> list[Standing]:
     """The first lines of a board that ranks equal scores by who reached them first, from LINE columns."""
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
-
-
-async def _some(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
-    return await _of_users(connection, key, [*dict.fromkeys(asked.only or ())], asked.ties)
 
 
 async def _of_users(connection: Connection, key: Key, users: Sequence[str], ties: Ties) -> list[Standing]:
@@ -209,16 +218,17 @@ async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: T
     return sorted(lines, key=lambda line: order(line.place))
 
 
-async def _following(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
-    """Lines that follow one another on the board: only the first of them is counted up to."""
+async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+    """Lines that follow one another on the board, and where to go on: only up to the first of them is counted."""
     found = await _rows(connection, key, asked)
     if not found:
-        return []
+        return [], None
     places = [_place(row) for row in found]
     (ahead,) = await _ahead(connection, key, places[:1])
     (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
-    numbers = numbered(places, asked.ties, ahead + 1, shown)
-    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
+    lines = rows.standings_shown(found, numbered(places, asked.ties, ahead + 1, shown))
+    full = asked.around is None and len(found) == asked.limit
+    return lines, behind(places, asked.after) if full else None
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
@@ -229,8 +239,8 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
             return []
         place = order(_place(seen))
         before = await connection.fetch(sql.BEFORE, *key, *place, asked.limit)
-        behind = await connection.fetch(sql.BEHIND, *key, *place, asked.limit)
-        return around(before[::-1], row, behind, asked.limit)
+        following = await connection.fetch(sql.BEHIND, *key, *place, asked.limit)
+        return around(before[::-1], row, following, asked.limit)
     if asked.after:
         after = asked.after
         return await connection.fetch(sql.NEXT, *key, after.sort_key, after.reached_at, asked.limit, after.lines)

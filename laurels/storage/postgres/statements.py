@@ -138,7 +138,7 @@ SELECT revision FROM (
 
 LINE = f"""
 SELECT {rows.LINE}
-FROM standings s JOIN users u ON u.user_id = s.user_id
+FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
 """
 LINES_OF = f"{LINE} AND s.user_id = ANY($3)"

@@ -204,7 +204,8 @@ class PostgresStore:
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
         moves = [*(await boards.leaving(connection, erased) if erased else ()), *changes.moves]
-        ranks: Mapping[str, Ranks] = await boards.ranks(connection, moves) if measure and moves else {}
+        measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)
@@ -218,7 +219,8 @@ class PostgresStore:
         await write(connection, sql.DROP_AWARDS, changes.revoked)
         await write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
         await write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
-        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, changes.moments))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
         if moves:
             await boards.save(connection, moves)  # last, for others wait for these rows until the commit
         return ranks
@@ -266,7 +268,9 @@ class PostgresStore:
         found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
         lines = [
-            (row[1], row[2], row["points"], row["revision"], row["reached_at"]) for row in found if row[0] == "line"
+            (row[1], row[2], row["points"], row["revision"], row["reached_at"], row["visibility"], row["excluded"])
+            for row in found
+            if row[0] == "line"
         ]
         top = boards.top(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
         count = next(row["amnesties"] for row in found if row[0] == "amnesties")

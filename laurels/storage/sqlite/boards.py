@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +20,13 @@ from laurels.engine.leaderboards import (
     TIME_SHIFTS,
     TOTAL_LEVEL,
     WITHIN,
+    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
+    behind,
     finest_time,
     numbered,
     order,
@@ -37,9 +39,11 @@ from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standi
 from laurels.storage.codec import to_micros
 
 Key = tuple[str, str]
+Measured = Mapping[Key, Mapping[str, Ranks]]
+POINTS = (POINTS_BOARD, ALL_TIME)
 
 LINE = f"""
-SELECT {rows.LINE} FROM standings s JOIN users u ON u.user_id = s.user_id
+SELECT {rows.LINE} FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = ? AND s.period = ?
 """
 LINE_OF = f"{LINE} AND s.user_id = ?"
@@ -180,12 +184,18 @@ def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
     return True
 
 
-def ranks(connection: sqlite3.Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
-    """The ranks on the board of all points before and after these moves, none of which is written yet."""
-    key = (POINTS_BOARD, ALL_TIME)
-    on_board = [move for move in moves if (move.board, move.period) == key]
-    places = {place for move in on_board for place in (move.before, move.after) if place}
-    return ranks_of(on_board, {place: _ahead(connection, key, place) for place in places})
+def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    of_boards: dict[Key, list[Move]] = {POINTS: []}
+    for move in moves:
+        if move.board in tops or (move.board, move.period) == POINTS:
+            of_boards.setdefault((move.board, move.period), []).append(move)
+    return {key: _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+
+
+def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+    places = {place for move in moves for place in (move.before, move.after) if place}
+    return ranks_of(moves, {place: _ahead(connection, key, place) for place in places})
 
 
 def rebuild_tallies(connection: sqlite3.Connection) -> None:
@@ -243,8 +253,10 @@ def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
     me = _line_of(connection, key, asked.me) if asked.me is not None else None
+    lines, next_lines = _lines(connection, key, asked)
     return Listed(
-        lines=_lines(connection, key, asked),
+        lines=lines,
+        next=next_lines,
         me=rows.standing_of(me, _rank(connection, key, _place(me), asked.ties)) if me else None,
         ranked=ranked(connection, key),
     )
@@ -256,19 +268,20 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Standing]:
+def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place))
+        return sorted(some, key=lambda line: order(line.place)), None
     found = _following(connection, key, asked)
     if not found:
-        return []
+        return [], None
     places = [_place(row) for row in found]
     ordinal = _ahead(connection, key, places[0]) + 1
     shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
-    numbers = numbered(places, asked.ties, ordinal, shown)
-    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
+    lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
+    full = asked.around is None and len(found) == asked.limit
+    return lines, behind(places, asked.after) if full else None
 
 
 def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
@@ -291,8 +304,8 @@ def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list
             return []
         at = (*key, *order(_place(seen)))
         before = connection.execute(BEFORE, (*at, asked.limit)).fetchall()[::-1]
-        behind = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
-        return around(before, row, behind, asked.limit)
+        following = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
+        return around(before, row, following, asked.limit)
     if asked.after:
         at = (*key, asked.after.sort_key, asked.after.reached_at)
         return connection.execute(NEXT, (*at, asked.limit, asked.after.lines)).fetchall()

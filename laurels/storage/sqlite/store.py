@@ -271,7 +271,8 @@ class SQLiteStore:
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
         moves = [*leaving, *changes.moves]
-        ranks: Mapping[str, Ranks] = boards.ranks(connection, moves) if measure else {}
+        measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         boards.save(connection, moves)
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
@@ -282,8 +283,9 @@ class SQLiteStore:
             connection.executemany(SAVE_AWARD, map(rows.award_columns, changes.awards))
         if changes.ledger:
             connection.executemany(SAVE_ENTRY, map(rows.entry_columns, changes.ledger))
-        if changes.moments:
-            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, changes.moments))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        if moments:
+            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, moments))
         return ranks
 
     @staticmethod
