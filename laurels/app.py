@@ -28,8 +28,8 @@ from laurels.engine.events import (
     check_moment,
     check_text,
 )
-from laurels.engine.leaderboards import WITHIN
-from laurels.engine.periods import Period
+from laurels.engine.leaderboards import HIDDEN, WITHIN
+from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.errors import (
     BadgeNotFound,
     InvalidInput,
@@ -57,6 +57,7 @@ from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
+BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
 
 _NO_DAYS = Days()
@@ -351,7 +352,7 @@ class Laurels:
         board: str = POINTS_BOARD,
         period: str = "current",
         *,
-        limit: int = 10,
+        limit: int | None = None,
         after: str | None = None,
         around: str | None = None,
         friends: Sequence[str] | None = None,
@@ -360,18 +361,18 @@ class Laurels:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
         They are the first, those behind a cursor (`after`, the `next` of the answer before), those around a user, or those
-        of some friends; `me` is whose own line stands beside them. Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
+        of some friends: `limit` of them, if left out 10, or every friend's. `me` is whose own line stands beside them.
+        Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
         """
         now = await self.now()
         rule, chosen = self._board(board), self._period(board, period, now)
-        users = [user_id for user_id in (around, me, *(friends or ())) if user_id is not None]
-        for user_id in users:
-            check_text("userId", user_id, MAX_USER_ID)
+        _check_lines(limit, after, around, friends, me)
         if not rule.is_open(chosen, now):
             await self.close_period(rule, chosen, now)
         if around not in (None, me) and not await self._is_public(around, rule):
             around = ""  # whoever hides is not found by asking for them
         behind = read_cursor(after) if after is not None else None
+        limit = limit or (BOARD_PAGE if friends is None else max(1, len(friends)))
         asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
         views = await self._with_secret()
         if rule.teams:
@@ -397,12 +398,18 @@ class Laurels:
     async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period whose time has come, once; whether this call did it."""
         key = (board.id, period.key)
-        if key in self._closed:
+        if key in self._closed or not await self._is_used(board, period):
             return False
         closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
         await self.store.tell_closing(*key, self.catalog.tops.get(board.id, 0), board.ties, now)
         self._closed.add(key)
         return closed_now
+
+    async def _is_used(self, board: Board, period: Period) -> bool:
+        """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
+        seats = (board.id, board.id + HIDDEN)
+        ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
+        return any(ranked) or bool(board.teams and await self.store.teams(board.id, period.key))
 
     async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
@@ -426,22 +433,20 @@ class Laurels:
     def _board(self, board: str) -> Board:
         rule = self.catalog.boards.get(board)
         if rule is None:
-            raise LeaderboardNotFound(
-                f"the catalog has no leaderboard '{board}'; known are {', '.join(self.catalog.boards)}"
-            )
+            known = ", ".join(self.catalog.boards)
+            raise LeaderboardNotFound(f"the catalog has no leaderboard {board!r}; it has {known}")
         return rule
 
     def _period(self, board: str, named: str, now: datetime) -> Period:
         periods = self._board(board).periods
-        current = periods.at(now)
         if named == "current":
-            found = current
+            found = periods.at(now)
         elif named == "previous":
             found = periods.latest_before(now)
         else:
             found = periods.named(named)
         if found is None:
-            raise PeriodNotFound(f"the leaderboard '{board}' has no period '{named}'; it counts by {periods.kind}")
+            raise PeriodNotFound(f"the leaderboard '{board}' {_why_no_period(periods, named)}")
         return found
 
     async def rank(self, user_id: str) -> RankShape:
@@ -471,6 +476,33 @@ def _check_include(include: Collection[str]) -> None:
     for name in include:
         if name not in INCLUDES:
             raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
+
+
+def _check_lines(
+    limit: int | None, after: str | None, around: str | None, friends: Sequence[str] | None, me: str | None
+) -> None:
+    """Raise InvalidInput for lines that cannot be asked for."""
+    if limit is not None and limit < 1:
+        raise InvalidInput("limit", "must be 1 or more")
+    if after is not None and (around is not None or friends is not None):
+        raise InvalidInput("after", "goes on behind a page of the whole board; leave out 'around' and 'friends'")
+    if around is not None and friends is not None:
+        raise InvalidInput("around", "has no meaning among 'friends'; leave one of the two out")
+    for name, users in (("around", [around]), ("friends", friends or ()), ("me", [me])):
+        for user_id in users:
+            if user_id is not None:
+                check_text(name, user_id, MAX_USER_ID)
+
+
+def _why_no_period(periods: Periods, named: str) -> str:
+    """Why there is no such period, and what to ask for instead."""
+    if periods.kind == "all":
+        return f"has no period {named!r}: it counts all time, which is its 'current' period"
+    if periods.kind == "season":
+        known = ", ".join(name for name, _, _ in periods.seasons)
+        why = {"current": "is between seasons now", "previous": "has no season that has ended"}
+        return f"{why.get(named, f'has no season {named!r}')}; its seasons are {known}"
+    return f"has no period {named!r}; ask for 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
 
 
 def clean_name(name: str) -> str:

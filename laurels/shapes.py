@@ -600,14 +600,14 @@ class StandingShape(Shape, frozen=True):
 class PeriodShape(Shape, frozen=True):
     """A period of a leaderboard: from `start` up to, not including, `end` (null: without bound).
 
-    It runs until its end, still takes late events until `closesAt`, and is closed for good then.
+    It is coming until its start, runs until its end, still takes late events until `closesAt`, and is closed for good then.
     """
 
     key: str
     start: UtcTime | None
     end: UtcTime | None
     closes_at: UtcTime | None
-    status: Literal["running", "ended", "closed"]
+    status: Literal["coming", "running", "ended", "closed"]
 
 
 class BoardShape(Shape, frozen=True):

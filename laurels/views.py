@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -296,9 +296,13 @@ class Views:
 
     def period(self, board: Board, period: Period, now: datetime) -> PeriodShape:
         """A period's bounds as instants, and whether it still takes events."""
-        ended = period.end is not None and period.end <= now
-        status = "closed" if not board.is_open(period, now) else "ended" if ended else "running"
-        return PeriodShape(period.key, period.start, period.end, board.closes_at(period), status)
+        return PeriodShape(
+            key=period.key,
+            start=period.start,
+            end=period.end,
+            closes_at=board.closes_at(period),
+            status=_status(board, period, now),
+        )
 
     def leaderboard(
         self, board: Board, period: Period, asked: Listing, listed: Listed, now: datetime
@@ -394,6 +398,14 @@ class Views:
             ],
             badges=[shape for _, shape in self._badges],
         )
+
+
+def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "running", "ended", "closed"]:
+    if period.start is not None and now < period.start:
+        return "coming"
+    if period.end is None or now < period.end:
+        return "running"
+    return "ended" if board.is_open(period, now) else "closed"
 
 
 def history(page: Page, limit: int) -> HistoryShape:

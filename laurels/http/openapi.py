@@ -21,6 +21,7 @@ from laurels.shapes import (
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
+    BoardsShape,
     CatalogShape,
     EventIn,
     EventsAnswer,
@@ -29,6 +30,7 @@ from laurels.shapes import (
     GrantIn,
     HealthShape,
     HistoryShape,
+    LeaderboardShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -56,6 +58,7 @@ SHAPES = (
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
+    BoardsShape,
     CatalogShape,
     EventIn,
     EventsAnswer,
@@ -64,6 +67,7 @@ SHAPES = (
     GrantIn,
     HealthShape,
     HistoryShape,
+    LeaderboardShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -82,6 +86,7 @@ SHAPES = (
 REF = "#/components/schemas/{name}"
 BY_KEY: list[Json] = [{"apiKey": []}]
 BY_SESSION: list[Json] = [{"sessionCookie": []}, {"sessionToken": []}]
+BY_BOTH = [*BY_SESSION, *BY_KEY]
 
 TAGS = {
     "profile": "What a user sees",
@@ -90,6 +95,7 @@ TAGS = {
     "sessions": "Who is calling",
     "streaks": "How streaks stand, and why",
     "history": "What repairs a history: reversals, grants, pauses, amnesties",
+    "leaderboards": "Who stands where",
     "catalog": "What can be earned",
     "health": "Whether it runs",
 }
@@ -268,4 +274,5 @@ def _paths(handlers: Iterable[HTTPRouteHandler]) -> Json:
 
 def _camel_case(path: str) -> str:
     """The framework's '{user_id:str}' as people know it: '{userId}'."""
-    return re.sub(r"\{(\w+)_(\w)(\w*):str\}", lambda found: f"{{{found[1]}{found[2].upper()}{found[3]}}}", path)
+    plain = path.replace(":str}", "}")
+    return re.sub(r"_(\w)(?=\w*\})", lambda found: found[1].upper(), plain)

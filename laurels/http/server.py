@@ -30,6 +30,7 @@ from laurels.http.history import (
     post_amnesty,
     post_reversal,
 )
+from laurels.http.leaderboards import get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
@@ -75,6 +76,8 @@ HANDLERS = (
     get_amnesties,
     post_amnesty,
     delete_amnesty,
+    get_leaderboards,
+    get_leaderboard,
     get_catalog,
     livez,
     readyz,

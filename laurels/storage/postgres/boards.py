@@ -184,7 +184,8 @@ async def listing(connection: Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
     if asked.only is not None:
-        lines, next_lines = await _of_users(connection, key, [*dict.fromkeys(asked.only)], asked.ties), None
+        some = await _of_users(connection, key, [*dict.fromkeys(asked.only)], asked.ties)
+        lines, next_lines = some[: asked.limit], None
     else:
         lines, next_lines = await _following(connection, key, asked)
     me = next((line for line in lines if line.place.user_id == asked.me), None)

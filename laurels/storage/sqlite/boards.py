@@ -272,7 +272,7 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place)), None
+        return sorted(some, key=lambda line: order(line.place))[: asked.limit], None
     found = _following(connection, key, asked)
     if not found:
         return [], None
