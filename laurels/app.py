@@ -15,7 +15,7 @@ from laurels import views
 from laurels.acts.desk import Act, House
 from laurels.acts.recording import Recorded, RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
-from laurels.engine.boards import Board
+from laurels.engine.boards import VISIBILITIES, Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import (
@@ -28,6 +28,7 @@ from laurels.engine.events import (
     check_moment,
     check_text,
 )
+from laurels.engine.leaderboards import HIDDEN, WITHIN
 from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.errors import (
     BadgeNotFound,
@@ -41,6 +42,7 @@ from laurels.errors import (
 from laurels.recorder import Recorder
 from laurels.shapes import (
     BoardsShape,
+    ClosingsShape,
     ExplanationShape,
     HistoryShape,
     LeaderboardShape,
@@ -101,6 +103,7 @@ class Laurels:
         house = House(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
         self._is_sandbox: bool | None = None
+        self._closed: set[tuple[str, str]] = set()
         self.recorder = Recorder(store, house, queue_limit, batch_limit, queue_seconds)
 
     @classmethod
@@ -197,6 +200,7 @@ class Laurels:
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
         joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
         groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
+        visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET,
         lenient_zone: bool = False,
     ) -> UserShape:
         """Make or change a user; what is left out stays. With `lenient_zone`, a zone change too soon is left out.
@@ -214,7 +218,11 @@ class Laurels:
             for group in groups:
                 check_text("groups", group, MAX_NAME)
             groups = tuple(sorted(set(groups)))
-        act = UpdateUser(user_id, now, name, time_zone, joined_at, groups, lenient_zone)
+        if visibility not in (*VISIBILITIES, None, msgspec.UNSET):
+            raise InvalidInput(
+                "visibility", f"must be one of {', '.join(VISIBILITIES)}, or null for each board's own way"
+            )
+        act = UpdateUser(user_id, now, name, time_zone, joined_at, groups, visibility, lenient_zone)
         user = cast(UserRow, await self.do(act))
         return self.views.user(user, now)
 
@@ -258,8 +266,20 @@ class Laurels:
             view = await self.store.view(user_id, RANKED_IN_PROFILE)
         if view.user is None:
             raise UserNotFound
-        profile = self.views.profile(view.user, view.top, now, badge_awarded)
+        views = self.views if self.views.secret else await self._with_secret()
+        profile = views.profile(view.user, view.top, now, badge_awarded)
+        if self._hides(view.user):
+            profile = msgspec.structs.replace(profile, user_rank=await self._rank_in_profile(user_id))
         return await self._with_more(profile, view.user, now, include) if include else profile
+
+    def _hides(self, user: UserRow) -> bool:
+        """Whether nobody else sees this user on the board of all points."""
+        return (user.visibility or self.catalog.boards[POINTS_BOARD].visibility) == "hidden"
+
+    async def _rank_in_profile(self, user_id: str) -> int | None:
+        """The rank that a user would have whom nobody else sees, as far as the profile shows ranks."""
+        rank, _ = await self.store.rank(POINTS_BOARD, ALL_TIME, user_id)
+        return rank if rank is not None and rank <= RANKED_IN_PROFILE else None
 
     def _outdated(self, user: UserRow, view: View) -> bool:
         """Whether the user was made under other rules, or before an amnesty."""
@@ -347,10 +367,68 @@ class Laurels:
         now = await self.now()
         rule, chosen = self._board(board), self._period(board, period, now)
         _check_lines(limit, after, around, friends, me)
+        if not rule.is_open(chosen, now):
+            await self.close_period(rule, chosen, now)
+        if around not in (None, me) and not await self._is_public(around, rule):
+            around = ""  # whoever hides is not found by asking for them
         behind = read_cursor(after) if after is not None else None
         limit = limit or (BOARD_PAGE if friends is None else max(1, len(friends)))
         asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
-        return self.views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        views = await self._with_secret()
+        if rule.teams:
+            return views.teams(
+                rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
+            )
+        return views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+
+    async def close_periods(self) -> list[tuple[str, str]]:
+        """Close every period whose time has come, and tell those in front; the (board, period) that were closed by this.
+
+        Nothing depends on when, or whether, this is called: a period takes no event once its time has come, and reading
+        closes it too. It lets users hear of it who do not come to read.
+        """
+        now, closed = await self.now(), list[tuple[str, str]]()
+        for seat, key in await self.store.periods():
+            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+            period = board.periods.named(key) if board else None
+            if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
+                closed.append((board.id, key))
+        return closed
+
+    async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
+        """Close a period whose time has come, once; whether this call did it."""
+        key = (board.id, period.key)
+        if key in self._closed or not await self._is_used(board, period):
+            return False
+        closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
+        await self.store.tell_closing(*key, self.catalog.tops.get(board.id, 0), board.ties, now)
+        self._closed.add(key)
+        return closed_now
+
+    async def _is_used(self, board: Board, period: Period) -> bool:
+        """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
+        seats = (board.id, board.id + HIDDEN)
+        ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
+        return any(ranked) or bool(board.teams and await self.store.teams(board.id, period.key))
+
+    async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
+        """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
+        rule = self._board(board)
+        return ClosingsShape([self.views.closing(rule, row) for row in await self.store.closings(board, limit)])
+
+    async def _teams_of(self, user_id: str | None) -> Sequence[str]:
+        user = await self.store.user(user_id) if user_id is not None else None
+        return user.groups if user else ()
+
+    async def _is_public(self, user_id: str, board: Board) -> bool:
+        user = await self.store.user(user_id)
+        return user is not None and (user.visibility or board.visibility) == "public"
+
+    async def _with_secret(self) -> Views:
+        """The views, which need the database's secret for invented names."""
+        if self.views.secret is None:
+            self.views.secret = await self.store.secret()
+        return self.views
 
     def _board(self, board: str) -> Board:
         rule = self.catalog.boards.get(board)

@@ -16,7 +16,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
 from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
-from laurels.engine.scoring import Earned, counted, is_closed, places, recounted
+from laurels.engine.scoring import Earned, counted, has_ended, is_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -213,6 +213,7 @@ class Desk:
             progress,
             user.groups,
             user.amnesties,
+            user.visibility,
         )
         self._now = max(self._now or now, now)
         self._users[user.user_id] = changed
@@ -297,8 +298,22 @@ class Desk:
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
         for user_id, after in {**self._restood, **self._users}.items():
-            changes.moves += self._moves(self.found.users.get(user_id), after)
+            moves = self._moves(self.found.users.get(user_id), after)
+            changes.moves += moves
+            if moves and user_id in self._users:
+                changes.next_moments[user_id] = self._next_moment(after)
+        changes.tops = self.house.catalog.tops
         return changes
+
+    def _next_moment(self, user: UserRow) -> tuple[int, int, datetime]:
+        """The revision, position and moment of one more moment of this user."""
+        assert self._now is not None
+        told = [
+            row.position
+            for row in self._changes.moments
+            if (row.user_id, row.revision) == (user.user_id, user.revision)
+        ]
+        return user.revision, max(told, default=-1) + 1, self._now
 
     def restand(self, user: UserRow, now: datetime) -> bool:
         """Compare a user's standings with what follows from their row, to mend them. Only for an act that asked for it all."""
@@ -321,7 +336,7 @@ class Desk:
         else:
             old = dict(places_of(catalog, before, self._now)) if before else {}
         return [
-            Move(after.user_id, *key, old.get(key), new.get(key))
+            Move(after.user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, self._now))
             for key in {**old, **new}
             if old.get(key) != new.get(key)
         ]
@@ -343,12 +358,13 @@ def in_no_period(_: LedgerEntry) -> None:
 def _stands_as(user: UserRow) -> tuple[object, ...]:
     """All that a user's places follow from."""
     progress = user.progress
-    return progress.points, progress.reached_at, progress.scores, progress.folds, progress.days, user.groups
+    read_off = (progress.folds, progress.days, progress.told.excluded)
+    return progress.points, progress.reached_at, progress.scores, read_off, user.groups, user.visibility
 
 
 def places_of(catalog: Catalog, user: UserRow, now: datetime) -> Mapping[tuple[str, str], Place]:
     """Where this user stands: by board and open period."""
-    return places(catalog, user.user_id, user.progress, user.groups, now)
+    return places(catalog, user.user_id, user.progress, user.groups, user.visibility, now)
 
 
 def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:

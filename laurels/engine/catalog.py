@@ -44,6 +44,7 @@ class Catalog:
     plans                       event type -> what it touches
     settling                    badges that wait for points or for other badges
     boards                      leaderboards by id; the one of all points is always there
+    tops                        board -> how many first ranks are told of
     points_boards, fed_boards   those that keep scores: by points within periods; by metrics, per event type
     rules                       a fingerprint of all that decides; names, texts and icons do not change it
     """
@@ -60,6 +61,7 @@ class Catalog:
     plans: Mapping[str, Plan]
     settling: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
+    tops: dict[str, int]
     fed_boards: Mapping[str, tuple[Board, ...]]
     rules: str
 
@@ -126,6 +128,7 @@ def _read(table: Table) -> Catalog:
         boards=boards,
         plans=_plans(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
+        tops={board.id: board.tell_top for board in boards.values() if board.tell_top and not board.teams},
         points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
         fed_boards=_fed_boards(boards.values(), metrics),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
@@ -239,6 +242,12 @@ def _names(badge: Badge, kind: type) -> bool:
     return any(isinstance(part, kind) for part in badge.condition.parts())
 
 
+def _deciding(board: Board) -> dict[str, Any]:
+    """What of a board decides where users stand."""
+    shown = {"name": "", "ties": "", "tell_top": 0, "team_score": "", "late": 0}
+    return {**asdict(board), **shown, "visibility": board.visibility == "hidden"}
+
+
 def _fingerprint(
     levels: Levels,
     metrics: Mapping[str, Metric],
@@ -259,7 +268,7 @@ def _fingerprint(
         "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
         "levels": levels.thresholds,
     }
-    scored = [{**asdict(board), "name": "", "ties": ""} for board in boards.values() if board.id != POINTS]
+    scored = [_deciding(board) for board in boards.values() if _deciding(board) != _deciding(THE_POINTS)]
     if scored:
         deciding["boards"] = scored
     text = json.dumps(deciding, sort_keys=True, default=str)
