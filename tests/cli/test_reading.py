@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from laurels import Event
+from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
 from laurels.settings import Settings
 from laurels.shapes import (
@@ -220,6 +220,28 @@ def test_a_board_or_period_that_is_not_there_is_said_to_be_missing(
     assert (ended.code, ended.out) == (code, "")
     assert said in ended.err
     assert "\x1b" not in ended.err
+
+
+def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> None:
+    async def join() -> None:
+        async with sandbox(database=filled.database, catalog=Catalog.parse(teams), start=datetime.now(UTC)) as (
+            laurels,
+            _,
+        ):
+            for user, team in (("ada", "team:red"), ("bob", "team:blue"), ("cyd", "team:blue")):
+                await laurels.update_user(user, groups=[team])
+
+    teams = (
+        DEFAULT_CATALOG.read_text("utf-8") + '\n[[leaderboards]]\nid = "teams"\nteams = "team:"\nteam_score = "mean"\n'
+    )
+    asyncio.run(join())
+    shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
+
+    assert shown.code == 0
+    lines = [line.split()[:5] for line in shown.out.splitlines() if "team:" in line]
+    assert lines[0][:4] == ["1", "team:red", "100", "1"]
+    assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
+    assert "not ranked" not in shown.out
 
 
 def test_who_is_not_ranked_is_said_not_to_be(filled: Cli) -> None:
