@@ -137,7 +137,7 @@ class Lines:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._address,
-                    min_size=1,
+                    min_size=0,  # with a floor, the pool connects by itself, and logs each failure
                     max_size=self._most,
                     command_timeout=STATEMENT_SECONDS,
                     timeout=READ_SECONDS,
