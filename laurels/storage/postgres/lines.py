@@ -41,6 +41,7 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,  # the server was made a standby: the next connection finds the new primary
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,  # the server has just said good-bye to a connection at rest, which can be asked nothing now
     OSError,  # refused, reset, and, as its subclass, a time-out
 )
 """The connection is gone, or there was none to be had; another may work."""
