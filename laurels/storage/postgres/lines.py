@@ -29,6 +29,10 @@ STATEMENT_SECONDS = 60.0
 LONG_STATEMENT_SECONDS = 6 * 3600.0
 """How long a statement may run; the long ones read or rebuild the whole database."""
 
+HELD_SECONDS = 50.0
+"""How long a transaction may stand still: then the server ends it, so that a process that is stopped, or a machine that is no
+more to be reached, does not keep users from the others."""
+
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.5
 
@@ -144,7 +148,12 @@ class Lines:
                     timeout=READ_SECONDS,
                     init=_prepare,
                     reset=_leave_as_it_is,
-                    server_settings={"application_name": "laurels", "search_path": SCHEMA, "jit": "off"},
+                    server_settings={
+                        "application_name": "laurels",
+                        "search_path": SCHEMA,
+                        "jit": "off",
+                        "idle_in_transaction_session_timeout": str(round(1000 * HELD_SECONDS)),
+                    },
                 )
             return self._pool
 
