@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
 from laurels.recorder import Recorder
+from laurels.storage import open_store
 from laurels.storage.base import Store
 from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies, sql
@@ -89,6 +93,59 @@ async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store,
     assert await event_ids(store) == [f"{letter}{i}" for letter in "ac" for i in range(8)]
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """The database is slow: another connection holds its lock."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@pytest.fixture
+async def filed(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    yield store
+    await store.close()
+
+
+async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: Store, tmp_path: Path) -> None:
+    recorder = Recorder(filed, HOUSE, queue_seconds=0.2)
+    with locked(tmp_path / "laurels.db"):
+        running = asyncio.ensure_future(recorder.submit([act("running")]))
+        await asyncio.sleep(0)
+        waiting = await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
+        assert [type(answer) for answer in waiting] == [Overloaded] * 3
+        assert not running.done()
+        assert recorder.waiting == 1
+        with pytest.raises(Overloaded):
+            await recorder.submit([act("the one that runs has taken too long")])
+    await running
+    await recorder.submit([act("after")])
+    assert await event_ids(filed) == ["running", "after"]
+    await recorder.close()
+
+
+async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_path: Path) -> None:
+    recorder = Recorder(filed, HOUSE, batch_limit=1, queue_seconds=1)
+    with locked(tmp_path / "laurels.db"):
+        slow = asyncio.ensure_future(recorder.submit([act("slow")]))
+        await asyncio.sleep(0.3)
+    await slow
+    with locked(tmp_path / "laurels.db"):
+        sent = [asyncio.ensure_future(recorder.submit([act(f"{i:02}")])) for i in range(20)]
+        await asyncio.sleep(0)
+        refused = [one for one in sent if one.done()]
+        assert {(type(one.exception()), one.exception().retry_after >= 2) for one in refused} == {(Overloaded, True)}
+        assert 10 < len(refused) < 20
+    taken = [one for one in sent if one not in refused]
+    assert await asyncio.gather(*taken)
+    assert await event_ids(filed) == ["slow", *(f"{i:02}" for i in range(len(taken)))]
+    assert recorder.expected_wait == 0
+    await recorder.close()
+
+
 async def test_an_empty_queue_takes_a_submission_of_any_size(recorder: Recorder) -> None:
     assert len(await recorder.submit([act(f"{i}") for i in range(50)])) == 50
     assert recorder.waiting == 0
@@ -142,7 +199,7 @@ async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_bac
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
 async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(store: Store) -> None:
-    laurels = Laurels(store, queue_limit=100_000, clock=lambda: MONDAY)
+    laurels = Laurels(store, queue_limit=100_000, queue_seconds=600, clock=lambda: MONDAY)
     events = [Event(f"u{i % 7}", f"e{i}", "message.sent", quantity=1 + i % 3) for i in range(1000)]
     answers = await asyncio.gather(*(laurels.record_many(events) for _ in range(64)))
     firsts = [answer for of_client in answers for answer in of_client if not getattr(answer, "duplicate", True)]

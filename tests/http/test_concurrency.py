@@ -71,7 +71,7 @@ async def send_all(server: Server, client: int) -> list[Any]:
 
 
 async def test_the_same_events_from_64_clients_at_once_count_once(served: Served) -> None:
-    async with served.server(queue_limit=CLIENTS * 1000) as server:
+    async with served.server(queue_limit=CLIENTS * 1000, queue_seconds=600) as server:
         by_client = await asyncio.gather(*[send_all(server, client) for client in range(CLIENTS)])
         profiles = [
             (await server.client.get(f"{USERS}/{user_id}/profile", headers=server.by_key)).json()
@@ -196,7 +196,7 @@ async def send_until_taken(server: Server, portion: list[Any]) -> int:
     while (answer := await server.send(portion)).status_code != 200:
         assert answer.status_code == 503
         assert answer.json()["type"] == "/problems/overloaded"
-        assert answer.headers["retry-after"] == "1"
+        assert int(answer.headers["retry-after"]) >= 1
         refused += 1
         await asyncio.sleep(0.01)  # less than it says, so that the test is no longer than it must be
     return refused

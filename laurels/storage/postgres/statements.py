@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
 from laurels.storage import rows
+from laurels.storage.tables import OF_EACH, TABLES
 
 NUMBERS = {
     *(
@@ -280,3 +281,16 @@ SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS a
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+
+# ---- moving house -----------------------------------------------------------------------------
+
+LOCK_ALL = f"LOCK TABLE {', '.join(TABLES)}, tallies IN SHARE ROW EXCLUSIVE MODE"
+COUNT = {name: f"SELECT count(*) FROM {name}" for name in TABLES}
+ALL_ROWS = {
+    name: f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
+    for name, table in TABLES.items()
+}
+HOLDS_ANY = "SELECT " + " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in TABLES if name not in OF_EACH)
+DROP_OF_EACH = [f"DELETE FROM {name}" for name in OF_EACH]
+ANALYZE = f"ANALYZE {', '.join(TABLES)}, tallies"
+"""Without it, the server would plan as for empty tables until it looks by itself."""

@@ -11,7 +11,8 @@ import hashlib
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import asyncpg
 
 from laurels.engine.leaderboards import Moved, Place, Ranks, nodes, ranks_of
-from laurels.errors import InvalidInput, MigrationError, StoreUnavailable, UserNotFound
+from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
@@ -28,6 +29,7 @@ from laurels.storage.base import (
     AmnestyRow,
     Asked,
     AwardRow,
+    Batch,
     Changes,
     Counts,
     Decide,
@@ -35,6 +37,7 @@ from laurels.storage.base import (
     Found,
     KeyRow,
     Page,
+    Rows,
     Standing,
     UserRow,
     View,
@@ -52,6 +55,7 @@ from laurels.storage.postgres.lines import (
     Overtaken,
 )
 from laurels.storage.postgres.together import Together
+from laurels.storage.tables import BATCH, TABLES
 
 CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
@@ -474,6 +478,33 @@ class PostgresStore:
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(sql.END_SESSION, user_id, token_hash)
 
+    # ---- moving house -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[Rows]:
+        async with (
+            self._lines.hold() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            counts = {
+                name: await connection.fetchval(count, timeout=LONG_STATEMENT_SECONDS)
+                for name, count in sql.COUNT.items()
+            }
+            yield _Rows(connection, counts)
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        async with self._lines.hold() as connection, connection.transaction():
+            await connection.execute(sql.LOCK_ALL)
+            if await connection.fetchval(sql.HOLDS_ANY):
+                raise NotEmpty
+            for statement in sql.DROP_OF_EACH:
+                await connection.execute(statement)
+            async for table, lines in batches:
+                await _copy_in(connection, table, lines)
+            await connection.execute(sql.MAKE_TALLIES, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+            await connection.execute(sql.ANALYZE, timeout=LONG_STATEMENT_SECONDS)
+        self._secret = None
+
     # ---- inside -------------------------------------------------------------------------------
 
     async def _end(self, statement: str, at: datetime, name: str) -> bool:
@@ -489,6 +520,28 @@ class PostgresStore:
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """The first value that one statement gives; None without any."""
         return await self._lines.run(lambda connection: connection.fetchval(statement, *values, timeout=timeout))
+
+
+class _Rows:
+    """All rows, from the snapshot of the connection's transaction."""
+
+    def __init__(self, connection: Connection, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self._connection = connection
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        for table, statement in sql.ALL_ROWS.items():
+            cursor = await self._connection.cursor(statement, timeout=LONG_STATEMENT_SECONDS)
+            while found := await cursor.fetch(BATCH, timeout=LONG_STATEMENT_SECONDS):
+                yield table, [tuple(row) for row in found]
+
+
+async def _copy_in(connection: Connection, table: str, lines: Sequence[rows.Columns]) -> None:
+    try:
+        await connection.copy_records_to_table(table, records=lines, columns=TABLES[table].columns)
+    except asyncpg.CharacterNotInRepertoireError as error:
+        message = f"a text in {table} holds what PostgreSQL cannot keep, as the character U+0000: {error}"
+        raise StoreError(message) from error
 
 
 async def _one(connection: Connection, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
