@@ -78,6 +78,7 @@ class Laurels:
         late_window: timedelta | None = LATE_WINDOW,
         queue_limit: int = 10_000,
         batch_limit: int = 500,
+        queue_seconds: float = 5,
         clock: Clock = utc_now,
     ) -> None:
         """A facade over an opened store; `late_window` None takes events however old."""
@@ -88,7 +89,7 @@ class Laurels:
         house = House(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
         self._is_sandbox: bool | None = None
-        self.recorder = Recorder(store, house, queue_limit, batch_limit)
+        self.recorder = Recorder(store, house, queue_limit, batch_limit, queue_seconds)
 
     @classmethod
     @asynccontextmanager

@@ -21,6 +21,7 @@
     ├── CatalogError             the catalog has faults; carries all of them
     ├── SettingsError            a setting is wrong; says which and where it came from
     └── StoreError               the database refused
+        ├── NotEmpty                 it holds something already
         ├── StoreUnavailable     it cannot be reached, or it cannot be written
         └── MigrationError       its schema is not one of ours, or is newer than this version
 
@@ -118,7 +119,12 @@ class Unauthorized(LaurelsError):
 
 
 class Overloaded(LaurelsError):
-    """Too much is waiting to be recorded; try again in a second."""
+    """Too much is waiting to be recorded; try again shortly."""
+
+    def __init__(self, message: str = "", retry_after: int = 1) -> None:
+        """`retry_after`: in how many seconds there should be room again."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,10 @@ class SettingsError(LaurelsError):
 
 class StoreError(LaurelsError):
     """The database refused."""
+
+
+class NotEmpty(StoreError):
+    """The database holds something already; name an empty one."""
 
 
 class StoreUnavailable(StoreError):

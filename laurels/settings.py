@@ -40,9 +40,29 @@ class Settings:
     queue_limit: int = setting(
         10_000, "how many events may wait to be written before Laurels answers 503", 1, 1_000_000
     )
+    queue_seconds: int = setting(
+        5, "how many seconds an event may wait until it is written before Laurels answers 503", 1, 3600
+    )
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
+    requests_limit: int = setting(
+        1000,
+        "how many requests one process answers at a time before it says 503, and how many connections it keeps",
+        1,
+        100_000,
+    )
+    bodies_limit: int = setting(
+        32 * 1024 * 1024, "how many bytes of request bodies one process holds before it answers 503", 1024, 1024**4
+    )
+    receive_seconds: int = setting(30, "how many seconds a client may take to send a request", 1, 3600)
     body_limit: int = setting(4 * 1024 * 1024, "the largest request body, in bytes", 1024, 1024**3)
     events_limit: int = setting(1000, "the most events in one request", 1, 100_000)
+    key_rate: int = setting(
+        0,
+        "how many requests a second one API key may make, each event of an array counted; 0: any number",
+        0,
+        1_000_000,
+    )
+    session_rate: int = setting(20, "how many requests a second one session may make; 0: any number", 0, 1_000_000)
     log_level: str = setting("info", "debug, info, warning or error")
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from laurels.storage import open_store
 from laurels.storage.base import Store
+from tests import postgres
 from tests.support import ENGINES
 
 settings.register_profile(
@@ -19,6 +20,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("laurels")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # this process began the run
+        postgres.begin_run()
+        config.add_cleanup(postgres.end_run)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,9 +44,16 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=ENGINES)
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, one test for each engine."""
-    return ENGINES[request.param](tmp_path)
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of an engine of storage, one test for each."""
+    return request.param
+
+
+@pytest.fixture
+def database(engine: str, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database of this engine."""
+    with ENGINES[engine](tmp_path) as address:
+        yield address
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,50 +17,91 @@ from laurels.engine.judge import judge
 from laurels.engine.leaderboards import Place, nodes
 from laurels.engine.progress import Progress
 from laurels.storage.base import Store
+from laurels.storage.postgres.store import PostgresStore
 from laurels.storage.sqlite.store import SQLiteStore
+from tests import postgres
 
 # ---- engines of storage -----------------------------------------------------------------------
 
-ENGINES: Mapping[str, Callable[[Path], str]] = {
-    "sqlite-file": lambda folder: f"sqlite:///{folder / 'laurels.db'}",
-    "sqlite-memory": lambda _: "sqlite://",
+ENGINES: Mapping[str, Callable[[Path], AbstractContextManager[str]]] = {
+    "sqlite-file": lambda folder: nullcontext(f"sqlite:///{folder / 'laurels.db'}"),
+    "sqlite-memory": lambda _: nullcontext("sqlite://"),
+    "postgresql": lambda _: postgres.database(),
 }
-"""Each engine: how to make an empty database, given a folder. A new engine is one more line."""
+"""Each engine: how to have an empty database, given a folder. A new engine is one more line."""
 
 LASTING_ENGINES = [name for name in ENGINES if name != "sqlite-memory"]
 """The engines whose databases outlive a process."""
 
 
-async def sql(store: Store, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run SQL past the contract, for a test that must look behind it."""
+KINDS = ("sqlite-memory", "postgresql")
+"""One engine of each kind, for tests that make many databases; neither needs a folder."""
+
+
+def new_database(kind: str) -> AbstractContextManager[str]:
+    """The address of an empty database of this kind."""
+    return ENGINES[kind](Path())
+
+
+@asynccontextmanager
+async def behind(store: Store) -> AsyncIterator[postgres.Ask]:
+    """What runs SQL past the contract, for a test that must look behind it; values stand where it says '?'."""
+    if isinstance(store, PostgresStore):
+        async with postgres.connected(store._lines._address) as ask:
+            yield ask
+        return
     assert isinstance(store, SQLiteStore), "say here how another engine runs SQL"
-    return store._writer.execute(statement, values).fetchall()
+    writer = store._writer
+
+    async def ask_sqlite(statement: str, *values: Any) -> postgres.Rows:
+        return writer.execute(statement, values).fetchall()
+
+    yield ask_sqlite
+
+
+async def sql(store: Store, statement: str, *values: Any) -> postgres.Rows:
+    """The rows of one statement."""
+    async with behind(store) as ask:
+        return await ask(statement, *values)
 
 
 async def tables(store: Store) -> list[str]:
-    rows = await sql(store, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
-    return [name for (name,) in rows]
+    if isinstance(store, PostgresStore):
+        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'laurels' ORDER BY tablename"
+    else:
+        names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+    return [name for (name,) in await sql(store, names)]
 
 
-async def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+async def contents(store: Store) -> dict[str, postgres.Rows]:
     """All rows of all tables."""
-    return {name: sorted(await sql(store, f"SELECT * FROM {name}"), key=repr) for name in await tables(store)}
+    names = await tables(store)
+    async with behind(store) as ask:
+        return {name: sorted(await ask(f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
 async def check_tallies(store: Store) -> None:
     """The tallies are what a recount of the standings gives, and none of them is zero."""
-    standings = await sql(store, "SELECT sort_key, reached_at, user_id FROM standings")
+    async with behind(store) as ask:
+        standings = await ask("SELECT sort_key, reached_at, user_id FROM standings")
+        kept = await ask("SELECT level, under, node, sum(amount), min(amount) FROM tallies GROUP BY level, under, node")
     counted = Counter(node for row in standings for node in nodes(Place(*row)))
-    kept = {tuple(row[:3]): row[3] for row in await sql(store, "SELECT level, under, node, amount FROM tallies")}
-    assert kept == dict(counted)
+    assert {tuple(row[:3]): row[3] for row in kept} == dict(counted)
+    assert all(least > 0 for *_, least in kept), "a tally that counts nobody was kept"
 
 
 async def check_ledgers(store: Store) -> None:
     """Everybody's points are the sum of their ledger."""
-    sums = dict(await sql(store, "SELECT user_id, sum(amount) FROM ledger GROUP BY user_id"))
-    for user_id, points in await sql(store, "SELECT user_id, points FROM users"):
-        assert points == sums.pop(user_id, 0), user_id
-    assert not sums
+    async with behind(store) as ask:
+        sums = dict(await ask("SELECT user_id, sum(amount) FROM ledger GROUP BY user_id"))
+        points = dict(await ask("SELECT user_id, points FROM users"))
+    assert dict.fromkeys(points, 0) | sums == points
+
+
+async def check_file(store: Store) -> None:
+    """The file of a database is sound, where the database is a file of ours."""
+    if isinstance(store, SQLiteStore):
+        assert await sql(store, "PRAGMA integrity_check") == [("ok",)]
 
 
 # ---- cases, dates, events ---------------------------------------------------------------------

@@ -33,7 +33,19 @@ from laurels.errors import (
 )
 from laurels.testing import TestClock, sandbox
 from tests.strategies import catalogs, deliveries, histories
-from tests.support import MONDAY, at, badge, cases, catalog, check_ledgers, check_tallies, contents, count
+from tests.support import (
+    KINDS,
+    MONDAY,
+    at,
+    badge,
+    cases,
+    catalog,
+    check_ledgers,
+    check_tallies,
+    contents,
+    count,
+    new_database,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -323,10 +335,10 @@ async def test_the_seventh_day_names_its_badge_once_and_counts_it_already(house:
     assert named == [None] * 12 + ["login_streak_7"] + [None] * 3
 
 
-async def test_of_two_streak_badges_in_one_request_the_one_with_more_points_is_named() -> None:
+async def test_of_two_streak_badges_in_one_request_the_one_with_more_points_is_named(database: str) -> None:
     two = [badge("small", 5, streak="login", streak_of=1), badge("big", 9, streak="login", streak_of=1)]
     made = catalog(metrics={"logins": count("login")}, badges=[*two, badge("other", 99, metric="logins", at_least=1)])
-    async with sandbox(made) as (laurels, _):
+    async with sandbox(made, database=database) as (laurels, _):
         profile = await laurels.profile("ada", login=True)
     assert profile.badge_awarded == "big"
     assert [one.id for one in profile.badges] == ["small", "big", "other"]
@@ -525,36 +537,43 @@ async def sums(laurels: Laurels) -> tuple[Progress, int]:
     return replace(progress, reached_at=None, badges=badges), laurels.catalog.levels.number(progress.points)
 
 
-async def deliver(made: Catalog, events: list[Event], sizes: list[int]) -> tuple[Progress, int]:
+async def deliver(kind: str, made: Catalog, events: list[Event], sizes: list[int]) -> tuple[Progress, int]:
     """Send events in batches of these sizes, and check the books after each."""
     start = MONDAY + timedelta(days=20)
-    async with sandbox(made, start=start) as (laurels, _):
-        while events:
-            size = sizes.pop() if sizes else 1
-            for answer in await laurels.record_many(events[:size]):
-                recorded(answer)
-            events = events[size:]
-            await check_ledgers(laurels.store)
-            await check_tallies(laurels.store)
-        return await sums(laurels)
+    with new_database(kind) as database:
+        async with sandbox(made, start=start, database=database) as (laurels, _):
+            while events:
+                size = sizes.pop() if sizes else 1
+                for answer in await laurels.record_many(events[:size]):
+                    recorded(answer)
+                events = events[size:]
+                await check_ledgers(laurels.store)
+                await check_tallies(laurels.store)
+            return await sums(laurels)
 
 
 @settings(max_examples=40)
 @given(catalogs(), histories(), st.data())
-async def test_any_order_and_any_batches_of_any_deliveries_give_the_same(
+async def test_any_order_and_any_batches_of_any_deliveries_give_the_same_on_every_engine(
     made: Catalog, events: list[Event], data: st.DataObject
 ) -> None:
     sizes = data.draw(st.lists(st.integers(1, 9), max_size=8))
     shuffled = data.draw(deliveries(events))
-    assert await deliver(made, shuffled, sizes) == await deliver(made, events, [])
+    expected = await deliver("sqlite-memory", made, events, [])
+    for kind in KINDS:
+        assert await deliver(kind, made, shuffled, [*sizes]) == expected
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
-@given(catalogs(), catalogs(), histories(most=10))
-async def test_the_books_balance_through_changes_of_rules(before: Catalog, after: Catalog, events: list[Event]) -> None:
-    async with sandbox(before, start=MONDAY + timedelta(days=20)) as (laurels, clock):
-        await laurels.record_many(events)
-        for made in (after, before):
-            await Laurels(laurels.store, made, clock=clock).profile("ada", login=True)
-            await check_ledgers(laurels.store)
-            await check_tallies(laurels.store)
+@given(before=catalogs(), after=catalogs(), events=histories(most=10))
+async def test_the_books_balance_through_changes_of_rules(
+    kind: str, before: Catalog, after: Catalog, events: list[Event]
+) -> None:
+    with new_database(kind) as database:
+        async with sandbox(before, start=MONDAY + timedelta(days=20), database=database) as (laurels, clock):
+            await laurels.record_many(events)
+            for made in (after, before):
+                await Laurels(laurels.store, made, clock=clock).profile("ada", login=True)
+                await check_ledgers(laurels.store)
+                await check_tallies(laurels.store)

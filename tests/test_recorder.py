@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,9 +21,12 @@ from laurels.recorder import Recorder
 from laurels.storage import open_store
 from laurels.storage.base import Store
 from laurels.storage.sqlite.store import SQLiteStore
-from tests.support import MONDAY, check_ledgers, check_tallies, sql
+from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
+
+ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite-file", "sqlite-memory"])
+"""For what is looked at through SQLite: its count of commits, and its switch that lets nobody write."""
 
 HOUSE = House(Catalog.default())
 
@@ -61,6 +66,7 @@ async def test_answers_come_in_order_with_errors_in_their_places(recorder: Recor
     assert [type(answer) for answer in answers] == [Recorded, EventTooLate, Recorded]
 
 
+@ON_SQLITE
 async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder) -> None:
     assert isinstance(store, SQLiteStore)
     before = store._commits
@@ -68,6 +74,7 @@ async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder)
     assert store._commits - before <= 2
 
 
+@ON_SQLITE
 async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
     assert isinstance(store, SQLiteStore)
     recorder, before = Recorder(store, HOUSE, batch_limit=3), store._commits
@@ -84,6 +91,59 @@ async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store,
     assert len(await taken) == 8
     await recorder.submit([act(f"c{i}") for i in range(8)])
     assert await event_ids(store) == [f"{letter}{i}" for letter in "ac" for i in range(8)]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """The database is slow: another connection holds its lock."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+@pytest.fixture
+async def filed(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    yield store
+    await store.close()
+
+
+async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: Store, tmp_path: Path) -> None:
+    recorder = Recorder(filed, HOUSE, queue_seconds=0.2)
+    with locked(tmp_path / "laurels.db"):
+        running = asyncio.ensure_future(recorder.submit([act("running")]))
+        await asyncio.sleep(0)
+        waiting = await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
+        assert [type(answer) for answer in waiting] == [Overloaded] * 3
+        assert not running.done()
+        assert recorder.waiting == 1
+        with pytest.raises(Overloaded):
+            await recorder.submit([act("the one that runs has taken too long")])
+    await running
+    await recorder.submit([act("after")])
+    assert await event_ids(filed) == ["running", "after"]
+    await recorder.close()
+
+
+async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_path: Path) -> None:
+    recorder = Recorder(filed, HOUSE, batch_limit=1, queue_seconds=1)
+    with locked(tmp_path / "laurels.db"):
+        slow = asyncio.ensure_future(recorder.submit([act("slow")]))
+        await asyncio.sleep(0.3)
+    await slow
+    with locked(tmp_path / "laurels.db"):
+        sent = [asyncio.ensure_future(recorder.submit([act(f"{i:02}")])) for i in range(20)]
+        await asyncio.sleep(0)
+        refused = [one for one in sent if one.done()]
+        assert {(type(one.exception()), one.exception().retry_after >= 2) for one in refused} == {(Overloaded, True)}
+        assert 10 < len(refused) < 20
+    taken = [one for one in sent if one not in refused]
+    assert await asyncio.gather(*taken)
+    assert await event_ids(filed) == ["slow", *(f"{i:02}" for i in range(len(taken)))]
+    assert recorder.expected_wait == 0
+    await recorder.close()
 
 
 async def test_an_empty_queue_takes_a_submission_of_any_size(recorder: Recorder) -> None:
@@ -125,6 +185,7 @@ async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
     assert isinstance((await recorder.submit([act("2")]))[0], Recorded)
 
 
+@ON_SQLITE
 async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_back(
     store: Store, recorder: Recorder
 ) -> None:
@@ -136,10 +197,9 @@ async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_bac
     assert await event_ids(store) == ["1"]
 
 
-async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
-    await store.migrate()
-    laurels = Laurels(store, queue_limit=100_000, clock=lambda: MONDAY)
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(store: Store) -> None:
+    laurels = Laurels(store, queue_limit=100_000, queue_seconds=600, clock=lambda: MONDAY)
     events = [Event(f"u{i % 7}", f"e{i}", "message.sent", quantity=1 + i % 3) for i in range(1000)]
     answers = await asyncio.gather(*(laurels.record_many(events) for _ in range(64)))
     firsts = [answer for of_client in answers for answer in of_client if not getattr(answer, "duplicate", True)]
@@ -152,4 +212,3 @@ async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(
     assert await sql(store, "SELECT count(*), count(DISTINCT user_id) FROM awards") == [(7, 7)]
     await check_ledgers(store)
     await check_tallies(store)
-    await laurels.close()

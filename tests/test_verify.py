@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
-from pathlib import Path
 
 import anyio
 import pytest
 
 from laurels.engine.events import Event
+from tests.support import sql
 from tests.test_history import Place, check_whole, place
 
 pytestmark = pytest.mark.anyio
@@ -41,9 +39,9 @@ CORRUPTIONS = {
 
 
 @pytest.fixture
-async def home(tmp_path: Path) -> AsyncIterator[Place]:
-    """Two users with a history, in a file."""
-    async with place(database=f"sqlite:///{tmp_path / 'laurels.db'}") as here:
+async def home(database: str) -> AsyncIterator[Place]:
+    """Two users with a history."""
+    async with place(database=database) as here:
         await here.log_in("2026-01-04", "2026-01-05")
         for name in ("m1", "m2", "m3"):
             await here.send(name)
@@ -52,17 +50,16 @@ async def home(tmp_path: Path) -> AsyncIterator[Place]:
         yield here
 
 
-def write(folder: Path, statement: str) -> None:
+async def write(home: Place, statement: str) -> None:
     """Write past Laurels, as a hand at the database would."""
-    with closing(sqlite3.connect(folder / "laurels.db")) as connection, connection:
-        assert connection.execute(statement).rowcount
+    assert await sql(home.laurels.store, f"{statement} RETURNING 1")
 
 
 @pytest.mark.parametrize(("statement", "expected"), CORRUPTIONS.values(), ids=CORRUPTIONS)
 async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
-    home: Place, tmp_path: Path, statement: str, expected: set[str]
+    home: Place, statement: str, expected: set[str]
 ) -> None:
-    write(tmp_path, statement)
+    await write(home, statement)
     found = await home.admin.verify("ada")
     assert {one.what for one in found} >= expected
     assert all(one.stored != one.rebuilt and one.user_id == "ada" for one in found)
@@ -72,7 +69,7 @@ async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
     await check_whole(home.laurels)
 
 
-async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place, tmp_path: Path) -> None:
+async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place) -> None:
     before = await home.points()
     for statement in (
         "UPDATE users SET points = 1",
@@ -80,7 +77,7 @@ async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place, 
         "DELETE FROM awards",
         "DELETE FROM standings",
     ):
-        write(tmp_path, statement)
+        await write(home, statement)
     async for user_id in home.admin.users():
         assert await home.admin.rebuild(user_id)
     await home.laurels.store.rebuild_boards()
@@ -88,8 +85,8 @@ async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place, 
 
 
 @pytest.mark.parametrize("statement", ["UPDATE tallies SET amount = amount + 1", "DELETE FROM tallies WHERE level = 3"])
-async def test_wrong_tallies_are_counted_and_made_anew(home: Place, tmp_path: Path, statement: str) -> None:
-    write(tmp_path, statement)
+async def test_wrong_tallies_are_counted_and_made_anew(home: Place, statement: str) -> None:
+    await write(home, statement)
     assert await home.laurels.store.wrong_tallies() > 0
     await home.laurels.store.rebuild_boards()
     assert await home.laurels.store.wrong_tallies() == 0
@@ -115,9 +112,9 @@ async def test_verify_and_rebuild_find_nothing_while_others_write(home: Place) -
             assert await home.laurels.store.wrong_tallies() == 0
 
 
-async def test_two_rebuilds_at_once_pay_nothing_twice(home: Place, tmp_path: Path) -> None:
+async def test_two_rebuilds_at_once_pay_nothing_twice(home: Place) -> None:
     before = await home.points()
-    write(tmp_path, "DELETE FROM ledger WHERE ref = 'two'")
+    await write(home, "DELETE FROM ledger WHERE ref = 'two'")
     async with anyio.create_task_group() as tasks:
         for _ in range(3):
             tasks.start_soon(home.admin.rebuild, "ada")

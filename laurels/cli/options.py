@@ -42,9 +42,15 @@ class Options:
     late_days: Annotated[int | None, option("late_days")] = None
     session_days: Annotated[int | None, option("session_days")] = None
     queue_limit: Annotated[int | None, option("queue_limit")] = None
+    queue_seconds: Annotated[int | None, option("queue_seconds")] = None
     batch_limit: Annotated[int | None, option("batch_limit")] = None
+    requests_limit: Annotated[int | None, option("requests_limit")] = None
+    bodies_limit: Annotated[int | None, option("bodies_limit")] = None
+    receive_seconds: Annotated[int | None, option("receive_seconds")] = None
     body_limit: Annotated[int | None, option("body_limit")] = None
     events_limit: Annotated[int | None, option("events_limit")] = None
+    key_rate: Annotated[int | None, option("key_rate")] = None
+    session_rate: Annotated[int | None, option("session_rate")] = None
     log_level: Annotated[str | None, option("log_level")] = None
 
 

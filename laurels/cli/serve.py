@@ -17,7 +17,15 @@ from laurels.cli import OK, REJECTED
 from laurels.cli.opening import laurels_over, read_catalog, serving
 from laurels.cli.options import Options, read
 from laurels.cli.output import say
-from laurels.cli.serving import address_of, listen, log_to_stderr, quiet_collector, serve_until_told, server_config
+from laurels.cli.serving import (
+    address_of,
+    allow_connections,
+    listen,
+    log_to_stderr,
+    quiet_collector,
+    serve_until_told,
+    server_config,
+)
 from laurels.engine.catalog import Catalog
 from laurels.errors import LaurelsError, SettingsError
 from laurels.http.server import Application, create_app
@@ -61,6 +69,7 @@ def _serve_by_several(settings: Settings, catalog: Catalog) -> int:
     """Supervise the workers, and start anew any that dies. The database is brought up to date here, once."""
     if settings.database in ("sqlite://", "sqlite:///:memory:"):
         raise SettingsError("several workers cannot share a database in memory; use sqlite:///FILE, or --workers 1")
+    allow_connections(settings)
     asyncio.run(_prepare(settings, catalog))
     os.environ[WORKER_SETTINGS] = msgspec.json.encode(settings).decode()
     config = server_config("laurels.cli.serve:worker_app", settings, factory=True)

@@ -12,16 +12,23 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from laurels.app import Laurels
 from laurels.errors import SettingsError
+from laurels.http.gate import SPARE_CONNECTIONS, GateConfig
 from laurels.http.server import create_app
 from laurels.settings import Settings
 
 BACKLOG = 2048
 NEW_OBJECTS = 50_000
 """How many objects are made before the garbage collector looks at them; some megabytes."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be silent between two requests. Proxies keep theirs for a minute, and must not find one closed."""
+
+SPARE_FILES = 100
+"""How many files a process has open beside its connections, at most."""
 
 DRAIN_SECONDS = 30
 """How long running requests get to finish when the server is told to stop."""
@@ -67,24 +74,40 @@ def address_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def server_config(app: Callable[..., object] | str, settings: Settings, *, factory: bool = False) -> Config:
+def server_config(app: Callable[..., object] | str, settings: Settings, *, factory: bool = False) -> GateConfig:
     """How uvicorn runs the application."""
-    return Config(
+    return GateConfig(
         app,
         factory=factory,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
         loop="auto" if sys.platform == "win32" else "uvloop",
-        http="httptools",
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        connections_limit=settings.requests_limit,
+        receive_seconds=settings.receive_seconds,
     )
+
+
+def allow_connections(settings: Settings) -> None:
+    """Let this process, and those that it starts, open as many files as it may have connections, as far as the system allows."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    wanted = settings.requests_limit + SPARE_CONNECTIONS + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 def quiet_collector() -> None:
@@ -112,6 +135,7 @@ def serve_until_told(opened: AbstractAsyncContextManager[Laurels], settings: Set
                 server.when_ready = partial(ready, laurels, address_of(listening))
                 await server.serve([listening])
 
+    allow_connections(settings)
     with asyncio.Runner(loop_factory=server_config("", settings).get_loop_factory()) as runner:
         runner.run(run())
 

@@ -7,7 +7,7 @@ from litestar.response import Response
 
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import operation, shows
+from laurels.http.openapi import operation, problems, shows
 from laurels.http.profile import PROFILE_EXAMPLE
 from laurels.shapes import CatalogShape
 
@@ -24,7 +24,8 @@ CATALOG_EXAMPLE = {
         "getCatalog",
         "Everything that can be earned",
         "catalog",
-        answers=shows(CatalogShape, "The levels and the badges, in their order", CATALOG_EXAMPLE),
+        answers=shows(CatalogShape, "The levels and the badges, in their order", CATALOG_EXAMPLE)
+        | problems("overloaded"),
     ),
 )
 async def get_catalog(request: HttpRequest) -> Response[bytes]:

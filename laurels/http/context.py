@@ -9,6 +9,7 @@ from litestar import Request
 
 from laurels.app import Laurels
 from laurels.http.answers import Scope
+from laurels.http.limits import Rate
 from laurels.http.requests import session_request
 from laurels.sessions.base import Caller, Chain
 from laurels.sessions.keys import name_of_key
@@ -27,14 +28,20 @@ class Context:
     sessions: OwnSessions
     chain: Chain
     document: bytes
+    key_rate: Rate
+    session_rate: Rate
 
     async def caller(self, scope: Scope) -> Caller:
-        """The user who is calling. Raises Unauthorized."""
-        return await self.chain.caller(session_request(scope))
+        """The user who is calling. Raises Unauthorized, TooManyRequests."""
+        caller = await self.chain.caller(session_request(scope))
+        self.session_rate.take(caller.session or caller.user_id)
+        return caller
 
     async def require_key(self, scope: Scope) -> str:
-        """The name of the API key of the app's back end. Raises Unauthorized."""
-        return await name_of_key(self.laurels.store, session_request(scope).bearer)
+        """The name of the API key of the app's back end. Raises Unauthorized, TooManyRequests."""
+        name = await name_of_key(self.laurels.store, session_request(scope).bearer)
+        self.key_rate.take(name)
+        return name
 
 
 def context_of(request: HttpRequest) -> Context:

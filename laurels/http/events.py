@@ -94,10 +94,12 @@ async def post_events(request: HttpRequest) -> Response[bytes]:
 async def record_events(context: Context, scope: Scope, receive: Receive) -> Answer:
     """The answer to an events request; any error becomes its problem."""
     try:
-        await context.require_key(scope)
+        key = await context.require_key(scope)
         text = await read_body(scope, receive, context.settings.body_limit)
         if text.lstrip()[:1] == b"[":
-            results = await _record_array(context, read_events(text, context.settings.events_limit))
+            items = read_events(text, context.settings.events_limit)
+            context.key_rate.charge(key, len(items) - 1)
+            results = await _record_array(context, items)
         else:
             results = [await _record_single(context, decode(_one, text).event())]
     except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected

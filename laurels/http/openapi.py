@@ -98,17 +98,23 @@ SECURITY_SCHEMES: Json = {
     "sessionCookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A user's session"},
     "sessionToken": {"type": "http", "scheme": "bearer", "description": "A user's session, without cookies"},
 }
-BODY_PROBLEMS = ("malformed", "too-large", "unsupported-media-type", "invalid-input")
+BODY_PROBLEMS = ("malformed", "too-slow", "too-large", "unsupported-media-type", "invalid-input")
 STORE_PROBLEMS = ("overloaded", "store-unavailable", "wrong-schema")
+COMES_AGAIN: Json = {
+    "Retry-After": {
+        "description": "After how many seconds to send it again",
+        "required": True,
+        "schema": {"type": "integer", "examples": [RETRY_AFTER]},
+    }
+}
 HEADERS_BY_STATUS: dict[int, Json] = {
     401: {"WWW-Authenticate": {"required": True, "schema": {"const": "Bearer"}}},
-    503: {
-        "Retry-After": {
-            "description": "After how many seconds to send it again",
-            "required": True,
-            "schema": {"type": "integer", "examples": [int(RETRY_AFTER)]},
-        }
+    429: {
+        **COMES_AGAIN,
+        "RateLimit-Policy": {"required": True, "schema": {"type": "string", "examples": ['"session";q=100;w=5']}},
+        "RateLimit": {"required": True, "schema": {"type": "string", "examples": ['"session";r=0;t=1']}},
     },
+    503: COMES_AGAIN,
 }
 
 INCLUDE: Json = {
@@ -148,8 +154,13 @@ def operation(
     parameters: Sequence[Json] = (),
     body: Json | None = None,
 ) -> Json:
-    """The options of a handler that tell its operation; its docstring becomes the description."""
+    """The options of a handler that tell its operation; its docstring becomes the description.
+
+    Whoever must say who they are may come too often, so that need not be said of each operation.
+    """
     told: Json = {"operationId": operation_id, "summary": summary, "tags": [tag]}
+    if security and {} not in security:
+        answers = answers | problems("too-many-requests")
     if security:
         told["security"] = list(security)
     if parameters:

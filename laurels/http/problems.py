@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import msgspec
 from litestar.exceptions import (
@@ -13,14 +15,19 @@ from litestar.exceptions import (
 )
 
 from laurels import errors
-from laurels.http.answers import Answer
+from laurels.http.answers import Answer, Headers
 from laurels.shapes import FieldError, Problem
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = b"application/problem+json"
-RETRY_AFTER = b"1"
+RETRY_AFTER = 1
+"""In how many seconds to send again what failed for a reason that says nothing of time."""
+
 PAGES = "/problems/"
+
+TOLD_EVERY = 10
+"""How many seconds lie between two lines in the log about overload."""
 
 
 class BadRequest(errors.LaurelsError):
@@ -33,6 +40,23 @@ class UnsupportedMediaType(errors.LaurelsError):
 
 class BodyTooLarge(errors.LaurelsError):
     """The body is larger than this server takes; send it in parts."""
+
+
+class TooSlow(errors.LaurelsError):
+    """The request did not come as a whole within the time that this server waits for it."""
+
+
+class HeadTooLarge(errors.LaurelsError):
+    """The address and the headers of the request are larger than this server takes."""
+
+
+class TooManyRequests(errors.LaurelsError):
+    """This caller makes more requests than the server takes of one."""
+
+    def __init__(self, message: str = "", headers: Headers | None = None) -> None:
+        """`headers` say when to come again, Retry-After among them."""
+        super().__init__(message)
+        self.headers = headers or []
 
 
 class NoSuchPage(errors.LaurelsError):
@@ -93,6 +117,13 @@ KINDS: dict[type[Exception], Kind] = {
         "See /api/gamification/amnesties for those that stand.",
     ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
+    TooSlow: Kind(
+        "too-slow",
+        408,
+        "The request took too long to come",
+        "Request timeout",
+        "Send it again, in smaller parts where the line is slow; the operator can set receive_seconds.",
+    ),
     errors.EventConflict: Kind(
         "event-conflict",
         409,
@@ -165,6 +196,20 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     errors.InvalidInput: Kind(
         "invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."
+    ),
+    HeadTooLarge: Kind(
+        "head-too-large",
+        431,
+        "The headers are too large",
+        "Headers too large",
+        "Send fewer cookies and shorter headers.",
+    ),
+    TooManyRequests: Kind(
+        "too-many-requests",
+        429,
+        "More requests than one caller may make",
+        "Too many requests",
+        "Send it again after the seconds that Retry-After says; the operator can set key_rate and session_rate.",
     ),
     errors.Overloaded: Kind(
         "overloaded", 503, "Too much is waiting", "Overloaded", "Send it again after the seconds that Retry-After says."
@@ -247,18 +292,52 @@ def answer_for(error: Exception) -> Answer:
         return _method_not_allowed(error)
     problem = problem_of(error, parameter=isinstance(error, InvalidParameter))
     if problem.status >= INTERNAL.status:
+        _report(problem, error)
+    return as_answer(problem, _headers_of(error))
+
+
+def as_answer(problem: Problem, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    """A problem document as an answer, with these headers beside its own."""
+    own = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
+    return Answer(problem.status, [*own, *headers], msgspec.json.encode(problem))
+
+
+def _headers_of(error: Exception) -> Headers:
+    """What an error says in headers: who may come, and when."""
+    if isinstance(error, errors.Unauthorized):
+        return [(b"www-authenticate", b"Bearer")]
+    if isinstance(error, TooManyRequests):
+        return error.headers
+    if isinstance(error, errors.Overloaded):
+        return [(b"retry-after", b"%d" % error.retry_after)]
+    if kind_of(error).status == KINDS[errors.Overloaded].status:
+        return [(b"retry-after", b"%d" % RETRY_AFTER)]
+    return []
+
+
+class _Refusals:
+    """Tells of overload now and then: a line for each refusal would be a load of its own."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._silent_until = 0.0
+
+    def report(self, error: Exception) -> None:
+        self._count += 1
+        now = monotonic()
+        if now >= self._silent_until:
+            log.warning("%d requests were refused, the last one because: %s", self._count, error)
+            self._count, self._silent_until = 0, now + TOLD_EVERY
+
+
+_refusals = _Refusals()
+
+
+def _report(problem: Problem, error: Exception) -> None:
+    if isinstance(error, errors.Overloaded):
+        _refusals.report(error)
+    else:
         log.error("%s: %s", problem.title, error, exc_info=error if problem.status == INTERNAL.status else None)
-    return as_answer(problem)
-
-
-def as_answer(problem: Problem) -> Answer:
-    """A problem document as an answer, with the headers that its status asks for."""
-    headers = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
-    if problem.status == KINDS[errors.Unauthorized].status:
-        headers.append((b"www-authenticate", b"Bearer"))
-    if problem.status == KINDS[errors.Overloaded].status:
-        headers.append((b"retry-after", RETRY_AFTER))
-    return Answer(problem.status, headers, msgspec.json.encode(problem))
 
 
 def profile_failed() -> Answer:

@@ -12,7 +12,7 @@ from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
 from laurels.http.answers import JSON, Answer, Scope, encode
 from laurels.http.context import Context, HttpRequest, context_of
 from laurels.http.openapi import BY_SESSION, INCLUDE, operation, problems, shows
-from laurels.http.problems import InvalidParameter, answer_for, profile_failed
+from laurels.http.problems import InvalidParameter, TooManyRequests, answer_for, profile_failed
 from laurels.http.requests import values_of
 from laurels.shapes import ProfileShape
 
@@ -71,7 +71,7 @@ async def get_profile(request: HttpRequest) -> Response[bytes]:
 
 
 async def read_profile(context: Context, scope: Scope) -> Answer:
-    """The answer to a profile request: 200, 401, 422, 503, or the contract's 500."""
+    """The answer to a profile request: 200, 401, 422, 429, 503, or the contract's 500."""
     try:
         caller = await context.caller(scope)
         query = scope["query_string"]
@@ -79,7 +79,7 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
         profile = await context.laurels.profile(caller.user_id, login=earns_day(scope), include=include)
     except (UserNotFound, UserErased):
         return answer_for(Unauthorized())
-    except (Unauthorized, Overloaded, InvalidParameter) as error:
+    except (Unauthorized, Overloaded, TooManyRequests, InvalidParameter) as error:
         return answer_for(error)
     except Exception:
         log.exception("a profile could not be read")

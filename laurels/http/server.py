@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from litestar import Litestar, route
@@ -13,7 +14,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from laurels.app import Laurels
-from laurels.errors import LaurelsError, NotASandbox
+from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http import events, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
@@ -29,6 +30,7 @@ from laurels.http.history import (
     post_amnesty,
     post_reversal,
 )
+from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
@@ -42,6 +44,11 @@ from laurels.settings import Settings
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, a request says with this header when it happens, so that a test lives through a month in a second."""
+
+ALWAYS_ANSWERED = ("/livez", "/readyz")
+"""A busy process is alive."""
+
+WITH_BODY = ("POST", "PUT")
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -77,7 +84,15 @@ def create_app(
 ) -> Application:
     """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
     sessions = OwnSessions(laurels)
-    context = Context(laurels, settings, sessions, Chain([sessions]), document(VERSION, HANDLERS))
+    context = Context(
+        laurels,
+        settings,
+        sessions,
+        Chain([sessions]),
+        document(VERSION, HANDLERS),
+        key_rate=Rate("key", settings.key_rate, settings.workers),
+        session_rate=Rate("session", settings.session_rate, settings.workers),
+    )
     handlers = [*HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
@@ -100,12 +115,29 @@ class Front:
     def __init__(self, context: Context, framework: Application) -> None:
         self.context = context
         self.framework = framework
+        self.running = 0
+        self.bodies = Bodies(context)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
+        if self.running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
+            retry_after = self.context.laurels.recorder.retry_after
+            await answer_for(Overloaded("too many requests are being answered", retry_after)).send(send)
+            return
+        self.running += 1
+        try:
+            if scope["method"] in WITH_BODY:
+                with self.bodies.counted(receive) as counted:
+                    await self._at_its_moment(scope, counted, send)
+            else:
+                await self._at_its_moment(scope, receive, send)
+        finally:
+            self.running -= 1
+
+    async def _at_its_moment(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = header(scope, NOW_HEADER)
         if wanted is None:
             await self._answer(scope, receive, send)
@@ -147,6 +179,34 @@ class Front:
         if path == events.PATH and method == "POST":
             return await events.record_events(self.context, scope, receive)
         return None
+
+
+class Bodies:
+    """All bodies that are held at this moment, from their first byte to the answer, and how many bytes they are."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.held = 0
+
+    @contextmanager
+    def counted(self, receive: Receive) -> Generator[Receive]:
+        """`receive` of one request, which raises Overloaded where there is no room; a body alone has room."""
+        size = 0
+
+        async def receive_counted() -> Mapping[str, Any]:
+            nonlocal size
+            message = await receive()
+            came = len(message.get("body", b""))
+            size += came
+            self.held += came
+            if self.held > self.context.settings.bodies_limit and self.held > size:
+                raise Overloaded("too much is being sent at once", self.context.laurels.recorder.retry_after)
+            return message
+
+        try:
+            yield receive_counted
+        finally:
+            self.held -= size
 
 
 def _without_body(send: Send) -> Send:

@@ -29,6 +29,8 @@ class Caller:
     """The user who is calling, as some verifier knows them."""
 
     user_id: str
+    session: bytes | None = None
+    """What tells this session from all others; None where their kind of session has no such thing."""
 
 
 class Verifier(Protocol):

@@ -7,7 +7,8 @@ leads every key of a user's rows, so that the same tables can be sharded by it. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -260,6 +261,23 @@ Decide = Callable[[Found], Changes]
 """A pure function: the same found rows always give the same changes, so a transaction may be tried again."""
 
 
+Batch = tuple[str, Sequence[tuple[Any, ...]]]
+"""Some rows of a table: its name in `tables.py`, and of each row the values in the order of its columns."""
+
+
+class Rows(Protocol):
+    """All rows of a database as of one moment. Values are int, str, bytes and None, alike on every engine."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many rows each table has."""
+        ...
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Every row once: table by table, each in the order of its key, in batches that memory holds easily."""
+        ...
+
+
 class Store(Protocol):
     """A database. Opened by `open_store`; every verb may raise StoreUnavailable."""
 
@@ -389,4 +407,17 @@ class Store(Protocol):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         """End a session, at once for every process; harmless where it never was."""
+        ...
+
+    def rows(self) -> AbstractAsyncContextManager[Rows]:
+        """All that is stored, as of one moment, while others write: neither waits for the other."""
+        ...
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        """Write all rows of another database, in one transaction; the tallies are counted anew.
+
+        Nothing is written where an error comes, `batches` raises, or the process ends before. Nobody else may use the database
+        meanwhile; whoever writes to it waits or fails. Raises NotEmpty where it holds any row already, but for its own secrets:
+        those of the other database take their place, so that whom it erased stays erased.
+        """
         ...

@@ -44,8 +44,8 @@ MOMENTS = "user_id, revision, position, at, type, data"
 AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
 
-TABLES_OF_USERS = ("events", "acts", "awards", "ledger", "outbox", "standings", "sessions", "users")
-"""All tables with rows of one user."""
+TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
+"""All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 

@@ -4,6 +4,8 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -14,6 +16,7 @@ import pytest
 
 from laurels.cli.serving import address_of, listen
 from laurels.errors import SettingsError
+from laurels.http.limits import BURST_SECONDS
 from tests.cli.conftest import Cli, Server
 
 Serving = Callable[..., Server]
@@ -140,6 +143,31 @@ def test_settings_of_the_environment_reach_the_workers(serving: Serving, cli: Cl
     status, _, _ = server.ask("/api/gamification/events", events, headers=headers)
 
     assert status == 413
+
+
+def test_of_several_workers_each_allows_its_share_of_a_rate(serving: Serving, cli: Cli) -> None:
+    server = serving("serve", *FILE, "--workers", "2", "--key-rate", "2")
+    headers = key_of(cli)
+    began = time.monotonic()
+
+    statuses = [server.ask("/api/gamification/users/nobody", headers=headers)[0] for _ in range(60)]
+
+    passed = time.monotonic() - began
+    assert set(statuses) == {404, 429}
+    assert statuses.count(404) <= 2 * (BURST_SECONDS + passed) + 1
+    assert server.stop() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_it_allows_itself_the_files_that_its_connections_need() -> None:
+    script = (
+        "import resource; from laurels.cli.serving import allow_connections; from laurels.settings import Settings\n"
+        "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))\n"
+        "allow_connections(Settings(requests_limit=50)); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+
+    assert int(ran.stdout) > 200
 
 
 def test_a_port_that_is_taken_is_said_to_be(cli: Cli) -> None:

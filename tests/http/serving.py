@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +16,9 @@ import httpx2
 
 from laurels.app import Laurels, utc_now
 from laurels.sessions.keys import create_key
+from laurels.storage import open_store
 from tests.http.house import EVENTS, SESSIONS
+from tests.support import check_file, check_ledgers, check_tallies, sql
 
 SECONDS = 60
 """How long anything may take on a busy machine before it counts as a hang."""
@@ -26,9 +27,9 @@ SECONDS = 60
 class Served:
     """One database, and the servers that come and go over it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "laurels.db"
-        self.database = f"sqlite:///{self.path}"
+    def __init__(self, database: str, folder: Path) -> None:
+        self.database = database
+        self.folder = folder
         self.log = folder / "server.log"
         self.key = ""
 
@@ -46,7 +47,7 @@ class Served:
                 sys.executable,
                 *("-m", "laurels", "serve", "--database", self.database, "--port", "0"),
                 env={name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")} | named,
-                cwd=self.path.parent,
+                cwd=self.folder,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
@@ -61,18 +62,15 @@ class Served:
                 process.kill()
             await process.wait()
 
-    def check_books(self) -> None:
+    async def check_books(self) -> None:
         """Everybody's points are the sum of their ledger, and no badge was paid twice."""
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
-            wrong = connection.execute(
-                "SELECT user_id, points, (SELECT coalesce(sum(amount), 0) FROM ledger WHERE ledger.user_id = users.user_id) "
-                "AS balance FROM users WHERE points <> balance"
-            ).fetchall()
-            twice = connection.execute(
-                "SELECT user_id, ref FROM ledger WHERE reason = 'badge' GROUP BY user_id, ref HAVING count(*) > 1"
-            ).fetchall()
-            (state,) = connection.execute("PRAGMA integrity_check").fetchone()
-        assert (wrong, twice, state) == ([], [], "ok")
+        store = open_store(self.database)
+        await check_ledgers(store)
+        await check_tallies(store)
+        await check_file(store)
+        paid = "SELECT user_id, ref FROM ledger WHERE reason = 'badge' GROUP BY user_id, ref HAVING count(*) > 1"
+        assert await sql(store, paid) == []
+        await store.close()
 
 
 class Server:

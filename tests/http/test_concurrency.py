@@ -16,15 +16,16 @@ import pytest
 from laurels.app import utc_now
 from tests.http.house import EVENTS, PROFILE, USERS, event
 from tests.http.serving import Served, Server
+from tests.support import LASTING_ENGINES
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", LASTING_ENGINES)]
 
 CLIENTS = 64
 
 
 @pytest.fixture
-async def served(tmp_path: Path) -> Served:
-    one = Served(tmp_path)
+async def served(database: str, tmp_path: Path) -> Served:
+    one = Served(database, tmp_path)
     await one.prepare()
     return one
 
@@ -70,7 +71,7 @@ async def send_all(server: Server, client: int) -> list[Any]:
 
 
 async def test_the_same_events_from_64_clients_at_once_count_once(served: Served) -> None:
-    async with served.server(queue_limit=CLIENTS * 1000) as server:
+    async with served.server(queue_limit=CLIENTS * 1000, queue_seconds=600) as server:
         by_client = await asyncio.gather(*[send_all(server, client) for client in range(CLIENTS)])
         profiles = [
             (await server.client.get(f"{USERS}/{user_id}/profile", headers=server.by_key)).json()
@@ -90,7 +91,7 @@ async def test_the_same_events_from_64_clients_at_once_count_once(served: Served
     for profile in profiles:
         assert {badge["id"] for badge in profile["badges"]} == EARNED
         assert profile["points"] == POINTS
-    served.check_books()
+    await served.check_books()
 
 
 async def test_every_answer_for_the_same_event_is_the_same(served: Served) -> None:
@@ -119,7 +120,7 @@ async def test_of_fifty_visits_at_once_on_the_seventh_day_one_awards_the_badge(s
     profiles = [answer.json() for answer in answers]
     assert Counter(profile["badgeAwarded"] for profile in profiles) == {"login_streak_7": 1, None: 49}
     assert {(profile["streak"], profile["points"], profile["userRank"]) for profile in profiles} == {(7, 200, 1)}
-    served.check_books()
+    await served.check_books()
 
 
 # ---- the end of a server ----------------------------------------------------------------------
@@ -166,7 +167,7 @@ async def test_a_server_told_to_stop_under_load_loses_nothing_that_it_acknowledg
         assert await again.stop() == 0
 
     assert acknowledged
-    served.check_books()
+    await served.check_books()
 
 
 async def test_a_server_killed_under_load_loses_nothing_that_it_acknowledged(served: Served) -> None:
@@ -181,7 +182,7 @@ async def test_a_server_killed_under_load_loses_nothing_that_it_acknowledged(ser
             await server.kill()
             await asyncio.gather(*senders)
             assert len(acknowledged) > before
-        served.check_books()
+        await served.check_books()
     async with served.server() as server:
         await nothing_is_lost(server, acknowledged)
 
@@ -195,7 +196,7 @@ async def send_until_taken(server: Server, portion: list[Any]) -> int:
     while (answer := await server.send(portion)).status_code != 200:
         assert answer.status_code == 503
         assert answer.json()["type"] == "/problems/overloaded"
-        assert answer.headers["retry-after"] == "1"
+        assert int(answer.headers["retry-after"]) >= 1
         refused += 1
         await asyncio.sleep(0.01)  # less than it says, so that the test is no longer than it must be
     return refused
@@ -213,7 +214,7 @@ async def test_a_full_queue_is_503_and_nothing_of_it_was_recorded(served: Served
     assert sum(refusals) > 0
     assert all(answer.json()["duplicates"] == 20 for answer in answers)
     assert [badge["id"] for badge in profile["badges"]] == ["message_100", "message_1000"]
-    served.check_books()
+    await served.check_books()
 
 
 # ---- bodies on a real wire --------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,12 @@ def named(cases: Sequence[Any], key: str = "name") -> Any:
     return [pytest.param(case, id=str(case[key])) for case in cases]
 
 
+@pytest.fixture
+async def home(database: str) -> AsyncIterator[House]:
+    async with house(database=database) as one:
+        yield one
+
+
 def paying_by_quantity() -> Catalog:
     """The contract's levels, and a point for each unit of a 'work' event."""
     rule = {"id": "work", "events": ["work"], "amount": 1, "per": "quantity"}
@@ -37,8 +43,8 @@ def paying_by_quantity() -> Catalog:
 
 
 @pytest.mark.parametrize("case", named(cases("levels"), "points"))
-async def test_points_read_as_their_level(case: Any) -> None:
-    async with house(paying_by_quantity()) as home:
+async def test_points_read_as_their_level(database: str, case: Any) -> None:
+    async with house(paying_by_quantity(), database=database) as home:
         token = await home.sign_in("ada")
         if case["points"]:
             await home.record(event("ada", "work", quantity=case["points"]))
@@ -115,12 +121,12 @@ def check_streak(case: Any, profile: Any) -> None:
 
 @pytest.mark.parametrize("case", named(STREAKS))
 @pytest.mark.parametrize("order", ["in order of arrival", "shuffled, twice"])
-async def test_login_events_make_the_streak_of_the_contract(case: Any, order: str) -> None:
+async def test_login_events_make_the_streak_of_the_contract(database: str, case: Any, order: str) -> None:
     logins = [event("ada", "login", f"login-{one['at']}", occurredAt=one["at"]) for one in case["events"]]
     if order == "shuffled, twice":
         logins = [*logins, *logins]
         random.Random(case["name"]).shuffle(logins)
-    async with house(late_window=None) as home:
+    async with house(database=database, late_window=None) as home:
         await live_in(home, case)
         home.clock.set(at(case["readAt"]))
         await home.record(*logins)
@@ -139,9 +145,9 @@ def lived(case: Any) -> list[tuple[datetime, Any]]:
 
 
 @pytest.mark.parametrize("case", named(STREAKS))
-async def test_visits_make_the_streak_of_the_contract(case: Any) -> None:
+async def test_visits_make_the_streak_of_the_contract(database: str, case: Any) -> None:
     moments = lived(case)
-    async with house(start=moments[0][0] - timedelta(minutes=1)) as home:
+    async with house(database=database, start=moments[0][0] - timedelta(minutes=1)) as home:
         token = await home.sign_in("ada", timeZone=case["zone"], lifetimeSeconds=60 * 86400)
         for moment, change in moments:
             if change:
@@ -160,9 +166,9 @@ async def test_visits_make_the_streak_of_the_contract(case: Any) -> None:
 
 @pytest.mark.parametrize("case", named(cases("leaderboard")))
 @pytest.mark.parametrize("order", ["as listed", "backwards"])
-async def test_scores_stand_in_the_order_of_the_contract(case: Any, order: str) -> None:
+async def test_scores_stand_in_the_order_of_the_contract(database: str, case: Any, order: str) -> None:
     scores = case["scores"] if order == "as listed" else case["scores"][::-1]
-    async with house(paying_by_quantity()) as home:
+    async with house(paying_by_quantity(), database=database) as home:
         for user_id, _, _ in scores:
             await home.client.put(f"{USERS}/{user_id}", json={}, headers=home.by_key)
         await home.record(

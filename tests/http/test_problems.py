@@ -59,7 +59,7 @@ async def test_an_unknown_kind_has_no_page(home: House) -> None:
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
 def test_every_error_that_a_caller_can_cause_has_a_kind_of_its_own(error: type[Exception]) -> None:
-    at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "CatalogError", "SettingsError"}
+    at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "CatalogError", "SettingsError"}
 
     assert (kind_of(error.__new__(error)).code == "internal") == (error.__name__ in at_the_operators_desk)
 
@@ -78,6 +78,13 @@ def test_a_callers_mistake_is_no_entry_in_the_log(caplog: pytest.LogCaptureFixtu
     answer_for(BadRequest("nonsense"))
 
     assert not caplog.records
+
+
+def test_overload_is_told_now_and_then_and_says_when_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
+    answers = [answer_for(errors.Overloaded(retry_after=7)) for _ in range(1000)]
+
+    assert len(caplog.records) <= 1
+    assert all((b"retry-after", b"7") in answer.headers for answer in answers)
 
 
 async def test_what_cannot_be_written_says_when_to_come_again(filed: House) -> None:

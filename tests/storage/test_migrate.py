@@ -27,8 +27,10 @@ def test_another_text_under_a_known_name_is_refused() -> None:
         pending([ONE, TWO], {"0001_one": "x"})
 
 
-def test_the_migrations_of_the_package_are_numbered_without_a_gap() -> None:
-    names = [migration.name for migration in load_migrations("laurels.storage.sqlite")]
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_the_migrations_of_the_package_are_numbered_without_a_gap(engine: str) -> None:
+    names = [migration.name for migration in load_migrations(f"laurels.storage.{engine}")]
+    assert names
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
 
 

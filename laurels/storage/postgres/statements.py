@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
 from laurels.storage import rows
+from laurels.storage.tables import OF_EACH, TABLES
 
 NUMBERS = {
     *(
@@ -68,8 +69,10 @@ UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
 FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
 """
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
-LOCK_NEW = "SELECT pg_advisory_xact_lock_shared($1, bucket) FROM unnest($2::integer[]) AS bucket"
-LOCK_ERASED = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::integer[]) AS bucket"
+LOCK_NEW = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
+FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
+"""
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
 ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in rows.TABLES_OF_USERS]
@@ -238,9 +241,20 @@ SELECT $1, $2, level, under, node, part, amount FROM ({TRUE_TALLIES}) AS recount
 
 # ---- everybody, keys and sessions -------------------------------------------------------------
 
+# Each of these may be done again when a lost connection leaves the first time in doubt: what is there already, by an id that
+# was made for it, is one's own.
+
+
+def _lives(column: str) -> str:
+    """Whether it has not ended, or, where $3 says that this is done again, ended at this very moment."""
+    return f"({column} IS NULL OR $3::boolean AND {column} = $1)"
+
+
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
-ADD_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-LIFT_AMNESTY = "UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND lifted_at IS NULL RETURNING 1"
+ADD_AMNESTY = f"""
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (amnesty_id) DO NOTHING
+"""
+LIFT_AMNESTY = f"UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND {_lives('lifted_at')} RETURNING 1"
 CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
@@ -250,17 +264,33 @@ COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
     (SELECT count(*) FROM sessions), (SELECT max(recorded_at) FROM events)
 """
-ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5)"
+ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_hash) DO NOTHING"
 KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {rows.KEYS} FROM api_keys ORDER BY created_at, name"
-REVOKE_KEY = "UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL RETURNING 1"
+REVOKE_KEY = f"UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND {_lives('revoked_at')} RETURNING 1"
 KEEP_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
 """Whoever erases this user waits until the transaction ends."""
 
-ADD_SESSION = "INSERT INTO sessions (user_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4)"
+ADD_SESSION = """
+INSERT INTO sessions (user_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id, token_hash) DO NOTHING
+"""
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2"
 SESSIONS = """
 SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS asked (user_id, token_hash)
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+
+# ---- moving house -----------------------------------------------------------------------------
+
+LOCK_ALL = f"LOCK TABLE {', '.join(TABLES)}, tallies IN SHARE ROW EXCLUSIVE MODE"
+COUNT = {name: f"SELECT count(*) FROM {name}" for name in TABLES}
+ALL_ROWS = {
+    name: f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
+    for name, table in TABLES.items()
+}
+HOLDS_ANY = "SELECT " + " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in TABLES if name not in OF_EACH)
+DROP_OF_EACH = [f"DELETE FROM {name}" for name in OF_EACH]
+ANALYZE = f"ANALYZE {', '.join(TABLES)}, tallies"
+"""Without it, the server would plan as for empty tables until it looks by itself."""

@@ -11,11 +11,12 @@ import secrets
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ from laurels.engine.leaderboards import (
 from laurels.errors import (
     InvalidInput,
     MigrationError,
+    NotEmpty,
     SettingsError,
     StoreError,
     StoreUnavailable,
@@ -50,6 +52,7 @@ from laurels.storage.base import (
     AmnestyRow,
     Asked,
     AwardRow,
+    Batch,
     Changes,
     Counts,
     Decide,
@@ -57,6 +60,7 @@ from laurels.storage.base import (
     Found,
     KeyRow,
     Page,
+    Rows,
     Standing,
     UserRow,
     View,
@@ -64,6 +68,7 @@ from laurels.storage.base import (
 )
 from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
+from laurels.storage.tables import BATCH, OF_EACH, TABLES, Table
 
 T = TypeVar("T")
 
@@ -153,6 +158,9 @@ TRUE_TALLIES = " UNION ALL ".join(
         for level, shift in enumerate(TIME_SHIFTS)
     ]
 )
+SAVE_TRUE_TALLIES = f"""
+INSERT INTO tallies (board, period, level, under, node, amount) SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})
+"""
 STORED_TALLIES = f"""
 SELECT level, under, node, amount FROM tallies WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}'
 """
@@ -507,11 +515,7 @@ class SQLiteStore:
                 (POINTS_BOARD, ALL_TIME),
             )
             connection.execute("DELETE FROM tallies WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
-            connection.execute(
-                "INSERT INTO tallies (board, period, level, under, node, amount) "
-                f"SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})",
-                (POINTS_BOARD, ALL_TIME),
-            )
+            connection.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
 
         await self._write(lambda: self._in_transaction(rebuild))
 
@@ -631,6 +635,39 @@ class SQLiteStore:
 
         await self._write(lambda: self._in_transaction(delete))
 
+    # ---- moving house -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[Rows]:
+        async with self._apart() as apart:
+            yield _Rows(apart, await apart.run(_begin_reading))
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        async with self._apart() as apart:  # whatever ends it before its commit takes everything back
+            await apart.run(_begin_filling)
+            async for table, rows in batches:
+                await apart.run(partial(_insert, table, rows))
+            await apart.run(_end_filling)
+            if self._path is None:
+                apart.connection.backup(self._writer)
+            self._commits += 1
+            self._secret = None
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[_Apart]:
+        """A connection for work that takes long; to a database in memory there is but one, so it is one to a copy."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with _translated:
+            connection = _connect(self._path)
+            if self._path is None:
+                self._writer.backup(connection)
+        apart = _Apart(connection, self._path)
+        try:
+            yield apart
+        finally:
+            await apart.close()
+
     # ---- transactions -------------------------------------------------------------------------
 
     async def _write(self, work: Callable[[], T]) -> T:
@@ -696,6 +733,10 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 class _Translated:
     """Turns the driver's errors into ours. It stands around every read, where a generator would cost a microsecond."""
 
+    def __init__(self, path: Path | None = None) -> None:
+        """Errors name the database where `path` does."""
+        self._which = f" use {path}" if path else ""
+
     def __enter__(self) -> None:
         return None
 
@@ -706,7 +747,7 @@ class _Translated:
             raise StoreUnavailable("the store is closed") from error
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
             raise StoreError(f"SQLite refused: {error}") from error
-        raise StoreUnavailable(f"SQLite cannot: {error}") from error
+        raise StoreUnavailable(f"SQLite cannot{self._which}: {error}") from error
 
 
 _translated = _Translated()
@@ -729,6 +770,76 @@ class _Snapshot:
         with _translated:
             self._connection.execute("COMMIT")
         _translated.__exit__(kind, error, trace)
+
+
+class _Apart:
+    """A connection in a thread of its own, with one cursor. Work that was begun is finished before it closes."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+        self._translated = _Translated(path)
+        self._thread = ThreadPoolExecutor(1, "laurels-apart")
+
+    async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        with self._translated:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._cursor.close()  # a cursor in the middle of its rows would keep the file open
+        self.connection.close()
+
+
+class _Rows:
+    """All rows, from the snapshot that the connection apart has open."""
+
+    def __init__(self, apart: _Apart, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self._apart = apart
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        for name, table in TABLES.items():
+            await self._apart.run(partial(_select, name, table))
+            while rows := await self._apart.run(_next_batch):
+                yield name, rows
+
+
+def _begin_reading(cursor: sqlite3.Cursor) -> Mapping[str, int]:
+    """Take a snapshot, and count the rows of each table in it."""
+    cursor.execute("BEGIN")
+    return {name: cursor.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
+
+
+def _select(name: str, table: Table, cursor: sqlite3.Cursor) -> None:
+    cursor.execute(f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}")
+
+
+def _next_batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(BATCH)
+
+
+def _begin_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("BEGIN IMMEDIATE")
+    for table in TABLES.keys() - OF_EACH:
+        if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+            raise NotEmpty
+    for table in OF_EACH:
+        cursor.execute(f"DELETE FROM {table}")
+
+
+def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: sqlite3.Cursor) -> None:
+    columns = TABLES[table].columns
+    marks = ", ".join("?" * len(columns))
+    cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _end_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
+    cursor.execute("COMMIT")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -135,7 +135,7 @@ CREATE TABLE tombstones (
 );
 
 CREATE TABLE secrets (
-    name  TEXT  NOT NULL PRIMARY KEY,
+    name  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     value BYTEA NOT NULL
 );
 

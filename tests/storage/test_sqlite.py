@@ -1,0 +1,51 @@
+"""What is true of SQLite alone: its addresses, its file, and the bytes in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from laurels.errors import SettingsError, StoreUnavailable
+from laurels.storage import open_store
+from tests.storage.test_contract import FORGOTTEN, fill, save, user
+from tests.support import MONDAY, sql
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("database", ["sqlite:", "sqlite:///", "sqlite:relative.db"])
+def test_an_address_without_a_file_is_refused(database: str) -> None:
+    with pytest.raises(SettingsError):
+        open_store(database)
+
+
+def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all, but long enough to be looked at " * 20)
+    for path in (tmp_path, tmp_path / "no" / "folder.db", tmp_path / "text.db"):
+        with pytest.raises(StoreUnavailable):
+            open_store(f"sqlite:///{path}")
+
+
+async def test_a_database_that_cannot_be_written_is_unavailable_and_says_so(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    await sql(store, "PRAGMA query_only = 1")
+    with pytest.raises(StoreUnavailable, match="readonly"):
+        await save(store, user("ada"))
+    await sql(store, "PRAGMA query_only = 0")
+    await save(store, user("ada"))
+    await store.close()
+
+
+async def test_no_byte_of_the_file_names_an_erased_user(tmp_path: Path) -> None:
+    path = tmp_path / "laurels.db"
+    store = open_store(f"sqlite:///{path}")
+    await store.migrate()
+    await fill(store, "bob")
+    await fill(store, FORGOTTEN)
+    await save(store, erased=[(FORGOTTEN, MONDAY)])
+    await store.close()  # the last connection copies the log into the file and removes it; nothing is compacted
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # nobody else waits
+    assert FORGOTTEN.encode() not in content
+    assert b"bob" in content

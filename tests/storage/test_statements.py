@@ -1,0 +1,153 @@
+"""The SQL of every engine, read as text: users' rows are reached by their user, and no statement asks a clock or chance."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+import laurels.storage
+from laurels.storage.migrate import load_migrations
+from laurels.storage.rows import TABLES_OF_USERS
+
+BOARD = "a board is of all users, and read by its own index"
+TALLIES = "a count of a board's standings, for verify and rebuild alone"
+EVERYBODY = "walks or counts all users, a page at a time or for an operator"
+MOVING = "reads or writes whole tables, when a database moves"
+
+NOT_BY_USER = {
+    "TOP": BOARD,
+    "VIEWS": BOARD,
+    "AHEAD": BOARD,
+    "RANK": BOARD,
+    "LOCK_BOARDS": TALLIES,
+    "DROP_BOARD": TALLIES,
+    "MAKE_STANDINGS": TALLIES,
+    "MAKE_TALLIES": TALLIES,
+    "TRUE_TALLIES": TALLIES,
+    "WRONG_TALLIES": TALLIES,
+    "rebuild": TALLIES,
+    "rebuild_boards": TALLIES,
+    "USER_IDS": EVERYBODY,
+    "user_ids": EVERYBODY,
+    "COUNTS": EVERYBODY,
+    "counts": EVERYBODY,
+    "NEXT_EVENT_OF_DAYS": EVERYBODY,
+    "SAVE_TRUE_TALLIES": TALLIES,
+    "LOCK_ALL": MOVING,
+    "HOLDS_ANY": MOVING,
+    "_begin_reading": MOVING,
+    "_begin_filling": MOVING,
+    "_select": MOVING,
+    "_insert": "into the table that it is told; what it makes is a constant, and read here as one",
+}
+"""Constants and methods whose statements may reach users' rows by something else than the user, with the reason."""
+
+STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|LOCK|TRUNCATE|CREATE|ALTER|DROP|COPY|CALL|DO)\s")
+UNKNOWN = "some_table"
+MENTION = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|,)\s+({'|'.join(TABLES_OF_USERS)}|{UNKNOWN})\b")
+BY_USER = re.compile(r"\buser_id\s*=|\bUSING\s*\(user_id\b|^\s*\(user_id\b")
+BY_THEMSELVES = re.compile(
+    r"\b(?:now|random|randomblob|nextval|gen_random_uuid|uuid\w*|\w+_timestamp|timeofday|datetime|julianday|strftime|unixepoch)"
+    r"\s*\(|\b(?:current_(?:timestamp|date|time)|localtime|localtimestamp|serial|bigserial|generated|autoincrement)\b",
+    re.IGNORECASE,
+)
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(laurels.storage.__path__, "laurels.storage."):
+        yield importlib.import_module(found.name)
+
+
+def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """Each statement with the name of its constant, or of the function that holds it."""
+    for name, value in vars(module).items():
+        yield from ((name, text) for text in (value if isinstance(value, list) else [value]) if is_statement(text))
+    for function in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            texts = (
+                text_of(node, module) for node in ast.walk(function) if isinstance(node, ast.Constant | ast.JoinedStr)
+            )
+            yield from ((function.name, text) for text in texts if is_statement(text))
+
+
+def is_statement(value: object) -> bool:
+    return isinstance(value, str) and STATEMENT.match(value) is not None
+
+
+def text_of(node: ast.expr, module: ModuleType) -> str:
+    """A literal as the program would see it; what only a running function knows may be any table."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(part, module) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        try:
+            return str(eval(ast.unparse(node.value), vars(module)))
+        except NameError:
+            return UNKNOWN
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+ALL = sorted({(name, text) for module in modules() for name, text in statements(module)})
+
+
+def reaches_past_the_user(text: str) -> bool:
+    """Whether some mention of a users' table goes without its user, up to the next mention."""
+    starts = [found.end() for found in MENTION.finditer(text)]
+    return any(not BY_USER.search(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "reaches"),
+    [
+        ("SELECT points FROM users WHERE user_id = $1", False),
+        ("SELECT points FROM users", True),
+        ("DELETE FROM sessions WHERE expires_at < $1", True),
+        ("UPDATE events SET day = $1 WHERE event_id = $2", True),
+        ("INSERT INTO awards (user_id, badge) VALUES ($1, $2)", False),
+        ("INSERT INTO awards (badge, user_id) VALUES ($1, $2)", True),
+        ("SELECT 1 FROM users WHERE user_id = $1 UNION SELECT 1 FROM events WHERE event_id = $2", True),
+        ("SELECT 1 FROM unnest($1::text[]) AS asked (user_id) JOIN events USING (user_id)", False),
+        (f"DELETE FROM {UNKNOWN} WHERE user_id = $1", False),
+        (f"SELECT count(*) FROM {UNKNOWN}", True),
+        ("SELECT name FROM api_keys", False),
+    ],
+)
+def test_a_statement_past_the_user_is_recognised(text: str, reaches: bool) -> None:
+    assert reaches_past_the_user(text) == reaches
+
+
+def test_users_rows_are_reached_by_their_user_or_the_reason_is_given() -> None:
+    assert len(ALL) > 100
+    past = {name for name, text in ALL if reaches_past_the_user(text)}
+    assert past == NOT_BY_USER.keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT now()",
+        "DELETE FROM sessions WHERE expires_at < CURRENT_TIMESTAMP",
+        "INSERT INTO acts (act_id) VALUES (gen_random_uuid())",
+        "SELECT nextval('numbers')",
+        "SELECT hex(randomblob(16))",
+        "id BIGSERIAL NOT NULL",
+        "id BIGINT GENERATED ALWAYS AS IDENTITY",
+    ],
+)
+def test_a_statement_that_asks_a_clock_or_chance_is_recognised(text: str) -> None:
+    assert BY_THEMSELVES.search(text)
+
+
+def test_no_statement_asks_a_clock_or_chance_or_a_sequence() -> None:
+    migrations = [
+        (one.name, re.sub("--.*", "", one.sql))
+        for engine in ("sqlite", "postgres")
+        for one in load_migrations(f"laurels.storage.{engine}")
+    ]
+    assert [(name, text) for name, text in [*ALL, *migrations] if BY_THEMSELVES.search(text)] == []
