@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import sqlite3
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
 
 import asyncpg
-from rich.progress import track
+from rich.progress import Progress
 
 from bench import postgres
 from bench.community import Community, community
 from bench.figures import Figure
 from bench.stream import user_ids
 from laurels.storage import open_store
-
-ROWS_AT_ONCE = 50_000
-
-MADE_ANEW = ("migrations", "standings", "tallies")
-"""Tables that are not copied: the schema's own, and what `rebuild_boards` makes of the users."""
+from laurels.storage.base import Batch, Rows
 
 
 class Engine(Protocol):
@@ -56,7 +52,7 @@ class Site:
         self.address = engine.database(self.community)
         self._stack = ExitStack()
         self._copies: dict[str, str] = {}
-        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir=self.community.database.parent)))
+        self.folder = self._stack.enter_context(_folder("site-", self.community.database.parent))
 
     def close(self) -> None:
         """Let its copies go."""
@@ -85,6 +81,15 @@ class Site:
         return self._copies[name]
 
 
+@contextmanager
+def _folder(beginning: str, parent: Path) -> Iterator[Path]:
+    """A folder that goes when the block ends, and with it those that broken runs left under the same beginning."""
+    for old in parent.glob(f"{beginning}*"):
+        shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=beginning) as folder:
+        yield Path(folder)
+
+
 # ---- SQLite -----------------------------------------------------------------------------------
 
 
@@ -98,8 +103,8 @@ class SQLite:
 
     @contextmanager
     def copy(self, one: Community, name: str) -> Iterator[str]:
-        with tempfile.TemporaryDirectory(dir=one.database.parent, prefix=f"{name}-") as folder:
-            yield f"sqlite:///{one.copy_to(Path(folder))}"
+        with _folder(f"copy-{name}-", one.database.parent) as folder:
+            yield f"sqlite:///{one.copy_to(folder)}"
 
     @contextmanager
     def empty(self) -> Iterator[str]:
@@ -170,40 +175,37 @@ async def _ensure(one: Community, name: str) -> None:
 
 
 async def _fill(one: Community, address: str) -> None:
-    store = open_store(address)
-    await store.migrate()
-    connection = await asyncpg.connect(address, server_settings={"search_path": "laurels"})
-    with closing(sqlite3.connect(one.database)) as source:
-        tables = [row[0] for row in source.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        for table in track([name for name in tables if name not in MADE_ANEW], f"{one.users:,} users to PostgreSQL"):
-            await connection.execute(f"TRUNCATE {table}")
-            await _copy_table(source, connection, table)
-        await _add_people(one, source, connection)
-    await store.rebuild_boards()
-    await store.close()
+    """Move the community in, as `laurels copy` does it, without reading back; then leave it as an old database is."""
+    source, target = open_store(f"sqlite:///{one.database}"), open_store(address)
+    await target.migrate()
+    async with source.rows() as found:
+        await target.fill(_shown(found))
+    await source.close()
+    await target.close()
+    connection = await asyncpg.connect(address)
+    await _add_people(one, connection)
     await connection.execute("VACUUM (FREEZE, ANALYZE)", timeout=3600)
     await connection.close()
 
 
-async def _copy_table(source: sqlite3.Connection, connection: asyncpg.Connection, table: str) -> None:
-    rows = source.execute(f"SELECT * FROM {table}")
-    columns = [column[0] for column in rows.description]
-    while some := rows.fetchmany(ROWS_AT_ONCE):
-        await connection.copy_records_to_table(
-            table, schema_name="laurels", columns=columns, records=some, timeout=3600
-        )
+async def _shown(rows: Rows) -> AsyncIterator[Batch]:
+    """The batches, with a bar that shows how far it is."""
+    with Progress() as progress:
+        task = progress.add_task("community to PostgreSQL", total=sum(rows.counts.values()))
+        async for table, lines in rows.batches():
+            yield table, lines
+            progress.advance(task, len(lines))
 
 
-async def _add_people(one: Community, source: sqlite3.Connection, connection: asyncpg.Connection) -> None:
+async def _add_people(one: Community, connection: asyncpg.Connection) -> None:
     """The users who have tokens, numbered from 1: pgbench draws numbers only."""
     hashes = [hashlib.sha256(token.encode()).digest() for token in one.tokens()]
-    source.execute("CREATE TEMPORARY TABLE asked (token_hash BLOB PRIMARY KEY)")
-    source.executemany("INSERT INTO asked VALUES (?)", [(one_hash,) for one_hash in hashes])
-    found = source.execute("SELECT user_id, token_hash FROM sessions JOIN asked USING (token_hash)").fetchall()
-    assert len(found) == len(hashes)
     await connection.execute("CREATE SCHEMA bench")
     await connection.execute(
-        'CREATE TABLE bench.people (n INTEGER NOT NULL PRIMARY KEY, user_id TEXT COLLATE "C" NOT NULL, token_hash BYTEA NOT NULL)'
+        'CREATE TABLE bench.people (n BIGINT NOT NULL PRIMARY KEY, user_id TEXT COLLATE "C" NOT NULL, token_hash BYTEA NOT NULL)'
     )
-    numbered = [(number, user_id, token_hash) for number, (user_id, token_hash) in enumerate(found, start=1)]
-    await connection.copy_records_to_table("people", schema_name="bench", records=numbered)
+    add = """
+    INSERT INTO bench.people SELECT row_number() OVER (), user_id, token_hash FROM laurels.sessions WHERE token_hash = ANY($1)
+    """
+    added = await connection.execute(add, hashes, timeout=600)
+    assert added == f"INSERT 0 {len(hashes)}", added
