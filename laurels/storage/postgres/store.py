@@ -24,6 +24,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    CONNECTIONS,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -57,7 +58,6 @@ from laurels.storage.postgres.lines import (
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
-CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
 
 LOCK_SPACE = 0x1A07E1
