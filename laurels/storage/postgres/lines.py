@@ -131,7 +131,9 @@ class Lines:
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=READ_SECONDS) as connection:
-                await connection.execute("SET idle_in_transaction_session_timeout = 0")  # it may wait for the other side
+                await connection.execute(
+                    "SET idle_in_transaction_session_timeout = 0"
+                )  # it may wait for the other side
                 yield cast(Connection, connection)
                 await connection.execute("RESET idle_in_transaction_session_timeout")
         except LaurelsError:
