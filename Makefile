@@ -22,7 +22,7 @@ lint: .venv/.test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 
-bench: .venv/.run
+bench: .venv/.test ## both engines; what the tests need holds a PostgreSQL to measure
 	@$(BIN)/python -m bench $(BENCH)
 
 # The stamps: made once, and anew when what they depend on changes.

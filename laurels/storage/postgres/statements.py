@@ -141,10 +141,12 @@ SELECT s.user_id, u.name, -s.sort_key, s.reached_at
 FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
 ORDER BY s.sort_key, s.reached_at, s.user_id
-LIMIT $3 OFFSET $4
+LIMIT %d OFFSET %d
 """
+"""The two numbers are filled in, for a plan that is made for any numbers reads a tenth of the board."""
+
 VIEWS = f"""
-SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($5)
+SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
 SELECT 'line', line.user_id, name, NULL, NULL, 0, 0, '', score, reached_at, ''::bytea, NULL, 0
 FROM ({TOP}) AS line (user_id, name, score, reached_at)

@@ -286,7 +286,7 @@ class PostgresStore:
     async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
-        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, 0, asked))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % (most, 0), *BOARD, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
         lines = [(row["user_id"], row["name"], row["points"], row["reached_at"]) for row in found if row[0] == "line"]
         top = _standings(sorted(lines, key=lambda line: (-line[2], line[3], line[0])), 0)
@@ -294,7 +294,7 @@ class PostgresStore:
         return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
 
     async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
-        found = await self._lines.run(lambda connection: connection.fetch(sql.TOP, *BOARD, limit, after))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.TOP % (limit, after), *BOARD))
         return _standings(found, after)
 
     async def rank(self, user_id: str) -> tuple[int | None, int]:
