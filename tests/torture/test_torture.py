@@ -11,7 +11,7 @@ import pytest
 
 from tests.torture.scenarios import SCENARIOS
 
-SECONDS = 4.0
+SECONDS = 3.0
 """How long things go wrong. How much happens meanwhile depends on the machine; what must be true afterwards does not."""
 
 SEED = 20261124

@@ -28,9 +28,9 @@ def check(database: str, users: int, events: int, batch: int) -> dict[str, int]:
     program = [sys.executable, "-m", "tests.torture.writers", database, *map(str, (users, events, batch))]
     done = subprocess.run(program, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     told = json.loads(done.stdout)
-    _check_answers(told["processes"], users, events, batch)
+    again = _check_answers(told["processes"], users, events, batch)
     asyncio.run(_check_stored(database, users, events))
-    return {"events": events, "events/s": round(events / told["seconds"])}
+    return {"events": events, "events/s": round(events / told["seconds"]), "sent again": again}
 
 
 async def _prepare(database: str) -> None:
@@ -38,14 +38,18 @@ async def _prepare(database: str) -> None:
         pass
 
 
-def _check_answers(processes: list[Any], users: int, events: int, batch: int) -> None:
-    assert [fault for one in processes for fault in one["faults"]] == []
+def _check_answers(processes: list[Any], users: int, events: int, batch: int) -> int:
+    """What the processes heard, in all; how often one was told to come again."""
+    faults = [fault for one in processes for fault in one["faults"]]
+    assert not faults, faults[:5]
     heard = sum((Counter(one["heard"]) for one in processes), Counter[str]())
+    again = heard.pop("overloaded", 0)
     sent = sum(len(one) for process in range(PROCESSES) for one in batches_of(process, users, events, batch))
     assert heard == {"recorded": events, "duplicate": sent - events}
     awarded = Counter(tuple(award) for one in processes for award in one["awards"])
     names = earned(events // users)
     assert awarded == {(f"user-{number:04}", name): 1 for number in range(users) for name in names}
+    return again
 
 
 def earned(notes: int) -> list[str]:

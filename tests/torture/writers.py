@@ -18,6 +18,7 @@ from typing import Any
 from laurels.acts.recording import Recorded
 from laurels.app import Laurels
 from laurels.engine.events import Event
+from laurels.errors import LaurelsError, Overloaded
 from tests.torture.story import CATALOG
 
 PROCESSES = 8
@@ -49,7 +50,7 @@ async def write(database: str, batches: list[list[Event]]) -> dict[str, Any]:
     async def hand(laurels: Laurels) -> None:
         for batch in left:
             try:
-                answers = await laurels.record_many(batch)
+                answers = await _until_taken(laurels, batch, heard)
             except Exception as error:  # noqa: BLE001  # none may come, so each is told
                 faults.append(repr(error))
                 continue
@@ -62,6 +63,16 @@ async def write(database: str, batches: list[list[Event]]) -> dict[str, Any]:
     async with Laurels.open(database, CATALOG) as laurels:
         await asyncio.gather(*(hand(laurels) for _ in range(HANDS)))
     return {"heard": heard, "awards": awards, "faults": faults}
+
+
+async def _until_taken(laurels: Laurels, batch: list[Event], heard: Counter[str]) -> list[Recorded | LaurelsError]:
+    """Send again while too much waits, as a client does."""
+    while True:
+        try:
+            return await laurels.record_many(batch)
+        except Overloaded:
+            heard["overloaded"] += 1
+            await asyncio.sleep(0.05)
 
 
 def main(arguments: Sequence[str]) -> None:
