@@ -94,7 +94,8 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+                    await connection.execute(f"CREATE SCHEMA {SCHEMA}")  # asked first: even IF NOT EXISTS needs the right
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
