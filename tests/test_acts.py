@@ -13,7 +13,6 @@ from laurels.acts.recording import RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Moved
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
 from laurels.storage.base import Changes, EventRow, Found, UserRow
 from tests.support import MONDAY, badge, catalog, count
@@ -45,8 +44,8 @@ def found_after(changes: Changes) -> Found:
     histories: dict[str, list[EventRow]] = {name: [] for name in users}
     for (user_id, _), row in events.items():
         histories[user_id].append(row)
-    balances = {name: row.progress.points for name, row in users.items()}
-    return Found(users, events, frozenset(), histories=histories, balances=balances)
+    ledgers = {name: [row for row in changes.ledger if row.user_id == name] for name in users}
+    return Found(users, events, frozenset(), histories=histories, ledgers=ledgers)
 
 
 def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
@@ -56,7 +55,13 @@ def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
     assert (event.revision, award.revision, entry.revision) == (1, 1, 1)
     assert (award.event_id, entry.event_id, entry.amount) == ("e", "e", 100)
     assert [moment.type for moment in changes.moments] == ["badge.earned", "level.reached"]
-    assert changes.moved["ada"].before is None
+    assert {(move.board, move.period) for move in changes.moves} == {
+        ("points", "all"),
+        ("weekly", "2026-W02"),
+        ("monthly", "2026-01"),
+    }
+    assert {(move.user_id, move.before) for move in changes.moves} == {("ada", None)}
+    assert {move.after.sort_key for move in changes.moves if move.after} == {-100}
     assert answer
 
 
@@ -116,7 +121,7 @@ def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_come
     assert changes.erased == [("ada", MONDAY)]
     assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.moments)} == {"bob"}
     assert [row.event.user_id for row in changes.events] == ["bob"]
-    assert changes.moved["ada"] == Moved(before.moved["ada"].after, None)
+    assert {move.user_id for move in changes.moves} == {"bob"}  # the store takes the erased one off every board
 
 
 def test_who_was_erased_before_is_refused() -> None:

@@ -111,7 +111,7 @@ async def check_whole(laurels: Laurels) -> None:
     await check_ledgers(laurels.store)
     before = await contents(laurels.store)
     assert [user_id for user_id in users if await admin.rebuild(user_id)] == []
-    await laurels.store.rebuild_boards()
+    await laurels.store.rebuild_tallies()
     assert await contents(laurels.store) == before
 
 
@@ -165,7 +165,7 @@ async def test_a_reversal_moves_the_standing_and_the_level(home: Place) -> None:
     assert told.kept.points == (10, 0)
     assert (await home.laurels.rank("ada")).rank is None
     assert (await home.laurels.profile("ada")).level == 1
-    assert [line.user_id for line in await home.laurels.leaderboard()] == ["bob"]
+    assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
 
 
 async def test_the_ledger_compensates_and_the_history_shows_both(home: Place) -> None:
