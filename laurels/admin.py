@@ -31,6 +31,7 @@ from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.engine.telling import Saying, day_from
 from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
 from laurels.storage.base import AmnestyRow, Whole
+from laurels.storage.rows import amnesty_count
 
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
@@ -142,14 +143,27 @@ class Admin:
         A user who was made under other rules, or before an amnesty, is brought under today's first, as any reading would.
         """
         laurels = self._laurels
-        whole = await laurels.store.whole(user_id)
-        if whole is None:
-            raise UserNotFound
-        count = len(whole.amnesties) + sum(row.lifted_at is not None for row in whole.amnesties)
-        if whole.user.rules != laurels.catalog.rules or whole.user.amnesties != count:
+        whole = await self._whole(user_id)
+        if not self._is_current(whole):
             await laurels.do(RefreshUser(user_id, await laurels.now()))
-            whole = await laurels.store.whole(user_id)
-        return differences(laurels.catalog, whole, await laurels.now()) if whole else []
+            whole = await self._whole(user_id)
+        return differences(laurels.catalog, whole, await laurels.now())
+
+    async def compare(self, user_id: str) -> list[Difference] | None:
+        """As `verify`, but nothing at all is written: None for a user whom it would first bring under today's rules."""
+        whole = await self._whole(user_id)
+        if not self._is_current(whole):
+            return None
+        return differences(self._laurels.catalog, whole, await self._laurels.now())
+
+    async def _whole(self, user_id: str) -> Whole:
+        if (whole := await self._laurels.store.whole(user_id)) is None:
+            raise UserNotFound
+        return whole
+
+    def _is_current(self, whole: Whole) -> bool:
+        """Whether the user was made under today's catalog, and under every amnesty."""
+        return (whole.user.rules, whole.user.amnesties) == (self._laurels.catalog.rules, amnesty_count(whole.amnesties))
 
     # ---- the clock of a sandbox ---------------------------------------------------------------
 

@@ -23,6 +23,7 @@
     ├── CatalogError             the catalog has faults; carries all of them
     ├── SettingsError            a setting is wrong; says which and where it came from
     └── StoreError               the database refused
+        ├── NotEmpty                 it holds something already
         ├── StoreUnavailable     it cannot be reached, or it cannot be written
         └── MigrationError       its schema is not one of ours, or is newer than this version
 
@@ -162,6 +163,10 @@ class SettingsError(LaurelsError):
 
 class StoreError(LaurelsError):
     """The database refused."""
+
+
+class NotEmpty(StoreError):
+    """The database holds something already; name an empty one."""
 
 
 class StoreUnavailable(StoreError):

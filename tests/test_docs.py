@@ -20,11 +20,16 @@ from laurels.engine.badges import KINDS
 from laurels.http.problems import ALL_KINDS
 from laurels.http.server import HANDLERS
 from laurels.settings import Settings
+from tests import postgres
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"^make (\w+)", re.MULTILINE)
+
+
+SERVER = re.compile(r"postgresql://laurels:secret@db/\w+")
+"""How documents write the address of a PostgreSQL database; each different one is an empty one."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -57,6 +62,13 @@ def test_a_python_snippet_runs(snippet: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("document", [pytest.param(d, id=d.name) for d in DOCUMENTS if blocks(d, "sh")])
 def test_the_shell_snippets_of_a_document_run_in_order(document: Path, tmp_path: Path) -> None:
     script = "\n".join(text for text in blocks(document, "sh") if not MAKE.search(text))
+    with contextlib.ExitStack() as databases:
+        for shown in sorted({*SERVER.findall(script)}):
+            script = script.replace(shown, databases.enter_context(postgres.database()))
+        run_shell(script, tmp_path)
+
+
+def run_shell(script: str, tmp_path: Path) -> None:
     port = free_port()
     environment = {
         **os.environ,

@@ -16,7 +16,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
 from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
-from laurels.engine.scoring import Earned, counted, is_closed, places, recounted
+from laurels.engine.scoring import Earned, counted, has_ended, is_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -213,6 +213,7 @@ class Desk:
             progress,
             user.groups,
             user.amnesties,
+            user.visibility,
         )
         self._now = max(self._now or now, now)
         self._users[user.user_id] = changed
@@ -321,7 +322,7 @@ class Desk:
         else:
             old = dict(places_of(catalog, before, self._now)) if before else {}
         return [
-            Move(after.user_id, *key, old.get(key), new.get(key))
+            Move(after.user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, self._now))
             for key in {**old, **new}
             if old.get(key) != new.get(key)
         ]
@@ -343,12 +344,13 @@ def in_no_period(_: LedgerEntry) -> None:
 def _stands_as(user: UserRow) -> tuple[object, ...]:
     """All that a user's places follow from."""
     progress = user.progress
-    return progress.points, progress.reached_at, progress.scores, progress.folds, progress.days, user.groups
+    read_off = (progress.folds, progress.days, progress.told.excluded)
+    return progress.points, progress.reached_at, progress.scores, read_off, user.groups, user.visibility
 
 
 def places_of(catalog: Catalog, user: UserRow, now: datetime) -> Mapping[tuple[str, str], Place]:
     """Where this user stands: by board and open period."""
-    return places(catalog, user.user_id, user.progress, user.groups, now)
+    return places(catalog, user.user_id, user.progress, user.groups, user.visibility, now)
 
 
 def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:

@@ -25,6 +25,7 @@ from laurels.errors import (
     CatalogError,
     InvalidInput,
     LaurelsError,
+    NotEmpty,
     SettingsError,
     StoreError,
     StreakNotFound,
@@ -48,8 +49,13 @@ EXITS: dict[type[Exception], int] = {
     StreakNotFound: NOT_FOUND,
     AmnestyNotFound: NOT_FOUND,
     StoreError: DATABASE,
+    NotEmpty: FAULT,
 }
 """The one table that gives errors their exit codes; the nearest class in an error's tree counts."""
+
+
+MODULES = {"leaderboard": "boards", "copy": "moving", "backup": "moving", "restore": "moving"}
+"""Where a command lies that has no file of its own name."""
 
 
 def version() -> str:
@@ -88,9 +94,11 @@ def _app() -> App:
         "explain": "Say why a user has a badge or not, or why a streak is what it is.",
         "rebuild": "Make users and boards anew from events and acts.",
         "verify": "Compare what is stored with a rebuild of it.",
+        "copy": "Copy a database into another, empty one, of any engine.",
+        "backup": "Write all that a database holds into one file, while servers work.",
+        "restore": "Fill an empty database from a backup.",
     }.items():
-        module = "boards" if name == "leaderboard" else name
-        app.command(f"laurels.cli.{module}:{name}", name=name, help=words)
+        app.command(f"laurels.cli.{MODULES.get(name, name)}:{name}", name=name, help=words)
     for family in _families():
         app.command(family)
     return app

@@ -24,8 +24,8 @@ from rich.text import Text
 
 from laurels.app import Laurels, utc_now
 from laurels.cli import OK
-from laurels.cli.filling import address_of_file, demo_catalog, fill, is_filled, on_the_brink, steps
-from laurels.cli.opening import database_file, existing, laurels_over, serving
+from laurels.cli.filling import demo_catalog, fill, is_filled, on_the_brink, steps
+from laurels.cli.opening import address_of_file, database_file, existing, laurels_over, serving
 from laurels.cli.options import Json, Options, option, read
 from laurels.cli.output import counted, emit, note
 from laurels.cli.sample import BRINK_ID, SEED, community

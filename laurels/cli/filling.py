@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote
 
 from laurels.acts.recording import Recorded
 from laurels.app import Laurels
+from laurels.cli.opening import address_of_file
 from laurels.cli.sample import Community, Member
 from laurels.engine.badges import AtLeast, Badge
 from laurels.engine.catalog import Catalog
@@ -56,11 +56,6 @@ def demo_catalog() -> str:
     """The contract's catalog and POINT_RULES, as one file. Badges alone would end at the level Expert."""
     text = resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8")
     return text.replace('name = "default"', 'name = "demo"', 1) + POINT_RULES
-
-
-def address_of_file(file: Path) -> str:
-    """The database address of an SQLite file."""
-    return f"sqlite:///{quote(str(file))}"
 
 
 class MovingClock:

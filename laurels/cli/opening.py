@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
-from laurels.errors import CatalogError, Fault, SettingsError, StoreUnavailable
+from laurels.errors import CatalogError, Fault, MigrationError, NotEmpty, SettingsError, StoreError, StoreUnavailable
 from laurels.settings import Settings
 from laurels.storage import open_store
 from laurels.storage.base import Store
@@ -35,12 +35,38 @@ def database_file(database: str) -> Path | None:
     return Path(unquote(rest)) if rest != database and rest not in ("", ":memory:") else None
 
 
+def address_of_file(file: Path) -> str:
+    """The database address of an SQLite file."""
+    return f"sqlite:///{quote(str(file))}"
+
+
 @asynccontextmanager
 async def made(database: str) -> AsyncIterator[Store]:
     """The store, made and brought up to date where it must be."""
     async with _closing(open_store(database)) as store:
         await store.migrate()
         yield store
+
+
+@asynccontextmanager
+async def made_to_fill(database: str) -> AsyncIterator[Store]:
+    """The store, made where it is missing. Raises NotEmpty where it has users under an older schema, which is left as it is."""
+    async with _closing(open_store(database)) as store:
+        try:
+            await store.ready()
+        except MigrationError:
+            if await _has_users(store):
+                raise NotEmpty from None
+            await store.migrate()
+        yield store
+
+
+async def _has_users(store: Store) -> bool:
+    """Whether there is any, whatever the schema's version."""
+    try:
+        return bool(await store.user_ids("", 1))
+    except StoreError:  # there is no schema at all
+        return False
 
 
 @asynccontextmanager

@@ -78,11 +78,11 @@ def verify(
     if user is not None:
         check_text("USER", user, MAX_USER_ID)
     settings = settings_of(database=database, catalog=catalog)
-    verified = asyncio.run(_one(settings, user)) if user is not None else _all(settings, processes)
+    verified = asyncio.run(_one(settings, user)) if user is not None else verify_all(settings, processes)
     if json:
         emit(verified)
     else:
-        _show(verified)
+        show(verified)
     return OK if verified.ok else REJECTED
 
 
@@ -95,15 +95,21 @@ async def _one(settings: Settings, user_id: str) -> Verified:
         return Verified(not found, 1, 0, _shapes(found))
 
 
-def _all(settings: Settings, processes: int | None) -> Verified:
+def verify_all(settings: Settings, processes: int | None = None, *, writing: bool = True) -> Verified:
+    """Compare every user and the boards with a rebuild, in several processes (None: one for each processor).
+
+    Users who were made under other rules, or before an amnesty, are brought under today's first; without `writing`, they are
+    left out.
+    """
     parts, wrong = asyncio.run(_parts(settings))
     workers = min(processes or len(os.sched_getaffinity(0)), max(1, len(parts)))
-    users, differences = 0, list[Difference]()
+    passed, users, differences = 0, 0, list[Difference]()
     with count_progress("Verifying", sum(part.users for part in parts)) as update:
-        for part, found in zip(parts, _compared(settings, parts, workers), strict=True):
-            users += part.users
+        for part, (compared, found) in zip(parts, _compared(settings, parts, workers, writing=writing), strict=True):
+            passed += part.users
+            users += compared
             differences += found
-            update(users)
+            update(passed)
     return Verified(not differences and not wrong, users, wrong, _shapes(differences))
 
 
@@ -120,9 +126,11 @@ async def _parts(settings: Settings) -> tuple[list[Part], int]:
         return parts, await laurels.store.wrong_tallies()
 
 
-def _compared(settings: Settings, parts: Sequence[Part], workers: int) -> Iterator[list[Difference]]:
-    """The differences of each part, in order, from as many processes as asked for."""
-    compare = partial(_compare, settings)
+def _compared(
+    settings: Settings, parts: Sequence[Part], workers: int, *, writing: bool
+) -> Iterator[tuple[int, list[Difference]]]:
+    """Of each part, in order, how many users were compared and what differed, from as many processes as asked for."""
+    compare = partial(_compare, settings, writing=writing)
     if workers == 1:
         yield from map(compare, parts)
         return
@@ -137,23 +145,27 @@ def _leave_interrupts_to_the_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _compare(settings: Settings, part: Part) -> list[Difference]:
-    """The differences of one part, found over a store of its own."""
-    return asyncio.run(_compare_part(settings, part))
+def _compare(settings: Settings, part: Part, *, writing: bool) -> tuple[int, list[Difference]]:
+    """What is found over a store of its own."""
+    return asyncio.run(_compare_part(settings, part, writing=writing))
 
 
-async def _compare_part(settings: Settings, part: Part) -> list[Difference]:
-    found: list[Difference] = []
+async def _compare_part(settings: Settings, part: Part, *, writing: bool) -> tuple[int, list[Difference]]:
+    users, differences = 0, list[Difference]()
     async with changing(settings) as laurels:
         admin = Admin(laurels)
         async for page in admin.pages(part.after, part.last):
             for user_id in page:
                 with contextlib.suppress(UserNotFound, UserErased):  # erased since the part was made
-                    found += await admin.verify(user_id)
-    return found
+                    found = await (admin.verify(user_id) if writing else admin.compare(user_id))
+                    if found is not None:
+                        users += 1
+                        differences += found
+    return users, differences
 
 
-def _show(verified: Verified) -> None:
+def show(verified: Verified) -> None:
+    """What was found, for people."""
     to = console()
     for one in verified.differences:
         name = Text(f"{one.user_id}: {one.what}", style="bold")

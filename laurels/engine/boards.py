@@ -7,13 +7,13 @@ the lower id. A tie rule only says which rank equal scores show.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, cast
 
 from laurels.engine.days import zone
-from laurels.engine.leaderboards import Place, Ties
+from laurels.engine.leaderboards import HIDDEN, TEAM, WITHIN, Place, Ties
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
 from laurels.engine.reading import Table
 from laurels.errors import InvalidInput
@@ -23,8 +23,13 @@ By = Literal["points", "metric", "streak"]
 POINTS = "points"
 """The board of all points of all time, which every catalog has: the contract's profile shows it."""
 
+Visibility = Literal["public", "pseudonym", "hidden"]
+VISIBILITIES: tuple[Visibility, ...] = ("public", "pseudonym", "hidden")
+
 SOURCES = ("points", "metric", "streak")
 TIES = ("first", "shared", "dense")
+TEAM_SCORES = ("sum", "mean")
+MOST_TOLD = 1000
 ORDERS = ("highest", "lowest")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_HOURS = 24
@@ -44,6 +49,9 @@ class Board:
     ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
     groups   who stands on it: users in any of these groups (none named: everybody)
     late     how long after its end a period still takes events that occurred in it; then it is closed for good
+    visibility  how users are shown who have not chosen: by name, under an invented one, or to nobody else
+    teams    groups whose names begin so compete, not users ('': users do); team_score: a team has its members' sum or mean
+    tell_top those who enter so many first ranks are told, and, when a period closes, those in them (0: nobody)
     """
 
     id: str
@@ -55,10 +63,18 @@ class Board:
     ties: Ties = "first"
     groups: tuple[str, ...] = ()
     late: timedelta = timedelta(hours=LATE_HOURS)
+    visibility: Visibility = "public"
+    teams: str = ""
+    team_score: Literal["sum", "mean"] = "sum"
+    tell_top: int = 0
 
-    def admits(self, groups: Collection[str]) -> bool:
-        """Whether a user of these groups stands on it."""
-        return not self.groups or any(group in groups for group in self.groups)
+    def seats(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
+        """Under which keys a user of these groups stands: on the board, among its hidden users, or in teams; or nowhere."""
+        if self.groups and not any(group in groups for group in self.groups):
+            return []
+        if self.teams:
+            return [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
+        return [self.id + HIDDEN if (visibility or self.visibility) == "hidden" else self.id]
 
     def closes_at(self, period: Period) -> datetime | None:
         """When a period takes no event any more; None: never."""
@@ -77,7 +93,7 @@ class Board:
         return -sort_key if self.highest else sort_key
 
 
-THE_POINTS = Board(POINTS, "All time")
+THE_POINTS = Board(POINTS, "All time", tell_top=10)
 
 
 def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
@@ -101,11 +117,26 @@ def read_board(table: Table, metrics: Collection[str], streaks: Collection[str])
         ties=cast(Ties, table.choice("ties", TIES, "tie rule", "first") or "first"),
         groups=table.texts("groups") if table.has("groups") else (),
         late=timedelta(hours=min(hours, MAX_LATE_HOURS)),
+        visibility=cast(Visibility, table.choice("visibility", VISIBILITIES, "visibility", "public") or "public"),
+        teams=table.text("teams") if table.has("teams") else "",
+        team_score=cast(Any, table.choice("team_score", TEAM_SCORES, "team score", "sum") or "sum"),
+        tell_top=table.whole("tell_top", 10 if board_id == POINTS else 0),
     )
     table.done()
-    if board.id == POINTS and board != Board(POINTS, board.name, late=board.late):
-        table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
+    _check(table, board)
     return board
+
+
+def _check(table: Table, board: Board) -> None:
+    if WITHIN in board.id:
+        table.fault("id", f"must not hold '{WITHIN}'", "leave it out")
+    if table.has("team_score") and not board.teams:
+        table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
+    if board.tell_top > MOST_TOLD:
+        table.fault("tell_top", f"must be at most {MOST_TOLD}", "write tell_top = 10")
+    plain = replace(THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, tell_top=board.tell_top)
+    if board.id == POINTS and board != plain:
+        table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
 
 
 def _read_periods(table: Table) -> Periods:

@@ -239,6 +239,12 @@ def _names(badge: Badge, kind: type) -> bool:
     return any(isinstance(part, kind) for part in badge.condition.parts())
 
 
+def _deciding(board: Board) -> dict[str, Any]:
+    """What of a board decides where users stand."""
+    shown = {"name": "", "ties": "", "tell_top": 0, "team_score": "", "late": 0}
+    return {**asdict(board), **shown, "visibility": board.visibility == "hidden"}
+
+
 def _fingerprint(
     levels: Levels,
     metrics: Mapping[str, Metric],
@@ -259,7 +265,7 @@ def _fingerprint(
         "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
         "levels": levels.thresholds,
     }
-    scored = [{**asdict(board), "name": "", "ties": ""} for board in boards.values() if board.id != POINTS]
+    scored = [_deciding(board) for board in boards.values() if _deciding(board) != _deciding(THE_POINTS)]
     if scored:
         deciding["boards"] = scored
     text = json.dumps(deciding, sort_keys=True, default=str)

@@ -28,6 +28,18 @@ T = TypeVar("T")
 Ties = Literal["first", "shared", "dense"]
 """Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
 
+WITHIN = "/"
+"""What a board is kept under: its own id, or, behind this sign, a part of it (those who are hidden, or one team)."""
+
+HIDDEN = f"{WITHIN}hidden"
+"""Behind a board's id: where those stand whom nobody else sees, so that they have a rank and take none."""
+
+TEAM = f"{WITHIN}team{WITHIN}"
+"""Behind a board's id, and before a team's name: where its members stand."""
+
+TOTAL_LEVEL = 99
+"""Where a team's seat keeps the sum of its members' scores."""
+
 FIRST_TIME_LEVEL = len(KEY_SHIFTS)
 LEAST_NODE = -(2**62)
 
@@ -60,6 +72,12 @@ def nodes(place: Place) -> list[tuple[int, int, int]]:
     return by_key + by_time
 
 
+def tallied(seat: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
+    """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
+    counts = [(node, 1) for node in nodes(place)]
+    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in seat else counts
+
+
 def ranges_ahead(place: Place) -> list[Range]:
     """The ranges of nodes that together count every place ahead, except those within the finest time node."""
     by_key = _ranges(place.sort_key, KEY_SHIFTS, 0, 0)
@@ -74,13 +92,17 @@ def finest_time(place: Place) -> int:
 
 @plain
 class Move:
-    """A user's place on a board within a period, before and after; None where unranked."""
+    """A user's place on a board within a period, before and after; None where unranked.
+
+    `late` says that the period is over, so that it counts only where nobody has closed it.
+    """
 
     user_id: str
     board: str
     period: str
     before: Place | None
     after: Place | None
+    late: bool = False
 
 
 @plain
@@ -124,11 +146,15 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
     return ranks
 
 
-def around(before: Sequence[T], row: T, behind: Sequence[T], limit: int) -> list[T]:
-    """`limit` rows with one in their middle, or as near to it as the ends of the board allow."""
-    half = (limit - 1) // 2
-    ahead = min(len(before), max(half, limit - 1 - len(behind)))
-    return [*before[len(before) - ahead :], row, *behind[: limit - 1 - ahead]]
+def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
+    """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
+
+    Without the row itself, that of a user whom nobody else sees, only those before and behind it.
+    """
+    middle = [] if row is None else [row]
+    others = limit - len(middle)
+    ahead = min(len(before), max(others // 2, others - len(behind)))
+    return [*before[len(before) - ahead :], *middle, *behind[: others - ahead]]
 
 
 def order(place: Place) -> tuple[int, int, str]:

@@ -23,6 +23,7 @@ class Told:
     repairs   streak -> days that were repaired
     grants    streak -> freezes given, as (day, how many)
     amnesty   the days that amnesties excuse this user from
+    excluded  whether the user is kept off every leaderboard
     """
 
     adjusted: int = 0
@@ -33,6 +34,7 @@ class Told:
     repairs: Mapping[str, Days] = field(default_factory=dict[str, Days])
     grants: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict[str, tuple[tuple[int, int], ...]])
     amnesty: Days = field(default_factory=Days)
+    excluded: bool = False
 
 
 NOTHING_TOLD = Told()

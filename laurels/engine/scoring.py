@@ -11,12 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from laurels.engine.boards import Board
+from laurels.engine.boards import Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.judge import calendar_of
-from laurels.engine.leaderboards import Place
+from laurels.engine.leaderboards import WITHIN, Place
 from laurels.engine.metrics import matches
 from laurels.engine.periods import ALL_TIME, Period
 from laurels.engine.plain import plain
@@ -24,7 +24,7 @@ from laurels.engine.progress import NO_SCORES, Progress, Scores
 from laurels.engine.streaks import folded
 
 Key = tuple[str, str]
-"""A board and a period of it."""
+"""A seat, which is a board or a part of it, and a period."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
@@ -86,25 +86,35 @@ def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
     return {name: of_board for name, of_board in kept.items() if of_board}
 
 
-def is_closed(catalog: Catalog, board_id: str, period_key: str, now: datetime) -> bool:
+def is_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
     """Whether a period of a board has closed; a board or period that the catalog does not know has not."""
-    board = catalog.boards.get(board_id)
+    board = catalog.boards.get(seat.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
     return bool(board and period and not board.is_open(period, now))
 
 
+def has_ended(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+    """Whether a period of a board is over, so that it may have been closed."""
+    board = catalog.boards.get(seat.partition(WITHIN)[0])
+    period = board.periods.named(period_key) if board else None
+    return bool(period and period.end and period.end <= now)
+
+
 def places(
-    catalog: Catalog, user_id: str, progress: Progress, groups: Collection[str], now: datetime
+    catalog: Catalog,
+    user_id: str,
+    progress: Progress,
+    groups: Collection[str],
+    visibility: Visibility | None,
+    now: datetime,
 ) -> dict[Key, Place]:
-    """Where a user stands: one place for each board and open period in which they have anything."""
+    """Where a user stands: one place for each seat and open period in which they have anything."""
     found: dict[Key, Place] = {}
-    for board in catalog.boards.values():
-        if not board.admits(groups):
-            continue
-        for key, (score, reached_at) in _scores(catalog, board, progress, now):
+    for board in () if progress.told.excluded else catalog.boards.values():
+        seats = board.seats(groups, visibility)
+        for key, (score, reached_at) in _scores(catalog, board, progress, now) if seats else ():
             place = board.place(score, reached_at, user_id)
-            if place:
-                found[board.id, key] = place
+            found |= {(seat, key): place for seat in seats if place}
     return found
 
 

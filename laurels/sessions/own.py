@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from laurels.app import Laurels
-from laurels.errors import Unauthorized
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.errors import InvalidInput, Unauthorized
 from laurels.sessions.base import Caller, Request
 
 COOKIE = "laurels-session"
@@ -73,9 +74,11 @@ def _user_id(token: str) -> str | None:
     """The user id that a token names; None for a token that is none of ours."""
     try:
         name = token.removeprefix(PREFIX).partition(".")[0].encode("ascii")
-        return urlsafe_b64decode(name + b"=" * (-len(name) % 4)).decode()
-    except ValueError:
+        user_id = urlsafe_b64decode(name + b"=" * (-len(name) % 4)).decode()
+        check_text("userId", user_id, MAX_USER_ID)  # no database is asked for what nobody can be called
+    except (ValueError, InvalidInput):
         return None
+    return user_id
 
 
 def _encode(user_id: str) -> str:

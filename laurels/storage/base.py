@@ -7,11 +7,13 @@ leads every key of a user's rows, so that the same tables can be sharded by it. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
 from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
@@ -26,7 +28,7 @@ class UserRow:
     """The one hot row of a user.
 
     `revision` counts the acts on it; `rules` is the catalog, and `amnesties` the count of amnesties, that its progress was
-    made under.
+    made under. `visibility` is how the user chose to be shown on leaderboards (None: not).
     """
 
     user_id: str
@@ -37,6 +39,7 @@ class UserRow:
     progress: Progress
     groups: tuple[str, ...] = ()
     amnesties: int = 0
+    visibility: Visibility | None = None
 
 
 @plain
@@ -130,12 +133,36 @@ class MomentRow:
 
 @plain
 class Standing:
-    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has."""
+    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has.
+
+    `visibility` is what the user chose, and `excluded` whether they are excluded by now.
+    """
 
     rank: int
     place: Place
     name: str | None
     points: int
+    visibility: Visibility | None = None
+    excluded: bool = False
+
+
+@plain
+class Team:
+    """A team's members who have a score, and the sum of their scores."""
+
+    name: str
+    total: int
+    members: int
+
+
+@plain
+class Closing:
+    """A period of a board that is closed for good. `told_at` is when those in front were told (None: not yet)."""
+
+    board: str
+    period: str
+    closed_at: datetime
+    told_at: datetime | None = None
 
 
 @plain
@@ -171,7 +198,10 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all."""
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
+
+    Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
+    """
 
     lines: Sequence[Standing]
     me: Standing | None
@@ -307,6 +337,23 @@ Decide = Callable[[Found], Changes]
 """A pure function: the same found rows always give the same changes, so a transaction may be tried again."""
 
 
+Batch = tuple[str, Sequence[tuple[Any, ...]]]
+"""Some rows of a table: its name in `tables.py`, and of each row the values in the order of its columns."""
+
+
+class Rows(Protocol):
+    """All rows of a database as of one moment. Values are int, str, bytes and None, alike on every engine."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many rows each table has."""
+        ...
+
+    def batches(self) -> AsyncIterator[Batch]:
+        """Every row once: table by table, each in the order of its key, in batches that memory holds easily."""
+        ...
+
+
 class Store(Protocol):
     """A database. Opened by `open_store`; every verb may raise StoreUnavailable."""
 
@@ -349,6 +396,40 @@ class Store(Protocol):
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         """The user's exact rank (None: unranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        """Close a period for good: nobody moves in it any more. False where it was closed before.
+
+        When this returns, every transaction that moved somebody in it has ended.
+        """
+        ...
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
+
+        False where they were told before.
+        """
+        ...
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        """Every team of a board of teams with any score, by name."""
+        ...
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        """The closed periods of a board, those closed last first."""
+        ...
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        """Whether somebody closed this period, and those in front were told."""
+        ...
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        """Every (board, period) on which anybody stands, in order. A board's parts come under their own names."""
+        ...
+
+    async def secret(self) -> bytes:
+        """This database's own secret, with which invented names are made: it never leaves the process."""
         ...
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -436,4 +517,17 @@ class Store(Protocol):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         """End a session, at once for every process; harmless where it never was."""
+        ...
+
+    def rows(self) -> AbstractAsyncContextManager[Rows]:
+        """All that is stored, as of one moment, while others write: neither waits for the other."""
+        ...
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        """Write all rows of another database, in one transaction; the tallies are counted anew.
+
+        Nothing is written where an error comes, `batches` raises, or the process ends before. Nobody else may use the database
+        meanwhile; whoever writes to it waits or fails. Raises NotEmpty where it holds any row already, but for its own secrets:
+        those of the other database take their place, so that whom it erased stays erased.
+        """
         ...

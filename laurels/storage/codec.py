@@ -20,9 +20,22 @@ _MICROSECOND = timedelta(microseconds=1)
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
-_PackedTold = tuple[
-    int, list[str], list[str], list[str], dict[str, _Set], dict[str, _Set], dict[str, list[tuple[int, int]]], _Set
-]
+
+
+class _PackedTold(msgspec.Struct, array_like=True, frozen=True):
+    """What was told, as a column holds it; a field that came later is not there in older rows."""
+
+    adjusted: int
+    granted: list[str]
+    barred: list[str]
+    awaited: list[str]
+    pauses: dict[str, _Set]
+    repairs: dict[str, _Set]
+    grants: dict[str, list[tuple[int, int]]]
+    amnesty: _Set
+    excluded: bool = False
+
+
 _ByDay = dict[str, list[tuple[int, int]]]
 _PackedScores = dict[str, dict[str, tuple[int, int]]]
 
@@ -129,7 +142,7 @@ def _unpack_fold(packed: _PackedFold) -> Fold:
 
 
 def _pack_told(told: Told) -> _PackedTold:
-    return (
+    return _PackedTold(
         told.adjusted,
         sorted(told.granted),
         sorted(told.barred),
@@ -138,20 +151,21 @@ def _pack_told(told: Told) -> _PackedTold:
         _pack_sets(told.repairs),
         {name: list(grants) for name, grants in told.grants.items()},
         _pack_set(told.amnesty),
+        told.excluded,
     )
 
 
 def _unpack_told(packed: _PackedTold) -> Told:
-    adjusted, granted, barred, awaited, pauses, repairs, grants, amnesty = packed
     return Told(
-        adjusted,
-        frozenset(granted),
-        frozenset(barred),
-        frozenset(awaited),
-        _unpack_sets(pauses),
-        _unpack_sets(repairs),
-        {name: tuple(given) for name, given in grants.items()},
-        _unpack_set(amnesty),
+        packed.adjusted,
+        frozenset(packed.granted),
+        frozenset(packed.barred),
+        frozenset(packed.awaited),
+        _unpack_sets(packed.pauses),
+        _unpack_sets(packed.repairs),
+        {name: tuple(given) for name, given in packed.grants.items()},
+        _unpack_set(packed.amnesty),
+        packed.excluded,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,11 +14,14 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     AwardRow,
+    Closing,
     EventRow,
     KeyRow,
     LedgerRow,
+    Listing,
     MomentRow,
     Ranks,
+    Standing,
     UserRow,
 )
 from laurels.storage.codec import (
@@ -33,7 +37,10 @@ from laurels.storage.codec import (
     unpack_zones,
 )
 
-USERS = "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties"
+USERS = (
+    "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties, "
+    "visibility, excluded"
+)
 EVENTS = (
     "user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, "
     "rank_before, rank_after, late_by, reversed_by"
@@ -41,13 +48,18 @@ EVENTS = (
 ACTS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
 AWARDS = "user_id, badge, revision, awarded_at, points, event_id"
 LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id, counts_at"
+CLOSINGS = "board, period, closed_at, told_at"
+LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
 STANDINGS = "user_id, board, period, sort_key, reached_at"
 MOMENTS = "user_id, revision, position, at, type, data"
 AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
 
-TABLES_OF_USERS = ("events", "acts", "awards", "ledger", "outbox", "standings", "sessions", "users")
-"""All tables with rows of one user."""
+TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
+"""All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
+
+NOBODY = "nobody-"
+"""How the names of those begin who keep the places of erased users in closed periods."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
@@ -58,10 +70,11 @@ _json = msgspec.json.Encoder(order="deterministic").encode
 
 def user_of(row: Columns) -> UserRow:
     """A user, from USERS."""
-    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties = row
+    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
+    groups, amnesties, visibility, _ = rest
     unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
     of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
-    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties)
+    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties, visibility)
 
 
 def user_columns(user: UserRow) -> Columns:
@@ -80,6 +93,8 @@ def user_columns(user: UserRow) -> Columns:
         pack_progress(progress),
         GROUP_SEPARATOR.join(user.groups) or None,
         user.amnesties,
+        user.visibility,
+        int(progress.told.excluded),
     )
 
 
@@ -181,10 +196,28 @@ def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
     return {(board, period): Place(sort_key, at, user_id) for user_id, board, period, sort_key, at in rows}
 
 
+def closing_of(row: Columns) -> Closing:
+    """A closed period, from CLOSINGS."""
+    board, period, closed_at, told_at = row
+    return Closing(board, period, from_micros(closed_at), maybe_moment(told_at))
+
+
+def standing_of(row: Sequence[Any], rank: int) -> Standing:
+    """A line of a board, from LINE."""
+    user_id, name, points, sort_key, reached_at, visibility, excluded = row
+    return Standing(rank, Place(sort_key, reached_at, user_id), name, points, visibility, bool(excluded))
+
+
 def moment_columns(moment: MomentRow) -> Columns:
     """MOMENTS of a moment."""
     at, data = to_micros(moment.at), _json(moment.data).decode()
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
+
+
+def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
+    """What a user in front is told when a period closes."""
+    data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}
+    return MomentRow(line.place.user_id, revision, 0, at, "leaderboard.closed", data)
 
 
 def key_of(row: Columns) -> KeyRow:

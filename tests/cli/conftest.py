@@ -23,8 +23,11 @@ WAIT = 60
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without any setting of Laurels."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")}
-    return kept | more
+    return {name: value for name, value in os.environ.items() if not is_setting(name)} | more
+
+
+def is_setting(variable: str) -> bool:
+    return variable.startswith("LAURELS_") and not variable.startswith("LAURELS_TEST_")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Cli:
 @pytest.fixture
 def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("LAURELS_")]:
+    for name in filter(is_setting, [*os.environ]):
         monkeypatch.delenv(name)
     return Cli(tmp_path, capsys)
 

@@ -7,14 +7,15 @@ import json
 import random
 import string
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
 
-from tests.http.house import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, House, event
-from tests.support import check_ledgers
+from tests.http.house import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, House, event, house
+from tests.support import KINDS, check_ledgers, new_database
 
 pytestmark = pytest.mark.anyio
 
@@ -79,11 +80,19 @@ TEXTS = [
 FIELDS = ["userId", "id", "type", "occurredAt", "quantity", "data"]
 
 
-@pytest.fixture
-async def sturdy(home: House) -> AsyncIterator[House]:
-    """A house that must be as sound after the test as before it."""
+@pytest.fixture(params=KINDS)
+async def sturdy(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """A house on each kind of engine, which must be as sound after the test as before it."""
+    with new_database(request.param) as database:
+        async with house(database=database) as home, sound(home):
+            yield home
+
+
+@asynccontextmanager
+async def sound(home: House) -> AsyncIterator[None]:
+    """Serves afterwards as before."""
     await home.record(event("ada", "agent.created", quantity=3))
-    yield home
+    yield
     assert (await home.client.get("/readyz")).status_code == 200
     answer = await home.send(event("witness", "message.sent", quantity=100))
     assert answer.json()["recorded"] == 1

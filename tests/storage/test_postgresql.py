@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
+from laurels.errors import StoreError
 from laurels.storage import open_store
 from laurels.storage.base import Store
 from tests import postgres
 from tests.storage.test_contract import save, user
+from tests.support import MONDAY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", ["postgresql"])]
 
@@ -47,3 +50,11 @@ async def test_the_apps_own_tables_are_neither_seen_nor_touched(database: str) -
         assert (await store.counts()).users == 1
         await store.close()
         assert await ask("SELECT * FROM public.users") == [(1, "the app's own")]
+
+
+async def test_a_reading_that_the_server_refuses_does_not_spoil_those_beside_it(store: Store) -> None:
+    await save(store, user("ada", 5))
+    await store.add_session("ada", b"t", MONDAY, MONDAY + timedelta(days=1))
+    asked = [store.has_session(name, b"t", MONDAY) for name in ("ada", "a\0da", "bob", "ada")]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [answers[0], type(answers[1]), *answers[2:]] == [True, StoreError, False, True]

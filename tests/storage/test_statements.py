@@ -19,6 +19,7 @@ from laurels.storage.rows import TABLES_OF_USERS
 BOARD = "a board is of all users, and read by its own index"
 TALLIES = "a count of a board's standings, for verify and rebuild alone"
 EVERYBODY = "walks or counts all users, a page at a time or for an operator"
+MOVING = "reads or writes whole tables, when a database moves"
 
 NOT_BY_USER = {
     "LINE": BOARD,
@@ -41,6 +42,12 @@ NOT_BY_USER = {
     "COUNTS": EVERYBODY,
     "counts": EVERYBODY,
     "NEXT_EVENT_OF_DAYS": EVERYBODY,
+    "SAVE_TRUE_TALLIES": TALLIES,
+    "LOCK_ALL": MOVING,
+    "HOLDS_ANY": MOVING,
+    "_begin_reading": MOVING,
+    "_begin_filling": MOVING,
+    "_select": MOVING,
     "_insert": "into the table that it is told; what it makes is a constant, and read here as one",
 }
 """Constants and methods whose statements may reach users' rows by something else than the user, with the reason."""

@@ -6,31 +6,57 @@ The functions take the connection of a transaction or a snapshot. A key is (boar
 from __future__ import annotations
 
 import hashlib
+import secrets
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from laurels.engine.leaderboards import Move, Place, Ranks, Ties, around, nodes, numbered, order, ranks_of
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing
+from laurels.engine.leaderboards import (
+    HIDDEN,
+    TEAM,
+    WITHIN,
+    Move,
+    Place,
+    Ranks,
+    Ties,
+    around,
+    numbered,
+    order,
+    ranks_of,
+    tallied,
+)
+from laurels.storage import rows
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing, Team
+from laurels.storage.codec import to_micros
 from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, write
 
 Key = tuple[str, str]
 
+PERIOD_LOCKS = 0x1A07E2
+"""The first key of the locks that a late move shares and that who closes the period has alone."""
+
 # ---- writing ----------------------------------------------------------------------------------
 
 
 async def save(connection: Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
+    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere.
+
+    In closed periods nobody moves: a late move waits for whoever is just closing its period, and then is left out.
+    """
+    moves = await _still_open(connection, list(moves))
     tallies: Counter[tuple[str, str, int, int, int, int]] = Counter()
     gone: list[tuple[str, str, str]] = []
     stay: list[tuple[str, str, str, int, int]] = []
     for move in moves:
         key, part = (move.board, move.period), _part(move.user_id)
-        if move.before:
-            tallies.subtract((*key, *node, part) for node in nodes(move.before))
+        for node, amount in tallied(move.board, move.before) if move.before else ():
+            tallies[(*key, *node, part)] -= amount
+        for node, amount in tallied(move.board, move.after) if move.after else ():
+            tallies[(*key, *node, part)] += amount
         if move.after:
-            tallies.update((*key, *node, part) for node in nodes(move.after))
             stay.append((move.user_id, *key, move.after.sort_key, move.after.reached_at))
         else:
             gone.append((move.user_id, *key))
@@ -41,10 +67,64 @@ async def save(connection: Connection, moves: Iterable[Move]) -> None:
     await write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
 
 
+async def _still_open(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
+    late = sorted({base(move.board, move.period) for move in moves if move.late})
+    if not late:
+        return moves
+    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in late}))
+    closed = await _closed(connection, late)
+    return [move for move in moves if not move.late or base(move.board, move.period) not in closed]
+
+
+async def _closed(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+    found = await connection.fetch(sql.CLOSED_OF, [board for board, _ in keys], [period for _, period in keys])
+    return {(board, period) for board, period in found}
+
+
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
-    """The moves of users who leave every board."""
+    """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
     found = await standings(connection, users)
-    return [Move(user_id, *key, place, None) for user_id in users for key, place in found[user_id].items()]
+    closed = await _closed(connection, [*{base(*key) for places in found.values() for key in places}])
+    moves: list[Move] = []
+    for user_id in users:
+        for key, place in found[user_id].items():
+            moves.append(Move(user_id, *key, place, None))
+            if base(*key) in closed:
+                nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
+                moves.append(Move(nobody.user_id, *key, None, nobody))
+    return moves
+
+
+async def close(connection: Connection, key: Key, at: datetime) -> bool:
+    """Close a period for good, when nobody moves in it; False where it was closed before."""
+    await connection.execute(sql.LOCK_PERIOD, PERIOD_LOCKS, _lock(key))
+    return await connection.fetchval(sql.CLOSE, *key, to_micros(at)) is not None
+
+
+async def tell(connection: Connection, asked: Listing, at: datetime) -> bool:
+    """Tell those in front of a closed period, once."""
+    if await connection.fetchval(sql.TOLD, asked.board, asked.period, to_micros(at)) is None:
+        return False
+    listed = await listing(connection, asked)
+    users = sorted(line.place.user_id for line in listed.lines)
+    await connection.execute(sql.LOCK_USERS, users)
+    revisions = dict(await connection.fetch(sql.NEXT_REVISIONS, users))
+    moments = (
+        rows.closing_moment(line, asked, listed.ranked, revisions[line.place.user_id], at)
+        for line in listed.lines
+        if line.place.user_id in revisions
+    )
+    await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
+    return True
+
+
+def base(seat: str, period: str) -> Key:
+    """The board that a seat is a part of, and the period."""
+    return seat.partition(WITHIN)[0], period
+
+
+def _lock(key: Key) -> int:
+    return zlib.crc32(WITHIN.join(key).encode()) - 2**31
 
 
 async def ranks(connection: Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
@@ -79,8 +159,15 @@ async def standings(connection: Connection, users: Sequence[str]) -> dict[str, d
 
 async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tuple[int | None, int]:
     """A user's rank (None: unranked), and how many stand on the board, in one statement."""
-    better, ranked = await connection.fetchrow(sql.RANK[ties], *key, user_id)
+    better, ranked = await connection.fetchrow(sql.RANK[ties], *key, user_id, key[0] + HIDDEN)
     return (None if better is None else better + 1), ranked
+
+
+async def teams(connection: Connection, key: Key) -> list[Team]:
+    """The teams of a board, with their totals and members."""
+    seats = key[0] + TEAM
+    found = await connection.fetch(sql.TEAMS, key[1], seats, seats[:-1] + chr(ord(WITHIN) + 1))
+    return [Team(seat.removeprefix(seats), total, members) for seat, total, members in found]
 
 
 async def listing(connection: Connection, asked: Listing) -> Listed:
@@ -89,13 +176,14 @@ async def listing(connection: Connection, asked: Listing) -> Listed:
     lines = await (_some(connection, key, asked) if asked.only is not None else _following(connection, key, asked))
     me = next((line for line in lines if line.place.user_id == asked.me), None)
     if me is None and asked.me is not None:
-        me = next(iter(await _of_users(connection, key, [asked.me], asked.ties)), None)
+        mine = [row] if (row := await _line_of(connection, key, asked.me)) else []
+        me = next(iter(await _shown(connection, key, mine, asked.ties)), None)
     return Listed(lines, me, await connection.fetchval(sql.RANKED, *key))
 
 
 def top(found: Iterable[Any]) -> list[Standing]:
     """The first lines of a board that ranks equal scores by who reached them first, from LINE columns."""
-    return [_standing(row, number) for number, row in enumerate(found, start=1)]
+    return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
 async def _some(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
@@ -103,10 +191,21 @@ async def _some(connection: Connection, key: Key, asked: Listing) -> list[Standi
 
 
 async def _of_users(connection: Connection, key: Key, users: Sequence[str], ties: Ties) -> list[Standing]:
-    found = await connection.fetch(sql.LINES_OF, *key, users)
+    return await _shown(connection, key, await connection.fetch(sql.LINES_OF, *key, users), ties)
+
+
+async def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
+    """The row of a user, who may be hidden."""
+    hidden = (key[0] + HIDDEN, key[1])
+    return await connection.fetchrow(sql.LINES_OF, *key, [user_id]) or await connection.fetchrow(
+        sql.LINES_OF, *hidden, [user_id]
+    )
+
+
+async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: Ties) -> list[Standing]:
     places = [_place(row) for row in found]
     numbers = await _ranks(connection, key, places, ties)
-    lines = [_standing(row, number) for row, number in zip(found, numbers, strict=True)]
+    lines = [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
     return sorted(lines, key=lambda line: order(line.place))
 
 
@@ -119,18 +218,19 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> list[S
     (ahead,) = await _ahead(connection, key, places[:1])
     (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
     numbers = numbered(places, asked.ties, ahead + 1, shown)
-    return [_standing(row, number) for row, number in zip(found, numbers, strict=True)]
+    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
     if asked.around is not None:
-        found = await connection.fetch(sql.LINES_OF, *key, [asked.around])
-        if not found:
+        row = await connection.fetchrow(sql.LINES_OF, *key, [asked.around])
+        seen = row or await _line_of(connection, key, asked.around)
+        if seen is None:
             return []
-        place = order(_place(found[0]))
-        before = await connection.fetch(sql.BEFORE, *key, *place, asked.limit - 1)
-        behind = await connection.fetch(sql.BEHIND, *key, *place, asked.limit - 1)
-        return around(before[::-1], found[0], behind, asked.limit)
+        place = order(_place(seen))
+        before = await connection.fetch(sql.BEFORE, *key, *place, asked.limit)
+        behind = await connection.fetch(sql.BEHIND, *key, *place, asked.limit)
+        return around(before[::-1], row, behind, asked.limit)
     if asked.after:
         after = asked.after
         return await connection.fetch(sql.NEXT, *key, after.sort_key, after.reached_at, asked.limit, after.lines)
@@ -163,7 +263,3 @@ def _columns(places: Sequence[Place]) -> tuple[list[int], list[int], list[str]]:
 
 def _place(row: Any) -> Place:
     return Place(row[3], row[4], row[0])
-
-
-def _standing(row: Any, number: int) -> Standing:
-    return Standing(number, _place(row), row[1], row[2])

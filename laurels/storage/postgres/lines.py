@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
 import asyncpg
@@ -70,6 +70,21 @@ class Connection(Protocol):
     async def fetchval(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str: ...  # noqa: ASYNC109
     def transaction(self, *, isolation: Any = None, readonly: bool = False) -> AbstractAsyncContextManager[Any]: ...
+    def cursor(self, query: str, *args: Any, timeout: float | None = None) -> Awaitable[Cursor]: ...
+    async def copy_records_to_table(
+        self,
+        table_name: str,
+        *,
+        records: Sequence[Sequence[Any]],
+        columns: Sequence[str],
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> str: ...
+
+
+class Cursor(Protocol):
+    """The rows of a statement, some at a time."""
+
+    async def fetch(self, n: int, *, timeout: float | None = None) -> list[Any]: ...  # noqa: ASYNC109
 
 
 class Overtaken(Exception):  # noqa: N818
@@ -100,9 +115,29 @@ class Lines:
         try:
             return await self._until_done(work, patience)
         finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+            self._ended()
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[Connection]:
+        """A connection for work that takes long and cannot be done again. The driver's errors come out of it as ours."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        self._running += 1
+        try:
+            pool = self._pool or await self._open()
+            async with pool.acquire(timeout=READ_SECONDS) as connection:
+                yield cast(Connection, connection)
+        except LaurelsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # each kind has its way out
+            _raise_as_ours(error)
+        finally:
+            self._ended()
+
+    def _ended(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
 
     async def close(self) -> None:
         """Let what runs come to its end, and hang up. Twice is harmless."""

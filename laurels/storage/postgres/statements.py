@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
+from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL
 from laurels.storage import rows
+from laurels.storage.tables import OF_EACH, TABLES
 
 NUMBERS = {
     *(
@@ -29,7 +30,7 @@ NUMBERS = {
         "amnesties",
         "position",
     ),
-    *("counts_at", "rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
+    *("counts_at", "excluded", "rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
 }
 BYTES = {"progress", "user_hash"}
 
@@ -68,8 +69,10 @@ UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
 FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
 """
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
-LOCK_NEW = "SELECT pg_advisory_xact_lock_shared($1, bucket) FROM unnest($2::integer[]) AS bucket"
-LOCK_ERASED = "SELECT pg_advisory_xact_lock($1, bucket) FROM unnest($2::integer[]) AS bucket"
+LOCK_NEW = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
+FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
+"""
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
 ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in rows.TABLES_OF_USERS]
@@ -133,8 +136,8 @@ SELECT revision FROM (
 
 # ---- boards -----------------------------------------------------------------------------------
 
-LINE = """
-SELECT s.user_id, u.name, u.points, s.sort_key, s.reached_at
+LINE = f"""
+SELECT {rows.LINE}
 FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
 """
@@ -153,15 +156,35 @@ ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT $6
 VIEWS = f"""
 SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($4)
 UNION ALL
-SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0
+SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
 FROM ({FIRST}) AS line
 UNION ALL
-SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT})
+SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT}), NULL, 0
 """
 """Some users, the first lines of the board and the count of amnesties, in one snapshot, each kind in the columns of a user
 (a line's sort key in that of the revision).
 """
 
+CLOSED = "SELECT told_at IS NOT NULL FROM closings WHERE board = $1 AND period = $2"
+CLOSED_OF = """
+SELECT board, period FROM unnest($1::text[], $2::text[]) AS asked (board, period) JOIN closings USING (board, period)
+"""
+CLOSE = """
+INSERT INTO closings (board, period, closed_at) VALUES ($1, $2, $3) ON CONFLICT (board, period) DO NOTHING RETURNING 1
+"""
+TOLD = "UPDATE closings SET told_at = $3 WHERE board = $1 AND period = $2 AND told_at IS NULL RETURNING 1"
+CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = $1 ORDER BY closed_at DESC, period DESC LIMIT $2"
+NEXT_REVISIONS = "UPDATE users SET revision = revision + 1 WHERE user_id = ANY($1) RETURNING user_id, revision"
+LOCK_PERIODS = "SELECT pg_advisory_xact_lock_shared($1, period) FROM unnest($2::integer[]) AS period"
+LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
+TEAMS = f"""
+SELECT t.board, sum(t.amount)::bigint, (
+    SELECT sum(n.amount)::bigint FROM tallies n
+    WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
+GROUP BY t.board ORDER BY t.board
+"""
+PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
 SAVE_STANDINGS = f"""
 {_insert("standings", rows.STANDINGS)}
@@ -229,7 +252,10 @@ BETTER = {
 }
 RANK = {
     ties: f"""
-    SELECT (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2), ({RANKED})
+    SELECT coalesce(
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2),
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $4 AND p.period = $2)
+    ), ({RANKED})
     """
     for ties, better in _BETTER.items()
 }
@@ -244,6 +270,12 @@ TRUE_TALLIES = " UNION ALL ".join(
         "FROM standings GROUP BY 1, 2, 3, 4, 5, 6"
         for level, shift in enumerate(TIME_SHIFTS)
     ]
+    + [
+        (
+            f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, {{part}}, sum(abs(sort_key))::bigint "
+            f"FROM standings WHERE strpos(board, '{TEAM}') > 0 GROUP BY 1, 2, 6"
+        )
+    ]
 ).format(part=f"get_byte(sha256(convert_to(user_id, 'UTF8')), 0) % {PARTS} AS part")
 WRONG_TALLIES = f"""
 SELECT count(*) FROM tallies AS stored
@@ -255,9 +287,20 @@ MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, part, a
 
 # ---- everybody, keys and sessions -------------------------------------------------------------
 
+# Each of these may be done again when a lost connection leaves the first time in doubt: what is there already, by an id that
+# was made for it, is one's own.
+
+
+def _lives(column: str) -> str:
+    """Whether it has not ended, or, where $3 says that this is done again, ended at this very moment."""
+    return f"({column} IS NULL OR $3::boolean AND {column} = $1)"
+
+
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
-ADD_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-LIFT_AMNESTY = "UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND lifted_at IS NULL RETURNING 1"
+ADD_AMNESTY = f"""
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (amnesty_id) DO NOTHING
+"""
+LIFT_AMNESTY = f"UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND {_lives('lifted_at')} RETURNING 1"
 CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
@@ -267,17 +310,33 @@ COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
     (SELECT count(*) FROM sessions), (SELECT max(recorded_at) FROM events)
 """
-ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5)"
+ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_hash) DO NOTHING"
 KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {rows.KEYS} FROM api_keys ORDER BY created_at, name"
-REVOKE_KEY = "UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL RETURNING 1"
+REVOKE_KEY = f"UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND {_lives('revoked_at')} RETURNING 1"
 KEEP_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
 """Whoever erases this user waits until the transaction ends."""
 
-ADD_SESSION = "INSERT INTO sessions (user_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4)"
+ADD_SESSION = """
+INSERT INTO sessions (user_id, token_hash, created_at, expires_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id, token_hash) DO NOTHING
+"""
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2"
 SESSIONS = """
 SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS asked (user_id, token_hash)
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+
+# ---- moving house -----------------------------------------------------------------------------
+
+LOCK_ALL = f"LOCK TABLE {', '.join(TABLES)}, tallies IN SHARE ROW EXCLUSIVE MODE"
+COUNT = {name: f"SELECT count(*) FROM {name}" for name in TABLES}
+ALL_ROWS = {
+    name: f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}"
+    for name, table in TABLES.items()
+}
+HOLDS_ANY = "SELECT " + " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in TABLES if name not in OF_EACH)
+DROP_OF_EACH = [f"DELETE FROM {name}" for name in OF_EACH]
+ANALYZE = f"ANALYZE {', '.join(TABLES)}, tallies"
+"""Without it, the server would plan as for empty tables until it looks by itself."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import asyncpg
 
 from laurels.engine.leaderboards import Ranks, Ties
-from laurels.errors import InvalidInput, MigrationError, StoreUnavailable, UserNotFound
+from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
@@ -25,7 +27,9 @@ from laurels.storage.base import (
     AmnestyRow,
     Asked,
     AwardRow,
+    Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
@@ -35,6 +39,8 @@ from laurels.storage.base import (
     Listed,
     Listing,
     Page,
+    Rows,
+    Team,
     UserRow,
     View,
     Whole,
@@ -53,6 +59,7 @@ from laurels.storage.postgres.lines import (
     write,
 )
 from laurels.storage.postgres.together import Together
+from laurels.storage.tables import BATCH, TABLES
 
 CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
@@ -70,10 +77,14 @@ _DOUBT = "whether this was written is not known; send it again: by its id it cou
 class PostgresStore:
     """The contract of `storage/base.py` on one PostgreSQL database, shared with any number of processes."""
 
-    def __init__(self, address: str, connections: int = CONNECTIONS) -> None:
-        """A store at this address; it connects when it is first used, over at most so many connections."""
+    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
+        """A store at this address; it connects when it is first used, over at most so many connections.
+
+        `patience` is how many seconds a transaction keeps trying while the server is away.
+        """
         self._migrations = load_migrations("laurels.storage.postgres")
         self._lines = Lines(address, connections)
+        self._patience = patience
         self._secret: bytes | None = None
         self._views = Together(self._ask_views)
         self._sessions = Together(self._ask_sessions)
@@ -82,23 +93,25 @@ class PostgresStore:
     # ---- life ---------------------------------------------------------------------------------
 
     async def migrate(self) -> list[str]:
+        long = LONG_STATEMENT_SECONDS
+
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING)
+                await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
                 await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
                 missing = pending(self._migrations, await self._applied(connection))
                 for migration in missing:
-                    await connection.execute(migration.sql)
+                    await connection.execute(migration.sql, timeout=long)
                     await connection.execute(
                         "INSERT INTO migrations (name, checksum) VALUES ($1, $2)", migration.name, migration.checksum
                     )
                 await connection.execute(sql.ADD_SECRET, secrets.token_bytes(32))
             return [migration.name for migration in missing]
 
-        return await self._lines.run(run)
+        return await self._lines.run(run, self._patience)
 
     @staticmethod
     async def _applied(connection: Connection) -> dict[str, str]:
@@ -121,28 +134,32 @@ class PostgresStore:
 
     async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
         tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
+        alone: set[str] = set()  # users without a row who are to be erased, as an attempt found out
 
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
             async with connection.transaction(isolation="read_committed"):
-                found = await self._find(connection, asked)
-                if tried and _has_landed(tried[-1][0], found):
-                    return tried[-1][1]
+                found = await self._find(connection, asked, alone)
+                if tried:
+                    # Again: the first look may have waited for the very transaction in doubt, and not seen its new users.
+                    found = await self._find(connection, asked, alone)
+                    if _has_landed(tried[-1][0], found):
+                        return tried[-1][1]
                 changes = decide(found)
-                ranks = await self._save(connection, changes, found, measure=asked.ranks)
+                ranks = await self._save(connection, changes, found, alone, measure=asked.ranks)
                 tried.append((changes, ranks))
             return ranks
 
         try:
-            return await self._lines.run(attempt, WRITE_SECONDS)
+            return await self._lines.run(attempt, self._patience)
         except StoreUnavailable as error:
             if tried:
                 raise StoreUnavailable(f"{error}; {_DOUBT}") from error
             raise
 
-    async def _find(self, connection: Connection, asked: Asked) -> Found:
+    async def _find(self, connection: Connection, asked: Asked, alone: set[str]) -> Found:
         locked = await connection.fetch(sql.LOCK_USERS, sorted(asked.users))
         users = {row[0]: rows.user_of(row) for row in locked}
-        erased = await self._erased(connection, asked.users - users.keys())
+        erased = await self._erased(connection, asked.users - users.keys(), alone)
         known = [identity for identity in asked.events if identity[0] in users]
         found = await connection.fetch(sql.EVENTS, [user for user, _ in known], [event for _, event in known])
         amnesties = await self._read_amnesties(connection) if found[0][0] else []
@@ -162,11 +179,15 @@ class PostgresStore:
             amnesty_count=rows.amnesty_count(amnesties),
         )
 
-    async def _erased(self, connection: Connection, missing: frozenset[str]) -> frozenset[str]:
-        """Those of the users without a row who were erased; nobody else is erased until this transaction ends."""
+    async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:
+        """Those of the users without a row who were erased.
+
+        Until this transaction ends nobody else erases one of them; nor makes one of those to be locked alone.
+        """
         if not missing:
             return frozenset()
-        await connection.execute(sql.LOCK_NEW, LOCK_SPACE, _buckets(missing))
+        locks = _locks(missing, alone)
+        await connection.execute(sql.LOCK_NEW, LOCK_SPACE, [*locks], [*locks.values()])
         secret = await self._read_secret(connection)
         hashes = {tombstone(secret, user_id): user_id for user_id in missing}
         found = await connection.fetch(sql.ERASED, [*hashes])
@@ -179,13 +200,13 @@ class PostgresStore:
         return self._secret
 
     async def _save(
-        self, connection: Connection, changes: Changes, found: Found, *, measure: bool
+        self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
         moves = [*(await boards.leaving(connection, erased) if erased else ()), *changes.moves]
         ranks: Mapping[str, Ranks] = await boards.ranks(connection, moves) if measure and moves else {}
         if changes.erased:
-            await self._erase(connection, changes.erased, found)
+            await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)
         await write(connection, sql.ADD_EVENTS, (rows.event_columns(row, ranks) for row in changes.events))
         await write(
@@ -214,13 +235,16 @@ class PostgresStore:
         known = (rows.user_columns(user) for user in in_order if user.user_id in found.users)
         await write(connection, sql.SAVE_USERS, known)
 
-    async def _erase(self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Found) -> None:
+    async def _erase(
+        self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Found, alone: set[str]
+    ) -> None:
         names = [user_id for user_id, _ in erased]
         missing = {name for name in names if name not in found.users}
-        if missing:
-            await connection.execute(sql.LOCK_ERASED, LOCK_SPACE, _buckets(missing))
-            if await connection.fetchval(sql.ANY_USER, [*missing]):
-                raise Overtaken("another process made a user who is to be erased")
+        if missing - alone:
+            alone |= missing  # a shared lock that became one's own would wait for another's that wants the same
+            raise Overtaken("a user without a row is to be erased, which needs a lock of its own from the start")
+        if missing and await connection.fetchval(sql.ANY_USER, [*missing]):
+            raise Overtaken("another process made a user who is to be erased")
         for statement in sql.ERASE:
             await connection.execute(statement, names)
         secret = await self._read_secret(connection)
@@ -254,6 +278,37 @@ class PostgresStore:
                 return await boards.listing(connection, asked)
 
         return await self._lines.run(read)
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        async def close(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await boards.close(connection, (board, period), at)
+
+        return await self._lines.run(close, self._patience)
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        async def tell(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await boards.tell(connection, Listing(board, period, ties, top), at)
+
+        return await self._lines.run(tell, self._patience)
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        return await self._lines.run(lambda connection: boards.teams(connection, (board, period)))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))
+        return [rows.closing_of(row) for row in found]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        return bool(await self._value(sql.CLOSED, board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.PERIODS))
+        return [(board, period) for board, period in found]
+
+    async def secret(self) -> bytes:
+        return await self._lines.run(self._read_secret)
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         return await self._lines.run(lambda connection: boards.rank(connection, (board, period), user_id, ties))
@@ -336,7 +391,7 @@ class PostgresStore:
             async with connection.transaction():
                 await boards.rebuild_tallies(connection)
 
-        await self._lines.run(rebuild, WRITE_SECONDS)
+        await self._lines.run(rebuild, self._patience)
 
     async def amnesties(self) -> Sequence[AmnestyRow]:
         return await self._lines.run(self._read_amnesties)
@@ -345,7 +400,7 @@ class PostgresStore:
         await self._value(sql.ADD_AMNESTY, *rows.amnesty_columns(amnesty))
 
     async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        return await self._value(sql.LIFT_AMNESTY, to_micros(at), amnesty_id) is not None
+        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id)
 
     async def clock_offset(self) -> timedelta | None:
         offset = await self._value(sql.CLOCK_OFFSET)
@@ -401,7 +456,7 @@ class PostgresStore:
         return [rows.key_of(row) for row in found]
 
     async def revoke_key(self, name: str, at: datetime) -> bool:
-        return await self._value(sql.REVOKE_KEY, to_micros(at), name) is not None
+        return await self._end(sql.REVOKE_KEY, at, name)
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
         async def insert(connection: Connection) -> None:
@@ -431,11 +486,70 @@ class PostgresStore:
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(sql.END_SESSION, user_id, token_hash)
 
+    # ---- moving house -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[Rows]:
+        async with (
+            self._lines.hold() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            counts = {
+                name: await connection.fetchval(count, timeout=LONG_STATEMENT_SECONDS)
+                for name, count in sql.COUNT.items()
+            }
+            yield _Rows(connection, counts)
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        async with self._lines.hold() as connection, connection.transaction():
+            await connection.execute(sql.LOCK_ALL)
+            if await connection.fetchval(sql.HOLDS_ANY):
+                raise NotEmpty
+            for statement in sql.DROP_OF_EACH:
+                await connection.execute(statement)
+            async for table, lines in batches:
+                await _copy_in(connection, table, lines)
+            await connection.execute(sql.MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
+            await connection.execute(sql.ANALYZE, timeout=LONG_STATEMENT_SECONDS)
+        self._secret = None
+
     # ---- inside -------------------------------------------------------------------------------
+
+    async def _end(self, statement: str, at: datetime, name: str) -> bool:
+        """Run a statement that ends what lives under this name; whether it did."""
+        attempts = count()
+
+        async def end(connection: Connection) -> bool:
+            again = next(attempts) > 0
+            return await connection.fetchval(statement, to_micros(at), name, again) is not None
+
+        return await self._lines.run(end)
 
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """The first value that one statement gives; None without any."""
         return await self._lines.run(lambda connection: connection.fetchval(statement, *values, timeout=timeout))
+
+
+class _Rows:
+    """All rows, from the snapshot of the connection's transaction."""
+
+    def __init__(self, connection: Connection, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self._connection = connection
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        for table, statement in sql.ALL_ROWS.items():
+            cursor = await self._connection.cursor(statement, timeout=LONG_STATEMENT_SECONDS)
+            while found := await cursor.fetch(BATCH, timeout=LONG_STATEMENT_SECONDS):
+                yield table, [tuple(row) for row in found]
+
+
+async def _copy_in(connection: Connection, table: str, lines: Sequence[rows.Columns]) -> None:
+    try:
+        await connection.copy_records_to_table(table, records=lines, columns=TABLES[table].columns)
+    except asyncpg.CharacterNotInRepertoireError as error:
+        message = f"a text in {table} holds what PostgreSQL cannot keep, as the character U+0000: {error}"
+        raise StoreError(message) from error
 
 
 async def _one(connection: Connection, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
@@ -452,18 +566,26 @@ def _by_user(users: Sequence[str], found: Iterable[tuple[str, Any]]) -> dict[str
     return grouped
 
 
-def _buckets(users: Iterable[str]) -> list[int]:
-    return sorted({zlib.crc32(user_id.encode()) % BUCKETS for user_id in users})
+def _locks(users: Iterable[str], alone: set[str]) -> dict[int, bool]:
+    """The buckets of these users, in the one order in which everybody takes them, and whether to take each alone."""
+    buckets = {user_id: zlib.crc32(user_id.encode()) % BUCKETS for user_id in users}
+    taken_alone = {buckets[user_id] for user_id in buckets.keys() & alone}
+    return {bucket: bucket in taken_alone for bucket in sorted({*buckets.values()})}
 
 
 def _has_landed(changes: Changes, found: Found) -> bool:
-    """Whether these changes, whose commit is in doubt, were committed: a transaction is whole, so one row of it tells.
+    """Whether these changes, whose commit is in doubt, were committed.
 
-    Without any event or act in them there is nothing to count twice, and deciding again is harmless.
+    All of their events and acts must be there as they were written: one alone may be another process's, of the same moment
+    where a clock stands still. Without any there is nothing to count twice, and deciding again is harmless.
     """
-    for row in changes.events:
-        known = found.events.get((row.event.user_id, row.event.id))
-        return known is not None and (known.revision, known.recorded_at) == (row.revision, row.recorded_at)
-    for act in changes.acts:
-        return act in found.acts.get(act.user_id, ())
-    return False
+    events = [(row, found.events.get((row.event.user_id, row.event.id))) for row in changes.events]
+    return (
+        bool(changes.events or changes.acts)
+        and all(known and _same_recording(known, row) for row, known in events)
+        and all(act in found.acts.get(act.user_id, ()) for act in changes.acts)
+    )
+
+
+def _same_recording(one: EventRow, other: EventRow) -> bool:
+    return (one.revision, one.recorded_at) == (other.revision, other.recorded_at)

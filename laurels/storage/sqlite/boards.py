@@ -5,35 +5,41 @@ The functions take the connection of a transaction or a snapshot. A key is (boar
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from laurels.engine.leaderboards import (
     FIRST_TIME_LEVEL,
+    HIDDEN,
     KEY_SHIFTS,
+    TEAM,
     TIME_SHIFTS,
+    TOTAL_LEVEL,
+    WITHIN,
     Move,
     Place,
     Ranks,
     Ties,
     around,
     finest_time,
-    nodes,
     numbered,
     order,
     ranges_ahead,
     ranks_of,
+    tallied,
 )
 from laurels.storage import rows
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing, Team
+from laurels.storage.codec import to_micros
 
 Key = tuple[str, str]
 
-LINE = """
-SELECT s.user_id, u.name, u.points, s.sort_key, s.reached_at
-FROM standings s JOIN users u ON u.user_id = s.user_id
+LINE = f"""
+SELECT {rows.LINE} FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = ? AND s.period = ?
 """
 LINE_OF = f"{LINE} AND s.user_id = ?"
@@ -48,6 +54,19 @@ BEFORE = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) < (?, ?, ?)
 ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT ?
 """
+CLOSED = "SELECT told_at IS NOT NULL FROM closings WHERE board = ? AND period = ?"
+CLOSE = "INSERT INTO closings (board, period, closed_at) VALUES (?, ?, ?) ON CONFLICT (board, period) DO NOTHING"
+TOLD = "UPDATE closings SET told_at = ? WHERE board = ? AND period = ? AND told_at IS NULL"
+CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = ? ORDER BY closed_at DESC, period DESC LIMIT ?"
+NEXT_REVISION = "UPDATE users SET revision = revision + 1 WHERE user_id = ? RETURNING revision"
+SAVE_MOMENT = f"INSERT INTO outbox ({rows.MOMENTS}) VALUES (?, ?, ?, ?, ?, ?)"
+TEAMS = f"""
+SELECT t.board, t.amount, (
+    SELECT sum(amount) FROM tallies n
+    WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ? ORDER BY t.board
+"""
+PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
 RANKED = f"""
@@ -97,6 +116,12 @@ TRUE_TALLIES = " UNION ALL ".join(
         "count(*) AS amount FROM standings GROUP BY board, period, under, node"
         for level, shift in enumerate(TIME_SHIFTS)
     ]
+    + [
+        (
+            f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, sum(abs(sort_key)) FROM standings "
+            f"WHERE instr(board, '{TEAM}') > 0 GROUP BY board, period"
+        )
+    ]
 )
 STORED_TALLIES = "SELECT board, period, level, under, node, amount FROM tallies"
 DIFFERENT = "SELECT count(*) FROM (SELECT * FROM ({}) EXCEPT SELECT * FROM ({}))"
@@ -107,14 +132,17 @@ MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, amount)
 
 
 def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross."""
+    """Write the places that changed, and the net change of every tally that they cross; in closed periods nobody moves."""
     tallies: Counter[tuple[str, str, int, int, int]] = Counter()
     for move in moves:
         key = (move.board, move.period)
-        if move.before:
-            tallies.subtract((*key, *node) for node in nodes(move.before))
+        if move.late and is_closed_for_good(connection, key):
+            continue
+        for node, amount in tallied(move.board, move.before) if move.before else ():
+            tallies[(*key, *node)] -= amount
+        for node, amount in tallied(move.board, move.after) if move.after else ():
+            tallies[(*key, *node)] += amount
         if move.after:
-            tallies.update((*key, *node) for node in nodes(move.after))
             connection.execute(SAVE_STANDING, (move.user_id, *key, move.after.sort_key, move.after.reached_at))
         else:
             connection.execute(DROP_STANDING, (move.user_id, *key))
@@ -124,8 +152,32 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
 
 
 def leaving(connection: sqlite3.Connection, user_id: str) -> list[Move]:
-    """The moves of a user who leaves every board."""
-    return [Move(user_id, *key, place, None) for key, place in standings(connection, user_id).items()]
+    """The moves of a user who leaves every board. In closed periods nobody takes the place, so that no rank changes."""
+    moves: list[Move] = []
+    for key, place in standings(connection, user_id).items():
+        moves.append(Move(user_id, *key, place, None))
+        if is_closed_for_good(connection, key):
+            nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
+            moves.append(Move(nobody.user_id, *key, None, nobody))
+    return moves
+
+
+def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
+    """Close a period for good; False where it was closed before."""
+    return connection.execute(CLOSE, (*key, to_micros(at))).rowcount == 1
+
+
+def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
+    """Tell those in front of a closed period, once."""
+    if connection.execute(TOLD, (to_micros(at), asked.board, asked.period)).rowcount != 1:
+        return False
+    listed = listing(connection, asked)
+    for line in listed.lines:
+        (revision,) = connection.execute(NEXT_REVISION, (line.place.user_id,)).fetchone()
+        connection.execute(
+            SAVE_MOMENT, rows.moment_columns(rows.closing_moment(line, asked, listed.ranked, revision, at))
+        )
+    return True
 
 
 def ranks(connection: sqlite3.Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
@@ -151,8 +203,9 @@ def standings(connection: sqlite3.Connection, user_id: str) -> dict[Key, Place]:
 
 
 def rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
-    """A user's rank; None where unranked."""
+    """A user's rank, or for a hidden one the rank they would have; None where unranked."""
     row = connection.execute(STANDING, (user_id, *key)).fetchone()
+    row = row or connection.execute(STANDING, (user_id, *hidden(key))).fetchone()
     return _rank(connection, key, Place(row[0], row[1], user_id), ties) if row else None
 
 
@@ -168,13 +221,31 @@ def wrong_tallies(connection: sqlite3.Connection) -> int:
     return missing + extra
 
 
+def is_closed(connection: sqlite3.Connection, key: Key) -> bool:
+    """Whether a period is closed, and those in front were told."""
+    row = connection.execute(CLOSED, key).fetchone()
+    return bool(row and row[0])
+
+
+def is_closed_for_good(connection: sqlite3.Connection, key: Key) -> bool:
+    """Whether nobody moves any more under this key."""
+    return connection.execute(CLOSED, (key[0].partition(WITHIN)[0], key[1])).fetchone() is not None
+
+
+def teams(connection: sqlite3.Connection, key: Key) -> list[Team]:
+    """The teams of a board, with their totals and members."""
+    seats = key[0] + TEAM
+    found = connection.execute(TEAMS, (key[1], seats, seats[:-1] + chr(ord(WITHIN) + 1)))
+    return [Team(seat.removeprefix(seats), total, members) for seat, total, members in found]
+
+
 def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
-    me = connection.execute(LINE_OF, (*key, asked.me)).fetchone() if asked.me is not None else None
+    me = _line_of(connection, key, asked.me) if asked.me is not None else None
     return Listed(
         lines=_lines(connection, key, asked),
-        me=_standing(me, _rank(connection, key, _place(me), asked.ties)) if me else None,
+        me=rows.standing_of(me, _rank(connection, key, _place(me), asked.ties)) if me else None,
         ranked=ranked(connection, key),
     )
 
@@ -182,13 +253,13 @@ def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
 def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing]:
     """The first lines of a board that ranks equal scores by who reached them first."""
     found = connection.execute(FIRST, (*key, limit))
-    return [_standing(row, number) for number, row in enumerate(found, start=1)]
+    return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
 def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Standing]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
-        some = [_standing(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
+        some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
         return sorted(some, key=lambda line: order(line.place))
     found = _following(connection, key, asked)
     if not found:
@@ -197,18 +268,30 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Sta
     ordinal = _ahead(connection, key, places[0]) + 1
     shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
     numbers = numbered(places, asked.ties, ordinal, shown)
-    return [_standing(row, number) for row, number in zip(found, numbers, strict=True)]
+    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
+
+
+def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
+    """The row of a user, who may be hidden."""
+    row = connection.execute(LINE_OF, (*key, user_id)).fetchone()
+    return row or connection.execute(LINE_OF, (*hidden(key), user_id)).fetchone()
+
+
+def hidden(key: Key) -> Key:
+    """Under which key those stand whom nobody else sees."""
+    return key[0] + HIDDEN, key[1]
 
 
 def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Any]:
     """Rows that follow one another on the board."""
     if asked.around is not None:
         row = connection.execute(LINE_OF, (*key, asked.around)).fetchone()
-        if row is None:
+        seen = row or connection.execute(LINE_OF, (*hidden(key), asked.around)).fetchone()
+        if seen is None:
             return []
-        at = (*key, *order(_place(row)))
-        before = connection.execute(BEFORE, (*at, asked.limit - 1)).fetchall()[::-1]
-        behind = connection.execute(BEHIND, (*at, asked.limit - 1)).fetchall()
+        at = (*key, *order(_place(seen)))
+        before = connection.execute(BEFORE, (*at, asked.limit)).fetchall()[::-1]
+        behind = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
         return around(before, row, behind, asked.limit)
     if asked.after:
         at = (*key, asked.after.sort_key, asked.after.reached_at)
@@ -234,7 +317,3 @@ def _ahead(connection: sqlite3.Connection, key: Key, place: Place) -> int:
 
 def _place(row: tuple[Any, ...]) -> Place:
     return Place(row[3], row[4], row[0])
-
-
-def _standing(row: tuple[Any, ...], number: int) -> Standing:
-    return Standing(number, _place(row), row[1], row[2])

@@ -10,20 +10,22 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
     MigrationError,
+    NotEmpty,
     SettingsError,
     StoreError,
     StoreUnavailable,
@@ -37,7 +39,9 @@ from laurels.storage.base import (
     AmnestyRow,
     Asked,
     AwardRow,
+    Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
@@ -47,7 +51,9 @@ from laurels.storage.base import (
     Listed,
     Listing,
     Page,
+    Rows,
     Standing,
+    Team,
     UserRow,
     View,
     Whole,
@@ -55,6 +61,7 @@ from laurels.storage.base import (
 from laurels.storage.codec import maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
 from laurels.storage.sqlite import boards
+from laurels.storage.tables import BATCH, OF_EACH, TABLES, Table
 
 T = TypeVar("T")
 
@@ -78,11 +85,12 @@ SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND
 ORDER BY user_id, event_id LIMIT 1
 """
 SAVE_USER = f"""
-INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
     name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
-    groups = excluded.groups, amnesties = excluded.amnesties
+    groups = excluded.groups, amnesties = excluded.amnesties,
+    visibility = excluded.visibility, excluded = excluded.excluded
 """
 SAVE_EVENT = f"INSERT INTO events ({rows.EVENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
@@ -321,6 +329,33 @@ class SQLiteStore:
         with self._snapshot as connection:
             return boards.listing(connection, asked)
 
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        asked = Listing(board, period, ties, top)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, at=at)))
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        with _translated:
+            return boards.teams(self._reader, (board, period))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        with _translated:
+            return [rows.closing_of(row) for row in self._reader.execute(boards.CLOSINGS, (board, limit))]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        with _translated:
+            return boards.is_closed(self._reader, (board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        with _translated:
+            return self._reader.execute(boards.PERIODS).fetchall()
+
+    async def secret(self) -> bytes:
+        with _translated:
+            return self._read_secret(self._reader)
+
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         with self._snapshot as connection:
             key = (board, period)
@@ -514,6 +549,39 @@ class SQLiteStore:
 
         await self._write(lambda: self._in_transaction(delete))
 
+    # ---- moving house -------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def rows(self) -> AsyncIterator[Rows]:
+        async with self._apart() as apart:
+            yield _Rows(apart, await apart.run(_begin_reading))
+
+    async def fill(self, batches: AsyncIterator[Batch]) -> None:
+        async with self._apart() as apart:  # whatever ends it before its commit takes everything back
+            await apart.run(_begin_filling)
+            async for table, rows in batches:
+                await apart.run(partial(_insert, table, rows))
+            await apart.run(_end_filling)
+            if self._path is None:
+                apart.connection.backup(self._writer)
+            self._commits += 1
+            self._secret = None
+
+    @asynccontextmanager
+    async def _apart(self) -> AsyncIterator[_Apart]:
+        """A connection for work that takes long; to a database in memory there is but one, so it is one to a copy."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with _translated:
+            connection = _connect(self._path)
+            if self._path is None:
+                self._writer.backup(connection)
+        apart = _Apart(connection, self._path)
+        try:
+            yield apart
+        finally:
+            await apart.close()
+
     # ---- transactions -------------------------------------------------------------------------
 
     async def _write(self, work: Callable[[], T]) -> T:
@@ -579,6 +647,10 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 class _Translated:
     """Turns the driver's errors into ours. It stands around every read, where a generator would cost a microsecond."""
 
+    def __init__(self, path: Path | None = None) -> None:
+        """Errors name the database where `path` does."""
+        self._which = f" use {path}" if path else ""
+
     def __enter__(self) -> None:
         return None
 
@@ -589,7 +661,7 @@ class _Translated:
             raise StoreUnavailable("the store is closed") from error
         if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
             raise StoreError(f"SQLite refused: {error}") from error
-        raise StoreUnavailable(f"SQLite cannot: {error}") from error
+        raise StoreUnavailable(f"SQLite cannot{self._which}: {error}") from error
 
 
 _translated = _Translated()
@@ -612,6 +684,76 @@ class _Snapshot:
         with _translated:
             self._connection.execute("COMMIT")
         _translated.__exit__(kind, error, trace)
+
+
+class _Apart:
+    """A connection in a thread of its own, with one cursor. Work that was begun is finished before it closes."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+        self._translated = _Translated(path)
+        self._thread = ThreadPoolExecutor(1, "laurels-apart")
+
+    async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        with self._translated:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._cursor.close()  # a cursor in the middle of its rows would keep the file open
+        self.connection.close()
+
+
+class _Rows:
+    """All rows, from the snapshot that the connection apart has open."""
+
+    def __init__(self, apart: _Apart, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+        self._apart = apart
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        for name, table in TABLES.items():
+            await self._apart.run(partial(_select, name, table))
+            while rows := await self._apart.run(_next_batch):
+                yield name, rows
+
+
+def _begin_reading(cursor: sqlite3.Cursor) -> Mapping[str, int]:
+    """Take a snapshot, and count the rows of each table in it."""
+    cursor.execute("BEGIN")
+    return {name: cursor.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in TABLES}
+
+
+def _select(name: str, table: Table, cursor: sqlite3.Cursor) -> None:
+    cursor.execute(f"SELECT {', '.join(table.columns)} FROM {name} ORDER BY {', '.join(table.key)}")
+
+
+def _next_batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchmany(BATCH)
+
+
+def _begin_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute("BEGIN IMMEDIATE")
+    for table in TABLES.keys() - OF_EACH:
+        if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+            raise NotEmpty
+    for table in OF_EACH:
+        cursor.execute(f"DELETE FROM {table}")
+
+
+def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: sqlite3.Cursor) -> None:
+    columns = TABLES[table].columns
+    marks = ", ".join("?" * len(columns))
+    cursor.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
+
+
+def _end_filling(cursor: sqlite3.Cursor) -> None:
+    cursor.execute(boards.MAKE_TALLIES)
+    cursor.execute("COMMIT")
 
 
 def _statements(script: str) -> Iterator[str]:

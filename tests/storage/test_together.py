@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from laurels.storage.postgres.together import LANES, Together
+
+pytestmark = pytest.mark.anyio
+
+
+class Questions:
+    """Answers all that is asked when it is told to, whatever lane asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[int]] = []
+        self.open = asyncio.Event()
+
+    async def __call__(self, keys: Sequence[int]) -> Sequence[int]:
+        self.asked.append(keys)
+        await self.open.wait()
+        return [10 * key for key in keys]
+
+
+async def test_keys_that_come_while_a_question_is_on_its_way_share_the_next() -> None:
+    questions = Questions()
+    together = Together(questions)
+    first = [asyncio.create_task(together(1))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    rest = [asyncio.create_task(together(key)) for key in (2, 3, 4)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    questions.open.set()
+    assert await asyncio.gather(*first, *rest) == [10, 20, 30, 40]
+    assert questions.asked == [[1], [2, 3, 4]]
+
+
+async def test_a_key_that_comes_just_when_every_lane_ends_is_answered() -> None:
+    questions = Questions()
+    together = Together(questions)
+
+    async def twice() -> int:
+        await together(1)
+        return await together(2)  # asked before the loop has seen that the lanes are done
+
+    tasks = [asyncio.create_task(twice())]
+    for lane in range(1, LANES):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(together(10 * lane)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(questions.asked) == LANES
+    questions.open.set()
+    assert await asyncio.wait_for(asyncio.gather(*tasks), 30) == [20, *(100 * lane for lane in range(1, LANES))]
+
+
+async def test_whoever_asked_hears_of_the_error_and_the_next_is_answered() -> None:
+    failing = True
+
+    async def ask(keys: Sequence[int]) -> Sequence[int]:
+        if failing:
+            raise ConnectionError
+        return keys
+
+    together = Together(ask)
+    answers = await asyncio.gather(*(together(key) for key in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [ConnectionError] * 5
+    failing = False
+    assert await together(1) == 1
+
+
+async def test_who_gives_up_does_not_spoil_the_answers_of_others() -> None:
+    questions = Questions()
+    together = Together(questions)
+    tasks = [asyncio.create_task(together(key)) for key in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    questions.open.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [answers[0], answers[2]] == [0, 20]
+    assert isinstance(answers[1], asyncio.CancelledError)
