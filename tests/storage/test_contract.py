@@ -692,5 +692,5 @@ async def test_a_session_needs_a_user(store: Store) -> None:
 
 
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
-    known = "acts amnesties api_keys awards events ledger migrations outbox sandbox secrets sessions standings tallies"
+    known = "acts amnesties api_keys awards closings events ledger migrations outbox sandbox secrets sessions standings tallies"
     assert await tables(store) == [*known.split(), "tombstones", "users"]
