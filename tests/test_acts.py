@@ -10,12 +10,13 @@ import pytest
 
 from laurels.acts.desk import Act, Desk, House
 from laurels.acts.recording import RecordEvent
-from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.acts.users import EraseUser, RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.leaderboards import Place
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
 from laurels.storage.base import Changes, EventRow, Found, UserRow
-from tests.support import MONDAY, badge, catalog, count
+from tests.support import MONDAY, at, badge, catalog, count
 
 HOUSE = House(Catalog.default())
 NOBODY = Found({}, {}, frozenset())
@@ -163,3 +164,28 @@ def test_a_user_already_under_todays_rules_is_not_written_again() -> None:
 def test_a_new_user_takes_the_default_zone_of_the_house() -> None:
     _, changes = done(NOBODY, UpdateUser("ada", MONDAY), house=replace(HOUSE, default_zone="Asia/Tokyo"))
     assert changes.users[0].progress.zones.at(MONDAY) == "Asia/Tokyo"
+
+
+# ---- leaderboards -----------------------------------------------------------------------------
+
+OF_A_DAY = {"id": "d", "by": "metric", "of": "m", "period": "day", "late_hours": 0}
+DAILY = House(catalog(metrics={"m": count("a")}, leaderboards=[OF_A_DAY]))
+
+
+def test_what_came_before_a_period_closed_counts_in_it_though_its_transaction_ends_later() -> None:
+    midnight = at("2026-01-06")
+    moments = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
+    acts = [RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(moments) for user in ("ada", "bob")]
+    _, changes = done(NOBODY, acts[0], *acts[2:], house=DAILY)
+    scores = {(move.user_id, move.period): move.after.sort_key for move in changes.moves if move.after}
+    assert scores == {("ada", "2026-01-05"): -1, ("ada", "2026-01-06"): -2, ("bob", "2026-01-06"): -2}
+    assert {move.period for move in changes.moves if move.late} == {"2026-01-05"}
+
+
+def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() -> None:
+    _, before = done(NOBODY, record())
+    found = replace(found_after(before), standings={"ada": {("stale", "all"): Place(-1, 0, "ada")}})
+    _, kept = done(found, RebuildUser("ada", MONDAY))
+    assert ("stale", None) in [(move.board, move.after) for move in kept.moves]
+    _, changes = done(found, RebuildUser("ada", MONDAY), EraseUser("ada", MONDAY))
+    assert (changes.moves, changes.erased) == ([], [("ada", MONDAY)])

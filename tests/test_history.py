@@ -564,6 +564,18 @@ async def test_a_user_repairs_nothing_where_the_catalog_does_not_say_how_long(ho
         await home.tell("r1", "repair", own=True, streak="login", day="2026-01-04")
 
 
+async def test_a_pause_joins_the_runs_of_a_month_though_the_longest_run_and_todays_are_as_before(database: str) -> None:
+    board = {"id": "run", "by": "streak", "of": "login", "period": "month"}
+    async with place(catalog(leaderboards=[board]), start=at("2026-02-28T12:00"), database=database) as here:
+        await here.log_in(*(f"2026-01-{day}" for day in (29, 30, 31)), *(f"2026-02-0{day}" for day in (1, 2, 3)))
+        await here.log_in(*(f"2026-02-{day}" for day in (10, 11, 13, 14, 28)))
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
+        await here.tell("p", "pause", streak="", first="2026-02-12", last="2026-02-12")
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [4]
+        await here.admin.undo("ada", "p")
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
+
+
 # ---- amnesties --------------------------------------------------------------------------------
 
 

@@ -69,6 +69,15 @@ async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
     await check_whole(home.laurels)
 
 
+async def test_one_rebuild_mends_a_row_and_its_standings_together(home: Place) -> None:
+    await write(home, "DELETE FROM ledger WHERE ref = 'two'")
+    await write(home, "UPDATE users SET points = points - 50 WHERE user_id = 'ada'")
+    await write(home, "UPDATE standings SET sort_key = -1 WHERE user_id = 'ada'")
+    assert await home.admin.rebuild("ada")
+    await home.laurels.store.rebuild_tallies()
+    await check_whole(home.laurels)
+
+
 async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place) -> None:
     before = await home.points()
     for statement in (
