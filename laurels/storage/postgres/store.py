@@ -22,6 +22,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    CONNECTIONS,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -61,7 +62,6 @@ from laurels.storage.postgres.lines import (
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
-CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
 
 LOCK_SPACE = 0x1A07E1
@@ -98,7 +98,10 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+                    await connection.execute(
+                        f"CREATE SCHEMA {SCHEMA}"
+                    )  # asked first: even IF NOT EXISTS needs the right
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
@@ -265,13 +268,10 @@ class PostgresStore:
     async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
-        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, asked))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % most, *BOARD, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
-        lines = [
-            (row[1], row[2], row["points"], row["revision"], row["reached_at"], row["visibility"], row["excluded"])
-            for row in found
-            if row[0] == "line"
-        ]
+        columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
+        lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
         top = boards.top(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
         count = next(row["amnesties"] for row in found if row[0] == "amnesties")
         return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
