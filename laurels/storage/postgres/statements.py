@@ -140,7 +140,6 @@ LINE = f"""
 SELECT {rows.LINE}
 FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
-WHERE s.board = $1 AND s.period = $2
 """
 LINES_OF = f"{LINE} AND s.user_id = ANY($3)"
 FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d"
