@@ -23,8 +23,11 @@ from laurels.settings import Settings
 from laurels.shapes import BoardShape, BoardsShape, LeaderboardShape, PeriodShape, StandingShape, TeamShape
 from laurels.storage.base import POINTS_BOARD
 
-BAR = 24
+BAR = 14
 """A bar's columns where there is room; it gives way to names."""
+
+NAMES = 4
+"""A name has at most one part in so many of the width."""
 
 MOST_LINES = 100_000
 MOMENT = timedelta(microseconds=1)
@@ -154,6 +157,9 @@ def _why_nobody(period: PeriodShape, asked: str) -> str:
 def _lines(shown: LeaderboardShape, me: str | None) -> object:
     """The lines, with the reader's own marked; below them where it is not among them."""
     lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
+    names, ids = lines.columns[1:3]
+    names.no_wrap, names.max_width = True, console().width // NAMES
+    ids.overflow = "fold"  # an id is there to be copied, and a name to be recognised
     most = max(1, *(line.score for line in shown.standings))
     for line in shown.standings:
         _add(lines, line, most, mine=line.user_id == me)

@@ -222,6 +222,23 @@ def test_a_board_or_period_that_is_not_there_is_said_to_be_missing(
     assert "\x1b" not in ended.err
 
 
+def test_a_long_id_is_shown_whole_and_a_long_name_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fill() -> None:
+        async with sandbox(database=cli.database, start=datetime.now(UTC)) as (laurels, _):
+            await laurels.record(Event("i" * 70, "1", "agent.created"))
+            await laurels.update_user("i" * 70, name="n" * 90)
+
+    asyncio.run(fill())
+    monkeypatch.setattr("laurels.cli.tables.PLAIN_WIDTH", 80)
+    shown = board(cli).out
+
+    assert sum(line.count("i") for line in shown.splitlines()[3:-2]) == 70
+    assert [line for line in shown.splitlines() if "nnn" in line] == [
+        line for line in shown.splitlines() if "50" in line
+    ]
+    assert all(len(line) <= 80 for line in shown.splitlines() if "more:" not in line)
+
+
 def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> None:
     async def join() -> None:
         async with sandbox(database=filled.database, catalog=Catalog.parse(teams), start=datetime.now(UTC)) as (
