@@ -146,6 +146,14 @@ def test_each_setting_says_where_it_came_from(cli: Cli, monkeypatch: pytest.Monk
     assert "LAURELS_WORKERS" in shown.out
 
 
+def test_no_password_is_ever_shown(cli: Cli) -> None:
+    address = "postgresql://laurels:geheim@127.0.0.1:1/app"
+    for command in (["settings"], ["doctor"], ["settings", "--json"], ["user", "show", "ada"], ["serve", "--port", "0"]):
+        shown = cli(*command, "--database", address)
+        assert "geheim" not in shown.out + shown.err, command
+    assert "laurels:***@127.0.0.1:1/app" in cli("settings", "--database", address).out
+
+
 def test_each_setting_is_an_option_of_the_same_name(cli: Cli) -> None:
     for name in Settings.__slots__:
         default = getattr(Settings(), name)

@@ -24,6 +24,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    CONNECTIONS,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -57,7 +58,6 @@ from laurels.storage.postgres.lines import (
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
-CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
 
 LOCK_SPACE = 0x1A07E1
@@ -94,7 +94,8 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+                    await connection.execute(f"CREATE SCHEMA {SCHEMA}")  # asked first: even IF NOT EXISTS needs the right
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
