@@ -148,7 +148,13 @@ def test_each_setting_says_where_it_came_from(cli: Cli, monkeypatch: pytest.Monk
 
 def test_no_password_is_ever_shown(cli: Cli) -> None:
     address = "postgresql://laurels:geheim@127.0.0.1:1/app"
-    for command in (["settings"], ["doctor"], ["settings", "--json"], ["user", "show", "ada"], ["serve", "--port", "0"]):
+    for command in (
+        ["settings"],
+        ["doctor"],
+        ["settings", "--json"],
+        ["user", "show", "ada"],
+        ["serve", "--port", "0"],
+    ):
         shown = cli(*command, "--database", address)
         assert "geheim" not in shown.out + shown.err, command
     assert "laurels:***@127.0.0.1:1/app" in cli("settings", "--database", address).out
