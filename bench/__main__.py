@@ -65,21 +65,29 @@ class Run:
         self.figures: list[Figure] = []
         self.before = json.loads(RESULTS.read_text("utf-8")) if add and RESULTS.exists() else None
         self.load = os.getloadavg()[0]
+        self.failed: list[str] = []
+        self.versions = versions()
 
-    def measure(self, what: str, work: Callable[[], Sequence[Figure]]) -> None:
-        """Do one measure, and keep what it found."""
+    def measure(self, what: str, work: Callable[[], Sequence[Figure]]) -> bool:
+        """Do one measure, and keep what it found. One that fails is told of at once and in the end, and the others go on."""
         start = time.monotonic()
         self.console.print(f"measuring: {what} ...", end=" ")
-        self.figures += work()
+        try:
+            self.figures += work()
+        except Exception:  # noqa: BLE001  # a run of half an hour is not lost for one of its measures
+            self.console.print_exception()
+            self.failed.append(what)
+            return False
         self.console.print(f"{time.monotonic() - start:.0f} s")
         RESULTS.write_text(dumps(self.report()), "utf-8")
+        return True
 
     def report(self) -> dict[str, Any]:
         """What bench/results.json holds."""
         old = [from_json(raw) for raw in self.before["figures"]] if self.before else []
         return {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "versions": versions(),
+            "versions": self.versions,
             "load": self.load,
             "figures": [one.as_json() for one in merged(old, self.figures)],
         }
@@ -101,10 +109,14 @@ def main() -> int:
         engines.remove("postgresql")
     run = Run(console, add=asked.add)
     with postgres.stopped_in_the_end():
+        if "postgresql" in engines:
+            run.versions["postgresql"] = postgres.version()
         _measure(run, names, [ENGINES[name] for name in engines], sorted(asked.users or _users(asked)), _options(asked))
     load = f"load before {run.load:.1f}, after {os.getloadavg()[0]:.1f}"
     console.print(terminal_table(run.figures, f"{datetime.now(UTC):%Y-%m-%d}, {load}"))
-    return 0
+    for what in run.failed:
+        console.print(f"[bold red]failed, and not among the figures: {what}[/]")
+    return 1 if run.failed else 0
 
 
 def _measure(run: Run, names: Sequence[str], engines: Sequence[Engine], sizes: Sequence[int], options: Options) -> None:
@@ -113,8 +125,11 @@ def _measure(run: Run, names: Sequence[str], engines: Sequence[Engine], sizes: S
         for users in sizes if at_sites else ():
             with closing(Site(engine, users)) as site:
                 for name in at_sites:
-                    if users == sizes[0] or name not in ONCE:
-                        run.measure(f"{name}, {engine.name}, {users:,} users", partial(AT_SITES[name], site, options))
+                    what = f"{name}, {engine.name}, {users:,} users"
+                    if name in ONCE and users != sizes[0]:
+                        continue
+                    if not run.measure(what, partial(AT_SITES[name], site, options)):
+                        site.drop_copies()  # who knows in what state they are
         for name in [name for name in AT_ENGINES if name in names]:
             run.measure(f"{name}, {engine.name}", partial(AT_ENGINES[name], engine, options))
     for name in [name for name in ANYWHERE if name in names]:

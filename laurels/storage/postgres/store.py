@@ -98,10 +98,9 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
+                # Asked first, for even IF NOT EXISTS needs the right to make one.
                 if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
-                    await connection.execute(
-                        f"CREATE SCHEMA {SCHEMA}"
-                    )  # asked first: even IF NOT EXISTS needs the right
+                    await connection.execute(f"CREATE SCHEMA {SCHEMA}")
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
