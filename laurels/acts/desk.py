@@ -113,8 +113,8 @@ class Desk:
         self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
-        self._now: datetime | None = None
-        self._restood: dict[str, UserRow] = {}
+        self._stood: dict[str, dict[datetime, tuple[datetime, UserRow]]] = {}
+        self._restood: set[str] = set()
 
     # ---- what is known ------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ class Desk:
             user.amnesties,
             user.visibility,
         )
-        self._now = max(self._now or now, now)
+        self._stands(changed, now)
         self._users[user.user_id] = changed
         event_id = event.id if event else None
         changes = self._changes
@@ -286,6 +286,7 @@ class Desk:
         """Take away all of this user, this transaction's rows too."""
         self._erased.add(user_id)
         self._users.pop(user_id, None)
+        self._stood.pop(user_id, None)
         self._events = {identity: row for identity, row in self._events.items() if identity[0] != user_id}
         self._marked = {identity: row for identity, row in self._marked.items() if identity[0] != user_id}
         self._changes.forget(user_id)
@@ -297,46 +298,55 @@ class Desk:
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
-        for user_id, after in {**self._restood, **self._users}.items():
-            moves = self._moves(self.found.users.get(user_id), after)
+        for user_id in self._stood:
+            moves = self._moves(user_id)
             changes.moves += moves
             if moves and user_id in self._users:
-                changes.next_moments[user_id] = self._next_moment(after)
+                changes.next_moments[user_id] = self._next_moment(user_id)
         changes.tops = self.house.catalog.tops
         return changes
 
-    def _next_moment(self, user: UserRow) -> tuple[int, int, datetime]:
+    def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
         """The revision, position and moment of one more moment of this user."""
-        assert self._now is not None
-        told = [
-            row.position
-            for row in self._changes.moments
-            if (row.user_id, row.revision) == (user.user_id, user.revision)
-        ]
-        return user.revision, max(told, default=-1) + 1, self._now
+        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id].values())
+        told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
+        return revision, max(told, default=-1) + 1, now
 
     def restand(self, user: UserRow, now: datetime) -> bool:
-        """Compare a user's standings with what follows from their row, to mend them. Only for an act that asked for it all."""
-        self._restood[user.user_id] = user
-        self._now = max(self._now or now, now)
-        return bool(self._moves(user, user))
+        """Compare a user's standings with what follows from their row, to mend them; whether they were wrong.
 
-    def _moves(self, before: UserRow | None, after: UserRow) -> list[Move]:
-        """What a user's new row changes on leaderboards. A user who is erased leaves them with all other rows."""
-        assert self._now is not None
-        catalog = self.house.catalog
-        same = before and before.rules == after.rules and _stands_as(before) == _stands_as(after)
-        if same and after.user_id not in self._restood:
+        Those of a user whom this transaction changed follow in any case. Only for an act that asked for it all.
+        """
+        self._restood.add(user.user_id)
+        self._stands(user, now)
+        return user.user_id not in self._users and bool(self._moves(user.user_id))
+
+    def _stands(self, user: UserRow, now: datetime) -> None:
+        """Note how a user stands at a moment. Periods close on whole seconds, so one note for each second is enough."""
+        self._stood.setdefault(user.user_id, {})[now.replace(microsecond=0)] = now, user
+
+    def _moves(self, user_id: str) -> list[Move]:
+        """What the acts on a user change on leaderboards. A user who is erased leaves them with all other rows.
+
+        What was done before a period closed counts in it, whatever came after it in the same transaction.
+        """
+        catalog, before = self.house.catalog, self.found.users.get(user_id)
+        stood = [self._stood[user_id][second] for second in sorted(self._stood[user_id])]
+        (first, _), (last, _) = stood[0], stood[-1]
+        if before and user_id not in self._restood and all(_stands_alike(before, row) for _, row in stood):
             return []  # as most events leave it
-        new = places_of(catalog, after, self._now)
+        new: dict[tuple[str, str], Place] = {}
+        for now, row in stood:
+            closed = {key: place for key, place in new.items() if is_closed(catalog, *key, now)}
+            new = closed | dict(places_of(catalog, row, now))
         old: dict[tuple[str, str], Place]
-        if after.user_id in self.found.standings:  # as they really are, whatever rules or faults made them
-            stored = self.found.standings[after.user_id]
-            old = {key: place for key, place in stored.items() if not is_closed(catalog, *key, self._now)}
+        if user_id in self.found.standings:  # as they really are, whatever rules or faults made them
+            stored = self.found.standings[user_id]
+            old = {key: place for key, place in stored.items() if not is_closed(catalog, *key, first)}
         else:
-            old = dict(places_of(catalog, before, self._now)) if before else {}
+            old = dict(places_of(catalog, before, first)) if before else {}
         return [
-            Move(after.user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, self._now))
+            Move(user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, last))
             for key in {**old, **new}
             if old.get(key) != new.get(key)
         ]
@@ -358,8 +368,12 @@ def in_no_period(_: LedgerEntry) -> None:
 def _stands_as(user: UserRow) -> tuple[object, ...]:
     """All that a user's places follow from."""
     progress = user.progress
-    read_off = (progress.folds, progress.days, progress.told.excluded)
+    read_off = (progress.folds, progress.days, progress.told, progress.zones)  # the last two say what a run needs
     return progress.points, progress.reached_at, progress.scores, read_off, user.groups, user.visibility
+
+
+def _stands_alike(before: UserRow, after: UserRow) -> bool:
+    return before.rules == after.rules and _stands_as(before) == _stands_as(after)
 
 
 def places_of(catalog: Catalog, user: UserRow, now: datetime) -> Mapping[tuple[str, str], Place]:

@@ -107,7 +107,8 @@ class RebuildUser:
         stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
         if outcome.progress == stored and not outcome.entries and not outcome.awards:
             return desk.restand(user, self.at)
-        desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        changed = desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        desk.restand(changed, self.at)
         return True
 
 

@@ -267,11 +267,8 @@ class PostgresStore:
         most = max(limit for _, limit in keys)
         found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
-        lines = [
-            (row[1], row[2], row["points"], row["revision"], row["reached_at"], row["visibility"], row["excluded"])
-            for row in found
-            if row[0] == "line"
-        ]
+        columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
+        lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
         top = boards.top(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
         count = next(row["amnesties"] for row in found if row[0] == "amnesties")
         return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
