@@ -10,6 +10,7 @@ import secrets
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +47,7 @@ PERIOD_LOCKS = 0x1A07E2
 
 
 async def save(connection: Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere.
-
-    In closed periods nobody moves: a late move waits for whoever is just closing its period, and then is left out.
-    """
-    moves = await _still_open(connection, list(moves))
+    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
     tallies: Counter[tuple[str, str, int, int, int, int]] = Counter()
     gone: list[tuple[str, str, str]] = []
     stay: list[tuple[str, str, str, int, int]] = []
@@ -71,16 +68,32 @@ async def save(connection: Connection, moves: Iterable[Move]) -> None:
     await write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
 
 
-async def _still_open(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
-    late = sorted({base(move.board, move.period) for move in moves if move.late})
+async def taken(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth.
+
+    A late move waits for whoever is just closing its period, and then is left out.
+    """
+    late = [move for move in moves if move.late]
     if not late:
         return moves
-    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in late}))
-    closed = await _closed(connection, late)
-    return [move for move in moves if not move.late or base(move.board, move.period) not in closed]
+    closed = await _closed(connection, {base(move.board, move.period) for move in late})
+    of_late = [(move.user_id, move.board, move.period) for move in late]
+    found = await connection.fetch(sql.STANDINGS_AT, *map(list, zip(*of_late, strict=True)))
+    places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
+    made: list[Move] = []
+    for move in moves:
+        if not move.late:
+            made.append(move)
+        elif base(move.board, move.period) not in closed:
+            before = places.get((move.user_id, move.board, move.period))
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
 
 
-async def _closed(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Which of these periods are closed. Nobody closes another of them until this transaction ends."""
+    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in keys}))
     found = await connection.fetch(sql.CLOSED_OF, [board for board, _ in keys], [period for _, period in keys])
     return {(board, period) for board, period in found}
 
@@ -88,7 +101,7 @@ async def _closed(connection: Connection, keys: Sequence[Key]) -> set[Key]:
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
     """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
     found = await standings(connection, users)
-    closed = await _closed(connection, [*{base(*key) for places in found.values() for key in places}])
+    closed = await _closed(connection, {base(*key) for places in found.values() for key in places})
     moves: list[Move] = []
     for user_id in users:
         for key, place in found[user_id].items():

@@ -186,6 +186,10 @@ GROUP BY t.board ORDER BY t.board
 """
 PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
+STANDINGS_AT = """
+SELECT user_id, board, period, sort_key, reached_at FROM unnest($1::text[], $2::text[], $3::text[])
+    AS asked (user_id, board, period) JOIN standings USING (user_id, board, period)
+"""
 SAVE_STANDINGS = f"""
 {_insert("standings", rows.STANDINGS)}
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at

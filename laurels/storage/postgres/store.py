@@ -203,7 +203,8 @@ class PostgresStore:
         self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
-        moves = [*(await boards.leaving(connection, erased) if erased else ()), *changes.moves]
+        leaving = await boards.leaving(connection, erased) if erased else ()
+        moves = await boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         if changes.erased:

@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -135,13 +136,26 @@ MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, amount)
 # ---- writing ----------------------------------------------------------------------------------
 
 
+def taken(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth."""
+    made: list[Move] = []
+    for move in moves:
+        key = (move.board, move.period)
+        if not move.late:
+            made.append(move)
+        elif not is_closed_for_good(connection, key):
+            row = connection.execute(STANDING, (move.user_id, *key)).fetchone()
+            before = Place(row[0], row[1], move.user_id) if row else None
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
+
+
 def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross; in closed periods nobody moves."""
+    """Write the places that changed, and the net change of every tally that they cross."""
     tallies: Counter[tuple[str, str, int, int, int]] = Counter()
     for move in moves:
         key = (move.board, move.period)
-        if move.late and is_closed_for_good(connection, key):
-            continue
         for node, amount in tallied(move.board, move.before) if move.before else ():
             tallies[(*key, *node)] -= amount
         for node, amount in tallied(move.board, move.after) if move.after else ():

@@ -270,7 +270,7 @@ class SQLiteStore:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
-        moves = [*leaving, *changes.moves]
+        moves = boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         boards.save(connection, moves)
