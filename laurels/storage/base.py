@@ -403,7 +403,8 @@ class Store(Protocol):
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
 
-        False where they were told before.
+        Users of one rank are told alike, the first MOST_TOLD in all; whoever is excluded by now is not. False where they
+        were told before.
         """
         ...
 

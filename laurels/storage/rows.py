@@ -219,6 +219,11 @@ def moment_columns(moment: MomentRow) -> Columns:
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
 
 
+def in_front(lines: Iterable[Standing], top: int) -> list[Standing]:
+    """The lines of the first `top` ranks, without those of users who are excluded by now."""
+    return [line for line in lines if line.rank <= top and not line.excluded]
+
+
 def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
     """What a user in front is told when a period closes."""
     data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}

@@ -118,17 +118,18 @@ async def close(connection: Connection, key: Key, at: datetime) -> bool:
     return await connection.fetchval(sql.CLOSE, *key, to_micros(at)) is not None
 
 
-async def tell(connection: Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+async def tell(connection: Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if await connection.fetchval(sql.TOLD, asked.board, asked.period, to_micros(at)) is None:
         return False
     listed = await listing(connection, asked)
-    users = sorted(line.place.user_id for line in listed.lines)
+    lines = rows.in_front(listed.lines, top)
+    users = sorted(line.place.user_id for line in lines)
     await connection.execute(sql.LOCK_USERS, users)
     revisions = dict(await connection.fetch(sql.NEXT_REVISIONS, users))
     moments = (
         rows.closing_moment(line, asked, listed.ranked, revisions[line.place.user_id], at)
-        for line in listed.lines
+        for line in lines
         if line.place.user_id in revisions
     )
     await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))

@@ -17,6 +17,7 @@ from typing import Any
 
 import asyncpg
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
@@ -291,7 +292,8 @@ class PostgresStore:
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         async def tell(connection: Connection) -> bool:
             async with connection.transaction():
-                return await boards.tell(connection, Listing(board, period, ties, top), at)
+                asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+                return await boards.tell(connection, asked, top, at)
 
         return await self._lines.run(tell, self._patience)
 

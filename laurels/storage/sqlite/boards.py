@@ -185,12 +185,12 @@ def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
     return connection.execute(CLOSE, (*key, to_micros(at))).rowcount == 1
 
 
-def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if connection.execute(TOLD, (to_micros(at), asked.board, asked.period)).rowcount != 1:
         return False
     listed = listing(connection, asked)
-    for line in listed.lines:
+    for line in rows.in_front(listed.lines, top):
         (revision,) = connection.execute(NEXT_REVISION, (line.place.user_id,)).fetchone()
         connection.execute(
             SAVE_MOMENT, rows.moment_columns(rows.closing_moment(line, asked, listed.ranked, revision, at))

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
@@ -335,8 +336,8 @@ class SQLiteStore:
         return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
 
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
-        asked = Listing(board, period, ties, top)
-        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, at=at)))
+        asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
     async def teams(self, board: str, period: str) -> Sequence[Team]:
         with _translated:
