@@ -100,7 +100,7 @@ async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
 
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
     """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
-    found = await standings(connection, users)
+    found = _by_user(users, await connection.fetch(sql.STANDINGS_OF, users))
     closed = await _closed(connection, {base(*key) for places in found.values() for key in places})
     moves: list[Move] = []
     for user_id in users:
@@ -166,6 +166,13 @@ async def rebuild_tallies(connection: Connection) -> None:
     await connection.execute(sql.MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
 
 
+def _by_user(users: Sequence[str], found: Iterable[Any]) -> dict[str, dict[Key, Place]]:
+    places: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
+    for user_id, board, period, sort_key, reached_at in found:
+        places[user_id][board, period] = Place(sort_key, reached_at, user_id)
+    return places
+
+
 def _part(user_id: str) -> int:
     return hashlib.sha256(user_id.encode()).digest()[0] % sql.PARTS
 
@@ -174,11 +181,8 @@ def _part(user_id: str) -> int:
 
 
 async def standings(connection: Connection, users: Sequence[str]) -> dict[str, dict[Key, Place]]:
-    """The places of users, by board and period."""
-    found: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
-    for user_id, board, period, sort_key, reached_at in await connection.fetch(sql.STANDINGS_OF, users):
-        found[user_id][board, period] = Place(sort_key, reached_at, user_id)
-    return found
+    """The places of users, by board and period, but for those in periods that somebody closed."""
+    return _by_user(users, await connection.fetch(sql.OPEN_STANDINGS_OF, users))
 
 
 async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tuple[int | None, int]:

@@ -74,6 +74,12 @@ SELECT t.board, t.amount, (
 PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
+OPEN_STANDINGS = f"""
+{STANDINGS} AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.period = standings.period
+    AND c.board = substr(standings.board, 1, instr(standings.board || '{WITHIN}', '{WITHIN}') - 1)
+)
+"""
 RANKED = f"""
 SELECT coalesce(sum(amount), 0) FROM tallies
 WHERE board = ? AND period = ? AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
@@ -172,7 +178,7 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
 def leaving(connection: sqlite3.Connection, user_id: str) -> list[Move]:
     """The moves of a user who leaves every board. In closed periods nobody takes the place, so that no rank changes."""
     moves: list[Move] = []
-    for key, place in standings(connection, user_id).items():
+    for key, place in rows.standings_of(connection.execute(STANDINGS, (user_id,))).items():
         moves.append(Move(user_id, *key, place, None))
         if is_closed_for_good(connection, key):
             nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
@@ -222,8 +228,8 @@ def rebuild_tallies(connection: sqlite3.Connection) -> None:
 
 
 def standings(connection: sqlite3.Connection, user_id: str) -> dict[Key, Place]:
-    """A user's places by board and period."""
-    return rows.standings_of(connection.execute(STANDINGS, (user_id,)))
+    """A user's places by board and period, but for those in periods that somebody closed."""
+    return rows.standings_of(connection.execute(OPEN_STANDINGS, (user_id,)))
 
 
 def rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
