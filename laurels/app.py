@@ -414,7 +414,9 @@ class Laurels:
     async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
         rule = self._board(board)
-        return ClosingsShape([self.views.closing(rule, row) for row in await self.store.closings(board, limit)])
+        closings = await self.store.closings(board, limit)
+        known = [row for row in closings if rule.periods.named(row.period)]  # the board may have counted others before
+        return ClosingsShape([self.views.closing(rule, row) for row in known])
 
     async def _teams_of(self, user_id: str | None) -> Sequence[str]:
         user = await self.store.user(user_id) if user_id is not None else None
