@@ -233,7 +233,18 @@ class Laurels:
     async def erase_user(self, user_id: str) -> None:
         """Erase every trace of a user, for good: late events are refused. Harmless to repeat. Raises InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
-        await self.do(EraseUser(user_id, await self.now()))
+        now = await self.now()
+        await self._close_periods_of(user_id, now)
+        await self.do(EraseUser(user_id, now))
+
+    async def _close_periods_of(self, user_id: str, now: datetime) -> None:
+        """Close what nobody has read since its time came, so that the places in it are kept when this user leaves them."""
+        whole = await self.store.whole(user_id)
+        for seat, key in whole.standings if whole else ():
+            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+            period = board.periods.named(key) if board else None
+            if board and period and not board.is_open(period, now):
+                await self.close_period(board, period, now)
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
         """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound, InvalidInput."""
@@ -414,7 +425,9 @@ class Laurels:
     async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
         rule = self._board(board)
-        return ClosingsShape([self.views.closing(rule, row) for row in await self.store.closings(board, limit)])
+        closings = await self.store.closings(board, limit)
+        known = [row for row in closings if rule.periods.named(row.period)]  # the board may have counted others before
+        return ClosingsShape([self.views.closing(rule, row) for row in known])
 
     async def _teams_of(self, user_id: str | None) -> Sequence[str]:
         user = await self.store.user(user_id) if user_id is not None else None

@@ -16,7 +16,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
 from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
-from laurels.engine.scoring import Earned, counted, has_ended, is_closed, places, recounted
+from laurels.engine.scoring import Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -346,7 +346,7 @@ class Desk:
         else:
             old = dict(places_of(catalog, before, first)) if before else {}
         return [
-            Move(user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, last))
+            Move(user_id, *key, old.get(key), new.get(key), may_be_closed(catalog, *key, last))
             for key in {**old, **new}
             if old.get(key) != new.get(key)
         ]

@@ -244,8 +244,11 @@ def _names(badge: Badge, kind: type) -> bool:
 
 def _deciding(board: Board) -> dict[str, Any]:
     """What of a board decides where users stand."""
-    shown = {"name": "", "ties": "", "tell_top": 0, "team_score": "", "late": 0}
-    return {**asdict(board), **shown, "visibility": board.visibility == "hidden"}
+    shown: dict[str, Any] = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
+    late = (
+        None if is_all_time(board) else board.late
+    )  # what came late and was refused counts where a period opens again
+    return {**asdict(board), **shown, "late": late, "visibility": board.visibility == "hidden"}
 
 
 def _fingerprint(

@@ -103,7 +103,8 @@ class Behind:
 class Move:
     """A user's place on a board within a period, before and after; None where unranked.
 
-    `late` says that the period is over, so that it counts only where nobody has closed it.
+    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
+    which a process whose clock runs ahead may have left behind the user's row.
     """
 
     user_id: str

@@ -249,9 +249,9 @@ class Asked:
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
-    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period) those
-    of users asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after
-    each change.
+    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period,
+    but for periods that somebody closed) those of users asked whole, or made under other rules. `amnesty_count` counts
+    amnesties made and lifted, so it differs after each change.
     """
 
     users: Mapping[str, UserRow]
@@ -320,7 +320,7 @@ class Page:
 
 @plain
 class Whole:
-    """All that is stored of one user. `standings` are by board and period, those of closed periods too."""
+    """All that is stored of one user. `standings` are by board and period, but for those in periods that somebody closed."""
 
     user: UserRow
     events: Sequence[EventRow]
@@ -406,7 +406,8 @@ class Store(Protocol):
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
 
-        False where they were told before.
+        Users of one rank are told alike, the first MOST_TOLD in all; whoever is excluded by now is not. False where they
+        were told before.
         """
         ...
 

@@ -219,6 +219,11 @@ def moment_columns(moment: MomentRow) -> Columns:
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
 
 
+def in_front(lines: Iterable[Standing], top: int) -> list[Standing]:
+    """The lines of the first `top` ranks, without those of users who are excluded by now."""
+    return [line for line in lines if line.rank <= top and not line.excluded]
+
+
 def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
     """What a user in front is told when a period closes."""
     data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}
@@ -226,12 +231,15 @@ def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, a
 
 
 def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mapping[str, Ranks]]) -> list[MomentRow]:
-    """What users are told who climbed among the first ranks of a board, behind all else that they are told."""
+    """What users are told who climbed among the first ranks of a board, behind all else that they are told.
+
+    Whom the transaction does not write climbed by no act: nobody, in the place of an erased user, and who was mended.
+    """
     told: list[MomentRow] = []
     positions: dict[str, int] = {}
     for (board, period), of_board in measured.items():
         for user_id, ranks in of_board.items():
-            for kind in climbed(ranks, changes.tops.get(board, 0)):
+            for kind in climbed(ranks, changes.tops.get(board, 0)) if user_id in changes.next_moments else ():
                 revision, first, at = changes.next_moments[user_id]
                 position = positions.setdefault(user_id, first)
                 positions[user_id] += 1

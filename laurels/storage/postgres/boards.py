@@ -10,6 +10,7 @@ import secrets
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +47,7 @@ PERIOD_LOCKS = 0x1A07E2
 
 
 async def save(connection: Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere.
-
-    In closed periods nobody moves: a late move waits for whoever is just closing its period, and then is left out.
-    """
-    moves = await _still_open(connection, list(moves))
+    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
     tallies: Counter[tuple[str, str, int, int, int, int]] = Counter()
     gone: list[tuple[str, str, str]] = []
     stay: list[tuple[str, str, str, int, int]] = []
@@ -71,24 +68,40 @@ async def save(connection: Connection, moves: Iterable[Move]) -> None:
     await write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
 
 
-async def _still_open(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
-    late = sorted({base(move.board, move.period) for move in moves if move.late})
+async def taken(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth.
+
+    A late move waits for whoever is just closing its period, and then is left out.
+    """
+    late = [move for move in moves if move.late]
     if not late:
         return moves
-    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in late}))
-    closed = await _closed(connection, late)
-    return [move for move in moves if not move.late or base(move.board, move.period) not in closed]
+    closed = await _closed(connection, {base(move.board, move.period) for move in late})
+    of_late = [(move.user_id, move.board, move.period) for move in late]
+    found = await connection.fetch(sql.STANDINGS_AT, *map(list, zip(*of_late, strict=True)))
+    places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
+    made: list[Move] = []
+    for move in moves:
+        if not move.late:
+            made.append(move)
+        elif base(move.board, move.period) not in closed:
+            before = places.get((move.user_id, move.board, move.period))
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
 
 
-async def _closed(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Which of these periods are closed. Nobody closes another of them until this transaction ends."""
+    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in keys}))
     found = await connection.fetch(sql.CLOSED_OF, [board for board, _ in keys], [period for _, period in keys])
     return {(board, period) for board, period in found}
 
 
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
     """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
-    found = await standings(connection, users)
-    closed = await _closed(connection, [*{base(*key) for places in found.values() for key in places}])
+    found = _by_user(users, await connection.fetch(sql.STANDINGS_OF, users))
+    closed = await _closed(connection, {base(*key) for places in found.values() for key in places})
     moves: list[Move] = []
     for user_id in users:
         for key, place in found[user_id].items():
@@ -105,17 +118,18 @@ async def close(connection: Connection, key: Key, at: datetime) -> bool:
     return await connection.fetchval(sql.CLOSE, *key, to_micros(at)) is not None
 
 
-async def tell(connection: Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+async def tell(connection: Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if await connection.fetchval(sql.TOLD, asked.board, asked.period, to_micros(at)) is None:
         return False
     listed = await listing(connection, asked)
-    users = sorted(line.place.user_id for line in listed.lines)
+    lines = rows.in_front(listed.lines, top)
+    users = sorted(line.place.user_id for line in lines)
     await connection.execute(sql.LOCK_USERS, users)
     revisions = dict(await connection.fetch(sql.NEXT_REVISIONS, users))
     moments = (
         rows.closing_moment(line, asked, listed.ranked, revisions[line.place.user_id], at)
-        for line in listed.lines
+        for line in lines
         if line.place.user_id in revisions
     )
     await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
@@ -152,6 +166,13 @@ async def rebuild_tallies(connection: Connection) -> None:
     await connection.execute(sql.MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
 
 
+def _by_user(users: Sequence[str], found: Iterable[Any]) -> dict[str, dict[Key, Place]]:
+    places: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
+    for user_id, board, period, sort_key, reached_at in found:
+        places[user_id][board, period] = Place(sort_key, reached_at, user_id)
+    return places
+
+
 def _part(user_id: str) -> int:
     return hashlib.sha256(user_id.encode()).digest()[0] % sql.PARTS
 
@@ -160,11 +181,8 @@ def _part(user_id: str) -> int:
 
 
 async def standings(connection: Connection, users: Sequence[str]) -> dict[str, dict[Key, Place]]:
-    """The places of users, by board and period."""
-    found: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
-    for user_id, board, period, sort_key, reached_at in await connection.fetch(sql.STANDINGS_OF, users):
-        found[user_id][board, period] = Place(sort_key, reached_at, user_id)
-    return found
+    """The places of users, by board and period, but for those in periods that somebody closed."""
+    return _by_user(users, await connection.fetch(sql.OPEN_STANDINGS_OF, users))
 
 
 async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tuple[int | None, int]:

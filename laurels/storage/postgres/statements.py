@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL
+from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL, WITHIN
 from laurels.storage import rows
 from laurels.storage.tables import OF_EACH, TABLES
 
@@ -188,6 +188,15 @@ GROUP BY t.board ORDER BY t.board
 """
 PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
+OPEN_STANDINGS_OF = f"""
+{STANDINGS_OF} AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.period = standings.period AND c.board = split_part(standings.board, '{WITHIN}', 1)
+)
+"""
+STANDINGS_AT = """
+SELECT user_id, board, period, sort_key, reached_at FROM unnest($1::text[], $2::text[], $3::text[])
+    AS asked (user_id, board, period) JOIN standings USING (user_id, board, period)
+"""
 SAVE_STANDINGS = f"""
 {_insert("standings", rows.STANDINGS)}
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at

@@ -17,6 +17,7 @@ from typing import Any
 
 import asyncpg
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
@@ -205,7 +206,8 @@ class PostgresStore:
         self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
-        moves = [*(await boards.leaving(connection, erased) if erased else ()), *changes.moves]
+        leaving = await boards.leaving(connection, erased) if erased else ()
+        moves = await boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         if changes.erased:
@@ -292,7 +294,8 @@ class PostgresStore:
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         async def tell(connection: Connection) -> bool:
             async with connection.transaction():
-                return await boards.tell(connection, Listing(board, period, ties, top), at)
+                asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+                return await boards.tell(connection, asked, top, at)
 
         return await self._lines.run(tell, self._patience)
 

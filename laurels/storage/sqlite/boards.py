@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +74,12 @@ SELECT t.board, t.amount, (
 PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
+OPEN_STANDINGS = f"""
+{STANDINGS} AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.period = standings.period
+    AND c.board = substr(standings.board, 1, instr(standings.board || '{WITHIN}', '{WITHIN}') - 1)
+)
+"""
 RANKED = f"""
 SELECT coalesce(sum(amount), 0) FROM tallies
 WHERE board = ? AND period = ? AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
@@ -135,13 +142,26 @@ MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, amount)
 # ---- writing ----------------------------------------------------------------------------------
 
 
+def taken(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth."""
+    made: list[Move] = []
+    for move in moves:
+        key = (move.board, move.period)
+        if not move.late:
+            made.append(move)
+        elif not is_closed_for_good(connection, key):
+            row = connection.execute(STANDING, (move.user_id, *key)).fetchone()
+            before = Place(row[0], row[1], move.user_id) if row else None
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
+
+
 def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross; in closed periods nobody moves."""
+    """Write the places that changed, and the net change of every tally that they cross."""
     tallies: Counter[tuple[str, str, int, int, int]] = Counter()
     for move in moves:
         key = (move.board, move.period)
-        if move.late and is_closed_for_good(connection, key):
-            continue
         for node, amount in tallied(move.board, move.before) if move.before else ():
             tallies[(*key, *node)] -= amount
         for node, amount in tallied(move.board, move.after) if move.after else ():
@@ -158,7 +178,7 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
 def leaving(connection: sqlite3.Connection, user_id: str) -> list[Move]:
     """The moves of a user who leaves every board. In closed periods nobody takes the place, so that no rank changes."""
     moves: list[Move] = []
-    for key, place in standings(connection, user_id).items():
+    for key, place in rows.standings_of(connection.execute(STANDINGS, (user_id,))).items():
         moves.append(Move(user_id, *key, place, None))
         if is_closed_for_good(connection, key):
             nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
@@ -171,12 +191,12 @@ def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
     return connection.execute(CLOSE, (*key, to_micros(at))).rowcount == 1
 
 
-def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if connection.execute(TOLD, (to_micros(at), asked.board, asked.period)).rowcount != 1:
         return False
     listed = listing(connection, asked)
-    for line in listed.lines:
+    for line in rows.in_front(listed.lines, top):
         (revision,) = connection.execute(NEXT_REVISION, (line.place.user_id,)).fetchone()
         connection.execute(
             SAVE_MOMENT, rows.moment_columns(rows.closing_moment(line, asked, listed.ranked, revision, at))
@@ -208,8 +228,8 @@ def rebuild_tallies(connection: sqlite3.Connection) -> None:
 
 
 def standings(connection: sqlite3.Connection, user_id: str) -> dict[Key, Place]:
-    """A user's places by board and period."""
-    return rows.standings_of(connection.execute(STANDINGS, (user_id,)))
+    """A user's places by board and period, but for those in periods that somebody closed."""
+    return rows.standings_of(connection.execute(OPEN_STANDINGS, (user_id,)))
 
 
 def rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
@@ -270,7 +271,7 @@ class SQLiteStore:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
-        moves = [*leaving, *changes.moves]
+        moves = boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         boards.save(connection, moves)
@@ -335,8 +336,8 @@ class SQLiteStore:
         return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
 
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
-        asked = Listing(board, period, ties, top)
-        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, at=at)))
+        asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
     async def teams(self, board: str, period: str) -> Sequence[Team]:
         with _translated:
