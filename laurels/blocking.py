@@ -17,14 +17,16 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.shapes import (
+    BoardsShape,
     ExplanationShape,
     HistoryShape,
+    LeaderboardShape,
     ProfileShape,
     RankShape,
-    StandingShape,
     StreaksShape,
     UserShape,
 )
+from laurels.storage.base import POINTS_BOARD
 from laurels.views import STREAK_DAYS
 
 T = TypeVar("T")
@@ -116,9 +118,27 @@ class BlockingLaurels:
         """See Laurels.explain."""
         return self._run(lambda: self._laurels.explain(user_id, badge_id))
 
-    def leaderboard(self, limit: int = 10, after: int = 0) -> list[StandingShape]:
+    def leaderboards(self) -> BoardsShape:
+        """See Laurels.leaderboards."""
+        return self._run(self._laurels.leaderboards)
+
+    def leaderboard(
+        self,
+        board: str = POINTS_BOARD,
+        period: str = "current",
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        around: str | None = None,
+        friends: Sequence[str] | None = None,
+        me: str | None = None,
+    ) -> LeaderboardShape:
         """See Laurels.leaderboard."""
-        return self._run(lambda: self._laurels.leaderboard(limit, after))
+        return self._run(
+            lambda: self._laurels.leaderboard(
+                board, period, limit=limit, after=after, around=around, friends=friends, me=me
+            )
+        )
 
     def rank(self, user_id: str) -> RankShape:
         """See Laurels.rank."""

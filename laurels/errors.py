@@ -13,6 +13,8 @@
     ├── ActNotFound              nothing was told of the user under this id
     ├── BadgeNotFound            the catalog has no such badge
     ├── StreakNotFound           the catalog has no such streak
+    ├── LeaderboardNotFound      the catalog has no such leaderboard
+    ├── PeriodNotFound           the leaderboard has no such period
     ├── AmnestyNotFound          no amnesty of this id stands
     ├── NotASandbox              only a sandbox has a clock that moves
     ├── UserErased               this user was erased and stays so
@@ -100,6 +102,14 @@ class BadgeNotFound(LaurelsError):
 
 class StreakNotFound(LaurelsError):
     """The catalog has no streak of this name."""
+
+
+class LeaderboardNotFound(LaurelsError):
+    """The catalog has no leaderboard of this id."""
+
+
+class PeriodNotFound(LaurelsError):
+    """The leaderboard has no such period."""
 
 
 class AmnestyNotFound(LaurelsError):

@@ -81,12 +81,17 @@ async def contents(store: Store) -> dict[str, postgres.Rows]:
 
 
 async def check_tallies(store: Store) -> None:
-    """The tallies are what a recount of the standings gives, and none of them is zero."""
+    """The tallies of every board and period are what a recount of its standings gives, and none of them is zero."""
     async with behind(store) as ask:
-        standings = await ask("SELECT sort_key, reached_at, user_id FROM standings")
-        kept = await ask("SELECT level, under, node, sum(amount), min(amount) FROM tallies GROUP BY level, under, node")
-    counted = Counter(node for row in standings for node in nodes(Place(*row)))
-    assert {tuple(row[:3]): row[3] for row in kept} == dict(counted)
+        standings = await ask("SELECT board, period, sort_key, reached_at, user_id FROM standings")
+        kept = await ask(
+            "SELECT board, period, level, under, node, sum(amount), min(amount) FROM tallies "
+            "GROUP BY board, period, level, under, node"
+        )
+    counted = Counter(
+        (*key, *node) for *key, at, reached, user in standings for node in nodes(Place(at, reached, user))
+    )
+    assert {tuple(row[:5]): row[5] for row in kept} == dict(counted)
     assert all(least > 0 for *_, least in kept), "a tally that counts nobody was kept"
 
 
@@ -162,7 +167,7 @@ def toml(value: Any) -> str:
         return "{ " + ", ".join(f"{json.dumps(key)} = {toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(toml, value)) + "]"
-    return value.isoformat() if isinstance(value, datetime) else json.dumps(value, ensure_ascii=False)
+    return value.isoformat() if isinstance(value, date) else json.dumps(value, ensure_ascii=False)
 
 
 def catalog_text(**tables: Any) -> str:

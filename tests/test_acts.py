@@ -10,13 +10,13 @@ import pytest
 
 from laurels.acts.desk import Act, Desk, House
 from laurels.acts.recording import RecordEvent
-from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.acts.users import EraseUser, RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Moved
+from laurels.engine.leaderboards import Place
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
 from laurels.storage.base import Changes, EventRow, Found, UserRow
-from tests.support import MONDAY, badge, catalog, count
+from tests.support import MONDAY, at, badge, catalog, count
 
 HOUSE = House(Catalog.default())
 NOBODY = Found({}, {}, frozenset())
@@ -45,8 +45,8 @@ def found_after(changes: Changes) -> Found:
     histories: dict[str, list[EventRow]] = {name: [] for name in users}
     for (user_id, _), row in events.items():
         histories[user_id].append(row)
-    balances = {name: row.progress.points for name, row in users.items()}
-    return Found(users, events, frozenset(), histories=histories, balances=balances)
+    ledgers = {name: [row for row in changes.ledger if row.user_id == name] for name in users}
+    return Found(users, events, frozenset(), histories=histories, ledgers=ledgers)
 
 
 def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
@@ -56,7 +56,13 @@ def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
     assert (event.revision, award.revision, entry.revision) == (1, 1, 1)
     assert (award.event_id, entry.event_id, entry.amount) == ("e", "e", 100)
     assert [moment.type for moment in changes.moments] == ["badge.earned", "level.reached"]
-    assert changes.moved["ada"].before is None
+    assert {(move.board, move.period) for move in changes.moves} == {
+        ("points", "all"),
+        ("weekly", "2026-W02"),
+        ("monthly", "2026-01"),
+    }
+    assert {(move.user_id, move.before) for move in changes.moves} == {("ada", None)}
+    assert {move.after.sort_key for move in changes.moves if move.after} == {-100}
     assert answer
 
 
@@ -116,7 +122,7 @@ def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_come
     assert changes.erased == [("ada", MONDAY)]
     assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.moments)} == {"bob"}
     assert [row.event.user_id for row in changes.events] == ["bob"]
-    assert changes.moved["ada"] == Moved(before.moved["ada"].after, None)
+    assert {move.user_id for move in changes.moves} == {"bob"}  # the store takes the erased one off every board
 
 
 def test_who_was_erased_before_is_refused() -> None:
@@ -158,3 +164,28 @@ def test_a_user_already_under_todays_rules_is_not_written_again() -> None:
 def test_a_new_user_takes_the_default_zone_of_the_house() -> None:
     _, changes = done(NOBODY, UpdateUser("ada", MONDAY), house=replace(HOUSE, default_zone="Asia/Tokyo"))
     assert changes.users[0].progress.zones.at(MONDAY) == "Asia/Tokyo"
+
+
+# ---- leaderboards -----------------------------------------------------------------------------
+
+OF_A_DAY = {"id": "d", "by": "metric", "of": "m", "period": "day", "late_hours": 0}
+DAILY = House(catalog(metrics={"m": count("a")}, leaderboards=[OF_A_DAY]))
+
+
+def test_what_came_before_a_period_closed_counts_in_it_though_its_transaction_ends_later() -> None:
+    midnight = at("2026-01-06")
+    moments = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
+    acts = [RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(moments) for user in ("ada", "bob")]
+    _, changes = done(NOBODY, acts[0], *acts[2:], house=DAILY)
+    scores = {(move.user_id, move.period): move.after.sort_key for move in changes.moves if move.after}
+    assert scores == {("ada", "2026-01-05"): -1, ("ada", "2026-01-06"): -2, ("bob", "2026-01-06"): -2}
+    assert {move.period for move in changes.moves if move.late} == {"2026-01-05"}
+
+
+def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() -> None:
+    _, before = done(NOBODY, record())
+    found = replace(found_after(before), standings={"ada": {("stale", "all"): Place(-1, 0, "ada")}})
+    _, kept = done(found, RebuildUser("ada", MONDAY))
+    assert ("stale", None) in [(move.board, move.after) for move in kept.moves]
+    _, changes = done(found, RebuildUser("ada", MONDAY), EraseUser("ada", MONDAY))
+    assert (changes.moves, changes.erased) == ([], [("ada", MONDAY)])

@@ -275,7 +275,7 @@ async def test_after_an_erasure_nothing_more_is_recorded(house: House) -> None:
     for reading in (laurels.profile("ada"), laurels.user("ada"), laurels.history("ada")):
         with pytest.raises(UserNotFound):
             await reading
-    assert await laurels.leaderboard() == []
+    assert (await laurels.leaderboard()).standings == []
     assert (await laurels.rank("ada")).rank is None
     await check_tallies(laurels.store)
 
@@ -433,7 +433,7 @@ async def test_the_boards_of_the_conformance_cases(database: str, case: dict[str
             if points:
                 moment = MONDAY - timedelta(minutes=100 - order)
                 await laurels.record(Event(user_id, "e", "score", moment, points))
-        board = await laurels.leaderboard(100)
+        board = (await laurels.leaderboard(limit=100)).standings
         assert [line.user_id for line in board] == case["order"]
         assert [line.rank for line in board] == list(range(1, len(board) + 1))
         for index, user_id in enumerate(case["order"], start=1):
@@ -499,7 +499,7 @@ async def test_under_other_rules_old_events_count_anew_and_earned_badges_stay(da
         assert profile.points == 50 + 20 + 2 + 5
         await check_ledgers(laurels.store)
         await check_tallies(laurels.store)
-        (line,) = await renewed.leaderboard()
+        (line,) = (await renewed.leaderboard()).standings
         assert (line.points, (await renewed.rank("ada")).rank) == (77, 1)
         top = (await renewed.history("ada", 1)).entries[0]
         assert [(one.amount, one.reason) for one in top.points] == [(-18, "catalog"), (5, "badge")]

@@ -111,7 +111,7 @@ async def check_whole(laurels: Laurels) -> None:
     await check_ledgers(laurels.store)
     before = await contents(laurels.store)
     assert [user_id for user_id in users if await admin.rebuild(user_id)] == []
-    await laurels.store.rebuild_boards()
+    await laurels.store.rebuild_tallies()
     assert await contents(laurels.store) == before
 
 
@@ -165,7 +165,7 @@ async def test_a_reversal_moves_the_standing_and_the_level(home: Place) -> None:
     assert told.kept.points == (10, 0)
     assert (await home.laurels.rank("ada")).rank is None
     assert (await home.laurels.profile("ada")).level == 1
-    assert [line.user_id for line in await home.laurels.leaderboard()] == ["bob"]
+    assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
 
 
 async def test_the_ledger_compensates_and_the_history_shows_both(home: Place) -> None:
@@ -562,6 +562,18 @@ async def test_a_user_repairs_nothing_where_the_catalog_does_not_say_how_long(ho
     await home.log_in("2026-01-03", "2026-01-05")
     with pytest.raises(ActRefused):
         await home.tell("r1", "repair", own=True, streak="login", day="2026-01-04")
+
+
+async def test_a_pause_joins_the_runs_of_a_month_though_the_longest_run_and_todays_are_as_before(database: str) -> None:
+    board = {"id": "run", "by": "streak", "of": "login", "period": "month"}
+    async with place(catalog(leaderboards=[board]), start=at("2026-02-28T12:00"), database=database) as here:
+        await here.log_in(*(f"2026-01-{day}" for day in (29, 30, 31)), *(f"2026-02-0{day}" for day in (1, 2, 3)))
+        await here.log_in(*(f"2026-02-{day}" for day in (10, 11, 13, 14, 28)))
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
+        await here.tell("p", "pause", streak="", first="2026-02-12", last="2026-02-12")
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [4]
+        await here.admin.undo("ada", "p")
+        assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
 
 
 # ---- amnesties --------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ async def test_a_board_sorts_points_as_numbers() -> None:
     async with sandbox(catalog(levels=levels, points=[rule])) as (laurels, _):
         for points in (95, 10_000, 900):
             await laurels.record(Event(f"user-{points}", "w", "work", quantity=points))
-        assert [line.points for line in await laurels.leaderboard()] == [10_000, 900, 95]
+        assert [line.points for line in (await laurels.leaderboard()).standings] == [10_000, 900, 95]
         assert [(await laurels.rank(f"user-{points}")).rank for points in (10_000, 900, 95)] == [1, 2, 3]
 
 
@@ -194,7 +194,7 @@ async def test_tied_users_stand_in_one_order_on_page_and_in_rank(home: Opened) -
     for user_id in ("zoe", "ada", "bob"):
         await laurels.record(Event(user_id, "a", "agent.created"))
         clock.advance(seconds=1)
-    board = [line.user_id for line in await laurels.leaderboard()]
+    board = [line.user_id for line in (await laurels.leaderboard()).standings]
     ranks = [(await laurels.rank(user_id)).rank for user_id in board]
     assert (board, ranks) == (["zoe", "ada", "bob"], [1, 2, 3])
 

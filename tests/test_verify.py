@@ -14,7 +14,7 @@ from tests.test_history import Place, check_whole, place
 pytestmark = pytest.mark.anyio
 
 CORRUPTIONS = {
-    "points": ("UPDATE users SET points = 9999 WHERE user_id = 'ada'", {"points", "standing"}),
+    "points": ("UPDATE users SET points = 9999 WHERE user_id = 'ada'", {"points", "standings"}),
     "a deleted award": ("DELETE FROM awards WHERE badge = 'two'", {"awards"}),
     "an award that pays more": ("UPDATE awards SET points = 51 WHERE badge = 'two'", {"badges", "sum of the ledger"}),
     "a badge that was added": (
@@ -25,8 +25,8 @@ CORRUPTIONS = {
         "DELETE FROM ledger WHERE ref = 'two'",
         {"sum of the ledger"},
     ),
-    "a deleted standing": ("DELETE FROM standings WHERE user_id = 'ada'", {"standing"}),
-    "a moved standing": ("UPDATE standings SET sort_key = -1 WHERE user_id = 'ada'", {"standing"}),
+    "a deleted standing": ("DELETE FROM standings WHERE user_id = 'ada'", {"standings"}),
+    "a moved standing": ("UPDATE standings SET sort_key = -1 WHERE user_id = 'ada'", {"standings"}),
     "another's progress": (
         "UPDATE users SET progress = (SELECT progress FROM users WHERE user_id = 'bob') WHERE user_id = 'ada'",
         {"totals", "days", "folds", "badges"},
@@ -65,7 +65,15 @@ async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
     assert all(one.stored != one.rebuilt and one.user_id == "ada" for one in found)
     assert await home.admin.verify("bob") == []
     await home.admin.rebuild("ada")
-    await home.laurels.store.rebuild_boards()
+    await home.laurels.store.rebuild_tallies()
+    await check_whole(home.laurels)
+
+
+async def test_one_rebuild_mends_a_row_and_its_standings_together(home: Place) -> None:
+    await write(home, "DELETE FROM awards WHERE badge = 'two'")  # the points stay as they were
+    await write(home, "UPDATE standings SET sort_key = -1 WHERE user_id = 'ada'")
+    assert await home.admin.rebuild("ada")
+    await home.laurels.store.rebuild_tallies()
     await check_whole(home.laurels)
 
 
@@ -80,7 +88,7 @@ async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place) 
         await write(home, statement)
     async for user_id in home.admin.users():
         assert await home.admin.rebuild(user_id)
-    await home.laurels.store.rebuild_boards()
+    await home.laurels.store.rebuild_tallies()
     assert (await home.points(), await home.badges()) == (before, ["two"])
 
 
@@ -88,7 +96,7 @@ async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place) 
 async def test_wrong_tallies_are_counted_and_made_anew(home: Place, statement: str) -> None:
     await write(home, statement)
     assert await home.laurels.store.wrong_tallies() > 0
-    await home.laurels.store.rebuild_boards()
+    await home.laurels.store.rebuild_tallies()
     assert await home.laurels.store.wrong_tallies() == 0
 
 
@@ -108,7 +116,7 @@ async def test_verify_and_rebuild_find_nothing_while_others_write(home: Place) -
         while not written.is_set():
             assert await home.admin.verify("ada") == []
             assert not await home.admin.rebuild("ada")
-            await home.laurels.store.rebuild_boards()
+            await home.laurels.store.rebuild_tallies()
             assert await home.laurels.store.wrong_tallies() == 0
 
 

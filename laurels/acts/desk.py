@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -13,9 +13,10 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
-from laurels.engine.leaderboards import Moved, Place, place
+from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
-from laurels.engine.progress import Outcome, Progress, Told
+from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
+from laurels.engine.scoring import Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -29,7 +30,6 @@ from laurels.storage.base import (
     MomentRow,
     UserRow,
 )
-from laurels.storage.codec import to_micros
 
 
 @plain
@@ -113,6 +113,8 @@ class Desk:
         self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
+        self._stood: dict[str, dict[datetime, tuple[datetime, UserRow]]] = {}
+        self._restood: set[str] = set()
 
     # ---- what is known ------------------------------------------------------------------------
 
@@ -143,7 +145,10 @@ class Desk:
         else:
             outcome = rebuild(catalog, excused, standing(self.history(found.user_id)), now)
         current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
-        return self.save(current, outcome, now)
+        if found.rules == catalog.rules:
+            return self.save(current, outcome, now)
+        events = standing(self.history(found.user_id))
+        return self.save(current, outcome, now, counts_at=in_no_period, events=events)
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
         """The event as recorded, before this transaction or in it."""
@@ -174,26 +179,43 @@ class Desk:
         found = {row.badge: row.points for row in self.found.awards.get(user_id, ()) if row.badge not in gone}
         return found | {row.badge: row.points for row in changes.awards if row.user_id == user_id}
 
-    def balance(self, user_id: str) -> int:
-        """The sum of the user's ledger, this transaction's entries too. Only for an act that asked for it all."""
-        new = sum(row.amount for row in self._changes.ledger if row.user_id == user_id)
-        return self.found.balances.get(user_id, 0) + new
+    def ledger(self, user_id: str) -> list[LedgerRow]:
+        """Every entry of the user's ledger, this transaction's too. Only for an act that asked for it all."""
+        new = [row for row in self._changes.ledger if row.user_id == user_id]
+        return [*(self.found.ledgers.get(user_id, ()) if user_id not in self._erased else ()), *new]
 
     # ---- what changes -------------------------------------------------------------------------
 
-    def save(self, user: UserRow, outcome: Outcome, now: datetime, event: Event | None = None) -> UserRow:
-        """Write what an act made of this user. `event` is the one that caused it, for the awards and the ledger."""
+    def save(
+        self,
+        user: UserRow,
+        outcome: Outcome,
+        now: datetime,
+        event: Event | None = None,
+        counts_at: CountsAt | None = None,
+        events: Iterable[Event] | None = None,
+    ) -> UserRow:
+        """Write what an act made of this user. `event` is the one that caused it, for the awards and the ledger.
+
+        `counts_at` says at which moment an entry counts within periods of leaderboards (None: in none); by itself, when
+        the event occurred, or now. With `events`, all that stand, the scores of leaderboards are made anew.
+        """
         revision = user.revision + 1
+        counting = counts_at or _usual_moment(event, now)
+        moments = [counting(entry) for entry in outcome.entries]
+        progress = self._scored(user.user_id, outcome, moments, event, events, now)
         changed = UserRow(
             user.user_id,
             user.name,
             user.created_at,
             revision,
             user.rules,
-            outcome.progress,
+            progress,
             user.groups,
             user.amnesties,
+            user.visibility,
         )
+        self._stands(changed, now)
         self._users[user.user_id] = changed
         event_id = event.id if event else None
         changes = self._changes
@@ -202,13 +224,30 @@ class Desk:
             changes.revoked.append((user.user_id, badge))
         for award in outcome.awards:
             changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id))
-        for position, entry in enumerate(outcome.entries):
-            changes.ledger.append(
-                LedgerRow(user.user_id, revision, position, now, entry.amount, entry.reason, entry.ref, event_id)
-            )
+        for position, (entry, moment) in enumerate(zip(outcome.entries, moments, strict=True)):
+            what = (entry.amount, entry.reason, entry.ref, event_id)
+            changes.ledger.append(LedgerRow(user.user_id, revision, position, now, *what, moment))
         for position, moment in enumerate(outcome.moments):
             changes.moments.append(MomentRow(user.user_id, revision, position, now, moment.type, moment.data))
         return changed
+
+    def _scored(
+        self,
+        user_id: str,
+        outcome: Outcome,
+        moments: Sequence[datetime | None],
+        event: Event | None,
+        events: Iterable[Event] | None,
+        now: datetime,
+    ) -> Progress:
+        """The progress with what leaderboards keep of it brought up to date."""
+        catalog, progress = self.house.catalog, outcome.progress
+        new = [Earned(entry.amount, at) for entry, at in zip(outcome.entries, moments, strict=True) if at]
+        if events is None:
+            scores = counted(catalog, progress.scores, event, new, now)
+        else:
+            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now)
+        return progress if scores is progress.scores else replace(progress, scores=scores)
 
     def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
         """Write an event that this user's newest revision recorded. A reversed one stays without effect."""
@@ -233,10 +272,21 @@ class Desk:
         changes.acts = [act for act in changes.acts if (act.user_id, act.act_id) != (row.user_id, row.act_id)]
         changes.acts.append(row)
 
+    def as_paid(self, user_id: str, otherwise: datetime | None) -> CountsAt:
+        """What is taken back counts when it was paid, so that no other period suffers, and what is given again likewise.
+
+        `otherwise` is for what no earlier entry speaks of. Only for an act that asked for it all.
+        """
+        moments = {
+            entry.ref: entry.counts_at for entry in self.ledger(user_id) if entry.reason not in ("rule", "adjustment")
+        }
+        return lambda entry: moments.get(entry.ref, otherwise)
+
     def erase(self, user_id: str, now: datetime) -> None:
         """Take away all of this user, this transaction's rows too."""
         self._erased.add(user_id)
         self._users.pop(user_id, None)
+        self._stood.pop(user_id, None)
         self._events = {identity: row for identity, row in self._events.items() if identity[0] != user_id}
         self._marked = {identity: row for identity, row in self._marked.items() if identity[0] != user_id}
         self._changes.forget(user_id)
@@ -248,24 +298,92 @@ class Desk:
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
-        for user_id in {*self._users, *(user_id for user_id, _ in changes.erased)}:
-            before, after = self.found.users.get(user_id), self._users.get(user_id)
-            if before and after and _points_of(before) == _points_of(after):
-                continue  # as most events leave it
-            if place_of(before) != place_of(after):
-                changes.moved[user_id] = Moved(place_of(before), place_of(after))
+        for user_id in self._stood:
+            moves = self._moves(user_id)
+            changes.moves += moves
+            if moves and user_id in self._users:
+                changes.next_moments[user_id] = self._next_moment(user_id)
+        changes.tops = self.house.catalog.tops
         return changes
 
+    def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
+        """The revision, position and moment of one more moment of this user."""
+        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id].values())
+        told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
+        return revision, max(told, default=-1) + 1, now
 
-def _points_of(user: UserRow) -> tuple[int, datetime | None]:
-    return user.progress.points, user.progress.reached_at
+    def restand(self, user: UserRow, now: datetime) -> bool:
+        """Compare a user's standings with what follows from their row, to mend them; whether they were wrong.
+
+        Those of a user whom this transaction changed follow in any case. Only for an act that asked for it all.
+        """
+        self._restood.add(user.user_id)
+        self._stands(user, now)
+        return user.user_id not in self._users and bool(self._moves(user.user_id))
+
+    def _stands(self, user: UserRow, now: datetime) -> None:
+        """Note how a user stands at a moment. Periods close on whole seconds, so one note for each second is enough."""
+        self._stood.setdefault(user.user_id, {})[now.replace(microsecond=0)] = now, user
+
+    def _moves(self, user_id: str) -> list[Move]:
+        """What the acts on a user change on leaderboards. A user who is erased leaves them with all other rows.
+
+        What was done before a period closed counts in it, whatever came after it in the same transaction.
+        """
+        catalog, before = self.house.catalog, self.found.users.get(user_id)
+        stood = [self._stood[user_id][second] for second in sorted(self._stood[user_id])]
+        (first, _), (last, _) = stood[0], stood[-1]
+        if before and user_id not in self._restood and all(_stands_alike(before, row) for _, row in stood):
+            return []  # as most events leave it
+        new: dict[tuple[str, str], Place] = {}
+        for now, row in stood:
+            closed = {key: place for key, place in new.items() if is_closed(catalog, *key, now)}
+            new = closed | dict(places_of(catalog, row, now))
+        old: dict[tuple[str, str], Place]
+        if user_id in self.found.standings:  # as they really are, whatever rules or faults made them
+            stored = self.found.standings[user_id]
+            old = {key: place for key, place in stored.items() if not is_closed(catalog, *key, first)}
+        else:
+            old = dict(places_of(catalog, before, first)) if before else {}
+        return [
+            Move(user_id, *key, old.get(key), new.get(key), may_be_closed(catalog, *key, last))
+            for key in {**old, **new}
+            if old.get(key) != new.get(key)
+        ]
 
 
-def place_of(user: UserRow | None) -> Place | None:
-    """Where this user stands on the points board; None where unranked."""
-    if user is None or user.progress.reached_at is None:
-        return None
-    return place(user.progress.points, to_micros(user.progress.reached_at), user.user_id)
+CountsAt = Callable[[LedgerEntry], datetime | None]
+
+
+def _usual_moment(event: Event | None, now: datetime) -> CountsAt:
+    """What an event pays counts when it occurred; what was said counts now; what a new catalog pays counts in no period."""
+    moment = event.occurred_at if event else now
+    return lambda entry: None if entry.reason == "catalog" else moment
+
+
+def in_no_period(_: LedgerEntry) -> None:
+    """For what a new catalog pays or takes for the past."""
+
+
+def _stands_as(user: UserRow) -> tuple[object, ...]:
+    """All that a user's places follow from."""
+    progress = user.progress
+    read_off = (progress.folds, progress.days, progress.told, progress.zones)  # the last two say what a run needs
+    return progress.points, progress.reached_at, progress.scores, read_off, user.groups, user.visibility
+
+
+def _stands_alike(before: UserRow, after: UserRow) -> bool:
+    return before.rules == after.rules and _stands_as(before) == _stands_as(after)
+
+
+def places_of(catalog: Catalog, user: UserRow, now: datetime) -> Mapping[tuple[str, str], Place]:
+    """Where this user stands: by board and open period."""
+    return places(catalog, user.user_id, user.progress, user.groups, user.visibility, now)
+
+
+def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
+    """What of a ledger counts within periods."""
+    return [Earned(row.amount, row.counts_at) for row in ledger if row.counts_at is not None]
 
 
 def standing(history: Iterable[EventRow]) -> list[Event]:

@@ -100,8 +100,10 @@ class ReverseEvent:
         if known:
             return Told(known, duplicate=True)
         row = desk.event(self.user_id, self.event_id)
-        outcome = self._taken_back(desk, user, row)
-        changed = desk.save(user, outcome, self.at)
+        others = [event for event in standing(desk.history(self.user_id)) if event.id != self.event_id]
+        outcome = self._taken_back(desk, user, row, others)
+        occurred_at = row.event.occurred_at if row else None
+        changed = desk.save(user, outcome, self.at, counts_at=desk.as_paid(self.user_id, occurred_at), events=others)
         if row:
             desk.mark_event(row, changed.revision)
         data: Mapping[str, str] = {"event": self.event_id}
@@ -109,11 +111,10 @@ class ReverseEvent:
         desk.save_act(act)
         return Told(act, duplicate=False, kept=kept_of(outcome))
 
-    def _taken_back(self, desk: Desk, user: UserRow, row: EventRow | None) -> Outcome:
+    def _taken_back(self, desk: Desk, user: UserRow, row: EventRow | None, others: list[Event]) -> Outcome:
         if row is None:
             told = replace(user.progress.told, awaited=user.progress.told.awaited | {self.event_id})
             return Outcome(replace(user.progress, told=told))
-        others = [event for event in standing(desk.history(self.user_id)) if event.id != self.event_id]
         return reverse(desk.house.catalog, user.progress, others, self.event_id, self.at)
 
 

@@ -45,7 +45,6 @@ class Tell:
     actor: str
     own: bool = False
     event_id: None = None
-    needs: Needs = "acts"
 
     def apply(self, desk: Desk) -> Told:
         user = desk.user(self.user_id, self.at)
@@ -63,7 +62,13 @@ class Tell:
             self.user_id, self.act_id, user.revision + 1, self.at, self.saying.kind, data, self.reason, self.actor, None
         )
         desk.save_act(act)
-        return Told(act, duplicate=False, kept=_retell(desk, user, self.at))
+        said_at = self.at if self.needs == "all" else None
+        return Told(act, duplicate=False, kept=_retell(desk, user, self.at, said_at=said_at))
+
+    @property
+    def needs(self) -> Needs:
+        """A revocation takes points back from where they were paid, so it must see all of the ledger."""
+        return "all" if self.saying.kind == "revocation" else "acts"
 
     def _resolved(self, desk: Desk, user: UserRow, acts: list[ActRow]) -> Mapping[str, Any]:
         """The saying's data, checked against the catalog and the user's days, with its dates filled in."""
@@ -128,7 +133,7 @@ class Undo:
         undone = replace(act, undone_by=user.revision + 1)
         desk.save_act(undone)
         if act.kind != "reversal":
-            return Told(undone, duplicate=False, kept=_retell(desk, user, self.at))
+            return Told(undone, duplicate=False, kept=_retell(desk, user, self.at, said_at=act.at))
         return Told(undone, duplicate=False, kept=self._stands_again(desk, user, act.data["event"]))
 
     def _stands_again(self, desk: Desk, user: UserRow, event_id: str) -> Any:
@@ -140,17 +145,25 @@ class Undo:
             events = [one.event for one in desk.history(self.user_id) if one.reversed_by is None or one is row]
             desk.mark_event(row, None)
         outcome = rebuild(desk.house.catalog, replace(user.progress, told=told), events, self.at, restored=event_id)
-        desk.save(user, outcome, self.at)
+        occurred_at = row.event.occurred_at if row else None
+        desk.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
         return kept_of(outcome)
 
 
-def _retell(desk: Desk, user: UserRow, at: datetime) -> Any:
-    """Fold all acts that stand, and settle what follows."""
+def _retell(desk: Desk, user: UserRow, at: datetime, *, said_at: datetime | None = None) -> Any:
+    """Fold all acts that stand, and settle what follows.
+
+    `said_at` is when an act was told that is taken back now, or takes something back: what that moves counts as it did before.
+    """
     catalog, progress = desk.house.catalog, user.progress
     told = told_by(desk.acts(user.user_id), progress.told)
     after, entries = tell(catalog.badges, progress, told)
     outcome = rejudge(catalog, progress, after, at, entries)
-    desk.save(user, outcome, at)
+    if said_at is None:
+        desk.save(user, outcome, at)
+    else:
+        events = standing(desk.history(user.user_id))
+        desk.save(user, outcome, at, counts_at=desk.as_paid(user.user_id, said_at), events=events)
     return kept_of(outcome)
 
 

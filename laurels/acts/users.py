@@ -7,10 +7,12 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.acts.desk import Desk, Needs, amnesty_days, standing, told_by
+from laurels.acts.desk import Desk, Needs, amnesty_days, earned, in_no_period, standing, told_by
+from laurels.engine.boards import Visibility
 from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import Told
+from laurels.engine.scoring import recounted, still_open
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.base import ActRow, EventRow, UserRow
 
@@ -29,6 +31,7 @@ class UpdateUser:
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
     joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
     groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET
     lenient_zone: bool = False
     event_id: None = None
     needs: Needs = "row"
@@ -40,19 +43,16 @@ class UpdateUser:
         joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at
         name = user.name if self.name is msgspec.UNSET else self.name
         groups = user.groups if self.groups is msgspec.UNSET else self.groups
-        if user.revision and (zones, joined_at, name, groups) == (
-            progress.zones,
-            progress.joined_at,
-            user.name,
-            user.groups,
-        ):
+        visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
+        known = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
+        if user.revision and (zones, joined_at, name, groups, visibility) == known:
             return user
         told = progress.told
         if groups != user.groups:
             told = replace(told, amnesty=amnesty_days(desk.found.amnesties, groups))
         changed = replace(progress, zones=zones, joined_at=joined_at, told=told)
         outcome = rejudge(desk.house.catalog, progress, changed, self.at)
-        return desk.save(replace(user, name=name, groups=groups), outcome, self.at)
+        return desk.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
 
     def _zones(self, zones: Zones) -> Zones:
         if self.time_zone is msgspec.UNSET:
@@ -94,17 +94,21 @@ class RebuildUser:
         user = desk.user(self.user_id, self.at)
         if not user.revision:
             raise UserNotFound
-        history, acts = desk.history(self.user_id), desk.acts(self.user_id)
+        catalog = desk.house.catalog
+        history, acts, ledger = desk.history(self.user_id), desk.acts(self.user_id), desk.ledger(self.user_id)
         truth = replace(
             user.progress,
             told=told_anew(history, acts, user.progress.told),
             badges=desk.awards(self.user_id),
-            points=desk.balance(self.user_id),
+            points=sum(entry.amount for entry in ledger),
+            scores=recounted(catalog, standing(history), earned(ledger), self.at),
         )
-        outcome = rebuild(desk.house.catalog, truth, standing(history), self.at)
-        if outcome.progress == user.progress and not outcome.entries and not outcome.awards:
-            return False
-        desk.save(user, outcome, self.at)
+        outcome = rebuild(catalog, truth, standing(history), self.at)
+        stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
+        if outcome.progress == stored and not outcome.entries and not outcome.awards:
+            return desk.restand(user, self.at)
+        changed = desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        desk.restand(changed, self.at)
         return True
 
 

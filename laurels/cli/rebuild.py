@@ -73,7 +73,7 @@ async def _all(settings: Settings) -> Rebuilt:
                     users += len(answers)
                     differed += sum(answers)
         wrong = await laurels.store.wrong_tallies()
-        await laurels.store.rebuild_boards()
+        await laurels.store.rebuild_tallies()
         return Rebuilt(users, differed, wrong)
 
 

@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any
 
 from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
+from laurels.engine.boards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.levels import Levels, read_levels
@@ -42,6 +43,9 @@ class Catalog:
     login_event, login_streak   the event that a profile request records, and the streak that the profile shows
     plans                       event type -> what it touches
     settling                    badges that wait for points or for other badges
+    boards                      leaderboards by id; the one of all points is always there
+    tops                        board -> how many first ranks are told of
+    points_boards, fed_boards   those that keep scores: by points within periods; by metrics, per event type
     rules                       a fingerprint of all that decides; names, texts and icons do not change it
     """
 
@@ -53,8 +57,12 @@ class Catalog:
     streaks: Mapping[str, Streak]
     point_rules: tuple[PointRule, ...]
     badges: tuple[Badge, ...]
+    boards: Mapping[str, Board]
     plans: Mapping[str, Plan]
     settling: tuple[Badge, ...]
+    points_boards: tuple[Board, ...]
+    tops: dict[str, int]
+    fed_boards: Mapping[str, tuple[Board, ...]]
     rules: str
 
     @staticmethod
@@ -74,6 +82,10 @@ class Catalog:
     def default() -> Catalog:
         """The catalog of the contract: 7 levels, 11 badges, one login streak."""
         return Catalog.parse(resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8"))
+
+    def is_read_off_days(self, board: Board) -> bool:
+        """Whether a board's scores are read off sets of days, and so are not kept."""
+        return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].kind == "distinct_days")
 
     def badge(self, badge_id: str) -> Badge | None:
         """The badge of this id."""
@@ -95,6 +107,7 @@ def _read(table: Table) -> Catalog:
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
     )
     badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
+    boards = _read_boards(table, metrics, streaks)
     name = table.text("name", "unnamed")
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
@@ -112,10 +125,32 @@ def _read(table: Table) -> Catalog:
         streaks=streaks,
         point_rules=rules,
         badges=badges,
+        boards=boards,
         plans=_plans(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
-        rules=_fingerprint(levels, metrics, streaks, rules, badges),
+        tops={board.id: board.tell_top for board in boards.values() if board.tell_top and not board.teams},
+        points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
+        fed_boards=_fed_boards(boards.values(), metrics),
+        rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
     )
+
+
+def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> Mapping[str, Board]:
+    """The leaderboards by id, the one of all points first where it is not named."""
+    boards = [read_board(entry, metrics, streaks) for entry in table.list_of_tables("leaderboards", [])]
+    _check_unique(table, "leaderboards", [board.id for board in boards])
+    named = {board.id: board for board in boards}
+    return named if POINTS in named else {POINTS: THE_POINTS, **named}
+
+
+def _fed_boards(boards: Iterable[Board], metrics: Mapping[str, Metric]) -> dict[str, tuple[Board, ...]]:
+    """Event type -> the boards whose scores an event of it grows."""
+    fed: dict[str, tuple[Board, ...]] = {}
+    for board in boards:
+        metric = metrics.get(board.of) if board.by == "metric" else None
+        for event_type in metric.events if metric and metric.kind != "distinct_days" else ():
+            fed[event_type] = (*fed.get(event_type, ()), board)
+    return fed
 
 
 def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str]:
@@ -207,12 +242,22 @@ def _names(badge: Badge, kind: type) -> bool:
     return any(isinstance(part, kind) for part in badge.condition.parts())
 
 
+def _deciding(board: Board) -> dict[str, Any]:
+    """What of a board decides where users stand."""
+    shown: dict[str, Any] = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
+    late = (
+        None if is_all_time(board) else board.late
+    )  # what came late and was refused counts where a period opens again
+    return {**asdict(board), **shown, "late": late, "visibility": board.visibility == "hidden"}
+
+
 def _fingerprint(
     levels: Levels,
     metrics: Mapping[str, Metric],
     streaks: Mapping[str, Streak],
     rules: tuple[PointRule, ...],
     badges: tuple[Badge, ...],
+    boards: Mapping[str, Board],
 ) -> str:
     """16 hex digits over all that decides what is earned. A user whose progress was made under other rules is refolded."""
     wordless = [
@@ -226,5 +271,8 @@ def _fingerprint(
         "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
         "levels": levels.thresholds,
     }
+    scored = [_deciding(board) for board in boards.values() if _deciding(board) != _deciding(THE_POINTS)]
+    if scored:
+        deciding["boards"] = scored
     text = json.dumps(deciding, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

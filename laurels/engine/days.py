@@ -218,6 +218,17 @@ class Days:
         """The bits as seen from another first day; days before it are left out."""
         return self.bits << (self.first - first) if self.first >= first else self.bits >> (first - self.first)
 
+    def within(self, first: int, last: int) -> Days:
+        """The days of this set from `first` to `last`, both included."""
+        low, bits = max(first, self.first), self.bits
+        if last < low or not bits:
+            return Days()
+        bits = bits >> (low - self.first) & (1 << (min(last, self.last) - low + 1)) - 1 if self.last >= low else 0
+        if not bits:
+            return Days()
+        zeros = (bits & -bits).bit_length() - 1
+        return Days(low + zeros, bits >> zeros)
+
     def without_day(self, day: int) -> Days:
         """This set less that day."""
         if day not in self:

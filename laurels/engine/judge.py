@@ -109,7 +109,7 @@ def _fallen(after: Progress, stood: Iterable[Badge]) -> list[str]:
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
     """The progress made anew from events; its points are those of events, badges and adjustments. Folds come later."""
     told = progress.told
-    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, told=told)
+    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, told=told, scores=progress.scores)
     for event in events:
         plan = catalog.plans.get(event.type)
         if plan is not None:
@@ -167,6 +167,7 @@ def _add(plan: Plan, progress: Progress, event: Event, *, folding: bool = True) 
         progress.zones,
         progress.joined_at,
         progress.told,
+        progress.scores,
     )
     return grown, entries
 

@@ -12,7 +12,8 @@ over the time within one sort key, 256 children to a node. The standings ahead a
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from laurels.engine.plain import plain
 
@@ -21,6 +22,23 @@ KEY_SHIFTS = tuple(range(0, 54, 6))
 
 TIME_SHIFTS = (24, 32, 40)
 """The same for the time levels, in microseconds: about 17 seconds, 72 minutes, 13 days."""
+
+T = TypeVar("T")
+
+Ties = Literal["first", "shared", "dense"]
+"""Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
+
+WITHIN = "/"
+"""What a board is kept under: its own id, or, behind this sign, a part of it (those who are hidden, or one team)."""
+
+HIDDEN = f"{WITHIN}hidden"
+"""Behind a board's id: where those stand whom nobody else sees, so that they have a rank and take none."""
+
+TEAM = f"{WITHIN}team{WITHIN}"
+"""Behind a board's id, and before a team's name: where its members stand."""
+
+TOTAL_LEVEL = 99
+"""Where a team's seat keeps the sum of its members' scores."""
 
 FIRST_TIME_LEVEL = len(KEY_SHIFTS)
 LEAST_NODE = -(2**62)
@@ -45,11 +63,6 @@ class Range:
     high: int
 
 
-def place(points: int, reached_at: int, user_id: str) -> Place | None:
-    """The place of these points; None without any, for nobody ranks with nothing."""
-    return Place(-points, reached_at, user_id) if points > 0 else None
-
-
 def nodes(place: Place) -> list[tuple[int, int, int]]:
     """The nodes (level, under, node) that count this place."""
     by_key = [(level, 0, place.sort_key >> shift) for level, shift in enumerate(KEY_SHIFTS)]
@@ -57,6 +70,12 @@ def nodes(place: Place) -> list[tuple[int, int, int]]:
         (FIRST_TIME_LEVEL + level, place.sort_key, place.reached_at >> shift) for level, shift in enumerate(TIME_SHIFTS)
     ]
     return by_key + by_time
+
+
+def tallied(seat: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
+    """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
+    counts = [(node, 1) for node in nodes(place)]
+    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in seat else counts
 
 
 def ranges_ahead(place: Place) -> list[Range]:
@@ -72,11 +91,28 @@ def finest_time(place: Place) -> int:
 
 
 @plain
-class Moved:
-    """A user's place before and after; None where unranked."""
+class Behind:
+    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
 
+    sort_key: int
+    reached_at: int
+    lines: int
+
+
+@plain
+class Move:
+    """A user's place on a board within a period, before and after; None where unranked.
+
+    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
+    which a process whose clock runs ahead may have left behind the user's row.
+    """
+
+    user_id: str
+    board: str
+    period: str
     before: Place | None
     after: Place | None
+    late: bool = False
 
 
 @plain
@@ -87,26 +123,68 @@ class Ranks:
     after: int | None
 
 
-def ranks_of(moves: Mapping[str, Moved], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
-    """The ranks before and after these moves, which happen all at once.
+def climbed(ranks: Ranks, top: int) -> list[str]:
+    """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
+    if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
+        return []
+    passed = ["leaderboard.passed"] if ranks.before is not None else []
+    return passed if ranks.before is not None and ranks.before <= top else [*passed, "leaderboard.top"]
+
+
+def ranks_of(moves: Iterable[Move], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
+    """The ranks, by user, before and after these moves on one board, which happen all at once.
 
     `ahead` says how many standings were ahead of each place before any of them. After them, those who left places ahead
     are fewer, and those who came to places ahead are more.
     """
-    left = sorted(_order(move.before) for move in moves.values() if move.before)
-    came = sorted(_order(move.after) for move in moves.values() if move.after)
+    moves = list(moves)
+    left = sorted(order(move.before) for move in moves if move.before)
+    came = sorted(order(move.after) for move in moves if move.after)
     ranks: dict[str, Ranks] = {}
-    for user_id, move in moves.items():
+    for move in moves:
         before = ahead[move.before] + 1 if move.before else None
         after = None
         if move.after:
-            mine = _order(move.after)
+            mine = order(move.after)
             after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
-        ranks[user_id] = Ranks(before, after)
+        ranks[move.user_id] = Ranks(before, after)
     return ranks
 
 
-def _order(place: Place) -> tuple[int, int, str]:
+def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
+    """The ranks of places that follow one another on a board.
+
+    `ordinal` is the rank that the first of them has by place alone, `rank` the one that it shows.
+    """
+    ranks: list[int] = []
+    for index, place in enumerate(places):
+        if index and (ties == "first" or place.sort_key != places[index - 1].sort_key):
+            rank = rank + 1 if ties == "dense" else ordinal + index
+        ranks.append(rank)
+    return ranks
+
+
+def behind(places: Sequence[Place], after: Behind | None) -> Behind:
+    """Where to go on behind these places, which stand behind `after`."""
+    last = places[-1]
+    here = (last.sort_key, last.reached_at)
+    same = sum((place.sort_key, place.reached_at) == here for place in places)
+    return Behind(*here, same + (after.lines if after and (after.sort_key, after.reached_at) == here else 0))
+
+
+def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
+    """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
+
+    Without the row itself, that of a user whom nobody else sees, only those before and behind it.
+    """
+    middle = [] if row is None else [row]
+    others = limit - len(middle)
+    ahead = min(len(before), max(others // 2, others - len(behind)))
+    return [*before[len(before) - ahead :], *middle, *behind[: others - ahead]]
+
+
+def order(place: Place) -> tuple[int, int, str]:
+    """What a board is sorted by."""
     return place.sort_key, place.reached_at, place.user_id
 
 

@@ -23,6 +23,7 @@ class Told:
     repairs   streak -> days that were repaired
     grants    streak -> freezes given, as (day, how many)
     amnesty   the days that amnesties excuse this user from
+    excluded  whether the user is kept off every leaderboard
     """
 
     adjusted: int = 0
@@ -33,9 +34,16 @@ class Told:
     repairs: Mapping[str, Days] = field(default_factory=dict[str, Days])
     grants: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict[str, tuple[tuple[int, int], ...]])
     amnesty: Days = field(default_factory=Days)
+    excluded: bool = False
 
 
 NOTHING_TOLD = Told()
+
+
+Scores = Mapping[str, Mapping[str, tuple[int, int]]]
+"""Leaderboard -> key of a period -> (score, when it was reached, in microseconds since 1970, UTC)."""
+
+NO_SCORES: Scores = {}
 
 
 @plain
@@ -53,6 +61,7 @@ class Progress:
     zones       the user's dated time zones
     joined_at   when the user joined the app, if it said so
     told        what was said of the user beside the events
+    scores      what `scoring.py` keeps for leaderboards, in periods that are open
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -66,6 +75,7 @@ class Progress:
     zones: Zones = field(default_factory=Zones)
     joined_at: datetime | None = None
     told: Told = NOTHING_TOLD
+    scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""

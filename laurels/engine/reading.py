@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -81,6 +81,15 @@ class Table:
         if value is not _REQUIRED:
             self.fault(key, "must be a date and time with its offset", f"write {key} = 2026-01-01T00:00:00Z")
         return datetime(1970, 1, 1, tzinfo=UTC)
+
+    def day(self, key: str) -> int:
+        """A date, as its ordinal."""
+        value = self._take(key, _REQUIRED)
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value.toordinal()
+        if value is not _REQUIRED:
+            self.fault(key, f"must be a date, not {shown(value)}", f"write {key} = 2026-03-01")
+        return 1
 
     def table(self, key: str) -> Table | None:
         """A table within this one, or None where it is missing or no table."""

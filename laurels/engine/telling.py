@@ -31,6 +31,7 @@ class Saying:
     pause               streak ('' for all), first, last (ISO dates, both included)
     repair              streak, first, last
     reversal            event (its id)
+    exclusion           nothing more: from all leaderboards
     """
 
     kind: str
@@ -45,6 +46,7 @@ def told_of(sayings: Iterable[Saying], before: Told) -> Told:
     pauses: dict[str, Days] = {}
     repairs: dict[str, Days] = {}
     grants: dict[str, tuple[tuple[int, int], ...]] = {}
+    excluded = False
     for saying in sayings:
         data = saying.data
         if saying.kind == "adjustment":
@@ -58,12 +60,22 @@ def told_of(sayings: Iterable[Saying], before: Told) -> Told:
         elif saying.kind == "freezes":
             given = (day_from(data["day"]), data["count"])
             grants[data["streak"]] = (*grants.get(data["streak"], ()), given)
+        elif saying.kind == "exclusion":
+            excluded = True
         elif saying.kind in ("pause", "repair"):
             kept = pauses if saying.kind == "pause" else repairs
             span = Days.span(day_from(data["first"]), day_from(data["last"]))
             kept[data["streak"]] = kept.get(data["streak"], Days()) | span
     return Told(
-        adjusted, frozenset(granted), frozenset(barred), before.awaited, pauses, repairs, grants, before.amnesty
+        adjusted,
+        frozenset(granted),
+        frozenset(barred),
+        before.awaited,
+        pauses,
+        repairs,
+        grants,
+        before.amnesty,
+        excluded,
     )
 
 

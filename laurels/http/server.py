@@ -30,6 +30,7 @@ from laurels.http.history import (
     post_amnesty,
     post_reversal,
 )
+from laurels.http.leaderboards import get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
@@ -38,6 +39,7 @@ from laurels.http.requests import header, moment_in
 from laurels.http.sessions import delete_session, post_session
 from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
+from laurels.http.visibility import put_visibility
 from laurels.sessions.base import Chain
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
@@ -56,6 +58,7 @@ HANDLERS = (
     get_profile,
     post_events,
     put_user,
+    put_visibility,
     get_user,
     delete_user,
     get_user_profile,
@@ -73,6 +76,8 @@ HANDLERS = (
     get_amnesties,
     post_amnesty,
     delete_amnesty,
+    get_leaderboards,
+    get_leaderboard,
     get_catalog,
     livez,
     readyz,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Moved, Place, Ranks
+from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -30,7 +31,7 @@ class UserRow:
     """The one hot row of a user.
 
     `revision` counts the acts on it; `rules` is the catalog, and `amnesties` the count of amnesties, that its progress was
-    made under.
+    made under. `visibility` is how the user chose to be shown on leaderboards (None: not).
     """
 
     user_id: str
@@ -41,6 +42,7 @@ class UserRow:
     progress: Progress
     groups: tuple[str, ...] = ()
     amnesties: int = 0
+    visibility: Visibility | None = None
 
 
 @plain
@@ -104,7 +106,10 @@ class AwardRow:
 
 @plain
 class LedgerRow:
-    """One change of a user's points. `position` orders the entries of one revision."""
+    """One change of a user's points. `position` orders the entries of one revision.
+
+    `counts_at` is the moment that says in which periods of leaderboards it counts (None: in none).
+    """
 
     user_id: str
     revision: int
@@ -114,6 +119,7 @@ class LedgerRow:
     reason: str
     ref: str
     event_id: str | None
+    counts_at: datetime | None = None
 
 
 @plain
@@ -130,13 +136,71 @@ class MomentRow:
 
 @plain
 class Standing:
-    """One line of a leaderboard. Lines come in the board's one order; `rank` counts from 1."""
+    """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has.
+
+    `visibility` is what the user chose, and `excluded` whether they are excluded by now.
+    """
 
     rank: int
-    user_id: str
+    place: Place
     name: str | None
-    score: int
-    reached_at: datetime
+    points: int
+    visibility: Visibility | None = None
+    excluded: bool = False
+
+
+@plain
+class Team:
+    """A team's members who have a score, and the sum of their scores."""
+
+    name: str
+    total: int
+    members: int
+
+
+@plain
+class Closing:
+    """A period of a board that is closed for good. `told_at` is when those in front were told (None: not yet)."""
+
+    board: str
+    period: str
+    closed_at: datetime
+    told_at: datetime | None = None
+
+
+@plain
+class Listing:
+    """Which lines of a board are asked for, within a period: the first, or those behind a place, around a user, or of some.
+
+    board, period, ties  which board and period, and which rank equal scores show
+    limit                how many lines at most
+    after                only lines behind here
+    around               lines before and behind this user's, and theirs; none where they are unranked
+    only                 the lines of these users, with the ranks that they have on the whole board
+    me                   whose own line is wanted beside the others
+    """
+
+    board: str
+    period: str
+    ties: Ties = "first"
+    limit: int = 10
+    after: Behind | None = None
+    around: str | None = None
+    only: Sequence[str] | None = None
+    me: str | None = None
+
+
+@plain
+class Listed:
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all, `next` where to go on.
+
+    Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
+    """
+
+    lines: Sequence[Standing]
+    me: Standing | None
+    ranked: int
+    next: Behind | None = None
 
 
 @plain
@@ -169,7 +233,7 @@ class Asked:
     events  every event identity (user_id, id) it may write or take back
     rules   the catalog's fingerprint: users made under other rules come with all their events
     told    users of whom the acts told are needed
-    whole   users of whom everything is needed: acts, all events, awards and the ledger's balance
+    whole   users of whom everything is needed: acts, all events, awards, the ledger and the standings
     ranks   whether to measure the ranks of users whose place changes
     """
 
@@ -185,8 +249,9 @@ class Asked:
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
-    `acts` are those of users asked for them; `histories`, `awards` and `balances` (the sums of the ledger) those of users
-    asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after each change.
+    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period,
+    but for periods that somebody closed) those of users asked whole, or made under other rules. `amnesty_count` counts
+    amnesties made and lifted, so it differs after each change.
     """
 
     users: Mapping[str, UserRow]
@@ -195,7 +260,10 @@ class Found:
     acts: Mapping[str, Sequence[ActRow]] = field(default_factory=dict[str, Sequence[ActRow]])
     histories: Mapping[str, Sequence[EventRow]] = field(default_factory=dict[str, Sequence[EventRow]])
     awards: Mapping[str, Sequence[AwardRow]] = field(default_factory=dict[str, Sequence[AwardRow]])
-    balances: Mapping[str, int] = field(default_factory=dict[str, int])
+    ledgers: Mapping[str, Sequence[LedgerRow]] = field(default_factory=dict[str, Sequence[LedgerRow]])
+    standings: Mapping[str, Mapping[tuple[str, str], Place]] = field(
+        default_factory=dict[str, Mapping[tuple[str, str], Place]]
+    )
     amnesties: Sequence[AmnestyRow] = ()
     amnesty_count: int = 0
 
@@ -205,7 +273,8 @@ class Changes:
     """What a transaction writes, all of it or nothing.
 
     Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
-    the (user, badge) of awards that go, before new ones are written.
+    the (user, badge) of awards that go, before new ones are written. `tops` are the boards on which users are told who climb
+    among so many first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -213,7 +282,9 @@ class Changes:
     awards: list[AwardRow] = field(default_factory=list[AwardRow])
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
-    moved: dict[str, Moved] = field(default_factory=dict[str, Moved])
+    moves: list[Move] = field(default_factory=list[Move])
+    tops: dict[str, int] = field(default_factory=dict[str, int])
+    next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -249,14 +320,14 @@ class Page:
 
 @plain
 class Whole:
-    """All that is stored of one user. `balance` is the sum of the ledger, `place` the standing on the points board."""
+    """All that is stored of one user. `standings` are by board and period, but for those in periods that somebody closed."""
 
     user: UserRow
     events: Sequence[EventRow]
     acts: Sequence[ActRow]
     awards: Sequence[AwardRow]
-    balance: int
-    place: Place | None
+    ledger: Sequence[LedgerRow]
+    standings: Mapping[tuple[str, str], Place]
     amnesties: Sequence[AmnestyRow]
 
 
@@ -317,12 +388,47 @@ class Store(Protocol):
         """The user, the first `limit` lines of the points board and the count of amnesties, from one snapshot."""
         ...
 
-    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
-        """`limit` lines of the points board, from rank `after + 1` on. Users without points are not listed."""
+    async def listing(self, asked: Listing) -> Listed:
+        """Lines of a board in its one order, from one snapshot. Users without a score are not on it."""
         ...
 
-    async def rank(self, user_id: str) -> tuple[int | None, int]:
-        """The user's exact rank on the points board (None: unranked) and the number of ranked users, from one snapshot."""
+    async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
+        """The user's exact rank (None: unranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        """Close a period for good: nobody moves in it any more. False where it was closed before.
+
+        When this returns, every transaction that moved somebody in it has ended.
+        """
+        ...
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
+
+        Users of one rank are told alike, the first MOST_TOLD in all; whoever is excluded by now is not. False where they
+        were told before.
+        """
+        ...
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        """Every team of a board of teams with any score, by name."""
+        ...
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        """The closed periods of a board, those closed last first."""
+        ...
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        """Whether somebody closed this period, and those in front were told."""
+        ...
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        """Every (board, period) on which anybody stands, in order. A board's parts come under their own names."""
+        ...
+
+    async def secret(self) -> bytes:
+        """This database's own secret, with which invented names are made: it never leaves the process."""
         ...
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -349,8 +455,8 @@ class Store(Protocol):
         """How many tallies differ from a recount of the standings."""
         ...
 
-    async def rebuild_boards(self) -> None:
-        """Make the standings anew from the users' points, and the tallies from the standings."""
+    async def rebuild_tallies(self) -> None:
+        """Make the tallies of all boards anew from the standings."""
         ...
 
     async def amnesties(self) -> Sequence[AmnestyRow]:

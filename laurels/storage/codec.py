@@ -20,19 +20,38 @@ _MICROSECOND = timedelta(microseconds=1)
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
-_PackedTold = tuple[
-    int, list[str], list[str], list[str], dict[str, _Set], dict[str, _Set], dict[str, list[tuple[int, int]]], _Set
-]
+
+
+class _PackedTold(msgspec.Struct, array_like=True, frozen=True):
+    """What was told, as a column holds it; a field that came later is not there in older rows."""
+
+    adjusted: int
+    granted: list[str]
+    barred: list[str]
+    awaited: list[str]
+    pauses: dict[str, _Set]
+    repairs: dict[str, _Set]
+    grants: dict[str, list[tuple[int, int]]]
+    amnesty: _Set
+    excluded: bool = False
+
+
 _ByDay = dict[str, list[tuple[int, int]]]
-_Packed = tuple[
-    _Sums,
-    dict[str, _Set],
-    _ByDay,
-    _ByDay,
-    dict[str, _PackedFold],
-    _Sums,
-    _PackedTold | None,
-]
+_PackedScores = dict[str, dict[str, tuple[int, int]]]
+
+
+class _Packed(msgspec.Struct, array_like=True, frozen=True):
+    """What the column holds; a field that came later is not there in older rows."""
+
+    totals: _Sums
+    days: dict[str, _Set]
+    capped: _ByDay
+    partial: _ByDay
+    folds: dict[str, _PackedFold]
+    badges: _Sums
+    told: _PackedTold | None
+    scores: _PackedScores = {}
+
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(_Packed).decode
@@ -78,6 +97,7 @@ def pack_progress(progress: Progress) -> bytes:
             folds,
             progress.badges,
             None if nothing_told else _pack_told(told),
+            progress.scores,
         )
     )
 
@@ -86,19 +106,20 @@ def unpack_progress(
     packed: bytes, points: int, reached_at: datetime | None, zones: Zones, joined_at: datetime | None
 ) -> Progress:
     """The progress that these columns hold."""
-    totals, days, capped, partial, folds, badges, told = _unpack(packed)
+    kept = _unpack(packed)
     return Progress(
-        totals,
-        _unpack_sets(days),
-        {rule: dict(amounts) for rule, amounts in capped.items()},
-        {streak: dict(amounts) for streak, amounts in partial.items()},
-        {name: _unpack_fold(fold) for name, fold in folds.items()},
-        badges,
+        kept.totals,
+        _unpack_sets(kept.days),
+        {rule: dict(amounts) for rule, amounts in kept.capped.items()},
+        {streak: dict(amounts) for streak, amounts in kept.partial.items()},
+        {name: _unpack_fold(fold) for name, fold in kept.folds.items()},
+        kept.badges,
         points,
         reached_at,
         zones,
         joined_at,
-        NOTHING_TOLD if told is None else _unpack_told(told),
+        NOTHING_TOLD if kept.told is None else _unpack_told(kept.told),
+        kept.scores,
     )
 
 
@@ -121,7 +142,7 @@ def _unpack_fold(packed: _PackedFold) -> Fold:
 
 
 def _pack_told(told: Told) -> _PackedTold:
-    return (
+    return _PackedTold(
         told.adjusted,
         sorted(told.granted),
         sorted(told.barred),
@@ -130,20 +151,21 @@ def _pack_told(told: Told) -> _PackedTold:
         _pack_sets(told.repairs),
         {name: list(grants) for name, grants in told.grants.items()},
         _pack_set(told.amnesty),
+        told.excluded,
     )
 
 
 def _unpack_told(packed: _PackedTold) -> Told:
-    adjusted, granted, barred, awaited, pauses, repairs, grants, amnesty = packed
     return Told(
-        adjusted,
-        frozenset(granted),
-        frozenset(barred),
-        frozenset(awaited),
-        _unpack_sets(pauses),
-        _unpack_sets(repairs),
-        {name: tuple(given) for name, given in grants.items()},
-        _unpack_set(amnesty),
+        packed.adjusted,
+        frozenset(packed.granted),
+        frozenset(packed.barred),
+        frozenset(packed.awaited),
+        _unpack_sets(packed.pauses),
+        _unpack_sets(packed.repairs),
+        {name: tuple(given) for name, given in packed.grants.items()},
+        _unpack_set(packed.amnesty),
+        packed.excluded,
     )
 
 
@@ -194,6 +216,11 @@ def unpack_data(packed: str | None) -> Mapping[str, Any] | None:
 def tombstone(secret: bytes, user_id: str) -> bytes:
     """What is kept of an erased user: without the secret, nobody can tell whose it is."""
     return hmac.digest(secret, user_id.encode(), hashlib.sha256)
+
+
+def seal(secret: bytes, user_id: str) -> bytes:
+    """A hash from which an invented name is made: without the secret, nobody can tell whose it is."""
+    return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
 
 
 _UNKNOWN_ZONES = Zones()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from laurels.engine.events import Event
+from laurels.engine.leaderboards import Place, Ranks, climbed
 from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     AwardRow,
+    Changes,
+    Closing,
     EventRow,
     KeyRow,
     LedgerRow,
+    Listing,
     MomentRow,
-    Ranks,
+    Standing,
     UserRow,
 )
 from laurels.storage.codec import (
@@ -32,20 +37,29 @@ from laurels.storage.codec import (
     unpack_zones,
 )
 
-USERS = "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties"
+USERS = (
+    "user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties, "
+    "visibility, excluded"
+)
 EVENTS = (
     "user_id, event_id, revision, type, occurred_at, sent_at, recorded_at, day, quantity, data, outcome, "
     "rank_before, rank_after, late_by, reversed_by"
 )
 ACTS = "user_id, act_id, revision, at, kind, data, reason, actor, undone_by"
 AWARDS = "user_id, badge, revision, awarded_at, points, event_id"
-LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id"
+LEDGER = "user_id, revision, position, at, amount, reason, ref, event_id, counts_at"
+CLOSINGS = "board, period, closed_at, told_at"
+LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
+STANDINGS = "user_id, board, period, sort_key, reached_at"
 MOMENTS = "user_id, revision, position, at, type, data"
 AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
 
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
+
+NOBODY = "nobody-"
+"""How the names of those begin who keep the places of erased users in closed periods."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
@@ -56,10 +70,11 @@ _json = msgspec.json.Encoder(order="deterministic").encode
 
 def user_of(row: Columns) -> UserRow:
     """A user, from USERS."""
-    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, groups, amnesties = row
+    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
+    groups, amnesties, visibility, _ = rest
     unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
     of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
-    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties)
+    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties, visibility)
 
 
 def user_columns(user: UserRow) -> Columns:
@@ -78,6 +93,8 @@ def user_columns(user: UserRow) -> Columns:
         pack_progress(progress),
         GROUP_SEPARATOR.join(user.groups) or None,
         user.amnesties,
+        user.visibility,
+        int(progress.told.excluded),
     )
 
 
@@ -163,20 +180,72 @@ def award_columns(award: AwardRow) -> Columns:
 
 def entry_of(row: Columns) -> LedgerRow:
     """A ledger entry, from LEDGER."""
-    user_id, revision, position, at, amount, reason, ref, event_id = row
-    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id)
+    user_id, revision, position, at, amount, reason, ref, event_id, counts_at = row
+    moment = maybe_moment(counts_at)
+    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, moment)
 
 
 def entry_columns(entry: LedgerRow) -> Columns:
     """LEDGER of an entry."""
-    at = to_micros(entry.at)
-    return (entry.user_id, entry.revision, entry.position, at, entry.amount, entry.reason, entry.ref, entry.event_id)
+    at, counts_at, what = to_micros(entry.at), maybe_micros(entry.counts_at), (entry.reason, entry.ref)
+    return (entry.user_id, entry.revision, entry.position, at, entry.amount, *what, entry.event_id, counts_at)
+
+
+def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
+    """A user's places by board and period, from STANDINGS."""
+    return {(board, period): Place(sort_key, at, user_id) for user_id, board, period, sort_key, at in rows}
+
+
+def standings_shown(found: Sequence[Sequence[Any]], ranks: Sequence[int]) -> list[Standing]:
+    """Lines with their ranks, but for those of nobody, whose places only count."""
+    return [standing_of(row, rank) for row, rank in zip(found, ranks, strict=True) if row[2] is not None]
+
+
+def closing_of(row: Columns) -> Closing:
+    """A closed period, from CLOSINGS."""
+    board, period, closed_at, told_at = row
+    return Closing(board, period, from_micros(closed_at), maybe_moment(told_at))
+
+
+def standing_of(row: Sequence[Any], rank: int) -> Standing:
+    """A line of a board, from LINE."""
+    user_id, name, points, sort_key, reached_at, visibility, excluded = row
+    return Standing(rank, Place(sort_key, reached_at, user_id), name, points, visibility, bool(excluded))
 
 
 def moment_columns(moment: MomentRow) -> Columns:
     """MOMENTS of a moment."""
     at, data = to_micros(moment.at), _json(moment.data).decode()
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
+
+
+def in_front(lines: Iterable[Standing], top: int) -> list[Standing]:
+    """The lines of the first `top` ranks, without those of users who are excluded by now."""
+    return [line for line in lines if line.rank <= top and not line.excluded]
+
+
+def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
+    """What a user in front is told when a period closes."""
+    data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}
+    return MomentRow(line.place.user_id, revision, 0, at, "leaderboard.closed", data)
+
+
+def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mapping[str, Ranks]]) -> list[MomentRow]:
+    """What users are told who climbed among the first ranks of a board, behind all else that they are told.
+
+    Whom the transaction does not write climbed by no act: nobody, in the place of an erased user, and who was mended.
+    """
+    told: list[MomentRow] = []
+    positions: dict[str, int] = {}
+    for (board, period), of_board in measured.items():
+        for user_id, ranks in of_board.items():
+            for kind in climbed(ranks, changes.tops.get(board, 0)) if user_id in changes.next_moments else ():
+                revision, first, at = changes.next_moments[user_id]
+                position = positions.setdefault(user_id, first)
+                positions[user_id] += 1
+                data = {"board": board, "period": period, "before": ranks.before, "rank": ranks.after}
+                told.append(MomentRow(user_id, revision, position, at, kind, data))
+    return told
 
 
 def key_of(row: Columns) -> KeyRow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from laurels.storage.rows import ACTS, AMNESTIES, AWARDS, EVENTS, KEYS, LEDGER, MOMENTS, USERS
+from laurels.storage.rows import ACTS, AMNESTIES, AWARDS, CLOSINGS, EVENTS, KEYS, LEDGER, MOMENTS, STANDINGS, USERS
 
 BATCH = 2000
 """How many rows are read or written together: some megabytes at most."""
@@ -39,7 +39,8 @@ TABLES: Mapping[str, Table] = {
     "awards": _table(2, AWARDS),
     "ledger": _table(3, LEDGER),
     "outbox": _table(3, MOMENTS),
-    "standings": _table(3, "user_id, board, period, sort_key, reached_at"),
+    "standings": _table(3, STANDINGS),
+    "closings": _table(2, CLOSINGS),
     "sessions": _table(2, "user_id, token_hash, created_at, expires_at"),
 }
 """A migration that adds a table or a column adds it here; a test compares."""

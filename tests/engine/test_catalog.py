@@ -60,7 +60,10 @@ def test_every_fault_is_reported_at_once() -> None:
         "badges[1] 'b'.when.metric": ("unknown metric 'mesages'", "did you mean 'messages'?"),
         "badges[1] 'b'.when.at_least": ("must be a whole number of 1 or more, not 0", "write at_least = 1"),
         "badges[1] 'b'.icn": ("unknown key 'icn'", "did you mean 'icon'?"),
-        "extra": ("unknown key 'extra'", "known are badges, levels, metrics, name, points, profile, streaks"),
+        "extra": (
+            "unknown key 'extra'",
+            "known are badges, leaderboards, levels, metrics, name, points, profile, streaks",
+        ),
     }
 
 

@@ -1,12 +1,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from laurels.engine.boards import Board
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.leaderboards import Place, finest_time, nodes, place, ranges_ahead
+from laurels.engine.leaderboards import (
+    Move,
+    Place,
+    Ranks,
+    Ties,
+    around,
+    finest_time,
+    nodes,
+    numbered,
+    order,
+    ranges_ahead,
+    ranks_of,
+)
 
 MICROS = st.one_of(
     st.integers(1_767_000_000_000_000, 1_767_000_060_000_000),  # within a minute, so that times meet in one node
@@ -34,7 +49,7 @@ def rank(mine: Place, everybody: list[Place]) -> int:
 @given(PLACES)
 def test_the_rank_from_tallies_is_the_rank_from_sorting(scores: dict[str, tuple[int, int]]) -> None:
     places = [Place(-score, reached, user) for user, (score, reached) in scores.items()]
-    ordered = sorted(places, key=lambda one: (one.sort_key, one.reached_at, one.user_id))
+    ordered = sorted(places, key=order)
     assert [rank(one, places) for one in ordered] == list(range(1, len(places) + 1))
 
 
@@ -46,5 +61,94 @@ def test_a_place_is_counted_once_on_every_level(score: int, reached: int) -> Non
 
 
 def test_nobody_ranks_with_nothing() -> None:
-    assert place(0, 0, "ada") is None
-    assert place(1, 7, "ada") == Place(-1, 7, "ada")
+    board = Board("b", "B")
+    assert (board.place(0, 0, "ada"), board.place(-3, 0, "ada")) == (None, None)
+    assert board.place(1, 7, "ada") == Place(-1, 7, "ada")
+
+
+def test_on_a_board_that_puts_the_lowest_first_the_sort_key_is_the_score() -> None:
+    board = Board("b", "B", highest=False)
+    assert (board.place(0, 7, "ada"), board.place(3, 7, "ada")) == (None, Place(3, 7, "ada"))
+    assert (board.score(3), Board("b", "B").score(-3)) == (3, 3)
+
+
+# ---- tie rules --------------------------------------------------------------------------------
+
+SCORES_WITH_TIES = [9, 7, 7, 7, 4, 2, 2, 1]
+SHOWN = {"first": [1, 2, 3, 4, 5, 6, 7, 8], "shared": [1, 2, 2, 2, 5, 6, 6, 8], "dense": [1, 2, 2, 2, 3, 4, 4, 5]}
+
+
+@pytest.mark.parametrize("ties", get_args(Ties))
+def test_every_part_of_a_board_shows_the_ranks_of_the_whole(ties: Ties) -> None:
+    places = [Place(-score, index, f"u{index}") for index, score in enumerate(SCORES_WITH_TIES)]
+    shown = SHOWN[ties]
+    assert numbered(places, ties, 1, 1) == shown
+    for first in range(len(places)):
+        for end in range(first + 1, len(places) + 1):
+            assert numbered(places[first:end], ties, first + 1, shown[first]) == shown[first:end]
+    assert numbered([], ties, 1, 1) == []
+
+
+# ---- around -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("position", "limit", "expected"),
+    [
+        (5, 5, [3, 4, 5, 6, 7]),
+        (5, 4, [4, 5, 6, 7]),  # an even number: one more behind than before
+        (0, 4, [0, 1, 2, 3]),
+        (1, 5, [0, 1, 2, 3, 4]),
+        (9, 4, [6, 7, 8, 9]),
+        (8, 5, [5, 6, 7, 8, 9]),
+        (4, 1, [4]),
+        (4, 2, [4, 5]),
+        (9, 2, [8, 9]),
+        (3, 30, [*range(10)]),
+    ],
+)
+def test_a_line_stands_in_the_middle_or_as_near_as_the_ends_allow(
+    position: int, limit: int, expected: list[int]
+) -> None:
+    board = [*range(10)]
+    before = board[max(0, position - limit + 1) : position]
+    behind = board[position + 1 : position + limit]
+    assert around(before, board[position], behind, limit) == expected
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 9))
+def test_around_gives_as_many_as_there_are_and_they_follow_one_another(ahead: int, after: int, limit: int) -> None:
+    board = [*range(ahead + 1 + after)]
+    found = around(board[max(0, ahead - limit + 1) : ahead], ahead, board[ahead + 1 : ahead + limit], limit)
+    assert ahead in found
+    assert found == board[found[0] : found[0] + min(limit, len(board))]
+    half = (limit - 1) // 2
+    assert found.index(ahead) == half or found[0] == 0 or found[-1] == board[-1]
+
+
+# ---- many moves at once -----------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 1)), max_size=12))
+def test_ranks_before_and_after_moves_are_those_of_two_sorts(users: list[tuple[bool, int, int, int]]) -> None:
+    def place_of(score: int, user: int) -> Place | None:
+        return Place(-score, 0, f"u{user:02}") if score else None
+
+    before = [place_of(score, user) for user, (_, score, _, _) in enumerate(users)]
+    after = [place_of(new if moves else old, user) for user, (moves, old, new, _) in enumerate(users)]
+    old, new = (sorted((one for one in places if one), key=order) for places in (before, after))
+    moves = [
+        Move(f"u{user:02}", "b", "all", before[user], after[user]) for user, (moves, *_) in enumerate(users) if moves
+    ]
+    ahead = {
+        place: sum(order(one) < order(place) for one in old)
+        for move in moves
+        for place in (move.before, move.after)
+        if place
+    }
+    assert ranks_of(moves, ahead) == {
+        move.user_id: Ranks(
+            old.index(move.before) + 1 if move.before else None, new.index(move.after) + 1 if move.after else None
+        )
+        for move in moves
+    }

@@ -16,11 +16,13 @@ import pytest
 
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Moved, Place, Ranks, place
+from laurels.engine.leaderboards import Move, Place, Ranks
 from laurels.engine.progress import Progress
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
 from laurels.storage.base import (
+    ALL_TIME,
+    POINTS_BOARD,
     ActRow,
     AmnestyRow,
     Asked,
@@ -31,6 +33,7 @@ from laurels.storage.base import (
     Found,
     KeyRow,
     LedgerRow,
+    Listing,
     MomentRow,
     Store,
     UserRow,
@@ -64,17 +67,29 @@ def event(user_id: str, name: str, revision: int = 1, **more: Any) -> EventRow:
 def place_of(row: UserRow | None) -> Place | None:
     if row is None or row.progress.reached_at is None:
         return None
-    return place(row.progress.points, to_micros(row.progress.reached_at), row.user_id)
+    return Place(-row.progress.points, to_micros(row.progress.reached_at), row.user_id)
+
+
+def move_of(user_id: str, before: UserRow | None, after: UserRow | None) -> Move:
+    """What these rows change on the board of all points."""
+    return Move(user_id, POINTS_BOARD, ALL_TIME, place_of(before), place_of(after))
+
+
+async def rank_of(store: Store, user_id: str) -> tuple[int | None, int]:
+    return await store.rank(POINTS_BOARD, ALL_TIME, user_id)
+
+
+async def top(store: Store, limit: int) -> list[str]:
+    """The first users of the board of all points."""
+    return [line.place.user_id for line in (await store.listing(Listing(POINTS_BOARD, ALL_TIME, limit=limit))).lines]
 
 
 async def save(store: Store, *users: UserRow, ranks: bool = True, **rows: Any) -> Mapping[str, Ranks]:
     """Write these users, their places on the board, and other rows, in one transaction."""
 
     def decide(found: Found) -> Changes:
-        gone = {user_id for user_id, _ in rows.get("erased", [])}
-        after = {row.user_id: row for row in users}
-        moves = {one: Moved(place_of(found.users.get(one)), place_of(after.get(one))) for one in {*after, *gone}}
-        return Changes([*users], moved={one: move for one, move in moves.items() if move.before != move.after}, **rows)
+        moves = [move_of(row.user_id, found.users.get(row.user_id), row) for row in users]
+        return Changes([*users], moves=[move for move in moves if move.before != move.after], **rows)
 
     asked = {row.user_id for row in users} | {user_id for user_id, _ in rows.get("erased", [])}
     return await store.change(Asked(frozenset(asked), frozenset(), RULES, ranks=ranks), decide)
@@ -228,7 +243,7 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
         ],
         "awards": [AwardRow("ada", "b", 1, MONDAY, 10, "e1"), AwardRow("ada", "c", 3, MONDAY, 0, None)],
         "ledger": [
-            LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1"),
+            LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1", MONDAY - timedelta(days=1, microseconds=1)),
             LedgerRow("ada", 1, 1, MONDAY, 1, "rule", "r", None),
         ],
         "moments": [MomentRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
@@ -244,7 +259,7 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
     assert page.awards == whole.awards == await store.awards("ada") == rows["awards"]
     assert page.ledger == rows["ledger"]
     assert page.acts == whole.acts == rows["acts"]
-    assert (whole.balance, whole.place) == (11, place_of(FULL))
+    assert (whole.ledger, whole.standings) == (rows["ledger"], {(POINTS_BOARD, ALL_TIME): place_of(FULL)})
     assert await sql(store, "SELECT user_id, revision, position, at, type, data FROM outbox") == [
         ("ada", 1, 0, START, "badge.earned", '{"badge":"b"}')
     ]
@@ -255,7 +270,8 @@ async def test_a_user_is_found_as_saved_with_the_events_asked_for(store: Store) 
     found = await find(store, "ada", "bob", events=[("ada", "e1"), ("ada", "e3"), ("bob", "e1")])
     assert found.users == {"ada": FULL}
     assert found.events == {("ada", "e1"): event("ada", "e1")}
-    assert (found.histories, found.acts, found.awards, found.balances) == ({}, {}, {}, {})
+    assert (found.histories, found.acts, found.awards) == ({}, {}, {})
+    assert (found.ledgers, found.standings) == ({}, {})
 
 
 async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None:
@@ -270,7 +286,9 @@ async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None
     asked_whole = await find(store, "ada", "bob", whole=frozenset({"ada"}))
     for found in (other_rules, asked_whole):
         assert [row.event.id for row in found.histories["ada"]] == ["e1", "e2"]
-        assert (found.awards["ada"], found.balances["ada"], found.acts["ada"]) == (rows["awards"], 10, rows["acts"])
+        assert (found.awards["ada"], found.ledgers["ada"]) == (rows["awards"], rows["ledger"])
+        assert found.acts["ada"] == rows["acts"]
+        assert found.standings["ada"] == {(POINTS_BOARD, ALL_TIME): place_of(FULL)}
     assert "bob" not in asked_whole.histories
     assert list(other_rules.histories["bob"]) == []
     assert (await find(store, "ada", told=frozenset({"ada"}))).acts == {"ada": rows["acts"]}
@@ -329,7 +347,7 @@ async def test_nobody_changes_a_user_between_finding_and_saving(store: Store) ->
     def add_one(found: Found) -> Changes:
         old = found.users["ada"]
         new = user("ada", old.progress.points + 1)
-        return Changes([new], moved={"ada": Moved(place_of(old), place_of(new))})
+        return Changes([new], moves=[move_of("ada", old, new)])
 
     asked = Asked(frozenset({"ada"}), frozenset(), RULES)
     await asyncio.gather(*(store.change(asked, add_one) for _ in range(50)))
@@ -345,7 +363,7 @@ async def test_two_processes_on_one_database_do_not_lose_each_others_changes(dat
     for one in stores:
         await one.migrate()
     await asyncio.gather(*(save(stores[i % 2], user(f"u{i}", 10 + i)) for i in range(40)))
-    tops = [[line.user_id for line in await one.top(100)] for one in stores]
+    tops = [await top(one, 100) for one in stores]
     assert tops[0] == tops[1] == [f"u{i}" for i in range(39, -1, -1)]
     await check_tallies(stores[0])
     for one in stores:
@@ -397,9 +415,9 @@ async def test_ranks_are_those_of_a_plain_sort_whatever_changed(store: Store) ->
         after = sorted_board(users)
         expected = {one: Ranks(rank_in(before, one), rank_in(after, one)) for one in moved}
         assert await save(store, *rows) == expected
-        assert [line.user_id for line in await store.top(100)] == after
+        assert await top(store, 100) == after
         for one in users:
-            assert await store.rank(one) == (rank_in(after, one), len(after))
+            assert await rank_of(store, one) == (rank_in(after, one), len(after))
         await check_tallies(store)
     assert await store.wrong_tallies() == 0
 
@@ -420,7 +438,7 @@ async def test_ranks_that_nobody_asked_for_are_not_measured(store: Store) -> Non
     row = await store.event("ada", "e")
     assert row
     assert row.rank_after is None
-    assert await store.rank("ada") == (1, 1)
+    assert await rank_of(store, "ada") == (1, 1)
 
 
 async def test_the_rank_before_still_counts_those_who_are_erased_in_the_same_transaction(store: Store) -> None:
@@ -429,30 +447,20 @@ async def test_the_rank_before_still_counts_those_who_are_erased_in_the_same_tra
     assert ranks["eve"] == Ranks(2, 1)
 
 
-async def test_the_board_is_read_page_by_page_with_names(store: Store) -> None:
-    rows = [replace(user(f"u{i}", 100 - i), name=f"User {i}" if i % 2 else None) for i in range(7)]
-    await save(store, *rows, user("nobody", 0))
-    pages = [await store.top(3, after) for after in (0, 3, 6, 9)]
-    assert [[line.rank for line in page] for page in pages] == [[1, 2, 3], [4, 5, 6], [7], []]
-    second = pages[0][1]
-    assert (second.user_id, second.name, second.score, second.reached_at) == ("u1", "User 1", 99, MONDAY)
-    assert pages[0][0].name is None
-
-
 async def test_users_without_points_are_unranked(store: Store) -> None:
     await save(store, user("ada", 5), user("bob", 0))
-    assert await store.rank("bob") == (None, 1)
-    assert await store.rank("unknown") == (None, 1)
+    assert await rank_of(store, "bob") == (None, 1)
+    assert await rank_of(store, "unknown") == (None, 1)
     await save(store, user("ada", 0))
-    assert await store.rank("ada") == (None, 0)
-    assert await store.top(10) == []
+    assert await rank_of(store, "ada") == (None, 0)
+    assert await top(store, 10) == []
 
 
 async def test_ids_are_ordered_by_code_point(store: Store) -> None:
     names = ["b", "B", "ä", "a", "🙂", "～", "aa"]
     await save(store, *(user(name, 5) for name in names))
-    assert [line.user_id for line in await store.top(10)] == sorted(names)
-    assert [(await store.rank(name))[0] for name in sorted(names)] == [1, 2, 3, 4, 5, 6, 7]
+    assert await top(store, 10) == sorted(names)
+    assert [(await rank_of(store, name))[0] for name in sorted(names)] == [1, 2, 3, 4, 5, 6, 7]
 
 
 async def test_a_view_sees_every_commit_of_any_process(engine: str, database: str) -> None:
@@ -464,7 +472,7 @@ async def test_a_view_sees_every_commit_of_any_process(engine: str, database: st
         view = await store.view("ada", 10)
         assert view.user
         assert view.user.progress.points == points
-        assert [(line.score, line.name) for line in view.top] == [(points, f"Ada {points}")]
+        assert [(line.points, line.name) for line in view.top] == [(points, f"Ada {points}")]
     for one in {id(store): store, id(other): other}.values():
         await one.close()
 
@@ -476,13 +484,13 @@ async def test_a_view_has_as_many_lines_as_asked_for(store: Store) -> None:
     assert (await store.view("unknown", 2)).user is None
 
 
-async def test_boards_can_be_made_anew(store: Store) -> None:
+async def test_tallies_can_be_made_anew(store: Store) -> None:
     await save(store, *(user(f"u{i}", i % 3, START + i) for i in range(12)))
     good = await contents(store)
-    await sql(store, "DELETE FROM standings WHERE user_id = 'u4'")
+    await sql(store, "DELETE FROM tallies WHERE level = 9")
     await sql(store, "UPDATE tallies SET amount = amount + 1 WHERE level = 2")
     assert await store.wrong_tallies() > 0
-    await store.rebuild_boards()
+    await store.rebuild_tallies()
     assert await store.wrong_tallies() == 0
     assert await contents(store) == good
 
@@ -684,5 +692,5 @@ async def test_a_session_needs_a_user(store: Store) -> None:
 
 
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
-    known = "acts amnesties api_keys awards events ledger migrations outbox sandbox secrets sessions standings tallies"
+    known = "acts amnesties api_keys awards closings events ledger migrations outbox sandbox secrets sessions standings tallies"
     assert await tables(store) == [*known.split(), "tombstones", "users"]

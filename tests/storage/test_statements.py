@@ -22,18 +22,21 @@ EVERYBODY = "walks or counts all users, a page at a time or for an operator"
 MOVING = "reads or writes whole tables, when a database moves"
 
 NOT_BY_USER = {
-    "TOP": BOARD,
+    "LINE": BOARD,
+    "LINE_OF": "the line of a user: its own last condition names the user",
+    "LINES_OF": "the lines of users: its own last condition names them",
+    "FIRST": BOARD,
+    "NEXT": BOARD,
+    "BEFORE": BOARD,
+    "BEHIND": BOARD,
     "VIEWS": BOARD,
     "AHEAD": BOARD,
+    "BETTER": BOARD,
     "RANK": BOARD,
     "LOCK_BOARDS": TALLIES,
-    "DROP_BOARD": TALLIES,
-    "MAKE_STANDINGS": TALLIES,
     "MAKE_TALLIES": TALLIES,
     "TRUE_TALLIES": TALLIES,
     "WRONG_TALLIES": TALLIES,
-    "rebuild": TALLIES,
-    "rebuild_boards": TALLIES,
     "USER_IDS": EVERYBODY,
     "user_ids": EVERYBODY,
     "COUNTS": EVERYBODY,
@@ -68,7 +71,8 @@ def modules() -> Iterator[ModuleType]:
 def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
     """Each statement with the name of its constant, or of the function that holds it."""
     for name, value in vars(module).items():
-        yield from ((name, text) for text in (value if isinstance(value, list) else [value]) if is_statement(text))
+        texts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        yield from ((name, text) for text in texts if is_statement(text))
     for function in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             texts = (

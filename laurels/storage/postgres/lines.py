@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NoReturn, Protocol, TypeVar, cast
 
@@ -195,6 +195,13 @@ class Lines:
                     },
                 )
             return self._pool
+
+
+async def write(connection: Connection, statement: str, lines: Iterable[Iterable[Any]]) -> None:
+    """Run a statement over these lines, turned into columns; over none, not at all."""
+    columns = [list(column) for column in zip(*lines, strict=True)]
+    if columns:
+        await connection.execute(statement, *columns)
 
 
 async def _prepare(connection: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TIME_SHIFTS
+from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL, WITHIN
 from laurels.storage import rows
 from laurels.storage.tables import OF_EACH, TABLES
 
@@ -30,7 +30,7 @@ NUMBERS = {
         "amnesties",
         "position",
     ),
-    *("rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
+    *("counts_at", "excluded", "rank_before", "rank_after", "sort_key", "level", "under", "node", "part"),
 }
 BYTES = {"progress", "user_hash"}
 
@@ -119,7 +119,7 @@ DROP_AWARDS = """
 DELETE FROM awards AS a USING unnest($1::text[], $2::text[]) AS gone (user_id, badge)
 WHERE a.user_id = gone.user_id AND a.badge = gone.badge
 """
-BALANCES = "SELECT user_id, sum(amount)::bigint FROM ledger WHERE user_id = ANY($1) GROUP BY user_id"
+LEDGER_OF = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ANY($1) ORDER BY user_id, revision, position"
 ENTRIES_WITHIN = (
     f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision, position"
 )
@@ -136,31 +136,75 @@ SELECT revision FROM (
 
 # ---- boards -----------------------------------------------------------------------------------
 
-TOP = """
-SELECT s.user_id, u.name, -s.sort_key, s.reached_at
-FROM standings s JOIN users u ON u.user_id = s.user_id
+LINE = f"""
+SELECT {rows.LINE}
+FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
-ORDER BY s.sort_key, s.reached_at, s.user_id
-LIMIT %d OFFSET %d
 """
-"""The two numbers are filled in, for a plan that is made for any numbers reads a tenth of the board."""
+LINES_OF = f"{LINE} AND s.user_id = ANY($3)"
+FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d"
+"""Numbers of lines are filled in, for a plan that is made for any numbers reads a tenth of the board."""
 
+NEXT = f"""
+{LINE} AND (s.sort_key, s.reached_at) >= ($3, $4) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d OFFSET %d
+"""
+BEHIND = f"""
+{LINE} AND (s.sort_key, s.reached_at, s.user_id) > ($3, $4, $5) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d
+"""
+BEFORE = f"""
+{LINE} AND (s.sort_key, s.reached_at, s.user_id) < ($3, $4, $5)
+ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT %d
+"""
 VIEWS = f"""
 SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
-SELECT 'line', line.user_id, name, NULL, NULL, 0, 0, '', score, reached_at, ''::bytea, NULL, 0
-FROM ({TOP}) AS line (user_id, name, score, reached_at)
+SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
+FROM ({FIRST}) AS line
 UNION ALL
-SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT})
+SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT}), NULL, 0
 """
-"""Some users, the first lines of the board and the count of amnesties, in one snapshot: each kind in the columns of a user."""
+"""Some users, the first lines of the board and the count of amnesties, in one snapshot, each kind in the columns of a user
+(a line's sort key in that of the revision).
+"""
 
-STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = $1 AND board = $2 AND period = $3"
+CLOSED = "SELECT told_at IS NOT NULL FROM closings WHERE board = $1 AND period = $2"
+CLOSED_OF = """
+SELECT board, period FROM unnest($1::text[], $2::text[]) AS asked (board, period) JOIN closings USING (board, period)
+"""
+CLOSE = """
+INSERT INTO closings (board, period, closed_at) VALUES ($1, $2, $3) ON CONFLICT (board, period) DO NOTHING RETURNING 1
+"""
+TOLD = "UPDATE closings SET told_at = $3 WHERE board = $1 AND period = $2 AND told_at IS NULL RETURNING 1"
+CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = $1 ORDER BY closed_at DESC, period DESC LIMIT $2"
+NEXT_REVISIONS = "UPDATE users SET revision = revision + 1 WHERE user_id = ANY($1) RETURNING user_id, revision"
+LOCK_PERIODS = "SELECT pg_advisory_xact_lock_shared($1, period) FROM unnest($2::integer[]) AS period"
+LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
+TEAMS = f"""
+SELECT t.board, sum(t.amount)::bigint, (
+    SELECT sum(n.amount)::bigint FROM tallies n
+    WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
+GROUP BY t.board ORDER BY t.board
+"""
+PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
+STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
+OPEN_STANDINGS_OF = f"""
+{STANDINGS_OF} AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.period = standings.period AND c.board = split_part(standings.board, '{WITHIN}', 1)
+)
+"""
+STANDINGS_AT = """
+SELECT user_id, board, period, sort_key, reached_at FROM unnest($1::text[], $2::text[], $3::text[])
+    AS asked (user_id, board, period) JOIN standings USING (user_id, board, period)
+"""
 SAVE_STANDINGS = f"""
-{_insert("standings", "user_id, board, period, sort_key, reached_at")}
+{_insert("standings", rows.STANDINGS)}
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
 """
-DROP_STANDINGS = "DELETE FROM standings WHERE user_id = ANY($1) AND board = $2 AND period = $3"
+DROP_STANDINGS = """
+DELETE FROM standings AS s USING unnest($1::text[], $2::text[], $3::text[]) AS gone (user_id, board, period)
+WHERE s.user_id = gone.user_id AND s.board = gone.board AND s.period = gone.period
+"""
 SAVE_TALLIES = f"""
 {_insert("tallies", "board, period, level, under, node, part, amount")}
 ON CONFLICT (board, period, level, under, node, part) DO UPDATE SET amount = tallies.amount + excluded.amount
@@ -188,58 +232,69 @@ def _nodes_before(value: str, shifts: tuple[int, ...], first_level: int, under: 
     return counts
 
 
-_IN_NODES = " + ".join(
-    [
-        *_nodes_before("p.sort_key", KEY_SHIFTS, 0, "0"),
-        *_nodes_before("p.reached_at", TIME_SHIFTS, FIRST_TIME_LEVEL, "p.sort_key"),
-    ]
-)
-_AHEAD = f"""({_IN_NODES} + (
-    SELECT count(*) FROM standings s
-    WHERE s.board = $1 AND s.period = $2 AND s.sort_key = p.sort_key
-        AND s.reached_at >= (p.reached_at >> {TIME_SHIFTS[0]}) << {TIME_SHIFTS[0]}
-        AND (s.reached_at, s.user_id) < (p.reached_at, p.user_id)
-))::bigint"""
-_RANKED = f"""(
-    SELECT coalesce(sum(amount), 0)::bigint FROM tallies
-    WHERE board = $1 AND period = $2 AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
-)"""
-AHEAD = f"""
-SELECT {_AHEAD} FROM unnest($3::bigint[], $4::bigint[], $5::text[]) WITH ORDINALITY
-    AS p (sort_key, reached_at, user_id, number)
-ORDER BY p.number
+_IN_SCORES = " + ".join(_nodes_before("p.sort_key", KEY_SHIFTS, 0, "0"))
+_IN_TIMES = " + ".join(_nodes_before("p.reached_at", TIME_SHIFTS, FIRST_TIME_LEVEL, "p.sort_key"))
+_BETTER = {
+    "first": f"""({_IN_SCORES} + {_IN_TIMES} + (
+        SELECT count(*) FROM standings s
+        WHERE s.board = $1 AND s.period = $2 AND s.sort_key = p.sort_key
+            AND s.reached_at >= (p.reached_at >> {TIME_SHIFTS[0]}) << {TIME_SHIFTS[0]}
+            AND (s.reached_at, s.user_id) < (p.reached_at, p.user_id)
+    ))::bigint""",
+    "shared": f"({_IN_SCORES})::bigint",
+    "dense": """(
+        SELECT count(DISTINCT t.node) FROM tallies t
+        WHERE t.board = $1 AND t.period = $2 AND t.level = 0 AND t.under = 0 AND t.node < p.sort_key
+    )""",
+}
+"""How much is ahead of a place p, by tie rule: standings; standings of better scores; better scores."""
+
+RANKED = f"""
+SELECT coalesce(sum(amount), 0)::bigint FROM tallies
+WHERE board = $1 AND period = $2 AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
 """
-RANK = f"""
-SELECT (SELECT {_AHEAD} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2), {_RANKED}
-"""
+BETTER = {
+    ties: f"""
+    SELECT {better} FROM unnest($3::bigint[], $4::bigint[], $5::text[]) WITH ORDINALITY
+        AS p (sort_key, reached_at, user_id, number)
+    ORDER BY p.number
+    """
+    for ties, better in _BETTER.items()
+}
+RANK = {
+    ties: f"""
+    SELECT coalesce(
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $1 AND p.period = $2),
+        (SELECT {better} FROM standings p WHERE p.user_id = $3 AND p.board = $4 AND p.period = $2)
+    ), ({RANKED})
+    """
+    for ties, better in _BETTER.items()
+}
 TRUE_TALLIES = " UNION ALL ".join(
     [
-        f"SELECT {level} AS level, 0::bigint AS under, sort_key >> {shift} AS node, {{part}}, count(*) AS amount "
-        "FROM standings WHERE board = $1 AND period = $2 GROUP BY 1, 2, 3, 4"
+        f"SELECT board, period, {level} AS level, 0::bigint AS under, sort_key >> {shift} AS node, {{part}}, "
+        "count(*) AS amount FROM standings GROUP BY 1, 2, 3, 4, 5, 6"
         for level, shift in enumerate(KEY_SHIFTS)
     ]
     + [
-        f"SELECT {FIRST_TIME_LEVEL + level}, sort_key, reached_at >> {shift}, {{part}}, count(*) "
-        "FROM standings WHERE board = $1 AND period = $2 GROUP BY 1, 2, 3, 4"
+        f"SELECT board, period, {FIRST_TIME_LEVEL + level}, sort_key, reached_at >> {shift}, {{part}}, count(*) "
+        "FROM standings GROUP BY 1, 2, 3, 4, 5, 6"
         for level, shift in enumerate(TIME_SHIFTS)
+    ]
+    + [
+        (
+            f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, {{part}}, sum(abs(sort_key))::bigint "
+            f"FROM standings WHERE strpos(board, '{TEAM}') > 0 GROUP BY 1, 2, 6"
+        )
     ]
 ).format(part=f"get_byte(sha256(convert_to(user_id, 'UTF8')), 0) % {PARTS} AS part")
 WRONG_TALLIES = f"""
-SELECT count(*) FROM (
-    SELECT level, under, node, part, amount FROM tallies WHERE board = $1 AND period = $2
-) AS stored FULL JOIN ({TRUE_TALLIES}) AS recount USING (level, under, node, part)
+SELECT count(*) FROM tallies AS stored
+FULL JOIN ({TRUE_TALLIES}) AS recount USING (board, period, level, under, node, part)
 WHERE stored.amount IS DISTINCT FROM recount.amount
 """
 LOCK_BOARDS = "LOCK TABLE standings, tallies IN SHARE ROW EXCLUSIVE MODE"
-DROP_BOARD = [f"DELETE FROM {table} WHERE board = $1 AND period = $2" for table in ("standings", "tallies")]
-MAKE_STANDINGS = """
-INSERT INTO standings (user_id, board, period, sort_key, reached_at)
-SELECT user_id, $1, $2, -points, reached_at FROM users WHERE points > 0
-"""
-MAKE_TALLIES = f"""
-INSERT INTO tallies (board, period, level, under, node, part, amount)
-SELECT $1, $2, level, under, node, part, amount FROM ({TRUE_TALLIES}) AS recount
-"""
+MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, part, amount) {TRUE_TALLIES}"
 
 # ---- everybody, keys and sessions -------------------------------------------------------------
 

@@ -7,10 +7,8 @@ pure, and what a lost connection leaves in doubt is settled by the identity of e
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import zlib
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -19,7 +17,8 @@ from typing import Any
 
 import asyncpg
 
-from laurels.engine.leaderboards import Moved, Place, Ranks, nodes, ranks_of
+from laurels.engine.boards import MOST_TOLD
+from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
 from laurels.storage.base import (
@@ -32,20 +31,25 @@ from laurels.storage.base import (
     AwardRow,
     Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
     Found,
     KeyRow,
+    LedgerRow,
+    Listed,
+    Listing,
     Page,
     Rows,
-    Standing,
+    Team,
     UserRow,
     View,
     Whole,
 )
-from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
+from laurels.storage.codec import maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
+from laurels.storage.postgres import boards
 from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import (
     LONG_STATEMENT_SECONDS,
@@ -54,6 +58,7 @@ from laurels.storage.postgres.lines import (
     Connection,
     Lines,
     Overtaken,
+    write,
 )
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
@@ -171,7 +176,8 @@ class PostgresStore:
             acts=await self._read_acts(connection, told) if told else {},
             histories=await self._read_events(connection, whole) if whole else {},
             awards=await self._read_awards(connection, whole) if whole else {},
-            balances=await self._read_balances(connection, whole) if whole else {},
+            ledgers=await self._read_ledgers(connection, whole) if whole else {},
+            standings=await boards.standings(connection, whole) if whole else {},
             amnesties=amnesties,
             amnesty_count=rows.amnesty_count(amnesties),
         )
@@ -199,22 +205,28 @@ class PostgresStore:
     async def _save(
         self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
-        ranks: Mapping[str, Ranks] = await self._ranks(connection, changes.moved) if measure and changes.moved else {}
+        erased = [user_id for user_id, _ in changes.erased]
+        leaving = await boards.leaving(connection, erased) if erased else ()
+        moves = await boards.taken(connection, [*leaving, *changes.moves])
+        measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)
-        await _write(connection, sql.ADD_EVENTS, (rows.event_columns(row, ranks) for row in changes.events))
-        await _write(
+        await write(connection, sql.ADD_EVENTS, (rows.event_columns(row, ranks) for row in changes.events))
+        await write(
             connection,
             sql.MARK_EVENTS,
             ((row.reversed_by, row.event.user_id, row.event.id) for row in changes.marked),
         )
-        await _write(connection, sql.SAVE_ACTS, map(rows.act_columns, changes.acts))
-        await _write(connection, sql.DROP_AWARDS, changes.revoked)
-        await _write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
-        await _write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
-        await _write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, changes.moments))
-        await self._save_standings(connection, changes.moved)  # last, for others wait for these rows until the commit
+        await write(connection, sql.SAVE_ACTS, map(rows.act_columns, changes.acts))
+        await write(connection, sql.DROP_AWARDS, changes.revoked)
+        await write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
+        await write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
+        if moves:
+            await boards.save(connection, moves)  # last, for others wait for these rows until the commit
         return ranks
 
     @staticmethod
@@ -223,11 +235,11 @@ class PostgresStore:
         in_order = sorted(users, key=lambda user: user.user_id)
         new = [rows.user_columns(user) for user in in_order if user.user_id not in found.users]
         try:
-            await _write(connection, sql.ADD_USERS, new)
+            await write(connection, sql.ADD_USERS, new)
         except asyncpg.UniqueViolationError as error:
             raise Overtaken("another process made the same user at the same time") from error
         known = (rows.user_columns(user) for user in in_order if user.user_id in found.users)
-        await _write(connection, sql.SAVE_USERS, known)
+        await write(connection, sql.SAVE_USERS, known)
 
     async def _erase(
         self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Found, alone: set[str]
@@ -243,38 +255,7 @@ class PostgresStore:
             await connection.execute(statement, names)
         secret = await self._read_secret(connection)
         gone = {tombstone(secret, user_id): to_micros(at) for user_id, at in erased}
-        await _write(connection, sql.ADD_TOMBSTONES, gone.items())
-
-    @staticmethod
-    async def _ranks(connection: Connection, moved: Mapping[str, Moved]) -> Mapping[str, Ranks]:
-        """The ranks before and after these moves, none of which is written yet."""
-        places = [*{place for move in moved.values() for place in (move.before, move.after) if place}]
-        found = await connection.fetch(
-            sql.AHEAD,
-            *BOARD,
-            [place.sort_key for place in places],
-            [place.reached_at for place in places],
-            [place.user_id for place in places],
-        )
-        return ranks_of(moved, {place: row[0] for place, row in zip(places, found, strict=True)})
-
-    @staticmethod
-    async def _save_standings(connection: Connection, moved: Mapping[str, Moved]) -> None:
-        """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
-        tallies: Counter[tuple[int, int, int, int]] = Counter()
-        for user_id, move in moved.items():
-            part = hashlib.sha256(user_id.encode()).digest()[0] % sql.PARTS
-            tallies.subtract((*node, part) for node in (nodes(move.before) if move.before else ()))
-            tallies.update((*node, part) for node in (nodes(move.after) if move.after else ()))
-        gone = [user_id for user_id, move in moved.items() if move.after is None]
-        if gone:
-            await connection.execute(sql.DROP_STANDINGS, gone, *BOARD)
-        places = (move.after for move in moved.values() if move.after)
-        standings = ((place.user_id, *BOARD, place.sort_key, place.reached_at) for place in places)
-        await _write(connection, sql.SAVE_STANDINGS, standings)
-        net = [(*BOARD, *node, amount) for node, amount in sorted(tallies.items()) if amount]
-        await _write(connection, sql.SAVE_TALLIES, net)
-        await _write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
+        await write(connection, sql.ADD_TOMBSTONES, gone.items())
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -288,20 +269,55 @@ class PostgresStore:
     async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
-        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % (most, 0), *BOARD, asked))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % most, *BOARD, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
-        lines = [(row["user_id"], row["name"], row["points"], row["reached_at"]) for row in found if row[0] == "line"]
-        top = _standings(sorted(lines, key=lambda line: (-line[2], line[3], line[0])), 0)
+        columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
+        lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
+        top = boards.top(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
         count = next(row["amnesties"] for row in found if row[0] == "amnesties")
         return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
 
-    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
-        found = await self._lines.run(lambda connection: connection.fetch(sql.TOP % (limit, after), *BOARD))
-        return _standings(found, after)
+    async def listing(self, asked: Listing) -> Listed:
+        async def read(connection: Connection) -> Listed:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await boards.listing(connection, asked)
 
-    async def rank(self, user_id: str) -> tuple[int | None, int]:
-        ahead, ranked = await self._lines.run(lambda connection: _one(connection, sql.RANK, *BOARD, user_id))
-        return (None if ahead is None else ahead + 1), ranked
+        return await self._lines.run(read)
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        async def close(connection: Connection) -> bool:
+            async with connection.transaction():
+                return await boards.close(connection, (board, period), at)
+
+        return await self._lines.run(close, self._patience)
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        async def tell(connection: Connection) -> bool:
+            async with connection.transaction():
+                asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+                return await boards.tell(connection, asked, top, at)
+
+        return await self._lines.run(tell, self._patience)
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        return await self._lines.run(lambda connection: boards.teams(connection, (board, period)))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))
+        return [rows.closing_of(row) for row in found]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        return bool(await self._value(sql.CLOSED, board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.PERIODS))
+        return [(board, period) for board, period in found]
+
+    async def secret(self) -> bytes:
+        return await self._lines.run(self._read_secret)
+
+    async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
+        return await self._lines.run(lambda connection: boards.rank(connection, (board, period), user_id, ties))
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
         row = await self._lines.run(lambda connection: connection.fetchrow(sql.EVENT, user_id, event_id))
@@ -334,14 +350,13 @@ class PostgresStore:
                 row = await connection.fetchrow(sql.USER, user_id)
                 if row is None:
                     return None
-                standing = await connection.fetchrow(sql.STANDING, user_id, *BOARD)
                 return Whole(
                     user=rows.user_of(row),
                     events=(await self._read_events(connection, [user_id]))[user_id],
                     acts=(await self._read_acts(connection, [user_id]))[user_id],
                     awards=(await self._read_awards(connection, [user_id]))[user_id],
-                    balance=(await self._read_balances(connection, [user_id]))[user_id],
-                    place=Place(standing[0], standing[1], user_id) if standing else None,
+                    ledger=(await self._read_ledgers(connection, [user_id]))[user_id],
+                    standings=(await boards.standings(connection, [user_id]))[user_id],
                     amnesties=await self._read_amnesties(connection),
                 )
 
@@ -361,9 +376,8 @@ class PostgresStore:
         return _by_user(users, ((row[0], rows.award_of(row)) for row in await connection.fetch(sql.AWARDS_OF, users)))
 
     @staticmethod
-    async def _read_balances(connection: Connection, users: Sequence[str]) -> Mapping[str, int]:
-        sums: dict[str, int] = dict(await connection.fetch(sql.BALANCES, users))
-        return {user_id: sums.get(user_id, 0) for user_id in users}
+    async def _read_ledgers(connection: Connection, users: Sequence[str]) -> Mapping[str, list[LedgerRow]]:
+        return _by_user(users, ((row[0], rows.entry_of(row)) for row in await connection.fetch(sql.LEDGER_OF, users)))
 
     @staticmethod
     async def _read_amnesties(connection: Connection) -> list[AmnestyRow]:
@@ -376,14 +390,12 @@ class PostgresStore:
         return [row[0] for row in found]
 
     async def wrong_tallies(self) -> int:
-        return await self._value(sql.WRONG_TALLIES, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+        return await self._value(sql.WRONG_TALLIES, timeout=LONG_STATEMENT_SECONDS)
 
-    async def rebuild_boards(self) -> None:
+    async def rebuild_tallies(self) -> None:
         async def rebuild(connection: Connection) -> None:
             async with connection.transaction():
-                await connection.execute(sql.LOCK_BOARDS)
-                for statement in (*sql.DROP_BOARD, sql.MAKE_STANDINGS, sql.MAKE_TALLIES):
-                    await connection.execute(statement, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+                await boards.rebuild_tallies(connection)
 
         await self._lines.run(rebuild, self._patience)
 
@@ -503,7 +515,7 @@ class PostgresStore:
                 await connection.execute(statement)
             async for table, lines in batches:
                 await _copy_in(connection, table, lines)
-            await connection.execute(sql.MAKE_TALLIES, *BOARD, timeout=LONG_STATEMENT_SECONDS)
+            await connection.execute(sql.MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
             await connection.execute(sql.ANALYZE, timeout=LONG_STATEMENT_SECONDS)
         self._secret = None
 
@@ -553,25 +565,11 @@ async def _one(connection: Connection, statement: str, *values: Any, timeout: fl
     return row
 
 
-async def _write(connection: Connection, statement: str, lines: Iterable[rows.Columns]) -> None:
-    """Run a statement over these lines, turned into columns; over none, not at all."""
-    columns = [list(column) for column in zip(*lines, strict=True)]
-    if columns:
-        await connection.execute(statement, *columns)
-
-
 def _by_user(users: Sequence[str], found: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
     grouped: dict[str, list[Any]] = {user_id: [] for user_id in users}
     for user_id, row in found:
         grouped[user_id].append(row)
     return grouped
-
-
-def _standings(found: Iterable[Sequence[Any]], after: int) -> list[Standing]:
-    return [
-        Standing(rank, user_id, name, score, from_micros(reached_at))
-        for rank, (user_id, name, score, reached_at) in enumerate(found, start=after + 1)
-    ]
 
 
 def _locks(users: Iterable[str], alone: set[str]) -> dict[int, bool]:

@@ -10,7 +10,6 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -22,19 +21,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from laurels.engine.leaderboards import (
-    FIRST_TIME_LEVEL,
-    KEY_SHIFTS,
-    TIME_SHIFTS,
-    Moved,
-    Place,
-    Ranks,
-    finest_time,
-    nodes,
-    place,
-    ranges_ahead,
-    ranks_of,
-)
+from laurels.engine.boards import MOST_TOLD
+from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
     MigrationError,
@@ -54,20 +42,26 @@ from laurels.storage.base import (
     AwardRow,
     Batch,
     Changes,
+    Closing,
     Counts,
     Decide,
     EventRow,
     Found,
     KeyRow,
+    LedgerRow,
+    Listed,
+    Listing,
     Page,
     Rows,
     Standing,
+    Team,
     UserRow,
     View,
     Whole,
 )
-from laurels.storage.codec import from_micros, maybe_moment, to_micros, tombstone
+from laurels.storage.codec import maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
+from laurels.storage.sqlite import boards
 from laurels.storage.tables import BATCH, OF_EACH, TABLES, Table
 
 T = TypeVar("T")
@@ -91,38 +85,18 @@ NEXT_EVENT_OF_DAYS = """
 SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND day IN ({})
 ORDER BY user_id, event_id LIMIT 1
 """
-TOP = """
-SELECT s.user_id, u.name, -s.sort_key, s.reached_at
-FROM standings s JOIN users u ON u.user_id = s.user_id
-WHERE s.board = ? AND s.period = ?
-ORDER BY s.sort_key, s.reached_at, s.user_id
-LIMIT ? OFFSET ?
-"""
-RANKED = "SELECT coalesce(sum(amount), 0) FROM tallies WHERE board = ? AND period = ? AND level = ? AND under = 0"
-AHEAD_IN_NODES = " + ".join(
-    [
-        "(SELECT coalesce(sum(amount), 0) FROM tallies "
-        f"WHERE board = ? AND period = ? AND level = {level} AND under = ? AND node BETWEEN ? AND ?)"
-        for level in range(len(KEY_SHIFTS) + len(TIME_SHIFTS))
-    ]
-)
-AHEAD = f"""
-SELECT {AHEAD_IN_NODES} + (
-    SELECT count(*) FROM standings
-    WHERE board = ? AND period = ? AND sort_key = ? AND reached_at >= ? AND (reached_at, user_id) < (?, ?)
-)
-"""
 SAVE_USER = f"""
-INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
     name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
-    groups = excluded.groups, amnesties = excluded.amnesties
+    groups = excluded.groups, amnesties = excluded.amnesties,
+    visibility = excluded.visibility, excluded = excluded.excluded
 """
 SAVE_EVENT = f"INSERT INTO events ({rows.EVENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
 SAVE_AWARD = f"INSERT INTO awards ({rows.AWARDS}) VALUES (?, ?, ?, ?, ?, ?)"
-SAVE_ENTRY = f"INSERT INTO ledger ({rows.LEDGER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_ENTRY = f"INSERT INTO ledger ({rows.LEDGER}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SAVE_MOMENT = f"INSERT INTO outbox ({rows.MOMENTS}) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 SAVE_ACT = f"""
@@ -131,40 +105,10 @@ ON CONFLICT (user_id, act_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
 """
+LEDGER_OF_USER = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ? ORDER BY revision, position"
 ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 SAVE_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-SAVE_STANDING = """
-INSERT INTO standings (user_id, board, period, sort_key, reached_at) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
-"""
-DROP_STANDING = "DELETE FROM standings WHERE user_id = ? AND board = ? AND period = ?"
-SAVE_TALLY = """
-INSERT INTO tallies (board, period, level, under, node, amount) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (board, period, level, under, node) DO UPDATE SET amount = amount + excluded.amount
-"""
-DROP_EMPTY_TALLY = (
-    "DELETE FROM tallies WHERE board = ? AND period = ? AND level = ? AND under = ? AND node = ? AND amount = 0"
-)
-TRUE_TALLIES = " UNION ALL ".join(
-    [
-        f"SELECT {level} AS level, 0 AS under, sort_key >> {shift} AS node, count(*) AS amount FROM standings "
-        f"WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}' GROUP BY node"
-        for level, shift in enumerate(KEY_SHIFTS)
-    ]
-    + [
-        f"SELECT {FIRST_TIME_LEVEL + level} AS level, sort_key AS under, reached_at >> {shift} AS node, count(*) AS amount "
-        f"FROM standings WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}' GROUP BY under, node"
-        for level, shift in enumerate(TIME_SHIFTS)
-    ]
-)
-SAVE_TRUE_TALLIES = f"""
-INSERT INTO tallies (board, period, level, under, node, amount) SELECT ?, ?, level, under, node, amount FROM ({TRUE_TALLIES})
-"""
-STORED_TALLIES = f"""
-SELECT level, under, node, amount FROM tallies WHERE board = '{POINTS_BOARD}' AND period = '{ALL_TIME}'
-"""
-WRONG_TALLIES = "SELECT count(*) FROM (SELECT * FROM ({}) EXCEPT SELECT * FROM ({}))"
 HISTORY_REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = :user AND revision < :before
@@ -292,7 +236,8 @@ class SQLiteStore:
             acts={user_id: self._read_acts(connection, user_id) for user_id in {*whole, *asked.told}},
             histories={user_id: self._read_events(connection, user_id) for user_id in whole},
             awards={user_id: self._read_awards(connection, user_id, 0, 2**62) for user_id in whole},
-            balances={user_id: self._read_balance(connection, user_id) for user_id in whole},
+            ledgers={user_id: self._read_ledger(connection, user_id) for user_id in whole},
+            standings={user_id: boards.standings(connection, user_id) for user_id in whole},
             amnesties=amnesties,
             amnesty_count=count,
         )
@@ -306,9 +251,8 @@ class SQLiteStore:
         return [rows.act_of(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
 
     @staticmethod
-    def _read_balance(connection: sqlite3.Connection, user_id: str) -> int:
-        sql = "SELECT coalesce(sum(amount), 0) FROM ledger WHERE user_id = ?"
-        return connection.execute(sql, (user_id,)).fetchone()[0]
+    def _read_ledger(connection: sqlite3.Connection, user_id: str) -> list[LedgerRow]:
+        return [rows.entry_of(row) for row in connection.execute(LEDGER_OF_USER, (user_id,))]
 
     @staticmethod
     def _read_amnesties(connection: sqlite3.Connection) -> tuple[list[AmnestyRow], int]:
@@ -326,11 +270,13 @@ class SQLiteStore:
         return self._secret
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
-        moved = {user_id: changes.moved[user_id] for user_id in sorted(changes.moved)}
-        ranks: Mapping[str, Ranks] = self._ranks(connection, moved) if measure else {}
+        leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
+        moves = boards.taken(connection, [*leaving, *changes.moves])
+        measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
+        boards.save(connection, moves)
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
-        self._save_standings(connection, moved)
         connection.executemany(SAVE_USER, map(rows.user_columns, changes.users))
         connection.executemany(SAVE_EVENT, [rows.event_columns(event, ranks) for event in changes.events])
         self._save_told(connection, changes)
@@ -338,8 +284,9 @@ class SQLiteStore:
             connection.executemany(SAVE_AWARD, map(rows.award_columns, changes.awards))
         if changes.ledger:
             connection.executemany(SAVE_ENTRY, map(rows.entry_columns, changes.ledger))
-        if changes.moments:
-            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, changes.moments))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        if moments:
+            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, moments))
         return ranks
 
     @staticmethod
@@ -352,22 +299,6 @@ class SQLiteStore:
         for award in changes.revoked:
             connection.execute(DROP_AWARD, award)
 
-    def _save_standings(self, connection: sqlite3.Connection, moved: Mapping[str, Moved]) -> None:
-        """Write the places that changed, and the net change of every tally that they cross."""
-        tallies: Counter[tuple[int, int, int]] = Counter()
-        for user_id, move in moved.items():
-            if move.before:
-                tallies.subtract(nodes(move.before))
-            if move.after:
-                tallies.update(nodes(move.after))
-                place = (user_id, POINTS_BOARD, ALL_TIME, move.after.sort_key, move.after.reached_at)
-                connection.execute(SAVE_STANDING, place)
-            else:
-                connection.execute(DROP_STANDING, (user_id, POINTS_BOARD, ALL_TIME))
-        net = [(POINTS_BOARD, ALL_TIME, *node, amount) for node, amount in sorted(tallies.items()) if amount]
-        connection.executemany(SAVE_TALLY, net)
-        connection.executemany(DROP_EMPTY_TALLY, [row[:-1] for row in net if row[-1] < 0])
-
     def _erase(self, connection: sqlite3.Connection, user_id: str, at: datetime) -> None:
         for table in rows.TABLES_OF_USERS:
             connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (user_id,))
@@ -375,21 +306,6 @@ class SQLiteStore:
             "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING",
             (tombstone(self._read_secret(connection), user_id), to_micros(at)),
         )
-
-    @staticmethod
-    def _ahead(connection: sqlite3.Connection, place: Place) -> int:
-        """How many stand ahead of a place."""
-        board = (POINTS_BOARD, ALL_TIME)
-        values: list[Any] = []
-        for ahead in ranges_ahead(place):
-            values += (*board, ahead.under, ahead.low, ahead.high)
-        values += (*board, place.sort_key, finest_time(place), place.reached_at, place.user_id)
-        return connection.execute(AHEAD, values).fetchone()[0]
-
-    def _ranks(self, connection: sqlite3.Connection, moved: Mapping[str, Moved]) -> Mapping[str, Ranks]:
-        """The ranks before and after these moves, none of which is written yet."""
-        places = {place for move in moved.values() for place in (move.before, move.after) if place}
-        return ranks_of(moved, {place: self._ahead(connection, place) for place in places})
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -408,28 +324,45 @@ class SQLiteStore:
         """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
         version = (connection.execute("PRAGMA data_version").fetchone()[0], self._commits, limit)
         if self._cache is None or self._cache.version != version:
-            top = self._read_top(connection, limit, 0)
+            top = boards.first(connection, (POINTS_BOARD, ALL_TIME), limit)
             self._cache = _Shared(version, top, self._read_amnesties(connection)[1])
         return self._cache
 
-    async def top(self, limit: int, after: int = 0) -> Sequence[Standing]:
-        with _translated:
-            return self._read_top(self._reader, limit, after)
-
-    @staticmethod
-    def _read_top(connection: sqlite3.Connection, limit: int, after: int) -> Sequence[Standing]:
-        found = connection.execute(TOP, (POINTS_BOARD, ALL_TIME, limit, after)).fetchall()
-        return [
-            Standing(after + index, user_id, name, score, from_micros(reached_at))
-            for index, (user_id, name, score, reached_at) in enumerate(found, start=1)
-        ]
-
-    async def rank(self, user_id: str) -> tuple[int | None, int]:
+    async def listing(self, asked: Listing) -> Listed:
         with self._snapshot as connection:
-            row = connection.execute("SELECT points, reached_at FROM users WHERE user_id = ?", (user_id,)).fetchone()
-            ranked = connection.execute(RANKED, (POINTS_BOARD, ALL_TIME, FIRST_TIME_LEVEL - 1)).fetchone()[0]
-            mine = place(row[0], row[1] or 0, user_id) if row else None
-            return self._ahead(connection, mine) + 1 if mine else None, ranked
+            return boards.listing(connection, asked)
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
+
+    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
+
+    async def teams(self, board: str, period: str) -> Sequence[Team]:
+        with _translated:
+            return boards.teams(self._reader, (board, period))
+
+    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+        with _translated:
+            return [rows.closing_of(row) for row in self._reader.execute(boards.CLOSINGS, (board, limit))]
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        with _translated:
+            return boards.is_closed(self._reader, (board, period))
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        with _translated:
+            return self._reader.execute(boards.PERIODS).fetchall()
+
+    async def secret(self) -> bytes:
+        with _translated:
+            return self._read_secret(self._reader)
+
+    async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
+        with self._snapshot as connection:
+            key = (board, period)
+            return boards.rank(connection, key, user_id, ties), boards.ranked(connection, key)
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
         with _translated:
@@ -479,17 +412,13 @@ class SQLiteStore:
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is None:
                 return None
-            standing = connection.execute(
-                "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?",
-                (user_id, POINTS_BOARD, ALL_TIME),
-            ).fetchone()
             return Whole(
                 user=rows.user_of(row),
                 events=self._read_events(connection, user_id),
                 acts=self._read_acts(connection, user_id),
                 awards=self._read_awards(connection, user_id, 0, 2**62),
-                balance=self._read_balance(connection, user_id),
-                place=Place(standing[0], standing[1], user_id) if standing else None,
+                ledger=self._read_ledger(connection, user_id),
+                standings=boards.standings(connection, user_id),
                 amnesties=self._read_amnesties(connection)[0],
             )
 
@@ -502,22 +431,10 @@ class SQLiteStore:
 
     async def wrong_tallies(self) -> int:
         with self._snapshot as connection:
-            (missing,) = connection.execute(WRONG_TALLIES.format(TRUE_TALLIES, STORED_TALLIES)).fetchone()
-            (extra,) = connection.execute(WRONG_TALLIES.format(STORED_TALLIES, TRUE_TALLIES)).fetchone()
-            return missing + extra
+            return boards.wrong_tallies(connection)
 
-    async def rebuild_boards(self) -> None:
-        def rebuild(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM standings WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
-            connection.execute(
-                "INSERT INTO standings (user_id, board, period, sort_key, reached_at) "
-                "SELECT user_id, ?, ?, -points, reached_at FROM users WHERE points > 0",
-                (POINTS_BOARD, ALL_TIME),
-            )
-            connection.execute("DELETE FROM tallies WHERE board = ? AND period = ?", (POINTS_BOARD, ALL_TIME))
-            connection.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
-
-        await self._write(lambda: self._in_transaction(rebuild))
+    async def rebuild_tallies(self) -> None:
+        await self._write(lambda: self._in_transaction(boards.rebuild_tallies))
 
     # ---- amnesties and the sandbox's clock ----------------------------------------------------
 
@@ -838,7 +755,7 @@ def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: sqlite3.Cursor)
 
 
 def _end_filling(cursor: sqlite3.Cursor) -> None:
-    cursor.execute(SAVE_TRUE_TALLIES, (POINTS_BOARD, ALL_TIME))
+    cursor.execute(boards.MAKE_TALLIES)
     cursor.execute("COMMIT")
 
 

@@ -1,0 +1,189 @@
+"""A leaderboard: what it counts, within which periods, who stands on it, and how ties are ranked.
+
+The order of its lines is that of `leaderboards.py`, for every board: equal scores go to who reached them first, then to
+the lower id. A tie rule only says which rank equal scores show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal, cast
+
+from laurels.engine.days import zone
+from laurels.engine.leaderboards import HIDDEN, TEAM, WITHIN, Place, Ties
+from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
+from laurels.engine.reading import Table
+from laurels.errors import InvalidInput
+
+By = Literal["points", "metric", "streak"]
+
+POINTS = "points"
+"""The board of all points of all time, which every catalog has: the contract's profile shows it."""
+
+Visibility = Literal["public", "pseudonym", "hidden"]
+VISIBILITIES: tuple[Visibility, ...] = ("public", "pseudonym", "hidden")
+
+SOURCES = ("points", "metric", "streak")
+TIES = ("first", "shared", "dense")
+TEAM_SCORES = ("sum", "mean")
+MOST_TOLD = 1000
+"""How many users at most are told that they were in front when a period closes, however many share the first ranks."""
+
+ORDERS = ("highest", "lowest")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LATE_HOURS = 24
+MAX_LATE_HOURS = 24 * 366
+
+
+FOREVER = Periods()
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One leaderboard.
+
+    by, of   what is counted: points, a metric's number, or a streak's longest run; `of` names the metric or streak
+    periods  within which it is counted
+    highest  whether the highest score comes first, else the lowest
+    ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
+    groups   who stands on it: users in any of these groups (none named: everybody)
+    late     how long after its end a period still takes events that occurred in it; then it is closed for good
+    visibility  how users are shown who have not chosen: by name, under an invented one, or to nobody else
+    teams    groups whose names begin so compete, not users ('': users do); team_score: a team has its members' sum or mean
+    tell_top those who enter so many first ranks are told, and, when a period closes, those in them (0: nobody)
+    """
+
+    id: str
+    name: str
+    by: By = "points"
+    of: str = ""
+    periods: Periods = FOREVER
+    highest: bool = True
+    ties: Ties = "first"
+    groups: tuple[str, ...] = ()
+    late: timedelta = timedelta(hours=LATE_HOURS)
+    visibility: Visibility = "public"
+    teams: str = ""
+    team_score: Literal["sum", "mean"] = "sum"
+    tell_top: int = 0
+
+    def seats(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
+        """Under which keys a user of these groups stands: on the board, among its hidden users, or in teams; or nowhere."""
+        if self.groups and not any(group in groups for group in self.groups):
+            return []
+        if self.teams:
+            return [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
+        return [self.id + HIDDEN if (visibility or self.visibility) == "hidden" else self.id]
+
+    def closes_at(self, period: Period) -> datetime | None:
+        """When a period takes no event any more; None: never."""
+        return None if period.end is None else period.end + self.late
+
+    def is_open(self, period: Period, now: datetime) -> bool:
+        """Whether a period takes events at this moment."""
+        return period.end is None or now < period.end + self.late
+
+    def place(self, score: int, reached_at: int, user_id: str) -> Place | None:
+        """The place of a score; None without any, for nobody ranks with nothing."""
+        return Place(-score if self.highest else score, reached_at, user_id) if score > 0 else None
+
+    def score(self, sort_key: int) -> int:
+        """The score that stands at this sort key."""
+        return -sort_key if self.highest else sort_key
+
+
+THE_POINTS = Board(POINTS, "All time", tell_top=10)
+
+
+def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
+    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may count."""
+    by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
+    named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
+    of = table.choice("of", named[by], by) if by in named else ""
+    if by == "points" and table.has("of"):
+        table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
+    hours = table.whole("late_hours", LATE_HOURS)
+    if hours > MAX_LATE_HOURS:
+        table.fault("late_hours", f"must be at most {MAX_LATE_HOURS}", "write late_hours = 24")
+    board_id = table.text("id")
+    board = Board(
+        id=board_id,
+        name=table.text("name", board_id),
+        by=by,
+        of=of,
+        periods=_read_periods(table),
+        highest=table.choice("order", ORDERS, "order", "highest") != "lowest",
+        ties=cast(Ties, table.choice("ties", TIES, "tie rule", "first") or "first"),
+        groups=table.texts("groups") if table.has("groups") else (),
+        late=timedelta(hours=min(hours, MAX_LATE_HOURS)),
+        visibility=cast(Visibility, table.choice("visibility", VISIBILITIES, "visibility", "public") or "public"),
+        teams=table.text("teams") if table.has("teams") else "",
+        team_score=cast(Any, table.choice("team_score", TEAM_SCORES, "team score", "sum") or "sum"),
+        tell_top=table.whole("tell_top", 10 if board_id == POINTS else 0),
+    )
+    table.done()
+    _check(table, board)
+    return board
+
+
+def _check(table: Table, board: Board) -> None:
+    if WITHIN in board.id:
+        table.fault("id", f"must not hold '{WITHIN}'", "leave it out")
+    if table.has("team_score") and not board.teams:
+        table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
+    if board.tell_top > MOST_TOLD:
+        table.fault("tell_top", f"must be at most {MOST_TOLD}", "write tell_top = 10")
+    plain = replace(THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, tell_top=board.tell_top)
+    if board.id == POINTS and board != plain:
+        table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
+
+
+def _read_periods(table: Table) -> Periods:
+    kind: Any = table.choice("period", KINDS, "period", "all") or "all"
+    for key, needed in (("week_starts", "week"), ("seasons", "season")):
+        if table.has(key) and kind != needed:
+            table.fault(key, f"has no meaning for period '{kind}'", f'take it out, or write period = "{needed}"')
+    week_start = table.choice("week_starts", WEEKDAYS, "day of the week", "mon")
+    seasons = _read_seasons(table) if kind == "season" else ()
+    return Periods(kind, _read_zone(table), WEEKDAYS.index(week_start) if week_start else 0, seasons)
+
+
+def _read_zone(table: Table) -> str:
+    name = table.text("zone", "UTC")
+    try:
+        zone(name)
+    except InvalidInput as error:
+        table.fault("zone", str(error), 'write zone = "UTC"')
+        return "UTC"
+    return name
+
+
+def _read_seasons(table: Table) -> tuple[tuple[str, int, int], ...]:
+    seasons: list[tuple[str, int, int]] = []
+    for entry in table.list_of_tables("seasons"):
+        name, first, last = entry.text("name"), entry.day("first"), entry.day("last")
+        entry.done()
+        if last < first:
+            entry.fault("last", "lies before 'first'", "swap the two")
+        seasons.append((name, first, last))
+    in_order = sorted(seasons, key=lambda season: season[1])
+    _check_seasons(table, in_order)
+    return tuple(in_order)
+
+
+def _check_seasons(table: Table, seasons: Sequence[tuple[str, int, int]]) -> None:
+    if not seasons:
+        table.fault("seasons", "is empty", 'write [[leaderboards.seasons]] with name = "...", first and last')
+    if len({name for name, _, _ in seasons}) < len(seasons):
+        table.fault("seasons", "two seasons have one name", "give each its own name")
+    for (earlier, _, last), (later, first, _) in pairwise(seasons):
+        if first <= last:
+            table.fault("seasons", f"'{later}' begins before '{earlier}' has ended", "let them follow one another")
+
+
+def is_all_time(board: Board) -> bool:
+    """Whether the board counts without any period."""
+    return board.periods.kind == ALL_TIME

@@ -1,0 +1,145 @@
+"""Periods: the years, months, weeks, days and seasons of leaderboards, as instants, in a stated zone.
+
+A period has a key ('2026', '2026-11', '2026-W47', '2026-11-24', a season's own name; 'all' for all time). It holds the
+moments from its start up to, not including, its end, so every moment lies in exactly one period of a kind.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from laurels.engine.days import day_of, first_moment
+from laurels.engine.plain import plain
+
+Kind = Literal["all", "year", "month", "week", "day", "season"]
+KINDS: tuple[Kind, ...] = ("all", "year", "month", "week", "day", "season")
+
+ALL_TIME = "all"
+WEEK = timedelta(days=7)
+MIDDLE_OF_WEEK = 3
+"""A week belongs to the year that holds its middle day, the fourth: for weeks that begin on Monday, as in ISO 8601."""
+
+EXAMPLE_KEYS: dict[Kind, str] = {"year": "2026", "month": "2026-11", "week": "2026-W47", "day": "2026-11-24"}
+
+_KEYS = {
+    "year": re.compile(r"(\d{4})"),
+    "month": re.compile(r"(\d{4})-(\d{2})"),
+    "week": re.compile(r"(\d{4})-W(\d{2})"),
+    "day": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
+}
+
+
+@plain
+class Period:
+    """One period. `start` and `end` are instants in UTC (None: without bound); days are the dates between them."""
+
+    key: str
+    start: datetime | None = None
+    end: datetime | None = None
+    first_day: int = 0
+    last_day: int = date.max.toordinal()
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether this moment lies in it."""
+        return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
+
+
+ALWAYS = Period(ALL_TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """All periods of one kind. `week_start` is 0 for Monday; `seasons` are (name, first day, last day), oldest first."""
+
+    kind: Kind = "all"
+    zone: str = "UTC"
+    week_start: int = 0
+    seasons: tuple[tuple[str, int, int], ...] = ()
+
+    def at(self, moment: datetime) -> Period | None:
+        """The period of a moment; None between seasons."""
+        if self.kind == "all":
+            return ALWAYS
+        day = day_of(moment, self.zone)
+        period = self._of_day(day)
+        if period is None or period.holds(moment):
+            return period
+        # A clock that was set back over midnight shows a date twice: what counts is the instant.
+        return self._of_day(day + 1 if period.end and moment >= period.end else day - 1)
+
+    def latest_before(self, moment: datetime) -> Period | None:
+        """The newest period that had ended by then."""
+        if self.kind == "season":
+            ended = [one for name, _, _ in self.seasons if (one := self.named(name)) and one.end and one.end <= moment]
+            return ended[-1] if ended else None
+        current = self.at(moment)
+        return self.before(current) if current else None
+
+    def before(self, period: Period) -> Period | None:
+        """The period that came before; None where there is none."""
+        if self.kind == "season":
+            earlier = [season for season in self.seasons if season[2] < period.first_day]
+            return self._season(earlier[-1]) if earlier else None
+        return None if period.start is None else self._of_day(period.first_day - 1)
+
+    def named(self, key: str) -> Period | None:
+        """The period of this key; None where the key names none of this kind."""
+        if self.kind == "all":
+            return ALWAYS if key == ALL_TIME else None
+        if self.kind == "season":
+            return next((self._season(season) for season in self.seasons if season[0] == key), None)
+        found = _KEYS[self.kind].fullmatch(key)
+        try:
+            period = self._of_day(self._first_day(*map(int, found.groups()))) if found else None
+        except (ValueError, OverflowError):
+            return None
+        return period if period and period.key == key else None
+
+    def _first_day(self, year: int, month_or_week: int = 1, day: int = 1) -> int:
+        if self.kind != "week":
+            return date(year, month_or_week, day).toordinal()
+        fourth_of_january = date(year, 1, 1 + MIDDLE_OF_WEEK)  # lies in week 1
+        return _monday_like(fourth_of_january, self.week_start).toordinal() + 7 * (month_or_week - 1)
+
+    def _of_day(self, day: int) -> Period | None:
+        if self.kind == "season":
+            found = next((season for season in self.seasons if season[1] <= day <= season[2]), None)
+            return self._season(found) if found else None
+        key, first, last = _dates(self.kind, self.week_start, day)
+        return _period(key, first, last, self.zone)
+
+    def _season(self, season: tuple[str, int, int]) -> Period:
+        return _period(*season, self.zone)
+
+
+def _dates(kind: Kind, week_start: int, day: int) -> tuple[str, int, int]:
+    """The key, the first and the last day of the period that holds this day."""
+    on = date.fromordinal(day)
+    if kind == "day":
+        return on.isoformat(), day, day
+    if kind == "week":
+        first = _monday_like(on, week_start)
+        middle = first + timedelta(days=MIDDLE_OF_WEEK)
+        number = (middle.timetuple().tm_yday - 1) // 7 + 1
+        return f"{middle.year:04}-W{number:02}", first.toordinal(), first.toordinal() + 6
+    if kind == "month":
+        first = on.replace(day=1)
+        return f"{on:%Y-%m}", first.toordinal(), _next_month(first).toordinal() - 1
+    return f"{on.year:04}", date(on.year, 1, 1).toordinal(), date(on.year, 12, 31).toordinal()
+
+
+def _monday_like(on: date, week_start: int) -> date:
+    return on - timedelta(days=(on.weekday() - week_start) % 7)
+
+
+def _next_month(first: date) -> date:
+    return (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+@lru_cache(maxsize=4096)
+def _period(key: str, first: int, last: int, zone: str) -> Period:
+    return Period(key, first_moment(first, zone), first_moment(last + 1, zone), first, last)

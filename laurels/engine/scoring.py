@@ -1,0 +1,204 @@
+"""Scoring: what a user has on each leaderboard, in each period that is still open.
+
+What only grows by events and by points is kept in `Progress.scores` and grown by `counted`; after something was taken
+back, `recounted` makes the same scores anew from all events and the whole ledger. What is read off sets of days (streaks,
+distinct days) is read off them here, so neither needs to be kept. A closed period is never counted again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from laurels.engine.boards import Board, Visibility
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days
+from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.judge import calendar_of
+from laurels.engine.leaderboards import WITHIN, Place
+from laurels.engine.metrics import matches
+from laurels.engine.periods import ALL_TIME, Period
+from laurels.engine.plain import plain
+from laurels.engine.progress import NO_SCORES, Progress, Scores
+from laurels.engine.streaks import folded
+
+Key = tuple[str, str]
+"""A seat, which is a board or a part of it, and a period."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = EPOCH.toordinal()
+MICROSECOND = timedelta(microseconds=1)
+DAY_MICROS = timedelta(days=1) // MICROSECOND
+
+FARTHEST_EAST = timedelta(hours=26)
+"""A day may begin so long before it does in a board's zone."""
+
+CLOCKS_APART = timedelta(hours=1)
+"""How much the clocks of two processes may differ before one undoes what the other does around the end of a period."""
+
+_NO_DAYS = Days()
+
+
+@plain
+class Earned:
+    """Points that count at a moment."""
+
+    amount: int
+    moment: datetime
+
+
+def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Iterable[Earned], now: datetime) -> Scores:
+    """The scores with an event and what it earned in them. Commutative: the order of arrival cannot matter."""
+    grown: dict[str, dict[str, tuple[int, int]]] = {}
+    for one in earned:
+        for board in catalog.points_boards:
+            _add(grown, scores, board, one.moment, now, one.amount)
+    for board in catalog.fed_boards.get(event.type, ()) if event else ():
+        assert event is not None
+        assert event.occurred_at is not None
+        metric = catalog.metrics[board.of]
+        if not metric.where or matches(metric.where, event):
+            amount = 1 if metric.kind == "count" else metric.amount(event)
+            _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
+    if not grown:
+        return scores
+    until = now - CLOCKS_APART  # what another process, whose clock runs behind, may still add to
+    kept = {**scores, **{name: _open(catalog.boards[name], of_board, until) for name, of_board in grown.items()}}
+    return {name: of_board for name, of_board in kept.items() if of_board}
+
+
+def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned], now: datetime) -> Scores:
+    """The scores made anew from all events that stand and the whole ledger.
+
+    Entries of one moment that add up to nothing are a payment and its taking back: they leave no trace.
+    """
+    sums: dict[datetime, int] = defaultdict(int)
+    for one in earned:
+        sums[one.moment] += one.amount
+    scores = counted(catalog, NO_SCORES, None, (Earned(amount, at) for at, amount in sums.items() if amount), now)
+    for event in events:
+        scores = counted(catalog, scores, event, (), now)
+    return scores
+
+
+def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
+    """The scores of periods that are open at this moment."""
+    kept = {
+        name: _open(catalog.boards[name], of_board, now) for name, of_board in scores.items() if name in catalog.boards
+    }
+    return {name: of_board for name, of_board in kept.items() if of_board}
+
+
+def is_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+    """Whether a period of a board has closed; a board or period that the catalog does not know has not."""
+    board = catalog.boards.get(seat.partition(WITHIN)[0])
+    period = board.periods.named(period_key) if board else None
+    return bool(board and period and not board.is_open(period, now))
+
+
+def may_be_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+    """Whether anybody may have closed a period of a board: a process whose clock runs ahead, or under an older catalog."""
+    board = catalog.boards.get(seat.partition(WITHIN)[0])
+    period = board.periods.named(period_key) if board else None
+    return period is None or (period.end is not None and period.end - CLOCKS_APART <= now)
+
+
+def places(
+    catalog: Catalog,
+    user_id: str,
+    progress: Progress,
+    groups: Collection[str],
+    visibility: Visibility | None,
+    now: datetime,
+) -> dict[Key, Place]:
+    """Where a user stands: one place for each seat and open period in which they have anything."""
+    found: dict[Key, Place] = {}
+    for board in () if progress.told.excluded else catalog.boards.values():
+        seats = board.seats(groups, visibility)
+        for key, (score, reached_at) in _scores(catalog, board, progress, now) if seats else ():
+            place = board.place(score, reached_at, user_id)
+            found |= {(seat, key): place for seat in seats if place}
+    return found
+
+
+def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -> Iterable[tuple[str, tuple[int, int]]]:
+    """A user's scores on one board, by the keys of its open periods."""
+    if board.by == "points" and board.periods.kind == ALL_TIME:
+        reached_at = progress.reached_at
+        return [(ALL_TIME, (progress.points, _micros(reached_at)))] if reached_at else []
+    if not catalog.is_read_off_days(board):
+        return _open(board, progress.scores.get(board.id, {}), now).items()
+    days = progress.days.get(board.of)
+    if days is None:
+        return []
+    return [(period.key, _read_off(catalog, board, progress, days, period)) for period in open_periods(board, now)]
+
+
+def _read_off(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
+    """How many days, or how long a run, lie within a period, and the last of them as a moment."""
+    if board.by == "metric":
+        within = days.within(period.first_day, period.last_day)
+        return len(within), _midnight(within.last)
+    streak = catalog.streaks[board.of]
+    if period.key == ALL_TIME:
+        fold = progress.folds.get(streak.name)
+    else:
+        within = days.within(streak.unit(max(1, period.first_day)), streak.unit(period.last_day))
+        fold = folded(streak, within, calendar_of(streak, progress)) if within.bits else None
+    return (fold.longest, _midnight(streak.first_day(fold.longest_end))) if fold else (0, 0)
+
+
+def open_periods(board: Board, now: datetime) -> list[Period]:
+    """The periods that may hold a day already begun anywhere, and take events still, newest first."""
+    periods = board.periods
+    if periods.kind == "season":
+        named = [periods.named(name) for name, _, _ in periods.seasons]
+        begun = [one for one in named if one and one.start and one.start <= now + FARTHEST_EAST]
+        return [one for one in reversed(begun) if board.is_open(one, now)]
+    found: list[Period] = []
+    period = periods.at(now + FARTHEST_EAST)
+    while period and board.is_open(period, now):
+        found.append(period)
+        period = periods.before(period)
+    return found
+
+
+def _add(  # what is added to what, where, when
+    grown: dict[str, dict[str, tuple[int, int]]],
+    scores: Scores,
+    board: Board,
+    moment: datetime,
+    now: datetime,
+    amount: int,
+    *,
+    largest: bool = False,
+) -> None:
+    period = board.periods.at(moment)
+    if not amount or period is None or not board.is_open(period, now):
+        return
+    of_board = grown.setdefault(board.id, dict(scores.get(board.id, {})))
+    before, reached_at = of_board.get(period.key, (0, 0))
+    at = _micros(moment)
+    if not largest:
+        of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, at))
+    elif amount > before or (amount == before and at < reached_at):
+        of_board[period.key] = (amount, at)
+
+
+def _open(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) -> dict[str, tuple[int, int]]:
+    kept: dict[str, tuple[int, int]] = {}
+    for key, score in of_board.items():
+        period = board.periods.named(key)
+        if period and board.is_open(period, now):
+            kept[key] = score
+    return kept
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _midnight(day: int) -> int:
+    """The beginning of a day as a moment that is the same for everybody, in microseconds since 1970, UTC."""
+    return (day - EPOCH_DAY) * DAY_MICROS
