@@ -57,6 +57,7 @@ from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
+MANY_PERIODS = 100_000
 BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
 
@@ -399,12 +400,21 @@ class Laurels:
         closes it too. It lets users hear of it who do not come to read.
         """
         now, closed = await self.now(), list[tuple[str, str]]()
-        for seat, key in await self.store.periods():
-            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+        await self._recall_closings()
+        for board_id, key in dict.fromkeys(
+            (seat.partition(WITHIN)[0], key) for seat, key in await self.store.periods()
+        ):
+            board = self.catalog.boards.get(board_id)
             period = board.periods.named(key) if board else None
             if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
-                closed.append((board.id, key))
+                closed.append((board_id, key))
         return closed
+
+    async def _recall_closings(self) -> None:
+        """Learn once which periods were closed before, so that they are not asked after one by one."""
+        if not self._closed:
+            rows = [row for board in self.catalog.boards for row in await self.store.closings(board, MANY_PERIODS)]
+            self._closed |= {(row.board, row.period) for row in rows if row.told_at}
 
     async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period whose time has come, once; whether this call did it."""

@@ -289,6 +289,8 @@ class Views:
             order="highest" if board.highest else "lowest",
             ties=board.ties,
             groups=list(board.groups),
+            teams=board.teams or None,
+            visibility=board.visibility,
             period=board.periods.kind,
             zone=board.periods.zone,
             current=self.period(board, period, now) if period else None,

@@ -186,7 +186,18 @@ SELECT t.board, sum(t.amount)::bigint, (
 ) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
 GROUP BY t.board ORDER BY t.board
 """
-PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
+PERIODS = """
+WITH RECURSIVE seat (board, period) AS (
+    (SELECT board, period FROM tallies ORDER BY board, period LIMIT 1)
+    UNION ALL
+    SELECT next.board, next.period FROM seat, LATERAL (
+        SELECT t.board, t.period FROM tallies t
+        WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1
+    ) AS next
+) SELECT board, period FROM seat
+"""
+"""Each step leaps over all tallies of a period."""
+
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
 OPEN_STANDINGS_OF = f"""
 {STANDINGS_OF} AND NOT EXISTS (
