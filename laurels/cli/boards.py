@@ -20,11 +20,14 @@ from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.days import zone
 from laurels.settings import Settings
-from laurels.shapes import BoardShape, BoardsShape, LeaderboardShape, PeriodShape, StandingShape
+from laurels.shapes import BoardShape, BoardsShape, LeaderboardShape, PeriodShape, StandingShape, TeamShape
 from laurels.storage.base import POINTS_BOARD
 
-BAR = 24
+BAR = 14
 """A bar's columns where there is room; it gives way to names."""
+
+NAMES = 4
+"""A name has at most one part in so many of the width."""
 
 MOST_LINES = 100_000
 MOMENT = timedelta(microseconds=1)
@@ -109,13 +112,15 @@ def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
     if shown.board.period != "all":
         to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
     to.print()
-    if shown.standings:
+    if isinstance(shown.teams, list) and shown.teams:
+        to.print(_teams(shown.teams))
+    elif shown.standings:
         to.print(_lines(shown, me))
     elif not shown.ranked_users:
         to.print(_why_nobody(shown.period, period))
     elif me is None:
         to.print("These were all.")
-    if me is not None and shown.me is None and shown.ranked_users:
+    if me is not None and shown.me is None and shown.ranked_users and not shown.teams:
         to.print(f"'{me}' is not ranked here.")
     if shown.ranked_users:
         to.print(f"\n{shown.ranked_users:,} ranked", style="dim")
@@ -152,6 +157,9 @@ def _why_nobody(period: PeriodShape, asked: str) -> str:
 def _lines(shown: LeaderboardShape, me: str | None) -> object:
     """The lines, with the reader's own marked; below them where it is not among them."""
     lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
+    names, ids = lines.columns[1:3]
+    names.no_wrap, names.max_width = True, console().width // NAMES
+    ids.overflow = "fold"  # an id is there to be copied, and a name to be recognised
     most = max(1, *(line.score for line in shown.standings))
     for line in shown.standings:
         _add(lines, line, most, mine=line.user_id == me)
@@ -161,6 +169,28 @@ def _lines(shown: LeaderboardShape, me: str | None) -> object:
     return lines
 
 
+def _teams(teams: Sequence[TeamShape]) -> object:
+    """The teams, with the reader's own marked."""
+    lines = table("rank", "team", "score", "members", "", right=("rank", "score", "members"))
+    most = max(1, *(team.score for team in teams))
+    for team in teams:
+        lines.add_row(
+            f"{MINE if team.mine else ''}{team.rank:,}",
+            cell(team.team),
+            f"{team.score:,.2f}".removesuffix(".00"),
+            f"{team.members:,}",
+            _bar(team.score, most),
+            style="bold" if team.mine else None,
+        )
+    return lines
+
+
+def _bar(score: float, most: float) -> ProgressBar:
+    return ProgressBar(
+        total=most, completed=min(score, most), width=BAR, complete_style="yellow", finished_style="yellow"
+    )
+
+
 def _add(lines: Table, line: StandingShape, most: int, *, mine: bool) -> None:
     lines.add_row(
         f"{MINE if mine else ''}{line.rank:,}",
@@ -168,8 +198,6 @@ def _add(lines: Table, line: StandingShape, most: int, *, mine: bool) -> None:
         cell(line.user_id),
         f"{line.score:,}",
         cell(f"{line.level} {line.title}"),
-        ProgressBar(
-            total=most, completed=min(line.score, most), width=BAR, complete_style="yellow", finished_style="yellow"
-        ),
+        _bar(line.score, most),
         style="bold" if mine else None,
     )

@@ -25,6 +25,7 @@ from laurels.shapes import (
     CatalogShape,
     EventIn,
     EventsAnswer,
+    ExclusionIn,
     ExplanationShape,
     FreezesIn,
     GrantIn,
@@ -45,6 +46,7 @@ from laurels.shapes import (
     ToldShape,
     UserIn,
     UserShape,
+    VisibilityIn,
 )
 
 Json = dict[str, Any]
@@ -62,6 +64,7 @@ SHAPES = (
     CatalogShape,
     EventIn,
     EventsAnswer,
+    ExclusionIn,
     ExplanationShape,
     FreezesIn,
     GrantIn,
@@ -82,6 +85,7 @@ SHAPES = (
     ToldShape,
     UserIn,
     UserShape,
+    VisibilityIn,
 )
 REF = "#/components/schemas/{name}"
 BY_KEY: list[Json] = [{"apiKey": []}]

@@ -19,6 +19,9 @@ from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
+CONNECTIONS = 8
+"""How many connections one process holds at most, unless it is told otherwise."""
+
 POINTS_BOARD = "points"
 ALL_TIME = "all"
 

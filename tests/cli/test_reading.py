@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from laurels import Event
+from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
 from laurels.settings import Settings
 from laurels.shapes import (
@@ -222,6 +222,45 @@ def test_a_board_or_period_that_is_not_there_is_said_to_be_missing(
     assert "\x1b" not in ended.err
 
 
+def test_a_long_id_is_shown_whole_and_a_long_name_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fill() -> None:
+        async with sandbox(database=cli.database, start=datetime.now(UTC)) as (laurels, _):
+            await laurels.record(Event("i" * 70, "1", "agent.created"))
+            await laurels.update_user("i" * 70, name="n" * 90)
+
+    asyncio.run(fill())
+    monkeypatch.setattr("laurels.cli.tables.PLAIN_WIDTH", 80)
+    shown = board(cli).out
+
+    assert sum(line.count("i") for line in shown.splitlines()[3:-2]) == 70
+    assert [line for line in shown.splitlines() if "nnn" in line] == [
+        line for line in shown.splitlines() if "50" in line
+    ]
+    assert all(len(line) <= 80 for line in shown.splitlines() if "more:" not in line)
+
+
+def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> None:
+    async def join() -> None:
+        async with sandbox(database=filled.database, catalog=Catalog.parse(teams), start=datetime.now(UTC)) as (
+            laurels,
+            _,
+        ):
+            for user, team in (("ada", "team:red"), ("bob", "team:blue"), ("cyd", "team:blue")):
+                await laurels.update_user(user, groups=[team])
+
+    teams = (
+        DEFAULT_CATALOG.read_text("utf-8") + '\n[[leaderboards]]\nid = "teams"\nteams = "team:"\nteam_score = "mean"\n'
+    )
+    asyncio.run(join())
+    shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
+
+    assert shown.code == 0
+    lines = [line.split()[:5] for line in shown.out.splitlines() if "team:" in line]
+    assert lines[0][:4] == ["1", "team:red", "100", "1"]
+    assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
+    assert "not ranked" not in shown.out
+
+
 def test_who_is_not_ranked_is_said_not_to_be(filled: Cli) -> None:
     shown = board(filled, "--around", "dan").out
 
@@ -258,6 +297,20 @@ def test_each_setting_says_where_it_came_from(cli: Cli, monkeypatch: pytest.Monk
     assert document["late_days"] == {"value": 3, "source": str(cli.folder / "laurels.toml")}
     assert document["host"] == {"value": "127.0.0.1", "source": "default"}
     assert "LAURELS_WORKERS" in shown.out
+
+
+def test_no_password_is_ever_shown(cli: Cli) -> None:
+    address = "postgresql://laurels:geheim@127.0.0.1:1/app"
+    for command in (
+        ["settings"],
+        ["doctor"],
+        ["settings", "--json"],
+        ["user", "show", "ada"],
+        ["serve", "--port", "0"],
+    ):
+        shown = cli(*command, "--database", address)
+        assert "geheim" not in shown.out + shown.err, command
+    assert "laurels:***@127.0.0.1:1/app" in cli("settings", "--database", address).out
 
 
 def test_each_setting_is_an_option_of_the_same_name(cli: Cli) -> None:

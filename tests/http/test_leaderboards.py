@@ -121,6 +121,13 @@ async def boards() -> AsyncIterator[House]:
         yield one
 
 
+@pytest.fixture
+async def everywhere(database: str) -> AsyncIterator[House]:
+    """The same, once for each engine of storage."""
+    async with house(Catalog.parse(CATALOG), database=database) as one:
+        yield one
+
+
 async def read(home: House, path: str, **parameters: Any) -> httpx2.Response:
     """Lines of a board as the back end reads them."""
     return await home.client.get(f"{LEADERBOARDS}/{path}", params=parameters, headers=home.by_key)
@@ -173,11 +180,11 @@ async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(
     assert (told["books"]["by"], told["books"]["of"], told["staff"]["groups"]) == ("metric", "books", ["staff"])
 
 
-async def test_a_line_says_rank_user_score_and_level(boards: House) -> None:
-    await boards.client.put(f"{USERS}/ada", json={"name": "Ada"}, headers=boards.by_key)
-    await give(boards, ada=60, bob=10)
+async def test_a_line_says_rank_user_score_and_level(everywhere: House) -> None:
+    await everywhere.client.put(f"{USERS}/ada", json={"name": "Ada"}, headers=everywhere.by_key)
+    await give(everywhere, ada=60, bob=10)
 
-    shown = await page(boards, "weekly", me="bob")
+    shown = await page(everywhere, "weekly", me="bob")
 
     assert shown["standings"] == [
         {
@@ -198,8 +205,8 @@ async def test_a_line_says_rank_user_score_and_level(boards: House) -> None:
     assert shown["period"] == shown["board"]["current"]
 
 
-async def test_boards_by_metric_and_by_streak_count_what_they_say(boards: House) -> None:
-    await boards.record(
+async def test_boards_by_metric_and_by_streak_count_what_they_say(everywhere: House) -> None:
+    await everywhere.record(
         event("ada", "book.finished", "b-1"),
         event("ada", "race.run", "r-1", data={"seconds": 50}),
         event("ada", "race.run", "r-2", data={"seconds": 40}),
@@ -207,10 +214,10 @@ async def test_boards_by_metric_and_by_streak_count_what_they_say(boards: House)
         event("bob", "login", "l-2", occurredAt="2026-01-04T12:00:00Z"),
     )
 
-    assert places(await page(boards, "books")) == [(1, "ada", 1)]
-    assert places(await page(boards, "races")) == [(1, "ada", 50)]
-    assert places(await page(boards, "streaks")) == [(1, "bob", 2)]
-    assert places(await page(boards, "points")) == []
+    assert places(await page(everywhere, "books")) == [(1, "ada", 1)]
+    assert places(await page(everywhere, "races")) == [(1, "ada", 50)]
+    assert places(await page(everywhere, "streaks")) == [(1, "bob", 2)]
+    assert places(await page(everywhere, "points")) == []
 
 
 async def test_only_members_of_its_groups_stand_on_a_board(boards: House) -> None:
@@ -221,8 +228,8 @@ async def test_only_members_of_its_groups_stand_on_a_board(boards: House) -> Non
     assert (await page(boards, "staff", me="bob"))["me"] is None
 
 
-async def test_nobody_stands_on_an_empty_board(boards: House) -> None:
-    shown = await page(boards, "weekly", me="ada", around="ada")
+async def test_nobody_stands_on_an_empty_board(everywhere: House) -> None:
+    shown = await page(everywhere, "weekly", me="ada", around="ada")
 
     assert (shown["standings"], shown["me"], shown["rankedUsers"], shown["next"]) == ([], None, 0, None)
 
@@ -233,35 +240,35 @@ async def test_nobody_stands_on_an_empty_board(boards: House) -> None:
 @pytest.mark.parametrize(
     ("board", "ranks"), [("points", [1, 2, 3, 4]), ("berlin", [1, 2, 2, 4]), ("books", [1, 2, 2, 3])]
 )
-async def test_equal_scores_show_the_ranks_that_the_board_says(boards: House, board: str, ranks: list[int]) -> None:
+async def test_equal_scores_show_the_ranks_that_the_board_says(everywhere: House, board: str, ranks: list[int]) -> None:
     for user_id, number in (("ada", 9), ("bob", 5), ("cyd", 5), ("dan", 1)):
-        await give(boards, **{user_id: number})
-        await boards.record(*[event(user_id, "book.finished", f"book-{i}") for i in range(number)])
+        await give(everywhere, **{user_id: number})
+        await everywhere.record(*[event(user_id, "book.finished", f"book-{i}") for i in range(number)])
 
-    whole = await page(boards, board)
+    whole = await page(everywhere, board)
 
     assert [line["rank"] for line in whole["standings"]] == ranks
     for line in whole["standings"]:
         user_id = line["userId"]
-        assert (await page(boards, board, me=user_id, limit=1))["me"] == line
-        assert (await page(boards, board, around=user_id, limit=1))["standings"] == [line]
-        assert (await page(boards, board, friends=user_id))["standings"] == [line]
-        assert line in (await page(boards, board, around=user_id, limit=3))["standings"]
+        assert (await page(everywhere, board, me=user_id, limit=1))["me"] == line
+        assert (await page(everywhere, board, around=user_id, limit=1))["standings"] == [line]
+        assert (await page(everywhere, board, friends=user_id))["standings"] == [line]
+        assert line in (await page(everywhere, board, around=user_id, limit=3))["standings"]
 
 
-async def test_the_profile_and_the_answer_to_an_event_agree_with_the_board_of_points(boards: House) -> None:
+async def test_the_profile_and_the_answer_to_an_event_agree_with_the_board_of_points(everywhere: House) -> None:
     users = [f"user-{number:02}" for number in range(12)]
     for number, user_id in enumerate(users):
-        (result,) = await boards.record(event(user_id, "page.read", quantity=10 + number // 3))
-        assert result["rank"]["after"] == (await page(boards, "points", me=user_id, limit=1))["me"]["rank"]
-        boards.clock.advance(seconds=1)
+        (result,) = await everywhere.record(event(user_id, "page.read", quantity=10 + number // 3))
+        assert result["rank"]["after"] == (await page(everywhere, "points", me=user_id, limit=1))["me"]["rank"]
+        everywhere.clock.advance(seconds=1)
 
-    lines = (await page(boards, "points", limit=20))["standings"]
+    lines = (await page(everywhere, "points", limit=20))["standings"]
 
     assert [line["rank"] for line in lines] == list(range(1, 13))
     assert [line["score"] for line in lines] == sorted((line["score"] for line in lines), reverse=True)
     for line in lines:
-        profile = await boards.profile_of(line["userId"], include="rank")
+        profile = await everywhere.profile_of(line["userId"], include="rank")
         assert profile["rank"] == {"rank": line["rank"], "rankedUsers": 12}
         assert profile["userRank"] == (line["rank"] if line["rank"] <= 10 else None)
         assert [one["userId"] for one in profile["leaderboard"]] == [one["userId"] for one in lines[:5]]
@@ -283,17 +290,17 @@ async def test_what_a_session_reads_is_what_the_back_end_reads(boards: House) ->
 # ---- which lines ------------------------------------------------------------------------------
 
 
-async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(boards: House) -> None:
-    await give(boards, a=9, b=8, c=7, d=6, e=5, f=4)
+async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(everywhere: House) -> None:
+    await give(everywhere, a=9, b=8, c=7, d=6, e=5, f=4)
     near = {}
     for user_id in "abcdef":
-        token = await boards.sign_in(user_id)
-        answer = await boards.visit(token, f"{LEADERBOARDS}/weekly?around=me&limit=3")
+        token = await everywhere.sign_in(user_id)
+        answer = await everywhere.visit(token, f"{LEADERBOARDS}/weekly?around=me&limit=3")
         near[user_id] = "".join(line["userId"] for line in answer.json()["standings"])
 
     assert near == {"a": "abc", "b": "abc", "c": "bcd", "d": "cde", "e": "def", "f": "def"}
-    token = await boards.sign_in("a")
-    around = (await boards.visit(token, f"{LEADERBOARDS}/weekly?around=e&limit=3")).json()
+    token = await everywhere.sign_in("a")
+    around = (await everywhere.visit(token, f"{LEADERBOARDS}/weekly?around=e&limit=3")).json()
     assert [line["userId"] for line in around["standings"]] == ["d", "e", "f"]
     assert (around["me"]["userId"], around["next"]) == ("a", None)
 
@@ -310,22 +317,22 @@ async def test_the_back_end_says_who_me_is(boards: House) -> None:
 @pytest.mark.parametrize(
     "query", ["friends=cyd,ada,nobody", "friends=cyd&friends=ada", "friends=cyd%2Cada", "friends=ada,,cyd,ada"]
 )
-async def test_friends_have_the_ranks_of_the_whole_board(boards: House, query: str) -> None:
-    await give(boards, ada=9, bob=5, cyd=3)
-    token = await boards.sign_in("bob")
+async def test_friends_have_the_ranks_of_the_whole_board(everywhere: House, query: str) -> None:
+    await give(everywhere, ada=9, bob=5, cyd=3)
+    token = await everywhere.sign_in("bob")
 
-    shown = (await boards.visit(token, f"{LEADERBOARDS}/weekly?{query}")).json()
+    shown = (await everywhere.visit(token, f"{LEADERBOARDS}/weekly?{query}")).json()
 
     assert places(shown) == [(1, "ada", 9), (3, "cyd", 3)]
     assert (shown["me"]["rank"], shown["rankedUsers"], shown["next"]) == (2, 3, None)
-    first = (await boards.visit(token, f"{LEADERBOARDS}/weekly?{query}&limit=1")).json()
+    first = (await everywhere.visit(token, f"{LEADERBOARDS}/weekly?{query}&limit=1")).json()
     assert places(first) == [(1, "ada", 9)]
 
 
-async def test_who_has_no_friends_sees_no_lines(boards: House) -> None:
-    await give(boards, ada=9)
+async def test_who_has_no_friends_sees_no_lines(everywhere: House) -> None:
+    await give(everywhere, ada=9)
 
-    assert places(await page(boards, "weekly", friends="")) == []
+    assert places(await page(everywhere, "weekly", friends="")) == []
 
 
 async def test_a_friends_id_may_hold_a_comma(boards: House) -> None:
@@ -355,22 +362,22 @@ async def walk(home: House, limit: int, between: Any = None) -> list[Any]:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
-async def test_the_pages_of_a_board_are_the_board(boards: House, limit: int) -> None:
-    await boards.record(*[event(f"user-{i:02}", "page.read", quantity=1 + i // 5) for i in range(23)])
+async def test_the_pages_of_a_board_are_the_board(everywhere: House, limit: int) -> None:
+    await everywhere.record(*[event(f"user-{i:02}", "page.read", quantity=1 + i // 5) for i in range(23)])
 
-    lines = [place for shown in await walk(boards, limit) for place in places(shown)]
+    lines = [place for shown in await walk(everywhere, limit) for place in places(shown)]
 
-    assert lines == places(await page(boards, "weekly", limit=100))
+    assert lines == places(await page(everywhere, "weekly", limit=100))
     assert [rank for rank, _, _ in lines] == list(range(1, 24))
 
 
-async def test_who_does_not_move_is_met_exactly_once_while_others_move(boards: House) -> None:
-    await give(boards, **{f"still-{i:02}": 100 - i for i in range(20)}, climber=1)
+async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywhere: House) -> None:
+    await give(everywhere, **{f"still-{i:02}": 100 - i for i in range(20)}, climber=1)
 
     async def climb(number: int) -> None:
-        await give(boards, climber=7 * number, newcomer=3 * number)
+        await give(everywhere, climber=7 * number, newcomer=3 * number)
 
-    met = [user for shown in await walk(boards, 3, climb) for _, user, _ in places(shown)]
+    met = [user for shown in await walk(everywhere, 3, climb) for _, user, _ in places(shown)]
 
     still = [user for user in met if user.startswith("still")]
     assert still == [f"still-{i:02}" for i in range(20)]
@@ -429,14 +436,14 @@ async def test_a_period_is_coming_runs_ends_and_closes(boards: House) -> None:
     assert seen == ["coming", "running", "running", "ended", "ended", "closed"]
 
 
-async def test_a_late_event_counts_until_its_period_closes_and_no_longer(boards: House) -> None:
-    boards.clock.set(datetime(2026, 1, 12, 23, 59, tzinfo=UTC))
-    await boards.record(event("ada", "page.read", "in-time", occurredAt="2026-01-11T12:00:00Z", quantity=5))
-    boards.clock.set(datetime(2026, 1, 13, tzinfo=UTC))
-    await boards.record(event("ada", "page.read", "too-late", occurredAt="2026-01-11T12:00:00Z", quantity=5))
+async def test_a_late_event_counts_until_its_period_closes_and_no_longer(everywhere: House) -> None:
+    everywhere.clock.set(datetime(2026, 1, 12, 23, 59, tzinfo=UTC))
+    await everywhere.record(event("ada", "page.read", "in-time", occurredAt="2026-01-11T12:00:00Z", quantity=5))
+    everywhere.clock.set(datetime(2026, 1, 13, tzinfo=UTC))
+    await everywhere.record(event("ada", "page.read", "too-late", occurredAt="2026-01-11T12:00:00Z", quantity=5))
 
-    assert places(await page(boards, "weekly", period="previous")) == [(1, "ada", 5)]
-    assert places(await page(boards, "points")) == [(1, "ada", 10)]
+    assert places(await page(everywhere, "weekly", period="previous")) == [(1, "ada", 5)]
+    assert places(await page(everywhere, "points")) == [(1, "ada", 10)]
 
 
 async def test_between_seasons_there_is_no_current_one_and_the_one_before_stands(boards: House) -> None:
@@ -593,12 +600,12 @@ async def test_reading_a_board_is_no_login_and_makes_nobody(boards: House) -> No
     assert (await boards.client.get(f"{USERS}/nobody", headers=boards.by_key)).status_code == 404
 
 
-async def test_an_erased_user_is_on_no_board(boards: House) -> None:
-    await give(boards, ada=9, bob=5)
-    await boards.client.delete(f"{USERS}/ada", headers=boards.by_key)
+async def test_an_erased_user_is_on_no_board(everywhere: House) -> None:
+    await give(everywhere, ada=9, bob=5)
+    await everywhere.client.delete(f"{USERS}/ada", headers=everywhere.by_key)
 
     for board in ("points", "weekly", "berlin"):
-        shown = await page(boards, board, me="ada")
+        shown = await page(everywhere, board, me="ada")
         assert (places(shown), shown["me"], shown["rankedUsers"]) == ([(1, "bob", 5)], None, 1)
 
 

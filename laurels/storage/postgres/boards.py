@@ -257,13 +257,13 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
         if seen is None:
             return []
         place = order(_place(seen))
-        before = await connection.fetch(sql.BEFORE, *key, *place, asked.limit)
-        following = await connection.fetch(sql.BEHIND, *key, *place, asked.limit)
+        before = await connection.fetch(sql.BEFORE % asked.limit, *key, *place)
+        following = await connection.fetch(sql.BEHIND % asked.limit, *key, *place)
         return around(before[::-1], row, following, asked.limit)
     if asked.after:
         after = asked.after
-        return await connection.fetch(sql.NEXT, *key, after.sort_key, after.reached_at, asked.limit, after.lines)
-    return await connection.fetch(sql.FIRST, *key, asked.limit)
+        return await connection.fetch(sql.NEXT % (asked.limit, after.lines), *key, after.sort_key, after.reached_at)
+    return await connection.fetch(sql.FIRST % asked.limit, *key)
 
 
 async def _ranks(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:

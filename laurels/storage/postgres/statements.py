@@ -142,19 +142,21 @@ FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = $1 AND s.period = $2
 """
 LINES_OF = f"{LINE} AND s.user_id = ANY($3)"
-FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT $3"
+FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d"
+"""Numbers of lines are filled in, for a plan that is made for any numbers reads a tenth of the board."""
+
 NEXT = f"""
-{LINE} AND (s.sort_key, s.reached_at) >= ($3, $4) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT $5 OFFSET $6
+{LINE} AND (s.sort_key, s.reached_at) >= ($3, $4) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d OFFSET %d
 """
 BEHIND = f"""
-{LINE} AND (s.sort_key, s.reached_at, s.user_id) > ($3, $4, $5) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT $6
+{LINE} AND (s.sort_key, s.reached_at, s.user_id) > ($3, $4, $5) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d
 """
 BEFORE = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) < ($3, $4, $5)
-ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT $6
+ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT %d
 """
 VIEWS = f"""
-SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($4)
+SELECT 'user' AS kind, {rows.USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
 SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
 FROM ({FIRST}) AS line

@@ -23,6 +23,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    CONNECTIONS,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -62,7 +63,6 @@ from laurels.storage.postgres.lines import (
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
-CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
 
 LOCK_SPACE = 0x1A07E1
@@ -99,7 +99,9 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                # Asked first, for even IF NOT EXISTS needs the right to make one.
+                if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+                    await connection.execute(f"CREATE SCHEMA {SCHEMA}")
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
@@ -267,7 +269,7 @@ class PostgresStore:
     async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
-        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, asked))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % most, *BOARD, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
         columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
         lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]

@@ -1,0 +1,234 @@
+"""Reading leaderboards: every part of the contract's Listing and rank, alone and together, against plain sorting."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pytest
+
+from laurels.engine.leaderboards import Move, Place, Ties
+from laurels.engine.progress import Progress
+from laurels.storage.base import Asked, Behind, Changes, Found, Listed, Listing, Store, UserRow
+from tests.support import MONDAY, check_tallies, sql
+
+pytestmark = pytest.mark.anyio
+
+Key = tuple[str, str]
+Scores = Mapping[str, tuple[int, int]]
+"""User -> (sort key, when it was reached)."""
+
+BOARD = ("b", "2026")
+SCORES = {
+    "u1": (-9, 5),
+    "u2": (-7, 1),
+    "u3": (-7, 1),
+    "u4": (-7, 8),
+    "u5": (-4, 0),
+    "u6": (-2, 3),
+    "u7": (-2, 4),
+    "u8": (-1, 0),
+}
+SHOWN = {"first": [1, 2, 3, 4, 5, 6, 7, 8], "shared": [1, 2, 2, 2, 5, 6, 6, 8], "dense": [1, 2, 2, 2, 3, 4, 4, 5]}
+TIES = pytest.mark.parametrize("ties", get_args(Ties))
+
+
+async def put(store: Store, key: Key, scores: Mapping[str, tuple[int, int] | None], **more: Any) -> None:
+    """Bring users to these places on a board, in one transaction; None takes them off it."""
+
+    def decide(found: Found) -> Changes:
+        users = [UserRow(one, f"Name of {one}", MONDAY, 1, "r", Progress(points=3)) for one in scores]
+        moves = [move(found, one, score) for one, score in scores.items()]
+        return Changes([*users], moves=[one for one in moves if one.before != one.after], **more)
+
+    def move(found: Found, user: str, score: tuple[int, int] | None) -> Move:
+        before = found.standings.get(user, {}).get(key)
+        return Move(user, *key, before, Place(*score, user) if score else None)
+
+    users = frozenset(scores)
+    await store.change(Asked(users | {one for one, _ in more.get("erased", [])}, frozenset(), "r", whole=users), decide)
+
+
+def sorted_users(scores: Scores) -> list[str]:
+    return sorted(scores, key=lambda user: (*scores[user], user))
+
+
+def shown(listed: Listed) -> list[tuple[int, str]]:
+    return [(line.rank, line.place.user_id) for line in listed.lines]
+
+
+def whole(ties: Ties) -> list[tuple[int, str]]:
+    return list(zip(SHOWN[ties], SCORES, strict=True))
+
+
+@pytest.fixture
+async def filled(store: Store) -> Store:
+    """Eight users on a board, with others on a board and a period beside it, whose names and scores are like theirs."""
+    await put(store, BOARD, SCORES)
+    await put(store, ("b", "2025"), {"u4": (-99, 0), "u9": (-7, 1)})
+    await put(store, ("a", "2026"), {"u8": (-99, 0), "u9": (-98, 1)})
+    await put(store, ("off", "2026"), {"u0": (-1, 1)})
+    await put(store, ("off", "2026"), {"u0": None})
+    return store
+
+
+def asking(ties: Ties, **more: Any) -> Listing:
+    return Listing(*BOARD, ties=ties, **more)
+
+
+@TIES
+async def test_the_first_lines_show_ranks_by_the_tie_rule(filled: Store, ties: Ties) -> None:
+    for limit in (1, 3, 8, 50):
+        listed = await filled.listing(asking(ties, limit=limit))
+        assert shown(listed) == whole(ties)[:limit]
+        assert (listed.ranked, listed.me) == (8, None)
+    line = (await filled.listing(asking(ties))).lines[3]
+    assert (line.place, line.name, line.points) == (Place(-7, 8, "u4"), "Name of u4", 3)
+
+
+@TIES
+async def test_rank_and_line_are_one_and_only_who_stands_there_has_one(filled: Store, ties: Ties) -> None:
+    for rank, user in whole(ties):
+        assert await filled.rank(*BOARD, user, ties) == (rank, 8)
+        listed = await filled.listing(asking(ties, limit=1, me=user))
+        assert listed.me
+        assert (listed.me.rank, listed.me.place.user_id, shown(listed)) == (rank, user, [(1, "u1")])
+    for user in ("u0", "u9", "nobody"):
+        assert await filled.rank(*BOARD, user, ties) == (None, 8)
+        assert (await filled.listing(asking(ties, me=user))).me is None
+
+
+@TIES
+async def test_a_cursor_goes_on_behind_any_line_even_within_equal_places(filled: Store, ties: Ties) -> None:
+    places = [Place(*SCORES[user], user) for user in SCORES]
+    for index, last in enumerate(places):
+        same = sum((one.sort_key, one.reached_at) == (last.sort_key, last.reached_at) for one in places[: index + 1])
+        behind = Behind(last.sort_key, last.reached_at, same)
+        for limit in (1, 2, 20):
+            expected = whole(ties)[index + 1 : index + 1 + limit]
+            assert shown(await filled.listing(asking(ties, limit=limit, after=behind))) == expected
+    nowhere = Behind(-5, 0, 0)  # a place that nobody has: the lines behind it
+    assert shown(await filled.listing(asking(ties, after=nowhere))) == whole(ties)[4:]
+
+
+@TIES
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 8, 30])
+async def test_lines_around_a_user_are_as_many_as_there_are(filled: Store, ties: Ties, limit: int) -> None:
+    for index, user in enumerate(SCORES):
+        first = max(0, min(index - (limit - 1) // 2, len(SCORES) - limit))
+        listed = await filled.listing(asking(ties, limit=limit, around=user, me="u2"))
+        assert shown(listed) == whole(ties)[first : first + limit]
+        assert listed.me
+        assert listed.me.rank == 2
+    assert shown(await filled.listing(asking(ties, limit=limit, around="u9"))) == []
+
+
+@TIES
+async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store, ties: Ties) -> None:
+    listed = await filled.listing(asking(ties, limit=1, only=["u7", "u3", "u9", "u3", "nobody"], me="u4"))
+    assert shown(listed) == [line for line in whole(ties) if line[1] in ("u3", "u7")]
+    assert listed.me
+    assert (listed.me.rank, listed.ranked) == (SHOWN[ties][3], 8)
+    assert shown(await filled.listing(asking(ties, only=[]))) == []
+
+
+async def test_a_board_on_which_nobody_stands_is_empty(filled: Store) -> None:
+    for key in (("off", "2026"), ("b", "2027"), ("none", "all")):
+        listed = await filled.listing(Listing(*key, me="u1"))
+        assert (list(listed.lines), listed.me, listed.ranked) == ([], None, 0)
+        assert await filled.rank(*key, "u1") == (None, 0)
+
+
+async def test_the_lowest_stand_first_where_the_sort_key_is_the_score(store: Store) -> None:
+    await put(store, BOARD, {"a": (30, 0), "b": (2, 9), "c": (2, 8), "d": (MOST, 0)})
+    assert shown(await store.listing(asking("shared"))) == [(1, "c"), (1, "b"), (3, "a"), (4, "d")]
+    assert [await store.rank(*BOARD, user, "dense") for user in "abcd"] == [(2, 4), (1, 4), (1, 4), (3, 4)]
+
+
+MOST = 2**53 - 1
+
+
+async def test_ties_of_one_moment_stand_by_code_point(store: Store) -> None:
+    names = ["b", "B", "ä", "a", "🙂", "～", "aa", "Z"]
+    await put(store, BOARD, dict.fromkeys(names, (-5, 7)))
+    assert [user for _, user in shown(await store.listing(asking("first")))] == sorted(names)
+    assert [(await store.rank(*BOARD, user, "first"))[0] for user in sorted(names)] == [*range(1, 9)]
+    around = await store.listing(asking("first", around="b", limit=3))
+    assert shown(around) == [(4, "aa"), (5, "b"), (6, "ä")]
+
+
+async def test_who_is_erased_leaves_every_board(filled: Store) -> None:
+    await put(filled, BOARD, {}, erased=[("u4", MONDAY), ("u8", MONDAY), ("never-was", MONDAY)])
+    assert [user for _, user in shown(await filled.listing(asking("first")))] == ["u1", "u2", "u3", "u5", "u6", "u7"]
+    assert await filled.rank(*BOARD, "u5", "shared") == (4, 6)
+    assert shown(await filled.listing(Listing("b", "2025"))) == [(1, "u9")]
+    assert shown(await filled.listing(Listing("a", "2026"))) == [(1, "u9")]
+    assert await sql(filled, "SELECT count(*) FROM standings WHERE user_id IN ('u4', 'u8')") == [(0,)]
+    assert await filled.wrong_tallies() == 0
+    await check_tallies(filled)
+
+
+async def test_tallies_of_every_board_are_made_anew_from_its_standings(filled: Store) -> None:
+    await sql(filled, "DELETE FROM tallies WHERE board = 'b'")
+    await sql(filled, "UPDATE tallies SET period = 'elsewhere' WHERE board = 'a' AND level = 3")
+    assert await filled.wrong_tallies() > 0
+    await filled.rebuild_tallies()
+    assert await filled.wrong_tallies() == 0
+    assert await filled.rank(*BOARD, "u5", "dense") == (3, 8)
+    await check_tallies(filled)
+
+
+async def test_a_found_user_comes_with_the_places_on_all_boards(filled: Store) -> None:
+    found = await filled.whole("u8")
+    assert found
+    assert found.standings == {("a", "2026"): Place(-99, 0, "u8"), BOARD: Place(-1, 0, "u8")}
+
+
+async def test_page_and_rank_are_of_one_moment_while_others_write(store: Store) -> None:
+    """All users move in each transaction, so that a reading that mixed two would show ranks that no moment had."""
+    users = [f"u{number}" for number in range(6)]
+    await put(store, BOARD, dict.fromkeys(users, (-1, 0)))
+    ended = asyncio.Event()
+
+    async def write() -> None:
+        for turn in range(2, 40):
+            order = random.Random(turn).sample(users, len(users))
+            await put(store, BOARD, {user: (-turn, place) for place, user in enumerate(order)})
+        ended.set()
+
+    async def read() -> None:
+        while not ended.is_set():
+            listed = await store.listing(asking("first", around="u3", me="u3", limit=6))
+            assert len({line.place.sort_key for line in listed.lines}) == 1
+            assert [line.rank for line in listed.lines] == [1, 2, 3, 4, 5, 6]
+            assert listed.me in listed.lines
+            assert listed.ranked == 6
+            await asyncio.sleep(0)
+
+    await asyncio.gather(write(), read(), read())
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_moves_leave_what_sorting_gives_on_each_board(store: Store, seed: int) -> None:
+    chance = random.Random(seed)
+    boards: dict[Key, dict[str, tuple[int, int]]] = {("b", "1"): {}, ("b", "2"): {}, ("c", "1"): {}}
+    for _ in range(15):
+        key = chance.choice([*boards])
+        some = chance.sample([f"u{number}" for number in range(9)], 4)
+        scores = {
+            user: chance.choice([None, (-chance.choice([1, 1, 2, 64, 65, 2**40]), chance.choice([0, 1, 2**24, 2**41]))])
+            for user in some
+        }
+        await put(store, key, scores)
+        boards[key] = {user: score for user, score in (boards[key] | scores).items() if score}
+        for one, of_board in boards.items():
+            in_order = sorted_users(of_board)
+            assert [user for _, user in shown(await store.listing(Listing(*one, limit=20)))] == in_order
+            for number, user in enumerate(in_order, start=1):
+                better = [score for score, _ in of_board.values() if score < of_board[user][0]]
+                assert await store.rank(*one, user, "first") == (number, len(in_order))
+                assert await store.rank(*one, user, "shared") == (len(better) + 1, len(in_order))
+                assert await store.rank(*one, user, "dense") == (len({*better}) + 1, len(in_order))
+        await check_tallies(store)
