@@ -437,8 +437,9 @@ class Laurels:
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self.store.user(user_id)
-        shown = user is not None and (user.visibility or board.visibility) == "public"
-        return shown and not user.progress.told.excluded
+        if user is None or user.progress.told.excluded:
+            return False
+        return (user.visibility or board.visibility) == "public"
 
     async def _with_secret(self) -> Views:
         """The views, which need the database's secret for invented names."""
