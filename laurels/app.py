@@ -384,14 +384,16 @@ class Laurels:
         if around not in (None, me) and not await self._is_public(around, rule):
             around = ""  # whoever hides is not found by asking for them
         behind = read_cursor(after) if after is not None else None
-        limit = limit or (BOARD_PAGE if friends is None else max(1, len(friends)))
-        asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
+        # All friends are read, for those who may not be seen take no line from the others.
+        lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
+        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         views = await self._with_secret()
         if rule.teams:
             return views.teams(
                 rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
             )
-        return views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
 
     async def close_periods(self) -> list[tuple[str, str]]:
         """Close every period whose time has come, and tell those in front; the (board, period) that were closed by this.
@@ -445,7 +447,9 @@ class Laurels:
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self.store.user(user_id)
-        return user is not None and (user.visibility or board.visibility) == "public"
+        if user is None or user.progress.told.excluded:
+            return False
+        return (user.visibility or board.visibility) == "public"
 
     async def _with_secret(self) -> Views:
         """The views, which need the database's secret for invented names."""
