@@ -127,8 +127,10 @@ async def test_lines_around_a_user_are_as_many_as_there_are(filled: Store, ties:
 
 @TIES
 async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store, ties: Ties) -> None:
-    listed = await filled.listing(asking(ties, limit=1, only=["u7", "u3", "u9", "u3", "nobody"], me="u4"))
+    some = ["u7", "u3", "u9", "u3", "nobody"]
+    listed = await filled.listing(asking(ties, limit=5, only=some, me="u4"))
     assert shown(listed) == [line for line in whole(ties) if line[1] in ("u3", "u7")]
+    assert shown(await filled.listing(asking(ties, limit=1, only=some))) == shown(listed)[:1]
     assert listed.me
     assert (listed.me.rank, listed.ranked) == (SHOWN[ties][3], 8)
     assert shown(await filled.listing(asking(ties, only=[]))) == []
