@@ -310,8 +310,10 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
     if not found:
         return [], None
     places = [_place(row) for row in found]
-    ordinal = _ahead(connection, key, places[0]) + 1
-    shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
+    ordinal = shown = 1
+    if asked.after or asked.around is not None:
+        ordinal = _ahead(connection, key, places[0]) + 1
+        shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
     lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
     full = asked.around is None and len(found) == asked.limit
     return lines, behind(places, asked.after) if full else None
