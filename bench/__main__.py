@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import growth, postgres, reading, repairing, writing
+from bench import growth, postgres, ranking, reading, redis, repairing, writing
 from bench.engines import Engine, PostgreSQL, Site, SQLite
 from bench.figures import Figure, dumps, from_json, merged, terminal_table, with_tables
 from bench.load import WRK_MISSING, has_wrk
@@ -34,7 +34,7 @@ AT_SITES: dict[str, Callable[[Site, Options], list[Figure]]] = {
     "two": reading.by_two,
     "framework": reading.framework,
     "cold": reading.cold_starts,
-    "rank": reading.ranks,
+    "rank": ranking.ranks,
     "single": writing.singles,
     "batches": writing.batches,
     "hot": writing.hot,
@@ -107,6 +107,8 @@ def main() -> int:
     if not postgres.can_be_had() and "postgresql" in engines:
         console.print(f"[bold red]{postgres.MISSING}[/]")
         engines.remove("postgresql")
+    if not redis.is_there() and "rank" in names:
+        console.print(f"[bold red]{redis.MISSING}[/]")
     run = Run(console, add=asked.add)
     with postgres.stopped_in_the_end():
         if "postgresql" in engines:

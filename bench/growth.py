@@ -14,8 +14,14 @@ from bench.figures import BUSY, QUIET, Figure, from_json
 WIDTH, PANEL_HEIGHT, PANEL_WIDTH = 880, 300, 400
 LEFT, TOP, PLOT_WIDTH, PLOT_HEIGHT = 56, 64, 252, 160
 HEAD, FOOT, MARGIN = 92, 44, 24
-COLOURS = {"SQLite": "#0b6e99", "PostgreSQL": "#b4520c"}
-INK, FAINT, RULE, PAPER = "#1c2430", "#5b6675", "#dfe4ea", "#fbfbf9"
+COLOURS = {"SQLite": "var(--sqlite)", "PostgreSQL": "var(--postgresql)"}
+INK, FAINT, RULE, PAPER = "var(--ink)", "var(--faint)", "var(--rule)", "var(--paper)"
+STYLE = """<style>
+svg { --sqlite: #0b6e99; --postgresql: #b4520c; --ink: #1c2430; --faint: #5b6675; --rule: #dfe4ea; --paper: #fbfbf9 }
+@media (prefers-color-scheme: dark) {
+  svg { --sqlite: #5cc0ee; --postgresql: #f2a167; --ink: #e8ecf1; --faint: #9aa6b5; --rule: #333c48; --paper: #161b22 }
+}
+</style>"""
 FONT = "system-ui, sans-serif"
 STEPS = (1, 2, 2.5, 5, 10)
 
@@ -57,6 +63,7 @@ def picture(report: dict[str, Any]) -> str:
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title told" font-family="{FONT}">',
+        STYLE,
         f'<title id="title">{TITLE}</title><desc id="told">{escape(told)}.</desc>',
         f'<rect width="{WIDTH}" height="{height}" rx="12" fill="{PAPER}"/>',
         _text(MARGIN, 38, TITLE, size=20, weight=600),

@@ -1,29 +1,21 @@
-"""What reading costs: profiles over HTTP at the peak and at half of it, from a cold start, and exact ranks."""
+"""What reading costs: profiles over HTTP at the peak and at half of it, and from a cold start."""
 
 from __future__ import annotations
 
-import asyncio
 import random
-import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable
 from statistics import median
 
-import asyncpg
-
 from bench import bare_reads, pgbench
-from bench.community import NOON, SEED, Community
+from bench.community import SEED, Community
 from bench.engines import Site
 from bench.figures import Figure
 from bench.load import READ, Server, put_load, serving
 from bench.machine import memory_of
 from bench.options import Options
 from bench.steady import measure as measure_steadily
-from laurels.app import Laurels
-from laurels.engine.leaderboards import Place
 from laurels.http.profile import PATH
-from laurels.storage.base import ALL_TIME, POINTS_BOARD
 
 CONNECTIONS = 32
 SAMPLE = 101
@@ -145,78 +137,3 @@ def typical_profile(one: Community, server: Server) -> bytes:
     tokens = rng.sample(one.tokens(), SAMPLE)
     bodies = [server.get(PATH, {"Cookie": f"laurels-session={token}"}) for token in tokens]
     return sorted(bodies, key=len)[SAMPLE // 2]
-
-
-# ---- ranks ------------------------------------------------------------------------------------
-
-COUNT = """
-SELECT count(*) FROM standings
-WHERE board = $1 AND period = $2 AND (sort_key, reached_at, user_id) < ($3, $4, $5)
-"""
-AT = """
-SELECT sort_key, reached_at, user_id FROM standings WHERE board = $1 AND period = $2
-ORDER BY sort_key, reached_at, user_id LIMIT 1 OFFSET $3
-"""
-RANKED = "SELECT count(*) FROM standings WHERE board = $1 AND period = $2"
-BOARD = (POINTS_BOARD, ALL_TIME)
-
-Ask = Callable[..., Awaitable[Sequence[int | str]]]
-"""A statement on the site's database, through the same driver as the store's: its one row."""
-
-
-def ranks(site: Site, options: Options) -> list[Figure]:
-    """An exact rank at the top, in the middle and at the bottom of the board, against counting everybody ahead."""
-    return asyncio.run(_ranks_on_postgresql(site, options) if site.is_postgresql else _ranks_on_sqlite(site, options))
-
-
-async def _ranks_on_sqlite(site: Site, options: Options) -> list[Figure]:
-    with closing(sqlite3.connect(site.community.database)) as connection:
-
-        async def ask(statement: str, *values: int | str) -> Sequence[int | str]:
-            return connection.execute(statement, values).fetchone()
-
-        return await _ranks(site, options, ask)
-
-
-async def _ranks_on_postgresql(site: Site, options: Options) -> list[Figure]:
-    connection = await asyncpg.connect(site.address, server_settings={"search_path": "laurels", "jit": "off"})
-
-    async def ask(statement: str, *values: int | str) -> Sequence[int | str]:
-        return tuple(await connection.fetchrow(statement, *values) or ())
-
-    try:
-        return await _ranks(site, options, ask)
-    finally:
-        await connection.close()
-
-
-async def _ranks(site: Site, options: Options, ask: Ask) -> list[Figure]:
-    figures: list[Figure] = []
-    (ranked,) = await ask(RANKED, *BOARD)
-    offsets = {"top": 0, "middle": int(ranked) // 2, "bottom": int(ranked) - 1}
-    async with Laurels.open(site.address, clock=lambda: NOON) as laurels:
-        for where, offset in offsets.items():
-            place = Place(*await ask(AT, *BOARD, offset))  # type: ignore[arg-type]
-            figure = site.figure(f"exact rank at the {where} of the board", "µs", "one count(*) over everybody ahead")
-            for _ in range(options.runs):
-                taken, (ahead,) = await _microseconds(lambda place=place: ask(COUNT, *BOARD, *_values(place)), 3)
-                ours, (rank, _) = await _microseconds(lambda place=place: laurels.store.rank(place.user_id), 200)
-                assert rank == int(ahead) + 1
-                figure.add(ours, taken)
-            figures.append(figure)
-    return figures
-
-
-def _values(place: Place) -> tuple[int, int, str]:
-    return place.sort_key, place.reached_at, place.user_id
-
-
-async def _microseconds(
-    work: Callable[[], Awaitable[Sequence[int | str | None]]], times: int
-) -> tuple[float, Sequence[int | str | None]]:
-    """How long one call takes, on average, and its answer."""
-    answer: Sequence[int | str | None] = ()
-    start = time.perf_counter()
-    for _ in range(times):
-        answer = await work()
-    return (time.perf_counter() - start) / times * 1e6, answer

@@ -57,6 +57,7 @@ from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
+MANY_PERIODS = 100_000
 BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
 
@@ -383,14 +384,16 @@ class Laurels:
         if around not in (None, me) and not await self._is_public(around, rule):
             around = ""  # whoever hides is not found by asking for them
         behind = read_cursor(after) if after is not None else None
-        limit = limit or (BOARD_PAGE if friends is None else max(1, len(friends)))
-        asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
+        # All friends are read, for those who may not be seen take no line from the others.
+        lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
+        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         views = await self._with_secret()
         if rule.teams:
             return views.teams(
                 rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
             )
-        return views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
 
     async def close_periods(self) -> list[tuple[str, str]]:
         """Close every period whose time has come, and tell those in front; the (board, period) that were closed by this.
@@ -399,12 +402,21 @@ class Laurels:
         closes it too. It lets users hear of it who do not come to read.
         """
         now, closed = await self.now(), list[tuple[str, str]]()
-        for seat, key in await self.store.periods():
-            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+        await self._recall_closings()
+        for board_id, key in dict.fromkeys(
+            (seat.partition(WITHIN)[0], key) for seat, key in await self.store.periods()
+        ):
+            board = self.catalog.boards.get(board_id)
             period = board.periods.named(key) if board else None
             if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
-                closed.append((board.id, key))
+                closed.append((board_id, key))
         return closed
+
+    async def _recall_closings(self) -> None:
+        """Learn once which periods were closed before, so that they are not asked after one by one."""
+        if not self._closed:
+            rows = [row for board in self.catalog.boards for row in await self.store.closings(board, MANY_PERIODS)]
+            self._closed |= {(row.board, row.period) for row in rows if row.told_at}
 
     async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period whose time has come, once; whether this call did it."""
@@ -435,7 +447,9 @@ class Laurels:
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self.store.user(user_id)
-        return user is not None and (user.visibility or board.visibility) == "public"
+        if user is None or user.progress.told.excluded:
+            return False
+        return (user.visibility or board.visibility) == "public"
 
     async def _with_secret(self) -> Views:
         """The views, which need the database's secret for invented names."""

@@ -611,7 +611,10 @@ class PeriodShape(Shape, frozen=True):
 
 
 class BoardShape(Shape, frozen=True):
-    """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now."""
+    """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now.
+
+    With `teams`, groups whose names begin so compete, not users. `visibility` is how users are shown who have not chosen.
+    """
 
     id: str
     name: str
@@ -620,6 +623,8 @@ class BoardShape(Shape, frozen=True):
     order: Literal["highest", "lowest"]
     ties: Literal["first", "shared", "dense"]
     groups: list[str]
+    teams: str | None
+    visibility: Visibility
     period: Literal["all", "year", "month", "week", "day", "season"]
     zone: str
     current: PeriodShape | None

@@ -123,7 +123,7 @@ class Views:
             progress=level.progress,
             streak=self.streak_length(progress, self.catalog.login_streak, progress.zones.day(now)),
             badge_awarded=badge_awarded,
-            leaderboard=board.leaders,
+            leaderboard=self._leaders(board, user),
             user_rank=board.ranks.get(user.user_id),
             available_badges=[shape for badge_id, shape in self._badges if badge_id not in earned],
         )
@@ -135,9 +135,17 @@ class Views:
             self._board = _Board(top, leaders, {standing.place.user_id: standing.rank for standing in top})
         return self._board
 
-    def _leader(self, standing: Standing) -> LeaderShape:
+    def _leaders(self, board: _Board, user: UserRow) -> list[LeaderShape]:
+        """The leaders as this user sees them: alike for all, but for who has an invented name to the others."""
+        rank = board.ranks.get(user.user_id, LEADERS + 1)
+        if rank > LEADERS or (user.visibility or self._points_board.visibility) != "pseudonym":
+            return board.leaders
+        own = self._leader(board.top[rank - 1], user.user_id)
+        return [*board.leaders[: rank - 1], own, *board.leaders[rank:]]
+
+    def _leader(self, standing: Standing, reader: str | None = None) -> LeaderShape:
         level = self.catalog.levels.read(standing.points).level
-        user_id, name = self._named(self._points_board, standing)
+        user_id, name = self._named(self._points_board, standing, reader)
         return LeaderShape(
             user_id=user_id,
             name=name,
@@ -289,6 +297,8 @@ class Views:
             order="highest" if board.highest else "lowest",
             ties=board.ties,
             groups=list(board.groups),
+            teams=board.teams or None,
+            visibility=board.visibility,
             period=board.periods.kind,
             zone=board.periods.zone,
             current=self.period(board, period, now) if period else None,

@@ -303,7 +303,7 @@ class Desk:
             changes.moves += moves
             if moves and user_id in self._users:
                 changes.next_moments[user_id] = self._next_moment(user_id)
-        changes.tops = self.house.catalog.tops
+        changes.tops = self.house.catalog.tops if changes.moves else {}
         return changes
 
     def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:

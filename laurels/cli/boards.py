@@ -14,13 +14,21 @@ from rich.table import Table
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.opening import reading
+from laurels.cli.opening import changing, reading
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.days import zone
 from laurels.settings import Settings
-from laurels.shapes import BoardShape, BoardsShape, LeaderboardShape, PeriodShape, StandingShape, TeamShape
+from laurels.shapes import (
+    BoardShape,
+    BoardsShape,
+    ClosingsShape,
+    LeaderboardShape,
+    PeriodShape,
+    StandingShape,
+    TeamShape,
+)
 from laurels.storage.base import POINTS_BOARD
 
 BAR = 14
@@ -49,12 +57,25 @@ def leaderboard(
     all_boards: Annotated[
         bool, Parameter(name="--list", negative=(), help="show all leaderboards instead", show_default=False)
     ] = False,
+    history: Annotated[
+        bool, Parameter(negative=(), help="show the periods that are closed instead", show_default=False)
+    ] = False,
+    close: Annotated[
+        bool,
+        Parameter(negative=(), help="close every period whose time has come, on all leaderboards", show_default=False),
+    ] = False,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
     """Show who leads: by points, or on another leaderboard of the catalog, within a period."""
     settings = settings_of(database=database, catalog=catalog)
+    if close:
+        return _close(settings, json=json)
+    if history:
+        closings = asyncio.run(_closings(settings, board, limit))
+        emit(closings) if json else console().print(_table_of_closings(closings))
+        return OK
     if all_boards:
         boards = asyncio.run(_all(settings))
         emit(boards) if json else console().print(table_of(boards.leaderboards))
@@ -65,6 +86,37 @@ def leaderboard(
     else:
         _show(shown, period, me or around)
     return OK
+
+
+def _close(settings: Settings, *, json: bool) -> int:
+    """Servers do this by themselves; without one, it lets users hear of it who do not come to read."""
+    closed = asyncio.run(_closed(settings))
+    if json:
+        emit({"closed": [{"board": board, "period": period} for board, period in closed]})
+    elif closed:
+        console().print("\n".join(f"closed {board} {period}" for board, period in closed), markup=False)
+    else:
+        console().print("No period is to be closed.")
+    return OK
+
+
+async def _closed(settings: Settings) -> list[tuple[str, str]]:
+    async with changing(settings) as laurels:
+        return await laurels.close_periods()
+
+
+async def _closings(settings: Settings, board: str, limit: int) -> ClosingsShape:
+    async with reading(settings) as laurels:
+        return await laurels.closings(board, limit)
+
+
+def _table_of_closings(closings: ClosingsShape) -> object:
+    if not closings.closings:
+        return "No period is closed here yet."
+    shown = table("period", "from", "to", "closed")
+    for one in closings.closings:
+        shown.add_row(cell(one.period), when(one.start), when(one.end), when(one.closed_at))
+    return shown
 
 
 async def _all(settings: Settings) -> BoardsShape:
@@ -97,6 +149,8 @@ def _counts(board: BoardShape) -> str:
     told = [board.by if board.of is None else f"{board.by} {board.of}"]
     if board.order == "lowest":
         told.append("lowest first")
+    if board.teams:
+        told.append(f"of teams '{board.teams}…'")
     if board.groups:
         told.append(f"of {' or '.join(board.groups)}")
     return ", ".join(told)

@@ -21,7 +21,7 @@ from laurels.http.openapi import BY_BOTH, STORE_PROBLEMS, in_path, operation, pr
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, text_of, values_of, whole_number
 from laurels.sessions.base import Caller
-from laurels.shapes import SAFE, BoardsShape, LeaderboardShape
+from laurels.shapes import SAFE, BoardsShape, ClosingsShape, LeaderboardShape
 
 PATH = "/api/gamification/leaderboards"
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Authorization")]
@@ -42,6 +42,8 @@ BOARD_EXAMPLE: dict[str, Any] = {
     "order": "highest",
     "ties": "first",
     "groups": [],
+    "teams": None,
+    "visibility": "public",
     "period": "week",
     "zone": "UTC",
     "current": {
@@ -110,6 +112,24 @@ PARAMETERS: list[dict[str, Any]] = [
 ]
 
 
+CLOSINGS_LIMIT = {
+    "name": "limit",
+    "in": "query",
+    "description": "How many periods",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LINES, "default": BOARD_PAGE},
+}
+CLOSINGS_EXAMPLE = {
+    "closings": [
+        {
+            "period": "2026-W09",
+            "start": "2026-02-23T00:00:00Z",
+            "end": "2026-03-02T00:00:00Z",
+            "closedAt": "2026-03-03T00:00:21Z",
+        }
+    ]
+}
+
+
 @get(
     PATH,
     opt=operation(
@@ -162,6 +182,27 @@ async def get_leaderboard(request: HttpRequest, board: FromPath[str]) -> Respons
     except InvalidInput as error:
         raise InvalidParameter(error.field, str(error)) from None
     return json_answer(shown, headers=PRIVATE).response()
+
+
+@get(
+    PATH + "/{board:str}/periods",
+    opt=operation(
+        "getClosedPeriods",
+        "Closed periods of a leaderboard",
+        "leaderboards",
+        security=BY_BOTH,
+        parameters=[PARAMETERS[0], CLOSINGS_LIMIT],
+        answers=shows(ClosingsShape, "The closed periods, the newest first", CLOSINGS_EXAMPLE)
+        | problems("unauthorized", "leaderboard-not-found", "invalid-input", *STORE_PROBLEMS),
+    ),
+)
+async def get_closed_periods(request: HttpRequest, board: FromPath[str]) -> Response[bytes]:
+    """Read which periods are closed for good. Their lines are read as any other's, by `?period=` the key."""
+    context, scope = context_of(request), request.scope
+    await context.caller_or_key(scope)
+    limit = whole_number(scope, "limit", most=MAX_LINES) or BOARD_PAGE
+    closings = await context.laurels.closings(id_in_path(board, "board", MAX_NAME), limit)
+    return json_answer(closings, headers=PRIVATE).response()
 
 
 def _me(scope: Scope, caller: Caller | None) -> str | None:

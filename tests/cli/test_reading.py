@@ -192,6 +192,22 @@ def test_a_period_is_told_in_plain_words(cli: Cli) -> None:
     assert "Nobody is ranked here yet." in said["2026-W04"]
 
 
+def test_periods_are_closed_once_their_time_has_come_and_listed(cli: Cli) -> None:
+    at = ("--database", "sqlite:///app.db")
+    assert cli("clock", "set", "2026-01-07T12:00:00Z", *at).code == 0
+    cli.file("events.jsonl", '{"userId": "ada", "id": "e", "type": "agent.created"}\n')
+    assert cli("record", "events.jsonl", *at).code == 0
+    assert "No period is to be closed" in cli("leaderboard", "--close", *at).out
+    assert "No period is closed here yet" in cli("leaderboard", "weekly", "--history", *at).out
+    cli("clock", "advance", "--days", "8", *at)
+
+    assert cli("leaderboard", "--close", "--json", *at).json == {"closed": [{"board": "weekly", "period": "2026-W02"}]}
+
+    assert cli("leaderboard", "--close", "--json", *at).json == {"closed": []}
+    assert cli("leaderboard", "weekly", "--history", "--json", *at).json["closings"][0]["period"] == "2026-W02"
+    assert "2026-W02" in cli("leaderboard", "weekly", "--history", *at).out
+
+
 def test_all_leaderboards_are_listed_with_what_they_count(filled: Cli) -> None:
     listed = filled("leaderboard", "--list", "--database", filled.database)
     document = filled("leaderboard", "--list", "--database", filled.database, "--json").json
@@ -255,7 +271,7 @@ def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> N
     shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
 
     assert shown.code == 0
-    lines = [line.split()[:5] for line in shown.out.splitlines() if "team:" in line]
+    lines = [line.split()[:5] for line in shown.out.splitlines() if line.split()[:2] != ["teams", "points,"] and "team:" in line]
     assert lines[0][:4] == ["1", "team:red", "100", "1"]
     assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
     assert "not ranked" not in shown.out

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
+import anyio
 import httpx2
 import pytest
+from litestar import Litestar
 
 from laurels import Catalog
+from laurels.http import server
 from laurels.http.leaderboards import MAX_FRIENDS
 from laurels.settings import Settings
 from tests.http.house import LEADERBOARDS, PROFILE, USERS, House, event, house
@@ -166,6 +169,8 @@ async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(
         "order": "highest",
         "ties": "shared",
         "groups": [],
+        "teams": None,
+        "visibility": "public",
         "period": "day",
         "zone": "Europe/Berlin",
         "current": {
@@ -641,3 +646,31 @@ async def test_the_board_of_the_profile_is_the_first_page_of_the_board_of_points
         assert mine.items() <= line.items()
     assert profile["userRank"] == shown["me"]["rank"]
     assert all(one["rank"] < two["rank"] for one, two in pairwise(shown["standings"]))
+
+
+# ---- closed periods ---------------------------------------------------------------------------
+
+
+async def test_closed_periods_are_listed_the_newest_first(everywhere: House) -> None:
+    for _ in range(3):
+        await give(everywhere, ada=5)
+        everywhere.clock.advance(days=7)
+    assert await page(everywhere, "weekly/periods") == {"closings": []}
+    await everywhere.laurels.close_periods()
+
+    closings = (await page(everywhere, "weekly/periods"))["closings"]
+
+    assert [one["period"] for one in closings] == ["2026-W04", "2026-W03", "2026-W02"][-len(closings) :]
+    assert closings[0]["end"] < closings[0]["closedAt"]
+    assert len((await page(everywhere, "weekly/periods", limit=1))["closings"]) == 1
+    assert (await read(everywhere, "none/periods")).status_code == 404
+
+
+async def test_a_server_closes_periods_by_itself(boards: House) -> None:
+    await give(boards, ada=5)
+    boards.clock.advance(days=9)
+    async with server._closing_periods(boards.laurels, cast(Litestar, None)):
+        with anyio.fail_after(30):
+            while not await boards.laurels.store.closings("weekly", 1):
+                await anyio.sleep(0.01)
+    assert [one.period for one in await boards.laurels.store.closings("weekly", 5)] == ["2026-W02"]

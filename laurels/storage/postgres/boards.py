@@ -243,11 +243,17 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[
     if not found:
         return [], None
     places = [_place(row) for row in found]
+    if asked.after is None and asked.around is None:
+        return rows.standings_shown(found, numbered(places, asked.ties, 1, 1)), _next(asked, places)
     (ahead,) = await _ahead(connection, key, places[:1])
     (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
     lines = rows.standings_shown(found, numbered(places, asked.ties, ahead + 1, shown))
-    full = asked.around is None and len(found) == asked.limit
-    return lines, behind(places, asked.after) if full else None
+    return lines, _next(asked, places)
+
+
+def _next(asked: Listing, places: Sequence[Place]) -> Behind | None:
+    """Where to go on behind these places; None where they are the last."""
+    return behind(places, asked.after) if asked.around is None and len(places) == asked.limit else None
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:

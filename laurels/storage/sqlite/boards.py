@@ -71,7 +71,20 @@ SELECT t.board, t.amount, (
     WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
 ) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ? ORDER BY t.board
 """
-PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
+PERIODS = """
+WITH RECURSIVE seat (board, period) AS (
+    SELECT * FROM (SELECT board, period FROM tallies ORDER BY board, period LIMIT 1)
+    UNION ALL
+    SELECT
+        (SELECT t.board FROM tallies t
+            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1),
+        (SELECT t.period FROM tallies t
+            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1)
+    FROM seat WHERE seat.board IS NOT NULL
+) SELECT board, period FROM seat WHERE board IS NOT NULL
+"""
+"""Each step leaps over all tallies of a period."""
+
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
 OPEN_STANDINGS = f"""
@@ -297,8 +310,10 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
     if not found:
         return [], None
     places = [_place(row) for row in found]
-    ordinal = _ahead(connection, key, places[0]) + 1
-    shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
+    ordinal = shown = 1
+    if asked.after or asked.around is not None:
+        ordinal = _ahead(connection, key, places[0]) + 1
+        shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
     lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
     full = asked.around is None and len(found) == asked.limit
     return lines, behind(places, asked.after) if full else None
