@@ -271,7 +271,11 @@ def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> N
     shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
 
     assert shown.code == 0
-    lines = [line.split()[:5] for line in shown.out.splitlines() if line.split()[:2] != ["teams", "points,"] and "team:" in line]
+    lines = [
+        line.split()[:5]
+        for line in shown.out.splitlines()
+        if line.split()[:2] != ["teams", "points,"] and "team:" in line
+    ]
     assert lines[0][:4] == ["1", "team:red", "100", "1"]
     assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
     assert "not ranked" not in shown.out
