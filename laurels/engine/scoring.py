@@ -34,6 +34,9 @@ DAY_MICROS = timedelta(days=1) // MICROSECOND
 FARTHEST_EAST = timedelta(hours=26)
 """A day may begin so long before it does in a board's zone."""
 
+OVERTAKING = timedelta(hours=1)
+"""How long the scores of a closed period are kept: two processes may write in another order than they accepted."""
+
 _NO_DAYS = Days()
 
 
@@ -60,7 +63,8 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
             _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
     if not grown:
         return scores
-    kept = {**scores, **{name: _open(catalog.boards[name], of_board, now) for name, of_board in grown.items()}}
+    since = now - OVERTAKING
+    kept = {**scores, **{name: _open(catalog.boards[name], of_board, since) for name, of_board in grown.items()}}
     return {name: of_board for name, of_board in kept.items() if of_board}
 
 
