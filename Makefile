@@ -1,10 +1,11 @@
 # Needs Python 3.11 or later and pip; everything else goes into .venv. PYTHON=python3.12 chooses another interpreter.
 
 PYTHON ?= python3
+TORTURE_SECONDS ?= 300
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test lint bench
+.PHONY: demo test torture lint bench
 .DEFAULT_GOAL := demo
 
 demo: .venv/.run ## a sample community, served, with two commands to try
@@ -13,12 +14,15 @@ demo: .venv/.run ## a sample community, served, with two commands to try
 test: .venv/.test
 	@$(BIN)/python -m pytest -n auto $(TEST)
 
+torture: .venv/.test ## kills, cuts, full disks, for TORTURE_SECONDS; TORTURE="--seed N --only NAME" runs one again
+	@$(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(TORTURE)
+
 lint: .venv/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 
-bench: .venv/.run
+bench: .venv/.test ## both engines; what the tests need holds a PostgreSQL to measure
 	@$(BIN)/python -m bench $(BENCH)
 
 # The stamps: made once, and anew when what they depend on changes.

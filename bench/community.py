@@ -1,9 +1,10 @@
 """A believable community of any size: users with badges, points, streaks and places on the board, made fast.
 
 A few thousand histories are lived through event by event, by the engine itself. Every user then is one of them, under
-a new id and with points reached at another moment, and is saved by the store's own `change`, which also keeps standings
-and tallies. So a million users take minutes, where a million histories would take hours. Of the events themselves only
-each history's newest few are stored; no reading of a profile looks at them.
+a new id and with points that count at another moment, and is saved by the store's own `change`; scores and places are
+those that the product's own code makes of the ledger, and the tallies are counted in the end. So a million users take
+minutes, where a million histories would take hours. Of the events themselves only each history's newest few are stored;
+no reading of a profile or a board looks at them.
 
 The community lives at one fixed moment, NOON, so that "today" is the same in every run. Built once, kept in the
 cache folder, and built anew when the schema, the catalog, the packing or this file changes.
@@ -17,6 +18,7 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -25,17 +27,22 @@ from pathlib import Path
 from rich.progress import track
 
 from bench.machine import cache_folder
+from laurels.acts.desk import earned, places_of
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
-from laurels.engine.leaderboards import place
 from laurels.engine.progress import Outcome, Progress
+from laurels.engine.scoring import open_periods, recounted
 from laurels.sessions.keys import create_key
 from laurels.sessions.own import OwnSessions
-from laurels.storage.base import Asked, AwardRow, Changes, EventRow, LedgerRow, Moved, UserRow
+from laurels.storage import rows
+from laurels.storage.base import Asked, AwardRow, Changes, EventRow, LedgerRow, UserRow
 from laurels.storage.codec import to_micros
+
+Standing = tuple[str, str, str, int, int]
+"""A row of the standings: user, board, period, sort key, when it was reached."""
 
 NOON = datetime(2025, 6, 2, 12, tzinfo=UTC)
 """When all of this happens: a moment at which every zone below has the same date for hours."""
@@ -106,10 +113,14 @@ async def _build(path: Path, wanted: Community) -> None:
         histories = [_live(rng, catalog) for _ in track(range(HISTORIES), "histories")]
         ids = sorted(f"user-{rng.getrandbits(64):016x}" for _ in range(wanted.users))
         batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+        standings: list[Standing] = []
         for batch in track(batches, f"{wanted.users:,} users"):
-            changes = _changes(rng, batch, histories, catalog.rules)
+            changes = _changes(rng, batch, histories, catalog)
+            standings += (line for user in changes.users for line in _standings(catalog, user))
             asked = Asked(frozenset(), frozenset(), catalog.rules, ranks=False)
             await laurels.store.change(asked, lambda _found, changes=changes: changes)
+        _fill_standings(path, standings)
+        await laurels.store.rebuild_tallies()
         sessions = OwnSessions(laurels)
         drawn = rng.sample(ids, min(SESSIONS, len(ids)))
         tokens = [(await sessions.create(user_id, timedelta(days=30))).token for user_id in track(drawn, "sessions")]
@@ -117,6 +128,13 @@ async def _build(path: Path, wanted: Community) -> None:
     _fill_sessions(path)
     wanted.tokens_file.write_text("\n".join(tokens) + "\n", "utf-8")
     wanted.database.with_suffix(".key").write_text(key, "utf-8")
+
+
+def _fill_standings(path: Path, standings: list[Standing]) -> None:
+    """All places at once: with `change`, the tallies of a million users would be counted up one by one."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executemany(f"INSERT INTO standings ({rows.STANDINGS}) VALUES (?, ?, ?, ?, ?)", standings)
+        connection.commit()
 
 
 def _fill_sessions(path: Path) -> None:
@@ -189,31 +207,46 @@ def _events(rng: random.Random) -> Iterator[Event]:
 # ---- rows -------------------------------------------------------------------------------------
 
 
-def _changes(rng: random.Random, user_ids: list[str], histories: list[History], rules: str) -> Changes:
-    """Each user lived one of the histories, and reached the points a little earlier: few ties are exact ones."""
-    changes = Changes()
+def _changes(rng: random.Random, user_ids: list[str], histories: list[History], catalog: Catalog) -> Changes:
+    """Each user lived one of the histories, and earned its points a little earlier: few ties are exact ones."""
+    changes, begun = Changes(), _begun(catalog)
     for user_id in user_ids:
-        _add_user(changes, user_id, rng.choice(histories), timedelta(microseconds=rng.randrange(10**12)), rules)
+        earlier = timedelta(microseconds=rng.randrange(10**12))
+        _add_user(changes, user_id, rng.choice(histories), earlier, catalog, begun)
     return changes
 
 
-def _add_user(changes: Changes, user_id: str, history: History, earlier: timedelta, rules: str) -> None:
-    progress = history.progress
-    if progress.reached_at:
-        progress = replace(progress, reached_at=progress.reached_at - earlier)
-        mine = place(progress.points, to_micros(progress.reached_at or NOON), user_id)
-        changes.moved[user_id] = Moved(None, mine)
-    name = f"Name {user_id[-6:]}"
-    changes.users.append(UserRow(user_id, name, history.created_at, history.revision, rules, progress))
+def _begun(catalog: Catalog) -> datetime:
+    """When the oldest period began in which points still count: what was earned before need not be looked at."""
+    periods = [period for board in catalog.points_boards for period in open_periods(board, NOON)]
+    return min((period.start or datetime.min.replace(tzinfo=UTC) for period in periods), default=NOON)
+
+
+def _add_user(  # who, what they lived, and under which catalog
+    changes: Changes, user_id: str, history: History, earlier: timedelta, catalog: Catalog, begun: datetime
+) -> None:
+    ledger: list[LedgerRow] = []
     for revision, event, outcome in history.outcomes:
         at = event.occurred_at or NOON
         changes.awards += [
             AwardRow(user_id, award.badge, revision, at, award.points, event.id) for award in outcome.awards
         ]
-        changes.ledger += [
-            LedgerRow(user_id, revision, position, at, entry.amount, entry.reason, entry.ref, event.id)
-            for position, entry in enumerate(outcome.entries)
-        ]
+        for position, entry in enumerate(outcome.entries):
+            what = (entry.amount, entry.reason, entry.ref, event.id)
+            ledger.append(LedgerRow(user_id, revision, position, at, *what, at - earlier))
+    changes.ledger += ledger
+    progress = history.progress
+    if progress.reached_at:
+        counting = (row for row in ledger if row.counts_at and row.counts_at >= begun)
+        scores = recounted(catalog, (), earned(counting), NOON)
+        progress = replace(progress, reached_at=progress.reached_at - earlier, scores=scores)
+    name = f"Name {user_id[-6:]}"
+    changes.users.append(UserRow(user_id, name, history.created_at, history.revision, catalog.rules, progress))
     for revision, event in history.newest:
         at = event.occurred_at or NOON
         changes.events.append(EventRow(replace(event, user_id=user_id), at, at, revision))
+
+
+def _standings(catalog: Catalog, user: UserRow) -> Iterator[Standing]:
+    for (board, period), place in places_of(catalog, user, NOON).items():
+        yield user.user_id, board, period, place.sort_key, place.reached_at

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import processor_seconds, processors
+from bench.machine import children, processor_seconds, processors
+from bench.serve import READY
 
 WRK_MISSING = "wrk is not installed: all that is measured over HTTP is skipped. Install it with: apt-get install wrk"
 
@@ -71,11 +75,15 @@ end
 """
 
 
+START_SECONDS = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs."""
+    """A server that runs: the process that was started, those that serve, and where."""
 
     pid: int
+    workers: tuple[int, ...]
     port: int
 
     def get(self, path: str, headers: dict[str, str]) -> bytes:
@@ -83,6 +91,10 @@ class Server:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.read()
+
+    def processor_seconds(self) -> float:
+        """What the workers have used."""
+        return sum(processor_seconds(pid) for pid in self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +119,39 @@ class Load:
 
 
 @contextmanager
-def serving(kind: str, *arguments: Path) -> Iterator[Server]:
-    """`bench.serve` in a process of its own, from here until the end of the block."""
-    command = [sys.executable, "-m", "bench.serve", kind, *map(str, arguments)]
+def serving(kind: str, what: str, notes: Path, workers: int = 1) -> Iterator[Server]:
+    """`bench.serve` in processes of its own, from here until the end of the block."""
+    command = [sys.executable, "-m", "bench.serve", kind, what, str(notes), str(workers)]
+    for old in notes.glob(f"{READY}*"):
+        old.unlink()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"the server did not start: {' '.join(command)}")
-        yield Server(process.pid, int(line))
+        pids = (process.pid,) if workers == 1 else _wait_for(process.pid, notes, workers)
+        yield Server(process.pid, pids, int(line))
     finally:
         process.terminate()
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
-            process.kill()
+            for pid in (*children(process.pid), process.pid):
+                os.kill(pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
+
+
+def _wait_for(parent: int, notes: Path, workers: int) -> tuple[int, ...]:
+    """The workers, when all of them serve."""
+    deadline = time.monotonic() + START_SECONDS
+    while len(found := [*notes.glob(f"{READY}*")]) < workers:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{len(found)} of {workers} workers of process {parent} have started")
+        time.sleep(0.05)
+    time.sleep(0.5)  # from its application to its first accepted connection
+    return tuple(int(file.name.removeprefix(READY)) for file in found)
 
 
 def has_wrk() -> bool:
@@ -133,15 +160,19 @@ def has_wrk() -> bool:
 
 
 def put_load(server: Server, script: str, seconds: float, connections: int) -> Load:
-    """Run a Lua script in wrk on the other processor, for so long. Raises RuntimeError when any request fails."""
+    """Run a Lua script in wrk for so long: on the other processor, or beside several workers on all of them.
+
+    Raises RuntimeError when any request fails.
+    """
+    pinned = ["taskset", "-c", str(processors()[1])] if len(server.workers) == 1 else []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "load.lua"
         file.write_text(script + DONE, "utf-8")
-        command = ["taskset", "-c", str(processors()[1]), "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
+        command = [*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
         command += ["--timeout", "10s", "-s", str(file), f"http://127.0.0.1:{server.port}"]
-        before = processor_seconds(server.pid)
+        before = server.processor_seconds()
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 120, check=False)
-        taken = processor_seconds(server.pid) - before
+        taken = server.processor_seconds() - before
     found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not found:
         raise RuntimeError(f"wrk failed: {done.stdout}{done.stderr}")

@@ -52,11 +52,18 @@ def processor_seconds(pid: int) -> float:
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text("utf-8").split()] if listed.exists() else []
+
+
 def versions() -> dict[str, str]:
     """What was measured with what."""
     return {
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        "asyncpg": metadata.version("asyncpg"),
         "uvicorn": metadata.version("uvicorn"),
         "msgspec": metadata.version("msgspec"),
         "laurels": metadata.version("laurels"),

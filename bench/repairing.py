@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
-from bench.community import NOON, community
+from bench.community import NOON
+from bench.engines import Site
 from bench.figures import Figure
 from bench.options import Options
 from bench.stream import stream
@@ -119,25 +120,22 @@ def _readings(catalog: Catalog, progress: Progress, times: int = 2000) -> float:
 # ---- amnesties --------------------------------------------------------------------------------
 
 
-def amnesty(options: Options) -> list[Figure]:
-    """Adding an amnesty, and the first reading of a user after it, at each size of the community."""
-    return [figure for users in options.users for figure in asyncio.run(_amnesty(users, options))]
+def amnesty(site: Site, options: Options) -> list[Figure]:
+    """Adding an amnesty, and the first reading of a user after it."""
+    return asyncio.run(_amnesty(site, options))
 
 
-async def _amnesty(users: int, options: Options) -> list[Figure]:
-    one = community(users)
-    added = Figure(f"an amnesty for {users:,} users", "ms")
-    first = Figure(f"the first profile of a user after it, of {users:,}", "ms")
-    with tempfile.TemporaryDirectory(dir=one.database.parent) as folder:
-        database = one.copy_to(Path(folder))
-        async with Laurels.open(f"sqlite:///{database}", clock=lambda: NOON) as laurels:
-            user_ids = await laurels.store.user_ids("", options.runs)
-            for number, user_id in enumerate(user_ids):
-                day = date(2025, 5, 1) + timedelta(days=number)
-                start = time.perf_counter()
-                await Admin(laurels).add_amnesty(day, day, "an outage", "an admin")
-                middle = time.perf_counter()
-                await laurels.profile(user_id)
-                added.add((middle - start) * 1000)
-                first.add((time.perf_counter() - middle) * 1000)
+async def _amnesty(site: Site, options: Options) -> list[Figure]:
+    added = site.figure("an amnesty for everybody", "ms")
+    first = site.figure("the first profile of a user after it", "ms")
+    async with Laurels.open(site.copy("ours"), clock=lambda: NOON) as laurels:
+        user_ids = await laurels.store.user_ids("", options.runs)
+        for number, user_id in enumerate(user_ids):
+            day = date(2025, 5, 1) + timedelta(days=number)
+            start = time.perf_counter()
+            await Admin(laurels).add_amnesty(day, day, "an outage", "an admin")
+            middle = time.perf_counter()
+            await laurels.profile(user_id)
+            added.add((middle - start) * 1000)
+            first.add((time.perf_counter() - middle) * 1000)
     return [added, first]

@@ -1,8 +1,9 @@
 """The floor of writing: exactly the SQL that Laurels issues for a stream of events, with nothing around it.
 
 `traced` lets Laurels itself record the stream into a copy of the database, in transactions of given sizes, and notes every
-statement with its parameters as it goes by. `python -m bench.replay DATABASE STEPS` issues the same statements again, on
-another copy of the same database, in a bare loop, and prints how many seconds that took: no HTTP, no JSON, no decisions.
+statement with its parameters as it goes by. `python -m bench.replay ADDRESS STEPS` issues the same statements again, on
+another copy of the same database, in a bare loop through the same driver, and prints how many seconds that took: no HTTP,
+no JSON, no decisions. Several parts of a stream are replayed in the order in which they were traced.
 """
 
 from __future__ import annotations
@@ -18,70 +19,100 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+import uvloop
+
 from bench.community import NOON
 from bench.machine import pin, processors
 from laurels.app import Laurels
 from laurels.engine.events import Event
 
-Step = tuple[bool, str, Any]
-"""Whether it is an `executemany`, the statement, its parameters."""
+Step = tuple[str, str, Any]
+"""The driver's method, the statement, its parameters."""
+
+_steps: list[Step] = []
+"""What goes by while it is traced."""
 
 
-class Tracing(sqlite3.Connection):
+class TracedSQLite(sqlite3.Connection):
     """A connection that notes what it is asked to execute."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.steps: list[Step] = []
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         """As ever, and noted."""
-        self.steps.append((False, sql, parameters))
+        _steps.append(("execute", sql, parameters))
         return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
         """As ever, and noted."""
         rows = list(parameters)
-        self.steps.append((True, sql, rows))
+        _steps.append(("executemany", sql, rows))
         return super().executemany(sql, rows)
 
 
-async def _record(database: Path, events: Sequence[Event], sizes: Sequence[int], opened: list[Tracing]) -> list[Step]:
-    """The writing connection's statements for these events; of its opening, only the settings."""
-    stream = iter(events)
-    async with Laurels.open(f"sqlite:///{database}", clock=lambda: NOON) as laurels:
-        writer = opened[0]
-        settings = [step for step in writer.steps if step[1].startswith("PRAGMA")]
-        writer.steps.clear()
-        for size in sizes:
-            await laurels.record_many(list(islice(stream, size)))
-        return settings + writer.steps
+class TracedPostgreSQL(asyncpg.Connection):
+    """The same for the other driver."""
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
+        """As ever, and noted."""
+        _steps.append(("execute", query, args))
+        return await super().execute(query, *args, **options)
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> list[Any]:
+        """As ever, and noted."""
+        _steps.append(("fetch", query, args))
+        return await super().fetch(query, *args, **options)
+
+    async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
+        """As ever, and noted."""
+        _steps.append(("fetchrow", query, args))
+        return await super().fetchrow(query, *args, **options)
+
+    async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
+        """As ever, and noted."""
+        _steps.append(("fetchval", query, args))
+        return await super().fetchval(query, *args, **options)
 
 
-def traced(database: Path, events: Sequence[Event], sizes: Sequence[int]) -> list[Step]:
-    """Record the events in transactions of these sizes, and return every statement that this took."""
-    opened: list[Tracing] = []
-    connect = sqlite3.connect
-
-    def tracing(*arguments: Any, **options: Any) -> Tracing:
-        connection = connect(*arguments, factory=Tracing, **options)
-        opened.append(connection)
-        return connection
-
-    sqlite3.connect = tracing  # type: ignore[assignment]
+def traced(address: str, parts: Sequence[Sequence[Event]], sizes: Sequence[int]) -> list[list[Step]]:
+    """Record each part's events in transactions of these sizes, and return every statement that each part took."""
+    connect, create_pool = sqlite3.connect, asyncpg.create_pool
+    sqlite3.connect = lambda *given, **named: connect(*given, factory=TracedSQLite, **named)  # type: ignore[assignment]
+    asyncpg.create_pool = lambda *given, **named: create_pool(*given, connection_class=TracedPostgreSQL, **named)  # type: ignore[assignment]
     try:
-        return asyncio.run(_record(database, events, sizes, opened))
+        return asyncio.run(_record(address, parts, sizes))
     finally:
-        sqlite3.connect = connect
+        sqlite3.connect, asyncpg.create_pool = connect, create_pool  # type: ignore[assignment]
 
 
-def replay(database: Path, steps: Sequence[Step]) -> float:
+async def _record(address: str, parts: Sequence[Sequence[Event]], sizes: Sequence[int]) -> list[list[Step]]:
+    """The statements of the writing connection; of SQLite's opening, only the settings, which each part needs again."""
+    _steps.clear()
+    found: list[list[Step]] = []
+    async with Laurels.open(address, clock=lambda: NOON) as laurels:
+        opening = {sql: (name, sql, given) for name, sql, given in _steps if sql.startswith("PRAGMA")}
+        for part in parts:
+            stream = iter(part)
+            _steps.clear()
+            for size in sizes:
+                await laurels.record_many(list(islice(stream, size)))
+            found.append([*opening.values(), *_steps])
+    _steps.clear()
+    return found
+
+
+def replay(address: str, steps: Sequence[Step]) -> float:
     """Seconds that the statements take, without opening and closing."""
+    if address.startswith("sqlite"):
+        return _replay_on_sqlite(address.removeprefix("sqlite:///"), steps)
+    return uvloop.run(_replay_on_postgresql(address, steps))
+
+
+def _replay_on_sqlite(database: str, steps: Sequence[Step]) -> float:
     connection = sqlite3.connect(database, isolation_level=None, cached_statements=256)
     one, many = connection.execute, connection.executemany
     start = time.perf_counter()
-    for is_many, sql, parameters in steps:
-        if is_many:
+    for name, sql, parameters in steps:
+        if name == "executemany":
             many(sql, parameters)
         else:
             one(sql, parameters).fetchall()
@@ -90,12 +121,22 @@ def replay(database: Path, steps: Sequence[Step]) -> float:
     return seconds
 
 
-def replay_apart(database: Path, steps_file: Path) -> float:
+async def _replay_on_postgresql(address: str, steps: Sequence[Step]) -> float:
+    connection = await asyncpg.connect(address, server_settings={"search_path": "laurels", "jit": "off"})
+    start = time.perf_counter()
+    for name, sql, parameters in steps:
+        await getattr(connection, name)(sql, *parameters)
+    seconds = time.perf_counter() - start
+    await connection.close()
+    return seconds
+
+
+def replay_apart(address: str, steps_file: Path) -> float:
     """`replay` in a process of its own, on the processor where the server runs."""
-    command = [sys.executable, "-m", "bench.replay", str(database), str(steps_file)]
+    command = [sys.executable, "-m", "bench.replay", address, str(steps_file)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
 
 
 if __name__ == "__main__":
     pin(processors()[0])
-    print(replay(Path(sys.argv[1]), pickle.loads(Path(sys.argv[2]).read_bytes())))
+    print(replay(sys.argv[1], pickle.loads(Path(sys.argv[2]).read_bytes())))

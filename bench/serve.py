@@ -1,12 +1,15 @@
-"""A server in a process of its own: `python -m bench.serve laurels DATABASE STATS` or `... floor BODY`.
+"""A server in processes of its own: `python -m bench.serve laurels ADDRESS NOTES WORKERS` or `... floor BODY NOTES WORKERS`.
 
-It pins itself to one processor, listens on a free port of the loopback, prints the port, and serves until it is told to
-end. Both applications run under the same server, set up as `laurels serve` does it.
+One worker pins itself to one processor; several share all of them. It listens on a free port of the loopback, prints the
+port, and serves until it is told to end. Both applications run under the same server, set up as `laurels serve` does it.
+In the folder NOTES each of several workers says when it begins, and a single one of Laurels, when it ends, how large its
+transactions were.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from uvicorn import Server
+from uvicorn.supervisors import Multiprocess
 
 from bench.community import NOON
 from bench.machine import pin, processors
@@ -26,6 +30,12 @@ from laurels.storage import open_store
 from laurels.storage.base import Asked, Decide, Ranks
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+
+ARGUMENTS = "LAURELS_BENCH_SERVE"
+"""In which variable the parent hands its arguments to its workers."""
+
+SIZES = "sizes"
+READY = "ready-"
 
 
 def bare(body: bytes) -> Application:
@@ -49,9 +59,9 @@ async def _live(receive: Any, send: Any) -> None:
         await send({"type": f"lifespan.{moment}.complete"})
 
 
-def product(database: Path, stats: Path) -> Application:
+def product(address: str, notes: Path) -> Application:
     """Laurels as it is served, at noon of the community's day. When it ends, it writes the sizes of its transactions."""
-    store = open_store(f"sqlite:///{database}")
+    store = open_store(address)
     started = utc_now()
     laurels = Laurels(store, clock=lambda: NOON + (utc_now() - started))
     sizes: list[int] = []
@@ -63,25 +73,46 @@ def product(database: Path, stats: Path) -> Application:
 
     async def close() -> None:
         await laurels.close()
-        _write(stats, sizes)
+        _write(notes / SIZES, sizes)
 
     store.change = counted  # type: ignore[method-assign]
     return create_app(laurels, Settings(), close)
 
 
-def _write(stats: Path, sizes: list[int]) -> None:
-    stats.write_text(json.dumps(sizes), "utf-8")
+def _write(file: Path, sizes: list[int]) -> None:
+    file.write_text(json.dumps(sizes), "utf-8")
 
 
-def main(kind: str, *arguments: str) -> None:
-    """Serve until a signal says to end."""
-    pin(processors()[0])
-    paths = [Path(argument) for argument in arguments]
-    app = product(paths[0], paths[1]) if kind == "laurels" else bare(paths[0].read_bytes())
+def application(kind: str, what: str, notes: str) -> Application:
+    """The one that is asked for."""
+    app = product(what, Path(notes)) if kind == "laurels" else bare(Path(what).read_bytes())
     quiet_collector()
-    listener = socket.create_server(("127.0.0.1", 0))
-    print(listener.getsockname()[1], flush=True)
-    Server(server_config(app, Settings())).run(sockets=[listener])
+    return app
+
+
+def worker_app() -> Application:
+    """The application of one of several workers."""
+    kind, what, notes = json.loads(os.environ[ARGUMENTS])
+    app = application(kind, what, notes)
+    (Path(notes) / f"{READY}{os.getpid()}").touch()
+    return app
+
+
+def main(kind: str, what: str, notes: str, workers: str) -> None:
+    """Serve until a signal says to end."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    listener.set_inheritable(True)
+    port = listener.getsockname()[1]
+    if int(workers) == 1:
+        pin(processors()[0])
+        app = application(kind, what, notes)
+        print(port, flush=True)
+        Server(server_config(app, Settings())).run(sockets=[listener])
+    else:
+        os.environ[ARGUMENTS] = json.dumps([kind, what, notes])
+        config = server_config("bench.serve:worker_app", Settings(workers=int(workers)), factory=True)
+        print(port, flush=True)
+        Multiprocess(config, [listener]).run()
 
 
 if __name__ == "__main__":

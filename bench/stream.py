@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ def user_ids(database: Path) -> list[str]:
         connection.close()
 
 
-def stream(users: list[str], amount: int) -> Iterator[Event]:
-    """Events of users drawn at random, each with an id of its own."""
-    rng = random.Random(SEED)
+def stream(users: list[str], amount: int, seed: str = str(SEED)) -> Iterator[Event]:
+    """Events of users drawn at random, each with an id of its own; another seed gives others."""
+    rng = random.Random(seed)
     for _ in range(amount):
         kind = rng.choices(TYPES, WEIGHTS)[0]
         moment = NOON - timedelta(seconds=rng.randint(0, 3600))
@@ -55,9 +56,15 @@ def as_json(event: Event) -> dict[str, Any]:
     return sent
 
 
-def write_bodies(path: Path, events: list[Event], size: int) -> None:
-    """Request bodies, one on each line: single events, or arrays of `size`."""
+def as_bodies(events: Iterable[Event], size: int) -> Iterator[bytes]:
+    """Request bodies: single events, or arrays of `size`."""
+    stream = iter(events)
+    while some := [as_json(event) for event in islice(stream, size)]:
+        yield msgspec.json.encode(some[0] if size == 1 else some)
+
+
+def write_bodies(path: Path, events: Iterable[Event], size: int) -> None:
+    """The same into a file, one on each line."""
     with path.open("wb") as file:
-        for start in range(0, len(events), size):
-            items = [as_json(event) for event in events[start : start + size]]
-            file.write(msgspec.json.encode(items[0] if size == 1 else items) + b"\n")
+        for body in as_bodies(events, size):
+            file.write(body + b"\n")

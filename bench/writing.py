@@ -1,4 +1,4 @@
-"""What writing costs: single events and batches over HTTP, an import, reads while events are written, and the judge alone."""
+"""What writing costs: single events and batches, a user whom all write to, an import, and reads while events are written."""
 
 from __future__ import annotations
 
@@ -10,118 +10,204 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 
+from bench import pgbench
 from bench.community import NOON, Community, community
+from bench.engines import Engine, Site
 from bench.figures import Figure
-from bench.load import MIXED, POST, put_load, serving
+from bench.load import MIXED, POST, Load, Server, put_load, serving
 from bench.options import Options
-from bench.reading import BARE, read_script, typical_profile
+from bench.reading import BARE, BODY, read_script, typical_profile
 from bench.replay import replay_apart, traced
-from bench.stream import stream, user_ids, write_bodies
+from bench.serve import SIZES
+from bench.steady import measure as measure_steadily
+from bench.stream import as_bodies, stream, user_ids, write_bodies
 from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.http.events import PATH
 from laurels.http.profile import PATH as PROFILE_PATH
 
-USERS = 10_000
-SAME_SQL = "a bare loop that issues the same SQL in transactions of the same sizes"
+JUDGED = 10_000
+SAME_SQL = "a bare loop that issues the same SQL through the same driver, in transactions of the same sizes"
+PGBENCH = "`pgbench`, 64 clients, a transaction for each event: lock and read the user, look for the event, write both"
+FLOOR_EVENTS = 8_000
+"""So many events of a run are issued again by the floor; its rate does not depend on how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way of sending events: how many to a request, on how many connections, and the most that a run may use up."""
+    """A way of sending events: how many to a request, on how many connections, of how many users (0: all of them)."""
 
     name: str
     size: int
     connections: int
     events_per_second: int
-    aim: float
+    aim: float | None
+    users: int = 0
 
 
-SINGLES = Way("event writes, 64 clients, one event each", 1, 64, 20_000, 0.5)
-BATCHES = Way("event writes, batches of 500", 500, 4, 40_000, 0.7)
+SINGLES = Way("single events, 64 clients", 1, 64, 16_000, 0.5)
+BATCHES = Way("events in batches of 500", 500, 4, 32_000, 0.7)
+AIM_OF_BATCHES_ON_POSTGRESQL = 0.6
+HOT = Way("single events of one user, 64 clients", 1, 64, 16_000, None, 1)
 
 
-def singles(options: Options) -> list[Figure]:
-    """One event to a request, 64 clients at once."""
-    return [_writes(SINGLES, options)]
+def singles(site: Site, options: Options) -> list[Figure]:
+    """One event to a request, 64 clients at once; then two workers, and the latency at half of the rate."""
+    figures = _writes(SINGLES, site, options)
+    if site.is_postgresql and pgbench.is_there():
+        figure = site.figure("single events, against `pgbench`", "/s", PGBENCH)
+        for rate in figures[0].ours:
+            figure.add(rate, pgbench.transactions(site.copy("ours"), pgbench.WRITE, 64, options.seconds))
+        figures.append(figure)
+    return [*figures, _by_two(SINGLES, site, options, figures[0]), *_steady(site, options, median(figures[0].ours) / 2)]
 
 
-def batches(options: Options) -> list[Figure]:
+def batches(site: Site, options: Options) -> list[Figure]:
     """500 events to a request."""
-    return [_writes(BATCHES, options)]
+    way = replace(BATCHES, aim=AIM_OF_BATCHES_ON_POSTGRESQL) if site.is_postgresql else BATCHES
+    return _writes(way, site, options)
 
 
-def _writes(way: Way, options: Options) -> Figure:
-    """A first run shows which transactions the recorder makes; then the bare loop and Laurels take turns."""
-    one = community(USERS)
-    figure = Figure(way.name, "/s", SAME_SQL, way.aim)
-    events = list(stream(user_ids(one.database), int(way.events_per_second * options.seconds)))
-    with tempfile.TemporaryDirectory(dir=one.database.parent) as name:
-        folder = Path(name)
-        write_bodies(folder / "bodies", events, way.size)
-        _, sizes = _over_http(way, one, folder, options.seconds)
-        steps = traced(one.copy_to(folder), events, sizes)
-        (folder / "steps").write_bytes(pickle.dumps(steps))
-        for _ in range(options.runs):
-            floor = sum(sizes) / replay_apart(one.copy_to(folder), folder / "steps")
-            figure.add(_over_http(way, one, folder, options.seconds)[0], floor)
-    figure.name += f" ({sum(sizes) / len(sizes):.0f} to a transaction)"
+def hot(site: Site, options: Options) -> list[Figure]:
+    """Everybody writes to one user: each event changes the same row."""
+    figures = _writes(HOT, site, options)
+    return [*figures, _by_two(HOT, site, options, figures[0])]
+
+
+def _writes(way: Way, site: Site, options: Options) -> list[Figure]:
+    """A first run shows which transactions the recorder makes; then the bare loop and Laurels take turns.
+
+    Each run has events of its own. The bare loop writes into a copy that lives through the same events as the one in which
+    they were traced, so that every statement finds what it found there.
+    """
+    figure = site.figure(way.name, "/s", SAME_SQL, way.aim)
+    per_transaction = site.figure(f"{way.name}: events to a transaction", "")
+    parts = [_part(way, site, options.seconds, f"run {number}") for number in range(options.runs + 1)]
+    with serving("laurels", site.copy("ours"), site.folder) as server:
+        _checked(way, site, server, parts[0], options.seconds)
+    sizes = json.loads((site.folder / SIZES).read_text("utf-8"))
+    per_transaction.add(sum(sizes) / len(sizes))
+    sizes = _first(sizes, FLOOR_EVENTS)
+    steps = traced(site.copy("traced"), parts[1:], sizes)
+    with serving("laurels", site.copy("ours"), site.folder) as server:
+        for part, of_part in zip(parts[1:], steps, strict=True):
+            (site.folder / "steps").write_bytes(pickle.dumps(of_part))
+            floor = sum(sizes) / replay_apart(site.copy("floor"), site.folder / "steps")
+            figure.add(_checked(way, site, server, part, options.seconds).per_second * way.size, floor)
+    return [figure, per_transaction]
+
+
+def _part(way: Way, site: Site, seconds: float, name: str) -> list[Event]:
+    """Events enough for a run."""
+    users = site.user_ids[: way.users] if way.users else site.user_ids
+    return list(stream(users, int(way.events_per_second * seconds), f"{way.name}: {name}"))
+
+
+def _first(sizes: Sequence[int], events: int) -> list[int]:
+    """The transactions at the beginning that hold so many events together; at least one."""
+    taken: list[int] = []
+    for size in sizes:
+        if sum(taken) >= events:
+            break
+        taken.append(size)
+    return taken
+
+
+def _checked(way: Way, site: Site, server: Server, part: Sequence[Event], seconds: float) -> Load:
+    """Put these events on the server of the site's own copy; all that it acknowledged must be there."""
+    bodies = site.folder / "bodies"
+    write_bodies(bodies, part, way.size)
+    before = _events_in(site)
+    load = put_load(
+        server, POST % {"key": site.community.key, "bodies": bodies, "path": PATH}, seconds, way.connections
+    )
+    recorded = _events_in(site) - before
+    if recorded < load.requests * way.size:
+        raise RuntimeError(
+            f"{load.requests * way.size} events were acknowledged and {recorded} are there; make the stream longer"
+        )
+    return load
+
+
+def _events_in(site: Site) -> int:
+    async def count() -> int:
+        async with Laurels.open(site.copy("ours")) as laurels:
+            return (await laurels.store.counts()).events
+
+    return asyncio.run(count())
+
+
+def _by_two(way: Way, site: Site, options: Options, by_one: Figure) -> Figure:
+    """The same with two workers, with the load generator and the database beside them on the same two processors."""
+    figure = site.figure(f"{way.name}, two workers", "/s", "one worker in the same run, on one processor by itself")
+    with serving("laurels", site.copy("ours"), site.folder, 2) as server:
+        for number, one in enumerate(by_one.ours):
+            part = _part(way, site, options.seconds, f"two workers, run {number}")
+            figure.add(_checked(way, site, server, part, options.seconds).per_second * way.size, one)
     return figure
 
 
-def _over_http(way: Way, one: Community, folder: Path, seconds: float) -> tuple[float, list[int]]:
-    """Events recorded in a second, and the sizes of the transactions, on a fresh copy of the community."""
-    database, stats = one.copy_to(folder), folder / "stats"
-    script = POST % {"key": one.key, "bodies": folder / "bodies", "path": PATH}
-    with serving("laurels", database, stats) as server:
-        load = put_load(server, script, seconds, way.connections)
-    sizes = json.loads(stats.read_text("utf-8"))
-    _check_recorded(one.database, database, load.requests * way.size)
-    return load.per_second * way.size, sizes
+def _steady(site: Site, options: Options, rate: float) -> list[Figure]:
+    """The latency of single events at a steady rate; the schedule goes on while an event waits."""
+    middle = site.figure("single event at half of one worker's peak: p50", "ms")
+    worst = site.figure("single event at half of one worker's peak: p99", "ms")
+    head = f"POST {PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {site.community.key}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    seconds = max(options.seconds, 2)
+    with serving("laurels", site.copy("ours"), site.folder) as server:
+        for number in range(options.starts):
+            part = stream(site.user_ids, int(rate * seconds), f"steady {number}")
+            requests = [(head % len(body)).encode() + body for body in as_bodies(part, 1)]
+            found = measure_steadily(server.port, rate, seconds, requests, site.folder)
+            middle.add(found.p50)
+            worst.add(found.p99)
+    return [middle, worst]
 
 
-def _check_recorded(before: Path, after: Path, acknowledged: int) -> None:
-    """Everything that was acknowledged as recorded must be there: the stream holds no duplicates."""
-    recorded = asyncio.run(_events_in(after)) - asyncio.run(_events_in(before))
-    if recorded < acknowledged:
-        raise RuntimeError(f"{acknowledged} events were acknowledged and {recorded} are there; make the stream longer")
-
-
-async def _events_in(database: Path) -> int:
-    async with Laurels.open(f"sqlite:///{database}") as laurels:
-        return (await laurels.store.counts()).events
-
-
-def mixed(options: Options) -> list[Figure]:
+def mixed(site: Site, options: Options) -> list[Figure]:
     """Nine profile reads to one event, on the same worker."""
-    one = community(USERS)
-    figure = Figure("nine profile reads to one event, 64 clients", "/s", BARE)
-    events = list(stream(user_ids(one.database), int(5_000 * options.seconds)))
-    with tempfile.TemporaryDirectory(dir=one.database.parent) as name:
-        folder = Path(name)
-        write_bodies(folder / "bodies", events, 1)
-        words = {"key": one.key, "tokens": one.tokens_file, "bodies": folder / "bodies"}
-        script = MIXED % {**words, "path": PATH, "read_path": PROFILE_PATH, "reads": 0.9}
-        for _ in range(options.runs):
-            with serving("laurels", one.copy_to(folder), folder / "stats") as server:
-                (folder / "body").write_bytes(typical_profile(one, server))
-                with serving("floor", folder / "body") as bare:
-                    floor = put_load(bare, read_script(one), options.seconds, 64).per_second
+    one = site.community
+    figure = site.figure("nine profile reads to one event, 64 clients", "/s", BARE)
+    words = {"key": one.key, "tokens": one.tokens_file, "bodies": site.folder / "bodies"}
+    script = MIXED % {**words, "path": PATH, "read_path": PROFILE_PATH, "reads": 0.9}
+    with serving("laurels", site.copy("ours"), site.folder) as server:
+        (site.folder / BODY).write_bytes(typical_profile(one, server))
+        with serving("floor", str(site.folder / BODY), site.folder) as bare:
+            for number in range(options.runs):
+                part = stream(site.user_ids, int(5_000 * options.seconds), f"mixed {number}")
+                write_bodies(site.folder / "bodies", list(part), 1)
+                floor = put_load(bare, read_script(one), options.seconds, 64).per_second
                 figure.add(put_load(server, script, options.seconds, 64).per_second, floor)
     return [figure]
 
 
-# ---- without HTTP -----------------------------------------------------------------------------
+def importing(engine: Engine, options: Options) -> list[Figure]:
+    """A history taken in from nothing, by `laurels record`, on all processors that it wants."""
+    figure = Figure(f"import of {options.imported:,} events by `laurels record`", "/s", engine=engine.name)
+    one = community(JUDGED)
+    with tempfile.TemporaryDirectory() as name, engine.empty() as address:
+        file = Path(name) / "events.jsonl"
+        write_bodies(file, list(stream(user_ids(one.database), options.imported)), 1)
+        command = [sys.executable, "-m", "laurels", "record", str(file), "--any-age", "--json", "--database", address]
+        start = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, check=True)
+        figure.add(options.imported / (time.perf_counter() - start))
+    assert json.loads(done.stdout)["recorded"] == options.imported
+    return [figure]
+
+
+# ---- without a database -----------------------------------------------------------------------
 
 
 def judging(options: Options) -> list[Figure]:
     """The engine alone: decisions in a second, over users who have lived a while."""
     figure = Figure("judge alone", "events/s", aim=100_000)
-    one = community(USERS)
+    one = community(JUDGED)
     users = user_ids(one.database)[:1000]
     events = list(stream(users, 100_000))
     for _ in range(options.runs):
@@ -144,18 +230,3 @@ async def _judge(one: Community, users: Sequence[str], events: Sequence[Event]) 
 
 def _dated(event: Event, day: int) -> Event:
     return Event(event.user_id, event.id, event.type, event.occurred_at, event.quantity, event.data, day)
-
-
-def importing(options: Options) -> list[Figure]:
-    """A history taken in from nothing, by `laurels record`, on all processors that it wants."""
-    figure = Figure(f"import of {options.imported:,} events by `laurels record`", "/s")
-    one = community(USERS)
-    with tempfile.TemporaryDirectory(dir=one.database.parent) as name:
-        file, database = Path(name) / "events.jsonl", Path(name) / "import.db"
-        write_bodies(file, list(stream(user_ids(one.database), options.imported)), 1)
-        command = [sys.executable, "-m", "laurels", "record", str(file), "--any-age", "--json"]
-        start = time.perf_counter()
-        done = subprocess.run([*command, "--database", f"sqlite:///{database}"], capture_output=True, check=True)
-        figure.add(options.imported / (time.perf_counter() - start))
-    assert json.loads(done.stdout)["recorded"] == options.imported
-    return [figure]

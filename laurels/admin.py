@@ -6,7 +6,7 @@ Everything here is dated, says its reason and who did it, counts once under its 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -27,6 +27,7 @@ from laurels.engine.events import (
     check_text,
 )
 from laurels.engine.judge import rebuild
+from laurels.engine.leaderboards import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.engine.telling import Saying, day_from
 from laurels.errors import AmnestyNotFound, InvalidInput, UserNotFound
@@ -36,6 +37,8 @@ from laurels.storage.rows import amnesty_count
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
+NEWEST_CLOSED = 1000
+"""So many closed periods of a board are looked at, newest first: the older ones are closed by any clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +150,24 @@ class Admin:
         if not self._is_current(whole):
             await laurels.do(RefreshUser(user_id, await laurels.now()))
             whole = await self._whole(user_id)
-        return differences(laurels.catalog, whole, await laurels.now())
+        return await self._differences(whole)
 
     async def compare(self, user_id: str) -> list[Difference] | None:
         """As `verify`, but nothing at all is written: None for a user whom it would first bring under today's rules."""
         whole = await self._whole(user_id)
         if not self._is_current(whole):
             return None
-        return differences(self._laurels.catalog, whole, await self._laurels.now())
+        return await self._differences(whole)
+
+    async def _differences(self, whole: Whole) -> list[Difference]:
+        """The differences, but for standings in periods that a process ahead of this one, or an older catalog, closed."""
+        catalog, now, store = self._laurels.catalog, await self._laurels.now(), self._laurels.store
+        found = differences(catalog, whole, now)
+        if not any(one.what == "standings" for one in found):
+            return found
+        boards = {seat.partition(WITHIN)[0] for seat, _ in places_of(catalog, whole.user, now)}
+        closed = {(board, row.period) for board in boards for row in await store.closings(board, NEWEST_CLOSED)}
+        return differences(catalog, whole, now, closed)
 
     async def _whole(self, user_id: str) -> Whole:
         if (whole := await self._laurels.store.whole(user_id)) is None:
@@ -180,8 +193,13 @@ class Admin:
         return real + moved
 
 
-def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Difference]:
-    """In what the stored state of a user differs from one made anew from events, acts and ledger."""
+def differences(
+    catalog: Catalog, whole: Whole, now: datetime, closed: Collection[tuple[str, str]] = ()
+) -> list[Difference]:
+    """In what the stored state of a user differs from one made anew from events, acts and ledger.
+
+    `closed` are periods that somebody closed, of (board, period), though by this clock and catalog they are open.
+    """
     stored = whole.user.progress
     history, acts = list(whole.events), list(whole.acts)
     told = told_anew(history, acts, replace(stored.told, amnesty=amnesty_days(whole.amnesties, whole.user.groups)))
@@ -202,7 +220,11 @@ def differences(catalog: Catalog, whole: Whole, now: datetime) -> list[Differenc
     if balance != rebuilt.points:
         found.append(Difference(user_id, "sum of the ledger", str(balance), str(rebuilt.points)))
     standings = {key: place for key, place in whole.standings.items() if not is_closed(catalog, *key, now)}
-    places = places_of(catalog, whole.user, now)
+    places = {
+        (seat, period): place
+        for (seat, period), place in places_of(catalog, whole.user, now).items()
+        if (seat.partition(WITHIN)[0], period) not in closed
+    }
     if standings != places:
         found.append(Difference(user_id, "standings", *_shown(standings, places)))
     return found
@@ -235,7 +257,7 @@ def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
     if kind == "pause":
         data = {"streak": "", **data}
     for name in data.keys() - FIELDS[kind].keys():
-        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind])}")
+        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind]) or 'none'}")
     for name, check in FIELDS[kind].items():
         if name not in data:
             raise InvalidInput(name, f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
@@ -280,4 +302,5 @@ FIELDS = {
     "freezes": {"streak": _is_text, "count": _is_count},
     "pause": {"streak": _is_streak_or_all, "first": _is_day, "last": _is_day},
     "repair": {"streak": _is_text, "day": _is_day},
+    "exclusion": {},
 }

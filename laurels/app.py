@@ -15,7 +15,7 @@ from laurels import views
 from laurels.acts.desk import Act, House
 from laurels.acts.recording import Recorded, RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
-from laurels.engine.boards import Board
+from laurels.engine.boards import VISIBILITIES, Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import (
@@ -28,7 +28,8 @@ from laurels.engine.events import (
     check_moment,
     check_text,
 )
-from laurels.engine.periods import Period
+from laurels.engine.leaderboards import HIDDEN, WITHIN
+from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.errors import (
     BadgeNotFound,
     InvalidInput,
@@ -41,6 +42,7 @@ from laurels.errors import (
 from laurels.recorder import Recorder
 from laurels.shapes import (
     BoardsShape,
+    ClosingsShape,
     ExplanationShape,
     HistoryShape,
     LeaderboardShape,
@@ -55,6 +57,8 @@ from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
+MANY_PERIODS = 100_000
+BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
 
 _NO_DAYS = Days()
@@ -100,6 +104,7 @@ class Laurels:
         house = House(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
         self._is_sandbox: bool | None = None
+        self._closed: set[tuple[str, str]] = set()
         self.recorder = Recorder(store, house, queue_limit, batch_limit, queue_seconds)
 
     @classmethod
@@ -196,6 +201,7 @@ class Laurels:
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
         joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
         groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
+        visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET,
         lenient_zone: bool = False,
     ) -> UserShape:
         """Make or change a user; what is left out stays. With `lenient_zone`, a zone change too soon is left out.
@@ -213,7 +219,11 @@ class Laurels:
             for group in groups:
                 check_text("groups", group, MAX_NAME)
             groups = tuple(sorted(set(groups)))
-        act = UpdateUser(user_id, now, name, time_zone, joined_at, groups, lenient_zone)
+        if visibility not in (*VISIBILITIES, None, msgspec.UNSET):
+            raise InvalidInput(
+                "visibility", f"must be one of {', '.join(VISIBILITIES)}, or null for each board's own way"
+            )
+        act = UpdateUser(user_id, now, name, time_zone, joined_at, groups, visibility, lenient_zone)
         user = cast(UserRow, await self.do(act))
         return self.views.user(user, now)
 
@@ -224,7 +234,18 @@ class Laurels:
     async def erase_user(self, user_id: str) -> None:
         """Erase every trace of a user, for good: late events are refused. Harmless to repeat. Raises InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
-        await self.do(EraseUser(user_id, await self.now()))
+        now = await self.now()
+        await self._close_periods_of(user_id, now)
+        await self.do(EraseUser(user_id, now))
+
+    async def _close_periods_of(self, user_id: str, now: datetime) -> None:
+        """Close what nobody has read since its time came, so that the places in it are kept when this user leaves them."""
+        whole = await self.store.whole(user_id)
+        for seat, key in whole.standings if whole else ():
+            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+            period = board.periods.named(key) if board else None
+            if board and period and not board.is_open(period, now):
+                await self.close_period(board, period, now)
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
         """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound, InvalidInput."""
@@ -257,8 +278,20 @@ class Laurels:
             view = await self.store.view(user_id, RANKED_IN_PROFILE)
         if view.user is None:
             raise UserNotFound
-        profile = self.views.profile(view.user, view.top, now, badge_awarded)
+        views = self.views if self.views.secret else await self._with_secret()
+        profile = views.profile(view.user, view.top, now, badge_awarded)
+        if self._hides(view.user):
+            profile = msgspec.structs.replace(profile, user_rank=await self._rank_in_profile(user_id))
         return await self._with_more(profile, view.user, now, include) if include else profile
+
+    def _hides(self, user: UserRow) -> bool:
+        """Whether nobody else sees this user on the board of all points."""
+        return (user.visibility or self.catalog.boards[POINTS_BOARD].visibility) == "hidden"
+
+    async def _rank_in_profile(self, user_id: str) -> int | None:
+        """The rank that a user would have whom nobody else sees, as far as the profile shows ranks."""
+        rank, _ = await self.store.rank(POINTS_BOARD, ALL_TIME, user_id)
+        return rank if rank is not None and rank <= RANKED_IN_PROFILE else None
 
     def _outdated(self, user: UserRow, view: View) -> bool:
         """Whether the user was made under other rules, or before an amnesty."""
@@ -331,7 +364,7 @@ class Laurels:
         board: str = POINTS_BOARD,
         period: str = "current",
         *,
-        limit: int = 10,
+        limit: int | None = None,
         after: str | None = None,
         around: str | None = None,
         friends: Sequence[str] | None = None,
@@ -340,36 +373,107 @@ class Laurels:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
         They are the first, those behind a cursor (`after`, the `next` of the answer before), those around a user, or those
-        of some friends; `me` is whose own line stands beside them. Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
+        of some friends: `limit` of them, if left out 10, or every friend's. `me` is whose own line stands beside them.
+        Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
         """
         now = await self.now()
         rule, chosen = self._board(board), self._period(board, period, now)
-        users = [user_id for user_id in (around, me, *(friends or ())) if user_id is not None]
-        for user_id in users:
-            check_text("userId", user_id, MAX_USER_ID)
+        _check_lines(limit, after, around, friends, me)
+        if not rule.is_open(chosen, now):
+            await self.close_period(rule, chosen, now)
+        if around not in (None, me) and not await self._is_public(around, rule):
+            around = ""  # whoever hides is not found by asking for them
         behind = read_cursor(after) if after is not None else None
-        asked = Listing(board, chosen.key, rule.ties, limit, behind, around, friends, me)
-        return self.views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        # All friends are read, for those who may not be seen take no line from the others.
+        lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
+        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
+        views = await self._with_secret()
+        if rule.teams:
+            return views.teams(
+                rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
+            )
+        shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
+        return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
+
+    async def close_periods(self) -> list[tuple[str, str]]:
+        """Close every period whose time has come, and tell those in front; the (board, period) that were closed by this.
+
+        Nothing depends on when, or whether, this is called: a period takes no event once its time has come, and reading
+        closes it too. It lets users hear of it who do not come to read.
+        """
+        now, closed = await self.now(), list[tuple[str, str]]()
+        await self._recall_closings()
+        for board_id, key in dict.fromkeys(
+            (seat.partition(WITHIN)[0], key) for seat, key in await self.store.periods()
+        ):
+            board = self.catalog.boards.get(board_id)
+            period = board.periods.named(key) if board else None
+            if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
+                closed.append((board_id, key))
+        return closed
+
+    async def _recall_closings(self) -> None:
+        """Learn once which periods were closed before, so that they are not asked after one by one."""
+        if not self._closed:
+            rows = [row for board in self.catalog.boards for row in await self.store.closings(board, MANY_PERIODS)]
+            self._closed |= {(row.board, row.period) for row in rows if row.told_at}
+
+    async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
+        """Close a period whose time has come, once; whether this call did it."""
+        key = (board.id, period.key)
+        if key in self._closed or not await self._is_used(board, period):
+            return False
+        closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
+        await self.store.tell_closing(*key, self.catalog.tops.get(board.id, 0), board.ties, now)
+        self._closed.add(key)
+        return closed_now
+
+    async def _is_used(self, board: Board, period: Period) -> bool:
+        """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
+        seats = (board.id, board.id + HIDDEN)
+        ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
+        return any(ranked) or bool(board.teams and await self.store.teams(board.id, period.key))
+
+    async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
+        """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
+        rule = self._board(board)
+        closings = await self.store.closings(board, limit)
+        known = [row for row in closings if rule.periods.named(row.period)]  # the board may have counted others before
+        return ClosingsShape([self.views.closing(rule, row) for row in known])
+
+    async def _teams_of(self, user_id: str | None) -> Sequence[str]:
+        user = await self.store.user(user_id) if user_id is not None else None
+        return user.groups if user else ()
+
+    async def _is_public(self, user_id: str, board: Board) -> bool:
+        user = await self.store.user(user_id)
+        if user is None or user.progress.told.excluded:
+            return False
+        return (user.visibility or board.visibility) == "public"
+
+    async def _with_secret(self) -> Views:
+        """The views, which need the database's secret for invented names."""
+        if self.views.secret is None:
+            self.views.secret = await self.store.secret()
+        return self.views
 
     def _board(self, board: str) -> Board:
         rule = self.catalog.boards.get(board)
         if rule is None:
-            raise LeaderboardNotFound(
-                f"the catalog has no leaderboard '{board}'; known are {', '.join(self.catalog.boards)}"
-            )
+            known = ", ".join(self.catalog.boards)
+            raise LeaderboardNotFound(f"the catalog has no leaderboard {board!r}; it has {known}")
         return rule
 
     def _period(self, board: str, named: str, now: datetime) -> Period:
         periods = self._board(board).periods
-        current = periods.at(now)
         if named == "current":
-            found = current
+            found = periods.at(now)
         elif named == "previous":
             found = periods.latest_before(now)
         else:
             found = periods.named(named)
         if found is None:
-            raise PeriodNotFound(f"the leaderboard '{board}' has no period '{named}'; it counts by {periods.kind}")
+            raise PeriodNotFound(f"the leaderboard '{board}' {_why_no_period(periods, named)}")
         return found
 
     async def rank(self, user_id: str) -> RankShape:
@@ -399,6 +503,33 @@ def _check_include(include: Collection[str]) -> None:
     for name in include:
         if name not in INCLUDES:
             raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
+
+
+def _check_lines(
+    limit: int | None, after: str | None, around: str | None, friends: Sequence[str] | None, me: str | None
+) -> None:
+    """Raise InvalidInput for lines that cannot be asked for."""
+    if limit is not None and limit < 1:
+        raise InvalidInput("limit", "must be 1 or more")
+    if after is not None and (around is not None or friends is not None):
+        raise InvalidInput("after", "goes on behind a page of the whole board; leave out 'around' and 'friends'")
+    if around is not None and friends is not None:
+        raise InvalidInput("around", "has no meaning among 'friends'; leave one of the two out")
+    for name, users in (("around", [around]), ("friends", friends or ()), ("me", [me])):
+        for user_id in users:
+            if user_id is not None:
+                check_text(name, user_id, MAX_USER_ID)
+
+
+def _why_no_period(periods: Periods, named: str) -> str:
+    """Why there is no such period, and what to ask for instead."""
+    if periods.kind == "all":
+        return f"has no period {named!r}: it counts all time, which is its 'current' period"
+    if periods.kind == "season":
+        known = ", ".join(name for name, _, _ in periods.seasons)
+        why = {"current": "is between seasons now", "previous": "has no season that has ended"}
+        return f"{why.get(named, f'has no season {named!r}')}; its seasons are {known}"
+    return f"has no period {named!r}; ask for 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
 
 
 def clean_name(name: str) -> str:

@@ -17,6 +17,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.shapes import (
+    BoardsShape,
     ExplanationShape,
     HistoryShape,
     LeaderboardShape,
@@ -117,9 +118,27 @@ class BlockingLaurels:
         """See Laurels.explain."""
         return self._run(lambda: self._laurels.explain(user_id, badge_id))
 
-    def leaderboard(self, board: str = POINTS_BOARD, period: str = "current", **asked: Any) -> LeaderboardShape:
+    def leaderboards(self) -> BoardsShape:
+        """See Laurels.leaderboards."""
+        return self._run(self._laurels.leaderboards)
+
+    def leaderboard(
+        self,
+        board: str = POINTS_BOARD,
+        period: str = "current",
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        around: str | None = None,
+        friends: Sequence[str] | None = None,
+        me: str | None = None,
+    ) -> LeaderboardShape:
         """See Laurels.leaderboard."""
-        return self._run(lambda: self._laurels.leaderboard(board, period, **asked))
+        return self._run(
+            lambda: self._laurels.leaderboard(
+                board, period, limit=limit, after=after, around=around, friends=friends, me=me
+            )
+        )
 
     def rank(self, user_id: str) -> RankShape:
         """See Laurels.rank."""

@@ -29,7 +29,10 @@ def setting(default: Any, help: str, least: int | None = None, most: int | None 
 class Settings:
     """All settings, frozen."""
 
-    database: str = setting("sqlite:///laurels.db", "where everything is kept: sqlite:///FILE")
+    database: str = setting(
+        "sqlite:///laurels.db", "where everything is kept: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+    )
+    connections: int = setting(8, "how many connections to PostgreSQL each process holds at most", 1, 1000)
     host: str = setting("127.0.0.1", "the address to listen on")
     port: int = setting(8000, "the port to listen on; 0 takes a free one", 0, 65535)
     workers: int = setting(1, "how many processes serve", 1, 256)

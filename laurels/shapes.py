@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from laurels.engine.boards import Visibility
 from laurels.engine.events import (
     MAX_DATA_BYTES,
     MAX_DATA_LEVELS,
@@ -452,6 +453,10 @@ class PauseIn(ActIn, frozen=True, tag="pause"):
     streak: ShortName | UnsetType = UNSET
 
 
+class ExclusionIn(ActIn, frozen=True, tag="exclusion"):
+    """Keep a user off every leaderboard until this is undone. Closed periods keep their ranks and show them no more."""
+
+
 class RepairIn(ActIn, frozen=True, tag="repair"):
     """Repair the gap of a streak that holds this missed day."""
 
@@ -531,6 +536,13 @@ class UserIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     time_zone: ZoneName | UnsetType = UNSET
     joined_at: UtcTime | UnsetType | None = UNSET
     groups: Annotated[list[Group], Meta(max_length=50)] | UnsetType = UNSET
+    visibility: Visibility | UnsetType | None = UNSET
+
+
+class VisibilityIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How to be shown on leaderboards: by name, under an invented one, or to nobody else; null: as each board has it."""
+
+    visibility: Visibility | None
 
 
 class ZoneChange(Shape, frozen=True):
@@ -550,6 +562,7 @@ class UserShape(Shape, frozen=True):
     joined_at: UtcTime | None
     created_at: UtcTime
     groups: list[str]
+    visibility: Visibility | None
     points: Points
     level: int
     title: str
@@ -587,18 +600,21 @@ class StandingShape(Shape, frozen=True):
 class PeriodShape(Shape, frozen=True):
     """A period of a leaderboard: from `start` up to, not including, `end` (null: without bound).
 
-    It runs until its end, still takes late events until `closesAt`, and is closed for good then.
+    It is coming until its start, runs until its end, still takes late events until `closesAt`, and is closed for good then.
     """
 
     key: str
     start: UtcTime | None
     end: UtcTime | None
     closes_at: UtcTime | None
-    status: Literal["running", "ended", "closed"]
+    status: Literal["coming", "running", "ended", "closed"]
 
 
 class BoardShape(Shape, frozen=True):
-    """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now."""
+    """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now.
+
+    With `teams`, groups whose names begin so compete, not users. `visibility` is how users are shown who have not chosen.
+    """
 
     id: str
     name: str
@@ -607,9 +623,37 @@ class BoardShape(Shape, frozen=True):
     order: Literal["highest", "lowest"]
     ties: Literal["first", "shared", "dense"]
     groups: list[str]
+    teams: str | None
+    visibility: Visibility
     period: Literal["all", "year", "month", "week", "day", "season"]
     zone: str
     current: PeriodShape | None
+
+
+class TeamShape(Shape, frozen=True):
+    """One team of a leaderboard of teams: its score, the sum of its members' scores, and how many of them have any."""
+
+    rank: int
+    team: str
+    score: float
+    total: Points
+    members: int
+    mine: bool
+
+
+class ClosingShape(Shape, frozen=True):
+    """A period that is closed for good."""
+
+    period: str
+    start: UtcTime | None
+    end: UtcTime | None
+    closed_at: UtcTime
+
+
+class ClosingsShape(Shape, frozen=True):
+    """Closed periods of a leaderboard, the newest first."""
+
+    closings: list[ClosingShape]
 
 
 class LeaderboardShape(Shape, frozen=True):
@@ -622,6 +666,7 @@ class LeaderboardShape(Shape, frozen=True):
     ranked_users: int
     computed_at: UtcTime
     next: str | None
+    teams: list[TeamShape] | UnsetType = UNSET
 
 
 class BoardsShape(Shape, frozen=True):

@@ -6,17 +6,20 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, NamedTuple
+from fractions import Fraction
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
+from laurels.engine.aliases import alias
 from laurels.engine.badges import Badge, Check, Step, nearness
-from laurels.engine.boards import Board
+from laurels.engine.boards import POINTS, Board
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, first_moment, zone
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
+from laurels.engine.leaderboards import Behind
 from laurels.engine.periods import Period
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
@@ -28,6 +31,7 @@ from laurels.shapes import (
     BoardShape,
     CatalogShape,
     CheckShape,
+    ClosingShape,
     EventResult,
     ExplanationShape,
     HistoryAct,
@@ -48,6 +52,7 @@ from laurels.shapes import (
     StandingShape,
     StreakDay,
     StreakShape,
+    TeamShape,
     ToldShape,
     UserShape,
     ZoneChange,
@@ -56,19 +61,23 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     AwardRow,
-    Behind,
+    Closing,
     EventRow,
     LedgerRow,
     Listed,
     Listing,
     Page,
     Standing,
+    Team,
     UserRow,
 )
-from laurels.storage.codec import from_micros
+from laurels.storage.codec import from_micros, seal
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 _behind = msgspec.msgpack.Decoder(tuple[_Number, _Number, Annotated[int, msgspec.Meta(ge=0, le=2**31)]])
+
+INVENTED = "alias:"
+"""How the id begins under which others see a user who has an invented name."""
 
 ANONYMOUS = "Anonymous"
 LEADERS = 5
@@ -94,6 +103,8 @@ class Views:
         self.catalog = catalog
         self._badges = [(badge.id, _badge(badge)) for badge in catalog.badges]
         self._board = _Board((), [], {})
+        self._points_board = catalog.boards[POINTS]
+        self.secret: bytes | None = None
 
     # ---- the profile --------------------------------------------------------------------------
 
@@ -112,7 +123,7 @@ class Views:
             progress=level.progress,
             streak=self.streak_length(progress, self.catalog.login_streak, progress.zones.day(now)),
             badge_awarded=badge_awarded,
-            leaderboard=board.leaders,
+            leaderboard=self._leaders(board, user),
             user_rank=board.ranks.get(user.user_id),
             available_badges=[shape for badge_id, shape in self._badges if badge_id not in earned],
         )
@@ -124,15 +135,33 @@ class Views:
             self._board = _Board(top, leaders, {standing.place.user_id: standing.rank for standing in top})
         return self._board
 
-    def _leader(self, standing: Standing) -> LeaderShape:
+    def _leaders(self, board: _Board, user: UserRow) -> list[LeaderShape]:
+        """The leaders as this user sees them: alike for all, but for who has an invented name to the others."""
+        rank = board.ranks.get(user.user_id, LEADERS + 1)
+        if rank > LEADERS or (user.visibility or self._points_board.visibility) != "pseudonym":
+            return board.leaders
+        own = self._leader(board.top[rank - 1], user.user_id)
+        return [*board.leaders[: rank - 1], own, *board.leaders[rank:]]
+
+    def _leader(self, standing: Standing, reader: str | None = None) -> LeaderShape:
         level = self.catalog.levels.read(standing.points).level
+        user_id, name = self._named(self._points_board, standing, reader)
         return LeaderShape(
-            user_id=standing.place.user_id,
-            name=standing.name or ANONYMOUS,
+            user_id=user_id,
+            name=name,
             points=standing.points,
             level=level.number,
             title=level.title,
         )
+
+    def _named(self, board: Board, standing: Standing, reader: str | None = None) -> tuple[str, str]:
+        """The id and the name under which a reader sees a line; their own is always their own."""
+        user_id = standing.place.user_id
+        if user_id == reader or (standing.visibility or board.visibility) != "pseudonym":
+            return user_id, standing.name or ANONYMOUS
+        assert self.secret is not None, "an invented name needs the database's secret"
+        invented = alias(seal(self.secret, user_id))
+        return INVENTED + invented.lower().replace(" ", "-"), invented
 
     def streak_badge(self, recorded: Recorded) -> str | None:
         """Of the streak badges that this event awarded, the one with the most points."""
@@ -251,6 +280,7 @@ class Views:
             joined_at=progress.joined_at,
             created_at=user.created_at,
             groups=list(user.groups),
+            visibility=user.visibility,
             points=progress.points,
             level=level.number,
             title=level.title,
@@ -267,6 +297,8 @@ class Views:
             order="highest" if board.highest else "lowest",
             ties=board.ties,
             groups=list(board.groups),
+            teams=board.teams or None,
+            visibility=board.visibility,
             period=board.periods.kind,
             zone=board.periods.zone,
             current=self.period(board, period, now) if period else None,
@@ -274,32 +306,79 @@ class Views:
 
     def period(self, board: Board, period: Period, now: datetime) -> PeriodShape:
         """A period's bounds as instants, and whether it still takes events."""
-        ended = period.end is not None and period.end <= now
-        status = "closed" if not board.is_open(period, now) else "ended" if ended else "running"
-        return PeriodShape(period.key, period.start, period.end, board.closes_at(period), status)
+        return PeriodShape(
+            key=period.key,
+            start=period.start,
+            end=period.end,
+            closes_at=board.closes_at(period),
+            status=_status(board, period, now),
+        )
 
     def leaderboard(
         self, board: Board, period: Period, asked: Listing, listed: Listed, now: datetime
     ) -> LeaderboardShape:
         """Lines of a board, the reader's own, and where to go on."""
-        more = asked.around is None and asked.only is None and len(listed.lines) == asked.limit
+        lines = [line for line in listed.lines if self._is_shown(board, line, asked)]
         return LeaderboardShape(
             board=self.board(board, now),
             period=self.period(board, period, now),
-            standings=[self.standing(board, standing) for standing in listed.lines],
-            me=self.standing(board, listed.me) if listed.me else None,
+            standings=[self.standing(board, standing, asked.me) for standing in lines],
+            me=self.standing(board, listed.me, asked.me) if listed.me else None,
             ranked_users=listed.ranked,
             computed_at=now,
-            next=_cursor(listed.lines, asked.after) if more and listed.lines else None,
+            next=_cursor(listed.next) if listed.next else None,
         )
 
-    def standing(self, board: Board, standing: Standing) -> StandingShape:
-        """One line of a board."""
+    @staticmethod
+    def _is_shown(board: Board, line: Standing, asked: Listing) -> bool:
+        """Whether a reader sees a line. In closed periods those who hide or are excluded by now still have theirs.
+
+        Among friends, who are asked for by their ids, a line under an invented name would say whose it is.
+        """
+        visibility = line.visibility or board.visibility
+        if line.place.user_id == asked.me:
+            return True
+        return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and asked.only is None))
+
+    def teams(
+        self, board: Board, period: Period, asked: Listing, teams: Sequence[Team], mine: Sequence[str], now: datetime
+    ) -> LeaderboardShape:
+        """A board of teams: the best first, those of the reader marked; teams of equal scores by name, with one rank."""
+        scores = {team.name: Fraction(team.total, team.members if board.team_score == "mean" else 1) for team in teams}
+        in_order = sorted(
+            teams, key=lambda team: (-scores[team.name] if board.highest else scores[team.name], team.name)
+        )
+        lines: list[TeamShape] = []
+        for index, team in enumerate(in_order):
+            same = index and scores[team.name] == scores[in_order[index - 1].name]
+            rank = lines[-1].rank if same else index + 1
+            score = round(float(scores[team.name]), 2)
+            lines.append(TeamShape(rank, team.name, score, team.total, team.members, team.name in mine))
+        return LeaderboardShape(
+            board=self.board(board, now),
+            period=self.period(board, period, now),
+            standings=[],
+            me=None,
+            ranked_users=sum(team.members for team in teams),
+            computed_at=now,
+            next=None,
+            teams=lines[: asked.limit] + [line for line in lines[asked.limit :] if line.mine],
+        )
+
+    def closing(self, board: Board, closing: Closing) -> ClosingShape:
+        """A closed period."""
+        period = board.periods.named(closing.period)
+        assert period is not None
+        return ClosingShape(closing.period, period.start, period.end, closing.closed_at)
+
+    def standing(self, board: Board, standing: Standing, reader: str | None = None) -> StandingShape:
+        """One line of a board, as this reader sees it."""
         level = self.catalog.levels.read(standing.points).level
+        user_id, name = self._named(board, standing, reader)
         return StandingShape(
             rank=standing.rank,
-            user_id=standing.place.user_id,
-            name=standing.name or ANONYMOUS,
+            user_id=user_id,
+            name=name,
             score=board.score(standing.place.sort_key),
             reached_at=from_micros(standing.place.reached_at),
             points=standing.points,
@@ -329,6 +408,14 @@ class Views:
             ],
             badges=[shape for _, shape in self._badges],
         )
+
+
+def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "running", "ended", "closed"]:
+    if period.start is not None and now < period.start:
+        return "coming"
+    if period.end is None or now < period.end:
+        return "running"
+    return "ended" if board.is_open(period, now) else "closed"
 
 
 def history(page: Page, limit: int) -> HistoryShape:
@@ -442,14 +529,9 @@ def _date(streak: Streak, unit: int | None) -> date | None:
     return None if unit is None else date.fromordinal(streak.first_day(unit))
 
 
-def _cursor(lines: Sequence[Standing], after: Behind | None) -> str:
-    """Where to go on behind these lines, which stand behind `after`, as a text that names nobody."""
-    last = lines[-1].place
-    here = (last.sort_key, last.reached_at)
-    same = sum((line.place.sort_key, line.place.reached_at) == here for line in lines)
-    if after and (after.sort_key, after.reached_at) == here:
-        same += after.lines
-    packed = msgspec.msgpack.encode((last.sort_key, last.reached_at, same))
+def _cursor(behind: Behind) -> str:
+    """Where to go on, as a text that names nobody."""
+    packed = msgspec.msgpack.encode((behind.sort_key, behind.reached_at, behind.lines))
     return urlsafe_b64encode(packed).decode().rstrip("=")
 
 

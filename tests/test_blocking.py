@@ -20,6 +20,8 @@ def test_every_method_returns_when_it_is_done() -> None:
         assert laurels.profile("ada", login=True, include=["rank"]).streak == 1
         assert laurels.rank("ada").rank == 1
         assert [line.name for line in laurels.leaderboard().standings] == ["Ada"]
+        assert laurels.leaderboard("weekly", "current", limit=1, around="ada", me="ada").me is not None
+        assert [board.id for board in laurels.leaderboards().leaderboards] == ["points", "weekly", "monthly"]
         assert len(laurels.history("ada").entries) == 3
         assert [one.name for one in laurels.streaks("ada").streaks] == ["login"]
         assert laurels.explain("ada", "message_100").earned

@@ -12,11 +12,14 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from laurels import Catalog
 from laurels.engine.badges import KINDS
+from laurels.engine.boards import ORDERS, SOURCES, TIES
+from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
 from laurels.http.problems import ALL_KINDS
 from laurels.http.server import HANDLERS
 from laurels.settings import Settings
@@ -108,8 +111,14 @@ def test_a_catalog_snippet_is_valid(snippet: str) -> None:
     assert Catalog.parse(whole).badges
 
 
-def _within_the_default(badge: str) -> str:
-    """A snippet that shows one badge, in the place of that badge in the default catalog."""
+def _within_the_default(snippet: str) -> str:
+    """A snippet that shows leaderboards, beside those of the default catalog; or one badge, in the place of that badge."""
+    if snippet.startswith("[[leaderboards]]"):
+        return (ROOT / "laurels/engine/default.toml").read_text("utf-8") + "\n" + snippet
+    return _with_badge(snippet)
+
+
+def _with_badge(badge: str) -> str:
     text = (ROOT / "laurels/engine/default.toml").read_text("utf-8")
     badge_id = re.search(r'^id = "(\w+)"', badge, re.MULTILINE)
     assert badge_id
@@ -141,6 +150,29 @@ def test_every_kind_of_condition_is_documented() -> None:
     assert all(f"{kind} = " in text for kind in KINDS)
 
 
+def test_every_key_of_a_leaderboard_is_documented_with_its_choices() -> None:
+    text = (ROOT / "docs/leaderboards.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
+    read = re.findall(r'table\.\w+\("(\w+)"', (ROOT / "laurels/engine/boards.py").read_text("utf-8"))
+
+    assert len(set(read)) > 8
+    assert set(rows) >= set(read)
+    for key, choices in (("by", SOURCES), ("period", KINDS_OF_PERIOD), ("order", ORDERS)):
+        assert all(f'"{choice}"' in rows[key] for choice in choices), key
+    assert all(f'| `"{tie}"` |' in text for tie in TIES)
+
+
+def test_every_picture_has_a_title_a_text_and_both_schemes_of_colour() -> None:
+    pictures = sorted((ROOT / "docs").rglob("*.svg"))
+
+    assert pictures
+    for picture in pictures:
+        text = picture.read_text("utf-8")
+        assert all(said in text for said in ("<title", "<desc", "prefers-color-scheme: dark", 'role="img"')), picture
+        assert ET.fromstring(text).get("viewBox")
+        assert any(f"]({picture.name})" in document.read_text("utf-8") for document in DOCUMENTS)
+
+
 def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
     text = (ROOT / "docs/problems.md").read_text("utf-8")
 
@@ -156,6 +188,7 @@ SHOWN = {
     "{act_id:str}": "grant-1",
     "{badge_id:str}": "message_100",
     "{amnesty_id:str}": "$AMNESTY",
+    "{board:str}": "weekly",
 }
 
 

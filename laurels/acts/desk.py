@@ -16,7 +16,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
 from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
-from laurels.engine.scoring import OVERTAKING, Earned, counted, has_ended, is_closed, places, recounted
+from laurels.engine.scoring import CLOCKS_APART, Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -246,7 +246,7 @@ class Desk:
         if events is None:
             scores = counted(catalog, progress.scores, event, new, now)
         else:
-            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now - OVERTAKING)
+            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now - CLOCKS_APART)
         return progress if scores is progress.scores else replace(progress, scores=scores)
 
     def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
@@ -299,8 +299,18 @@ class Desk:
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
         for user_id in self._stood:
-            changes.moves += self._moves(user_id)
+            moves = self._moves(user_id)
+            changes.moves += moves
+            if moves and user_id in self._users:
+                changes.next_moments[user_id] = self._next_moment(user_id)
+        changes.tops = self.house.catalog.tops if changes.moves else {}
         return changes
+
+    def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
+        """The revision, position and moment of one more moment of this user."""
+        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id])
+        told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
+        return revision, max(told, default=-1) + 1, now
 
     def restand(self, user: UserRow, now: datetime) -> bool:
         """Compare a user's standings with what follows from their row, to mend them; whether they were wrong.
@@ -339,7 +349,7 @@ class Desk:
         else:
             old = dict(places_of(catalog, before, first)) if before else {}
         return [
-            Move(user_id, *key, old.get(key), new.get(key), has_ended(catalog, *key, last))
+            Move(user_id, *key, old.get(key), new.get(key), may_be_closed(catalog, *key, last))
             for key in {**old, **new}
             if old.get(key) != new.get(key)
         ]

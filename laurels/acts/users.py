@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from laurels.acts.desk import Desk, Needs, amnesty_days, earned, in_no_period, standing, told_by
+from laurels.engine.boards import Visibility
 from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import Told
@@ -30,6 +31,7 @@ class UpdateUser:
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
     joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
     groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET
     lenient_zone: bool = False
     event_id: None = None
     needs: Needs = "row"
@@ -41,19 +43,16 @@ class UpdateUser:
         joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at
         name = user.name if self.name is msgspec.UNSET else self.name
         groups = user.groups if self.groups is msgspec.UNSET else self.groups
-        if user.revision and (zones, joined_at, name, groups) == (
-            progress.zones,
-            progress.joined_at,
-            user.name,
-            user.groups,
-        ):
+        visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
+        known = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
+        if user.revision and (zones, joined_at, name, groups, visibility) == known:
             return user
         told = progress.told
         if groups != user.groups:
             told = replace(told, amnesty=amnesty_days(desk.found.amnesties, groups))
         changed = replace(progress, zones=zones, joined_at=joined_at, told=told)
         outcome = rejudge(desk.house.catalog, progress, changed, self.at)
-        return desk.save(replace(user, name=name, groups=groups), outcome, self.at)
+        return desk.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
 
     def _zones(self, zones: Zones) -> Zones:
         if self.time_zone is msgspec.UNSET:

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
+from laurels.app import utc_now
 from laurels.cli import OK, REJECTED
+from laurels.cli.boards import table_of
 from laurels.cli.opening import read_catalog
 from laurels.cli.options import CatalogFile, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
-from laurels.shapes import BadgeShape, CatalogShape, LevelShape
+from laurels.shapes import BadgeShape, BoardShape, CatalogShape, LevelShape
 from laurels.views import Views
 
 File = Annotated[str | None, Parameter(help="a catalog file; left out: the one in the settings")]
@@ -45,6 +48,7 @@ def summary(catalog: Catalog) -> dict[str, int]:
         "levels": len(catalog.levels.all),
         "metrics": len(catalog.metrics),
         "streaks": len(catalog.streaks),
+        "leaderboards": len(catalog.boards),
     }
 
 
@@ -59,21 +63,25 @@ def _report(faults: Sequence[Fault], *, json: bool) -> None:
 
 
 def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
-    """Show the levels and badges of the catalog in force."""
-    shape = Views(read_catalog(settings_of(catalog=catalog).catalog)).whole_catalog()
+    """Show the levels, badges and leaderboards of the catalog in force."""
+    read = read_catalog(settings_of(catalog=catalog).catalog)
+    views, now = Views(read), utc_now()
+    shape, boards = views.whole_catalog(), [views.board(board, now) for board in read.boards.values()]
     if json:
-        emit(shape)
+        emit({**msgspec.to_builtins(shape), "leaderboards": boards})
     else:
-        _show(shape)
+        _show(shape, boards)
     return OK
 
 
-def _show(shape: CatalogShape) -> None:
+def _show(shape: CatalogShape, boards: Sequence[BoardShape]) -> None:
     to = console()
     to.print(Text(f"Catalog '{shape.name}'\n", style="bold"))
     to.print(_levels(shape.levels))
     to.print()
     to.print(_badges(shape.badges))
+    to.print()
+    to.print(table_of(boards))
 
 
 def _levels(levels: Sequence[LevelShape]) -> object:

@@ -37,6 +37,7 @@ from laurels.errors import InvalidInput, SettingsError
 from laurels.sessions.keys import create_key
 from laurels.sessions.own import COOKIE, OwnSessions
 from laurels.settings import Settings
+from laurels.storage import without_password
 
 API = "/api/gamification"
 
@@ -132,7 +133,9 @@ async def _check_filled(settings: Settings, catalog: Catalog) -> None:
     """Raise SettingsError for a database that holds anything but a demo: it gets no sample sessions, keys and events."""
     async with existing(settings.database) as store:
         if not await is_filled(laurels_over(store, settings, catalog)):
-            raise SettingsError(f"{settings.database} holds something else than a demo; name another file")
+            raise SettingsError(
+                f"{without_password(settings.database)} holds something else than a demo; name another file"
+            )
 
 
 def _fill(file: Path, catalog: Catalog, seed: int, users: int, days: int) -> None:
@@ -207,11 +210,13 @@ def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
     line()
     line(visit.commands[1], "cyan")
     line()
-    line("  The same profile in a terminal:", "dim")
+    line("  The same profile in a terminal, and the leaderboard of last week:", "dim")
     line()
     laurels = ("laurels",) if shutil.which("laurels") else (sys.executable, "-m", "laurels")
     options = ("--database", settings.database, "--catalog", settings.catalog)
     line(shlex.join((*laurels, "user", "show", visit.user_id, *options)), "dim")
+    last_week = ("leaderboard", "weekly", "--period", "previous", "--me", visit.user_id)
+    line(shlex.join((*laurels, *last_week, *options)), "dim")
     line()
     line("  Ctrl-C stops the demo.", "dim")
     to.file.flush()

@@ -25,6 +25,7 @@ from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
 from laurels.settings import Settings
+from laurels.storage import without_password
 from laurels.storage.base import AmnestyRow, Counts, Store
 
 OLDEST_PYTHON = (3, 11)
@@ -127,7 +128,7 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
         settings = settings_of(database=database, catalog=catalog)
     except SettingsError as error:
         return Finding("settings", str(error), "mend that setting")
-    return Finding("settings", f"in order, database {settings.database}")
+    return Finding("settings", f"in order, database {without_password(settings.database)}")
 
 
 def _catalog(settings: Settings) -> Finding:
@@ -178,7 +179,9 @@ def _gaps(looked: Looked, settings: Settings) -> Iterator[Finding]:
     for first, last in gaps(looked.quiet, looked.now.toordinal()):
         if not excused.issuperset(range(first, last + 1)):
             days = ("--from", str(date.fromordinal(first)), "--to", str(date.fromordinal(last)))
-            where = () if settings.database == Settings().database else ("--database", settings.database)
+            where = (
+                () if settings.database == Settings().database else ("--database", without_password(settings.database))
+            )
             add = shlex.join(("laurels", "amnesty", "add", *days, "--reason", "an outage", *where))
             yield Finding(
                 "gap",

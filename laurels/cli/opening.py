@@ -96,7 +96,7 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
 @asynccontextmanager
 async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
     """The facade over the database, made and brought up to date where it must be; in the end, what waits is written."""
-    laurels = laurels_over(open_store(settings.database), settings, catalog)
+    laurels = laurels_over(open_store(settings.database, settings.connections), settings, catalog)
     try:
         await laurels.store.migrate()
         yield laurels

@@ -34,6 +34,7 @@ class Options:
     """Every setting as an option; None where it was not given. A test holds it against Settings."""
 
     database: Database = None
+    connections: Annotated[int | None, option("connections")] = None
     host: Annotated[str | None, option("host")] = None
     port: Annotated[int | None, option("port")] = None
     workers: Annotated[int | None, option("workers")] = None

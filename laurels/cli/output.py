@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -30,11 +30,17 @@ def note(text: str) -> None:
 
 def ago(moment: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that fits: '3 days ago'."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            return f"{counted(seconds // length, unit)} ago"
-    return "just now"
+    length = now - moment
+    return f"{lasting(length)} ago" if length >= timedelta(minutes=1) else "just now"
+
+
+def lasting(length: timedelta) -> str:
+    """How long something lasts, in the largest unit that fits: '3 days'."""
+    seconds = int(length.total_seconds())
+    for unit, one in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= one:
+            return counted(seconds // one, unit)
+    return "less than a minute"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

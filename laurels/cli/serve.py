@@ -30,7 +30,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import LaurelsError, SettingsError
 from laurels.http.server import Application, create_app
 from laurels.settings import Settings
-from laurels.storage import open_store
+from laurels.storage import open_store, without_password
 
 WORKER_SETTINGS = "LAURELS_WORKER_SETTINGS"
 """The variable in which the parent hands its settings, as JSON, to the processes that serve."""
@@ -59,7 +59,7 @@ def serve(options: Options = _NONE_GIVEN) -> int:
 
 
 def _greeting(settings: Settings, address: str) -> str:
-    return f"Laurels serves {settings.database} on {address}"
+    return f"Laurels serves {without_password(settings.database)} on {address}"
 
 
 # ---- several processes ------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def worker_app() -> Application:
     log_to_stderr(settings.log_level)
     try:
         catalog = read_catalog(settings.catalog)
-        laurels = laurels_over(open_store(settings.database), settings, catalog)
+        laurels = laurels_over(open_store(settings.database, settings.connections), settings, catalog)
     except LaurelsError as error:
         log.error("a worker cannot start: %s", error)  # noqa: TRY400  # the message says all
         sys.exit(STARTUP_FAILURE)

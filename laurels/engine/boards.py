@@ -30,6 +30,8 @@ SOURCES = ("points", "metric", "streak")
 TIES = ("first", "shared", "dense")
 TEAM_SCORES = ("sum", "mean")
 MOST_TOLD = 1000
+"""How many users at most are told that they were in front when a period closes, however many share the first ranks."""
+
 ORDERS = ("highest", "lowest")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_HOURS = 24

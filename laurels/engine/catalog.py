@@ -44,6 +44,7 @@ class Catalog:
     plans                       event type -> what it touches
     settling                    badges that wait for points or for other badges
     boards                      leaderboards by id; the one of all points is always there
+    tops                        board -> how many first ranks are told of
     points_boards, fed_boards   those that keep scores: by points within periods; by metrics, per event type
     rules                       a fingerprint of all that decides; names, texts and icons do not change it
     """
@@ -60,6 +61,7 @@ class Catalog:
     plans: Mapping[str, Plan]
     settling: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
+    tops: dict[str, int]
     fed_boards: Mapping[str, tuple[Board, ...]]
     rules: str
 
@@ -126,6 +128,7 @@ def _read(table: Table) -> Catalog:
         boards=boards,
         plans=_plans(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
+        tops={board.id: board.tell_top for board in boards.values() if board.tell_top and not board.teams},
         points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
         fed_boards=_fed_boards(boards.values(), metrics),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
@@ -241,8 +244,11 @@ def _names(badge: Badge, kind: type) -> bool:
 
 def _deciding(board: Board) -> dict[str, Any]:
     """What of a board decides where users stand."""
-    shown = {"name": "", "ties": "", "tell_top": 0, "team_score": "", "late": 0}
-    return {**asdict(board), **shown, "visibility": board.visibility == "hidden"}
+    shown: dict[str, Any] = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
+    late = (
+        None if is_all_time(board) else board.late
+    )  # what came late and was refused counts where a period opens again
+    return {**asdict(board), **shown, "late": late, "visibility": board.visibility == "hidden"}
 
 
 def _fingerprint(

@@ -91,10 +91,20 @@ def finest_time(place: Place) -> int:
 
 
 @plain
+class Behind:
+    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
+
+    sort_key: int
+    reached_at: int
+    lines: int
+
+
+@plain
 class Move:
     """A user's place on a board within a period, before and after; None where unranked.
 
-    `late` says that the period is over, so that it counts only where nobody has closed it.
+    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
+    which a process whose clock runs ahead may have left behind the user's row.
     """
 
     user_id: str
@@ -111,6 +121,14 @@ class Ranks:
 
     before: int | None
     after: int | None
+
+
+def climbed(ranks: Ranks, top: int) -> list[str]:
+    """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
+    if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
+        return []
+    passed = ["leaderboard.passed"] if ranks.before is not None else []
+    return passed if ranks.before is not None and ranks.before <= top else [*passed, "leaderboard.top"]
 
 
 def ranks_of(moves: Iterable[Move], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
@@ -144,6 +162,14 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
             rank = rank + 1 if ties == "dense" else ordinal + index
         ranks.append(rank)
     return ranks
+
+
+def behind(places: Sequence[Place], after: Behind | None) -> Behind:
+    """Where to go on behind these places, which stand behind `after`."""
+    last = places[-1]
+    here = (last.sort_key, last.reached_at)
+    same = sum((place.sort_key, place.reached_at) == here for place in places)
+    return Behind(*here, same + (after.lines if after and (after.sort_key, after.reached_at) == here else 0))
 
 
 def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:

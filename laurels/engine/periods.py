@@ -23,6 +23,8 @@ WEEK = timedelta(days=7)
 MIDDLE_OF_WEEK = 3
 """A week belongs to the year that holds its middle day, the fourth: for weeks that begin on Monday, as in ISO 8601."""
 
+EXAMPLE_KEYS: dict[Kind, str] = {"year": "2026", "month": "2026-11", "week": "2026-W47", "day": "2026-11-24"}
+
 _KEYS = {
     "year": re.compile(r"(\d{4})"),
     "month": re.compile(r"(\d{4})-(\d{2})"),

@@ -34,8 +34,8 @@ DAY_MICROS = timedelta(days=1) // MICROSECOND
 FARTHEST_EAST = timedelta(hours=26)
 """A day may begin so long before it does in a board's zone."""
 
-OVERTAKING = timedelta(hours=1)
-"""How long the scores of a closed period are kept: two processes may write in another order than they accepted."""
+CLOCKS_APART = timedelta(hours=1)
+"""How much the clocks of two processes may differ before one undoes what the other does around the end of a period."""
 
 _NO_DAYS = Days()
 
@@ -63,8 +63,8 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
             _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
     if not grown:
         return scores
-    since = now - OVERTAKING
-    kept = {**scores, **{name: _open(catalog.boards[name], of_board, since) for name, of_board in grown.items()}}
+    until = now - CLOCKS_APART  # what another process, whose clock runs behind, may still add to
+    kept = {**scores, **{name: _open(catalog.boards[name], of_board, until) for name, of_board in grown.items()}}
     return {name: of_board for name, of_board in kept.items() if of_board}
 
 
@@ -97,11 +97,11 @@ def is_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bo
     return bool(board and period and not board.is_open(period, now))
 
 
-def has_ended(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
-    """Whether a period of a board is over, so that it may have been closed."""
+def may_be_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+    """Whether anybody may have closed a period of a board: a process whose clock runs ahead, or under an older catalog."""
     board = catalog.boards.get(seat.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
-    return bool(period and period.end and period.end <= now)
+    return period is None or (period.end is not None and period.end - CLOCKS_APART <= now)
 
 
 def places(

@@ -12,6 +12,7 @@ from laurels.http.answers import Scope
 from laurels.http.limits import Rate
 from laurels.http.requests import session_request
 from laurels.sessions.base import Caller, Chain
+from laurels.sessions.keys import PREFIX as KEY_PREFIX
 from laurels.sessions.keys import name_of_key
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
@@ -36,6 +37,13 @@ class Context:
         caller = await self.chain.caller(session_request(scope))
         self.session_rate.take(caller.session or caller.user_id)
         return caller
+
+    async def caller_or_key(self, scope: Scope) -> Caller | None:
+        """The user who is calling; None for the app's back end, which sends its key. Raises as the two others do."""
+        if (session_request(scope).bearer or "").startswith(KEY_PREFIX):
+            await self.require_key(scope)
+            return None
+        return await self.caller(scope)
 
     async def require_key(self, scope: Scope) -> str:
         """The name of the API key of the app's back end. Raises Unauthorized, TooManyRequests."""

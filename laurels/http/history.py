@@ -34,6 +34,7 @@ from laurels.shapes import (
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
+    ExclusionIn,
     FreezesIn,
     GrantIn,
     PauseIn,
@@ -84,7 +85,7 @@ MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
 
 _reversal = msgspec.json.Decoder(ReversalIn)
 _act: msgspec.json.Decoder[ActIn] = msgspec.json.Decoder(
-    GrantIn | RevocationIn | AdjustmentIn | FreezesIn | PauseIn | RepairIn
+    GrantIn | RevocationIn | AdjustmentIn | FreezesIn | PauseIn | RepairIn | ExclusionIn
 )
 _amnesty = msgspec.json.Decoder(AmnestyIn)
 
@@ -122,12 +123,12 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
     status_code=200,
     opt=operation(
         "tellAct",
-        "Grant, revoke, adjust, freeze, pause, repair",
+        "Grant, revoke, adjust, freeze, pause, repair, exclude",
         "history",
         security=BY_KEY,
         parameters=[USER_ID],
         body=takes(
-            one_of(GrantIn, RevocationIn, AdjustmentIn, FreezesIn, PauseIn, RepairIn),
+            one_of(GrantIn, RevocationIn, AdjustmentIn, FreezesIn, PauseIn, RepairIn, ExclusionIn),
             {
                 "grant": {"id": "grant-1", "kind": "grant", "badge": "early_adopter", "reason": "at our conference"},
                 "adjustment": {"id": "gift-1", "kind": "adjustment", "amount": 50, "reason": "birthday"},

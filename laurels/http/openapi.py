@@ -21,14 +21,18 @@ from laurels.shapes import (
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
+    BoardsShape,
     CatalogShape,
+    ClosingsShape,
     EventIn,
     EventsAnswer,
+    ExclusionIn,
     ExplanationShape,
     FreezesIn,
     GrantIn,
     HealthShape,
     HistoryShape,
+    LeaderboardShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -43,6 +47,7 @@ from laurels.shapes import (
     ToldShape,
     UserIn,
     UserShape,
+    VisibilityIn,
 )
 
 Json = dict[str, Any]
@@ -56,14 +61,18 @@ SHAPES = (
     AmnestiesShape,
     AmnestyIn,
     AmnestyShape,
+    BoardsShape,
     CatalogShape,
+    ClosingsShape,
     EventIn,
     EventsAnswer,
+    ExclusionIn,
     ExplanationShape,
     FreezesIn,
     GrantIn,
     HealthShape,
     HistoryShape,
+    LeaderboardShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -78,10 +87,12 @@ SHAPES = (
     ToldShape,
     UserIn,
     UserShape,
+    VisibilityIn,
 )
 REF = "#/components/schemas/{name}"
 BY_KEY: list[Json] = [{"apiKey": []}]
 BY_SESSION: list[Json] = [{"sessionCookie": []}, {"sessionToken": []}]
+BY_BOTH = [*BY_SESSION, *BY_KEY]
 
 TAGS = {
     "profile": "What a user sees",
@@ -90,6 +101,7 @@ TAGS = {
     "sessions": "Who is calling",
     "streaks": "How streaks stand, and why",
     "history": "What repairs a history: reversals, grants, pauses, amnesties",
+    "leaderboards": "Who stands where",
     "catalog": "What can be earned",
     "health": "Whether it runs",
 }
@@ -268,4 +280,5 @@ def _paths(handlers: Iterable[HTTPRouteHandler]) -> Json:
 
 def _camel_case(path: str) -> str:
     """The framework's '{user_id:str}' as people know it: '{userId}'."""
-    return re.sub(r"\{(\w+)_(\w)(\w*):str\}", lambda found: f"{{{found[1]}{found[2].upper()}{found[3]}}}", path)
+    plain = path.replace(":str}", "}")
+    return re.sub(r"_(\w)(?=\w*\})", lambda found: found[1].upper(), plain)

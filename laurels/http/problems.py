@@ -109,6 +109,20 @@ KINDS: dict[type[Exception], Kind] = {
     errors.StreakNotFound: Kind(
         "streak-not-found", 404, "No such streak", "Streak not found", "See /api/gamification/streaks for all streaks."
     ),
+    errors.LeaderboardNotFound: Kind(
+        "leaderboard-not-found",
+        404,
+        "No such leaderboard",
+        "Leaderboard not found",
+        "See /api/gamification/leaderboards for all leaderboards.",
+    ),
+    errors.PeriodNotFound: Kind(
+        "period-not-found",
+        404,
+        "The leaderboard has no such period",
+        "Period not found",
+        "Ask for 'current', 'previous', or a key of the kind that the leaderboard counts by, such as 2026-W47.",
+    ),
     errors.AmnestyNotFound: Kind(
         "amnesty-not-found",
         404,

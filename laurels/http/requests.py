@@ -91,12 +91,17 @@ def values_of(query: bytes, name: str) -> list[str]:
     return [value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name]
 
 
+def text_of(scope: Scope, name: str) -> str | None:
+    """What the address says of a parameter that is said once; None where it is left out."""
+    said = values_of(scope["query_string"], name)
+    return said[-1] if said else None
+
+
 def whole_number(scope: Scope, name: str, most: int) -> int | None:
     """A parameter of the address that counts something, from 1; None where it is left out. Raises InvalidParameter."""
-    asked = values_of(scope["query_string"], name)
-    if not asked:
+    text = text_of(scope, name)
+    if text is None:
         return None
-    text = asked[-1]
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
         raise InvalidParameter(name, f"must be a whole number from 1 to {most}")
     return int(text)

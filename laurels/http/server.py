@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, cast
 
 from litestar import Litestar, route
@@ -30,6 +33,7 @@ from laurels.http.history import (
     post_amnesty,
     post_reversal,
 )
+from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
@@ -38,9 +42,15 @@ from laurels.http.requests import header, moment_in
 from laurels.http.sessions import delete_session, post_session
 from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
+from laurels.http.visibility import put_visibility
 from laurels.sessions.base import Chain
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CLOSING_SECONDS = 60
+"""How often a server looks for periods whose time has come."""
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, a request says with this header when it happens, so that a test lives through a month in a second."""
@@ -56,6 +66,7 @@ HANDLERS = (
     get_profile,
     post_events,
     put_user,
+    put_visibility,
     get_user,
     delete_user,
     get_user_profile,
@@ -73,6 +84,9 @@ HANDLERS = (
     get_amnesties,
     post_amnesty,
     delete_amnesty,
+    get_leaderboards,
+    get_leaderboard,
+    get_closed_periods,
     get_catalog,
     livez,
     readyz,
@@ -99,11 +113,32 @@ def create_app(
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
+        lifespan=[partial(_closing_periods, laurels)],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
         logging_config=None,
     )
     return Front(context, cast(Application, framework))
+
+
+@asynccontextmanager
+async def _closing_periods(laurels: Laurels, _: Litestar) -> AsyncIterator[None]:
+    """While the server runs, close periods soon after their time has come, so that those in front hear of it."""
+
+    async def close() -> None:
+        while True:
+            try:
+                await laurels.close_periods()
+            except LaurelsError as error:
+                log.warning("periods could not be closed, and will be later: %s", error)
+            await asyncio.sleep(CLOSING_SECONDS)
+
+    closer = asyncio.create_task(close())
+    try:
+        yield
+    finally:
+        closer.cancel()
+        await asyncio.gather(closer, return_exceptions=True)
 
 
 class Front:

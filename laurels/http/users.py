@@ -39,6 +39,7 @@ USER_EXAMPLE = {
     "joinedAt": "2026-01-05T12:00:00Z",
     "createdAt": "2026-01-05T12:00:00Z",
     "groups": [],
+    "visibility": None,
     "points": 150,
     "level": 2,
     "title": "Beginner",
@@ -107,6 +108,7 @@ async def put_user(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
         time_zone=user.time_zone,
         joined_at=user.joined_at,
         groups=user.groups,
+        visibility=user.visibility,
     )
     return json_answer(shape).response()
 

@@ -15,9 +15,12 @@ from typing import Any, Protocol
 
 from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Move, Place, Ranks, Ties
+from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
+
+CONNECTIONS = 8
+"""How many connections one process holds at most, unless it is told otherwise."""
 
 POINTS_BOARD = "points"
 ALL_TIME = "all"
@@ -166,15 +169,6 @@ class Closing:
 
 
 @plain
-class Behind:
-    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
-
-    sort_key: int
-    reached_at: int
-    lines: int
-
-
-@plain
 class Listing:
     """Which lines of a board are asked for, within a period: the first, or those behind a place, around a user, or of some.
 
@@ -198,7 +192,7 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all, `next` where to go on.
 
     Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
     """
@@ -206,6 +200,7 @@ class Listed:
     lines: Sequence[Standing]
     me: Standing | None
     ranked: int
+    next: Behind | None = None
 
 
 @plain
@@ -254,9 +249,9 @@ class Asked:
 class Found:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
-    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period) those
-    of users asked whole, or made under other rules. `amnesty_count` counts amnesties made and lifted, so it differs after
-    each change.
+    `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period,
+    but for periods that somebody closed) those of users asked whole, or made under other rules. `amnesty_count` counts
+    amnesties made and lifted, so it differs after each change.
     """
 
     users: Mapping[str, UserRow]
@@ -278,7 +273,8 @@ class Changes:
     """What a transaction writes, all of it or nothing.
 
     Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
-    the (user, badge) of awards that go, before new ones are written.
+    the (user, badge) of awards that go, before new ones are written. `tops` are the boards on which users are told who climb
+    among so many first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -287,6 +283,8 @@ class Changes:
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
     moves: list[Move] = field(default_factory=list[Move])
+    tops: dict[str, int] = field(default_factory=dict[str, int])
+    next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -322,7 +320,7 @@ class Page:
 
 @plain
 class Whole:
-    """All that is stored of one user. `standings` are by board and period, those of closed periods too."""
+    """All that is stored of one user. `standings` are by board and period, but for those in periods that somebody closed."""
 
     user: UserRow
     events: Sequence[EventRow]
@@ -408,7 +406,8 @@ class Store(Protocol):
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
 
-        False where they were told before.
+        Users of one rank are told alike, the first MOST_TOLD in all; whoever is excluded by now is not. False where they
+        were told before.
         """
         ...
 

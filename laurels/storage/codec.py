@@ -218,4 +218,9 @@ def tombstone(secret: bytes, user_id: str) -> bytes:
     return hmac.digest(secret, user_id.encode(), hashlib.sha256)
 
 
+def seal(secret: bytes, user_id: str) -> bytes:
+    """A hash from which an invented name is made: without the secret, nobody can tell whose it is."""
+    return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
+
+
 _UNKNOWN_ZONES = Zones()

@@ -9,18 +9,18 @@ from typing import Any
 import msgspec
 
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Place
+from laurels.engine.leaderboards import Place, Ranks, climbed
 from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     AwardRow,
+    Changes,
     Closing,
     EventRow,
     KeyRow,
     LedgerRow,
     Listing,
     MomentRow,
-    Ranks,
     Standing,
     UserRow,
 )
@@ -196,6 +196,11 @@ def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
     return {(board, period): Place(sort_key, at, user_id) for user_id, board, period, sort_key, at in rows}
 
 
+def standings_shown(found: Sequence[Sequence[Any]], ranks: Sequence[int]) -> list[Standing]:
+    """Lines with their ranks, but for those of nobody, whose places only count."""
+    return [standing_of(row, rank) for row, rank in zip(found, ranks, strict=True) if row[2] is not None]
+
+
 def closing_of(row: Columns) -> Closing:
     """A closed period, from CLOSINGS."""
     board, period, closed_at, told_at = row
@@ -214,10 +219,33 @@ def moment_columns(moment: MomentRow) -> Columns:
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
 
 
+def in_front(lines: Iterable[Standing], top: int) -> list[Standing]:
+    """The lines of the first `top` ranks, without those of users who are excluded by now."""
+    return [line for line in lines if line.rank <= top and not line.excluded]
+
+
 def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
     """What a user in front is told when a period closes."""
     data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}
     return MomentRow(line.place.user_id, revision, 0, at, "leaderboard.closed", data)
+
+
+def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mapping[str, Ranks]]) -> list[MomentRow]:
+    """What users are told who climbed among the first ranks of a board, behind all else that they are told.
+
+    Whom the transaction does not write climbed by no act: nobody, in the place of an erased user, and who was mended.
+    """
+    told: list[MomentRow] = []
+    positions: dict[str, int] = {}
+    for (board, period), of_board in measured.items():
+        for user_id, ranks in of_board.items():
+            for kind in climbed(ranks, changes.tops.get(board, 0)) if user_id in changes.next_moments else ():
+                revision, first, at = changes.next_moments[user_id]
+                position = positions.setdefault(user_id, first)
+                positions[user_id] += 1
+                data = {"board": board, "period": period, "before": ranks.before, "rank": ranks.after}
+                told.append(MomentRow(user_id, revision, position, at, kind, data))
+    return told
 
 
 def key_of(row: Columns) -> KeyRow:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,22 @@ def test_a_filled_demo_holds_together(cli: Cli) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert "1 more message" in shown.out
     assert sorted(path.name for path in cli.folder.iterdir()) == ["demo.catalog.toml", "demo.db"]
+
+
+def test_past_weeks_are_alive_and_closed_by_rule(cli: Cli) -> None:
+    cli("demo", *SMALL, "--fill-only", "--database", "sqlite:///demo.db")
+    of_demo = ("--database", "sqlite:///demo.db", "--catalog", "demo.catalog.toml", "--json")
+    (weekly,) = [one for one in cli("leaderboard", "--list", *of_demo).json["leaderboards"] if one["id"] == "weekly"]
+    before_last = date.fromisoformat(weekly["current"]["start"][:10]) - timedelta(days=10)
+    key = "{}-W{:02}".format(*before_last.isocalendar())
+
+    last = cli("leaderboard", "weekly", "--period", "previous", "--me", "maple-fox", *of_demo).json
+    closed = cli("leaderboard", "weekly", "--period", key, *of_demo).json
+
+    assert last["rankedUsers"] >= 10
+    assert last["me"]["score"] > 0
+    assert closed["rankedUsers"] >= 10
+    assert closed["period"]["status"] == "closed"
 
 
 def test_filling_only_as_json(cli: Cli) -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from laurels import Event
+from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
 from laurels.settings import Settings
-from laurels.shapes import HistoryShape, NextBadgeShape, ProfileShape, RankShape, StandingShape, StreakShape, UserShape
+from laurels.shapes import (
+    BoardsShape,
+    HistoryShape,
+    NextBadgeShape,
+    ProfileShape,
+    RankShape,
+    StandingShape,
+    StreakShape,
+    UserShape,
+)
 from laurels.testing import sandbox
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Ended
 
 DEFAULT_CATALOG = Path(__file__).parents[2] / "laurels/engine/default.toml"
 
@@ -105,9 +115,8 @@ def test_a_user_who_is_not_there_is_said_to_be_missing(filled: Cli, user: str, c
 
 
 def test_the_leaderboard_is_in_order_and_counts_all_who_are_ranked(filled: Cli) -> None:
-    document = filled("leaderboard", "--database", filled.database, "--json").json
-    page = filled("leaderboard", "--limit", "1", "--after", "1", "--database", filled.database, "--json").json
-    shown = filled("leaderboard", "--database", filled.database)
+    document = board(filled, "--json").json
+    shown = board(filled)
 
     standings = msgspec.convert(document["standings"], list[StandingShape])
     assert document["rankedUsers"] == 3
@@ -116,16 +125,176 @@ def test_the_leaderboard_is_in_order_and_counts_all_who_are_ranked(filled: Cli) 
         (2, "bob", 50),
         (3, "cyd", 50),
     ]
-    assert [one["userId"] for one in page["standings"]] == ["bob"]
+    assert (shown.code, shown.err) == (0, "")
     assert "Ada [bold]L.[/bold]" in shown.out
     assert "3 ranked" in shown.out
+    assert shown.out.startswith("All time  points  of all time\n\n")
+
+
+def test_the_pages_of_a_leaderboard_follow_one_another(filled: Cli) -> None:
+    first = board(filled, "--limit", "1", "--json").json
+    shown = board(filled, "--limit", "1").out
+    second = board(filled, "--limit", "5", "--after", first["next"], "--json").json
+
+    assert f"more: --after {first['next']}" in shown
+    assert [one["userId"] for one in second["standings"]] == ["bob", "cyd"]
+    assert second["next"] is None
+
+
+def test_the_lines_around_a_user_have_theirs_marked(filled: Cli) -> None:
+    document = board(filled, "--around", "cyd", "--limit", "2", "--json").json
+    shown = board(filled, "--around", "cyd", "--limit", "2").out
+
+    assert [one["userId"] for one in document["standings"]] == ["bob", "cyd"]
+    assert document["me"] == document["standings"][1]
+    assert marked(shown) == ["▸ 3  Anonymous  cyd"]
+
+
+def test_an_own_line_that_is_not_among_the_others_stands_below_them(filled: Cli) -> None:
+    below = board(filled, "--me", "cyd", "--limit", "1").out.splitlines()
+    among = board(filled, "--me", "ada", "--limit", "1").out
+
+    assert [line.split()[0] for line in below[3:6]] == ["1", "…", "▸"]
+    assert "…" not in among
+    assert "▸ 1  Ada" in among
+
+
+def marked(shown: str) -> list[str]:
+    """The lines that are marked, up to their user."""
+    return [line.strip()[: line.strip().index("cyd") + 3] for line in shown.splitlines() if "▸" in line]
+
+
+@pytest.mark.parametrize(
+    ("ties", "ranks"), [("first", ["1", "2", "3"]), ("shared", ["1", "2", "2"]), ("dense", ["1", "2", "2"])]
+)
+def test_equal_scores_have_the_ranks_of_their_board(filled: Cli, ties: str, ranks: list[str]) -> None:
+    text = DEFAULT_CATALOG.read_text("utf-8").replace('period = "week"', f'period = "week"\nties = "{ties}"')
+    catalog = filled.file("ties.toml", text)
+    shown = board(filled, "weekly", "--catalog", catalog).out
+
+    lines = [line.split() for line in shown.splitlines() if re.match(r" *[0-9]+ ", line) and "ranked" not in line]
+    assert [line[0] for line in lines] == ranks
+
+
+def test_a_period_is_told_in_plain_words(cli: Cli) -> None:
+    async def fill() -> None:
+        async with sandbox(database=cli.database, start=datetime(2026, 1, 5, 12, tzinfo=UTC)) as (laurels, _):
+            await laurels.set_clock_offset(datetime(2026, 1, 14, tzinfo=UTC) - datetime.now(UTC))
+            await laurels.record(Event("ada", "1", "agent.created"))
+
+    asyncio.run(fill())
+
+    said = {period: board(cli, "weekly", "--period", period).out for period in ("current", "previous", "2026-W04")}
+    assert "Mon 2026-01-12 to Sun 2026-01-18 (UTC): ends in 4 days." in said["current"]
+    assert "Mon 2026-01-05 to Sun 2026-01-11 (UTC): closed " in said["previous"]
+    assert "Nobody was ranked here." in said["previous"]
+    assert "Mon 2026-01-19 to Sun 2026-01-25 (UTC): begins in 4 days." in said["2026-W04"]
+    assert "Nobody is ranked here yet." in said["2026-W04"]
+
+
+def test_periods_are_closed_once_their_time_has_come_and_listed(cli: Cli) -> None:
+    at = ("--database", "sqlite:///app.db")
+    assert cli("clock", "set", "2026-01-07T12:00:00Z", *at).code == 0
+    cli.file("events.jsonl", '{"userId": "ada", "id": "e", "type": "agent.created"}\n')
+    assert cli("record", "events.jsonl", *at).code == 0
+    assert "No period is to be closed" in cli("leaderboard", "--close", *at).out
+    assert "No period is closed here yet" in cli("leaderboard", "weekly", "--history", *at).out
+    cli("clock", "advance", "--days", "8", *at)
+
+    assert cli("leaderboard", "--close", "--json", *at).json == {"closed": [{"board": "weekly", "period": "2026-W02"}]}
+
+    assert cli("leaderboard", "--close", "--json", *at).json == {"closed": []}
+    assert cli("leaderboard", "weekly", "--history", "--json", *at).json["closings"][0]["period"] == "2026-W02"
+    assert "2026-W02" in cli("leaderboard", "weekly", "--history", *at).out
+
+
+def test_all_leaderboards_are_listed_with_what_they_count(filled: Cli) -> None:
+    listed = filled("leaderboard", "--list", "--database", filled.database)
+    document = filled("leaderboard", "--list", "--database", filled.database, "--json").json
+
+    assert listed.code == 0
+    assert "weekly       Weekly    points  week, UTC   1 2 3 4" in listed.out
+    assert [one.id for one in msgspec.convert(document, BoardsShape).leaderboards] == ["points", "weekly", "monthly"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 3, "it has points, weekly, monthly"),
+        (["weekly", "--period", "2026-11"], 3, "a key such as 2026-W47"),
+        (["points", "--period", "previous"], 3, "it counts all time"),
+        (["--after", "nonsense"], 2, "must be the 'next' of an answer before"),
+        (["--around", "a\x1b[31m"], 2, "control characters"),
+        (["a\x1b[31m"], 3, "no leaderboard"),
+    ],
+)
+def test_a_board_or_period_that_is_not_there_is_said_to_be_missing(
+    filled: Cli, arguments: list[str], code: int, said: str
+) -> None:
+    ended = board(filled, *arguments)
+
+    assert (ended.code, ended.out) == (code, "")
+    assert said in ended.err
+    assert "\x1b" not in ended.err
+
+
+def test_a_long_id_is_shown_whole_and_a_long_name_in_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fill() -> None:
+        async with sandbox(database=cli.database, start=datetime.now(UTC)) as (laurels, _):
+            await laurels.record(Event("i" * 70, "1", "agent.created"))
+            await laurels.update_user("i" * 70, name="n" * 90)
+
+    asyncio.run(fill())
+    monkeypatch.setattr("laurels.cli.tables.PLAIN_WIDTH", 80)
+    shown = board(cli).out
+
+    assert sum(line.count("i") for line in shown.splitlines()[3:-2]) == 70
+    assert [line for line in shown.splitlines() if "nnn" in line] == [
+        line for line in shown.splitlines() if "50" in line
+    ]
+    assert all(len(line) <= 80 for line in shown.splitlines() if "more:" not in line)
+
+
+def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> None:
+    async def join() -> None:
+        async with sandbox(database=filled.database, catalog=Catalog.parse(teams), start=datetime.now(UTC)) as (
+            laurels,
+            _,
+        ):
+            for user, team in (("ada", "team:red"), ("bob", "team:blue"), ("cyd", "team:blue")):
+                await laurels.update_user(user, groups=[team])
+
+    teams = (
+        DEFAULT_CATALOG.read_text("utf-8") + '\n[[leaderboards]]\nid = "teams"\nteams = "team:"\nteam_score = "mean"\n'
+    )
+    asyncio.run(join())
+    shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
+
+    assert shown.code == 0
+    lines = [line.split()[:5] for line in shown.out.splitlines() if line.split()[:2] != ["teams", "points,"] and "team:" in line]
+    assert lines[0][:4] == ["1", "team:red", "100", "1"]
+    assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
+    assert "not ranked" not in shown.out
+
+
+def test_who_is_not_ranked_is_said_not_to_be(filled: Cli) -> None:
+    shown = board(filled, "--around", "dan").out
+
+    assert "'dan' is not ranked here." in shown
+    assert "3 ranked" in shown
 
 
 def test_an_empty_board_says_so(cli: Cli) -> None:
     cli("migrate", "--database", cli.database)
+    document = board(cli, "--json").json
 
-    assert "Nobody is ranked" in cli("leaderboard", "--database", cli.database).out
-    assert cli("leaderboard", "--database", cli.database, "--json").json == {"rankedUsers": 0, "standings": []}
+    assert "Nobody is ranked here yet.\n" in board(cli).out
+    assert "--period previous" in board(cli, "weekly").out
+    assert (document["rankedUsers"], document["standings"], document["next"]) == (0, [], None)
+
+
+def board(cli: Cli, *arguments: str | Path) -> Ended:
+    return cli("leaderboard", *arguments, "--database", cli.database)
 
 
 # ---- settings ---------------------------------------------------------------------------------
@@ -144,6 +313,20 @@ def test_each_setting_says_where_it_came_from(cli: Cli, monkeypatch: pytest.Monk
     assert document["late_days"] == {"value": 3, "source": str(cli.folder / "laurels.toml")}
     assert document["host"] == {"value": "127.0.0.1", "source": "default"}
     assert "LAURELS_WORKERS" in shown.out
+
+
+def test_no_password_is_ever_shown(cli: Cli) -> None:
+    address = "postgresql://laurels:geheim@127.0.0.1:1/app"
+    for command in (
+        ["settings"],
+        ["doctor"],
+        ["settings", "--json"],
+        ["user", "show", "ada"],
+        ["serve", "--port", "0"],
+    ):
+        shown = cli(*command, "--database", address)
+        assert "geheim" not in shown.out + shown.err, command
+    assert "laurels:***@127.0.0.1:1/app" in cli("settings", "--database", address).out
 
 
 def test_each_setting_is_an_option_of_the_same_name(cli: Cli) -> None:
@@ -177,7 +360,7 @@ def test_a_sound_catalog_is_said_to_be_sound(cli: Cli) -> None:
     ended = cli("catalog", "check", DEFAULT_CATALOG)
 
     assert (ended.code, ended.out) == (0, "")
-    assert "is sound: 11 badges, 7 levels, 5 metrics, 1 streak" in ended.err
+    assert "is sound: 11 badges, 7 levels, 5 metrics, 1 streak, 3 leaderboards" in ended.err
     assert cli("catalog", "check", "--json").json["ok"] is True
 
 
@@ -205,7 +388,7 @@ def test_the_catalog_of_the_settings_is_checked_where_none_is_named(cli: Cli, mo
     assert cli("catalog", "check").code == 1
 
 
-def test_the_catalog_shows_levels_and_badges(cli: Cli) -> None:
+def test_the_catalog_shows_levels_badges_and_leaderboards(cli: Cli) -> None:
     shown = cli("catalog", "show").out
     document = cli("catalog", "show", "--json").json
 
@@ -213,6 +396,8 @@ def test_the_catalog_shows_levels_and_badges(cli: Cli) -> None:
     assert "Century Club" in shown
     assert len(document["badges"]) == 11
     assert len(document["levels"]) == 7
+    assert "Monthly" in shown
+    assert [one["id"] for one in document["leaderboards"]] == ["points", "weekly", "monthly"]
 
 
 # ---- migrate ----------------------------------------------------------------------------------

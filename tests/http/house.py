@@ -21,6 +21,7 @@ PROFILE = "/api/gamification/profile"
 EVENTS = "/api/gamification/events"
 USERS = "/api/gamification/users"
 SESSIONS = "/api/gamification/sessions"
+LEADERBOARDS = "/api/gamification/leaderboards"
 CATALOG = "/api/gamification/catalog"
 COOKIE = "laurels-session"
 

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def served(tmp_path: Path) -> Served:
-    one = Served(tmp_path)
+    one = Served(f"sqlite:///{tmp_path / 'laurels.db'}", tmp_path)
     await one.prepare()
     return one
 
@@ -82,7 +82,7 @@ def check_refusal(came: bytes, status: int, code: str) -> None:
 @contextmanager
 def locked(served: Served) -> Iterator[None]:
     """The database is slow: another connection holds its lock."""
-    with contextlib.closing(sqlite3.connect(served.path, isolation_level=None)) as connection:
+    with contextlib.closing(sqlite3.connect(served.folder / "laurels.db", isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
@@ -212,7 +212,7 @@ async def test_beyond_its_requests_a_process_refuses_fast_is_alive_and_answers_w
         assert (await server.client.get(CATALOG)).status_code == 200
 
     assert sorted(answer.status_code for answer in answers) == [200] * 4 + [503] * 16
-    served.check_books()
+    await served.check_books()
 
 
 async def test_silent_connections_make_room_for_those_who_ask(served: Served) -> None:

@@ -179,7 +179,7 @@ async def test_sessions_of_one_user_are_counted_apart(strict: House) -> None:
 
 
 async def test_a_flood_by_one_key_is_429_and_touches_no_other(tmp_path: Path) -> None:
-    served = Served(tmp_path)
+    served = Served(f"sqlite:///{tmp_path / 'laurels.db'}", tmp_path)
     await served.prepare()
     store = open_store(served.database)
     other: dict[str, Any] = {"authorization": f"Bearer {await create_key(store, 'other', utc_now())}"}

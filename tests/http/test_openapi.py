@@ -115,6 +115,8 @@ async def test_real_answers_are_what_the_document_says(home: House, document: An
     history = await home.client.get("/api/gamification/users/ada/history", headers=home.by_key)
     user = await home.client.get("/api/gamification/users/ada", headers=home.by_key)
     catalog = await home.client.get("/api/gamification/catalog")
+    boards = await home.client.get("/api/gamification/leaderboards", headers=home.by_key)
+    board = await home.client.get("/api/gamification/leaderboards/weekly?me=ada&limit=1", headers=home.by_key)
 
     for name, answer in {
         "EventsAnswer": sent,
@@ -122,6 +124,8 @@ async def test_real_answers_are_what_the_document_says(home: House, document: An
         "HistoryShape": history,
         "UserShape": user,
         "CatalogShape": catalog,
+        "BoardsShape": boards,
+        "LeaderboardShape": board,
     }.items():
         validator(document, schemas[name]).validate(answer.json())
 

@@ -10,7 +10,7 @@ import pytest
 
 from laurels import errors
 from laurels.http.problems import ALL_KINDS, BadRequest, Kind, answer_for, kind_of
-from tests.http.house import CATALOG, EVENTS, PROFILE, SESSIONS, USERS, House, check_problem
+from tests.http.house import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, House, check_problem
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +113,8 @@ async def test_an_unknown_address_is_404(home: House, path: str) -> None:
         (EVENTS, "OPTIONS, POST"),
         (SESSIONS, "DELETE, OPTIONS, POST"),
         (CATALOG, "GET, HEAD, OPTIONS"),
+        (LEADERBOARDS, "GET, HEAD, OPTIONS"),
+        (f"{LEADERBOARDS}/points", "GET, HEAD, OPTIONS"),
         (f"{USERS}/ada", "DELETE, GET, HEAD, OPTIONS, PUT"),
         ("/livez", "GET, HEAD, OPTIONS"),
         ("/docs", "GET, HEAD, OPTIONS"),

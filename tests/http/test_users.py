@@ -107,6 +107,7 @@ async def test_a_user_is_made_and_read_back(home: House) -> None:
         "joinedAt": "2026-01-01T00:00:00Z",
         "createdAt": "2026-01-05T12:00:00Z",
         "groups": [],
+        "visibility": None,
         "points": 0,
         "level": 1,
         "title": "Newcomer",

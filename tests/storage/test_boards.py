@@ -127,8 +127,10 @@ async def test_lines_around_a_user_are_as_many_as_there_are(filled: Store, ties:
 
 @TIES
 async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store, ties: Ties) -> None:
-    listed = await filled.listing(asking(ties, limit=1, only=["u7", "u3", "u9", "u3", "nobody"], me="u4"))
+    some = ["u7", "u3", "u9", "u3", "nobody"]
+    listed = await filled.listing(asking(ties, limit=5, only=some, me="u4"))
     assert shown(listed) == [line for line in whole(ties) if line[1] in ("u3", "u7")]
+    assert shown(await filled.listing(asking(ties, limit=1, only=some))) == shown(listed)[:1]
     assert listed.me
     assert (listed.me.rank, listed.ranked) == (SHOWN[ties][3], 8)
     assert shown(await filled.listing(asking(ties, only=[]))) == []
@@ -232,3 +234,21 @@ async def test_any_moves_leave_what_sorting_gives_on_each_board(store: Store, se
                 assert await store.rank(*one, user, "shared") == (len(better) + 1, len(in_order))
                 assert await store.rank(*one, user, "dense") == (len({*better}) + 1, len(in_order))
         await check_tallies(store)
+
+
+@TIES
+@pytest.mark.parametrize("sign", [-1, 1])
+async def test_a_rank_is_exact_at_every_edge_of_the_tallies_nodes(store: Store, ties: Ties, sign: int) -> None:
+    keys = [
+        sign * (edge + off) for edge in (64, 96, 4096, 2**12 + 2**11, 2**24, 2**53 - 40) for off in (-32, -1, 0, 1, 32)
+    ]
+    moments = [
+        edge + off for edge in (2**31, 2**32, 2**39, 2**40, 2**48 + 2**47) for off in (-(2**24), -1, 0, 1, 2**24)
+    ]
+    places = [*((key, 5) for key in keys), *((sign * 96, moment) for moment in moments)]
+    scores = {f"u{number:02}": place for number, place in enumerate(places)}
+    await put(store, BOARD, scores)
+    for user, (key, _) in scores.items():
+        better = [other for other, _ in scores.values() if other < key]
+        by_rule = {"first": sorted_users(scores).index(user), "shared": len(better), "dense": len({*better})}
+        assert await store.rank(*BOARD, user, ties) == (by_rule[ties] + 1, len(scores))

@@ -40,8 +40,8 @@ EXTREMES: Everything = {
     "amnesties": [("a", 1, INT, None, ODD, "", FIRST, None), ("b", -INT, 0, ODD, "", "", 0, LAST)],
     "sandbox": [(1, LEAST)],
     "users": [
-        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0) for name in NAMES),
-        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG),
+        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for name in NAMES),
+        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG, ODD, 1),
     ],
     "events": [
         ("a", "", 1, ODD, FIRST, None, LAST, INT, LONG, None, None, None, None, -INT, None),
@@ -49,14 +49,15 @@ EXTREMES: Everything = {
     ],
     "acts": [("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None), ("a", "2", LONG, FIRST, "", "", "", "", 0)],
     "awards": [("a", ODD, LONG, FIRST, LONG, None), ("a", "b", 0, 0, LEAST, ODD)],
-    "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None), ("a", 1, INT, 0, 0, "", ODD, ODD)],
+    "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST)],
     "outbox": [("a", 1, 0, LAST, ODD, ODD), ("a", 2, INT, FIRST, "", "")],
     "standings": [("a", "points", "all", -(2**40), LAST), ("b", "points", "all", -1, -7)],
+    "closings": [("points", "", FIRST, None), ("points", ODD, LAST, 0)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
 }
 MANY: Everything = {
     "secrets": [("tombstones", b"secret")],
-    "users": [(f"u{number:05}", None, None, None, 0, 0, "", 0, None, b"", None, 0) for number in range(7000)],
+    "users": [(f"u{number:05}", None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for number in range(7000)],
 }
 
 

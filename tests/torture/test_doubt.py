@@ -22,7 +22,7 @@ from laurels.testing import TestClock
 from tests import postgres
 from tests.crash_child import CATALOG
 from tests.support import MONDAY, check_ledgers, check_tallies, sql
-from tests.torture.wire import Cut, Wire
+from tests.torture.wire import LAST_WORDS, Cut, Wire
 
 pytestmark = pytest.mark.anyio
 
@@ -200,6 +200,19 @@ async def test_a_server_that_goes_away_during_migrate_is_waited_for(wire: Wire, 
     assert wire.cuts == 1
     assert await store.migrate() == []
     await store.close()
+
+
+async def test_the_last_words_of_a_server_to_a_connection_that_rests_are_heard_as_its_end(wire: Wire) -> None:
+    async with laurels_over(wire.address) as laurels:
+        await laurels.record_many(notes("ada 0"))
+        wire.tell_all(LAST_WORDS)
+        await asyncio.sleep(0.1)
+        (answer,) = await laurels.record_many(notes("ada 1"))
+        assert not answer.duplicate
+        wire.tell_all(LAST_WORDS)
+        await asyncio.sleep(0.1)
+        assert (await laurels.profile("ada")).points == 3
+        await check_books(laurels)
 
 
 # ---- reading ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -13,10 +14,13 @@ import pytest
 from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import UserErased, UserNotFound
+from laurels.storage.base import Asked, Changes, Found
+from laurels.storage.postgres import lines
 from laurels.storage.postgres.store import PostgresStore
 from tests import postgres
 from tests.crash_child import CATALOG
 from tests.support import MONDAY, check_ledgers, check_tallies, contents, sql
+from tests.torture.books import check_quiet
 
 pytestmark = pytest.mark.anyio
 
@@ -154,3 +158,54 @@ async def test_boards_that_are_rebuilt_twice_at_once_while_all_write_are_right(d
         await check_tallies(many[0].store)
         await check_ledgers(many[0].store)
     assert await deadlocks(database) == 0
+
+
+# ---- who gives up, and who stands still -------------------------------------------------------
+
+
+async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(database: str) -> None:
+    dice = random.Random(7)
+    async with several(database, 2) as (laurels, other):
+        await laurels.record(Event("ada", "0", "note"))
+        asked = Asked(frozenset(["ada", "new"]), frozenset(), CATALOG.rules, whole=frozenset(["ada"]))
+        for _ in range(60):
+            work = dice.choice(
+                [
+                    lambda: laurels.store.change(asked, lambda _: Changes()),
+                    lambda: laurels.history("ada"),
+                    lambda: laurels.store.whole("ada"),
+                    lambda: laurels.profile("ada"),
+                    laurels.store.rebuild_boards,
+                ]
+            )
+            task = asyncio.ensure_future(work())
+            await asyncio.sleep(dice.uniform(0, 0.006))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        for number in range(1, 4):
+            await asyncio.gather(*(one.record(Event("ada", f"{number}", "note")) for one in (laurels, other)))
+            assert (await laurels.profile("ada")).points == (await other.profile("ada")).points
+        await check_quiet(database)
+        await check_tallies(laurels.store)
+
+
+async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_ever(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "HELD_SECONDS", 0.3)
+    async with several(database, 1) as (laurels,):
+        await laurels.record(Event("ada", "0", "note"))
+        calls: list[int] = []
+
+        async def record_elsewhere() -> None:
+            async with several(database, 1) as (other,):
+                await other.record(Event("ada", "1", "note"))
+
+        def decide(found: Found) -> Changes:
+            calls.append(found.users["ada"].revision)
+            if len(calls) == 1:  # this process stands still; another one does not
+                postgres.wait_for(record_elsewhere())
+            return Changes()
+
+        await laurels.store.change(Asked(frozenset(["ada"]), frozenset(), CATALOG.rules), decide)
+        assert calls == [1, 2]

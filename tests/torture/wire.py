@@ -38,6 +38,10 @@ class Cut:
 
 LATE_SECONDS = 0.3
 
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+LAST_WORDS = b"E" + (4 + len(_FIELDS)).to_bytes(4, "big") + _FIELDS
+"""What a server that shuts down says to a client that asked for nothing, before it hangs up."""
+
 Ends = tuple[asyncio.StreamWriter, asyncio.StreamWriter]
 """The writers of one connection: to the client, and to the server."""
 
@@ -103,6 +107,15 @@ class Wire:
 
     def cut_all(self) -> None:
         self._loop.call_soon_threadsafe(lambda: self._hang_up(list(self._ends)))
+
+    def tell_all(self, message: bytes) -> None:
+        """Send this to every client, as if the server had."""
+
+        def send() -> None:
+            for client, _ in self._ends:
+                client.write(message)
+
+        self._loop.call_soon_threadsafe(send)
 
     def cut_one(self, dice: random.Random) -> None:
         """Cut some connection, wherever it is."""

@@ -9,7 +9,8 @@ import hashlib
 import secrets
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +18,13 @@ from laurels.engine.leaderboards import (
     HIDDEN,
     TEAM,
     WITHIN,
+    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
+    behind,
     numbered,
     order,
     ranks_of,
@@ -34,6 +37,8 @@ from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, write
 
 Key = tuple[str, str]
+Measured = Mapping[Key, Mapping[str, Ranks]]
+POINTS = (POINTS_BOARD, ALL_TIME)
 
 PERIOD_LOCKS = 0x1A07E2
 """The first key of the locks that a late move shares and that who closes the period has alone."""
@@ -42,11 +47,7 @@ PERIOD_LOCKS = 0x1A07E2
 
 
 async def save(connection: Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere.
-
-    In closed periods nobody moves: a late move waits for whoever is just closing its period, and then is left out.
-    """
-    moves = await _still_open(connection, list(moves))
+    """Write the places that changed, and the net change of every tally that they cross, in one order everywhere."""
     tallies: Counter[tuple[str, str, int, int, int, int]] = Counter()
     gone: list[tuple[str, str, str]] = []
     stay: list[tuple[str, str, str, int, int]] = []
@@ -67,24 +68,40 @@ async def save(connection: Connection, moves: Iterable[Move]) -> None:
     await write(connection, sql.DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
 
 
-async def _still_open(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
-    late = sorted({base(move.board, move.period) for move in moves if move.late})
+async def taken(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth.
+
+    A late move waits for whoever is just closing its period, and then is left out.
+    """
+    late = [move for move in moves if move.late]
     if not late:
         return moves
-    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in late}))
-    closed = await _closed(connection, late)
-    return [move for move in moves if not move.late or base(move.board, move.period) not in closed]
+    closed = await _closed(connection, {base(move.board, move.period) for move in late})
+    of_late = [(move.user_id, move.board, move.period) for move in late]
+    found = await connection.fetch(sql.STANDINGS_AT, *map(list, zip(*of_late, strict=True)))
+    places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
+    made: list[Move] = []
+    for move in moves:
+        if not move.late:
+            made.append(move)
+        elif base(move.board, move.period) not in closed:
+            before = places.get((move.user_id, move.board, move.period))
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
 
 
-async def _closed(connection: Connection, keys: Sequence[Key]) -> set[Key]:
+async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
+    """Which of these periods are closed. Nobody closes another of them until this transaction ends."""
+    await connection.execute(sql.LOCK_PERIODS, PERIOD_LOCKS, sorted({_lock(key) for key in keys}))
     found = await connection.fetch(sql.CLOSED_OF, [board for board, _ in keys], [period for _, period in keys])
     return {(board, period) for board, period in found}
 
 
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
     """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
-    found = await standings(connection, users)
-    closed = await _closed(connection, [*{base(*key) for places in found.values() for key in places}])
+    found = _by_user(users, await connection.fetch(sql.STANDINGS_OF, users))
+    closed = await _closed(connection, {base(*key) for places in found.values() for key in places})
     moves: list[Move] = []
     for user_id in users:
         for key, place in found[user_id].items():
@@ -101,17 +118,18 @@ async def close(connection: Connection, key: Key, at: datetime) -> bool:
     return await connection.fetchval(sql.CLOSE, *key, to_micros(at)) is not None
 
 
-async def tell(connection: Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+async def tell(connection: Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if await connection.fetchval(sql.TOLD, asked.board, asked.period, to_micros(at)) is None:
         return False
     listed = await listing(connection, asked)
-    users = sorted(line.place.user_id for line in listed.lines)
+    lines = rows.in_front(listed.lines, top)
+    users = sorted(line.place.user_id for line in lines)
     await connection.execute(sql.LOCK_USERS, users)
     revisions = dict(await connection.fetch(sql.NEXT_REVISIONS, users))
     moments = (
         rows.closing_moment(line, asked, listed.ranked, revisions[line.place.user_id], at)
-        for line in listed.lines
+        for line in lines
         if line.place.user_id in revisions
     )
     await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
@@ -127,12 +145,18 @@ def _lock(key: Key) -> int:
     return zlib.crc32(WITHIN.join(key).encode()) - 2**31
 
 
-async def ranks(connection: Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
-    """The ranks on the board of all points before and after these moves, none of which is written yet."""
-    key = (POINTS_BOARD, ALL_TIME)
-    on_board = [move for move in moves if (move.board, move.period) == key]
-    places = [*{place for move in on_board for place in (move.before, move.after) if place}]
-    return ranks_of(on_board, dict(zip(places, await _ahead(connection, key, places), strict=True)))
+async def ranks(connection: Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    of_boards: dict[Key, list[Move]] = {POINTS: []}
+    for move in moves:
+        if move.board in tops or (move.board, move.period) == POINTS:
+            of_boards.setdefault((move.board, move.period), []).append(move)
+    return {key: await _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+
+
+async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+    places = [*{place for move in moves for place in (move.before, move.after) if place}]
+    return ranks_of(moves, dict(zip(places, await _ahead(connection, key, places), strict=True)))
 
 
 async def rebuild_tallies(connection: Connection) -> None:
@@ -140,6 +164,13 @@ async def rebuild_tallies(connection: Connection) -> None:
     await connection.execute(sql.LOCK_BOARDS)
     await connection.execute("DELETE FROM tallies", timeout=LONG_STATEMENT_SECONDS)
     await connection.execute(sql.MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
+
+
+def _by_user(users: Sequence[str], found: Iterable[Any]) -> dict[str, dict[Key, Place]]:
+    places: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
+    for user_id, board, period, sort_key, reached_at in found:
+        places[user_id][board, period] = Place(sort_key, reached_at, user_id)
+    return places
 
 
 def _part(user_id: str) -> int:
@@ -150,11 +181,8 @@ def _part(user_id: str) -> int:
 
 
 async def standings(connection: Connection, users: Sequence[str]) -> dict[str, dict[Key, Place]]:
-    """The places of users, by board and period."""
-    found: dict[str, dict[Key, Place]] = {user_id: {} for user_id in users}
-    for user_id, board, period, sort_key, reached_at in await connection.fetch(sql.STANDINGS_OF, users):
-        found[user_id][board, period] = Place(sort_key, reached_at, user_id)
-    return found
+    """The places of users, by board and period, but for those in periods that somebody closed."""
+    return _by_user(users, await connection.fetch(sql.OPEN_STANDINGS_OF, users))
 
 
 async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tuple[int | None, int]:
@@ -173,21 +201,21 @@ async def teams(connection: Connection, key: Key) -> list[Team]:
 async def listing(connection: Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
-    lines = await (_some(connection, key, asked) if asked.only is not None else _following(connection, key, asked))
+    if asked.only is not None:
+        some = await _of_users(connection, key, [*dict.fromkeys(asked.only)], asked.ties)
+        lines, next_lines = some[: asked.limit], None
+    else:
+        lines, next_lines = await _following(connection, key, asked)
     me = next((line for line in lines if line.place.user_id == asked.me), None)
     if me is None and asked.me is not None:
         mine = [row] if (row := await _line_of(connection, key, asked.me)) else []
         me = next(iter(await _shown(connection, key, mine, asked.ties)), None)
-    return Listed(lines, me, await connection.fetchval(sql.RANKED, *key))
+    return Listed(lines, me, await connection.fetchval(sql.RANKED, *key), next_lines)
 
 
 def top(found: Iterable[Any]) -> list[Standing]:
     """The first lines of a board that ranks equal scores by who reached them first, from LINE columns."""
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
-
-
-async def _some(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
-    return await _of_users(connection, key, [*dict.fromkeys(asked.only or ())], asked.ties)
 
 
 async def _of_users(connection: Connection, key: Key, users: Sequence[str], ties: Ties) -> list[Standing]:
@@ -209,16 +237,23 @@ async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: T
     return sorted(lines, key=lambda line: order(line.place))
 
 
-async def _following(connection: Connection, key: Key, asked: Listing) -> list[Standing]:
-    """Lines that follow one another on the board: only the first of them is counted up to."""
+async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+    """Lines that follow one another on the board, and where to go on: only up to the first of them is counted."""
     found = await _rows(connection, key, asked)
     if not found:
-        return []
+        return [], None
     places = [_place(row) for row in found]
+    if asked.after is None and asked.around is None:
+        return rows.standings_shown(found, numbered(places, asked.ties, 1, 1)), _next(asked, places)
     (ahead,) = await _ahead(connection, key, places[:1])
     (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
-    numbers = numbered(places, asked.ties, ahead + 1, shown)
-    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
+    lines = rows.standings_shown(found, numbered(places, asked.ties, ahead + 1, shown))
+    return lines, _next(asked, places)
+
+
+def _next(asked: Listing, places: Sequence[Place]) -> Behind | None:
+    """Where to go on behind these places; None where they are the last."""
+    return behind(places, asked.after) if asked.around is None and len(places) == asked.limit else None
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
@@ -228,13 +263,13 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
         if seen is None:
             return []
         place = order(_place(seen))
-        before = await connection.fetch(sql.BEFORE, *key, *place, asked.limit)
-        behind = await connection.fetch(sql.BEHIND, *key, *place, asked.limit)
-        return around(before[::-1], row, behind, asked.limit)
+        before = await connection.fetch(sql.BEFORE % asked.limit, *key, *place)
+        following = await connection.fetch(sql.BEHIND % asked.limit, *key, *place)
+        return around(before[::-1], row, following, asked.limit)
     if asked.after:
         after = asked.after
-        return await connection.fetch(sql.NEXT, *key, after.sort_key, after.reached_at, asked.limit, after.lines)
-    return await connection.fetch(sql.FIRST, *key, asked.limit)
+        return await connection.fetch(sql.NEXT % (asked.limit, after.lines), *key, after.sort_key, after.reached_at)
+    return await connection.fetch(sql.FIRST % asked.limit, *key)
 
 
 async def _ranks(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:

@@ -29,6 +29,10 @@ STATEMENT_SECONDS = 60.0
 LONG_STATEMENT_SECONDS = 6 * 3600.0
 """How long a statement may run; the long ones read or rebuild the whole database."""
 
+HELD_SECONDS = 50.0
+"""How long a transaction may stand still: then the server ends it, so that a process that is stopped, or a machine that is no
+more to be reached, does not keep users from the others."""
+
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.5
 
@@ -41,6 +45,7 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,  # the server was made a standby: the next connection finds the new primary
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InternalClientError,  # the server has just said good-bye to a connection at rest, which can be asked nothing now
     OSError,  # refused, reset, and, as its subclass, a time-out
 )
 """The connection is gone, or there was none to be had; another may work."""
@@ -126,7 +131,11 @@ class Lines:
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=READ_SECONDS) as connection:
+                await connection.execute(
+                    "SET idle_in_transaction_session_timeout = 0"
+                )  # it may wait for the other side
                 yield cast(Connection, connection)
+                await connection.execute("RESET idle_in_transaction_session_timeout")
         except LaurelsError:
             raise
         except Exception as error:  # noqa: BLE001  # each kind has its way out
@@ -172,13 +181,18 @@ class Lines:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._address,
-                    min_size=1,
+                    min_size=0,  # with a floor, the pool connects by itself, and logs each failure
                     max_size=self._most,
                     command_timeout=STATEMENT_SECONDS,
                     timeout=READ_SECONDS,
                     init=_prepare,
                     reset=_leave_as_it_is,
-                    server_settings={"application_name": "laurels", "search_path": SCHEMA, "jit": "off"},
+                    server_settings={
+                        "application_name": "laurels",
+                        "search_path": SCHEMA,
+                        "jit": "off",
+                        "idle_in_transaction_session_timeout": str(round(1000 * HELD_SECONDS)),
+                    },
                 )
             return self._pool
 

@@ -17,11 +17,13 @@ from typing import Any
 
 import asyncpg
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    CONNECTIONS,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -61,7 +63,6 @@ from laurels.storage.postgres.lines import (
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
-CONNECTIONS = 8
 BOARD = (POINTS_BOARD, ALL_TIME)
 
 LOCK_SPACE = 0x1A07E1
@@ -98,7 +99,9 @@ class PostgresStore:
         async def run(connection: Connection) -> list[str]:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1, $2)", LOCK_SPACE, MIGRATING, timeout=long)
-                await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                # Asked first, for even IF NOT EXISTS needs the right to make one.
+                if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+                    await connection.execute(f"CREATE SCHEMA {SCHEMA}")
                 await connection.execute(
                     'CREATE TABLE IF NOT EXISTS migrations (name TEXT COLLATE "C" NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)'
                 )
@@ -203,8 +206,10 @@ class PostgresStore:
         self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
-        moves = [*(await boards.leaving(connection, erased) if erased else ()), *changes.moves]
-        ranks: Mapping[str, Ranks] = await boards.ranks(connection, moves) if measure and moves else {}
+        leaving = await boards.leaving(connection, erased) if erased else ()
+        moves = await boards.taken(connection, [*leaving, *changes.moves])
+        measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)
@@ -218,7 +223,8 @@ class PostgresStore:
         await write(connection, sql.DROP_AWARDS, changes.revoked)
         await write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
         await write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
-        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, changes.moments))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
         if moves:
             await boards.save(connection, moves)  # last, for others wait for these rows until the commit
         return ranks
@@ -263,7 +269,7 @@ class PostgresStore:
     async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
-        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS, *BOARD, most, asked))
+        found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % most, *BOARD, asked))
         users = {row[1]: rows.user_of(row[1:]) for row in found if row[0] == "user"}
         columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
         lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
@@ -288,7 +294,8 @@ class PostgresStore:
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         async def tell(connection: Connection) -> bool:
             async with connection.transaction():
-                return await boards.tell(connection, Listing(board, period, ties, top), at)
+                asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+                return await boards.tell(connection, asked, top, at)
 
         return await self._lines.run(tell, self._patience)
 

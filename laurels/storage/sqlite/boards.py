@@ -8,7 +8,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +21,13 @@ from laurels.engine.leaderboards import (
     TIME_SHIFTS,
     TOTAL_LEVEL,
     WITHIN,
+    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
+    behind,
     finest_time,
     numbered,
     order,
@@ -37,9 +40,11 @@ from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standi
 from laurels.storage.codec import to_micros
 
 Key = tuple[str, str]
+Measured = Mapping[Key, Mapping[str, Ranks]]
+POINTS = (POINTS_BOARD, ALL_TIME)
 
 LINE = f"""
-SELECT {rows.LINE} FROM standings s JOIN users u ON u.user_id = s.user_id
+SELECT {rows.LINE} FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = ? AND s.period = ?
 """
 LINE_OF = f"{LINE} AND s.user_id = ?"
@@ -66,9 +71,28 @@ SELECT t.board, t.amount, (
     WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
 ) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ? ORDER BY t.board
 """
-PERIODS = f"SELECT DISTINCT board, period FROM tallies WHERE level = {FIRST_TIME_LEVEL - 1} ORDER BY board, period"
+PERIODS = """
+WITH RECURSIVE seat (board, period) AS (
+    SELECT * FROM (SELECT board, period FROM tallies ORDER BY board, period LIMIT 1)
+    UNION ALL
+    SELECT
+        (SELECT t.board FROM tallies t
+            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1),
+        (SELECT t.period FROM tallies t
+            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1)
+    FROM seat WHERE seat.board IS NOT NULL
+) SELECT board, period FROM seat WHERE board IS NOT NULL
+"""
+"""Each step leaps over all tallies of a period."""
+
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
+OPEN_STANDINGS = f"""
+{STANDINGS} AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.period = standings.period
+    AND c.board = substr(standings.board, 1, instr(standings.board || '{WITHIN}', '{WITHIN}') - 1)
+)
+"""
 RANKED = f"""
 SELECT coalesce(sum(amount), 0) FROM tallies
 WHERE board = ? AND period = ? AND level = {FIRST_TIME_LEVEL - 1} AND under = 0
@@ -131,13 +155,26 @@ MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, amount)
 # ---- writing ----------------------------------------------------------------------------------
 
 
+def taken(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]:
+    """The moves that are to be made: in closed periods nobody moves, and late ones start where the user stands in truth."""
+    made: list[Move] = []
+    for move in moves:
+        key = (move.board, move.period)
+        if not move.late:
+            made.append(move)
+        elif not is_closed_for_good(connection, key):
+            row = connection.execute(STANDING, (move.user_id, *key)).fetchone()
+            before = Place(row[0], row[1], move.user_id) if row else None
+            if before != move.after:
+                made.append(replace(move, before=before))
+    return made
+
+
 def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
-    """Write the places that changed, and the net change of every tally that they cross; in closed periods nobody moves."""
+    """Write the places that changed, and the net change of every tally that they cross."""
     tallies: Counter[tuple[str, str, int, int, int]] = Counter()
     for move in moves:
         key = (move.board, move.period)
-        if move.late and is_closed_for_good(connection, key):
-            continue
         for node, amount in tallied(move.board, move.before) if move.before else ():
             tallies[(*key, *node)] -= amount
         for node, amount in tallied(move.board, move.after) if move.after else ():
@@ -154,7 +191,7 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
 def leaving(connection: sqlite3.Connection, user_id: str) -> list[Move]:
     """The moves of a user who leaves every board. In closed periods nobody takes the place, so that no rank changes."""
     moves: list[Move] = []
-    for key, place in standings(connection, user_id).items():
+    for key, place in rows.standings_of(connection.execute(STANDINGS, (user_id,))).items():
         moves.append(Move(user_id, *key, place, None))
         if is_closed_for_good(connection, key):
             nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
@@ -167,12 +204,12 @@ def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
     return connection.execute(CLOSE, (*key, to_micros(at))).rowcount == 1
 
 
-def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
-    """Tell those in front of a closed period, once."""
+def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime) -> bool:
+    """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if connection.execute(TOLD, (to_micros(at), asked.board, asked.period)).rowcount != 1:
         return False
     listed = listing(connection, asked)
-    for line in listed.lines:
+    for line in rows.in_front(listed.lines, top):
         (revision,) = connection.execute(NEXT_REVISION, (line.place.user_id,)).fetchone()
         connection.execute(
             SAVE_MOMENT, rows.moment_columns(rows.closing_moment(line, asked, listed.ranked, revision, at))
@@ -180,12 +217,18 @@ def tell(connection: sqlite3.Connection, asked: Listing, at: datetime) -> bool:
     return True
 
 
-def ranks(connection: sqlite3.Connection, moves: Iterable[Move]) -> Mapping[str, Ranks]:
-    """The ranks on the board of all points before and after these moves, none of which is written yet."""
-    key = (POINTS_BOARD, ALL_TIME)
-    on_board = [move for move in moves if (move.board, move.period) == key]
-    places = {place for move in on_board for place in (move.before, move.after) if place}
-    return ranks_of(on_board, {place: _ahead(connection, key, place) for place in places})
+def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    of_boards: dict[Key, list[Move]] = {POINTS: []}
+    for move in moves:
+        if move.board in tops or (move.board, move.period) == POINTS:
+            of_boards.setdefault((move.board, move.period), []).append(move)
+    return {key: _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+
+
+def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+    places = {place for move in moves for place in (move.before, move.after) if place}
+    return ranks_of(moves, {place: _ahead(connection, key, place) for place in places})
 
 
 def rebuild_tallies(connection: sqlite3.Connection) -> None:
@@ -198,8 +241,8 @@ def rebuild_tallies(connection: sqlite3.Connection) -> None:
 
 
 def standings(connection: sqlite3.Connection, user_id: str) -> dict[Key, Place]:
-    """A user's places by board and period."""
-    return rows.standings_of(connection.execute(STANDINGS, (user_id,)))
+    """A user's places by board and period, but for those in periods that somebody closed."""
+    return rows.standings_of(connection.execute(OPEN_STANDINGS, (user_id,)))
 
 
 def rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
@@ -243,8 +286,10 @@ def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
     """The lines asked for."""
     key = (asked.board, asked.period)
     me = _line_of(connection, key, asked.me) if asked.me is not None else None
+    lines, next_lines = _lines(connection, key, asked)
     return Listed(
-        lines=_lines(connection, key, asked),
+        lines=lines,
+        next=next_lines,
         me=rows.standing_of(me, _rank(connection, key, _place(me), asked.ties)) if me else None,
         ranked=ranked(connection, key),
     )
@@ -256,19 +301,22 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Standing]:
+def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place))
+        return sorted(some, key=lambda line: order(line.place))[: asked.limit], None
     found = _following(connection, key, asked)
     if not found:
-        return []
+        return [], None
     places = [_place(row) for row in found]
-    ordinal = _ahead(connection, key, places[0]) + 1
-    shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
-    numbers = numbered(places, asked.ties, ordinal, shown)
-    return [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
+    ordinal = shown = 1
+    if asked.after or asked.around is not None:
+        ordinal = _ahead(connection, key, places[0]) + 1
+        shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
+    lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
+    full = asked.around is None and len(found) == asked.limit
+    return lines, behind(places, asked.after) if full else None
 
 
 def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
@@ -291,8 +339,8 @@ def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list
             return []
         at = (*key, *order(_place(seen)))
         before = connection.execute(BEFORE, (*at, asked.limit)).fetchall()[::-1]
-        behind = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
-        return around(before, row, behind, asked.limit)
+        following = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
+        return around(before, row, following, asked.limit)
     if asked.after:
         at = (*key, asked.after.sort_key, asked.after.reached_at)
         return connection.execute(NEXT, (*at, asked.limit, asked.after.lines)).fetchall()

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from laurels.engine.boards import MOST_TOLD
 from laurels.engine.leaderboards import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
@@ -270,8 +271,9 @@ class SQLiteStore:
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
-        moves = [*leaving, *changes.moves]
-        ranks: Mapping[str, Ranks] = boards.ranks(connection, moves) if measure else {}
+        moves = boards.taken(connection, [*leaving, *changes.moves])
+        measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
         boards.save(connection, moves)
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
@@ -282,8 +284,9 @@ class SQLiteStore:
             connection.executemany(SAVE_AWARD, map(rows.award_columns, changes.awards))
         if changes.ledger:
             connection.executemany(SAVE_ENTRY, map(rows.entry_columns, changes.ledger))
-        if changes.moments:
-            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, changes.moments))
+        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
+        if moments:
+            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, moments))
         return ranks
 
     @staticmethod
@@ -333,8 +336,8 @@ class SQLiteStore:
         return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
 
     async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
-        asked = Listing(board, period, ties, top)
-        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, at=at)))
+        asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+        return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
     async def teams(self, board: str, period: str) -> Sequence[Team]:
         with _translated:

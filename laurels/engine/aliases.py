@@ -1,0 +1,31 @@
+"""Invented names: how a user is shown on leaderboards who wants no name there. The same user always has the same one."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+ADJECTIVES = _words("""
+amber azure bold brave breezy bright brisk calm candid cheery clever coral cosmic crimson curious daring dapper deft
+eager early earnest fabled fair fleet fond frosty gentle gilded glad golden hardy hazel humble indigo jolly keen kind
+lively lucid lucky lunar mellow merry mighty misty noble opal patient plucky polar proud quick quiet rapid ready rosy
+rustic sage silver sunny swift
+""")
+ANIMALS = _words("""
+badger bear beaver bee bison boar cat crane crow deer dingo dolphin dove duck eagle falcon ferret finch fox frog gecko
+goat goose hare hawk heron horse ibex jay kestrel kite koala lark lemur lion llama lynx magpie marten mole moose moth
+mouse newt okapi orca osprey otter owl panda penguin puffin quail raven robin seal sparrow stork swan tiger toad trout
+turtle vole
+""")
+NUMBERS = 10_000
+
+
+def alias(seal: bytes) -> str:
+    """An invented name such as 'Amber Otter 4821'. `seal` is a hash of the user's id that only the database can make."""
+    number = int.from_bytes(seal[:8], "big")
+    number, tail = divmod(number, NUMBERS)
+    number, animal = divmod(number, len(ANIMALS))
+    adjective = ADJECTIVES[number % len(ADJECTIVES)]
+    return f"{adjective.title()} {ANIMALS[animal].title()} {tail:04}"

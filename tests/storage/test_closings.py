@@ -1,0 +1,102 @@
+"""Closing periods, as every engine promises it: once, told once, for writers of any process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from laurels.storage.base import Listing, Store
+from tests.arena import CLOSE, WEEK, Arena, arena, walked
+from tests.support import LASTING_ENGINES, new_database, sql
+
+pytestmark = pytest.mark.anyio
+
+KEY = ("weekly", WEEK)
+
+
+@pytest.fixture
+async def home(database: str) -> AsyncIterator[Arena]:
+    """Three people on the weekly board."""
+    async with arena(database) as one:
+        for user_id, pages in (("ann", 3), ("bob", 2), ("cay", 1)):
+            await one.read(user_id, pages)
+        yield one
+
+
+async def test_a_period_is_closed_once_however_many_close_it(home: Arena) -> None:
+    store = home.laurels.store
+    closed = await asyncio.gather(*(store.close_period(*KEY, CLOSE) for _ in range(20)))
+    assert sorted(closed) == [False] * 19 + [True]
+    told = await asyncio.gather(*(store.tell_closing(*KEY, 2, "first", CLOSE) for _ in range(20)))
+    assert sorted(told) == [False] * 19 + [True]
+    assert [user_id for user_id, _ in await home.moments("leaderboard.closed")] == ["ann", "bob"]
+
+
+async def test_a_period_is_closed_when_those_in_front_were_told(store: Store) -> None:
+    assert not await store.is_closed(*KEY)
+    await store.close_period(*KEY, CLOSE)
+    assert not await store.is_closed(*KEY)
+    assert await store.tell_closing(*KEY, 0, "first", CLOSE)
+    assert await store.is_closed(*KEY)
+    assert not await store.is_closed("weekly", "2026-W03")
+    assert not await store.is_closed("weekly/hidden", WEEK)
+
+
+async def test_closings_come_newest_first_and_by_board(store: Store) -> None:
+    for number in (2, 4, 3):
+        await store.close_period("weekly", f"2026-W0{number}", CLOSE.replace(day=10 + number))
+    await store.close_period("other", "2026-W05", CLOSE)
+    assert [row.period for row in await store.closings("weekly", 10)] == ["2026-W04", "2026-W03", "2026-W02"]
+    assert [row.period for row in await store.closings("weekly", 1)] == ["2026-W04"]
+    assert [row.closed_at for row in await store.closings("other", 9)] == [CLOSE]
+
+
+async def test_what_is_told_raises_the_revision_so_that_no_moment_is_written_twice(home: Arena) -> None:
+    store = home.laurels.store
+    before = await store.user("ann")
+    await store.close_period(*KEY, CLOSE)
+    await store.tell_closing(*KEY, 1, "first", CLOSE)
+    after = await store.user("ann")
+    assert before is not None
+    assert after is not None
+    assert after.revision == before.revision + 1
+    await home.read("ann", 1)
+    assert (await home.laurels.profile("ann")).points == 4
+
+
+async def test_standings_of_a_closed_period_are_no_users_to_move(home: Arena) -> None:
+    store = home.laurels.store
+    whole = await store.whole("ann")
+    assert whole is not None
+    assert KEY in whole.standings
+    await store.close_period(*KEY, CLOSE)
+    whole = await store.whole("ann")
+    assert whole is not None
+    assert KEY not in whole.standings
+    assert ("weekly-days", WEEK) in whole.standings
+    assert [line.place.user_id for line in (await store.listing(Listing(*KEY))).lines] == ["ann", "bob", "cay"]
+    await store.rebuild_tallies()
+    assert await store.wrong_tallies() == 0
+
+
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+@pytest.mark.parametrize("to", ["sqlite-memory", "postgresql"])
+async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None:
+    async with arena(database) as one:
+        for user_id, pages in (("ann", 3), ("bob", 2), ("cay", 1)):
+            await one.read(user_id, pages)
+        await one.laurels.update_user("bob", visibility="pseudonym")
+        one.clock.set(CLOSE)
+        await one.laurels.close_periods()
+        await one.laurels.erase_user("ann")
+        before = await walked(one, "weekly", WEEK)
+        with new_database(to) as address:
+            async with arena(address, start=CLOSE) as copy:
+                async with one.laurels.store.rows() as rows:
+                    await copy.laurels.store.fill(rows.batches())
+                assert await walked(copy, "weekly", WEEK) == before
+                closings = "SELECT board, period, closed_at, told_at FROM closings ORDER BY board"
+                assert await sql(copy.laurels.store, closings) == await sql(one.laurels.store, closings)
+                assert await copy.laurels.close_periods() == []

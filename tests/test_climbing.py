@@ -1,0 +1,75 @@
+"""Who is told of a rank: users who climb among the first of a board, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from laurels.engine.events import Event
+from tests.arena import Arena, arena, rules
+from tests.support import sql
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def home(database: str) -> AsyncIterator[Arena]:
+    """A weekly board that tells its first two, and one that tells nobody; four people in order."""
+    async with arena(database, rules({"id": "weekly", "period": "week", "tell_top": 2}, {"id": "quiet"})) as one:
+        for user_id, pages in (("ann", 50), ("bob", 40), ("cay", 30), ("dan", 20)):
+            await one.laurels.record_many([Event(user_id, "first", "read", quantity=pages)], ranks=False)
+        yield one
+
+
+async def told(one: Arena, board: str = "weekly") -> list[tuple[str, str, int | None, int]]:
+    """The user, what it is, and the rank before and after, of every moment of a rank."""
+    found: list[tuple[str, str, int | None, int]] = []
+    for kind in ("passed", "top"):
+        for user_id, text in await one.moments(f"leaderboard.{kind}"):
+            data = json.loads(text)
+            if data["board"] == board:
+                found.append((user_id, kind, data["before"], data["rank"]))
+    return found
+
+
+async def test_imports_tell_nobody(home: Arena) -> None:
+    assert await told(home) == await told(home, "points") == []
+
+
+async def test_passing_among_the_first_is_told_to_who_passes(home: Arena) -> None:
+    await home.read("bob", 15)
+    assert await told(home) == [("bob", "passed", 2, 1)]
+
+
+async def test_coming_among_the_first_is_told_and_passing_there(home: Arena) -> None:
+    await home.read("dan", 25)
+    assert await told(home) == [("dan", "passed", 4, 2), ("dan", "top", 4, 2)]
+    await home.read("new", 100)
+    assert ("new", "top", None, 1) in await told(home)
+
+
+async def test_climbing_below_the_first_ranks_or_not_at_all_is_not_told(home: Arena) -> None:
+    await home.read("dan", 15)  # from the fourth to the third
+    await home.read("ann", 5)  # first before and after
+    await home.read("bob", 1)
+    assert await told(home) == []
+    await home.read("dan", 1000)
+    assert await told(home, "quiet") == []
+
+
+async def test_who_comes_back_to_the_first_ranks_is_told(home: Arena) -> None:
+    await home.exclude("ann")
+    assert await told(home) == []
+    await home.admin.undo("ann", "exclusion")
+    assert await told(home) == [("ann", "top", None, 1)]
+
+
+async def test_a_standing_that_a_rebuild_mends_is_told_to_nobody(home: Arena) -> None:
+    await sql(home.laurels.store, "DELETE FROM standings WHERE user_id = ?", "ann")
+    await home.laurels.store.rebuild_tallies()
+    assert await home.ids() == ["bob", "cay", "dan"]
+    assert await home.admin.rebuild("ann")
+    assert await home.ids() == ["ann", "bob", "cay", "dan"]
+    assert await told(home) == []
