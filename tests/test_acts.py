@@ -189,3 +189,22 @@ def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() ->
     assert ("stale", None) in [(move.board, move.after) for move in kept.moves]
     _, changes = done(found, RebuildUser("ada", MONDAY), EraseUser("ada", MONDAY))
     assert (changes.moves, changes.erased) == ([], [("ada", MONDAY)])
+
+
+def test_what_is_written_after_what_was_accepted_later_still_counts_in_its_own_period() -> None:
+    midnight = at("2026-01-06")
+    before, after = midnight - timedelta(milliseconds=5), midnight + timedelta(milliseconds=5)
+    order = [before, after, before, after, before]
+    acts = [RecordEvent(Event("ada", f"e{number}", "a"), now) for number, now in enumerate(order)]
+    together = done(NOBODY, *acts, house=DAILY)[1]
+    assert {(move.period, move.after.sort_key) for move in together.moves if move.after} == {
+        ("2026-01-05", -3),
+        ("2026-01-06", -2),
+    }
+    found, stands = NOBODY, dict[str, int]()
+    for act in acts:  # each in a transaction of its own
+        changes = done(found, act, house=DAILY)[1]
+        stands |= {move.period: move.after.sort_key for move in changes.moves if move.after}
+        assert all(move.after for move in changes.moves)
+        found = found_after(changes)
+    assert stands == {"2026-01-05": -3, "2026-01-06": -2}

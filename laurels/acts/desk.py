@@ -16,7 +16,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Move, Place
 from laurels.engine.plain import plain
 from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
-from laurels.engine.scoring import Earned, counted, is_closed, may_be_closed, places, recounted
+from laurels.engine.scoring import CLOCKS_APART, Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.telling import Saying, told_of
 from laurels.errors import UserErased
 from laurels.storage.base import (
@@ -113,7 +113,7 @@ class Desk:
         self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
-        self._stood: dict[str, dict[datetime, tuple[datetime, UserRow]]] = {}
+        self._stood: dict[str, list[tuple[datetime, UserRow]]] = {}
         self._restood: set[str] = set()
 
     # ---- what is known ------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class Desk:
         if events is None:
             scores = counted(catalog, progress.scores, event, new, now)
         else:
-            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now)
+            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now - CLOCKS_APART)
         return progress if scores is progress.scores else replace(progress, scores=scores)
 
     def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
@@ -308,7 +308,7 @@ class Desk:
 
     def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
         """The revision, position and moment of one more moment of this user."""
-        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id].values())
+        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id])
         told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
         return revision, max(told, default=-1) + 1, now
 
@@ -323,16 +323,19 @@ class Desk:
 
     def _stands(self, user: UserRow, now: datetime) -> None:
         """Note how a user stands at a moment. Periods close on whole seconds, so one note for each second is enough."""
-        self._stood.setdefault(user.user_id, {})[now.replace(microsecond=0)] = now, user
+        stood = self._stood.setdefault(user.user_id, [])
+        if stood and stood[-1][0].replace(microsecond=0) == now.replace(microsecond=0):
+            stood.pop()
+        stood.append((now, user))
 
     def _moves(self, user_id: str) -> list[Move]:
         """What the acts on a user change on leaderboards. A user who is erased leaves them with all other rows.
 
-        What was done before a period closed counts in it, whatever came after it in the same transaction.
+        What was accepted before a period closed counts in it, whatever else came in the same transaction, in any order.
         """
         catalog, before = self.house.catalog, self.found.users.get(user_id)
-        stood = [self._stood[user_id][second] for second in sorted(self._stood[user_id])]
-        (first, _), (last, _) = stood[0], stood[-1]
+        stood = self._stood[user_id]
+        first, last = min(now for now, _ in stood), max(now for now, _ in stood)
         if before and user_id not in self._restood and all(_stands_alike(before, row) for _, row in stood):
             return []  # as most events leave it
         new: dict[tuple[str, str], Place] = {}
