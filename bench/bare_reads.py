@@ -42,7 +42,7 @@ async def measure(address: str, seconds: float) -> float:
 
 
 async def _read(connection: asyncpg.pool.PoolConnectionProxy, people: list[tuple[str, bytes]], until: float) -> int:
-    rng, count, view = random.Random(SEED), 0, VIEWS % (RANKED_IN_PROFILE, 0)
+    rng, count, view = random.Random(SEED), 0, VIEWS % RANKED_IN_PROFILE
     while time.perf_counter() < until:
         user_id, token_hash = rng.choice(people)
         (session,) = await connection.fetch(SESSIONS, [user_id], [token_hash])
