@@ -161,7 +161,7 @@ def test_even_one_key_is_something(cli: Cli, file: str) -> None:
 def test_a_target_of_an_older_schema_that_has_users_is_refused_and_not_migrated(cli: Cli, file: str) -> None:
     filled("sqlite:///old.db")
     with raw(cli.folder / "old.db") as connection:
-        connection.execute("DELETE FROM migrations WHERE name LIKE '0002%'")
+        connection.execute("DELETE FROM migrations WHERE name NOT LIKE '0001%'")
 
     ended = cli("copy", file, "sqlite:///old.db")
 
@@ -197,7 +197,7 @@ def test_a_source_that_is_not_there_makes_neither_database(cli: Cli) -> None:
 
 def test_a_source_of_an_older_schema_is_refused_and_not_migrated(cli: Cli, file: str) -> None:
     with raw(cli.folder / "laurels.db") as connection:
-        connection.execute("DELETE FROM migrations WHERE name LIKE '0002%'")
+        connection.execute("DELETE FROM migrations WHERE name NOT LIKE '0001%'")
 
     ended = cli("copy", file, "sqlite:///new.db")
 

@@ -230,9 +230,9 @@ async def test_what_was_read_before_the_filling_is_read_anew(store: Store) -> No
     await store.fill(batches(EXTREMES))
 
     view = await store.view("nobody", 10)
-    assert [line.user_id for line in view.top] == ["a", "b"]
+    assert [line.place.user_id for line in view.top] == ["a", "b"]
     assert view.amnesty_count == 3
-    assert await store.rank("nobody") == (None, 2)
+    assert await store.rank("points", "all", "nobody") == (None, 2)
 
 
 async def test_an_erased_user_stays_erased_in_the_copy(store: Store, other: Store) -> None:

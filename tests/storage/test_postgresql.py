@@ -36,7 +36,7 @@ async def test_a_closed_store_leaves_no_connection_behind(database: str) -> None
 async def test_both_names_of_the_scheme_lead_to_the_same_database(store: Store, database: str) -> None:
     await save(store, user("ada", 5))
     other = open_store(database.replace("postgresql://", "postgres://"))
-    assert await other.rank("ada") == (1, 1)
+    assert await other.rank("points", "all", "ada") == (1, 1)
     await other.close()
 
 

@@ -188,7 +188,7 @@ async def _check_rebuilt(laurels: Laurels) -> None:
     before = await contents(laurels.store)
     for name in names:
         assert not await admin.rebuild(name), name
-    await laurels.store.rebuild_boards()
+    await laurels.store.rebuild_tallies()
     assert await contents(laurels.store) == before
 
 

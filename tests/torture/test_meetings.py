@@ -151,7 +151,7 @@ async def test_boards_that_are_rebuilt_twice_at_once_while_all_write_are_right(d
 
         async def rebuild(one: Laurels) -> None:
             for _ in range(4):
-                await one.store.rebuild_boards()
+                await one.store.rebuild_tallies()
 
         await asyncio.gather(*(write(one, writer) for writer, one in enumerate(many)), *map(rebuild, many[:2]))
         assert await many[0].store.wrong_tallies() == 0
@@ -175,7 +175,7 @@ async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(data
                     lambda: laurels.history("ada"),
                     lambda: laurels.store.whole("ada"),
                     lambda: laurels.profile("ada"),
-                    laurels.store.rebuild_boards,
+                    laurels.store.rebuild_tallies,
                 ]
             )
             task = asyncio.ensure_future(work())
