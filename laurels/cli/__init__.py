@@ -119,6 +119,7 @@ def _families() -> list[App]:
             grant="acts:grant|Give a user a badge.",
             revoke="acts:revoke|Take a badge away from a user; it is not awarded again.",
             adjust="acts:adjust|Give a user points, or take some away.",
+            exclude="acts:exclude|Keep a user off every leaderboard.",
             freeze="acts:freeze|Give a user freezes of a streak.",
             pause="acts:pause|Pause a user's streak for some days.",
             repair="acts:repair|Repair the gap in a user's streak that holds a day.",

@@ -84,6 +84,20 @@ def adjust(
     return _do(act, database, catalog, json=json)
 
 
+def exclude(
+    user: User,
+    *,
+    reason: Reason,
+    id_: Id = None,
+    actor: Actor = None,
+    database: Database = None,
+    catalog: CatalogFile = None,
+    json: Json = False,
+) -> int:
+    """Keep a user off every leaderboard until this is undone; points and badges stay."""
+    return _do(_tell(user, "exclusion", {}, reason, id_, actor), database, catalog, json=json)
+
+
 def freeze(
     user: User,
     streak: Streak,

@@ -194,6 +194,15 @@ def test_a_reversal_takes_back_all_that_followed(laurels: Laurel) -> None:
     assert points(laurels) == 100
 
 
+def test_who_is_excluded_is_on_no_leaderboard_until_it_is_undone(laurels: Laurel) -> None:
+    assert laurels("user", "exclude", "ada", "--reason", "points from a script", "--id", "fraud").code == 0
+
+    assert laurels("leaderboard", "--json").json["rankedUsers"] == 0
+    assert points(laurels) == 100
+    assert laurels("user", "undo", "ada", "fraud").code == 0
+    assert laurels("leaderboard", "--json").json["standings"][0]["userId"] == "ada"
+
+
 def test_freezes_cover_days_to_come(laurels: Laurel) -> None:
     laurels("user", "freeze", "ada", "login", 2, "--reason", "a gift")
     laurels("clock", "advance", "--days", 3)
