@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 import msgspec
@@ -77,7 +76,8 @@ def _serve_by_several(settings: Settings, catalog: Catalog) -> int:
         say(_greeting(settings, address_of(listening)))
         supervisor = Multiprocess(config, [listening])
         supervisor.run()
-    failed = any(process.exitcode not in (0, -signal.SIGTERM, -signal.SIGINT) for process in supervisor.processes)
+    # A worker that a signal ended would have been started anew, had we not been told to stop in that very moment.
+    failed = any((process.exitcode or 0) > 0 for process in supervisor.processes)
     return REJECTED if failed else OK
 
 
