@@ -19,6 +19,7 @@ FLOORS = {
     "engine": 1,
     "shapes": 2,
     "settings": 2,
+    "web": 2,
     "storage": 3,
     "acts": 4,
     "views": 4,

@@ -18,7 +18,7 @@ from litestar.response import Response
 
 from laurels.app import Laurels
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
-from laurels.http import events, profile
+from laurels.http import events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
 from laurels.http.context import Context, HttpRequest
@@ -107,7 +107,7 @@ def create_app(
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
     )
-    handlers = [*HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
+    handlers = [*HANDLERS, *pages.HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},

@@ -1,0 +1,1 @@
+"""The console of operators, with a sign-in of its own."""

@@ -1,0 +1,1 @@
+"""What people look at: templates and static files, and no Python."""

@@ -1,0 +1,33 @@
+"""Files that pages load: kept for ever under an address that changes with them, and open to other sites."""
+
+from __future__ import annotations
+
+import pytest
+
+from laurels.http.pages.static import address, files
+from tests.http.house import House
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_file_of_our_own_pages_is_kept_for_ever(home: House) -> None:
+    answer = await home.client.get(address("laurels.js"))
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert answer.content == files()["laurels.js"].body
+
+
+async def test_the_script_of_other_sites_is_kept_for_a_while_and_asked_for_again_by_its_tag(home: House) -> None:
+    answer = await home.client.get("/static/laurels.js", headers={"origin": "https://app.example"})
+    again = await home.client.get("/static/laurels.js", headers={"if-none-match": answer.headers["etag"]})
+
+    assert answer.headers["cache-control"] == "public, max-age=600"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_no_other_file_is_served(home: House) -> None:
+    for name in ("nothing.js", "..%2F..%2Fapp.py", "%2Fetc%2Fpasswd", "__init__.py"):
+        assert (await home.client.get(f"/static/{name}")).status_code == 404, name
