@@ -57,4 +57,4 @@ def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **cont
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"same-origin"),
     ]
-    return Answer(status, [(b"content-type", b"text/html; charset=utf-8"), *guards, *headers], text.encode())
+    return Answer(status, [(b"content-type", b"text/html"), *guards, *headers], text.encode())

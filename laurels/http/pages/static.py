@@ -17,7 +17,7 @@ from laurels.http.problems import NoSuchPage
 from laurels.http.requests import header
 
 PATH = "/static/"
-TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
+TYPES = {"js": b"text/javascript", "css": b"text/css", "svg": b"image/svg+xml"}
 
 FOR_EVER: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
 A_WHILE: Headers = [(b"cache-control", b"public, max-age=600")]
