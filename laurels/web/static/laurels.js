@@ -3,7 +3,7 @@
 
 /* Every visible text; one that counts has a form for each plural of its language. */
 const TEXTS = {
-en: {
+en:{
 point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},
 level:"Level {n}",toNext:"{n} to level {of}",top:"The highest level. Well earned.",
 rank:"Rank",of:"{n} of {of}",badges:"Badges",earned:"Badges earned",coming:"Badges to come",
@@ -24,7 +24,7 @@ unknown:"There is nothing here.",answered:"The server answered: {n}",
 old:"As of {n}. Nothing newer can be read.",again:"Try again",dismiss:"Dismiss",
 toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastPlace:"Place {n}"
 },
-de: {
+de:{
 point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},
 level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Das höchste Level. Wohlverdient.",
 rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",earned:"Verdiente Abzeichen",coming:"Kommende Abzeichen",
@@ -376,8 +376,11 @@ class Laurel extends HTMLElement {
 		return h(`h${Math.min(6, (+this.getAttribute("heading") || 2) + below)}.${selector}`, rest);
 	}
 
-	/* Draws anew; who stood on a button stands on it still. */
+	/* Who stood on a button stands on it still; what was shown stays until there is something else. */
 	paint() {
+		const ready = this.resource.data || this.resource.problem;
+		if (this.drawn && !ready) return;
+		this.drawn = ready;
 		const focused = this.root.activeElement?.id;
 		this.body.replaceChildren(...[this.view()].flat());
 		if (focused) this.root.getElementById(focused)?.focus();
@@ -398,7 +401,6 @@ class Laurel extends HTMLElement {
 		return [h("div.card.old.row", old, this.tryAgain()), this.content(data)];
 	}
 
-	/* About as high as what will come. */
 	skeleton(lines = 8) {
 		return h("div.card.stack", UNSPOKEN, Array.from({length: lines}, () => h("div.ghost")));
 	}
@@ -443,7 +445,7 @@ define("profile", class extends Laurel {
 		return h("div.stack", this.beside(super.skeleton()), super.skeleton(12));
 	}
 
-	/* The level, and beside it what the page has put into the element. */
+	/* The level, beside what the page has put in. */
 	beside(card) {
 		return h(this.querySelector(":scope>:not([slot])") ? "div.stack.filled" : "div.stack", card, h("slot"));
 	}
@@ -583,7 +585,7 @@ define("leaderboard", class extends Laurel {
 			pages.at(-1).next && this.button("more", () => this.more()));
 	}
 
-	/* The button goes with the last page; its user stays at the board. */
+	/* The button may go; its user stays. */
 	async more() {
 		await this.follow(this.resource.pages?.length ?? 1);
 		if (!this.root.activeElement) this.root.getElementById("board")?.focus();
@@ -622,12 +624,11 @@ define("toast", class extends Laurel {
 
 	paint() {}
 
-	happened({type, data, ...more}) {
-		const {badge, icon, name, points, level, title, length, board, rank} = {...data, ...more};
-		if (type === "badge.earned") this.show(icon, this.t("toastBadge"), `${name ?? badge} · ${this.count("point", points)}`);
+	happened({type, badge, level, title, length, board, rank}) {
+		if (type === "badge.earned") this.show(badge.icon, this.t("toastBadge"), `${badge.name} · ${this.count("point", badge.points)}`);
 		if (type === "level.reached") this.show(this.number(level), this.t("toastLevel", level), title);
-		if (type === "streak.extended") this.show(sign(FLAME, "flame"), this.t("toastStreak"), `${this.count("day", length)} ${this.t("row")}`);
-		if (/^leaderboard.(top|closed)$/.test(type)) this.show(this.number(rank), this.t("toastPlace", rank), name ?? board);
+		if (type === "streak.extended") this.show(sign(FLAME, "flame"), this.t("toastStreak"), `${this.number(length)} ${this.t("row")}`);
+		if (/^leaderboard.(entered|climbed|closed)$/.test(type)) this.show(this.number(rank), this.t("toastPlace", rank), board.name);
 	}
 
 	/* What finds no room waits its turn. The live region has the words alone: a button is no news. */
