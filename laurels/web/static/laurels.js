@@ -420,7 +420,7 @@ class Laurel extends HTMLElement {
 	}
 
 	button(id, act, attributes) {
-		return h("button.button", {id, ...attributes}, act, this.t(id));
+		return h(`button.button.${id}`, {id, ...attributes}, act, this.t(id));
 	}
 
 	bar(share, label, text) {
