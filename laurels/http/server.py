@@ -21,6 +21,7 @@ from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http import events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
+from laurels.http.clock import get_clock, post_clock
 from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
@@ -91,6 +92,8 @@ HANDLERS = (
     get_leaderboard,
     get_closed_periods,
     get_catalog,
+    get_clock,
+    post_clock,
     livez,
     readyz,
 )
