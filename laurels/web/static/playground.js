@@ -307,11 +307,15 @@ document.addEventListener("laurels-moment", ({detail}) => {
   enter(head, [coloured(detail)], command(request, ["-N"]), "moment");
 });
 
+/* What one did stands open until the next of it; a moment folds nothing away, and may be opened. */
 function enter(head, details, curl, kind = "request") {
   const log = by("log");
   log.querySelector(".empty")?.remove();
-  for (const open of log.querySelectorAll("details[open]:not([data-kept])")) open.open = false;
-  const folded = el("details", {open: true}, el("summary", {}, ...head), el("div", {className: "body"}, ...details));
+  if (kind === "request") {
+    for (const open of log.querySelectorAll("details[open]:not([data-kept])")) open.open = false;
+    log.scrollTop = 0;
+  }
+  const folded = el("details", {open: kind === "request"}, el("summary", {}, ...head), el("div", {className: "body"}, ...details));
   folded.firstChild.addEventListener("click", () => (folded.dataset.kept = "")); // what a person opens stays open
   const copy = el("button", {type: "button", className: "copy"}, t("copy"));
   copy.addEventListener("click", () => copyText(copy, curl));
