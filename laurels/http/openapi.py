@@ -33,6 +33,7 @@ from laurels.shapes import (
     HealthShape,
     HistoryShape,
     LeaderboardShape,
+    MomentShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -74,6 +75,7 @@ SHAPES = (
     HealthShape,
     HistoryShape,
     LeaderboardShape,
+    MomentShape,
     OwnPauseIn,
     OwnRepairIn,
     PauseIn,
@@ -103,6 +105,7 @@ TAGS = {
     "streaks": "How streaks stand, and why",
     "history": "What repairs a history: reversals, grants, pauses, amnesties",
     "leaderboards": "Who stands where",
+    "moments": "What happens, as it happens",
     "catalog": "What can be earned",
     "health": "Whether it runs",
 }
