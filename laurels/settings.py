@@ -55,7 +55,7 @@ class Settings:
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
     requests_limit: int = setting(
         1000,
-        "how many requests one process answers at a time before it says 503, and how many connections it keeps",
+        "how many requests one process answers at a time before it says 503, and how many connections it keeps beside streams",
         1,
         100_000,
     )

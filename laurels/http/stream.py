@@ -31,7 +31,7 @@ RETRY_MILLISECONDS = 2000
 """After which time a browser connects again."""
 
 HEADERS: Headers = [(b"cache-control", b"no-store"), (b"vary", b"Cookie"), (b"x-accel-buffering", b"no")]
-CONTENT_TYPE = (b"content-type", b"text/event-stream; charset=utf-8")
+CONTENT_TYPE = b"text/event-stream"
 
 LAST_EVENT_ID = b"last-event-id"
 ID = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
@@ -85,7 +85,7 @@ async def get_stream(request: HttpRequest) -> Response[bytes]:
     caller = await context.caller(scope)
     asked = last_heard(scope)
     if only_looks(scope):
-        return Answer(200, [CONTENT_TYPE, *HEADERS], b"").response()
+        return Answer(200, [(b"content-type", CONTENT_TYPE), *HEADERS], b"").response()
     newest = await context.laurels.newest_moment(caller.user_id)
     # An id from beyond, as of a database before it was restored, would wait for what never comes.
     listener = context.listeners.join(caller.user_id, newest if asked is None else min(asked, newest))
@@ -128,7 +128,8 @@ class _Stream:
         scope["state"][END] = listener.end
         try:
             async with _watching(receive, listener):
-                await send({"type": "http.response.start", "status": 200, "headers": [CONTENT_TYPE, *HEADERS]})
+                content_type = (b"content-type", CONTENT_TYPE + b"; charset=utf-8")
+                await send({"type": "http.response.start", "status": 200, "headers": [content_type, *HEADERS]})
                 # The id alone is no event, but whoever is cut off before the first one goes on from here.
                 await _say(send, b"retry: %d\nid: %d-%d\n\n" % (RETRY_MILLISECONDS, *max(listener.after, (0, 0))))
                 await self._tell(scope, send)
