@@ -691,8 +691,8 @@ class MomentShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     """Something worth telling a user, as it happens. Its fields depend on `type`; of one that is not known, there is only `data`.
 
     `badge` is of badge.earned and badge.revoked; `level` and `title` of level.reached and level.lost; `streak`, `before` and
-    `length` of streak.extended and streak.corrected; `board`, `period` and `rank` of leaderboard.entered, .climbed (with
-    `before`) and .closed (with `ranked`, among how many). `data` is what was stored.
+    `length` of streak.extended and streak.corrected; `board`, `period` and `rank` of leaderboard.top and .passed (with
+    the rank `before`) and .closed (with `ranked`, among how many). `data` is what was stored.
     """
 
     id: Annotated[str, Meta(description="Where it stands among the user's moments: 'REVISION-POSITION'")]

@@ -159,11 +159,11 @@ async def test_streaks_and_boards_are_told_in_their_own_fields(home: House) -> N
     async with listening(home, token) as heard:
         await home.record(event("ada", "login"), event("ada", "agent.created"))
         moments: dict[str, Json] = {}
-        while not {"streak.extended", "leaderboard.entered"} <= moments.keys():
+        while not {"streak.extended", "leaderboard.top"} <= moments.keys():
             moment = await heard.moment()
             moments[moment["type"]] = moment
 
-    extended, entered = moments["streak.extended"], moments["leaderboard.entered"]
+    extended, entered = moments["streak.extended"], moments["leaderboard.top"]
     assert (extended["streak"], extended["before"], extended["length"]) == ("login", 0, 1)
     assert (entered["board"]["id"], entered["rank"], entered["before"]) == ("points", 1, None)
     assert entered["period"] == "all"
