@@ -674,6 +674,46 @@ class LeaderboardShape(Shape, frozen=True):
     teams: list[TeamShape] | UnsetType = UNSET
 
 
+class MomentBadge(Shape, frozen=True):
+    """The badge of a moment. `points` are those that it paid; 0 where it goes."""
+
+    id: str
+    name: str
+    icon: str
+    points: Points
+
+
+class MomentBoard(Shape, frozen=True):
+    """The leaderboard of a moment."""
+
+    id: str
+    name: str
+
+
+class MomentShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Something worth telling a user, as it happens. Its fields depend on `type`; of one that is not known, there is only `data`.
+
+    `badge` is of badge.earned and badge.revoked; `level` and `title` of level.reached and level.lost; `streak`, `before` and
+    `length` of streak.extended and streak.corrected; `board`, `period` and `rank` of leaderboard.top and .passed (with
+    the rank `before`) and .closed (with `ranked`, among how many). `data` is what was stored.
+    """
+
+    id: Annotated[str, Meta(description="Where it stands among the user's moments: 'REVISION-POSITION'")]
+    type: str
+    at: UtcTime
+    data: dict[str, Any]
+    badge: MomentBadge | UnsetType = UNSET
+    level: int | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    streak: str | UnsetType = UNSET
+    length: int | UnsetType = UNSET
+    board: MomentBoard | UnsetType = UNSET
+    period: str | UnsetType = UNSET
+    rank: int | UnsetType = UNSET
+    ranked: int | UnsetType = UNSET
+    before: int | UnsetType | None = UNSET
+
+
 class BoardsShape(Shape, frozen=True):
     """All leaderboards of the catalog."""
 

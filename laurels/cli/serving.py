@@ -91,7 +91,7 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        connections_limit=settings.requests_limit,
+        connections_limit=settings.requests_limit + settings.streams_limit,
         receive_seconds=settings.receive_seconds,
     )
 
@@ -102,7 +102,7 @@ def allow_connections(settings: Settings) -> None:
         return
     import resource  # noqa: PLC0415  # not on Windows
 
-    wanted = settings.requests_limit + SPARE_CONNECTIONS + SPARE_FILES
+    wanted = settings.requests_limit + settings.streams_limit + SPARE_CONNECTIONS + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != soft < wanted:
         resource.setrlimit(

@@ -10,6 +10,7 @@ from litestar import Request
 from laurels.app import Laurels
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
+from laurels.http.listening import Listeners
 from laurels.http.requests import session_request
 from laurels.sessions.base import Caller, Chain
 from laurels.sessions.keys import PREFIX as KEY_PREFIX
@@ -31,6 +32,7 @@ class Context:
     document: bytes
     key_rate: Rate
     session_rate: Rate
+    listeners: Listeners
     playground: str | None = None
     """The key of a demo's playground; None where there is none."""
 

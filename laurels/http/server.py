@@ -36,6 +36,7 @@ from laurels.http.history import (
 )
 from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
+from laurels.http.listening import Listeners
 from laurels.http.openapi import document
 from laurels.http.pages.html import missing_page, reads_pages
 from laurels.http.pages.playground import playground_page
@@ -43,7 +44,9 @@ from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
 from laurels.http.requests import header, moment_in
 from laurels.http.sessions import delete_session, post_session
+from laurels.http.sharing import Sharing
 from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
+from laurels.http.stream import get_stream
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.http.visibility import put_visibility
 from laurels.sessions.base import Chain
@@ -92,6 +95,7 @@ HANDLERS = (
     get_leaderboards,
     get_leaderboard,
     get_closed_periods,
+    get_stream,
     get_catalog,
     get_clock,
     post_clock,
@@ -120,6 +124,7 @@ def create_app(
         document(VERSION, HANDLERS),
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
+        listeners=Listeners(laurels, settings.streams_limit),
         playground=playground,
     )
     only_in_demos = [playground_page] if playground else []
@@ -129,7 +134,7 @@ def create_app(
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
-        lifespan=[partial(_closing_periods, laurels)],
+        lifespan=[partial(_closing_periods, laurels), partial(_listening, context.listeners)],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
         logging_config=None,
@@ -157,6 +162,15 @@ async def _closing_periods(laurels: Laurels, _: Litestar) -> AsyncIterator[None]
         await asyncio.gather(closer, return_exceptions=True)
 
 
+@asynccontextmanager
+async def _listening(listeners: Listeners, _: Litestar) -> AsyncIterator[None]:
+    """When the server stops, nobody listens any more."""
+    try:
+        yield
+    finally:
+        await listeners.close()
+
+
 class Front:
     """Stands before the framework: answers the two hot paths itself, and gives every GET its HEAD.
 
@@ -168,13 +182,22 @@ class Front:
         self.framework = framework
         self.running = 0
         self.bodies = Bodies(context)
+        self.sharing = Sharing(context.settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
-        if self.running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
+        if self.sharing.origins:
+            answer = self.sharing.preflight(scope)
+            if answer is not None:
+                await answer.send(send)
+                return
+            send = self.sharing.shared(scope, send)
+        # Who listens, for hours perhaps, takes no place among the requests.
+        running = self.running - len(self.context.listeners)
+        if running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
             retry_after = self.context.laurels.recorder.retry_after
             await answer_for(Overloaded("too many requests are being answered", retry_after)).send(send)
             return

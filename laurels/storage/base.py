@@ -134,6 +134,13 @@ class MomentRow:
     data: Mapping[str, Any]
 
 
+Cursor = tuple[int, int]
+"""The revision and position of a moment. A user's are committed in this order: whoever has read up to one has all before it."""
+
+BEGINNING: Cursor = (0, -1)
+"""Before the first moment of anybody."""
+
+
 @plain
 class Standing:
     """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has.
@@ -441,6 +448,18 @@ class Store(Protocol):
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
         """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
+        ...
+
+    async def newest_moment(self, user_id: str) -> Cursor:
+        """Where a user's moments end by now; BEGINNING without any."""
+        ...
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        """The next moments of these users, each one's behind their own cursor: at most `limit` of each, in order.
+
+        In one round trip, whatever the number of users; and where nobody has written anything since the same was asked, and there
+        was nothing, it costs next to nothing on an engine that can tell.
+        """
         ...
 
     async def whole(self, user_id: str) -> Whole | None:

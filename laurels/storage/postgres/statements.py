@@ -128,6 +128,16 @@ ENTRIES_WITHIN = (
 )
 ADD_ENTRIES = _insert("ledger", rows.LEDGER)
 ADD_MOMENTS = _insert("outbox", rows.MOMENTS)
+NEWEST_MOMENT = "SELECT revision, position FROM outbox WHERE user_id = $1 ORDER BY revision DESC, position DESC LIMIT 1"
+NEXT_MOMENTS = f"""
+SELECT told.* FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS asked (user_id, revision, position), LATERAL (
+    SELECT {rows.MOMENTS} FROM outbox o
+    WHERE o.user_id = asked.user_id AND (o.revision, o.position) > (asked.revision, asked.position)
+    ORDER BY o.revision, o.position LIMIT $4
+) AS told ORDER BY 1, 2, 3
+"""
+"""Each user's own, by the key of the outbox."""
+
 REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = $1 AND revision < $2

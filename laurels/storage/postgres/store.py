@@ -23,6 +23,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    BEGINNING,
     CONNECTIONS,
     POINTS_BOARD,
     ActRow,
@@ -33,6 +34,7 @@ from laurels.storage.base import (
     Changes,
     Closing,
     Counts,
+    Cursor,
     Decide,
     EventRow,
     Found,
@@ -40,6 +42,7 @@ from laurels.storage.base import (
     LedgerRow,
     Listed,
     Listing,
+    MomentRow,
     Page,
     Rows,
     Team,
@@ -347,6 +350,17 @@ class PostgresStore:
                 )
 
         return await self._lines.run(read)
+
+    async def newest_moment(self, user_id: str) -> Cursor:
+        row = await self._lines.run(lambda connection: connection.fetchrow(sql.NEWEST_MOMENT, user_id))
+        return (row[0], row[1]) if row else BEGINNING
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        revisions, positions = [one for one, _ in after.values()], [one for _, one in after.values()]
+        found = await self._lines.run(
+            lambda connection: connection.fetch(sql.NEXT_MOMENTS, [*after], revisions, positions, limit)
+        )
+        return [rows.moment_of(row) for row in found]
 
     async def whole(self, user_id: str) -> Whole | None:
         async def read(connection: Connection) -> Whole | None:

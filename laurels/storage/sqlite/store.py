@@ -36,6 +36,7 @@ from laurels.errors import (
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    BEGINNING,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -45,6 +46,7 @@ from laurels.storage.base import (
     Changes,
     Closing,
     Counts,
+    Cursor,
     Decide,
     EventRow,
     Found,
@@ -52,6 +54,7 @@ from laurels.storage.base import (
     LedgerRow,
     Listed,
     Listing,
+    MomentRow,
     Page,
     Rows,
     Standing,
@@ -107,6 +110,10 @@ ON CONFLICT (user_id, act_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
 """
+NEWEST_MOMENT = "SELECT revision, position FROM outbox WHERE user_id = ? ORDER BY revision DESC, position DESC LIMIT 1"
+MOMENTS = f"""
+SELECT {rows.MOMENTS} FROM outbox WHERE user_id = ? AND (revision, position) > (?, ?) ORDER BY revision, position LIMIT ?
+"""
 LEDGER_OF_USER = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ? ORDER BY revision, position"
 ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
@@ -146,6 +153,7 @@ class SQLiteStore:
         self._snapshot = _Snapshot(self._reader)
         self._commits = 0
         self._cache: _Shared | None = None
+        self._quiet: tuple[tuple[int, int], Mapping[str, Cursor]] | None = None
         self._secret: bytes | None = None
         self._closed = False
 
@@ -329,11 +337,15 @@ class SQLiteStore:
 
     def _shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
         """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
-        version = (connection.execute("PRAGMA data_version").fetchone()[0], self._commits, limit)
+        version = (*self._version(connection), limit)
         if self._cache is None or self._cache.version != version:
             top = boards.first(connection, (POINTS_BOARD, ALL_TIME), limit)
             self._cache = _Shared(version, top, self._read_amnesties(connection)[1])
         return self._cache
+
+    def _version(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """What differs whenever anybody, in any process, has committed since."""
+        return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
 
     async def listing(self, asked: Listing) -> Listed:
         with self._snapshot as connection:
@@ -413,6 +425,23 @@ class SQLiteStore:
                 [rows.entry_of(row) for row in ledger.fetchall()],
                 [rows.act_of(row) for row in acts.fetchall()],
             )
+
+    async def newest_moment(self, user_id: str) -> Cursor:
+        with _translated:
+            return self._reader.execute(NEWEST_MOMENT, (user_id,)).fetchone() or BEGINNING
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        with self._snapshot as connection:
+            asked = (self._version(connection), after)
+            if asked == self._quiet:
+                return ()
+            found = [
+                rows.moment_of(row)
+                for user_id, cursor in after.items()
+                for row in connection.execute(MOMENTS, (user_id, *cursor, limit))
+            ]
+            self._quiet = None if found else (asked[0], dict(after))
+        return found
 
     async def whole(self, user_id: str) -> Whole | None:
         with self._snapshot as connection:
