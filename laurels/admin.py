@@ -84,14 +84,19 @@ class Admin:
         check_text("id", act_id, MAX_EVENT_ID)
         if act_id.startswith(REVERSAL):
             raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
-        _check_why(reason, actor)
-        saying = _checked(kind, data, own=own)
+        saying = check_saying(kind, data, reason, actor, own=own)
         act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
         return cast(Told, await self._laurels.do(act))
 
-    async def undo(self, user_id: str, act_id: str) -> Told:
-        """Undo an act that was told, or a reversal. Twice is harmless. Raises ActNotFound, UserErased."""
-        return cast(Told, await self._laurels.do(Undo(user_id, act_id, await self._laurels.now())))
+    async def undo(self, user_id: str, act_id: str, reason: str = "", actor: str = "") -> Told:
+        """Undo an act that was told, or a reversal; the history says why and by whom, where that is given.
+
+        Twice is harmless. Raises InvalidInput, ActNotFound, UserErased.
+        """
+        for name, text, longest in (("reason", reason, MAX_REASON), ("actor", actor, MAX_NAME)):
+            if text:
+                check_text(name, text, longest)
+        return cast(Told, await self._laurels.do(Undo(user_id, act_id, await self._laurels.now(), reason, actor)))
 
     # ---- everybody ----------------------------------------------------------------------------
 
@@ -248,8 +253,9 @@ def _check_why(reason: str, actor: str) -> None:
     check_text("actor", actor, MAX_NAME)
 
 
-def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
-    """The saying, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+def check_saying(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Saying:
+    """What `Admin.tell` would say, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+    _check_why(reason, actor)
     if kind not in FIELDS:
         raise InvalidInput("kind", f"unknown kind '{kind}'; use one of {', '.join(FIELDS)}")
     if own and kind not in ("pause", "repair"):

@@ -219,8 +219,19 @@ class HistoryEvent(Shape, frozen=True):
     reversed: bool
 
 
+class Undoing(Shape, frozen=True):
+    """When an act was undone, why and by whom; empty where nobody said."""
+
+    at: UtcTime
+    reason: str
+    actor: str
+
+
 class HistoryAct(Shape, frozen=True):
-    """Something told of the user beside the events: by whom, and why. `undone` says that it does not stand any more."""
+    """Something told of the user beside the events: by whom, and why.
+
+    `undone` says that it does not stand any more; `undoing`, which older ones lack, says who undid it.
+    """
 
     id: str
     kind: str
@@ -228,6 +239,7 @@ class HistoryAct(Shape, frozen=True):
     reason: str
     actor: str
     undone: bool
+    undoing: Undoing | UnsetType = UNSET
 
 
 class HistoryAward(Shape, frozen=True):

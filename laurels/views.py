@@ -13,6 +13,7 @@ import msgspec
 
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
+from laurels.acts.telling import UNDONE
 from laurels.engine.aliases import alias
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.boards import POINTS, Board
@@ -54,6 +55,7 @@ from laurels.shapes import (
     StreakShape,
     TeamShape,
     ToldShape,
+    Undoing,
     UserShape,
     ZoneChange,
 )
@@ -448,9 +450,16 @@ def _entry(
 
 
 def _history_act(act: ActRow) -> HistoryAct:
-    said = {key: value for key, value in act.data.items() if key != "asked"}
+    said = {key: value for key, value in act.data.items() if key not in ("asked", UNDONE)}
+    undoing = act.data.get(UNDONE) if act.undone_by is not None else None
     return HistoryAct(
-        id=act.act_id, kind=act.kind, data=said, reason=act.reason, actor=act.actor, undone=act.undone_by is not None
+        id=act.act_id,
+        kind=act.kind,
+        data=said,
+        reason=act.reason,
+        actor=act.actor,
+        undone=act.undone_by is not None,
+        undoing=msgspec.convert(undoing, Undoing) if undoing else msgspec.UNSET,
     )
 
 

@@ -175,8 +175,8 @@ async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
 async def delete_act(request: HttpRequest, user_id: FromPath[str], act_id: FromPath[str]) -> Response[bytes]:
     """Undo what was told under this id; 'reversal:EVENT' lets an event count again. Twice is harmless. The history keeps both."""
     context = context_of(request)
-    await context.require_key(request.scope)
-    told = await Admin(context.laurels).undo(user_id_of(user_id), id_in_path(act_id, "actId", MAX_ACT_ID))
+    key = await context.require_key(request.scope)
+    told = await Admin(context.laurels).undo(user_id_of(user_id), id_in_path(act_id, "actId", MAX_ACT_ID), actor=key)
     return json_answer(context.laurels.views.told(told)).response()
 
 
