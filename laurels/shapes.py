@@ -511,7 +511,7 @@ class AmnestyIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
 
 
 class AmnestyShape(Shape, frozen=True):
-    """An amnesty; `liftedAt` is null while it stands."""
+    """An amnesty; `liftedAt` is null while it stands, and then says when it was lifted, the two others by whom and why."""
 
     id: str
     first: date
@@ -521,6 +521,8 @@ class AmnestyShape(Shape, frozen=True):
     actor: str
     created_at: UtcTime
     lifted_at: UtcTime | None
+    lifted_by: str | None
+    lift_reason: str | None
 
 
 class AmnestiesShape(Shape, frozen=True):

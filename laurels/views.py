@@ -399,6 +399,8 @@ class Views:
             actor=row.actor,
             created_at=row.created_at,
             lifted_at=row.lifted_at,
+            lifted_by=row.lifted_by,
+            lift_reason=row.lift_reason,
         )
 
     def whole_catalog(self) -> CatalogShape:

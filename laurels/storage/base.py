@@ -80,7 +80,7 @@ class ActRow:
 
 @plain
 class AmnestyRow:
-    """Days on which nothing was required of everybody, or of a group; until it is lifted."""
+    """Days on which nothing was required of everybody, or of a group; until it is lifted, by somebody for a reason."""
 
     amnesty_id: str
     first_day: int
@@ -90,6 +90,8 @@ class AmnestyRow:
     actor: str
     created_at: datetime
     lifted_at: datetime | None
+    lifted_by: str | None = None
+    lift_reason: str | None = None
 
 
 @plain
@@ -464,11 +466,13 @@ class Store(Protocol):
         ...
 
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
-        """Store an amnesty, in a time that does not depend on the number of users."""
+        """Store an amnesty, in a time that does not depend on the number of users; one of the same id stays as it is."""
         ...
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        """Lift an amnesty; False where there is none of this id, or it is lifted already."""
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        """Lift an amnesty, and keep by whom and why; False where there is none of this id, or it is lifted already."""
         ...
 
     async def clock_offset(self) -> timedelta | None:

@@ -52,7 +52,7 @@ CLOSINGS = "board, period, closed_at, told_at"
 LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
 STANDINGS = "user_id, board, period, sort_key, reached_at"
 MOMENTS = "user_id, revision, position, at, type, data"
-AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
+AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at, lifted_by, lift_reason"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
 
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
@@ -152,14 +152,16 @@ def act_columns(act: ActRow) -> Columns:
 
 def amnesty_of(row: Columns) -> AmnestyRow:
     """An amnesty, from AMNESTIES."""
-    amnesty_id, first, last, group, reason, actor, created_at, lifted_at = row
-    return AmnestyRow(amnesty_id, first, last, group, reason, actor, from_micros(created_at), maybe_moment(lifted_at))
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at, *lifting = row
+    made, lifted = from_micros(created_at), maybe_moment(lifted_at)
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, *lifting)
 
 
 def amnesty_columns(row: AmnestyRow) -> Columns:
     """AMNESTIES of an amnesty."""
     made, lifted = to_micros(row.created_at), maybe_micros(row.lifted_at)
-    return (row.amnesty_id, row.first_day, row.last_day, row.for_group, row.reason, row.actor, made, lifted)
+    days, lifting = (row.first_day, row.last_day), (lifted, row.lifted_by, row.lift_reason)
+    return (row.amnesty_id, *days, row.for_group, row.reason, row.actor, made, *lifting)
 
 
 def amnesty_count(rows: Sequence[AmnestyRow]) -> int:

@@ -613,13 +613,15 @@ async def test_the_count_of_amnesties_grows_with_each_one_made_and_each_one_lift
     await store.add_amnesty(amnesty("a2"))
     assert await store.amnesties() == [amnesty("a2"), later]
     assert (await store.view("ada", 1)).amnesty_count == 2
-    assert await store.lift_amnesty("a2", MONDAY) is True
-    assert await store.lift_amnesty("a2", MONDAY) is False
+    await store.add_amnesty(amnesty("a2", MONDAY, "blue"))
+    assert await store.amnesties() == [amnesty("a2"), later]
+    assert await store.lift_amnesty("a2", MONDAY, "eve", "no outage") is True
+    assert await store.lift_amnesty("a2", MONDAY, "bob", "again") is False
     assert await store.lift_amnesty("never-was", MONDAY) is False
     found = await find(store, "ada")
     whole = await store.whole("ada")
     assert whole
-    lifted = [replace(amnesty("a2"), lifted_at=MONDAY), later]
+    lifted = [replace(amnesty("a2"), lifted_at=MONDAY, lifted_by="eve", lift_reason="no outage"), later]
     assert found.amnesties == whole.amnesties == lifted
     assert found.amnesty_count == (await store.view("ada", 1)).amnesty_count == 3
 

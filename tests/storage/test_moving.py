@@ -37,7 +37,10 @@ EXTREMES: Everything = {
     "secrets": [("another", b""), ("tombstones", BYTES)],
     "tombstones": [(b"", FIRST), (BYTES, LAST)],
     "api_keys": [(b"1", "app", "hint", 0, None), (b"2", ODD, "", FIRST, LAST)],
-    "amnesties": [("a", 1, INT, None, ODD, "", FIRST, None), ("b", -INT, 0, ODD, "", "", 0, LAST)],
+    "amnesties": [
+        ("a", 1, INT, None, ODD, "", FIRST, None, None, None),
+        ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
+    ],
     "sandbox": [(1, LEAST)],
     "users": [
         *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for name in NAMES),

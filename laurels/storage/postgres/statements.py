@@ -341,9 +341,11 @@ def _lives(column: str) -> str:
 
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 ADD_AMNESTY = f"""
-INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (amnesty_id) DO NOTHING
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (amnesty_id) DO NOTHING
 """
-LIFT_AMNESTY = f"UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND {_lives('lifted_at')} RETURNING 1"
+LIFT_AMNESTY = f"""
+UPDATE amnesties SET lifted_at = $1, lifted_by = $4, lift_reason = $5 WHERE amnesty_id = $2 AND {_lives("lifted_at")} RETURNING 1
+"""
 CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)

@@ -405,8 +405,10 @@ class PostgresStore:
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
         await self._value(sql.ADD_AMNESTY, *rows.amnesty_columns(amnesty))
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id)
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id, actor, reason)
 
     async def clock_offset(self) -> timedelta | None:
         offset = await self._value(sql.CLOCK_OFFSET)
@@ -521,13 +523,13 @@ class PostgresStore:
 
     # ---- inside -------------------------------------------------------------------------------
 
-    async def _end(self, statement: str, at: datetime, name: str) -> bool:
+    async def _end(self, statement: str, at: datetime, name: str, *more: str | None) -> bool:
         """Run a statement that ends what lives under this name; whether it did."""
         attempts = count()
 
         async def end(connection: Connection) -> bool:
             again = next(attempts) > 0
-            return await connection.fetchval(statement, to_micros(at), name, again) is not None
+            return await connection.fetchval(statement, to_micros(at), name, again, *more) is not None
 
         return await self._lines.run(end)
 

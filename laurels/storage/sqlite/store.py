@@ -108,7 +108,12 @@ ON CONFLICT (user_id, act_id) DO UPDATE SET
 LEDGER_OF_USER = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ? ORDER BY revision, position"
 ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
-SAVE_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_AMNESTY = f"""
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (amnesty_id) DO NOTHING
+"""
+LIFT_AMNESTY = """
+UPDATE amnesties SET lifted_at = ?, lifted_by = ?, lift_reason = ? WHERE amnesty_id = ? AND lifted_at IS NULL
+"""
 HISTORY_REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = :user AND revision < :before
@@ -448,10 +453,11 @@ class SQLiteStore:
 
         await self._write(lambda: self._in_transaction(insert))
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
         def lift(connection: sqlite3.Connection) -> bool:
-            statement = "UPDATE amnesties SET lifted_at = ? WHERE amnesty_id = ? AND lifted_at IS NULL"
-            return connection.execute(statement, (to_micros(at), amnesty_id)).rowcount == 1
+            return connection.execute(LIFT_AMNESTY, (to_micros(at), actor, reason, amnesty_id)).rowcount == 1
 
         return await self._write(lambda: self._in_transaction(lift))
 
