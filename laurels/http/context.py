@@ -12,12 +12,14 @@ from laurels.http.answers import Scope
 from laurels.http.limits import Rate
 from laurels.http.requests import session_request
 from laurels.sessions.base import Caller, Chain
-from laurels.sessions.keys import PREFIX as KEY_PREFIX
-from laurels.sessions.keys import name_of_key
+from laurels.sessions.keys import PREFIXES, name_of_key
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
 
 HttpRequest = Request[Any, Any, Any]
+
+KEY_PREFIXES = tuple(PREFIXES.values())
+"""How a bearer token begins that is a key, of whatever role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Context:
     document: bytes
     key_rate: Rate
     session_rate: Rate
+    sign_in_rate: Rate
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized, TooManyRequests."""
@@ -40,7 +43,7 @@ class Context:
 
     async def caller_or_key(self, scope: Scope) -> Caller | None:
         """The user who is calling; None for the app's back end, which sends its key. Raises as the two others do."""
-        if (session_request(scope).bearer or "").startswith(KEY_PREFIX):
+        if (session_request(scope).bearer or "").startswith(KEY_PREFIXES):
             await self.require_key(scope)
             return None
         return await self.caller(scope)

@@ -18,7 +18,7 @@ from litestar.response import Response
 
 from laurels.app import Laurels
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
-from laurels.http import events, pages, profile
+from laurels.http import console, events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
 from laurels.http.context import Context, HttpRequest
@@ -54,6 +54,9 @@ CLOSING_SECONDS = 60
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, a request says with this header when it happens, so that a test lives through a month in a second."""
+
+SIGN_INS = 1
+"""How many keys a second an address may try at the console."""
 
 ALWAYS_ANSWERED = ("/livez", "/readyz")
 """A busy process is alive."""
@@ -106,8 +109,9 @@ def create_app(
         document(VERSION, HANDLERS),
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
+        sign_in_rate=Rate("address", SIGN_INS, settings.workers),
     )
-    handlers = [*HANDLERS, *pages.HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
+    handlers = [*HANDLERS, *pages.HANDLERS, *console.HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
