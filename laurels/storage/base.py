@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
@@ -302,6 +302,42 @@ class Changes:
 
 
 @plain
+class Paid:
+    """What one reason paid a user on one day (UTC), by the ledger's `at`."""
+
+    day: int
+    reason: str
+    ref: str
+    amount: int
+
+
+@plain
+class Surveyed:
+    """What a survey reads of one user: the row, the awards oldest first, and the points by day, reason and ref."""
+
+    user: UserRow
+    awards: Sequence[AwardRow]
+    paid: Sequence[Paid]
+
+
+@plain
+class Sample:
+    """Some users, and how many there are in all."""
+
+    user_ids: Sequence[str]
+    users: int
+
+
+@plain
+class Upkeep:
+    """When something was last done for the database's keep, and what came of it."""
+
+    task: Literal["backup", "verify"]
+    at: datetime
+    outcome: Mapping[str, Any]
+
+
+@plain
 class View:
     """What a profile is read from."""
 
@@ -492,6 +528,42 @@ class Store(Protocol):
 
         Where every day has one, only the first few events are read; else every event is, once.
         """
+        ...
+
+    async def holders(self) -> Mapping[str, int]:
+        """Every badge that anybody has, with how many users have it. All awards are read, while others work."""
+        ...
+
+    async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
+        """Users whose id begins with the text, by id; then those whose name contains it in any case, by name, then id.
+
+        At most `limit` in all, nobody twice, all orders by code point. No character has a meaning of its own. Which letters
+        other than A to Z are the same in both cases is the engine's to know. The names of all users may be read, while others
+        work.
+        """
+        ...
+
+    async def sample(self, most: int) -> Sample:
+        """At most so many users, evenly chosen by a hash of their ids: the same ones while nobody comes or goes.
+
+        All ids are read, while others work.
+        """
+        ...
+
+    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
+        """What a survey reads of each of these users, in one order for all calls; whoever is unknown is left out."""
+        ...
+
+    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+        """The newest acts of everybody, newest first; where given, those behind the act of this moment, user and id."""
+        ...
+
+    async def upkeep(self) -> Sequence[Upkeep]:
+        """What was last done for the database's keep, by task; what was never done is missing."""
+        ...
+
+    async def note_upkeep(self, note: Upkeep) -> None:
+        """Keep this in the place of what was noted of the same task."""
         ...
 
     async def add_key(self, key: KeyRow) -> None:

@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.response import Response
 
 from laurels.admin import MAX_REASON, Admin
+from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput
 from laurels.http.answers import Answer
 from laurels.http.console.door import Form, done, redirect, render, shown
@@ -113,6 +114,7 @@ async def lift_amnesty(request: HttpRequest) -> Response[bytes]:
 async def _lift(visit: Visit, form: Form) -> Answer:
     amnesty_id, reason = form.get("id", ""), form.get("reason", "").strip()
     try:
+        check_text("id", amnesty_id, MAX_EVENT_ID)
         await Admin(visit.context.laurels).lift_amnesty(amnesty_id, reason, visit.operator)
     except InvalidInput as error:
         return await _ask(visit, amnesty_id, form, error)

@@ -15,7 +15,7 @@ from laurels.http.answers import Answer, Headers
 from laurels.http.console.session import ROOT, SIGN_IN, TOKEN_FIELD, SignedOut, StaleForm, Visit, visit_of
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.pages.html import PRIVATE, page
-from laurels.http.problems import Kind, answer_for, kind_of
+from laurels.http.problems import InvalidParameter, Kind, answer_for, kind_of
 from laurels.http.requests import read_form
 
 FORM_LIMIT = 64 * 1024
@@ -125,6 +125,7 @@ OWN_KINDS: dict[type[Exception], Kind] = {
 MENDS: dict[type[Exception], str] = {
     UserNotFound: "Look for the user by name, or by the beginning of the id.",
     Unauthorized: "Sign in with an admin key.",
+    InvalidParameter: "Mend the address, or look for the user.",
     NotASandbox: "Leave the header Laurels-Now out.",
 }
 """What an operator should do, where it is another thing than what a program should."""

@@ -11,13 +11,15 @@ from litestar.params import FromPath
 from litestar.response import Response
 
 from laurels.admin import Admin
-from laurels.engine.events import MAX_USER_ID
+from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.plain import plain
+from laurels.errors import InvalidInput
 from laurels.http.answers import Answer
 from laurels.http.console.acts import KINDS
 from laurels.http.console.door import render, shown
 from laurels.http.console.session import ROOT, Visit
 from laurels.http.context import HttpRequest
+from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, text_of, whole_number
 from laurels.shapes import BadgeShape, ExplanationShape, StreakDay, StreakShape
 
@@ -54,9 +56,16 @@ async def users_page(request: HttpRequest) -> Response[bytes]:
 async def _find(visit: Visit) -> Answer:
     wanted = (text_of(visit.scope, "q") or "").strip()
     laurels = visit.context.laurels
-    exact = await laurels.store.user(wanted) if wanted else None
-    found = [exact] if exact else []
+    found = await laurels.store.find_users(_searchable(wanted), FOUND) if wanted else ()
     return render(visit, "users.html", wanted=wanted, found=found, most=FOUND)
+
+
+def _searchable(text: str) -> str:
+    try:
+        check_text("q", text, MAX_USER_ID)
+    except InvalidInput as error:
+        raise InvalidParameter("q", str(error)) from None
+    return text
 
 
 @get(PATH + "/{user_id:str}")
