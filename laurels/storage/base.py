@@ -594,6 +594,14 @@ class Store(Protocol):
         """End a session, at once for every process; harmless where it never was."""
         ...
 
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        """Keep that a session of the console was signed out, at once for every process; forget those that have expired."""
+        ...
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        """Whether this session of the console was signed out, and would not have expired by the last time anybody did."""
+        ...
+
     def rows(self) -> AbstractAsyncContextManager[Rows]:
         """All that is stored, as of one moment, while others write: neither waits for the other."""
         ...

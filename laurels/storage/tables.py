@@ -43,6 +43,7 @@ TABLES: Mapping[str, Table] = {
     "secrets": _table(1, "name, value"),
     "tombstones": _table(1, "user_hash, erased_at"),
     "api_keys": _table(1, KEYS),
+    "signed_out": _table(1, "session_hash, expires_at"),
     "amnesties": _table(1, AMNESTIES),
     "upkeep": _table(1, UPKEEP),
     "sandbox": _table(1, "only_row, clock_offset"),

@@ -148,13 +148,18 @@ async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: House, desk: 
     assert (await desk.client.get("/console/users")).status_code == 200
 
 
-async def test_signing_out_takes_the_cookie_away(desk: Desk) -> None:
+async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(desk: Desk) -> None:
+    copied = cookie_of(desk)
     answer = await desk.send((await desk.page("/console/users")).forms[0])
 
     assert answer.status_code == 303
     assert answer.headers["location"] == SIGN_IN
     assert "Max-Age=0" in answer.headers["set-cookie"]
     assert (await desk.client.get("/console/users")).status_code == 303
+    with_cookie(desk, copied)
+    assert (await desk.client.get("/console/users")).status_code == 303
+    assert (await desk.sign_in()).status_code == 303
+    assert (await desk.client.get("/console/users")).status_code == 200
 
 
 async def test_a_cookie_that_was_changed_opens_nothing(desk: Desk) -> None:

@@ -41,6 +41,7 @@ EXTREMES: Everything = {
         ("a", 1, INT, None, ODD, "", FIRST, None, None, None),
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
     ],
+    "signed_out": [(b"", FIRST), (BYTES, LAST)],
     "upkeep": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [

@@ -19,7 +19,8 @@ from tests.support import ENGINES
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, what remains of erased users (by
 # design nobody can tell whose), the database's own secrets, the counts of a whole board, amnesties (of everybody, or of
-# a group), closed periods, what was done for the keep, the one clock of a sandbox, and the list of migrations.
+# a group), closed periods, what was done for the keep, sessions of the console that were signed out, the one clock of a
+# sandbox, and the list of migrations.
 OF_NO_USER = {
     "api_keys",
     "tombstones",
@@ -28,6 +29,7 @@ OF_NO_USER = {
     "amnesties",
     "closings",
     "upkeep",
+    "signed_out",
     "sandbox",
     "migrations",
 }

@@ -1,7 +1,7 @@
 """Who is signed in to the console: one signed cookie, and the token that ties each form to it.
 
 The cookie holds the hash of an admin key and when it was shown, signed with the database's own secret: no server keeps a
-session, so any process can answer. What ends it is its age, and the end of its key, which every request looks up.
+session, so any process can answer. What ends it is its age, and what every request looks up: the end of its key, or of itself.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ async def visit_of(context: Context, scope: Scope) -> Visit:
     match _read(secret, "session", session_request(scope).cookies.get(COOKIE, "")):
         case [str(nonce), str(key_hash), int(issued)] if _lives(context, issued):
             name = await context.laurels.store.key_name(bytes.fromhex(key_hash))
-            return Visit(context, scope, secret, nonce, name) if name else nobody
+            if name is None or await context.laurels.store.is_signed_out(_hash(nonce)):
+                return nobody
+            return Visit(context, scope, secret, nonce, name)
         case _:
             return nobody
 
@@ -118,8 +120,10 @@ def form_cookie(visit: Visit) -> Header:
     return _cookie(visit.scope, FORM_COOKIE, value, SIGN_IN, LIFETIME)
 
 
-def no_cookie(visit: Visit) -> Header:
-    """Takes the session's cookie away."""
+async def end_session(visit: Visit) -> Header:
+    """End a session, at once for every process, and take its cookie away."""
+    now = visit.context.laurels.clock()
+    await visit.context.laurels.store.sign_out(_hash(visit.nonce), now + LIFETIME, now)
     return _cookie(visit.scope, COOKIE, "", ROOT, timedelta())
 
 
@@ -150,6 +154,10 @@ def _cookie(scope: Scope, name: str, value: str, path: str, lifetime: timedelta)
     age = int(lifetime.total_seconds())
     text = f"{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()
+
+
+def _hash(nonce: str) -> bytes:
+    return hashlib.sha256(nonce.encode()).digest()
 
 
 def _signer(secret: bytes, use: str) -> URLSafeSerializer:

@@ -23,9 +23,9 @@ from laurels.http.console.session import (
     SIGN_IN,
     StaleForm,
     Visit,
+    end_session,
     form_cookie,
     new_nonce,
-    no_cookie,
     session_cookie,
     visit_before_sign_in,
     visit_of,
@@ -98,7 +98,7 @@ async def sign_out(request: HttpRequest) -> Response[bytes]:
     """End the session of this browser."""
 
     async def end(visit: Visit, _: Form) -> Answer:
-        return redirect(SIGN_IN, no_cookie(visit))
+        return redirect(SIGN_IN, await end_session(visit))
 
     return await done(request, end)
 

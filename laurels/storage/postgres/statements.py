@@ -395,6 +395,9 @@ SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS a
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+SIGN_OUT = "INSERT INTO signed_out (session_hash, expires_at) VALUES ($1, $2) ON CONFLICT (session_hash) DO NOTHING"
+FORGET_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= $1"
+IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = $1"
 
 # ---- moving house -----------------------------------------------------------------------------
 

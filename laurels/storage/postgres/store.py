@@ -556,6 +556,13 @@ class PostgresStore:
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(sql.END_SESSION, user_id, token_hash)
 
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        await self._value(sql.FORGET_SIGNED_OUT, to_micros(now))
+        await self._value(sql.SIGN_OUT, session_hash, to_micros(expires_at))
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        return await self._value(sql.IS_SIGNED_OUT, session_hash) is not None
+
     # ---- moving house -------------------------------------------------------------------------
 
     @asynccontextmanager

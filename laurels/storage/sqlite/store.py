@@ -144,6 +144,8 @@ SELECT {rows.DAY_OF_ENTRY}, reason, ref, sum(amount) FROM ledger WHERE user_id =
 NEWEST_ACTS = f"""
 SELECT {rows.ACTS} FROM acts WHERE (at, user_id, act_id) < (?, ?, ?) ORDER BY at DESC, user_id DESC, act_id DESC LIMIT ?
 """
+SIGN_OUT = "INSERT INTO signed_out (session_hash, expires_at) VALUES (?, ?) ON CONFLICT (session_hash) DO NOTHING"
+FORGET_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= ?"
 SAVE_UPKEEP = f"""
 INSERT INTO upkeep ({rows.UPKEEP}) VALUES (?, ?, ?)
 ON CONFLICT (task) DO UPDATE SET at = excluded.at, outcome = excluded.outcome
@@ -644,6 +646,18 @@ class SQLiteStore:
             connection.execute("DELETE FROM sessions WHERE user_id = ? AND token_hash = ?", (user_id, token_hash))
 
         await self._write(lambda: self._in_transaction(delete))
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute(FORGET_SIGNED_OUT, (to_micros(now),))
+            connection.execute(SIGN_OUT, (session_hash, to_micros(expires_at)))
+
+        await self._write(lambda: self._in_transaction(keep))
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        with _translated:
+            row = self._reader.execute("SELECT 1 FROM signed_out WHERE session_hash = ?", (session_hash,)).fetchone()
+        return row is not None
 
     # ---- moving house -------------------------------------------------------------------------
 
