@@ -11,6 +11,7 @@ from laurels.app import Laurels
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
 from laurels.http.requests import session_request
+from laurels.insights import Insights
 from laurels.sessions.base import Caller, Chain
 from laurels.sessions.keys import PREFIX as KEY_PREFIX
 from laurels.sessions.keys import name_of_key
@@ -25,6 +26,7 @@ class Context:
     """One for each application."""
 
     laurels: Laurels
+    insights: Insights
     settings: Settings
     sessions: OwnSessions
     chain: Chain
