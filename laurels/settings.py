@@ -66,6 +66,9 @@ class Settings:
         1_000_000,
     )
     session_rate: int = setting(20, "how many requests a second one session may make; 0: any number", 0, 1_000_000)
+    rarity_users: int = setting(
+        100, "from how many users on everybody is told what share of them holds a badge", 1, 1_000_000_000
+    )
     log_level: str = setting("info", "debug, info, warning or error")
 
 

@@ -11,6 +11,7 @@ from laurels.app import Laurels
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
 from laurels.http.requests import session_request
+from laurels.insights import Insights
 from laurels.sessions.base import Caller, Chain
 from laurels.sessions.keys import PREFIXES, name_of_key
 from laurels.sessions.own import OwnSessions
@@ -27,6 +28,7 @@ class Context:
     """One for each application."""
 
     laurels: Laurels
+    insights: Insights
     settings: Settings
     sessions: OwnSessions
     chain: Chain

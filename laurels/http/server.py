@@ -20,7 +20,7 @@ from laurels.app import Laurels
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http import console, events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
-from laurels.http.catalog import get_catalog
+from laurels.http.catalog import get_catalog, get_rarity
 from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
@@ -44,6 +44,7 @@ from laurels.http.sessions import delete_session, post_session
 from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.http.visibility import put_visibility
+from laurels.insights import Insights
 from laurels.sessions.base import Chain
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
@@ -94,6 +95,7 @@ HANDLERS = (
     get_leaderboard,
     get_closed_periods,
     get_catalog,
+    get_rarity,
     livez,
     readyz,
 )
@@ -104,8 +106,10 @@ def create_app(
 ) -> Application:
     """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
     sessions = OwnSessions(laurels)
+    insights = Insights(laurels, settings.rarity_users)
     context = Context(
         laurels,
+        insights,
         settings,
         sessions,
         Chain([sessions]),
@@ -120,7 +124,7 @@ def create_app(
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
-        lifespan=[partial(_closing_periods, laurels)],
+        lifespan=[partial(_closing_periods, laurels), partial(_closing_insights, insights)],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
         logging_config=None,
@@ -146,6 +150,15 @@ async def _closing_periods(laurels: Laurels, _: Litestar) -> AsyncIterator[None]
     finally:
         closer.cancel()
         await asyncio.gather(closer, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _closing_insights(insights: Insights, _: Litestar) -> AsyncIterator[None]:
+    """When the server stops, it does not wait for long readings."""
+    try:
+        yield
+    finally:
+        await insights.close()
 
 
 class Front:

@@ -393,6 +393,11 @@ class Rows(Protocol):
 class Store(Protocol):
     """A database. Opened by `open_store`; every verb may raise StoreUnavailable."""
 
+    @property
+    def engine(self) -> str:
+        """What people call this kind of database."""
+        ...
+
     async def migrate(self) -> list[str]:
         """Bring the schema up to date and name the migrations that ran; none when it already was.
 

@@ -42,6 +42,7 @@ NOT_BY_USER = {
     "user_ids": EVERYBODY,
     "COUNTS": EVERYBODY,
     "counts": EVERYBODY,
+    "count": EVERYBODY,
     "NEXT_EVENT_OF_DAYS": EVERYBODY,
     "HOLDERS": OPERATORS,
     "USERS_BY_ID": OPERATORS,

@@ -85,6 +85,8 @@ _DOUBT = "whether this was written is not known; send it again: by its id it cou
 class PostgresStore:
     """The contract of `storage/base.py` on one PostgreSQL database, shared with any number of processes."""
 
+    engine = "PostgreSQL"
+
     def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
         """A store at this address; it connects when it is first used, over at most so many connections.
 

@@ -164,6 +164,8 @@ class _Shared:
 class SQLiteStore:
     """The contract of `storage/base.py` on one SQLite file, or in memory."""
 
+    engine = "SQLite"
+
     def __init__(self, path: Path | None) -> None:
         """Open the file, making it where it is missing; None keeps everything in memory."""
         self._migrations = load_migrations("laurels.storage.sqlite")
@@ -505,13 +507,15 @@ class SQLiteStore:
         await self._write(lambda: self._in_transaction(save))
 
     async def counts(self) -> Counts:
-        with self._snapshot as connection:
+        def count(connection: sqlite3.Connection) -> Counts:
             users, events, awards, sessions = (
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("users", "events", "awards", "sessions")
             )
             newest = connection.execute("SELECT max(recorded_at) FROM events").fetchone()[0]
-        return Counts(users, events, awards, sessions, maybe_moment(newest))
+            return Counts(users, events, awards, sessions, maybe_moment(newest))
+
+        return await self._aside(count)
 
     async def quiet_days(self, first: int, last: int) -> Sequence[int]:
         missing, after = set(range(first, last + 1)), ("", "")
