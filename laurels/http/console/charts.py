@@ -17,7 +17,7 @@ GAP = 0.25
 """Which share of its room a bar leaves free."""
 
 MOST_GAP = 6.0
-MOST_LABELS = 7
+MOST_LABELS = 8
 TICKS = 4
 SHADES = 6
 """Into how many shades a heat table divides the way from nothing to all."""

@@ -16,7 +16,7 @@ from laurels.http.console.charts import Columns, Lines, Series, columns, lines, 
 from laurels.http.console.door import render, shown
 from laurels.http.console.session import ROOT, Visit
 from laurels.http.context import HttpRequest
-from laurels.shapes import CohortShape, LengthUsersShape, SurveyShape
+from laurels.shapes import CohortShape, StreakLengthsShape, SurveyShape
 
 SOURCES = 5
 """So many sources of points have a colour of their own; the others share one."""
@@ -36,11 +36,6 @@ class Chart:
     labels: Sequence[str]
     series: Sequence[Series]
     what: str
-
-    @property
-    def lies(self) -> bool:
-        """Whether its bars lie."""
-        return isinstance(self.drawn, Lines)
 
 
 @plain
@@ -78,7 +73,7 @@ async def _overview(visit: Visit) -> Answer:
         pulse=await insights.pulse(),
         progress=None if isinstance(survey, SurveyShape) else round(100 * survey.progress),
         survey=made,
-        by_day=_by_day(made, names) if made else [],
+        over_time=[*_by_day(made, names), *map(_lengths, made.streaks)] if made else [],
         by_user=_by_user(made, names) if made else [],
         cohorts=[_cohort(row) for row in made.retention if row.users] if made else [],
     )
@@ -131,7 +126,7 @@ def sources(survey: SurveyShape, days: Sequence[date], names: dict[str, str]) ->
 
 
 def _by_user(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
-    """What users have by now: levels, streaks, and which badge came first."""
+    """What users have by now: levels, and which badge came first."""
     first = sorted(survey.badges, key=lambda row: -row.first)
     return [
         _lines(
@@ -142,7 +137,6 @@ def _by_user(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
             Series("users", [row.users for row in survey.levels]),
             "Level",
         ),
-        *(_lengths(row.streak, row.current) for row in survey.streaks),
         _lines(
             "first",
             "Which badge comes first",
@@ -154,8 +148,9 @@ def _by_user(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
     ]
 
 
-def _lengths(name: str, found: Sequence[LengthUsersShape]) -> Chart:
+def _lengths(streak: StreakLengthsShape) -> Chart:
     """How long a streak stands, in bars that grow wider."""
+    name, found = streak.streak, streak.current
     labels = [_span(first, last) for first, last in LENGTHS]
     users = [sum(row.users for row in found if first <= row.length <= last) for first, last in LENGTHS]
     sentence = "How long it stands, of those who ever began it; 0 has ended."
@@ -163,7 +158,7 @@ def _lengths(name: str, found: Sequence[LengthUsersShape]) -> Chart:
 
 
 def _span(first: int, last: int) -> str:
-    return f"{first}" if first == last else f"{first} and more" if last == LENGTHS[-1][1] else f"{first} to {last}"
+    return f"{first}" if first == last else f"{first}+" if last == LENGTHS[-1][1] else f"{first} to {last}"
 
 
 def _columns(id_: str, title: str, sentence: str, labels: Sequence[str], series: Sequence[Series], what: str) -> Chart:
