@@ -17,7 +17,16 @@ from tests.support import sql
 pytestmark = pytest.mark.anyio
 
 COOKIE = "laurels-console"
-PAGES = ("/console/users", "/console/users/ada", "/console/users/ada/acts/grant", "/console/amnesties")
+PAGES = (
+    "/console",
+    "/console/users",
+    "/console/users/ada",
+    "/console/users/ada/acts/grant",
+    "/console/amnesties",
+    "/console/audit",
+    "/console/catalog",
+    "/console/health",
+)
 
 
 def is_in(answer: httpx2.Response) -> bool:
