@@ -32,7 +32,7 @@ from laurels.engine.judge import rebuild
 from laurels.engine.leaderboards import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.engine.telling import Saying, day_from
-from laurels.errors import AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
+from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
 from laurels.storage.base import AmnestyRow, Whole
 from laurels.storage.rows import amnesty_count
 
@@ -88,23 +88,28 @@ class Admin:
         check_text("id", act_id, MAX_EVENT_ID)
         if act_id.startswith(REVERSAL):
             raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
-        _check_why(reason, actor)
-        saying = _checked(kind, data, own=own)
+        saying = check_saying(kind, data, reason, actor, own=own)
         act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
         return cast(Told, await self._laurels.do(act))
 
-    async def undo(self, user_id: str, act_id: str) -> Told:
-        """Undo an act that was told, or a reversal. Twice is harmless. Raises ActNotFound, UserErased."""
-        return cast(Told, await self._laurels.do(Undo(user_id, act_id, await self._laurels.now())))
+    async def undo(self, user_id: str, act_id: str, reason: str | None = None, actor: str | None = None) -> Told:
+        """Undo an act that was told, or a reversal; the history says why and by whom, where that is given.
+
+        Twice is harmless. Raises InvalidInput, ActNotFound, UserErased.
+        """
+        _check_given(reason, actor)
+        act = Undo(user_id, act_id, await self._laurels.now(), reason or "", actor or "")
+        return cast(Told, await self._laurels.do(act))
 
     # ---- everybody ----------------------------------------------------------------------------
 
     async def add_amnesty(
-        self, first: date, last: date, reason: str, actor: str, group: str | None = None
+        self, first: date, last: date, reason: str, actor: str, group: str | None = None, amnesty_id: str | None = None
     ) -> AmnestyRow:
         """Excuse the days from `first` to `last` for everybody, or for a group.
 
-        One row, whatever the number of users: each is brought under it when next read or written. Raises InvalidInput.
+        One row, whatever the number of users: each is brought under it when next read or written. The same `amnesty_id`
+        again counts once; left out, one is made. Raises InvalidInput, ActConflict (the same id for something else).
         """
         _check_why(reason, actor)
         if not 0 <= (last - first).days < MAX_AMNESTY_DAYS:
@@ -113,15 +118,28 @@ class Admin:
             raise InvalidInput("first", f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
         if group is not None:
             check_text("group", group, MAX_NAME)
+        if amnesty_id is not None:
+            check_text("id", amnesty_id, MAX_EVENT_ID)
+        named = amnesty_id or f"{first.isoformat()}-{secrets.token_hex(4)}"
         now = await self._laurels.now()
-        amnesty_id = f"{first.isoformat()}-{secrets.token_hex(4)}"
-        row = AmnestyRow(amnesty_id, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
+        row = AmnestyRow(named, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
         await self._laurels.store.add_amnesty(row)
-        return row
+        return row if amnesty_id is None else await self._as_stored(row)
 
-    async def lift_amnesty(self, amnesty_id: str) -> None:
-        """Let the days of an amnesty be required again. Raises AmnestyNotFound where none of this id stands."""
-        if not await self._laurels.store.lift_amnesty(amnesty_id, await self._laurels.now()):
+    async def _as_stored(self, row: AmnestyRow) -> AmnestyRow:
+        """The amnesty that is stored under this one's id. Raises ActConflict where it excuses other days, or others."""
+        kept = next(one for one in await self._laurels.store.amnesties() if one.amnesty_id == row.amnesty_id)
+        if (kept.first_day, kept.last_day, kept.for_group) != (row.first_day, row.last_day, row.for_group):
+            raise ActConflict
+        return kept
+
+    async def lift_amnesty(self, amnesty_id: str, reason: str | None = None, actor: str | None = None) -> None:
+        """Let the days of an amnesty be required again; why and by whom is kept, where it is given.
+
+        Raises InvalidInput, AmnestyNotFound where none of this id stands.
+        """
+        _check_given(reason, actor)
+        if not await self._laurels.store.lift_amnesty(amnesty_id, await self._laurels.now(), actor, reason):
             raise AmnestyNotFound
 
     async def users(self) -> AsyncIterator[str]:
@@ -277,8 +295,16 @@ def _check_why(reason: str, actor: str) -> None:
     check_text("actor", actor, MAX_NAME)
 
 
-def _checked(kind: str, data: dict[str, Any], *, own: bool) -> Saying:
-    """The saying, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+def _check_given(reason: str | None, actor: str | None) -> None:
+    """As `_check_why`, of what is given."""
+    for name, text, longest in (("reason", reason, MAX_REASON), ("actor", actor, MAX_NAME)):
+        if text is not None:
+            check_text(name, text, longest)
+
+
+def check_saying(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Saying:
+    """What `Admin.tell` would say, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+    _check_why(reason, actor)
     if kind not in FIELDS:
         raise InvalidInput("kind", f"unknown kind '{kind}'; use one of {', '.join(FIELDS)}")
     if own and kind not in ("pause", "repair"):

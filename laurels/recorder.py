@@ -14,6 +14,7 @@ from laurels.acts.desk import Act, Desk, House, identities
 from laurels.acts.recording import Recorded
 from laurels.engine.leaderboards import Ranks
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
+from laurels.meter import Meter
 from laurels.storage.base import Asked, Changes, Found, Store
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ class Recorder:
     ) -> None:
         self._store = store
         self._house = house
-        self._queue_limit = queue_limit
+        self.queue_limit = queue_limit
+        self.meter = Meter(monotonic())
         self._batch_limit = batch_limit
         self._queue_seconds = queue_seconds
         self._waiting: list[_Submission] = []
@@ -92,7 +94,7 @@ class Recorder:
         """
         if self._closed:
             raise Overloaded("Laurels is shutting down; send this to another process, or again in a few seconds")
-        full = self._waiting_acts and self._waiting_acts + len(acts) > self._queue_limit
+        full = self._waiting_acts and self._waiting_acts + len(acts) > self.queue_limit
         if full or self.expected_wait > self._queue_seconds:
             raise Overloaded(retry_after=self.retry_after)
         loop, now = asyncio.get_running_loop(), monotonic()
@@ -172,6 +174,8 @@ class Recorder:
             for submission, answer in zip(batch, answers, strict=True):
                 if not submission.done.done():
                     submission.done.set_result(answer)
+            now = monotonic()
+            self.meter.note(now, sum(map(len, answers)), [now - submission.came for submission in batch])
 
     async def _write(self, batch: list[_Submission]) -> list[list[object]]:
         acts = [act for submission in batch for act in submission.acts]

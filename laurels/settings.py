@@ -77,6 +77,9 @@ class Settings:
         "",
         "the origins whose pages may read with the visitor's cookie, commas between: https://app.example.com; empty: none",
     )
+    rarity_users: int = setting(
+        100, "from how many users on everybody is told what share of them holds a badge", 1, 1_000_000_000
+    )
     log_level: str = setting("info", "debug, info, warning or error")
 
 

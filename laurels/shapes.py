@@ -223,8 +223,19 @@ class HistoryEvent(Shape, frozen=True):
     reversed: bool
 
 
+class Undoing(Shape, frozen=True):
+    """When an act was undone, why and by whom; empty where nobody said."""
+
+    at: UtcTime
+    reason: str
+    actor: str
+
+
 class HistoryAct(Shape, frozen=True):
-    """Something told of the user beside the events: by whom, and why. `undone` says that it does not stand any more."""
+    """Something told of the user beside the events: by whom, and why.
+
+    `undone` says that it does not stand any more; `undoing`, which older ones lack, says who undid it.
+    """
 
     id: str
     kind: str
@@ -232,6 +243,7 @@ class HistoryAct(Shape, frozen=True):
     reason: str
     actor: str
     undone: bool
+    undoing: Undoing | UnsetType = UNSET
 
 
 class HistoryAward(Shape, frozen=True):
@@ -504,7 +516,7 @@ class AmnestyIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
 
 
 class AmnestyShape(Shape, frozen=True):
-    """An amnesty; `liftedAt` is null while it stands."""
+    """An amnesty; `liftedAt` is null while it stands, and then says when it was lifted, the two others by whom and why."""
 
     id: str
     first: date
@@ -514,6 +526,8 @@ class AmnestyShape(Shape, frozen=True):
     actor: str
     created_at: UtcTime
     lifted_at: UtcTime | None
+    lifted_by: str | None
+    lift_reason: str | None
 
 
 class AmnestiesShape(Shape, frozen=True):
@@ -762,3 +776,133 @@ class HealthShape(Shape, frozen=True):
 
     status: Literal["ok"]
     version: str
+
+
+# ---- what a community looks like --------------------------------------------------------------
+
+
+class BadgeRarityShape(Shape, frozen=True):
+    """How rare a badge is. `holders` and `share` are null where there are too few users to say."""
+
+    id: str
+    holders: Annotated[int | None, Meta(description="How many users have it")]
+    share: Annotated[float | None, Meta(description="holders / users, from 0 to 1")]
+
+
+class RarityShape(Shape, frozen=True):
+    """How rare each badge of the catalog is, as counted some minutes ago at most."""
+
+    computed_at: UtcTime
+    users: Annotated[int | None, Meta(description="How many users there are; null where there are too few to say")]
+    badges: list[BadgeRarityShape]
+
+
+class DayUsersShape(Shape, frozen=True):
+    """How many users were active on a day."""
+
+    day: date
+    users: int
+
+
+class DayAwardsShape(Shape, frozen=True):
+    """How many users earned a badge on a day (UTC)."""
+
+    day: date
+    badge: str
+    awards: int
+
+
+class DayPointsShape(Shape, frozen=True):
+    """How many points one source paid on a day (UTC): which kind, and which badge or rule."""
+
+    day: date
+    reason: str
+    ref: str
+    points: int
+
+
+class LevelUsersShape(Shape, frozen=True):
+    """How many users are on a level."""
+
+    level: int
+    title: str
+    users: int
+
+
+class LengthUsersShape(Shape, frozen=True):
+    """How many users have a streak of this length."""
+
+    length: int
+    users: int
+
+
+class StreakLengthsShape(Shape, frozen=True):
+    """How long a streak is for how many users: as it stands, and at its longest. Who never began it is left out."""
+
+    streak: str
+    current: list[LengthUsersShape]
+    longest: list[LengthUsersShape]
+
+
+class CohortShape(Shape, frozen=True):
+    """Users who were first active in one week, and how many of them were active in that week and in each one since."""
+
+    week: Annotated[date, Meta(description="The week's Monday")]
+    users: int
+    active: list[int]
+
+
+class BadgeTimingShape(Shape, frozen=True):
+    """How many users have a badge, for how many it came first, and how long after joining half of its holders had it."""
+
+    badge: str
+    holders: int
+    first: int
+    median_seconds: float | None
+
+
+class SurveyShape(Shape, frozen=True):
+    """Charts of a community. All numbers are of `sampled` users, who are evenly chosen among `users`; equal: of everybody."""
+
+    computed_at: UtcTime
+    users: int
+    sampled: int
+    active: list[DayUsersShape]
+    awards: list[DayAwardsShape]
+    points: list[DayPointsShape]
+    levels: list[LevelUsersShape]
+    streaks: list[StreakLengthsShape]
+    retention: list[CohortShape]
+    badges: list[BadgeTimingShape]
+
+
+class SurveyingShape(Shape, frozen=True):
+    """The first survey is being made: how much of it is done, 0 to 1."""
+
+    progress: float
+
+
+class UpkeepShape(Shape, frozen=True):
+    """When something was last done for the database's keep, and what came of it."""
+
+    at: UtcTime
+    outcome: Mapping[str, Any]
+
+
+class PulseShape(Shape, frozen=True):
+    """How this process does, and how the database is kept. `users` and `events` are null until they are counted."""
+
+    version: str
+    engine: str
+    uptime_seconds: float
+    events_per_second: float
+    waited50_ms: Annotated[
+        float | None, Meta(description="How long half of the writes of the last minute took at most")
+    ]
+    waited99_ms: Annotated[float | None, Meta(description="How long 99 of 100 writes of the last minute took at most")]
+    queued: int
+    queue_limit: int
+    users: int | None
+    events: int | None
+    backup: UpkeepShape | None
+    verify: UpkeepShape | None

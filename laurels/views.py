@@ -13,6 +13,7 @@ import msgspec
 
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
+from laurels.acts.telling import UNDONE
 from laurels.engine.aliases import alias
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.boards import POINTS, Board
@@ -57,6 +58,7 @@ from laurels.shapes import (
     StreakShape,
     TeamShape,
     ToldShape,
+    Undoing,
     UserShape,
     ZoneChange,
 )
@@ -430,6 +432,8 @@ class Views:
             actor=row.actor,
             created_at=row.created_at,
             lifted_at=row.lifted_at,
+            lifted_by=row.lifted_by,
+            lift_reason=row.lift_reason,
         )
 
     def whole_catalog(self) -> CatalogShape:
@@ -474,16 +478,24 @@ def _entry(
         revision=revision,
         at=[*moments, *(row.awarded_at for row in awards)][0],
         event=_history_event(event) if event else None,
-        act=_history_act(act) if act else None,
+        act=act_as_told(act) if act else None,
         awards=[HistoryAward(badge=row.badge, points=row.points) for row in awards],
         points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in ledger],
     )
 
 
-def _history_act(act: ActRow) -> HistoryAct:
-    said = {key: value for key, value in act.data.items() if key != "asked"}
+def act_as_told(act: ActRow) -> HistoryAct:
+    """An act as the history shows it."""
+    said = {key: value for key, value in act.data.items() if key not in ("asked", UNDONE)}
+    undoing = act.data.get(UNDONE) if act.undone_by is not None else None
     return HistoryAct(
-        id=act.act_id, kind=act.kind, data=said, reason=act.reason, actor=act.actor, undone=act.undone_by is not None
+        id=act.act_id,
+        kind=act.kind,
+        data=said,
+        reason=act.reason,
+        actor=act.actor,
+        undone=act.undone_by is not None,
+        undoing=msgspec.convert(undoing, Undoing) if undoing else msgspec.UNSET,
     )
 
 

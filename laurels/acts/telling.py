@@ -28,6 +28,9 @@ from laurels.storage.base import ActRow, UserRow
 MAX_PAUSE_AWAY = 3660
 """How many days from today a pause may begin or end: a set of days takes a bit for each day in between."""
 
+UNDONE = "undone"
+"""Under which name the data of an act say who undid it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tell:
@@ -115,11 +118,16 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Undo an act that was told, or a reversal. Answers Told; twice is harmless. Raises ActNotFound, UserErased."""
+    """Undo an act that was told, or a reversal. Answers Told; twice is harmless. Raises ActNotFound, UserErased.
+
+    When, why and by whom stays with the act, under UNDONE.
+    """
 
     user_id: str
     act_id: str
     at: datetime
+    reason: str = ""
+    actor: str = ""
     event_id: None = None
     needs: Needs = "all"
 
@@ -130,7 +138,8 @@ class Undo:
             raise ActNotFound
         if act.undone_by is not None:
             return Told(act, duplicate=True)
-        undone = replace(act, undone_by=user.revision + 1)
+        why = {"at": self.at.isoformat(), "reason": self.reason, "actor": self.actor}
+        undone = replace(act, undone_by=user.revision + 1, data={**act.data, UNDONE: why})
         desk.save_act(undone)
         if act.kind != "reversal":
             return Told(undone, duplicate=False, kept=_retell(desk, user, self.at, said_at=act.at))

@@ -179,7 +179,7 @@ def undo(
 
     async def undone(admin: Admin) -> Told:
         try:
-            return await admin.undo(user, act)
+            return await admin.undo(user, act, actor=login_name())
         except ActNotFound:
             raise ActNotFound(f"nothing was told of '{user}' under the id '{act}'") from None
 

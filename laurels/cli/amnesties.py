@@ -83,7 +83,7 @@ def lift(
 async def _lift(settings: Settings, amnesty_id: str) -> None:
     async with changing(settings) as laurels:
         try:
-            await Admin(laurels).lift_amnesty(amnesty_id)
+            await Admin(laurels).lift_amnesty(amnesty_id, actor=login_name())
         except AmnestyNotFound:
             raise AmnestyNotFound(
                 f"no amnesty stands under the id '{amnesty_id}'; 'laurels amnesty list' shows all"

@@ -1,4 +1,4 @@
-"""`laurels key`: the API keys of the app's back end."""
+"""`laurels key`: the API keys of the app's back end, and the admin keys that sign in to the console."""
 
 from __future__ import annotations
 
@@ -15,37 +15,40 @@ from laurels.cli import NOT_FOUND, OK
 from laurels.cli.opening import existing, made
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say, when
-from laurels.sessions.keys import create_key
+from laurels.sessions.keys import Role, create_key, role_of_hint
 from laurels.storage.base import KeyRow
 
-Name = Annotated[str, Parameter(help="a name to know the key by, such as 'my-app'")]
+Name = Annotated[str, Parameter(help="a name to know the key by, such as 'my-app'; of an admin key, who acts by it")]
+Admin = Annotated[bool, Parameter(negative=(), help="an admin key, which signs in to the console instead of the API")]
 
 
 class KeyShape(msgspec.Struct, frozen=True, rename="camel"):
     """A key as stored: never the key itself. `hint` is how it begins."""
 
     name: str
+    role: Role
     hint: str
     created_at: datetime
     revoked_at: datetime | None
 
 
-def create(*, name: Name, database: Database = None, json: Json = False) -> int:
+def create(*, name: Name, admin: Admin = False, database: Database = None, json: Json = False) -> int:
     """Make a key and print it alone on standard output. It is shown this once; only a hash of it is kept.
 
     The database is made where it is missing. Fails where a living key has this name.
     """
-    key = asyncio.run(_create(settings_of(database=database).database, name))
+    role: Role = "admin" if admin else "app"
+    key = asyncio.run(_create(settings_of(database=database).database, name, role))
     if json:
-        emit({"name": name, "key": key})
+        emit({"name": name, "role": role, "key": key})
     else:
         say(key)
     return OK
 
 
-async def _create(database: str, name: str) -> str:
+async def _create(database: str, name: str, role: Role) -> str:
     async with made(database) as store:
-        return await create_key(store, name, utc_now())
+        return await create_key(store, name, utc_now(), role)
 
 
 def list_keys(*, database: Database = None, json: Json = False) -> int:
@@ -54,12 +57,12 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
 
     rows = asyncio.run(_list(settings_of(database=database).database))
     if json:
-        shapes = [KeyShape(row.name, row.hint, row.created_at, row.revoked_at) for row in rows]
+        shapes = [KeyShape(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
         emit({"keys": shapes})
         return OK
-    shown = table("name", "begins with", "created", "revoked")
+    shown = table("name", "role", "begins with", "created", "revoked")
     for row in rows:
-        cells = (row.name, row.hint + "…", when(row.created_at), when(row.revoked_at))
+        cells = (row.name, role_of_hint(row.hint), row.hint + "…", when(row.created_at), when(row.revoked_at))
         shown.add_row(*map(cell, cells), style="dim" if row.revoked_at else "")
     console().print(shown if rows else "No keys yet; 'laurels key create --name my-app' makes one.")
     return OK

@@ -14,7 +14,7 @@ import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import address_of_file, database_file, existing, made_to_fill
+from laurels.cli.opening import address_of_file, database_file, existing, made_to_fill, note_upkeep
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note, size
 from laurels.cli.tables import count_progress
@@ -74,7 +74,8 @@ def backup(
     """Write all that the database holds at this moment into one SQLite file, and read it back. Servers may work meanwhile.
 
     The file holds personal data, sessions and secrets, and only its owner may read it. It appears when it is complete. It is a
-    database: 'laurels verify --database sqlite:///FILE' looks at it, 'laurels restore FILE' fills an empty one from it.
+    database: 'laurels verify --database sqlite:///FILE' looks at it, 'laurels restore FILE' fills an empty one from it. The
+    database that was backed up keeps when this was done.
     """
     settings = settings_of(database=database)
     _check_places(settings.database, address_of_file(file), "the database and its backup")
@@ -83,6 +84,7 @@ def backup(
     with _appearing(file) as part:
         rows = asyncio.run(_copy(settings.database, address_of_file(part), "the database"))
     done = BackedUp(str(file), file.stat().st_size, rows)
+    note_upkeep(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
         emit(done)
     else:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from laurels.admin import Admin, Difference
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import changing, reading
+from laurels.cli.opening import changing, note_upkeep, reading
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, count_progress
@@ -73,12 +73,23 @@ def verify(
 ) -> int:
     """Compare every user's stored state, and the boards, with a rebuild, and print each difference. Servers may work meanwhile.
 
-    Exits 1 where there is a difference; 'laurels rebuild' mends it.
+    Exits 1 where there is a difference; 'laurels rebuild' mends it. The database keeps when this was done, and what was found.
     """
     if user is not None:
         check_text("USER", user, MAX_USER_ID)
     settings = settings_of(database=database, catalog=catalog)
     verified = asyncio.run(_one(settings, user)) if user is not None else verify_all(settings, processes)
+    if user is None:
+        note_upkeep(
+            settings,
+            "verify",
+            {
+                "ok": verified.ok,
+                "users": verified.users,
+                "differences": len(verified.differences),
+                "wrongTallies": verified.wrong_tallies,
+            },
+        )
     if json:
         emit(verified)
     else:

@@ -12,13 +12,16 @@ from laurels.http.answers import Scope
 from laurels.http.limits import Rate
 from laurels.http.listening import Listeners
 from laurels.http.requests import session_request
+from laurels.insights import Insights
 from laurels.sessions.base import Caller, Chain
-from laurels.sessions.keys import PREFIX as KEY_PREFIX
-from laurels.sessions.keys import name_of_key
+from laurels.sessions.keys import PREFIXES, name_of_key
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
 
 HttpRequest = Request[Any, Any, Any]
+
+KEY_PREFIXES = tuple(PREFIXES.values())
+"""How a bearer token begins that is a key, of whatever role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,14 @@ class Context:
     """One for each application."""
 
     laurels: Laurels
+    insights: Insights
     settings: Settings
     sessions: OwnSessions
     chain: Chain
     document: bytes
     key_rate: Rate
     session_rate: Rate
+    sign_in_rate: Rate
     listeners: Listeners
     playground: str | None = None
     """The key of a demo's playground; None where there is none."""
@@ -44,7 +49,7 @@ class Context:
 
     async def caller_or_key(self, scope: Scope) -> Caller | None:
         """The user who is calling; None for the app's back end, which sends its key. Raises as the two others do."""
-        if (session_request(scope).bearer or "").startswith(KEY_PREFIX):
+        if (session_request(scope).bearer or "").startswith(KEY_PREFIXES):
             await self.require_key(scope)
             return None
         return await self.caller(scope)

@@ -77,6 +77,8 @@ AMNESTY_EXAMPLE = {
     "actor": "my-app",
     "createdAt": "2026-03-03T09:00:00Z",
     "liftedAt": None,
+    "liftedBy": None,
+    "liftReason": None,
 }
 EVENT_ID = in_path("eventId", "The event's id", "message-42", MAX_EVENT_ID)
 ACT_ID = in_path("actId", "The act's id", "grant-1", MAX_EVENT_ID)
@@ -175,8 +177,8 @@ async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
 async def delete_act(request: HttpRequest, user_id: FromPath[str], act_id: FromPath[str]) -> Response[bytes]:
     """Undo what was told under this id; 'reversal:EVENT' lets an event count again. Twice is harmless. The history keeps both."""
     context = context_of(request)
-    await context.require_key(request.scope)
-    told = await Admin(context.laurels).undo(user_id_of(user_id), id_in_path(act_id, "actId", MAX_ACT_ID))
+    key = await context.require_key(request.scope)
+    told = await Admin(context.laurels).undo(user_id_of(user_id), id_in_path(act_id, "actId", MAX_ACT_ID), actor=key)
     return json_answer(context.laurels.views.told(told)).response()
 
 
@@ -239,6 +241,6 @@ async def post_amnesty(request: HttpRequest) -> Response[bytes]:
 async def delete_amnesty(request: HttpRequest, amnesty_id: FromPath[str]) -> Response[None]:
     """Let the days of an amnesty be required again."""
     context = context_of(request)
-    await context.require_key(request.scope)
-    await Admin(context.laurels).lift_amnesty(id_in_path(amnesty_id, "amnestyId", MAX_EVENT_ID))
+    key = await context.require_key(request.scope)
+    await Admin(context.laurels).lift_amnesty(id_in_path(amnesty_id, "amnestyId", MAX_EVENT_ID), actor=key)
     return Response(None, status_code=204)

@@ -18,9 +18,9 @@ from litestar.response import Response
 
 from laurels.app import Laurels
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
-from laurels.http import events, pages, profile
+from laurels.http import console, events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
-from laurels.http.catalog import get_catalog
+from laurels.http.catalog import get_catalog, get_rarity
 from laurels.http.clock import get_clock, post_clock
 from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
@@ -49,6 +49,7 @@ from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks,
 from laurels.http.stream import get_stream
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.http.visibility import put_visibility
+from laurels.insights import Insights
 from laurels.sessions.base import Chain
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
@@ -60,6 +61,9 @@ CLOSING_SECONDS = 60
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, a request says with this header when it happens, so that a test lives through a month in a second."""
+
+SIGN_INS = 1
+"""How many keys a second an address may try at the console."""
 
 ALWAYS_ANSWERED = ("/livez", "/readyz")
 """A busy process is alive."""
@@ -97,6 +101,7 @@ HANDLERS = (
     get_closed_periods,
     get_stream,
     get_catalog,
+    get_rarity,
     get_clock,
     post_clock,
     livez,
@@ -116,25 +121,32 @@ def create_app(
     `playground` is the API key that the playground shows and acts with: only `laurels demo` has one, and no setting gives it.
     """
     sessions = OwnSessions(laurels)
+    insights = Insights(laurels, settings.rarity_users)
     context = Context(
         laurels,
+        insights,
         settings,
         sessions,
         Chain([sessions]),
         document(VERSION, HANDLERS),
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
+        sign_in_rate=Rate("address", SIGN_INS, settings.workers),
         listeners=Listeners(laurels, settings.streams_limit),
         playground=playground,
     )
-    only_in_demos = [playground_page] if playground else []
-    handlers = [*HANDLERS, *pages.HANDLERS, *only_in_demos, docs_page, docs_asset, openapi_document, problem_page]
+    of_pages = [*pages.HANDLERS, *console.HANDLERS, *([playground_page] if playground else [])]
+    handlers = [*HANDLERS, *of_pages, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
-        lifespan=[partial(_closing_periods, laurels), partial(_listening, context.listeners)],
+        lifespan=[
+            partial(_closing_periods, laurels),
+            partial(_listening, context.listeners),
+            partial(_closing_insights, insights),
+        ],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
         logging_config=None,
@@ -169,6 +181,15 @@ async def _listening(listeners: Listeners, _: Litestar) -> AsyncIterator[None]:
         yield
     finally:
         await listeners.close()
+
+
+@asynccontextmanager
+async def _closing_insights(insights: Insights, _: Litestar) -> AsyncIterator[None]:
+    """When the server stops, it does not wait for long readings."""
+    try:
+        yield
+    finally:
+        await insights.close()
 
 
 class Front:

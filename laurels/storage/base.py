@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
@@ -80,7 +80,7 @@ class ActRow:
 
 @plain
 class AmnestyRow:
-    """Days on which nothing was required of everybody, or of a group; until it is lifted."""
+    """Days on which nothing was required of everybody, or of a group; until it is lifted, by somebody for a reason."""
 
     amnesty_id: str
     first_day: int
@@ -90,6 +90,8 @@ class AmnestyRow:
     actor: str
     created_at: datetime
     lifted_at: datetime | None
+    lifted_by: str | None = None
+    lift_reason: str | None = None
 
 
 @plain
@@ -307,6 +309,42 @@ class Changes:
 
 
 @plain
+class Paid:
+    """What one reason paid a user on one day (UTC), by the ledger's `at`."""
+
+    day: int
+    reason: str
+    ref: str
+    amount: int
+
+
+@plain
+class Surveyed:
+    """What a survey reads of one user: the row, the awards oldest first, and the points by day, reason and ref."""
+
+    user: UserRow
+    awards: Sequence[AwardRow]
+    paid: Sequence[Paid]
+
+
+@plain
+class Sample:
+    """Some users, and how many there are in all."""
+
+    user_ids: Sequence[str]
+    users: int
+
+
+@plain
+class Upkeep:
+    """When something was last done for the database's keep, and what came of it."""
+
+    task: Literal["backup", "verify"]
+    at: datetime
+    outcome: Mapping[str, Any]
+
+
+@plain
 class View:
     """What a profile is read from."""
 
@@ -361,6 +399,11 @@ class Rows(Protocol):
 
 class Store(Protocol):
     """A database. Opened by `open_store`; every verb may raise StoreUnavailable."""
+
+    @property
+    def engine(self) -> str:
+        """What people call this kind of database."""
+        ...
 
     async def migrate(self) -> list[str]:
         """Bring the schema up to date and name the migrations that ran; none when it already was.
@@ -483,11 +526,13 @@ class Store(Protocol):
         ...
 
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
-        """Store an amnesty, in a time that does not depend on the number of users."""
+        """Store an amnesty, in a time that does not depend on the number of users; one of the same id stays as it is."""
         ...
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        """Lift an amnesty; False where there is none of this id, or it is lifted already."""
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        """Lift an amnesty, and keep by whom and why; False where there is none of this id, or it is lifted already."""
         ...
 
     async def clock_offset(self) -> timedelta | None:
@@ -520,6 +565,42 @@ class Store(Protocol):
         """
         ...
 
+    async def holders(self) -> Mapping[str, int]:
+        """Every badge that anybody has, with how many users have it. All awards are read, while others work."""
+        ...
+
+    async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
+        """Users whose id begins with the text, by id; then those whose name contains it in any case, by name, then id.
+
+        At most `limit` in all, nobody twice, all orders by code point. No character has a meaning of its own. Which letters
+        other than A to Z are the same in both cases is the engine's to know. The names of all users may be read, while others
+        work.
+        """
+        ...
+
+    async def sample(self, most: int) -> Sample:
+        """At most so many users, evenly chosen by a hash of their ids: the same ones while nobody comes or goes.
+
+        All ids are read, while others work.
+        """
+        ...
+
+    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
+        """What a survey reads of each of these users, in one order for all calls; whoever is unknown is left out."""
+        ...
+
+    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+        """The newest acts of everybody, newest first; where given, those behind the act of this moment, user and id."""
+        ...
+
+    async def upkeep(self) -> Sequence[Upkeep]:
+        """What was last done for the database's keep, by task; what was never done is missing."""
+        ...
+
+    async def note_upkeep(self, note: Upkeep) -> None:
+        """Keep this in the place of what was noted of the same task."""
+        ...
+
     async def add_key(self, key: KeyRow) -> None:
         """Store an API key. Raises InvalidInput where a living key has the same name."""
         ...
@@ -546,6 +627,14 @@ class Store(Protocol):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         """End a session, at once for every process; harmless where it never was."""
+        ...
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        """Keep that a session of the console was signed out, at once for every process; forget those that have expired."""
+        ...
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        """Whether this session of the console was signed out, and would not have expired by the last time anybody did."""
         ...
 
     def rows(self) -> AbstractAsyncContextManager[Rows]:

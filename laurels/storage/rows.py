@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-from laurels.engine.events import Event
+from laurels.engine.events import MAX_USER_ID, Event
 from laurels.engine.leaderboards import Place, Ranks, climbed
 from laurels.storage.base import (
     ActRow,
@@ -22,6 +22,7 @@ from laurels.storage.base import (
     Listing,
     MomentRow,
     Standing,
+    Upkeep,
     UserRow,
 )
 from laurels.storage.codec import (
@@ -52,8 +53,13 @@ CLOSINGS = "board, period, closed_at, told_at"
 LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
 STANDINGS = "user_id, board, period, sort_key, reached_at"
 MOMENTS = "user_id, revision, position, at, type, data"
-AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at"
+AMNESTIES = "amnesty_id, first_day, last_day, for_group, reason, actor, created_at, lifted_at, lifted_by, lift_reason"
 KEYS = "key_hash, name, hint, created_at, revoked_at"
+UPKEEP = "task, at, outcome"
+DAY = 86_400_000_000
+DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * DAY}) / {DAY}"
+"""The day (UTC) of an entry of the ledger, as an ordinal; numbers above 0 are divided alike everywhere."""
+
 
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
@@ -152,14 +158,16 @@ def act_columns(act: ActRow) -> Columns:
 
 def amnesty_of(row: Columns) -> AmnestyRow:
     """An amnesty, from AMNESTIES."""
-    amnesty_id, first, last, group, reason, actor, created_at, lifted_at = row
-    return AmnestyRow(amnesty_id, first, last, group, reason, actor, from_micros(created_at), maybe_moment(lifted_at))
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at, *lifting = row
+    made, lifted = from_micros(created_at), maybe_moment(lifted_at)
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, *lifting)
 
 
 def amnesty_columns(row: AmnestyRow) -> Columns:
     """AMNESTIES of an amnesty."""
     made, lifted = to_micros(row.created_at), maybe_micros(row.lifted_at)
-    return (row.amnesty_id, row.first_day, row.last_day, row.for_group, row.reason, row.actor, made, lifted)
+    days, lifting = (row.first_day, row.last_day), (lifted, row.lifted_by, row.lift_reason)
+    return (row.amnesty_id, *days, row.for_group, row.reason, row.actor, made, *lifting)
 
 
 def amnesty_count(rows: Sequence[AmnestyRow]) -> int:
@@ -258,3 +266,27 @@ def key_of(row: Columns) -> KeyRow:
     """An API key, from KEYS."""
     key_hash, name, hint, created_at, revoked_at = row
     return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_moment(revoked_at))
+
+
+def upkeep_of(row: Columns) -> Upkeep:
+    """What was done for the database's keep, from UPKEEP."""
+    task, at, outcome = row
+    return Upkeep(task, from_micros(at), unpack_data(outcome) or {})
+
+
+def upkeep_columns(note: Upkeep) -> Columns:
+    """UPKEEP of what was done."""
+    return (note.task, to_micros(note.at), pack_data(note.outcome))
+
+
+def end_of_prefix(text: str) -> str:
+    """A text behind all ids that begin with this one, and before all others behind it, by code point."""
+    kept = text.rstrip(LAST_CHARACTER)
+    if not kept:
+        return LAST_CHARACTER * (MAX_USER_ID + 1)
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(following if following != FIRST_SURROGATE else BEHIND_SURROGATES)
+
+
+LAST_CHARACTER = "\U0010ffff"
+FIRST_SURROGATE, BEHIND_SURROGATES = 0xD800, 0xE000  # no character

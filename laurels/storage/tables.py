@@ -8,7 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from laurels.storage.rows import ACTS, AMNESTIES, AWARDS, CLOSINGS, EVENTS, KEYS, LEDGER, MOMENTS, STANDINGS, USERS
+from laurels.storage.rows import (
+    ACTS,
+    AMNESTIES,
+    AWARDS,
+    CLOSINGS,
+    EVENTS,
+    KEYS,
+    LEDGER,
+    MOMENTS,
+    STANDINGS,
+    UPKEEP,
+    USERS,
+)
 
 BATCH = 2000
 """How many rows are read or written together: some megabytes at most."""
@@ -31,7 +43,9 @@ TABLES: Mapping[str, Table] = {
     "secrets": _table(1, "name, value"),
     "tombstones": _table(1, "user_hash, erased_at"),
     "api_keys": _table(1, KEYS),
+    "signed_out": _table(1, "session_hash, expires_at"),
     "amnesties": _table(1, AMNESTIES),
+    "upkeep": _table(1, UPKEEP),
     "sandbox": _table(1, "only_row, clock_offset"),
     "users": _table(1, USERS),
     "events": _table(2, EVENTS),
@@ -45,5 +59,5 @@ TABLES: Mapping[str, Table] = {
 }
 """A migration that adds a table or a column adds it here; a test compares."""
 
-OF_EACH = ("secrets",)
-"""What an empty database holds already: it is replaced when another's rows move in."""
+OF_EACH = ("secrets", "upkeep")
+"""What an empty database may hold already: it is replaced when another's rows move in."""

@@ -663,13 +663,15 @@ async def test_the_count_of_amnesties_grows_with_each_one_made_and_each_one_lift
     await store.add_amnesty(amnesty("a2"))
     assert await store.amnesties() == [amnesty("a2"), later]
     assert (await store.view("ada", 1)).amnesty_count == 2
-    assert await store.lift_amnesty("a2", MONDAY) is True
-    assert await store.lift_amnesty("a2", MONDAY) is False
+    await store.add_amnesty(amnesty("a2", MONDAY, "blue"))
+    assert await store.amnesties() == [amnesty("a2"), later]
+    assert await store.lift_amnesty("a2", MONDAY, "eve", "no outage") is True
+    assert await store.lift_amnesty("a2", MONDAY, "bob", "again") is False
     assert await store.lift_amnesty("never-was", MONDAY) is False
     found = await find(store, "ada")
     whole = await store.whole("ada")
     assert whole
-    lifted = [replace(amnesty("a2"), lifted_at=MONDAY), later]
+    lifted = [replace(amnesty("a2"), lifted_at=MONDAY, lifted_by="eve", lift_reason="no outage"), later]
     assert found.amnesties == whole.amnesties == lifted
     assert found.amnesty_count == (await store.view("ada", 1)).amnesty_count == 3
 
@@ -758,6 +760,19 @@ async def test_a_session_needs_a_user(store: Store) -> None:
         await store.add_session("nobody", b"t", MONDAY, MONDAY + timedelta(days=1))
 
 
+async def test_a_session_of_the_console_is_signed_out_until_it_would_have_expired(store: Store) -> None:
+    end = MONDAY + timedelta(hours=12)
+    assert not await store.is_signed_out(b"s")
+    for _ in range(2):
+        await store.sign_out(b"s", end, MONDAY)
+    assert await store.is_signed_out(b"s")
+    assert not await store.is_signed_out(b"t")
+    await store.sign_out(b"t", end + timedelta(hours=1), end)
+    assert [await store.is_signed_out(one) for one in (b"s", b"t")] == [False, True]
+
+
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
-    known = "acts amnesties api_keys awards closings events ledger migrations outbox sandbox secrets sessions standings tallies"
-    assert await tables(store) == [*known.split(), "tombstones", "users"]
+    known = (
+        "acts amnesties api_keys awards closings events ledger migrations outbox sandbox secrets sessions signed_out"
+    )
+    assert await tables(store) == [*known.split(), "standings", "tallies", "tombstones", "upkeep", "users"]

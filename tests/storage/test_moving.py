@@ -19,7 +19,7 @@ from laurels.storage import open_store
 from laurels.storage.base import Asked, Batch, Changes, Store
 from laurels.storage.codec import to_micros
 from laurels.storage.moving import copy
-from laurels.storage.tables import TABLES
+from laurels.storage.tables import OF_EACH, TABLES
 from tests.support import ENGINES, MONDAY, check_tallies, contents, sql, tables
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,12 @@ EXTREMES: Everything = {
     "secrets": [("another", b""), ("tombstones", BYTES)],
     "tombstones": [(b"", FIRST), (BYTES, LAST)],
     "api_keys": [(b"1", "app", "hint", 0, None), (b"2", ODD, "", FIRST, LAST)],
-    "amnesties": [("a", 1, INT, None, ODD, "", FIRST, None), ("b", -INT, 0, ODD, "", "", 0, LAST)],
+    "amnesties": [
+        ("a", 1, INT, None, ODD, "", FIRST, None, None, None),
+        ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
+    ],
+    "signed_out": [(b"", FIRST), (BYTES, LAST)],
+    "upkeep": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
         *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for name in NAMES),
@@ -141,7 +146,7 @@ async def test_many_rows_come_in_batches(store: Store) -> None:
     assert len(sizes) > 1
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table != "secrets"])
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in OF_EACH])
 async def test_a_database_that_holds_any_row_is_refused_and_stays_as_it_is(store: Store, table: str) -> None:
     held = {"secrets": [("tombstones", b"its own")], table: EXTREMES[table][:1]}
     await store.fill(batches(held))

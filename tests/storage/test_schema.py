@@ -19,8 +19,20 @@ from tests.support import ENGINES
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, what remains of erased users (by
 # design nobody can tell whose), the database's own secrets, the counts of a whole board, amnesties (of everybody, or of
-# a group), closed periods, the one clock of a sandbox, and the list of migrations.
-OF_NO_USER = {"api_keys", "tombstones", "secrets", "tallies", "amnesties", "closings", "sandbox", "migrations"}
+# a group), closed periods, what was done for the keep, sessions of the console that were signed out, the one clock of a
+# sandbox, and the list of migrations.
+OF_NO_USER = {
+    "api_keys",
+    "tombstones",
+    "secrets",
+    "tallies",
+    "amnesties",
+    "closings",
+    "upkeep",
+    "signed_out",
+    "sandbox",
+    "migrations",
+}
 
 MORE_ON_POSTGRESQL = {("tallies", "part")}
 """A tally is split by a hash of the user, where many write at once."""

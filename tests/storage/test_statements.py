@@ -19,6 +19,7 @@ from laurels.storage.rows import TABLES_OF_USERS
 BOARD = "a board is of all users, and read by its own index"
 TALLIES = "a count of a board's standings, for verify and rebuild alone"
 EVERYBODY = "walks or counts all users, a page at a time or for an operator"
+OPERATORS = "what operators look at, of everybody: read apart from all else, within a bound"
 MOVING = "reads or writes whole tables, when a database moves"
 
 NOT_BY_USER = {
@@ -42,7 +43,16 @@ NOT_BY_USER = {
     "user_ids": EVERYBODY,
     "COUNTS": EVERYBODY,
     "counts": EVERYBODY,
+    "count": EVERYBODY,
     "NEXT_EVENT_OF_DAYS": EVERYBODY,
+    "HOLDERS": OPERATORS,
+    "USERS_BY_ID": OPERATORS,
+    "USERS_BY_NAME": OPERATORS,
+    "IDS_BY_NAME": OPERATORS,
+    "ALL_IDS": OPERATORS,
+    "COUNT_USERS": OPERATORS,
+    "SAMPLE": OPERATORS,
+    "NEWEST_ACTS": OPERATORS,
     "ALL_ROWS": MOVING,
     "COUNT": MOVING,
     "LOCK_ALL": MOVING,

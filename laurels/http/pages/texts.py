@@ -11,6 +11,9 @@ ENGLISH = "en"
 MOST_RANGES = 20
 """How many languages of a browser are looked at."""
 
+THOUSANDS: Mapping[str, str] = {ENGLISH: ",", "de": "."}
+"""What stands between the thousands of a number."""
+
 TEXTS: Mapping[str, Mapping[str, str]] = {
     ENGLISH: {
         "language": "English",
@@ -38,6 +41,29 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "period_week": "by week",
         "period_day": "by day",
         "period_season": "by season",
+        "badges_title": "Badges",
+        "badges_about": "Everything that can be earned here.",
+        "no_badges": "There is no badge yet.",
+        "all_badges": "All badges",
+        "badge_condition": "How to earn it",
+        "badge_reward": "What it is worth",
+        "badge_category": "Category",
+        "badge_rarity": "How rare it is",
+        "points_one": "1 point",
+        "points_many": "{points} points",
+        "category_onboarding": "First steps",
+        "category_usage": "Use",
+        "category_social": "Together",
+        "category_achievement": "Achievements",
+        "rarity_common": "Common",
+        "rarity_uncommon": "Uncommon",
+        "rarity_rare": "Rare",
+        "rarity_very_rare": "Very rare",
+        "rarity_share": "Held by {percent}% of {users} users",
+        "rarity_below": "Held by fewer than 1% of {users} users",
+        "rarity_above": "Held by more than 99% of {users} users",
+        "rarity_everybody": "Held by all {users} users",
+        "rarity_nobody": "Held by none of {users} users yet",
     },
     "de": {
         "language": "Deutsch",
@@ -65,6 +91,29 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "period_week": "nach Woche",
         "period_day": "nach Tag",
         "period_season": "nach Saison",
+        "badges_title": "Abzeichen",
+        "badges_about": "Alles, was man hier bekommen kann.",
+        "no_badges": "Es gibt noch kein Abzeichen.",
+        "all_badges": "Alle Abzeichen",
+        "badge_condition": "So bekommst du es",
+        "badge_reward": "Was es wert ist",
+        "badge_category": "Kategorie",
+        "badge_rarity": "Wie selten es ist",
+        "points_one": "1 Punkt",
+        "points_many": "{points} Punkte",
+        "category_onboarding": "Erste Schritte",
+        "category_usage": "Nutzung",
+        "category_social": "Gemeinsam",
+        "category_achievement": "Erfolge",
+        "rarity_common": "Verbreitet",
+        "rarity_uncommon": "Nicht alltäglich",
+        "rarity_rare": "Selten",
+        "rarity_very_rare": "Sehr selten",
+        "rarity_share": "{percent}\u00a0% von {users} Leuten haben es",
+        "rarity_below": "Weniger als 1\u00a0% von {users} Leuten haben es",
+        "rarity_above": "Mehr als 99\u00a0% von {users} Leuten haben es",
+        "rarity_everybody": "Alle {users} Leute haben es",
+        "rarity_nobody": "Von {users} Leuten hat es noch niemand",
     },
 }
 

@@ -29,6 +29,9 @@ STATEMENT_SECONDS = 60.0
 LONG_STATEMENT_SECONDS = 6 * 3600.0
 """How long a statement may run; the long ones read or rebuild the whole database."""
 
+LOOK_SECONDS = 30
+"""How long each statement of what operators look at may run, for it may read all users or awards."""
+
 HELD_SECONDS = 50.0
 """How long a transaction may stand still: then the server ends it, so that a process that is stopped, or a machine that is no
 more to be reached, does not keep users from the others."""

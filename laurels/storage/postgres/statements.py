@@ -352,9 +352,11 @@ def _lives(column: str) -> str:
 
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 ADD_AMNESTY = f"""
-INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (amnesty_id) DO NOTHING
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (amnesty_id) DO NOTHING
 """
-LIFT_AMNESTY = f"UPDATE amnesties SET lifted_at = $1 WHERE amnesty_id = $2 AND {_lives('lifted_at')} RETURNING 1"
+LIFT_AMNESTY = f"""
+UPDATE amnesties SET lifted_at = $1, lifted_by = $4, lift_reason = $5 WHERE amnesty_id = $2 AND {_lives("lifted_at")} RETURNING 1
+"""
 CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
@@ -367,6 +369,29 @@ COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
     (SELECT count(*) FROM sessions), (SELECT max(recorded_at) FROM events)
 """
+HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+USERS_BY_ID = f"SELECT {rows.USERS} FROM users WHERE user_id >= $1 AND user_id < $2 ORDER BY user_id LIMIT $3"
+USERS_BY_NAME = f"""
+SELECT {rows.USERS} FROM users WHERE strpos(lower(name), lower($1)) > 0 AND NOT (user_id >= $1 AND user_id < $2)
+ORDER BY name COLLATE "C", user_id LIMIT $3
+"""
+SAMPLE = "SELECT user_id FROM users ORDER BY hashtextextended(user_id, 0), user_id LIMIT $1"
+SURVEYED = f"SELECT {rows.USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id"
+PAID = f"""
+SELECT user_id, {rows.DAY_OF_ENTRY} AS day, reason, ref, sum(amount)::bigint FROM ledger WHERE user_id = ANY($1)
+GROUP BY user_id, day, reason, ref ORDER BY user_id, day, reason COLLATE "C", ref COLLATE "C"
+"""
+NEWEST_ACTS = f"""
+SELECT {rows.ACTS} FROM acts WHERE (at, user_id, act_id) < ($1, $2, $3)
+ORDER BY at DESC, user_id DESC, act_id DESC LIMIT $4
+"""
+ALL_UPKEEP = f"SELECT {rows.UPKEEP} FROM upkeep ORDER BY task"
+SAVE_UPKEEP = f"""
+INSERT INTO upkeep ({rows.UPKEEP}) VALUES ($1, $2, $3)
+ON CONFLICT (task) DO UPDATE SET at = excluded.at, outcome = excluded.outcome
+"""
+WITHIN_SECONDS = "SET LOCAL statement_timeout = '%ds'"
+
 ADD_KEY = f"INSERT INTO api_keys ({rows.KEYS}) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_hash) DO NOTHING"
 KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {rows.KEYS} FROM api_keys ORDER BY created_at, name"
@@ -384,6 +409,9 @@ SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS a
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+SIGN_OUT = "INSERT INTO signed_out (session_hash, expires_at) VALUES ($1, $2) ON CONFLICT (session_hash) DO NOTHING"
+FORGET_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= $1"
+IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = $1"
 
 # ---- moving house -----------------------------------------------------------------------------
 

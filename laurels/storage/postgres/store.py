@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -44,8 +44,12 @@ from laurels.storage.base import (
     Listing,
     MomentRow,
     Page,
+    Paid,
     Rows,
+    Sample,
+    Surveyed,
     Team,
+    Upkeep,
     UserRow,
     View,
     Whole,
@@ -56,6 +60,7 @@ from laurels.storage.postgres import boards
 from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import (
     LONG_STATEMENT_SECONDS,
+    LOOK_SECONDS,
     SCHEMA,
     WRITE_SECONDS,
     Connection,
@@ -65,6 +70,8 @@ from laurels.storage.postgres.lines import (
 )
 from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
+
+T = TypeVar("T")
 
 BOARD = (POINTS_BOARD, ALL_TIME)
 
@@ -80,6 +87,8 @@ _DOUBT = "whether this was written is not known; send it again: by its id it cou
 
 class PostgresStore:
     """The contract of `storage/base.py` on one PostgreSQL database, shared with any number of processes."""
+
+    engine = "PostgreSQL"
 
     def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
         """A store at this address; it connects when it is first used, over at most so many connections.
@@ -423,8 +432,10 @@ class PostgresStore:
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
         await self._value(sql.ADD_AMNESTY, *rows.amnesty_columns(amnesty))
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
-        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id)
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        return await self._end(sql.LIFT_AMNESTY, at, amnesty_id, actor, reason)
 
     async def clock_offset(self) -> timedelta | None:
         offset = await self._value(sql.CLOCK_OFFSET)
@@ -461,6 +472,61 @@ class PostgresStore:
                 missing.discard(row[2])
                 after = (row[0], row[1])
             return sorted(missing)
+
+        return await self._lines.run(look)
+
+    # ---- what operators look at ---------------------------------------------------------------
+
+    async def holders(self) -> Mapping[str, int]:
+        return dict(await self._look(lambda connection: connection.fetch(sql.HOLDERS)))
+
+    async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
+        async def find(connection: Connection) -> Sequence[UserRow]:
+            span = (text, rows.end_of_prefix(text))
+            found = await connection.fetch(sql.USERS_BY_ID, *span, limit)
+            if len(found) < limit:
+                found += await connection.fetch(sql.USERS_BY_NAME, *span, limit - len(found))
+            return [rows.user_of(row) for row in found]
+
+        return await self._look(find)
+
+    async def sample(self, most: int) -> Sample:
+        async def choose(connection: Connection) -> Sample:
+            users = await connection.fetchval(sql.COUNT["users"])
+            return Sample([row[0] for row in await connection.fetch(sql.SAMPLE, most)], users)
+
+        return await self._look(choose)
+
+    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
+        async def look(connection: Connection) -> Sequence[Surveyed]:
+            found = [rows.user_of(row) for row in await connection.fetch(sql.SURVEYED, user_ids)]
+            users = [user.user_id for user in found]
+            awards = await self._read_awards(connection, users)
+            lines = await connection.fetch(sql.PAID, users)
+            paid = _by_user(users, ((row[0], Paid(*row[1:])) for row in lines))
+            return [Surveyed(user, awards[user.user_id], paid[user.user_id]) for user in found]
+
+        return await self._look(look)
+
+    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+        behind = (to_micros(before[0]), *before[1:]) if before else (2**62, "", "")
+        found = await self._lines.run(lambda connection: connection.fetch(sql.NEWEST_ACTS, *behind, limit))
+        return [rows.act_of(row) for row in found]
+
+    async def upkeep(self) -> Sequence[Upkeep]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.ALL_UPKEEP))
+        return [rows.upkeep_of(row) for row in found]
+
+    async def note_upkeep(self, note: Upkeep) -> None:
+        await self._value(sql.SAVE_UPKEEP, *rows.upkeep_columns(note))
+
+    async def _look(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """A long reading as of one moment, which the server ends when it takes too long."""
+
+        async def look(connection: Connection) -> T:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                await connection.execute(sql.WITHIN_SECONDS % LOOK_SECONDS)
+                return await work(connection)
 
         return await self._lines.run(look)
 
@@ -520,6 +586,13 @@ class PostgresStore:
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(sql.END_SESSION, user_id, token_hash)
 
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        await self._value(sql.FORGET_SIGNED_OUT, to_micros(now))
+        await self._value(sql.SIGN_OUT, session_hash, to_micros(expires_at))
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        return await self._value(sql.IS_SIGNED_OUT, session_hash) is not None
+
     # ---- moving house -------------------------------------------------------------------------
 
     @asynccontextmanager
@@ -549,13 +622,13 @@ class PostgresStore:
 
     # ---- inside -------------------------------------------------------------------------------
 
-    async def _end(self, statement: str, at: datetime, name: str) -> bool:
+    async def _end(self, statement: str, at: datetime, name: str, *more: str | None) -> bool:
         """Run a statement that ends what lives under this name; whether it did."""
         attempts = count()
 
         async def end(connection: Connection) -> bool:
             again = next(attempts) > 0
-            return await connection.fetchval(statement, to_micros(at), name, again) is not None
+            return await connection.fetchval(statement, to_micros(at), name, again, *more) is not None
 
         return await self._lines.run(end)
 

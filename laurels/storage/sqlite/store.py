@@ -11,12 +11,14 @@ import json
 import secrets
 import sqlite3
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from heapq import nsmallest
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -56,9 +58,13 @@ from laurels.storage.base import (
     Listing,
     MomentRow,
     Page,
+    Paid,
     Rows,
+    Sample,
     Standing,
+    Surveyed,
     Team,
+    Upkeep,
     UserRow,
     View,
     Whole,
@@ -117,7 +123,12 @@ SELECT {rows.MOMENTS} FROM outbox WHERE user_id = ? AND (revision, position) > (
 LEDGER_OF_USER = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ? ORDER BY revision, position"
 ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
 ALL_AMNESTIES = f"SELECT {rows.AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
-SAVE_AMNESTY = f"INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+SAVE_AMNESTY = f"""
+INSERT INTO amnesties ({rows.AMNESTIES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (amnesty_id) DO NOTHING
+"""
+LIFT_AMNESTY = """
+UPDATE amnesties SET lifted_at = ?, lifted_by = ?, lift_reason = ? WHERE amnesty_id = ? AND lifted_at IS NULL
+"""
 HISTORY_REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = :user AND revision < :before
@@ -125,6 +136,28 @@ SELECT revision FROM (
     UNION SELECT revision FROM ledger WHERE user_id = :user AND revision < :before
     UNION SELECT revision FROM acts WHERE user_id = :user AND revision < :before
 ) ORDER BY revision DESC LIMIT :limit
+"""
+
+
+HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+USERS_BY_ID = f"SELECT {rows.USERS} FROM users WHERE user_id >= ? AND user_id < ? ORDER BY user_id LIMIT ?"
+IDS_BY_NAME = """
+SELECT user_id FROM users INDEXED BY users_by_name
+WHERE contains(name, :text) AND NOT (user_id >= :first AND user_id < :end) ORDER BY name, user_id LIMIT :limit
+"""
+COUNT_USERS = "SELECT count(*) FROM users"
+ALL_IDS = "SELECT user_id FROM users INDEXED BY users_by_name"
+PAID = f"""
+SELECT {rows.DAY_OF_ENTRY}, reason, ref, sum(amount) FROM ledger WHERE user_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+NEWEST_ACTS = f"""
+SELECT {rows.ACTS} FROM acts WHERE (at, user_id, act_id) < (?, ?, ?) ORDER BY at DESC, user_id DESC, act_id DESC LIMIT ?
+"""
+SIGN_OUT = "INSERT INTO signed_out (session_hash, expires_at) VALUES (?, ?) ON CONFLICT (session_hash) DO NOTHING"
+FORGET_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= ?"
+SAVE_UPKEEP = f"""
+INSERT INTO upkeep ({rows.UPKEEP}) VALUES (?, ?, ?)
+ON CONFLICT (task) DO UPDATE SET at = excluded.at, outcome = excluded.outcome
 """
 
 
@@ -139,6 +172,8 @@ class _Shared:
 
 class SQLiteStore:
     """The contract of `storage/base.py` on one SQLite file, or in memory."""
+
+    engine = "SQLite"
 
     def __init__(self, path: Path | None) -> None:
         """Open the file, making it where it is missing; None keeps everything in memory."""
@@ -484,10 +519,11 @@ class SQLiteStore:
 
         await self._write(lambda: self._in_transaction(insert))
 
-    async def lift_amnesty(self, amnesty_id: str, at: datetime) -> bool:
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
         def lift(connection: sqlite3.Connection) -> bool:
-            statement = "UPDATE amnesties SET lifted_at = ? WHERE amnesty_id = ? AND lifted_at IS NULL"
-            return connection.execute(statement, (to_micros(at), amnesty_id)).rowcount == 1
+            return connection.execute(LIFT_AMNESTY, (to_micros(at), actor, reason, amnesty_id)).rowcount == 1
 
         return await self._write(lambda: self._in_transaction(lift))
 
@@ -517,13 +553,15 @@ class SQLiteStore:
         return await self._write(lambda: self._in_transaction(move))
 
     async def counts(self) -> Counts:
-        with self._snapshot as connection:
+        def count(connection: sqlite3.Connection) -> Counts:
             users, events, awards, sessions = (
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("users", "events", "awards", "sessions")
             )
             newest = connection.execute("SELECT max(recorded_at) FROM events").fetchone()[0]
-        return Counts(users, events, awards, sessions, maybe_moment(newest))
+            return Counts(users, events, awards, sessions, maybe_moment(newest))
+
+        return await self._aside(count)
 
     async def quiet_days(self, first: int, last: int) -> Sequence[int]:
         missing, after = set(range(first, last + 1)), ("", "")
@@ -536,6 +574,67 @@ class SQLiteStore:
                 missing.discard(row[2])
                 after = (row[0], row[1])
         return sorted(missing)
+
+    # ---- what operators look at ---------------------------------------------------------------
+
+    async def holders(self) -> Mapping[str, int]:
+        return await self._aside(lambda connection: dict(connection.execute(HOLDERS).fetchall()))
+
+    async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
+        def find(connection: sqlite3.Connection) -> list[UserRow]:
+            span = (text, rows.end_of_prefix(text))
+            found = connection.execute(USERS_BY_ID, (*span, limit)).fetchall()
+            connection.create_function("contains", 2, _contains, deterministic=True)
+            asked = {"text": text.casefold(), "first": span[0], "end": span[1], "limit": limit - len(found)}
+            by_name = connection.execute(IDS_BY_NAME, asked).fetchall() if len(found) < limit else []
+            found += [connection.execute(USER, user_id).fetchone() for user_id in by_name]
+            return [rows.user_of(row) for row in found]
+
+        return await self._aside(find)
+
+    async def sample(self, most: int) -> Sample:
+        def choose(connection: sqlite3.Connection) -> Sample:
+            (users,) = connection.execute(COUNT_USERS).fetchone()
+            ids = (row[0] for row in connection.execute(ALL_IDS))
+            chosen = list(ids) if users <= most else nsmallest(most, ids, key=_hashed)
+            return Sample(chosen, users)
+
+        return await self._aside(choose)
+
+    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
+        def look(connection: sqlite3.Connection) -> list[Surveyed]:
+            found = (connection.execute(USER, (user_id,)).fetchone() for user_id in sorted(user_ids))
+            return [self._read_surveyed(connection, rows.user_of(row)) for row in found if row]
+
+        return await self._aside(look)
+
+    def _read_surveyed(self, connection: sqlite3.Connection, user: UserRow) -> Surveyed:
+        awards = self._read_awards(connection, user.user_id, 0, 2**62)
+        return Surveyed(user, awards, [Paid(*row) for row in connection.execute(PAID, (user.user_id,))])
+
+    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+        behind = (to_micros(before[0]), *before[1:]) if before else (2**62, "", "")
+        with _translated:
+            return [rows.act_of(row) for row in self._reader.execute(NEWEST_ACTS, (*behind, limit))]
+
+    async def upkeep(self) -> Sequence[Upkeep]:
+        with _translated:
+            found = self._reader.execute(f"SELECT {rows.UPKEEP} FROM upkeep ORDER BY task")
+            return [rows.upkeep_of(row) for row in found]
+
+    async def note_upkeep(self, note: Upkeep) -> None:
+        def save(connection: sqlite3.Connection) -> None:
+            connection.execute(SAVE_UPKEEP, rows.upkeep_columns(note))
+
+        await self._write(lambda: self._in_transaction(save))
+
+    async def _aside(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """A long reading as of one moment, apart from all others; in memory it is done at once, for there little is kept."""
+        if self._path is None:
+            with self._snapshot as connection:
+                return work(connection)
+        async with self._apart() as apart:
+            return await apart.run(partial(_in_snapshot, work))
 
     # ---- keys and sessions --------------------------------------------------------------------
 
@@ -597,6 +696,18 @@ class SQLiteStore:
             connection.execute("DELETE FROM sessions WHERE user_id = ? AND token_hash = ?", (user_id, token_hash))
 
         await self._write(lambda: self._in_transaction(delete))
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute(FORGET_SIGNED_OUT, (to_micros(now),))
+            connection.execute(SIGN_OUT, (session_hash, to_micros(expires_at)))
+
+        await self._write(lambda: self._in_transaction(keep))
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        with _translated:
+            row = self._reader.execute("SELECT 1 FROM signed_out WHERE session_hash = ?", (session_hash,)).fetchone()
+        return row is not None
 
     # ---- moving house -------------------------------------------------------------------------
 
@@ -769,6 +880,22 @@ class _Rows:
             await self._apart.run(partial(_select, name, table))
             while rows := await self._apart.run(_next_batch):
                 yield name, rows
+
+
+def _in_snapshot(work: Callable[[sqlite3.Connection], T], cursor: sqlite3.Cursor) -> T:
+    """What a reading of one moment finds; the connection is closed after it."""
+    cursor.execute("BEGIN")
+    return work(cursor.connection)
+
+
+def _contains(name: str | None, text: str) -> bool:
+    """Whether a name contains a text that is folded already, in any case."""
+    return name is not None and text in name.casefold()
+
+
+def _hashed(user_id: str) -> int:
+    """A number that says nothing of the id, but is always the same for it."""
+    return zlib.crc32(user_id.encode())
 
 
 def _begin_reading(cursor: sqlite3.Cursor) -> Mapping[str, int]:

@@ -1,0 +1,153 @@
+"""Charts: from numbers to places on a drawing."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from laurels.http.console.charts import (
+    LEFT,
+    NAMES,
+    SHADES,
+    Series,
+    columns,
+    lines,
+    round_numbers,
+    shade,
+    short,
+    spread,
+)
+from laurels.http.pages.html import templates
+
+numbers = st.integers(0, 10**12)
+
+
+@st.composite
+def stacks(draw: st.DrawFn) -> tuple[list[str], list[Series]]:
+    """Some labels, and some series with a number for each."""
+    count = draw(st.integers(0, 60))
+    rows = draw(st.lists(st.lists(numbers, min_size=count, max_size=count), min_size=1, max_size=5))
+    return [f"day {index}" for index in range(count)], [Series(f"s{i}", row) for i, row in enumerate(rows)]
+
+
+@given(stacks())
+def test_every_bar_stands_within_the_axes_and_on_the_one_below(drawn: tuple[list[str], list[Series]]) -> None:
+    labels, series = drawn
+    chart = columns(labels, series)
+
+    feet = dict.fromkeys(labels, chart.foot)
+    for bar in chart.bars:
+        assert bar.x >= LEFT
+        assert bar.x + bar.width <= chart.right + 0.02
+        assert bar.y + bar.height == pytest.approx(feet[bar.label], abs=0.03)
+        assert bar.y >= chart.numbers[-1].at - 0.03
+        feet[bar.label] = bar.y
+
+
+@given(stacks())
+def test_heights_are_to_each_other_as_their_numbers(drawn: tuple[list[str], list[Series]]) -> None:
+    chart = columns(*drawn)
+    if chart.bars:
+        tallest = max(chart.bars, key=lambda bar: bar.value)
+        for bar in chart.bars:
+            assert bar.height == pytest.approx(tallest.height * bar.value / tallest.value, abs=0.03)
+
+
+@given(stacks())
+def test_every_number_that_is_not_zero_has_its_bar(drawn: tuple[list[str], list[Series]]) -> None:
+    labels, series = drawn
+    shown = {(bar.label, bar.series): bar.value for bar in columns(labels, series).bars}
+
+    assert shown == {
+        (label, index): one.values[place]
+        for index, one in enumerate(series)
+        for place, label in enumerate(labels)
+        if one.values[place]
+    }
+
+
+@given(numbers)
+def test_an_axis_has_few_round_numbers_and_reaches_the_highest(most: int) -> None:
+    marks = round_numbers(most)
+
+    assert marks[0] == 0
+    assert 2 <= len(marks) <= 5
+    assert marks[-1] >= most
+    assert len({after - before for before, after in pairwise(marks)}) == 1
+    assert re.fullmatch(r"[125]0*", str(marks[1]))
+    assert marks[-2] < max(most, 1)
+
+
+@pytest.mark.parametrize(
+    ("most", "marks"),
+    [(0, [0, 1]), (1, [0, 1]), (7, [0, 2, 4, 6, 8]), (40, [0, 10, 20, 30, 40]), (41, [0, 20, 40, 60])],
+)
+def test_the_numbers_of_an_axis(most: int, marks: list[int]) -> None:
+    assert round_numbers(most) == marks
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (950, "950"), (1000, "1k"), (1500, "1.5k"), (20_000, "20k"), (3_000_000, "3M"), (2 * 10**9, "2G")],
+)
+def test_an_axis_says_large_numbers_shortly(number: int, text: str) -> None:
+    assert short(number) == text
+
+
+@given(st.integers(0, 1000), st.integers(1, 20))
+def test_labels_are_spread_evenly_from_the_first_on(count: int, most: int) -> None:
+    places = spread(count, most)
+
+    assert len(places) <= most
+    assert places[:1] == [0][:count]
+    assert all(place < count for place in places)
+    assert len({after - before for before, after in pairwise(places)}) <= 1
+
+
+@given(st.lists(numbers, max_size=30))
+def test_lying_bars_are_to_each_other_as_their_numbers_and_fit(values: list[int]) -> None:
+    chart = lines([str(index) for index in range(len(values))], values)
+
+    room = chart.width - NAMES
+    for bar, value in zip(chart.bars, values, strict=True):
+        assert (bar.x, bar.value) == (NAMES, value)
+        assert bar.width < room
+        assert bar.width == pytest.approx(max(one.width for one in chart.bars) * value / (max(values) or 1), abs=0.02)
+        assert bar.y + bar.height <= chart.height
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_shades_grow_with_the_share_and_keep_the_ends_for_nothing_and_all(part: int, whole: int) -> None:
+    assert 0 <= shade(part, whole) < SHADES
+    assert (shade(part, whole) == 0) == (part == 0 or whole == 0)
+    assert shade(whole, whole) == (SHADES - 1 if whole else 0)
+    assert shade(part, whole) <= shade(part + 1, whole) or not whole
+
+
+def test_rows_of_unequal_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="each label"):
+        columns(["a", "b"], [Series("one", [1])])
+    with pytest.raises(ValueError, match="zip"):
+        lines(["a", "b"], [1])
+
+
+def test_a_drawing_is_named_described_and_told_as_a_table() -> None:
+    macro = templates().get_template("console/charts.html").module
+    labels, series = ["<1>", "2"], [Series("a & b", [1, 2]), Series("c", [0, 3])]
+    chart = columns(labels, series)
+
+    drawn = str(macro.columns("c1", "Awards", "By week.", chart, labels, series, "Week"))  # type: ignore[attr-defined]
+
+    svg = ET.fromstring(drawn[drawn.index("<svg viewBox") : drawn.rindex("</svg>") + len("</svg>")])
+    assert svg.get("role") == "img"
+    assert (svg[0].tag, svg[0].text) == ("title", "Awards")
+    assert svg[1].tag == "desc"
+    assert len(svg.findall("rect")) == len(chart.bars) == 3
+    assert "<1>: a & b 1" in [title.text for title in svg.iter("title")]
+    assert drawn.count("<tr>") == 3
+    assert "style=" not in drawn

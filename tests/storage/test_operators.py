@@ -1,0 +1,232 @@
+"""What operators look at, held against every engine: holders, finding users, samples, the newest acts, and upkeep."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from laurels.engine.days import Days
+from laurels.engine.progress import Progress
+from laurels.storage.base import (
+    ActRow,
+    Asked,
+    AwardRow,
+    Changes,
+    LedgerRow,
+    Paid,
+    Store,
+    Surveyed,
+    Upkeep,
+    UserRow,
+)
+from laurels.storage.rows import end_of_prefix
+from tests.support import MONDAY
+
+pytestmark = pytest.mark.anyio
+
+
+def user(user_id: str, name: str | None = None) -> UserRow:
+    return UserRow(user_id, name, MONDAY, 1, "rules", Progress(days={"login": Days(MONDAY.toordinal(), 0b101)}))
+
+
+def award(user_id: str, badge: str, revision: int = 1) -> AwardRow:
+    return AwardRow(user_id, badge, revision, MONDAY + timedelta(hours=revision), 10, None)
+
+
+def entry(user_id: str, revision: int, amount: int, days: float = 0, reason: str = "rule", ref: str = "a") -> LedgerRow:
+    return LedgerRow(user_id, revision, 0, MONDAY + timedelta(days=days), amount, reason, ref, None)
+
+
+def act(user_id: str, name: str, hours: int, revision: int = 1) -> ActRow:
+    at = MONDAY + timedelta(hours=hours)
+    return ActRow(user_id, name, revision, at, "grant", {"badge": "x"}, "because", "ann", None)
+
+
+async def save(store: Store, *users: UserRow, **rows: Any) -> None:
+    asked = frozenset(row.user_id for row in users)
+    await store.change(Asked(asked, frozenset(), "rules"), lambda _: Changes([*users], **rows))
+
+
+async def found(store: Store, text: str, limit: int = 10) -> Sequence[str]:
+    return [row.user_id for row in await store.find_users(text, limit)]
+
+
+# ---- holders ----------------------------------------------------------------------------------
+
+
+async def test_holders_are_counted_badge_by_badge(store: Store) -> None:
+    users = [user(f"u{number}") for number in range(30)]
+    awards = [award(f"u{number}", badge) for number in range(30) for badge in ("a", "b", "c")[: number % 4]]
+    await save(store, *users, awards=awards)
+
+    assert await store.holders() == Counter(row.badge for row in awards)
+
+
+async def test_nobody_holds_anything_in_an_empty_database(store: Store) -> None:
+    assert await store.holders() == {}
+
+
+async def test_a_badge_that_was_taken_away_is_held_no_more(store: Store) -> None:
+    await save(store, user("ada"), user("bob"), awards=[award("ada", "a"), award("bob", "a"), award("bob", "b")])
+    await save(store, user("bob"), revoked=[("bob", "a"), ("bob", "b")])
+
+    assert await store.holders() == {"a": 1}
+
+
+# ---- finding users ----------------------------------------------------------------------------
+
+
+async def test_ids_that_begin_with_the_text_come_first_then_names_that_contain_it(store: Store) -> None:
+    await save(
+        store, user("ann-2"), user("ann-1"), user("x", "Hannah"), user("y", "Joanna"), user("z", "Bob"), user("w")
+    )
+
+    assert await found(store, "ann") == ["ann-1", "ann-2", "x", "y"]
+
+
+async def test_a_name_is_found_in_any_case_and_an_id_only_as_it_is(store: Store) -> None:
+    await save(store, user("ADA", "nobody"), user("u", "aDa Lovelace"))
+
+    assert await found(store, "ada") == ["u"]
+    assert await found(store, "ADA") == ["ADA", "u"]
+
+
+async def test_who_is_found_by_id_and_by_name_comes_once(store: Store) -> None:
+    await save(store, user("ada", "Ada"), user("b", "Ada"))
+
+    assert await found(store, "ada") == ["ada", "b"]
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "a%c", "a_c", "*", "?", "'"])
+async def test_no_character_has_a_meaning_of_its_own(store: Store, text: str) -> None:
+    await save(store, user("abc", "abc"), user(f"{text}-id"), user("x", f"in {text} between"))
+
+    assert await found(store, text) == [f"{text}-id", "x"]
+
+
+async def test_no_more_are_found_than_asked_for(store: Store) -> None:
+    await save(store, *(user(f"a{number}") for number in range(5)), *(user(f"b{number}", "a") for number in range(5)))
+
+    assert await found(store, "a", 3) == ["a0", "a1", "a2"]
+    assert await found(store, "a", 7) == ["a0", "a1", "a2", "a3", "a4", "b0", "b1"]
+
+
+async def test_the_empty_text_begins_every_id(store: Store) -> None:
+    await save(store, user("b"), user("a"), user("🙂"))
+
+    assert await found(store, "") == ["a", "b", "🙂"]
+    assert await found(store, "", 2) == ["a", "b"]
+
+
+async def test_a_whole_row_is_found(store: Store) -> None:
+    await save(store, user("ada", "Ada"), user("bob", "Bob"))
+
+    assert await store.find_users("ada", 5) == [user("ada", "Ada")]
+    assert await store.find_users("BO", 5) == [user("bob", "Bob")]
+
+
+@pytest.mark.parametrize("text", ["a", "é", "\ud7ff", "\U0010ffff", "a\U0010ffff", "🙂"])
+async def test_the_ids_that_begin_with_a_text_are_found_to_the_last(store: Store, text: str) -> None:
+    users = [text, text + "\U0010ffff", text + "a"]
+    others = [chr(ord(text[0]) - 1), "\ue000", "b"]
+    await save(store, *(user(one) for one in {*users, *others}))
+
+    assert await found(store, text) == sorted(one for one in {*users, *others} if one.startswith(text))
+    assert end_of_prefix(text) > text + "\U0010ffff"
+
+
+# ---- samples and surveys ----------------------------------------------------------------------
+
+
+async def test_few_users_are_all_in_the_sample(store: Store) -> None:
+    await save(store, user("a"), user("b"), user("c"))
+
+    sample = await store.sample(3)
+
+    assert (sorted(sample.user_ids), sample.users) == (["a", "b", "c"], 3)
+
+
+async def test_of_many_users_some_are_chosen_evenly_and_always_the_same(store: Store) -> None:
+    await save(store, *(user(f"user-{number:04}") for number in range(2000)))
+
+    sample = await store.sample(500)
+
+    assert sample == await store.sample(500)
+    assert (len({*sample.user_ids}), sample.users) == (500, 2000)
+    quarters = Counter(int(user_id[-4:]) // 500 for user_id in sample.user_ids)
+    assert all(75 < quarters[quarter] < 175 for quarter in range(4)), quarters
+
+
+async def test_a_survey_reads_the_row_the_awards_and_the_points_by_day_and_reason(store: Store) -> None:
+    entries = [
+        entry("ada", 1, 5),
+        entry("ada", 2, 7, days=0.4),
+        entry("ada", 3, 11, days=0.5),  # noon on Monday and half a day: Tuesday
+        entry("ada", 4, 13, reason="badge", ref="x"),
+        entry("ada", 5, -3, ref="b"),
+        entry("ada", 6, 1, days=-30_000),
+    ]
+    awards = [award("ada", "a", 2), award("ada", "b", 1)]
+    await save(store, user("ada"), user("bob"), awards=awards, ledger=[*entries, entry("bob", 1, 99)])
+
+    today = MONDAY.toordinal()
+    assert await store.survey(["bob", "nobody", "ada"]) == [
+        Surveyed(
+            user("ada"),
+            awards[::-1],
+            [
+                Paid(today - 30_000, "rule", "a", 1),
+                Paid(today, "badge", "x", 13),
+                Paid(today, "rule", "a", 12),
+                Paid(today, "rule", "b", -3),
+                Paid(today + 1, "rule", "a", 11),
+            ],
+        ),
+        Surveyed(user("bob"), [], [Paid(today, "rule", "a", 99)]),
+    ]
+
+
+async def test_a_survey_of_nobody_reads_nothing(store: Store) -> None:
+    assert await store.survey([]) == []
+
+
+# ---- acts and upkeep --------------------------------------------------------------------------
+
+
+async def test_the_newest_acts_of_everybody_come_page_by_page(store: Store) -> None:
+    draw = random.Random(3)
+    users = [user(f"u{number}") for number in range(5)]
+    acts = [act(f"u{number % 5}", f"act-{number}", draw.randrange(6), number + 1) for number in range(40)]
+    await save(store, *users, acts=acts)
+
+    pages: list[ActRow] = []
+    while page := await store.newest_acts(7, (pages[-1].at, pages[-1].user_id, pages[-1].act_id) if pages else None):
+        assert len(page) <= 7
+        pages += page
+
+    assert pages == sorted(acts, key=lambda row: (row.at, row.user_id, row.act_id), reverse=True)
+
+
+async def test_what_was_done_for_the_keep_is_noted_by_task(store: Store) -> None:
+    assert await store.upkeep() == []
+    verified = Upkeep("verify", MONDAY, {"ok": False, "users": 3})
+
+    await store.note_upkeep(replace(verified, at=MONDAY - timedelta(days=1), outcome={}))
+    await store.note_upkeep(verified)
+    await store.note_upkeep(Upkeep("backup", MONDAY, {"bytes": 5}))
+
+    assert await store.upkeep() == [Upkeep("backup", MONDAY, {"bytes": 5}), verified]
+
+
+async def test_looking_sees_what_was_written_just_before(store: Store) -> None:
+    for number in range(3):
+        await save(store, user(f"u{number}", "Same"), awards=[award(f"u{number}", "a")])
+        assert await store.holders() == {"a": number + 1}
+        assert len(await store.find_users("same", 10)) == number + 1
+        assert (await store.sample(10)).users == number + 1

@@ -1,0 +1,152 @@
+"""The console in a real browser: every page on every screen, without script, and with the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from laurels import Event
+from laurels.admin import Admin
+from laurels.sessions.keys import create_key
+from tests.http.house import House, event
+from tests.web.checks import check_accessible, check_fits, tab_order
+from tests.web.chromium import SCREENS
+from tests.web.visitor import Site, Visitor
+
+pytestmark = pytest.mark.anyio
+
+PAGES = (
+    "",
+    "/users",
+    "/users?q=ada",
+    "/users/ada",
+    "/users/ada/verify",
+    "/users/ada/acts/grant",
+    "/users/ada/acts/adjustment",
+    "/users/ada/acts/pause",
+    "/users/ada/undo?act=gift",
+    "/users/ada/reverse?event=message.sent",
+    "/amnesties",
+    "/audit",
+    "/catalog",
+    "/health",
+)
+LONG = "x" * 200
+
+
+async def lived_in(house: House) -> None:
+    """A community of one who did something of every kind, and of one whose id is as long as ids get."""
+    await house.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
+    await house.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
+    await house.laurels.record(Event(LONG, LONG, "agent.created", data={LONG: LONG}))
+    await house.laurels.profile("ada", login=True)
+    admin = Admin(house.laurels)
+    await admin.tell("ada", "gift", "adjustment", {"amount": 50}, "a birthday", "anna")
+    await admin.tell("ada", "g", "grant", {"badge": "early_adopter"}, LONG * 2, "anna")
+    await admin.undo("ada", "g", "a slip", "bob")
+    await admin.add_amnesty(house.clock().date(), house.clock().date(), "an outage", "anna")
+
+
+async def operator(home: Site, house: House) -> tuple[Visitor, Page]:
+    """Somebody who signed in by hand."""
+    key = await create_key(house.laurels.store, "anna", house.clock(), "admin")
+    visitor = await home.visit()
+    page = await visitor.open("/console")
+    await page.get_by_label("Admin key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", level=1, name="Overview")).to_be_visible()
+    return visitor, page
+
+
+@pytest.mark.parametrize("look", SCREENS, ids=str)
+async def test_every_page_fits_and_is_accessible(home: Site, house: House) -> None:
+    await lived_in(house)
+    visitor, page = await operator(home, house)
+    await expect(page.get_by_role("heading", name="Retention").or_(page.get_by_text("being made"))).to_be_visible()
+
+    for path in (*PAGES, f"/users/{LONG}"):
+        await visitor.open("/console" + path)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await check_fits(page)
+        await check_accessible(page)
+
+
+@pytest.mark.parametrize("look", SCREENS, ids=str)
+async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
+    visitor = await home.visit()
+    page = await visitor.open("/console/users")
+    await check_fits(page)
+    await check_accessible(page)
+    visitor.expects(401, "/console/sign-in")
+    await page.get_by_label("Admin key").fill("a guess")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_text("unknown, or it was revoked")).to_be_visible()
+    await expect(page.get_by_label("Admin key")).to_be_focused()
+    await check_accessible(page)
+
+
+async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, house: House) -> None:
+    await house.record(event("ada"))
+    visitor, page = await operator(home, house)
+    await visitor.open("/console/users")
+    await page.keyboard.type("ada")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Anonymous").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Grant a badge").focus()
+    await page.keyboard.press("Enter")
+    await page.get_by_label("Badge").select_option("early_adopter")
+    await page.get_by_label("Reason").fill("spoke at our conference")
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_role("status")).to_contain_text("Points: 0 → 500.")
+
+    await page.get_by_role("link", name=re.compile("^Undo")).press("Enter")
+    await page.get_by_label("Reason").fill("another speaker")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Points: 500 → 0.")
+
+
+async def test_every_link_and_field_can_be_reached_in_order(home: Site, house: House) -> None:
+    await house.record(event("ada"))
+    visitor, _ = await operator(home, house)
+    page = await visitor.open("/console/users/ada/acts/pause")
+
+    stops = await tab_order(page)
+
+    assert stops[0].startswith("link Skip")
+    assert [stop for stop in stops if "Streak" in stop or "Reason" in stop][-1].endswith("Reason")
+    assert any(stop == "button Excuse days" for stop in stops)
+
+
+async def test_a_double_click_on_a_form_counts_once(home: Site, house: House) -> None:
+    await house.record(event("ada"))
+    visitor, page = await operator(home, house)
+    await visitor.open("/console/users/ada/acts/adjustment")
+    await page.get_by_label("Points").fill("50")
+    await page.get_by_label("Reason").fill("a birthday")
+
+    await page.get_by_role("button", name="Adjust points").dblclick()
+
+    await expect(page.get_by_role("status")).to_be_visible()
+    assert (await house.laurels.profile("ada")).points == 50
+    assert len((await house.laurels.history("ada")).entries) == 2
+
+
+async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, house: House) -> None:
+    await house.record(event("ada"))
+    visitor, page = await operator(home, house)
+    await visitor.open("/console/users/ada/acts/adjustment")
+    visitor.expects(422, "/console/users/ada/acts/adjustment")
+    await page.get_by_label("Points").fill("many")
+    await page.get_by_label("Reason").fill("a birthday")
+    await page.get_by_role("button", name="Adjust points").click()
+
+    await expect(page.get_by_label("Points")).to_be_focused()
+    await expect(page.get_by_label("Points")).to_have_accessible_description(re.compile("must be a whole number"))
+    await expect(page.get_by_label("Reason")).to_have_value("a birthday")
+    await check_accessible(page)
