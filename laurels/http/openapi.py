@@ -23,6 +23,8 @@ from laurels.shapes import (
     AmnestyShape,
     BoardsShape,
     CatalogShape,
+    ClockIn,
+    ClockShape,
     ClosingsShape,
     EventIn,
     EventsAnswer,
@@ -65,6 +67,8 @@ SHAPES = (
     AmnestyShape,
     BoardsShape,
     CatalogShape,
+    ClockIn,
+    ClockShape,
     ClosingsShape,
     EventIn,
     EventsAnswer,
@@ -106,6 +110,7 @@ TAGS = {
     "history": "What repairs a history: reversals, grants, pauses, amnesties",
     "leaderboards": "Who stands where",
     "catalog": "What can be earned",
+    "sandbox": "The clock of a database for tests",
     "health": "Whether it runs",
 }
 SECURITY_SCHEMES: Json = {
