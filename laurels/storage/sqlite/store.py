@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 import time
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -139,7 +140,9 @@ SELECT revision FROM (
 """
 
 
-HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+HELD = "SELECT badge FROM awards"
+"""Counted here: SQLite would sort all of them in memory, and take twice the time."""
+
 USERS_BY_ID = f"SELECT {rows.USERS} FROM users WHERE user_id >= ? AND user_id < ? ORDER BY user_id LIMIT ?"
 IDS_BY_NAME = """
 SELECT user_id FROM users INDEXED BY users_by_name
@@ -578,7 +581,7 @@ class SQLiteStore:
     # ---- what operators look at ---------------------------------------------------------------
 
     async def holders(self) -> Mapping[str, int]:
-        return await self._aside(lambda connection: dict(connection.execute(HOLDERS).fetchall()))
+        return await self._aside(lambda connection: Counter(row[0] for row in connection.execute(HELD)))
 
     async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
         def find(connection: sqlite3.Connection) -> list[UserRow]:
