@@ -44,6 +44,7 @@ from laurels.storage import without_password
 from laurels.storage.base import UserRow
 
 API = "/api/gamification"
+CONSOLE = "/console"
 
 
 class Visit(msgspec.Struct, frozen=True, rename="camel"):
@@ -56,6 +57,8 @@ class Visit(msgspec.Struct, frozen=True, rename="camel"):
     badge: str
     session: str
     key: str
+    console: str
+    admin_key: str
     commands: tuple[str, str]
 
 
@@ -175,11 +178,11 @@ def _can_be_seen() -> bool:
 
 def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
     log_to_stderr(settings.log_level)
-    key = asyncio.run(_prepared(settings))
+    keys = asyncio.run(_prepared(settings))
 
     async def ready(laurels: Laurels, address: str) -> None:
         user, badge = await on_the_brink(laurels, BRINK_ID)
-        visit = await _visit(laurels, address, key, user, badge)
+        visit = await _visit(laurels, address, keys, user, badge)
         if json:
             emit(visit)
         else:
@@ -187,19 +190,22 @@ def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -
         if to_open:
             await asyncio.to_thread(webbrowser.open, visit.playground)
 
-    serve_until_told(serving(settings, catalog), settings, ready, playground=key)
+    serve_until_told(serving(settings, catalog), settings, ready, playground=keys[0])
 
 
-async def _prepared(settings: Settings) -> str:
-    """A new key of a demo whose time can be moved, also of one that was made before demos were sandboxes."""
+async def _prepared(settings: Settings) -> tuple[str, str]:
+    """New keys, an app's and an admin's, of a demo whose time can be moved, also of one from before demos were sandboxes."""
     async with made(settings.database) as store:
         if await store.clock_offset() is None:
             await store.set_clock_offset(timedelta())
-        return await create_key(store, f"demo-{secrets.token_hex(4)}", utc_now())
+        run = secrets.token_hex(4)
+        key = await create_key(store, f"demo-{run}", utc_now())
+        return key, await create_key(store, f"demo-admin-{run}", utc_now(), "admin")
 
 
-async def _visit(laurels: Laurels, address: str, key: str, user: UserRow, badge: Badge) -> Visit:
+async def _visit(laurels: Laurels, address: str, keys: tuple[str, str], user: UserRow, badge: Badge) -> Visit:
     """A session, and the two commands."""
+    key, admin_key = keys
     session = await OwnSessions(laurels).create(user.user_id, timedelta(days=1))
     cookie = f"{COOKIE}={session.token}"
     event = {"userId": user.user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
@@ -209,7 +215,9 @@ async def _visit(laurels: Laurels, address: str, key: str, user: UserRow, badge:
     send_event = ("curl", "-s", "-w", r"\n", *headers, "-d", body, f"{address}{API}/events")
     commands = (shlex.join(read_profile), shlex.join(send_event))
     name = user.name or user.user_id
-    return Visit(address, address + PLAYGROUND, user.user_id, name, badge.id, cookie, key, commands)
+    return Visit(
+        address, address + PLAYGROUND, user.user_id, name, badge.id, cookie, key, address + CONSOLE, admin_key, commands
+    )
 
 
 def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
@@ -225,6 +233,7 @@ def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
     line(f"  documentation  {visit.address}/docs")
     line(f"  session        {visit.session}")
     line(f"  API key        {visit.key}")
+    line(f"  console        {visit.console}  with the key {visit.admin_key}")
     line()
     line(f"  You are {visit.name} ({visit.user_id}), one message short of {badge.icon} {badge.name}.")
     line()

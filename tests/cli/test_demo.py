@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, Server, environment
+from tests.http.desk import Page
 
 Serving = Callable[..., Server]
 
@@ -114,6 +116,24 @@ def test_the_address_of_the_playground_comes_first_and_the_front_leads_there(ser
     with urllib.request.urlopen(demo.address, timeout=30) as page:
         assert page.url == f"{demo.address}/playground"
     assert next(line for line in demo.lines if line).endswith(page.url)
+    assert demo.stop() == 0
+
+
+@pytest.mark.slow
+def test_the_admin_key_of_a_demo_opens_its_console(serving: Serving) -> None:
+    demo = serving("demo", *SMALL, "--port", "0", "--json", until="^}$")
+    visit = json.loads("\n".join(demo.lines))
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    with browser.open(visit["console"], timeout=30) as page:
+        (form,) = Page(page.read().decode()).forms
+    filled = urllib.parse.urlencode({**form.fields, "key": visit["adminKey"]}).encode()
+    signing_in = urllib.request.Request(demo.address + form.action, filled, {"Origin": demo.address})
+    with browser.open(signing_in, timeout=30) as page:
+        assert page.status == 200
+    with browser.open(visit["console"], timeout=30) as page:
+        assert not page.url.endswith("/sign-in")
+        assert "demo-admin-" in page.read().decode()
     assert demo.stop() == 0
 
 
