@@ -53,7 +53,7 @@ from laurels.shapes import (
 )
 from laurels.storage import open_store
 from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listing, Store, UserRow, View
-from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
+from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
 INCLUDES = ("rank", "next", "streaks", "history")
 HISTORY_PAGE = 20
@@ -383,11 +383,11 @@ class Laurels:
             await self.close_period(rule, chosen, now)
         if around not in (None, me) and not await self._is_public(around, rule):
             around = ""  # whoever hides is not found by asking for them
-        behind = read_cursor(after) if after is not None else None
         # All friends are read, for those who may not be seen take no line from the others.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
-        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         views = await self._with_secret()
+        behind = views.read_cursor(after) if after is not None else None
+        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         if rule.teams:
             return views.teams(
                 rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now

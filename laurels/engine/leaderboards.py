@@ -91,15 +91,6 @@ def finest_time(place: Place) -> int:
 
 
 @plain
-class Behind:
-    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
-
-    sort_key: int
-    reached_at: int
-    lines: int
-
-
-@plain
 class Move:
     """A user's place on a board within a period, before and after; None where unranked.
 
@@ -162,14 +153,6 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
             rank = rank + 1 if ties == "dense" else ordinal + index
         ranks.append(rank)
     return ranks
-
-
-def behind(places: Sequence[Place], after: Behind | None) -> Behind:
-    """Where to go on behind these places, which stand behind `after`."""
-    last = places[-1]
-    here = (last.sort_key, last.reached_at)
-    same = sum((place.sort_key, place.reached_at) == here for place in places)
-    return Behind(*here, same + (after.lines if after and (after.sort_key, after.reached_at) == here else 0))
 
 
 def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:

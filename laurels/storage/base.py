@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from laurels.engine.boards import Visibility
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
+from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -174,7 +174,7 @@ class Listing:
 
     board, period, ties  which board and period, and which rank equal scores show
     limit                how many lines at most
-    after                only lines behind here
+    after                only lines behind this place, whether or not anybody has it
     around               lines before and behind this user's, and theirs; none where they are unranked
     only                 the lines of these users, with the ranks that they have on the whole board
     me                   whose own line is wanted beside the others
@@ -184,7 +184,7 @@ class Listing:
     period: str
     ties: Ties = "first"
     limit: int = 10
-    after: Behind | None = None
+    after: Place | None = None
     around: str | None = None
     only: Sequence[str] | None = None
     me: str | None = None
@@ -192,15 +192,16 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all, `next` where to go on.
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
 
+    `next` is behind which place to go on; None behind the last line, or where lines do not follow one another.
     Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
     """
 
     lines: Sequence[Standing]
     me: Standing | None
     ranked: int
-    next: Behind | None = None
+    next: Place | None = None
 
 
 @plain

@@ -18,13 +18,11 @@ from laurels.engine.leaderboards import (
     HIDDEN,
     TEAM,
     WITHIN,
-    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
-    behind,
     numbered,
     order,
     ranks_of,
@@ -237,7 +235,7 @@ async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: T
     return sorted(lines, key=lambda line: order(line.place))
 
 
-async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
     """Lines that follow one another on the board, and where to go on: only up to the first of them is counted."""
     found = await _rows(connection, key, asked)
     if not found:
@@ -251,9 +249,9 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[
     return lines, _next(asked, places)
 
 
-def _next(asked: Listing, places: Sequence[Place]) -> Behind | None:
-    """Where to go on behind these places; None where they are the last."""
-    return behind(places, asked.after) if asked.around is None and len(places) == asked.limit else None
+def _next(asked: Listing, places: Sequence[Place]) -> Place | None:
+    """Behind which of these places to go on; None where they are the last."""
+    return places[-1] if asked.around is None and len(places) == asked.limit else None
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
@@ -267,8 +265,7 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
         following = await connection.fetch(sql.BEHIND % asked.limit, *key, *place)
         return around(before[::-1], row, following, asked.limit)
     if asked.after:
-        after = asked.after
-        return await connection.fetch(sql.NEXT % (asked.limit, after.lines), *key, after.sort_key, after.reached_at)
+        return await connection.fetch(sql.BEHIND % asked.limit, *key, *order(asked.after))
     return await connection.fetch(sql.FIRST % asked.limit, *key)
 
 

@@ -147,9 +147,6 @@ LINES_OF = f"{LINE} AND s.user_id = ANY($3)"
 FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d"
 """Numbers of lines are filled in, for a plan that is made for any numbers reads a tenth of the board."""
 
-NEXT = f"""
-{LINE} AND (s.sort_key, s.reached_at) >= ($3, $4) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d OFFSET %d
-"""
 BEHIND = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) > ($3, $4, $5) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d
 """

@@ -21,13 +21,11 @@ from laurels.engine.leaderboards import (
     TIME_SHIFTS,
     TOTAL_LEVEL,
     WITHIN,
-    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
-    behind,
     finest_time,
     numbered,
     order,
@@ -51,9 +49,6 @@ LINE_OF = f"{LINE} AND s.user_id = ?"
 FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ?"
 BEHIND = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) > (?, ?, ?) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ?
-"""
-NEXT = f"""
-{LINE} AND (s.sort_key, s.reached_at) >= (?, ?) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ? OFFSET ?
 """
 BEFORE = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) < (?, ?, ?)
@@ -301,7 +296,7 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
@@ -316,7 +311,7 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
         shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
     lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
     full = asked.around is None and len(found) == asked.limit
-    return lines, behind(places, asked.after) if full else None
+    return lines, places[-1] if full else None
 
 
 def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
@@ -342,8 +337,7 @@ def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list
         following = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
         return around(before, row, following, asked.limit)
     if asked.after:
-        at = (*key, asked.after.sort_key, asked.after.reached_at)
-        return connection.execute(NEXT, (*at, asked.limit, asked.after.lines)).fetchall()
+        return connection.execute(BEHIND, (*key, *order(asked.after), asked.limit)).fetchall()
     return connection.execute(FIRST, (*key, asked.limit)).fetchall()
 
 
