@@ -424,7 +424,8 @@ class Laurels:
         if key in self._closed or not await self._is_used(board, period):
             return False
         closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
-        await self.store.tell_closing(*key, self.catalog.tops.get(board.id, 0), board.ties, now)
+        top = board.tell_top if board.id in self.catalog.tops else 0
+        await self.store.tell_closing(*key, top, board.ties, now)
         self._closed.add(key)
         return closed_now
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from laurels.engine.boards import Visibility
+from laurels.engine.boards import Board, Visibility
 from laurels.engine.events import Event
 from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
@@ -275,7 +275,7 @@ class Changes:
 
     Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
     the (user, badge) of awards that go, before new ones are written. `tops` are the boards on which users are told who climb
-    among so many first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
+    among the first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -284,7 +284,7 @@ class Changes:
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
     moves: list[Move] = field(default_factory=list[Move])
-    tops: dict[str, int] = field(default_factory=dict[str, int])
+    tops: Mapping[str, Board] = field(default_factory=dict[str, Board])
     next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])

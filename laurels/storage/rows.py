@@ -237,9 +237,10 @@ def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mappin
     """
     told: list[MomentRow] = []
     positions: dict[str, int] = {}
-    for (board, period), of_board in measured.items():
+    of_tops = {key: of_board for key, of_board in measured.items() if key[0] in changes.tops}
+    for (board, period), of_board in of_tops.items():
         for user_id, ranks in of_board.items():
-            for kind in climbed(ranks, changes.tops.get(board, 0)) if user_id in changes.next_moments else ():
+            for kind in climbed(ranks, changes.tops[board].tell_top) if user_id in changes.next_moments else ():
                 revision, first, at = changes.next_moments[user_id]
                 position = positions.setdefault(user_id, first)
                 positions[user_id] += 1

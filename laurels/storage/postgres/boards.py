@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from laurels.engine.boards import Board
 from laurels.engine.leaderboards import (
     HIDDEN,
     TEAM,
@@ -143,18 +144,27 @@ def _lock(key: Key) -> int:
     return zlib.crc32(WITHIN.join(key).encode()) - 2**31
 
 
-async def ranks(connection: Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+async def ranks(connection: Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
     """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
     of_boards: dict[Key, list[Move]] = {POINTS: []}
     for move in moves:
         if move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {key: await _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+    return {
+        key: await _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
+        for key, of_board in of_boards.items()
+    }
 
 
-async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
     places = [*{place for move in moves for place in (move.before, move.after) if place}]
-    return ranks_of(moves, dict(zip(places, await _ahead(connection, key, places), strict=True)))
+    ahead = {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
+    return ranks_of(moves, ahead, ties, await _holders(connection, key, places) if ties == "dense" else None)
+
+
+async def _holders(connection: Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
+    """How many stand at the score of each of these places."""
+    return dict(await connection.fetch(sql.HOLDERS, *key, [*{place.sort_key for place in places}]))
 
 
 async def rebuild_tallies(connection: Connection) -> None:

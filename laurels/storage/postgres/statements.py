@@ -288,6 +288,12 @@ BETTER = {
     """
     for ties, better in _BETTER.items()
 }
+HOLDERS = """
+SELECT node, sum(amount)::bigint FROM tallies
+WHERE board = $1 AND period = $2 AND level = 0 AND under = 0 AND node = ANY($3::bigint[]) GROUP BY node
+"""
+"""How many stand at each of these scores; a node of the finest level is one."""
+
 RANK = {
     ties: f"""
     SELECT (SELECT {better} FROM (
