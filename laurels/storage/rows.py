@@ -58,8 +58,8 @@ KEYS = "key_hash, name, hint, created_at, revoked_at"
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
 
-NOBODY = "nobody-"
-"""How the names of those begin who keep the places of erased users in closed periods."""
+NOBODY = "\U0010ffffnobody-"
+"""How the names of those begin who keep the places of erased users in closed periods: behind all others of the same moment."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
