@@ -379,6 +379,8 @@ class Laurels:
         now = await self.now()
         rule, chosen = self._board(board), self._period(board, period, now)
         _check_lines(limit, after, around, friends, me)
+        if rule.teams:
+            _check_teams(after=after, around=around, friends=friends)
         if not rule.is_open(chosen, now):
             await self.close_period(rule, chosen, now)
         if around not in (None, me) and not await self._is_public(around, rule):
@@ -520,6 +522,15 @@ def _check_lines(
         for user_id in users:
             if user_id is not None:
                 check_text(name, user_id, MAX_USER_ID)
+
+
+def _check_teams(**of_users: object) -> None:
+    """Raise InvalidInput for what asks for lines of users on a board of teams, which has none."""
+    for name, asked in of_users.items():
+        if asked is not None:
+            raise InvalidInput(
+                name, "has no meaning on a board of teams: the best come first, the reader's own among them"
+            )
 
 
 def _why_no_period(periods: Periods, named: str) -> str:
