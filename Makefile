@@ -5,7 +5,7 @@ TORTURE_SECONDS ?= 300
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test torture lint bench
+.PHONY: demo test torture lint bench pictures
 .DEFAULT_GOAL := demo
 
 demo: .venv/.run ## a sample community, served, with two commands to try
@@ -21,6 +21,9 @@ lint: .venv/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+
+pictures: .venv/.test ## the screenshots of docs/pictures/; PICTURES="NAME ..." makes these alone
+	@$(BIN)/python -m docs.pictures $(PICTURES)
 
 bench: .venv/.test ## both engines; what the tests need holds a PostgreSQL to measure
 	@$(BIN)/python -m bench $(BENCH)

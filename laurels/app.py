@@ -55,7 +55,7 @@ from laurels.storage import open_store
 from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listing, Store, UserRow, View
 from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
-INCLUDES = ("rank", "next", "streaks", "history")
+INCLUDES = ("rank", "next", "toward", "streaks", "history")
 HISTORY_PAGE = 20
 MANY_PERIODS = 100_000
 BOARD_PAGE = 10
@@ -256,12 +256,14 @@ class Laurels:
 
     # ---- reading ------------------------------------------------------------------------------
 
-    async def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
+    async def profile(
+        self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
+    ) -> ProfileShape:
         """What a user sees.
 
         With `login`, this reading is the user's daily login: it may earn a streak badge, and a user who was unknown begins here.
-        `include` asks for more of INCLUDES. Raises UserNotFound (without login), UserErased (with it), and InvalidInput for
-        an unknown include and for what can be no user id.
+        `include` asks for more of INCLUDES; `days` is of how many days its streaks say why each counts. Raises UserNotFound
+        (without login), UserErased (with it), and InvalidInput for an unknown include and for what can be no user id.
         """
         _check_include(include)
         check_text("userId", user_id, MAX_USER_ID)
@@ -282,7 +284,7 @@ class Laurels:
         profile = views.profile(view.user, view.top, now, badge_awarded)
         if self._hides(view.user):
             profile = msgspec.structs.replace(profile, user_rank=await self._rank_in_profile(user_id))
-        return await self._with_more(profile, view.user, now, include) if include else profile
+        return await self._with_more(profile, view.user, now, include, days) if include else profile
 
     def _hides(self, user: UserRow) -> bool:
         """Whether nobody else sees this user on the board of all points."""
@@ -340,7 +342,7 @@ class Laurels:
         return self.views.explanation(badge, user, award, event, await self.now())
 
     async def _with_more(
-        self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str]
+        self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str], days: int
     ) -> ProfileShape:
         """The profile with what was asked for beyond the contract."""
         more: dict[str, object] = {}
@@ -348,8 +350,10 @@ class Laurels:
             more["rank"] = await self.rank(user.user_id)
         if "next" in include:
             more["next"] = self.views.next_badges(user.progress, now)
+        if "toward" in include:
+            more["toward"] = self.views.toward(user.progress, now)
         if "streaks" in include:
-            more["streaks"] = self.views.streaks(user.progress, now)
+            more["streaks"] = self.views.streaks(user.progress, now, days)
         if "history" in include:
             more["history"] = await self.history(user.user_id)
         return msgspec.structs.replace(profile, **more)

@@ -106,9 +106,11 @@ class BlockingLaurels:
         """See Laurels.history."""
         return self._run(lambda: self._laurels.history(user_id, limit, before))
 
-    def profile(self, user_id: str, *, login: bool = False, include: Collection[str] = ()) -> ProfileShape:
+    def profile(
+        self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
+    ) -> ProfileShape:
         """See Laurels.profile."""
-        return self._run(lambda: self._laurels.profile(user_id, login=login, include=include))
+        return self._run(lambda: self._laurels.profile(user_id, login=login, include=include, days=days))
 
     def streaks(self, user_id: str, days: int = STREAK_DAYS) -> StreaksShape:
         """See Laurels.streaks."""

@@ -166,6 +166,7 @@ class StreakShape(Shape, frozen=True):
     """
 
     name: str
+    unit: Annotated[Literal["day", "week"], Meta(description="What lengths and `days` count")]
     length: Annotated[int, Meta(ge=0, description="Credited days (or weeks) of the run that stands")]
     status: Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
     since: date | None
@@ -279,6 +280,7 @@ class ProfileShape(Shape, frozen=True):
     available_badges: Annotated[list[BadgeShape], Meta(description="The badges not yet earned")]
     rank: RankShape | UnsetType = UNSET
     next: list[NextBadgeShape] | UnsetType = UNSET
+    toward: list[NextBadgeShape] | UnsetType = UNSET
     streaks: list[StreakShape] | UnsetType = UNSET
     history: HistoryShape | UnsetType = UNSET
 

@@ -173,14 +173,21 @@ class Views:
 
     def next_badges(self, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadgeShape]:
         """The badges nearest to being earned, nearest first, at most `limit`."""
+        nearest = sorted(self._within_reach(progress, now), key=lambda pair: -nearness(pair[1]))
+        return [_next_badge(badge, steps) for badge, steps in nearest[:limit]]
+
+    def toward(self, progress: Progress, now: datetime) -> list[NextBadgeShape]:
+        """Every badge that can still be earned, in the catalog's order, and how far it is."""
+        return [_next_badge(badge, steps) for badge, steps in self._within_reach(progress, now)]
+
+    def _within_reach(self, progress: Progress, now: datetime) -> list[tuple[Badge, list[Step]]]:
+        """The badges that can still be earned, each with what is missing, in the catalog's order."""
         today = progress.zones.day(now)
         streaks = {name: self.streak_length(progress, name, today) for name in self.catalog.streaks}
         closed = progress.badges.keys() | progress.told.barred
         open_badges = [badge for badge in self.catalog.badges if badge.id not in closed]
         steps = [(badge, badge.condition.steps(progress, streaks)) for badge in open_badges]
-        within_reach = [(badge, of_badge) for badge, of_badge in steps if of_badge]
-        within_reach.sort(key=lambda pair: -nearness(pair[1]))
-        return [_next_badge(badge, of_badge) for badge, of_badge in within_reach[:limit]]
+        return [(badge, of_badge) for badge, of_badge in steps if of_badge]
 
     def streak_length(self, progress: Progress, name: str, today: int) -> int:
         """The current length of a streak."""
@@ -525,6 +532,7 @@ def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> St
     marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
     return StreakShape(
         name=streak.name,
+        unit="week" if streak.weekly else "day",
         length=reading.length,
         status=reading.status,
         since=_date(streak, reading.start),

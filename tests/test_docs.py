@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from docs.pictures import MOST_BYTES, PICTURES
 from laurels import Catalog
 from laurels.engine.badges import KINDS
 from laurels.engine.boards import ORDERS, SOURCES, TIES
@@ -171,6 +172,20 @@ def test_every_picture_has_a_title_a_text_and_both_schemes_of_colour() -> None:
         assert all(said in text for said in ("<title", "<desc", "prefers-color-scheme: dark", 'role="img"')), picture
         assert ET.fromstring(text).get("viewBox")
         assert any(f"]({picture.name})" in document.read_text("utf-8") for document in DOCUMENTS)
+
+
+def test_every_screenshot_that_is_shown_was_made_by_its_row_and_is_small() -> None:
+    made = {picture.file for picture in PICTURES}
+    shown = {
+        (document.parent / target).resolve()
+        for document in DOCUMENTS
+        for target in re.findall(r"[(\"]([^()\"\s]+\.png)[)\"]", document.read_text("utf-8"))
+    }
+
+    assert len(made) == len(PICTURES)
+    assert shown <= made
+    assert {*(ROOT / "docs/pictures").iterdir()} == made
+    assert all(picture.stat().st_size <= MOST_BYTES for picture in made)
 
 
 def test_every_kind_of_problem_is_documented_with_its_mend() -> None:

@@ -49,6 +49,7 @@ from laurels.shapes import (
     UserShape,
     VisibilityIn,
 )
+from laurels.views import STREAK_DAYS
 
 Json = dict[str, Any]
 Answers = dict[str, Json]
@@ -129,6 +130,13 @@ HEADERS_BY_STATUS: dict[int, Json] = {
     503: COMES_AGAIN,
 }
 
+MAX_DAYS = 366
+DAYS: Json = {
+    "name": "days",
+    "in": "query",
+    "description": "Of how many days (or weeks) streaks say why each counts",
+    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": STREAK_DAYS},
+}
 INCLUDE: Json = {
     "name": "include",
     "in": "query",

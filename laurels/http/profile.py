@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TypedDict
 
 from litestar import get
 from litestar.response import Response
@@ -11,10 +12,11 @@ from laurels.app import INCLUDES
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
 from laurels.http.answers import JSON, Answer, Scope, encode
 from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import BY_SESSION, INCLUDE, operation, problems, shows
+from laurels.http.openapi import BY_SESSION, DAYS, INCLUDE, MAX_DAYS, operation, problems, shows
 from laurels.http.problems import InvalidParameter, TooManyRequests, answer_for, profile_failed
-from laurels.http.requests import values_of
+from laurels.http.requests import values_of, whole_number
 from laurels.shapes import ProfileShape
+from laurels.views import STREAK_DAYS
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ PROFILE_EXAMPLE = {
         "The caller's profile",
         "profile",
         security=BY_SESSION,
-        parameters=[INCLUDE],
+        parameters=[INCLUDE, DAYS],
         answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE)
         | problems("unauthorized", "invalid-input", "profile-failed", "overloaded"),
     ),
@@ -74,9 +76,8 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
     """The answer to a profile request: 200, 401, 422, 429, 503, or the contract's 500."""
     try:
         caller = await context.caller(scope)
-        query = scope["query_string"]
-        include = asked_for(query) if query else ()
-        profile = await context.laurels.profile(caller.user_id, login=earns_day(scope), include=include)
+        more: Asked = asked_for(scope) if scope["query_string"] else {}
+        profile = await context.laurels.profile(caller.user_id, login=earns_day(scope), **more)
     except (UserNotFound, UserErased):
         return answer_for(Unauthorized())
     except (Unauthorized, Overloaded, TooManyRequests, InvalidParameter) as error:
@@ -87,14 +88,21 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
     return Answer(200, PRIVATE, encode(profile))
 
 
-def asked_for(query: bytes) -> list[str]:
-    """What `?include=` asks for. Raises InvalidParameter for a name that is not known."""
-    asked = [name.strip() for value in values_of(query, "include") for name in value.split(",")]
+class Asked(TypedDict, total=False):
+    """What a request wants of a profile beyond the contract."""
+
+    include: list[str]
+    days: int
+
+
+def asked_for(scope: Scope) -> Asked:
+    """What `?include=` and `?days=` ask for. Raises InvalidParameter for a name that is not known, and for other days."""
+    asked = [name.strip() for value in values_of(scope["query_string"], "include") for name in value.split(",")]
     asked = [name for name in asked if name]
     for name in asked:
         if name not in INCLUDES:
             raise InvalidParameter("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
-    return asked
+    return {"include": asked, "days": whole_number(scope, "days", most=MAX_DAYS) or STREAK_DAYS}
 
 
 def earns_day(scope: Scope) -> bool:

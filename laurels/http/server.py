@@ -36,6 +36,7 @@ from laurels.http.history import (
 from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
+from laurels.http.pages.html import missing_page, reads_pages
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
 from laurels.http.requests import header, moment_in
@@ -59,6 +60,8 @@ ALWAYS_ANSWERED = ("/livez", "/readyz")
 """A busy process is alive."""
 
 WITH_BODY = ("POST", "PUT")
+
+NOT_FOUND = 404
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -272,5 +275,9 @@ def _options_of(path: str, allow: str) -> HTTPRouteHandler:
     return options
 
 
-def _as_problem(_: HttpRequest, error: Exception) -> Response[bytes]:
-    return answer_for(error).response()
+def _as_problem(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """The answer to an error: a problem document; for a person who took a wrong turn, a page."""
+    answer = answer_for(error)
+    if answer.status == NOT_FOUND and reads_pages(cast(Scope, request.scope)):
+        answer = missing_page(request)
+    return answer.response()

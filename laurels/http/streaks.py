@@ -15,6 +15,8 @@ from laurels.http.openapi import (
     BODY_PROBLEMS,
     BY_KEY,
     BY_SESSION,
+    DAYS,
+    MAX_DAYS,
     STORE_PROBLEMS,
     USER_ID,
     in_path,
@@ -31,13 +33,13 @@ from laurels.shapes import ExplanationShape, OwnPauseIn, OwnRepairIn, StreaksSha
 from laurels.views import STREAK_DAYS
 
 BASE = "/api/gamification"
-MAX_DAYS = 366
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie")]
 
 STREAKS_EXAMPLE = {
     "streaks": [
         {
             "name": "login",
+            "unit": "day",
             "length": 3,
             "status": "at_risk",
             "since": "2026-02-27",
@@ -72,12 +74,6 @@ TOLD_EXAMPLE = {
     "streaks": {"login": {"before": 3, "after": 3}},
 }
 
-DAYS = {
-    "name": "days",
-    "in": "query",
-    "description": "Of how many days to say why each counts",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": STREAK_DAYS},
-}
 BADGE_ID = in_path("badgeId", "The badge's id", "message_100", MAX_NAME)
 
 _own: msgspec.json.Decoder[OwnPauseIn | OwnRepairIn] = msgspec.json.Decoder(OwnPauseIn | OwnRepairIn)

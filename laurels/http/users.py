@@ -14,6 +14,7 @@ from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import (
     BODY_PROBLEMS,
     BY_KEY,
+    DAYS,
     INCLUDE,
     STORE_PROBLEMS,
     USER_ID,
@@ -162,7 +163,7 @@ async def delete_user(request: HttpRequest, user_id: FromPath[str]) -> Response[
         "A user's profile, for the back end",
         "users",
         security=BY_KEY,
-        parameters=[USER_ID, INCLUDE],
+        parameters=[USER_ID, INCLUDE, DAYS],
         answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
     ),
 )
@@ -170,8 +171,8 @@ async def get_user_profile(request: HttpRequest, user_id: FromPath[str]) -> Resp
     """Read a user's profile in the contract's shape. It earns no day."""
     context = context_of(request)
     await context.require_key(request.scope)
-    include = asked_for(request.scope["query_string"])
-    return json_answer(await context.laurels.profile(user_id_of(user_id), include=include)).response()
+    more = asked_for(request.scope)
+    return json_answer(await context.laurels.profile(user_id_of(user_id), **more)).response()
 
 
 @get(

@@ -50,6 +50,7 @@ class Served:
                 cwd=self.folder,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
+                start_new_session=True,  # so that it can be ended with the processes that it starts
             )
         try:
             assert process.stdout
@@ -59,7 +60,7 @@ class Served:
                 yield server
         finally:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
     async def check_books(self) -> None:
@@ -107,5 +108,5 @@ class Server:
 
     async def kill(self) -> None:
         """End it in the middle of whatever it does."""
-        self.process.kill()
+        os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()

@@ -10,8 +10,11 @@ from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from laurels.http.answers import Answer, Headers
+from laurels.http.answers import Answer, Headers, Scope
+from laurels.http.context import HttpRequest
 from laurels.http.pages import static
+from laurels.http.pages.texts import TEXTS, asked_language, language_of
+from laurels.http.requests import header
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
 STYLE = "page.css"
@@ -58,3 +61,32 @@ def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **cont
         (b"referrer-policy", b"same-origin"),
     ]
     return Answer(status, [(b"content-type", b"text/html"), *guards, *headers], text.encode())
+
+
+def site_page(request: HttpRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Answer:
+    """A page of the public site, with its header and navigation, in the visitor's language. `here` is where it hangs.
+
+    Templates find their texts in `t`, and end every address within the site with `lang_query`, so that a language which was
+    asked for stays.
+    """
+    scope = cast(Scope, request.scope)
+    language, asked = language_of(scope), asked_language(scope)
+    site: dict[str, Any] = {
+        "lang": language,
+        "t": TEXTS[language],
+        "languages": {code: texts["language"] for code, texts in TEXTS.items()},
+        "lang_query": f"?lang={asked}" if asked else "",
+        "site": "Laurels",
+        "here": here,
+    }
+    return page(template, status=status, **site, **context)
+
+
+def reads_pages(scope: Scope) -> bool:
+    """Whether it is a browser that asks for a page, and not a program that reads problem documents."""
+    return not scope["path"].startswith("/api/") and "text/html" in (header(scope, b"accept") or "")
+
+
+def missing_page(request: HttpRequest) -> Answer:
+    """What a browser shows where there is nothing."""
+    return site_page(request, "missing.html", status=404)

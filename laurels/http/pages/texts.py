@@ -1,0 +1,95 @@
+"""Every text of our own pages, in each language that we speak, and which of them a visitor reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from laurels.http.answers import Scope
+from laurels.http.requests import header, values_of
+
+ENGLISH = "en"
+MOST_RANGES = 20
+"""How many languages of a browser are looked at."""
+
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    ENGLISH: {
+        "language": "English",
+        "skip": "Skip to the content",
+        "navigation": "Pages",
+        "profile": "Profile",
+        "leaderboards": "Leaderboards",
+        "badges": "Badges",
+        "profile_title": "Your profile",
+        "profile_about": "Your level, your badges, and the days in a row that you were here.",
+        "boards_title": "Leaderboards",
+        "boards_about": "Who stands where, and where you stand.",
+        "board_about": "Who stands where on this board, and where you stand.",
+        "whole_board": "See the whole board",
+        "all_boards": "All leaderboards",
+        "no_boards": "There is no leaderboard yet.",
+        "needs_script": "This page shows what belongs to you alone, and needs JavaScript for it.",
+        "missing_title": "There is nothing here",
+        "missing_about": "The address may be mistyped, or what was here is no longer kept.",
+        "to_profile": "Go to your profile",
+        "made_with": "Kept by Laurels",
+        "period_all": "of all time",
+        "period_year": "by year",
+        "period_month": "by month",
+        "period_week": "by week",
+        "period_day": "by day",
+        "period_season": "by season",
+    },
+    "de": {
+        "language": "Deutsch",
+        "skip": "Zum Inhalt",
+        "navigation": "Seiten",
+        "profile": "Profil",
+        "leaderboards": "Ranglisten",
+        "badges": "Abzeichen",
+        "profile_title": "Dein Profil",
+        "profile_about": "Dein Level, deine Abzeichen und die Tage in Folge, an denen du hier warst.",
+        "boards_title": "Ranglisten",
+        "boards_about": "Wer wo steht, und wo du stehst.",
+        "board_about": "Wer auf dieser Rangliste wo steht, und wo du stehst.",
+        "whole_board": "Ganze Rangliste ansehen",
+        "all_boards": "Alle Ranglisten",
+        "no_boards": "Es gibt noch keine Rangliste.",
+        "needs_script": "Diese Seite zeigt, was nur dir gehört, und braucht dafür JavaScript.",
+        "missing_title": "Hier ist nichts",
+        "missing_about": "Vielleicht ist die Adresse vertippt, oder was hier war, gibt es nicht mehr.",
+        "to_profile": "Zu deinem Profil",
+        "made_with": "Geführt von Laurels",
+        "period_all": "aller Zeiten",
+        "period_year": "nach Jahr",
+        "period_month": "nach Monat",
+        "period_week": "nach Woche",
+        "period_day": "nach Tag",
+        "period_season": "nach Saison",
+    },
+}
+
+
+def asked_language(scope: Scope) -> str | None:
+    """The language that the address asks for with `?lang=`, if we speak it."""
+    said = values_of(scope["query_string"], "lang")
+    return said[-1] if said and said[-1] in TEXTS else None
+
+
+def language_of(scope: Scope) -> str:
+    """The language of a page: as the address asks, else as the browser likes best, else English."""
+    asked = asked_language(scope)
+    if asked:
+        return asked
+    liked = [_liked(said) for said in (header(scope, b"accept-language") or "").split(",")[:MOST_RANGES]]
+    spoken = [(weight, language) for weight, language in liked if language in TEXTS and weight > 0]
+    return max(spoken, key=lambda pair: pair[0])[1] if spoken else ENGLISH
+
+
+def _liked(said: str) -> tuple[float, str]:
+    """How much a browser likes a language, from one part of Accept-Language: (0.7, 'de') from 'de-AT;q=0.7'."""
+    tag, _, parameter = said.partition(";")
+    try:
+        weight = float(parameter.partition("=")[2]) if parameter.strip() else 1.0
+    except ValueError:
+        weight = 0.0
+    return weight, tag.strip().lower().partition("-")[0]
