@@ -31,6 +31,8 @@ class Context:
     document: bytes
     key_rate: Rate
     session_rate: Rate
+    playground: str | None = None
+    """The key of a demo's playground; None where there is none."""
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized, TooManyRequests."""

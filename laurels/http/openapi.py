@@ -23,6 +23,8 @@ from laurels.shapes import (
     AmnestyShape,
     BoardsShape,
     CatalogShape,
+    ClockIn,
+    ClockShape,
     ClosingsShape,
     EventIn,
     EventsAnswer,
@@ -64,6 +66,8 @@ SHAPES = (
     AmnestyShape,
     BoardsShape,
     CatalogShape,
+    ClockIn,
+    ClockShape,
     ClosingsShape,
     EventIn,
     EventsAnswer,
@@ -104,6 +108,7 @@ TAGS = {
     "history": "What repairs a history: reversals, grants, pauses, amnesties",
     "leaderboards": "Who stands where",
     "catalog": "What can be earned",
+    "sandbox": "The clock of a database for tests",
     "health": "Whether it runs",
 }
 SECURITY_SCHEMES: Json = {

@@ -21,6 +21,7 @@ from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http import events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog
+from laurels.http.clock import get_clock, post_clock
 from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
@@ -37,6 +38,7 @@ from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_l
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.pages.html import missing_page, reads_pages
+from laurels.http.pages.playground import playground_page
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
 from laurels.http.requests import header, moment_in
@@ -91,15 +93,24 @@ HANDLERS = (
     get_leaderboard,
     get_closed_periods,
     get_catalog,
+    get_clock,
+    post_clock,
     livez,
     readyz,
 )
 
 
 def create_app(
-    laurels: Laurels, settings: Settings, on_shutdown: Callable[[], Awaitable[None]] | None = None
+    laurels: Laurels,
+    settings: Settings,
+    on_shutdown: Callable[[], Awaitable[None]] | None = None,
+    *,
+    playground: str | None = None,
 ) -> Application:
-    """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
+    """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`.
+
+    `playground` is the API key that the playground shows and acts with: only `laurels demo` has one, and no setting gives it.
+    """
     sessions = OwnSessions(laurels)
     context = Context(
         laurels,
@@ -109,8 +120,10 @@ def create_app(
         document(VERSION, HANDLERS),
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
+        playground=playground,
     )
-    handlers = [*HANDLERS, *pages.HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
+    only_in_demos = [playground_page] if playground else []
+    handlers = [*HANDLERS, *pages.HANDLERS, *only_in_demos, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},

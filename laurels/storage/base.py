@@ -480,6 +480,17 @@ class Store(Protocol):
         """Make the database a sandbox whose clock runs this far ahead."""
         ...
 
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        """Let a sandbox's clock run `after` ahead instead of `before`.
+
+        False, and nothing changed, where it runs otherwise by now, as somebody else moved it, or where there is no sandbox.
+        """
+        ...
+
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        """The rows of these users, by id, in one reading; those that never were, or were erased, are missing."""
+        ...
+
     async def counts(self) -> Counts:
         """How much is stored."""
         ...

@@ -631,6 +631,23 @@ async def test_only_a_sandbox_has_a_clock_of_its_own(store: Store) -> None:
         assert await store.clock_offset() == offset
 
 
+async def test_of_two_who_move_a_sandbox_s_clock_from_the_same_moment_one_moves_it(store: Store) -> None:
+    day = timedelta(days=1)
+    assert await store.move_clock_offset(timedelta(), day) is False
+    assert await store.clock_offset() is None
+    await store.set_clock_offset(timedelta())
+    moved = await asyncio.gather(*(store.move_clock_offset(timedelta(), number * day) for number in (1, 2, 3)))
+    assert sorted(moved) == [False, False, True]
+    assert await store.clock_offset() == (moved.index(True) + 1) * day
+
+
+async def test_several_users_are_read_at_once(store: Store) -> None:
+    await save(store, user("ada"), user("bob"), user("cyd"))
+    found = await store.users(["cyd", "ada", "ada", "nobody", "it's"])
+    assert found == {user_id: await store.user(user_id) for user_id in ("ada", "cyd")}
+    assert await store.users([]) == {}
+
+
 # ---- keys and sessions ------------------------------------------------------------------------
 
 

@@ -70,6 +70,7 @@ SAVE_USERS = f"""
 UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
 FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
 """
+SOME_USERS = f"SELECT {rows.USERS} FROM users WHERE user_id = ANY($1)"
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
 LOCK_NEW = """
 SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
@@ -351,6 +352,9 @@ CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
 ON CONFLICT (only_row) DO UPDATE SET clock_offset = excluded.clock_offset
+"""
+MOVE_CLOCK_OFFSET = """
+UPDATE sandbox SET clock_offset = $1 WHERE clock_offset = $2 OR $3::boolean AND clock_offset = $1 RETURNING 1
 """
 COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),

@@ -263,6 +263,10 @@ class PostgresStore:
         row = await self._lines.run(lambda connection: connection.fetchrow(sql.USER, user_id))
         return rows.user_of(row) if row else None
 
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.SOME_USERS, user_ids))
+        return {row[0]: rows.user_of(row) for row in found}
+
     async def view(self, user_id: str, limit: int) -> View:
         return await self._views((user_id, limit))
 
@@ -414,6 +418,16 @@ class PostgresStore:
 
     async def set_clock_offset(self, offset: timedelta) -> None:
         await self._value(sql.SET_CLOCK_OFFSET, offset // timedelta(microseconds=1))
+
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        offsets = [offset // timedelta(microseconds=1) for offset in (after, before)]
+        attempts = count()
+
+        async def move(connection: Connection) -> bool:
+            again = next(attempts) > 0
+            return await connection.fetchval(sql.MOVE_CLOCK_OFFSET, *offsets, again) is not None
+
+        return await self._lines.run(move)
 
     async def counts(self) -> Counts:
         users, events, awards, sessions, newest = await self._lines.run(

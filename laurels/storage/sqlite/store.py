@@ -7,6 +7,7 @@ connection of their own: they take some microseconds, and handing them to a thre
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import sqlite3
 import time
@@ -79,6 +80,7 @@ PRAGMAS = (
 16 MB, not every 4: fewer, longer copies cost writers less."""
 
 USER = f"SELECT {rows.USERS} FROM users WHERE user_id = ?"
+SOME_USERS = f"SELECT {rows.USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
 EVENT = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
 EVENTS_OF_USER = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? ORDER BY revision"
 NEXT_EVENT_OF_DAYS = """
@@ -314,6 +316,11 @@ class SQLiteStore:
             row = self._reader.execute(USER, (user_id,)).fetchone()
         return rows.user_of(row) if row else None
 
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        with self._snapshot as connection:
+            found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
+        return {row[0]: rows.user_of(row) for row in found}
+
     async def view(self, user_id: str, limit: int) -> View:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
@@ -469,6 +476,16 @@ class SQLiteStore:
             )
 
         await self._write(lambda: self._in_transaction(save))
+
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        def move(connection: sqlite3.Connection) -> bool:
+            moved = connection.execute(
+                "UPDATE sandbox SET clock_offset = ? WHERE clock_offset = ?",
+                (after // timedelta(microseconds=1), before // timedelta(microseconds=1)),
+            )
+            return moved.rowcount == 1
+
+        return await self._write(lambda: self._in_transaction(move))
 
     async def counts(self) -> Counts:
         with self._snapshot as connection:
