@@ -54,7 +54,7 @@ from laurels.shapes import (
 )
 from laurels.storage import open_store
 from laurels.storage.base import ALL_TIME, POINTS_BOARD, Cursor, Listing, MomentRow, Store, UserRow, View
-from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
+from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
 HISTORY_PAGE = 20
@@ -385,15 +385,17 @@ class Laurels:
         now = await self.now()
         rule, chosen = self._board(board), self._period(board, period, now)
         _check_lines(limit, after, around, friends, me)
+        if rule.teams:
+            _check_teams(after=after, around=around, friends=friends)
         if not rule.is_open(chosen, now):
             await self.close_period(rule, chosen, now)
         if around not in (None, me) and not await self._is_public(around, rule):
             around = ""  # whoever hides is not found by asking for them
-        behind = read_cursor(after) if after is not None else None
         # All friends are read, for those who may not be seen take no line from the others.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
-        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         views = await self._with_secret()
+        behind = views.read_cursor(after) if after is not None else None
+        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         if rule.teams:
             return views.teams(
                 rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
@@ -430,7 +432,8 @@ class Laurels:
         if key in self._closed or not await self._is_used(board, period):
             return False
         closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
-        await self.store.tell_closing(*key, self.catalog.tops.get(board.id, 0), board.ties, now)
+        top = board.tell_top if board.id in self.catalog.tops else 0
+        await self.store.tell_closing(*key, top, board.ties, now)
         self._closed.add(key)
         return closed_now
 
@@ -537,6 +540,15 @@ def _check_lines(
         for user_id in users:
             if user_id is not None:
                 check_text(name, user_id, MAX_USER_ID)
+
+
+def _check_teams(**of_users: object) -> None:
+    """Raise InvalidInput for what asks for lines of users on a board of teams, which has none."""
+    for name, asked in of_users.items():
+        if asked is not None:
+            raise InvalidInput(
+                name, "has no meaning on a board of teams: the best come first, the reader's own among them"
+            )
 
 
 def _why_no_period(periods: Periods, named: str) -> str:

@@ -20,7 +20,7 @@ from laurels.engine.boards import POINTS, Board
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, first_moment, zone
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
-from laurels.engine.leaderboards import Behind
+from laurels.engine.leaderboards import Place
 from laurels.engine.periods import Period
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
@@ -77,10 +77,10 @@ from laurels.storage.base import (
     Team,
     UserRow,
 )
-from laurels.storage.codec import from_micros, seal
+from laurels.storage.codec import decrypted, encrypted, from_micros, seal
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
-_behind = msgspec.msgpack.Decoder(tuple[_Number, _Number, Annotated[int, msgspec.Meta(ge=0, le=2**31)]])
+_place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str])
 
 INVENTED = "alias:"
 """How the id begins under which others see a user who has an invented name."""
@@ -346,7 +346,7 @@ class Views:
             me=self.standing(board, listed.me, asked.me) if listed.me else None,
             ranked_users=listed.ranked,
             computed_at=now,
-            next=_cursor(listed.next) if listed.next else None,
+            next=self._cursor(listed.next) if listed.next else None,
         )
 
     @staticmethod
@@ -420,6 +420,21 @@ class Views:
             level=level.number,
             title=level.title,
         )
+
+    def _cursor(self, place: Place) -> str:
+        """Behind which place to go on, as a text that names nobody: whose place it is, only this database can read."""
+        assert self.secret is not None, "a cursor needs the database's secret"
+        packed = msgspec.msgpack.encode((place.sort_key, place.reached_at, place.user_id))
+        return urlsafe_b64encode(encrypted(self.secret, packed)).decode().rstrip("=")
+
+    def read_cursor(self, text: str) -> Place:
+        """What `_cursor` wrote. Raises InvalidInput."""
+        assert self.secret is not None, "a cursor needs the database's secret"
+        try:
+            packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+            return Place(*_place.decode(decrypted(self.secret, packed)))
+        except (ValueError, msgspec.MsgspecError):
+            raise InvalidInput("after", "must be the 'next' of an answer before") from None
 
     def amnesty(self, row: AmnestyRow) -> AmnestyShape:
         """An amnesty as stored."""
@@ -573,18 +588,3 @@ def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> St
 
 def _date(streak: Streak, unit: int | None) -> date | None:
     return None if unit is None else date.fromordinal(streak.first_day(unit))
-
-
-def _cursor(behind: Behind) -> str:
-    """Where to go on, as a text that names nobody."""
-    packed = msgspec.msgpack.encode((behind.sort_key, behind.reached_at, behind.lines))
-    return urlsafe_b64encode(packed).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> Behind:
-    """What `_cursor` wrote. Raises InvalidInput."""
-    try:
-        packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        return Behind(*_behind.decode(packed))
-    except (ValueError, msgspec.MsgspecError):
-        raise InvalidInput("after", "must be the 'next' of an answer before") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import AsyncIterator
 
 import pytest
@@ -73,3 +74,37 @@ async def test_a_standing_that_a_rebuild_mends_is_told_to_nobody(home: Arena) ->
     assert await home.admin.rebuild("ann")
     assert await home.ids() == ["ann", "bob", "cay", "dan"]
     assert await told(home) == []
+
+
+@pytest.mark.parametrize(("ties", "rank"), [("first", 3), ("shared", 2), ("dense", 2)])
+async def test_the_rank_that_is_told_is_the_one_that_the_board_shows(database: str, ties: str, rank: int) -> None:
+    async with arena(database, rules({"id": "weekly", "period": "week", "ties": ties, "tell_top": 3})) as one:
+        for user_id, pages in (("ann", 50), ("bob", 40), ("cay", 30), ("dan", 20)):
+            await one.laurels.record_many([Event(user_id, "first", "read", quantity=pages)], ranks=False)
+        await one.read("dan", 20)
+        assert await told(one) == [("dan", "passed", 4, rank), ("dan", "top", 4, rank)]
+        assert (await one.board(me="dan")).me.rank == rank  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("ties", ["first", "shared", "dense"])
+async def test_ranks_told_of_many_moves_at_once_are_those_before_and_after(database: str, ties: str, seed: int) -> None:
+    rng = random.Random(seed)
+    users = [f"u{number}" for number in range(12)]
+    async with arena(database, rules({"id": "weekly", "period": "week", "ties": ties, "tell_top": 50})) as one:
+        for number in range(6):
+            before = {user_id: rank for rank, user_id, _ in await one.lines(limit=50)}
+            known = len(await told(one))
+            moving = rng.sample(users, rng.randint(1, 6))
+            await one.laurels.record_many(
+                [Event(user_id, f"e-{number}", "read", quantity=rng.randint(1, 3)) for user_id in moving]
+            )
+            after = {user_id: rank for rank, user_id, _ in await one.lines(limit=50)}
+            climbed = {user for user in moving if before.get(user) is None or after[user] < before[user]}
+            news = [
+                entry
+                for entry in await told(one)
+                if entry[0] in moving and entry[2:] == (before.get(entry[0]), after[entry[0]])
+            ]
+            assert {entry[0] for entry in news} == climbed
+            assert len(await told(one)) - known == len(climbed)

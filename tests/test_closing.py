@@ -18,6 +18,7 @@ from tests.arena import (
     IDS,
     NEXT_WEEK,
     ROOT,
+    START,
     WEEK,
     Arena,
     arena,
@@ -262,6 +263,20 @@ async def test_the_place_of_an_erased_user_stays_as_nobodys(home: Arena, was_rea
     assert await home.ids(period=WEEK, friends=["ann", "bob"]) == ["bob"]
     stored = await sql(home.laurels.store, "SELECT user_id FROM standings")
     assert not {("ann",), ("dan",)} & {tuple(row) for row in stored}
+
+
+@pytest.mark.parametrize("erased", ["pam", "ron", "zoe"])
+async def test_an_erased_user_worsens_no_rank_not_even_among_equals_of_one_moment(home: Arena, erased: str) -> None:
+    for user_id in ("pam", "ron", "zoe"):
+        await home.read(user_id, 9, START)
+    await home.read("sue", 5, START)
+    home.clock.set(CLOSE)
+    before = {user_id: rank for rank, user_id, _ in await home.lines(period=WEEK)}
+    await home.laurels.erase_user(erased)
+    after = {user_id: rank for rank, user_id, _ in await home.lines(period=WEEK)}
+    assert after["sue"] == before["sue"] == 4
+    for user_id in before.keys() - {erased}:
+        assert after[user_id] == before[user_id] - (before[user_id] > before[erased] and user_id != "sue")
 
 
 async def test_an_open_period_closes_the_gap_of_an_erased_user(home: Arena) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from laurels.errors import InvalidInput
 from tests.arena import CLOSE, WEEK, Arena, arena, check_arena, rules
 from tests.support import sql
 
@@ -85,6 +87,13 @@ async def test_ones_own_team_is_marked_and_shown_past_the_limit(home: Arena) -> 
     shown = (await home.board("sums", me="dan", limit=1)).teams or []
     assert [(team.team, team.mine) for team in shown] == [("team:red", False)]
     assert (await home.board("sums")).standings == []
+
+
+@pytest.mark.parametrize("asked", [{"after": "x"}, {"around": "bob"}, {"friends": ["bob"]}], ids=str)
+async def test_what_asks_for_lines_of_users_is_refused_among_teams(home: Arena, asked: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="teams") as caught:
+        await home.board("sums", **asked)
+    assert [caught.value.field] == list(asked)
 
 
 async def test_a_closed_board_of_teams_stays_as_it_was(home: Arena) -> None:

@@ -32,6 +32,9 @@ TEAM_SCORES = ("sum", "mean")
 MOST_TOLD = 1000
 """How many users at most are told that they were in front when a period closes, however many share the first ranks."""
 
+OTHER_PERIODS = ("current", "previous")
+"""What readers ask for instead of a period's key, so that no season may be called so."""
+
 ORDERS = ("highest", "lowest")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_HOURS = 24
@@ -177,6 +180,11 @@ def _read_seasons(table: Table) -> tuple[tuple[str, int, int], ...]:
 def _check_seasons(table: Table, seasons: Sequence[tuple[str, int, int]]) -> None:
     if not seasons:
         table.fault("seasons", "is empty", 'write [[leaderboards.seasons]] with name = "...", first and last')
+    for name, _, _ in seasons:
+        if name in OTHER_PERIODS:
+            table.fault(
+                "seasons", f"'{name}' means another period to who reads the board", "give the season another name"
+            )
     if len({name for name, _, _ in seasons}) < len(seasons):
         table.fault("seasons", "two seasons have one name", "give each its own name")
     for (earlier, _, last), (later, first, _) in pairwise(seasons):

@@ -44,7 +44,7 @@ class Catalog:
     plans                       event type -> what it touches
     settling                    badges that wait for points or for other badges
     boards                      leaderboards by id; the one of all points is always there
-    tops                        board -> how many first ranks are told of
+    tops                        board -> the same, for those whose first ranks are told of
     points_boards, fed_boards   those that keep scores: by points within periods; by metrics, per event type
     rules                       a fingerprint of all that decides; names, texts and icons do not change it
     """
@@ -61,7 +61,7 @@ class Catalog:
     plans: Mapping[str, Plan]
     settling: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
-    tops: dict[str, int]
+    tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
     rules: str
 
@@ -128,7 +128,7 @@ def _read(table: Table) -> Catalog:
         boards=boards,
         plans=_plans(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
-        tops={board.id: board.tell_top for board in boards.values() if board.tell_top and not board.teams},
+        tops={board.id: board for board in boards.values() if board.tell_top and not board.teams},
         points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
         fed_boards=_fed_boards(boards.values(), metrics),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),

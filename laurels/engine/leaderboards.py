@@ -12,6 +12,7 @@ over the time within one sort key, 256 children to a node. The standings ahead a
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
@@ -91,15 +92,6 @@ def finest_time(place: Place) -> int:
 
 
 @plain
-class Behind:
-    """Where to go on: behind the first `lines` standings of this score and moment. It names nobody."""
-
-    sort_key: int
-    reached_at: int
-    lines: int
-
-
-@plain
 class Move:
     """A user's place on a board within a period, before and after; None where unranked.
 
@@ -131,24 +123,47 @@ def climbed(ranks: Ranks, top: int) -> list[str]:
     return passed if ranks.before is not None and ranks.before <= top else [*passed, "leaderboard.top"]
 
 
-def ranks_of(moves: Iterable[Move], ahead: Mapping[Place, int]) -> dict[str, Ranks]:
-    """The ranks, by user, before and after these moves on one board, which happen all at once.
+def ranks_of(
+    moves: Iterable[Move], ahead: Mapping[Place, int], ties: Ties = "first", holders: Mapping[int, int] | None = None
+) -> dict[str, Ranks]:
+    """The ranks that the board shows, by user, before and after these moves on it, which happen all at once.
 
-    `ahead` says how many standings were ahead of each place before any of them. After them, those who left places ahead
-    are fewer, and those who came to places ahead are more.
+    `ahead` says how much was ahead of each place before any of them, by the tie rule: standings, standings of better scores, or
+    better scores. After them, what left ahead is less, and what came ahead is more. `holders`, for dense ranks alone, says
+    how many stood at each sort key that somebody leaves or comes to: a score goes with the last and comes with the first.
     """
     moves = list(moves)
-    left = sorted(order(move.before) for move in moves if move.before)
-    came = sorted(order(move.after) for move in moves if move.after)
+    position = order if ties == "first" else _score_alone
+    left = sorted(position(move.before) for move in moves if move.before)
+    came = sorted(position(move.after) for move in moves if move.after)
+    if ties == "dense":
+        left, came = _scores_moved(moves, holders or {})
     ranks: dict[str, Ranks] = {}
     for move in moves:
         before = ahead[move.before] + 1 if move.before else None
         after = None
         if move.after:
-            mine = order(move.after)
+            mine = position(move.after)
             after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
         ranks[move.user_id] = Ranks(before, after)
     return ranks
+
+
+def _score_alone(place: Place) -> tuple[int]:
+    return (place.sort_key,)
+
+
+def _scores_moved(moves: Iterable[Move], holders: Mapping[int, int]) -> tuple[list[tuple[int]], list[tuple[int]]]:
+    """The scores that nobody has any more, and those that nobody had."""
+    after = Counter(holders)
+    for move in moves:
+        if move.before:
+            after[move.before.sort_key] -= 1
+        if move.after:
+            after[move.after.sort_key] += 1
+    gone = [(key,) for key in sorted(after) if holders.get(key, 0) and not after[key]]
+    new = [(key,) for key in sorted(after) if after[key] and not holders.get(key, 0)]
+    return gone, new
 
 
 def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
@@ -162,14 +177,6 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
             rank = rank + 1 if ties == "dense" else ordinal + index
         ranks.append(rank)
     return ranks
-
-
-def behind(places: Sequence[Place], after: Behind | None) -> Behind:
-    """Where to go on behind these places, which stand behind `after`."""
-    last = places[-1]
-    here = (last.sort_key, last.reached_at)
-    same = sum((place.sort_key, place.reached_at) == here for place in places)
-    return Behind(*here, same + (after.lines if after and (after.sort_key, after.reached_at) == here else 0))
 
 
 def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:

@@ -13,6 +13,9 @@ from laurels.errors import Fault
 _REQUIRED: Any = object()
 LONGEST_SHOWN = 40
 
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
+"""Which days a catalog may name; who wants no end writes the last."""
+
 
 class Table:
     """One TOML table being read. Each getter takes its key out; `done` reports the keys that nobody asked for."""
@@ -83,11 +86,13 @@ class Table:
         return datetime(1970, 1, 1, tzinfo=UTC)
 
     def day(self, key: str) -> int:
-        """A date, as its ordinal."""
+        """A date, as its ordinal; one that begins and ends within what a moment can be, in every zone."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, date) and not isinstance(value, datetime):
-            return value.toordinal()
-        if value is not _REQUIRED:
+            if FIRST_DAY <= value <= LAST_DAY:
+                return value.toordinal()
+            self.fault(key, f"must lie between {FIRST_DAY} and {LAST_DAY}", f"write {key} = 2026-03-01")
+        elif value is not _REQUIRED:
             self.fault(key, f"must be a date, not {shown(value)}", f"write {key} = 2026-03-01")
         return 1
 

@@ -32,7 +32,7 @@ ME = "me"
 MAX_LINES = 1000
 MAX_LINES_BY_SESSION = 100
 MAX_FRIENDS = 200
-MAX_CURSOR = 100
+MAX_CURSOR = 1300
 
 BOARD_EXAMPLE: dict[str, Any] = {
     "id": "weekly",

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from laurels.engine.boards import Visibility
+from laurels.engine.boards import Board, Visibility
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Behind, Move, Place, Ranks, Ties
+from laurels.engine.leaderboards import Move, Place, Ranks, Ties
 from laurels.engine.plain import plain
 from laurels.engine.progress import Progress
 
@@ -183,7 +183,7 @@ class Listing:
 
     board, period, ties  which board and period, and which rank equal scores show
     limit                how many lines at most
-    after                only lines behind here
+    after                only lines behind this place, whether or not anybody has it
     around               lines before and behind this user's, and theirs; none where they are unranked
     only                 the lines of these users, with the ranks that they have on the whole board
     me                   whose own line is wanted beside the others
@@ -193,7 +193,7 @@ class Listing:
     period: str
     ties: Ties = "first"
     limit: int = 10
-    after: Behind | None = None
+    after: Place | None = None
     around: str | None = None
     only: Sequence[str] | None = None
     me: str | None = None
@@ -201,15 +201,16 @@ class Listing:
 
 @plain
 class Listed:
-    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all, `next` where to go on.
+    """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
 
+    `next` is behind which place to go on; None behind the last line, or where lines do not follow one another.
     Who stands behind the board's HIDDEN has a line of their own, with the rank that they would have, and takes none.
     """
 
     lines: Sequence[Standing]
     me: Standing | None
     ranked: int
-    next: Behind | None = None
+    next: Place | None = None
 
 
 @plain
@@ -283,7 +284,7 @@ class Changes:
 
     Users and acts replace the rows of the same key; `marked` are known events whose `reversed_by` changed; `revoked` are
     the (user, badge) of awards that go, before new ones are written. `tops` are the boards on which users are told who climb
-    among so many first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
+    among the first ranks, and `next_moments` the revision, position and moment that one more moment of each would have.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -292,7 +293,7 @@ class Changes:
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
     moments: list[MomentRow] = field(default_factory=list[MomentRow])
     moves: list[Move] = field(default_factory=list[Move])
-    tops: dict[str, int] = field(default_factory=dict[str, int])
+    tops: Mapping[str, Board] = field(default_factory=dict[str, Board])
     next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
     acts: list[ActRow] = field(default_factory=list[ActRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])

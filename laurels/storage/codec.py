@@ -223,4 +223,39 @@ def seal(secret: bytes, user_id: str) -> bytes:
     return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
 
 
+CIPHER_BLOCK = 64
+CIPHER_MARK = 16
+
+
+def encrypted(secret: bytes, plain: bytes) -> bytes:
+    """What only `decrypted` under this secret can read; the same for the same, and of a length that says little.
+
+    A mark made of the whole (HMAC) stands before it, begins the stream of bytes that hides it (SHAKE-256), and proves when
+    it is read that it is ours.
+    """
+    padded = plain + b"\x80" + bytes(-(len(plain) + 1) % CIPHER_BLOCK)
+    mark = _mark(secret, padded)
+    return mark + _hidden(secret, mark, padded)
+
+
+def decrypted(secret: bytes, sealed: bytes) -> bytes:
+    """What was encrypted. Raises ValueError for what was not, or under another secret."""
+    mark, hidden = sealed[:CIPHER_MARK], sealed[CIPHER_MARK:]
+    padded = _hidden(secret, mark, hidden)
+    if not hidden or not hmac.compare_digest(mark, _mark(secret, padded)):
+        raise ValueError("this was not encrypted here")
+    return padded.rstrip(b"\x00")[:-1]
+
+
+def _mark(secret: bytes, padded: bytes) -> bytes:
+    return hmac.digest(secret, b"cipher mark " + padded, hashlib.sha256)[:CIPHER_MARK]
+
+
+def _hidden(secret: bytes, mark: bytes, text: bytes) -> bytes:
+    """This text with the stream that begins with the mark laid over it; laid over it again, the text."""
+    key = hmac.digest(secret, b"cipher stream", hashlib.sha256)
+    stream = hashlib.shake_256(key + mark).digest(len(text))
+    return bytes(one ^ other for one, other in zip(text, stream, strict=True))
+
+
 _UNKNOWN_ZONES = Zones()

@@ -64,8 +64,8 @@ DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * DAY}) / {DAY}"
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
 
-NOBODY = "nobody-"
-"""How the names of those begin who keep the places of erased users in closed periods."""
+NOBODY = "\U0010ffffnobody-"
+"""How the names of those begin who keep the places of erased users in closed periods: behind all others of the same moment."""
 
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
@@ -251,9 +251,10 @@ def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mappin
     """
     told: list[MomentRow] = []
     positions: dict[str, int] = {}
-    for (board, period), of_board in measured.items():
+    of_tops = {key: of_board for key, of_board in measured.items() if key[0] in changes.tops}
+    for (board, period), of_board in of_tops.items():
         for user_id, ranks in of_board.items():
-            for kind in climbed(ranks, changes.tops.get(board, 0)) if user_id in changes.next_moments else ():
+            for kind in climbed(ranks, changes.tops[board].tell_top) if user_id in changes.next_moments else ():
                 revision, first, at = changes.next_moments[user_id]
                 position = positions.setdefault(user_id, first)
                 positions[user_id] += 1

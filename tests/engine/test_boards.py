@@ -110,6 +110,10 @@ def test_each_fault_of_a_leaderboard_is_named_with_its_mend(
         ([{**season("x", "2026-01-01", "2026-01-31"), "lst": 1}], "unknown key 'lst'"),
         ([{"name": "x", "first": at("2026-01-01"), "last": date(2026, 1, 31)}], "must be a date, not"),
         ([], "is empty"),
+        ([season("x", "2026-01-01", "9999-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
+        ([season("x", "0001-01-01", "2026-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
+        ([season("current", "2026-01-01", "2026-01-31")], "'current' means another"),
+        ([season("previous", "2026-01-01", "2026-01-31")], "'previous' means another"),
     ],
 )
 def test_each_fault_of_seasons_is_named(seasons: list[dict[str, Any]], what: str) -> None:
@@ -128,6 +132,17 @@ def test_what_is_left_out_is_the_board_of_all_points_for_everybody() -> None:
     assert made["b"] == Board("b", "b")
     assert made["b"].late == timedelta(hours=24)
     assert made["points"].name == "All time"
+
+
+def test_the_longest_season_has_its_bounds_in_every_zone() -> None:
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        table = board(period="season", seasons=[season("x", "1970-01-01", "9000-12-31")], zone=zone, late_hours=8784)
+        made = catalog(metrics=METRICS, leaderboards=[table]).boards["b"]
+        (name, _, _) = made.periods.seasons[0]
+        period = made.periods.named(name)
+        assert period
+        assert period == made.periods.at(at("2026-01-01"))
+        assert made.closes_at(period)
 
 
 def test_every_key_of_a_leaderboard_is_read() -> None:

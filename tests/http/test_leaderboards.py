@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -388,6 +389,20 @@ async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywher
     assert still == [f"still-{i:02}" for i in range(20)]
 
 
+async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along(everywhere: House) -> None:
+    """Streaks of a day have one moment, so only the user id keeps the lines apart."""
+    for user in "abcdef":
+        await everywhere.record(event(user, "login", everywhere.clock().isoformat()))
+    first = await page(everywhere, "streaks", limit=3)
+    everywhere.clock.advance(days=1)
+    await everywhere.record(event("a", "login", everywhere.clock().isoformat()))
+
+    rest = await page(everywhere, "streaks", limit=3, after=first["next"])
+
+    assert [user for _, user, _ in places(first)] == ["a", "b", "c"]
+    assert places(rest) == [(4, "d", 1), (5, "e", 1), (6, "f", 1)]
+
+
 async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: House) -> None:
     await give(boards, ada=9, bob=8, cyd=7)
     first = await page(boards, "weekly", limit=2)
@@ -399,8 +414,22 @@ async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: House) -> 
 async def test_a_cursor_names_nobody(boards: House) -> None:
     await give(boards, somebody=9, another=8)
 
-    assert (await page(boards, "weekly", limit=1))["next"].isascii()
-    assert "somebody" not in (await page(boards, "weekly", limit=1))["next"]
+    cursor = (await page(boards, "weekly", limit=1))["next"]
+    await boards.client.put(f"{USERS}/somebody", json={"visibility": "pseudonym"}, headers=boards.by_key)
+
+    assert cursor.isascii()
+    assert b"somebody" not in urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    assert (await page(boards, "weekly", limit=1))["next"] == cursor
+    assert [user for _, user, _ in places(await page(boards, "weekly", after=cursor))] == ["another"]
+
+
+async def test_a_cursor_is_as_long_as_any_users_id_needs(everywhere: House) -> None:
+    longest = "🏆" * 200
+    await everywhere.record(event(longest, "page.read", quantity=9), event("another", "page.read"))
+
+    cursor = (await page(everywhere, "weekly", limit=1))["next"]
+
+    assert [user for _, user, _ in places(await page(everywhere, "weekly", after=cursor))] == ["another"]
 
 
 # ---- periods ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from laurels.engine.leaderboards import Move, Place, Ties
 from laurels.engine.progress import Progress
-from laurels.storage.base import Asked, Behind, Changes, Found, Listed, Listing, Store, UserRow
+from laurels.storage.base import Asked, Changes, Found, Listed, Listing, Store, UserRow
 from tests.support import MONDAY, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
@@ -102,14 +102,13 @@ async def test_rank_and_line_are_one_and_only_who_stands_there_has_one(filled: S
 
 @TIES
 async def test_a_cursor_goes_on_behind_any_line_even_within_equal_places(filled: Store, ties: Ties) -> None:
-    places = [Place(*SCORES[user], user) for user in SCORES]
-    for index, last in enumerate(places):
-        same = sum((one.sort_key, one.reached_at) == (last.sort_key, last.reached_at) for one in places[: index + 1])
-        behind = Behind(last.sort_key, last.reached_at, same)
+    for index, user in enumerate(SCORES):
         for limit in (1, 2, 20):
             expected = whole(ties)[index + 1 : index + 1 + limit]
-            assert shown(await filled.listing(asking(ties, limit=limit, after=behind))) == expected
-    nowhere = Behind(-5, 0, 0)  # a place that nobody has: the lines behind it
+            listed = await filled.listing(asking(ties, limit=limit, after=Place(*SCORES[user], user)))
+            assert shown(listed) == expected
+            assert listed.next == (Place(*SCORES[expected[-1][1]], expected[-1][1]) if len(expected) == limit else None)
+    nowhere = Place(-5, 0, "")  # a place that nobody has: the lines behind it
     assert shown(await filled.listing(asking(ties, after=nowhere))) == whole(ties)[4:]
 
 

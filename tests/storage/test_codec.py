@@ -11,6 +11,8 @@ from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.progress import Progress, Told
 from laurels.storage.codec import (
+    decrypted,
+    encrypted,
     from_micros,
     maybe_micros,
     maybe_moment,
@@ -122,3 +124,30 @@ def test_data_survives_and_packs_the_same_again(data: dict[str, object]) -> None
 def test_a_tombstone_needs_the_secret() -> None:
     assert tombstone(b"one", "ada") == tombstone(b"one", "ada")
     assert len({tombstone(b"one", "ada"), tombstone(b"two", "ada"), tombstone(b"one", "bob")}) == 3
+
+
+@given(st.binary(max_size=300))
+def test_what_is_encrypted_is_read_back_and_says_neither_what_nor_quite_how_long(plain: bytes) -> None:
+    sealed = encrypted(b"a secret", plain)
+
+    assert decrypted(b"a secret", sealed) == plain
+    assert len(sealed) % 64 == 16
+    assert len(plain) < 4 or plain not in sealed
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"",
+        b"short",
+        b"x" * 16,
+        b"x" * 80,
+        encrypted(b"another", b"ada"),
+        encrypted(b"a secret", b"ada")[:-1],
+        encrypted(b"a secret", b"ada") + b"x",
+        bytes([encrypted(b"a secret", b"ada")[0] ^ 1]) + encrypted(b"a secret", b"ada")[1:],
+    ],
+)
+def test_what_was_not_encrypted_under_this_secret_is_refused(forged: bytes) -> None:
+    with pytest.raises(ValueError, match="not encrypted here"):
+        decrypted(b"a secret", forged)

@@ -27,7 +27,6 @@ NOT_BY_USER = {
     "LINE_OF": "the line of a user: its own last condition names the user",
     "LINES_OF": "the lines of users: its own last condition names them",
     "FIRST": BOARD,
-    "NEXT": BOARD,
     "BEFORE": BOARD,
     "BEHIND": BOARD,
     "VIEWS": BOARD,

@@ -14,17 +14,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from laurels.engine.boards import Board
 from laurels.engine.leaderboards import (
     HIDDEN,
     TEAM,
     WITHIN,
-    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
-    behind,
     numbered,
     order,
     ranks_of,
@@ -145,18 +144,27 @@ def _lock(key: Key) -> int:
     return zlib.crc32(WITHIN.join(key).encode()) - 2**31
 
 
-async def ranks(connection: Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+async def ranks(connection: Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
     """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
     of_boards: dict[Key, list[Move]] = {POINTS: []}
     for move in moves:
         if move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {key: await _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+    return {
+        key: await _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
+        for key, of_board in of_boards.items()
+    }
 
 
-async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
     places = [*{place for move in moves for place in (move.before, move.after) if place}]
-    return ranks_of(moves, dict(zip(places, await _ahead(connection, key, places), strict=True)))
+    ahead = {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
+    return ranks_of(moves, ahead, ties, await _holders(connection, key, places) if ties == "dense" else None)
+
+
+async def _holders(connection: Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
+    """How many stand at the score of each of these places."""
+    return dict(await connection.fetch(sql.HOLDERS, *key, [*{place.sort_key for place in places}]))
 
 
 async def rebuild_tallies(connection: Connection) -> None:
@@ -237,7 +245,7 @@ async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: T
     return sorted(lines, key=lambda line: order(line.place))
 
 
-async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
     """Lines that follow one another on the board, and where to go on: only up to the first of them is counted."""
     found = await _rows(connection, key, asked)
     if not found:
@@ -251,9 +259,9 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[
     return lines, _next(asked, places)
 
 
-def _next(asked: Listing, places: Sequence[Place]) -> Behind | None:
-    """Where to go on behind these places; None where they are the last."""
-    return behind(places, asked.after) if asked.around is None and len(places) == asked.limit else None
+def _next(asked: Listing, places: Sequence[Place]) -> Place | None:
+    """Behind which of these places to go on; None where they are the last."""
+    return places[-1] if asked.around is None and len(places) == asked.limit else None
 
 
 async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
@@ -267,8 +275,7 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
         following = await connection.fetch(sql.BEHIND % asked.limit, *key, *place)
         return around(before[::-1], row, following, asked.limit)
     if asked.after:
-        after = asked.after
-        return await connection.fetch(sql.NEXT % (asked.limit, after.lines), *key, after.sort_key, after.reached_at)
+        return await connection.fetch(sql.BEHIND % asked.limit, *key, *order(asked.after))
     return await connection.fetch(sql.FIRST % asked.limit, *key)
 
 

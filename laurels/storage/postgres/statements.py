@@ -158,9 +158,6 @@ LINES_OF = f"{LINE} AND s.user_id = ANY($3)"
 FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d"
 """Numbers of lines are filled in, for a plan that is made for any numbers reads a tenth of the board."""
 
-NEXT = f"""
-{LINE} AND (s.sort_key, s.reached_at) >= ($3, $4) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d OFFSET %d
-"""
 BEHIND = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) > ($3, $4, $5) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT %d
 """
@@ -302,6 +299,12 @@ BETTER = {
     """
     for ties, better in _BETTER.items()
 }
+HOLDERS = """
+SELECT node, sum(amount)::bigint FROM tallies
+WHERE board = $1 AND period = $2 AND level = 0 AND under = 0 AND node = ANY($3::bigint[]) GROUP BY node
+"""
+"""How many stand at each of these scores; a node of the finest level is one."""
+
 RANK = {
     ties: f"""
     SELECT (SELECT {better} FROM (
@@ -369,7 +372,7 @@ COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
     (SELECT count(*) FROM sessions), (SELECT max(recorded_at) FROM events)
 """
-HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+BADGE_HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
 USERS_BY_ID = f"SELECT {rows.USERS} FROM users WHERE user_id >= $1 AND user_id < $2 ORDER BY user_id LIMIT $3"
 USERS_BY_NAME = f"""
 SELECT {rows.USERS} FROM users WHERE strpos(lower(name), lower($1)) > 0 AND NOT (user_id >= $1 AND user_id < $2)

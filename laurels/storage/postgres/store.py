@@ -478,7 +478,7 @@ class PostgresStore:
     # ---- what operators look at ---------------------------------------------------------------
 
     async def holders(self) -> Mapping[str, int]:
-        return dict(await self._look(lambda connection: connection.fetch(sql.HOLDERS)))
+        return dict(await self._look(lambda connection: connection.fetch(sql.BADGE_HOLDERS)))
 
     async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
         async def find(connection: Connection) -> Sequence[UserRow]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from laurels.engine.boards import Board
 from laurels.engine.leaderboards import (
     FIRST_TIME_LEVEL,
     HIDDEN,
@@ -21,13 +22,11 @@ from laurels.engine.leaderboards import (
     TIME_SHIFTS,
     TOTAL_LEVEL,
     WITHIN,
-    Behind,
     Move,
     Place,
     Ranks,
     Ties,
     around,
-    behind,
     finest_time,
     numbered,
     order,
@@ -51,9 +50,6 @@ LINE_OF = f"{LINE} AND s.user_id = ?"
 FIRST = f"{LINE} ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ?"
 BEHIND = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) > (?, ?, ?) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ?
-"""
-NEXT = f"""
-{LINE} AND (s.sort_key, s.reached_at) >= (?, ?) ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT ? OFFSET ?
 """
 BEFORE = f"""
 {LINE} AND (s.sort_key, s.reached_at, s.user_id) < (?, ?, ?)
@@ -115,6 +111,7 @@ SELECT {_in_nodes(range(FIRST_TIME_LEVEL + len(TIME_SHIFTS)))} + (
 )
 """
 BETTER_SCORES = "SELECT count(*) FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node < ?"
+HOLDERS = "SELECT amount FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node = ?"
 """A node of the finest level is one score."""
 
 SAVE_STANDING = f"""
@@ -217,18 +214,28 @@ def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime)
     return True
 
 
-def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Collection[str]) -> Measured:
+def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
     """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
     of_boards: dict[Key, list[Move]] = {POINTS: []}
     for move in moves:
         if move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {key: _ranks_of(connection, key, of_board) for key, of_board in of_boards.items()}
+    return {
+        key: _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
+        for key, of_board in of_boards.items()
+    }
 
 
-def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move]) -> Mapping[str, Ranks]:
+def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
     places = {place for move in moves for place in (move.before, move.after) if place}
-    return ranks_of(moves, {place: _ahead(connection, key, place) for place in places})
+    ahead = {place: _rank(connection, key, place, ties) - 1 for place in places}
+    return ranks_of(moves, ahead, ties, _holders(connection, key, places) if ties == "dense" else None)
+
+
+def _holders(connection: sqlite3.Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
+    """How many stand at the score of each of these places."""
+    found = {place.sort_key: connection.execute(HOLDERS, (*key, place.sort_key)).fetchone() for place in places}
+    return {sort_key: row[0] for sort_key, row in found.items() if row}
 
 
 def rebuild_tallies(connection: sqlite3.Connection) -> None:
@@ -301,7 +308,7 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Behind | None]:
+def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
@@ -316,7 +323,7 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
         shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
     lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
     full = asked.around is None and len(found) == asked.limit
-    return lines, behind(places, asked.after) if full else None
+    return lines, places[-1] if full else None
 
 
 def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
@@ -342,8 +349,7 @@ def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list
         following = connection.execute(BEHIND, (*at, asked.limit)).fetchall()
         return around(before, row, following, asked.limit)
     if asked.after:
-        at = (*key, asked.after.sort_key, asked.after.reached_at)
-        return connection.execute(NEXT, (*at, asked.limit, asked.after.lines)).fetchall()
+        return connection.execute(BEHIND, (*key, *order(asked.after), asked.limit)).fetchall()
     return connection.execute(FIRST, (*key, asked.limit)).fetchall()
 
 
