@@ -8,8 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from laurels.acts.desk import amnesty_days, earned, places_of, standing
 from laurels.acts.recording import REVERSAL, ReverseEvent, Told
@@ -17,6 +18,7 @@ from laurels.acts.telling import Tell, Undo
 from laurels.acts.users import RebuildUser, RefreshUser, told_anew
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
+from laurels.engine.days import zone
 from laurels.engine.events import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -30,13 +32,15 @@ from laurels.engine.judge import rebuild
 from laurels.engine.leaderboards import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.engine.telling import Saying, day_from
-from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput, UserNotFound
+from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
 from laurels.storage.base import AmnestyRow, Whole
 from laurels.storage.rows import amnesty_count
 
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
+FARTHEST = timedelta(days=36_525)
+"""How far ahead of the machine's a clock may be moved: a century, with room for what is reckoned from it."""
 NEWEST_CLOSED = 1000
 """So many closed periods of a board are looked at, newest first: the older ones are closed by any clock."""
 
@@ -209,6 +213,31 @@ class Admin:
         moved = (to - real if to else offset) + by
         await laurels.set_clock_offset(moved)
         return real + moved
+
+    async def advance_clock(self, days: int = 0, hours: float = 0, time_zone: str = "UTC") -> datetime:
+        """Move a sandbox's clock on: to the same time of the day so many days later in this zone, and on by so many hours.
+
+        Two who do it at once move it twice; nobody moves it back, as what happened since would then lie ahead. Answers
+        the new moment. Raises NotASandbox, and InvalidInput for an unknown zone or a moment too far ahead.
+        """
+        laurels = self._laurels
+        if not await laurels.sandboxed():
+            raise NotASandbox
+        there = zone(time_zone)
+        while (offset := await laurels.store.clock_offset()) is not None:
+            if offset + timedelta(days=days, hours=hours) > FARTHEST:
+                raise InvalidInput("days" if days else "hours", f"a clock may run {FARTHEST.days} days ahead at most")
+            real = laurels.clock()
+            moment = _later(real + offset, days, there) + timedelta(hours=hours)
+            if await laurels.store.move_clock_offset(offset, moment - real):
+                return moment
+        raise NotASandbox
+
+
+def _later(moment: datetime, days: int, there: ZoneInfo) -> datetime:
+    """The same time of the day so many days later, in UTC; a time that its clocks skip is read as if they had not."""
+    on_the_clock = moment.astimezone(there).replace(tzinfo=None) + timedelta(days=days)
+    return on_the_clock.replace(tzinfo=there).astimezone(UTC) if days else moment
 
 
 def differences(

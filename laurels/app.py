@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta
@@ -46,18 +46,20 @@ from laurels.shapes import (
     ExplanationShape,
     HistoryShape,
     LeaderboardShape,
+    MomentShape,
     ProfileShape,
     RankShape,
     StreaksShape,
     UserShape,
 )
 from laurels.storage import open_store
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listing, Store, UserRow, View
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, Cursor, Listing, MomentRow, Store, UserRow, View
 from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views, read_cursor
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
 HISTORY_PAGE = 20
 MANY_PERIODS = 100_000
+MOMENTS = 100
 BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
 
@@ -479,6 +481,18 @@ class Laurels:
         if found is None:
             raise PeriodNotFound(f"the leaderboard '{board}' {_why_no_period(periods, named)}")
         return found
+
+    # ---- moments ------------------------------------------------------------------------------
+
+    async def newest_moment(self, user_id: str) -> Cursor:
+        """Where a user's moments end by now: who asks for those behind it hears all that happens from now on."""
+        return await self.store.newest_moment(user_id)
+
+    async def moments(
+        self, after: Mapping[str, Cursor], limit: int = MOMENTS
+    ) -> Sequence[tuple[MomentRow, MomentShape]]:
+        """The next moments of these users, each behind their own cursor, at most `limit` of each: as stored and as shown."""
+        return [(row, self.views.moment(row)) for row in await self.store.moments(after, limit)]
 
     async def rank(self, user_id: str) -> RankShape:
         """A user's exact rank by points, among how many. Unknown users are unranked. Raises InvalidInput."""

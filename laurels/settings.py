@@ -6,6 +6,7 @@ or `laurels.toml` in the working directory), then the default.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,11 @@ from laurels.engine.reading import closest
 from laurels.errors import InvalidInput, SettingsError
 
 PREFIX = "LAURELS_"
+ORIGIN = re.compile(
+    r"(?:http://(?!.*:80$)|https://(?!.*:443$))(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?"
+)
+"""How a browser writes the origin of a page. 'null' is none: every page without an origin would say it."""
+
 CONFIG_FILE = "laurels.toml"
 
 
@@ -49,10 +55,11 @@ class Settings:
     batch_limit: int = setting(500, "how many waiting events share one transaction", 1, 10_000)
     requests_limit: int = setting(
         1000,
-        "how many requests one process answers at a time before it says 503, and how many connections it keeps",
+        "how many requests one process answers at a time before it says 503, and how many connections it keeps beside streams",
         1,
         100_000,
     )
+    streams_limit: int = setting(1000, "how many users' pages may listen to one process before it says 503", 0, 100_000)
     bodies_limit: int = setting(
         32 * 1024 * 1024, "how many bytes of request bodies one process holds before it answers 503", 1024, 1024**4
     )
@@ -66,6 +73,10 @@ class Settings:
         1_000_000,
     )
     session_rate: int = setting(20, "how many requests a second one session may make; 0: any number", 0, 1_000_000)
+    origins: str = setting(
+        "",
+        "the origins whose pages may read with the visitor's cookie, commas between: https://app.example.com; empty: none",
+    )
     rarity_users: int = setting(
         100, "from how many users on everybody is told what share of them holds a badge", 1, 1_000_000_000
     )
@@ -104,6 +115,18 @@ def read_settings(
     return Settings(**{name: origin.value for name, origin in checked.items()}), checked
 
 
+def origins_in(text: str) -> frozenset[str]:
+    """The origins of a list with commas between, as browsers write them. Raises SettingsError."""
+    origins = [one.strip() for one in text.split(",")] if text.strip() else []
+    for one in origins:
+        if not ORIGIN.fullmatch(one):
+            raise SettingsError(
+                f"'{one}' is no origin; write scheme, host and port as a browser does, in lower case and without a slash at the "
+                "end or a usual port: https://app.example.com, or http://localhost:3000"
+            )
+    return frozenset(origins)
+
+
 def _from_file(path: Path) -> dict[str, Origin]:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
@@ -139,6 +162,11 @@ def _check_text(name: str, origin: Origin) -> None:
     levels = ("debug", "info", "warning", "error")
     if name == "log_level" and origin.value not in levels:
         raise SettingsError(f"log_level ({origin.source}) must be one of {', '.join(levels)}, not '{origin.value}'")
+    if name == "origins":
+        try:
+            origins_in(origin.value)
+        except SettingsError as error:
+            raise SettingsError(f"origins ({origin.source}): {error}") from None
     if name == "default_zone":
         try:
             zone(origin.value)

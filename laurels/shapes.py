@@ -28,6 +28,9 @@ VISIBLE = r"[^\s\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-
 
 MAX_LIFETIME = 365 * 86400
 
+MAX_DAYS_ON = 36_500
+"""How many days a clock of a sandbox may be moved on at once."""
+
 
 def whole_number(most: int, description: str) -> Meta:
     """A number from 1 to `most` as JSON has it, where 2 and 2.0 are the same; who takes it calls `as_whole`."""
@@ -685,6 +688,46 @@ class LeaderboardShape(Shape, frozen=True):
     teams: list[TeamShape] | UnsetType = UNSET
 
 
+class MomentBadge(Shape, frozen=True):
+    """The badge of a moment. `points` are those that it paid; 0 where it goes."""
+
+    id: str
+    name: str
+    icon: str
+    points: Points
+
+
+class MomentBoard(Shape, frozen=True):
+    """The leaderboard of a moment."""
+
+    id: str
+    name: str
+
+
+class MomentShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Something worth telling a user, as it happens. Its fields depend on `type`; of one that is not known, there is only `data`.
+
+    `badge` is of badge.earned and badge.revoked; `level` and `title` of level.reached and level.lost; `streak`, `before` and
+    `length` of streak.extended and streak.corrected; `board`, `period` and `rank` of leaderboard.top and .passed (with
+    the rank `before`) and .closed (with `ranked`, among how many). `data` is what was stored.
+    """
+
+    id: Annotated[str, Meta(description="Where it stands among the user's moments: 'REVISION-POSITION'")]
+    type: str
+    at: UtcTime
+    data: dict[str, Any]
+    badge: MomentBadge | UnsetType = UNSET
+    level: int | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    streak: str | UnsetType = UNSET
+    length: int | UnsetType = UNSET
+    board: MomentBoard | UnsetType = UNSET
+    period: str | UnsetType = UNSET
+    rank: int | UnsetType = UNSET
+    ranked: int | UnsetType = UNSET
+    before: int | UnsetType | None = UNSET
+
+
 class BoardsShape(Shape, frozen=True):
     """All leaderboards of the catalog."""
 
@@ -705,6 +748,27 @@ class CatalogShape(Shape, frozen=True):
     name: str
     levels: list[LevelShape]
     badges: list[BadgeShape]
+
+
+class ClockIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """How far a sandbox's clock is to move on: so many days on a clock of `timeZone`, and so many hours."""
+
+    days: Annotated[
+        int | float,
+        Meta(
+            description="Calendar days: the same time of the day, so many days later, however long they last there",
+            extra_json_schema={"type": "integer", "minimum": 0, "maximum": MAX_DAYS_ON},
+        ),
+    ] = 0
+    hours: Annotated[float, Meta(ge=0, le=24 * MAX_DAYS_ON, description="Hours, behind the days")] = 0
+    time_zone: ZoneName = "UTC"
+
+
+class ClockShape(Shape, frozen=True):
+    """Where the clock stands, and whether it is a sandbox's, which can be moved."""
+
+    now: UtcTime
+    sandbox: bool
 
 
 class HealthShape(Shape, frozen=True):

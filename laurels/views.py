@@ -45,6 +45,9 @@ from laurels.shapes import (
     LeaderShape,
     LevelChange,
     LevelShape,
+    MomentBadge,
+    MomentBoard,
+    MomentShape,
     NextBadgeShape,
     NumberChange,
     PeriodShape,
@@ -68,6 +71,7 @@ from laurels.storage.base import (
     LedgerRow,
     Listed,
     Listing,
+    MomentRow,
     Page,
     Standing,
     Team,
@@ -88,6 +92,13 @@ NEAREST = 3
 STREAK_DAYS = 14
 
 _NO_DAYS = Days()
+
+_TOLD: Mapping[str, Sequence[str]] = {
+    "level": ("level", "title"),
+    "streak": ("streak", "before", "length"),
+    "leaderboard": ("period", "before", "rank", "ranked"),
+}
+"""What a moment says as it was stored, by the first word of its type."""
 
 
 class _Board(NamedTuple):
@@ -373,6 +384,21 @@ class Views:
             next=None,
             teams=lines[: asked.limit] + [line for line in lines[asked.limit :] if line.mine],
         )
+
+    def moment(self, row: MomentRow) -> MomentShape:
+        """Something worth telling, with what stands in the catalog beside what was stored."""
+        data, more = row.data, dict[str, Any]()
+        kind, _, _ = row.type.partition(".")
+        if kind == "badge":
+            badge = self.catalog.badge(data["badge"])
+            name, icon = (badge.name, badge.icon) if badge else (data["badge"], "")
+            more["badge"] = MomentBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))
+        elif kind == "leaderboard":
+            board = self.catalog.boards.get(data["board"])
+            more["board"] = MomentBoard(id=data["board"], name=board.name if board else data["board"])
+        more |= {name: data[name] for name in _TOLD.get(kind, ()) if name in data}
+        place = f"{row.revision}-{row.position}"
+        return MomentShape(id=place, type=row.type, at=row.at, data=dict(data), **more)
 
     def closing(self, board: Board, closing: Closing) -> ClosingShape:
         """A closed period."""

@@ -6,7 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -20,6 +19,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_moment
 from laurels.errors import InvalidInput
 from laurels.settings import Settings
+from laurels.shapes import MAX_DAYS_ON, ClockShape
 
 Mark = Annotated[
     bool,
@@ -32,13 +32,6 @@ Mark = Annotated[
 ]
 
 
-class ClockShape(msgspec.Struct, frozen=True):
-    """Where the clock stands, and whether it is a sandbox's."""
-
-    now: datetime
-    sandbox: bool
-
-
 def show(*, database: Database = None, json: Json = False) -> int:
     """Show where the database's clock stands, and whether it can be moved."""
     _show(asyncio.run(_read(settings_of(database=database))), json=json)
@@ -47,7 +40,7 @@ def show(*, database: Database = None, json: Json = False) -> int:
 
 async def _read(settings: Settings) -> ClockShape:
     async with reading(settings) as laurels:
-        return ClockShape(await laurels.now(), await laurels.sandboxed())
+        return ClockShape(now=await laurels.now(), sandbox=await laurels.sandboxed())
 
 
 def set_to(
@@ -68,8 +61,8 @@ def set_to(
 
 def advance(
     *,
-    days: Annotated[float, Parameter(help="how many days of 24 hours", validator=Number(gte=0, lte=36_500))] = 0,
-    hours: Annotated[float, Parameter(help="how many hours", validator=Number(gte=0, lte=876_000))] = 0,
+    days: Annotated[float, Parameter(help="how many days of 24 hours", validator=Number(gte=0, lte=MAX_DAYS_ON))] = 0,
+    hours: Annotated[float, Parameter(help="how many hours", validator=Number(gte=0, lte=24 * MAX_DAYS_ON))] = 0,
     mark_as_sandbox: Mark = False,
     database: Database = None,
     json: Json = False,
@@ -87,7 +80,7 @@ async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark:
         laurels = laurels_over(store, settings, Catalog.default())  # nobody is judged here
         if not mark:
             await _check_sandbox(laurels)
-        return ClockShape(await Admin(laurels).move_clock(to, by), sandbox=True)
+        return ClockShape(now=await Admin(laurels).move_clock(to, by), sandbox=True)
 
 
 async def _check_sandbox(laurels: Laurels) -> None:

@@ -1,8 +1,9 @@
-"""`laurels demo`: a believable community in a database, served, with two commands to try at once."""
+"""`laurels demo`: a believable community in a sandbox, served, with a playground and two commands to try at once."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +27,7 @@ from rich.text import Text
 from laurels.app import Laurels, utc_now
 from laurels.cli import OK
 from laurels.cli.filling import demo_catalog, fill, is_filled, on_the_brink, steps
-from laurels.cli.opening import address_of_file, database_file, existing, laurels_over, serving
+from laurels.cli.opening import address_of_file, database_file, existing, laurels_over, made, serving
 from laurels.cli.options import Json, Options, option, read
 from laurels.cli.output import counted, emit, note
 from laurels.cli.sample import BRINK_ID, SEED, community
@@ -34,10 +36,12 @@ from laurels.cli.tables import console, steps_progress
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
+from laurels.http.pages.playground import PATH as PLAYGROUND
 from laurels.sessions.keys import create_key
 from laurels.sessions.own import COOKIE, OwnSessions
 from laurels.settings import Settings
 from laurels.storage import without_password
+from laurels.storage.base import UserRow
 
 API = "/api/gamification"
 
@@ -46,6 +50,7 @@ class Visit(msgspec.Struct, frozen=True, rename="camel"):
     """What whoever tries the demo is given. `commands`: read the profile, then send the event that earns the badge."""
 
     address: str
+    playground: str
     user_id: str
     name: str
     badge: str
@@ -65,6 +70,9 @@ def demo(
     users: Annotated[int, Parameter(help="how many members", validator=Number(gte=1, lte=100_000))] = 240,
     days: Annotated[int, Parameter(help="for how many days", validator=Number(gte=7, lte=3650))] = 90,
     seed: Annotated[int, Parameter(help="the same seed gives everybody the same points")] = SEED,
+    open_: Annotated[
+        bool, Parameter(name="--open", help="open the playground in a browser, where a terminal and a display show it")
+    ] = True,
     fill_only: Annotated[
         bool, Parameter(negative=(), help="fill the database and end; needs --database", show_default=False)
     ] = False,
@@ -72,8 +80,8 @@ def demo(
 ) -> int:
     """Fill a database with a sample community and serve it: months of days, streaks, badges and late events.
 
-    Prints the address, a session, an API key, and two commands to copy: read a profile, send an event. Run the first,
-    the second, and the first again, and a badge has appeared.
+    Prints the address of the playground, a session, an API key, and two commands to copy: read a profile, send an event.
+    Run the first, the second, and the first again, and a badge has appeared. It is a sandbox: its time can be moved.
     """
     if fill_only and database is None:
         raise InvalidInput(
@@ -90,7 +98,7 @@ def demo(
         if fill_only:
             _say_filled(settings, json=json)
         else:
-            _serve(settings, catalog, json=json)
+            _serve(settings, catalog, json=json, to_open=open_ and not json and _can_be_seen())
     return OK
 
 
@@ -158,32 +166,50 @@ def _say_filled(settings: Settings, *, json: bool) -> None:
 # ---- serving it -------------------------------------------------------------------------------
 
 
-def _serve(settings: Settings, catalog: Catalog, *, json: bool) -> None:
+def _can_be_seen() -> bool:
+    """Whether somebody at a terminal of this very machine would see a browser open."""
+    if not sys.stdout.isatty() or "SSH_CONNECTION" in os.environ:
+        return False
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+
+
+def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
     log_to_stderr(settings.log_level)
+    key = asyncio.run(_prepared(settings))
 
     async def ready(laurels: Laurels, address: str) -> None:
         user, badge = await on_the_brink(laurels, BRINK_ID)
-        visit = await _visit(laurels, address, user.user_id, user.name or user.user_id, badge)
+        visit = await _visit(laurels, address, key, user, badge)
         if json:
             emit(visit)
         else:
             _show(visit, badge, settings)
+        if to_open:
+            await asyncio.to_thread(webbrowser.open, visit.playground)
 
-    serve_until_told(serving(settings, catalog), settings, ready)
+    serve_until_told(serving(settings, catalog), settings, ready, playground=key)
 
 
-async def _visit(laurels: Laurels, address: str, user_id: str, name: str, badge: Badge) -> Visit:
-    """A session, a key, and the two commands."""
-    session = await OwnSessions(laurels).create(user_id, timedelta(days=1))
-    key = await create_key(laurels.store, f"demo-{secrets.token_hex(4)}", utc_now())
+async def _prepared(settings: Settings) -> str:
+    """A new key of a demo whose time can be moved, also of one that was made before demos were sandboxes."""
+    async with made(settings.database) as store:
+        if await store.clock_offset() is None:
+            await store.set_clock_offset(timedelta())
+        return await create_key(store, f"demo-{secrets.token_hex(4)}", utc_now())
+
+
+async def _visit(laurels: Laurels, address: str, key: str, user: UserRow, badge: Badge) -> Visit:
+    """A session, and the two commands."""
+    session = await OwnSessions(laurels).create(user.user_id, timedelta(days=1))
     cookie = f"{COOKIE}={session.token}"
-    event = {"userId": user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
+    event = {"userId": user.user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
     body = msgspec.json.encode(event).decode()
     read_profile = ("curl", "-s", "-w", r"\n", "-b", cookie, f"{address}{API}/profile")
     headers = ("-H", f"Authorization: Bearer {key}", "-H", "Content-Type: application/json")
     send_event = ("curl", "-s", "-w", r"\n", *headers, "-d", body, f"{address}{API}/events")
     commands = (shlex.join(read_profile), shlex.join(send_event))
-    return Visit(address, user_id, name, badge.id, cookie, key, commands)
+    name = user.name or user.user_id
+    return Visit(address, address + PLAYGROUND, user.user_id, name, badge.id, cookie, key, commands)
 
 
 def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
@@ -194,7 +220,7 @@ def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
         to.print(Text(text, style=style), soft_wrap=True)
 
     line()
-    line(f"  Laurels is at {visit.address}", "bold")
+    line(f"  Play with it: {visit.playground}", "bold")
     line()
     line(f"  documentation  {visit.address}/docs")
     line(f"  session        {visit.session}")

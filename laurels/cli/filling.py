@@ -70,7 +70,10 @@ class MovingClock:
 
 
 async def fill(file: Path, catalog: Catalog, people: Community, now: datetime, advance: Callable[[], None]) -> None:
-    """Record everything the community did, as it reached Laurels, up to `now`. `advance` is called after each step."""
+    """Record everything the community did, as it reached Laurels, up to `now`. `advance` is called after each step.
+
+    The database is a sandbox in the end, so that the demo's time can go on.
+    """
     clock = MovingClock(now)
     part = file.with_name(file.name + ".filling")
     for left_over in (part, *(part.with_name(part.name + ending) for ending in ("-wal", "-shm"))):
@@ -80,6 +83,7 @@ async def fill(file: Path, catalog: Catalog, people: Community, now: datetime, a
         for end, step in steps(people, now):
             await _take(laurels, clock, step, end)
             advance()
+        await laurels.set_clock_offset(timedelta())
     part.replace(file)  # closed, it is one file; stopped before, none of this name appears
 
 

@@ -46,12 +46,14 @@ class Options:
     queue_seconds: Annotated[int | None, option("queue_seconds")] = None
     batch_limit: Annotated[int | None, option("batch_limit")] = None
     requests_limit: Annotated[int | None, option("requests_limit")] = None
+    streams_limit: Annotated[int | None, option("streams_limit")] = None
     bodies_limit: Annotated[int | None, option("bodies_limit")] = None
     receive_seconds: Annotated[int | None, option("receive_seconds")] = None
     body_limit: Annotated[int | None, option("body_limit")] = None
     events_limit: Annotated[int | None, option("events_limit")] = None
     key_rate: Annotated[int | None, option("key_rate")] = None
     session_rate: Annotated[int | None, option("session_rate")] = None
+    origins: Annotated[str | None, option("origins")] = None
     log_level: Annotated[str | None, option("log_level")] = None
 
 

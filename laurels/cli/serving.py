@@ -91,7 +91,7 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        connections_limit=settings.requests_limit,
+        connections_limit=settings.requests_limit + settings.streams_limit,
         receive_seconds=settings.receive_seconds,
     )
 
@@ -102,7 +102,7 @@ def allow_connections(settings: Settings) -> None:
         return
     import resource  # noqa: PLC0415  # not on Windows
 
-    wanted = settings.requests_limit + SPARE_CONNECTIONS + SPARE_FILES
+    wanted = settings.requests_limit + settings.streams_limit + SPARE_CONNECTIONS + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != soft < wanted:
         resource.setrlimit(
@@ -124,13 +124,18 @@ Ready = Callable[[Laurels, str], Awaitable[None]]
 """Told when requests are accepted: the facade, and the address."""
 
 
-def serve_until_told(opened: AbstractAsyncContextManager[Laurels], settings: Settings, ready: Ready) -> None:
-    """Serve from this process until SIGINT or SIGTERM; then answer what runs, write what waits, and close the database."""
+def serve_until_told(
+    opened: AbstractAsyncContextManager[Laurels], settings: Settings, ready: Ready, *, playground: str | None = None
+) -> None:
+    """Serve from this process until SIGINT or SIGTERM; then answer what runs, write what waits, and close the database.
+
+    `playground` is the key of a demo's playground.
+    """
 
     async def run() -> None:
         async with opened as laurels:
             with listen(settings.host, settings.port) as listening:
-                server = _Server(server_config(create_app(laurels, settings), settings))
+                server = _Server(server_config(create_app(laurels, settings, playground=playground), settings))
                 quiet_collector()
                 server.when_ready = partial(ready, laurels, address_of(listening))
                 await server.serve([listening])

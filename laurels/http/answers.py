@@ -15,6 +15,9 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Scope = Mapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
 
+END = "laurels.end"
+"""Where the state of a request that is answered without end holds what ends it."""
+
 JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")
 

@@ -10,6 +10,7 @@ from litestar import Request
 from laurels.app import Laurels
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
+from laurels.http.listening import Listeners
 from laurels.http.requests import session_request
 from laurels.insights import Insights
 from laurels.sessions.base import Caller, Chain
@@ -36,6 +37,9 @@ class Context:
     key_rate: Rate
     session_rate: Rate
     sign_in_rate: Rate
+    listeners: Listeners
+    playground: str | None = None
+    """The key of a demo's playground; None where there is none."""
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized, TooManyRequests."""

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from laurels.errors import LaurelsError
-from laurels.http.answers import Answer
+from laurels.http.answers import END, Answer
 from laurels.http.problems import BadRequest, HeadTooLarge, TooSlow, answer_for
 
 HEAD_LIMIT = 64 * 1024
@@ -130,6 +130,17 @@ class Gate(HttpToolsProtocol):
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             self._gate.silent[self] = self.loop.time()
+
+    def shutdown(self) -> None:
+        """The server is told to stop: what runs is finished, but who only listens is told at once that it ends."""
+        super().shutdown()
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        end = cycle.scope.get("state", {}).get(END) if cycle and not cycle.response_complete else None
+        if end is None:
+            return
+        end()
+        if self.flow.write_paused:  # it takes nothing, and would not take the end
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """The client does not take what is answered; until it has, the application waits."""

@@ -164,7 +164,7 @@ KINDS: dict[type[Exception], Kind] = {
         409,
         "The clock of this database cannot be moved",
         "Not a sandbox",
-        "Leave the header Laurels-Now out, or use a database that 'laurels clock' has marked as a sandbox.",
+        "Leave the header Laurels-Now out and the clock alone, or use a database that 'laurels clock' has marked as a sandbox.",
     ),
     errors.ZoneChangeTooSoon: Kind(
         "zone-change-too-soon",

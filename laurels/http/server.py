@@ -21,6 +21,7 @@ from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http import console, events, pages, profile
 from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog, get_rarity
+from laurels.http.clock import get_clock, post_clock
 from laurels.http.context import Context, HttpRequest
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
@@ -35,13 +36,17 @@ from laurels.http.history import (
 )
 from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_leaderboards
 from laurels.http.limits import Rate
+from laurels.http.listening import Listeners
 from laurels.http.openapi import document
 from laurels.http.pages.html import missing_page, reads_pages
+from laurels.http.pages.playground import playground_page
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
 from laurels.http.requests import header, moment_in
 from laurels.http.sessions import delete_session, post_session
+from laurels.http.sharing import Sharing
 from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
+from laurels.http.stream import get_stream
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.http.visibility import put_visibility
 from laurels.insights import Insights
@@ -94,17 +99,27 @@ HANDLERS = (
     get_leaderboards,
     get_leaderboard,
     get_closed_periods,
+    get_stream,
     get_catalog,
     get_rarity,
+    get_clock,
+    post_clock,
     livez,
     readyz,
 )
 
 
 def create_app(
-    laurels: Laurels, settings: Settings, on_shutdown: Callable[[], Awaitable[None]] | None = None
+    laurels: Laurels,
+    settings: Settings,
+    on_shutdown: Callable[[], Awaitable[None]] | None = None,
+    *,
+    playground: str | None = None,
 ) -> Application:
-    """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`."""
+    """The ASGI application over an opened Laurels, which stays the caller's to close, at the latest in `on_shutdown`.
+
+    `playground` is the API key that the playground shows and acts with: only `laurels demo` has one, and no setting gives it.
+    """
     sessions = OwnSessions(laurels)
     insights = Insights(laurels, settings.rarity_users)
     context = Context(
@@ -117,14 +132,21 @@ def create_app(
         key_rate=Rate("key", settings.key_rate, settings.workers),
         session_rate=Rate("session", settings.session_rate, settings.workers),
         sign_in_rate=Rate("address", SIGN_INS, settings.workers),
+        listeners=Listeners(laurels, settings.streams_limit),
+        playground=playground,
     )
-    handlers = [*HANDLERS, *pages.HANDLERS, *console.HANDLERS, docs_page, docs_asset, openapi_document, problem_page]
+    of_pages = [*pages.HANDLERS, *console.HANDLERS, *([playground_page] if playground else [])]
+    handlers = [*HANDLERS, *of_pages, docs_page, docs_asset, openapi_document, problem_page]
     framework = Litestar(
         route_handlers=[*_options(handlers), *handlers],
         exception_handlers={HTTPException: _as_problem, LaurelsError: _as_problem, Exception: _as_problem},
         openapi_config=None,
         state=State({"context": context}),
-        lifespan=[partial(_closing_periods, laurels), partial(_closing_insights, insights)],
+        lifespan=[
+            partial(_closing_periods, laurels),
+            partial(_listening, context.listeners),
+            partial(_closing_insights, insights),
+        ],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
         logging_config=None,
@@ -153,6 +175,15 @@ async def _closing_periods(laurels: Laurels, _: Litestar) -> AsyncIterator[None]
 
 
 @asynccontextmanager
+async def _listening(listeners: Listeners, _: Litestar) -> AsyncIterator[None]:
+    """When the server stops, nobody listens any more."""
+    try:
+        yield
+    finally:
+        await listeners.close()
+
+
+@asynccontextmanager
 async def _closing_insights(insights: Insights, _: Litestar) -> AsyncIterator[None]:
     """When the server stops, it does not wait for long readings."""
     try:
@@ -172,13 +203,22 @@ class Front:
         self.framework = framework
         self.running = 0
         self.bodies = Bodies(context)
+        self.sharing = Sharing(context.settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
-        if self.running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
+        if self.sharing.origins:
+            answer = self.sharing.preflight(scope)
+            if answer is not None:
+                await answer.send(send)
+                return
+            send = self.sharing.shared(scope, send)
+        # Who listens, for hours perhaps, takes no place among the requests.
+        running = self.running - len(self.context.listeners)
+        if running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
             retry_after = self.context.laurels.recorder.retry_after
             await answer_for(Overloaded("too many requests are being answered", retry_after)).send(send)
             return

@@ -136,6 +136,13 @@ class MomentRow:
     data: Mapping[str, Any]
 
 
+Cursor = tuple[int, int]
+"""The revision and position of a moment. A user's are committed in this order: whoever has read up to one has all before it."""
+
+BEGINNING: Cursor = (0, -1)
+"""Before the first moment of anybody."""
+
+
 @plain
 class Standing:
     """One line of a leaderboard. Lines come in the board's one order; `points` are all that the user has.
@@ -486,6 +493,18 @@ class Store(Protocol):
         """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
         ...
 
+    async def newest_moment(self, user_id: str) -> Cursor:
+        """Where a user's moments end by now; BEGINNING without any."""
+        ...
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        """The next moments of these users, each one's behind their own cursor: at most `limit` of each, in order.
+
+        In one round trip, whatever the number of users; and where nobody has written anything since the same was asked, and there
+        was nothing, it costs next to nothing on an engine that can tell.
+        """
+        ...
+
     async def whole(self, user_id: str) -> Whole | None:
         """All that is stored of a user, from one snapshot; None for one that never was, or was erased."""
         ...
@@ -522,6 +541,17 @@ class Store(Protocol):
 
     async def set_clock_offset(self, offset: timedelta) -> None:
         """Make the database a sandbox whose clock runs this far ahead."""
+        ...
+
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        """Let a sandbox's clock run `after` ahead instead of `before`.
+
+        False, and nothing changed, where it runs otherwise by now, as somebody else moved it, or where there is no sandbox.
+        """
+        ...
+
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        """The rows of these users, by id, in one reading; those that never were, or were erased, are missing."""
         ...
 
     async def counts(self) -> Counts:

@@ -221,6 +221,12 @@ def standing_of(row: Sequence[Any], rank: int) -> Standing:
     return Standing(rank, Place(sort_key, reached_at, user_id), name, points, visibility, bool(excluded))
 
 
+def moment_of(row: Columns) -> MomentRow:
+    """A moment, from MOMENTS."""
+    user_id, revision, position, at, kind, data = row
+    return MomentRow(user_id, revision, position, from_micros(at), kind, unpack_data(data) or {})
+
+
 def moment_columns(moment: MomentRow) -> Columns:
     """MOMENTS of a moment."""
     at, data = to_micros(moment.at), _json(moment.data).decode()

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+import html
 import json
+import os
+import pty
 import signal
 import sqlite3
 import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli, Server
+from tests.cli.conftest import Cli, Server, environment
 
 Serving = Callable[..., Server]
 
@@ -92,10 +98,98 @@ def test_a_demo_for_programs_is_one_document(serving: Serving) -> None:
     visit = json.loads("\n".join(demo.lines))
     status, _, profile = demo.ask("/api/gamification/profile", headers={"Cookie": visit["session"]})
 
+    with urllib.request.urlopen(visit["playground"], timeout=30) as page:
+        assert visit["key"] in html.unescape(page.read().decode())
     assert demo.address == visit["address"]
+    assert visit["playground"] == visit["address"] + "/playground"
     assert status == 200
     assert profile["streak"] >= 1
     assert demo.stop() == 0
+
+
+@pytest.mark.slow
+def test_the_address_of_the_playground_comes_first_and_the_front_leads_there(serving: Serving) -> None:
+    demo = serving("demo", *SMALL, "--port", "0", until="Ctrl-C")
+
+    with urllib.request.urlopen(demo.address, timeout=30) as page:
+        assert page.url == f"{demo.address}/playground"
+    assert next(line for line in demo.lines if line).endswith(page.url)
+    assert demo.stop() == 0
+
+
+@pytest.mark.slow
+def test_time_goes_on_in_a_demo_also_in_one_from_before_and_stands_where_it_was_left(
+    serving: Serving, cli: Cli
+) -> None:
+    kept = ("--database", "sqlite:///demo.db")
+    cli("demo", *SMALL, "--fill-only", *kept)
+    assert cli("clock", "show", *kept, "--json").json["sandbox"]
+    with sqlite3.connect(cli.folder / "demo.db") as before_sandboxes:
+        before_sandboxes.execute("DELETE FROM sandbox")
+    before_sandboxes.close()
+
+    days: list[date] = []
+    for _ in range(2):
+        demo = serving("demo", "--port", "0", *kept, "--json", until="^}$")
+        key = json.loads("\n".join(demo.lines))["key"]
+        moved = demo.ask("/api/gamification/clock", {"days": 1}, headers={"Authorization": f"Bearer {key}"})
+        days.append(date.fromisoformat(moved[2]["now"][:10]))
+        assert demo.stop() == 0
+
+    assert days[1] - days[0] == timedelta(days=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs a terminal without a display")
+@pytest.mark.parametrize(
+    ("options", "surroundings", "opened"),
+    [
+        ([], {"DISPLAY": ":0"}, True),
+        (["--no-open"], {"DISPLAY": ":0"}, False),
+        ([], {"DISPLAY": ""}, False),
+        ([], {"DISPLAY": ":0", "SSH_CONNECTION": "10.0.0.1 1 10.0.0.2 22"}, False),
+    ],
+)
+def test_a_browser_opens_where_a_terminal_and_a_display_show_it(
+    tmp_path: Path, options: list[str], surroundings: dict[str, str], opened: bool
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
+    inside, outside = pty.openpty()
+    clean = {name: value for name, value in environment().items() if name not in ("SSH_CONNECTION", "WAYLAND_DISPLAY")}
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "laurels", "demo", *SMALL, "--port", "0", *options],
+        cwd=tmp_path,
+        env={**clean, "BROWSER": f"{browser} %s", **surroundings},
+        stdout=outside,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        said = ""
+        while "Ctrl-C" not in said:
+            said += os.read(inside, 4096).decode()
+        deadline = time.monotonic() + (30 if opened else 1)
+        while not (tmp_path / "opened").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        found = (tmp_path / "opened").read_text().strip() if opened else None
+    finally:
+        demo.terminate()
+        demo.wait(30)
+        os.close(inside)
+        os.close(outside)
+
+    assert (tmp_path / "opened").exists() is opened
+    assert found is None or found in said
+    assert found is None or found.endswith("/playground")
+
+
+@pytest.mark.slow
+def test_no_variable_gives_a_server_the_playground(serving: Serving) -> None:
+    server = serving("serve", "--port", "0", "--database", "sqlite:///app.db", LAURELS_PLAYGROUND="1")
+
+    assert server.ask("/playground")[0] == 404
+    assert server.stop() == 0
 
 
 def test_two_fillings_with_the_same_seed_give_everybody_the_same_points(cli: Cli) -> None:

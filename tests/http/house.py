@@ -116,8 +116,10 @@ def client_of(app: Application, base_url: str = "http://laurels.test") -> httpx2
 
 
 async def check_error(response: httpx2.Response) -> None:
-    """Whether an error answer is a problem document (RFC 9457) that our clients can read."""
+    """Whether an error answer is a problem document (RFC 9457) that our clients can read; a browser may get a page."""
     if response.status_code < 400:
+        return
+    if "text/html" in response.request.headers["accept"] and response.headers["content-type"].startswith("text/html"):
         return
     await response.aread()
     assert response.headers["content-type"] == "application/problem+json"

@@ -216,7 +216,7 @@ async def test_beyond_its_requests_a_process_refuses_fast_is_alive_and_answers_w
 
 
 async def test_silent_connections_make_room_for_those_who_ask(served: Served) -> None:
-    async with served.server(requests_limit=4) as server, contextlib.AsyncExitStack() as stack:
+    async with served.server(requests_limit=4, streams_limit=0) as server, contextlib.AsyncExitStack() as stack:
         silent = [await stack.enter_async_context(wire(server)) for _ in range(30)]
         await asyncio.sleep(2 * PATIENCE)
         for _ in range(5):

@@ -266,6 +266,7 @@ async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: House) -> 
     streak = await streak_of(home)
     assert streak == {
         "name": "login",
+        "unit": "day",
         "length": 1,
         "status": "active",
         "since": "2026-01-05",

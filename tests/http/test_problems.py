@@ -96,9 +96,7 @@ async def test_what_cannot_be_written_says_when_to_come_again(filed: House) -> N
     assert answer.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/nothing", "/api", "/api/gamification", "/docs/nothing", "/docs/assets/nothing"]
-)
+@pytest.mark.parametrize("path", ["/nothing", "/api", "/api/gamification", "/docs/nothing", "/docs/assets/nothing"])
 async def test_an_unknown_address_is_404(home: House, path: str) -> None:
     answer = await home.client.get(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -452,12 +453,64 @@ async def test_the_included_next_badges_say_how_far_it_is(home: House) -> None:
     assert "Century Club" in nearest["sentence"]
 
 
+async def test_every_badge_that_can_be_earned_says_how_far_it_is_in_the_catalogs_order(home: House) -> None:
+    await home.give_points("ada", messages=150, agents=1)
+    profile = await home.profile_of("ada", "toward")
+
+    assert ids_of(profile["toward"]) == ids_of(profile["availableBadges"])
+    far = {one["id"]: (one["current"], one["target"]) for one in profile["toward"]}
+    assert (far["message_1000"], far["agent_3"], far["login_streak_7"]) == ((150, 1000), (1, 3), (0, 7))
+    assert profile["toward"][1]["sentence"] == "850 more messages to earn Message Master."
+
+
+async def test_a_badge_that_can_no_longer_be_earned_is_not_on_the_way() -> None:
+    badges = [badge("early", joined_before=datetime(2025, 1, 1, tzinfo=UTC)), badge("first", points_of=5)]
+    async with house(catalog(badges=badges)) as home:
+        await home.record(event("ada"))
+        profile = await home.profile_of("ada", "toward")
+
+        assert ids_of(profile["availableBadges"]) == ["early", "first"]
+        assert ids_of(profile["toward"]) == ["first"]
+
+
+async def test_a_badge_that_was_revoked_is_not_on_the_way(home: House) -> None:
+    await home.give_points("ada", messages=100)
+    said = {"kind": "revocation", "id": "r-1", "reason": "a mistake", "badge": "message_100"}
+    assert (await home.client.post(f"{USERS}/ada/acts", json=said, headers=home.by_key)).status_code == 200
+    profile = await home.profile_of("ada", "toward")
+
+    assert "message_100" in ids_of(profile["availableBadges"])
+    assert "message_100" not in ids_of(profile["toward"])
+
+
+async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: House) -> None:
+    token = await home.sign_in("ada", lifetimeSeconds=60 * 86400)
+    for _ in range(40):
+        assert (await home.visit(token)).status_code == 200
+        home.clock.advance(days=1)
+    shown = [
+        len((await home.visit(token, f"{PROFILE}?include=streaks{days}")).json()["streaks"][0]["days"])
+        for days in ("", "&days=35", "&days=366")
+    ]
+
+    assert shown == [14, 35, 41]
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "367", "many", "1.5", ""])
+async def test_days_that_are_no_number_of_days_are_422_and_name_the_parameter(home: House, days: str) -> None:
+    answer = await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=streaks&days={days}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["parameter"] == "days"
+
+
 async def test_the_included_streaks_say_when_they_would_end(home: House) -> None:
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=streaks")).json()
 
     assert profile["streaks"] == [
         {
             "name": "login",
+            "unit": "day",
             "length": 1,
             "status": "active",
             "since": "2026-01-05",

@@ -22,6 +22,7 @@ from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreErr
 from laurels.storage import open_store
 from laurels.storage.base import (
     ALL_TIME,
+    BEGINNING,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -513,6 +514,55 @@ async def fill(store: Store, user_id: str) -> None:
     await store.add_session(user_id, b"token", MONDAY, MONDAY + timedelta(days=1))
 
 
+async def test_the_moments_of_many_are_read_behind_each_ones_own_cursor(store: Store) -> None:
+    places = [(1, 0), (1, 1), (2, 0), (10, 0), (10, 1), (10, 2)]
+    told = {
+        name: [MomentRow(name, *place, MONDAY, "badge.earned", {"badge": f"{place}"}) for place in places]
+        for name in ("ada", "bob", "cyd")
+    }
+    await save(store, *map(user, told), moments=[row for rows in told.values() for row in reversed(rows)])
+
+    async def read(limit: int = 100, **after: tuple[int, int]) -> dict[str, list[MomentRow]]:
+        found = await store.moments(after, limit)
+        return {name: [row for row in found if row.user_id == name] for name in after}
+
+    assert await read(ada=BEGINNING, bob=(1, 1), dan=BEGINNING) == {
+        "ada": told["ada"],
+        "bob": told["bob"][2:],
+        "dan": [],
+    }
+    assert await read(2, ada=(1, 0), cyd=(2, 0)) == {"ada": told["ada"][1:3], "cyd": told["cyd"][3:5]}
+    assert await read(ada=(10, 2), bob=(10, 1), cyd=(11, 0)) == {"ada": [], "bob": told["bob"][5:], "cyd": []}
+    assert await store.moments({}, 10) in ([], ())
+    assert [await store.newest_moment(name) for name in ("ada", "dan")] == [(10, 2), BEGINNING]
+
+
+async def test_a_moment_is_found_by_who_asked_in_vain_before(store: Store) -> None:
+    await save(store, user("ada"))
+    for revision in range(1, 4):
+        after = {"ada": (revision, 0)}
+        for _ in range(2):
+            assert not await store.moments(after, 10)
+        row = MomentRow("ada", revision + 1, 0, MONDAY, "level.reached", {"level": 2})
+        await save(store, user("ada"), moments=[row])
+        assert await store.moments(after, 10) == [row]
+        assert await store.moments(after, 10) == [row]
+
+
+@LASTING
+async def test_a_moment_that_another_process_wrote_is_found_by_who_asked_in_vain_before(
+    store: Store, database: str
+) -> None:
+    await save(store, user("ada"))
+    other = open_store(database)
+    row = MomentRow("ada", 1, 0, MONDAY, "level.reached", {"level": 2})
+    assert not await store.moments({"ada": BEGINNING}, 10)
+    await save(other, user("ada"), moments=[row])
+    await other.close()
+
+    assert await store.moments({"ada": BEGINNING}, 10) == [row]
+
+
 async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
     await fill(store, "bob")
     before = await contents(store)
@@ -631,6 +681,23 @@ async def test_only_a_sandbox_has_a_clock_of_its_own(store: Store) -> None:
     for offset in (timedelta(days=40, microseconds=1), timedelta(0), timedelta(days=-1)):
         await store.set_clock_offset(offset)
         assert await store.clock_offset() == offset
+
+
+async def test_of_two_who_move_a_sandbox_s_clock_from_the_same_moment_one_moves_it(store: Store) -> None:
+    day = timedelta(days=1)
+    assert await store.move_clock_offset(timedelta(), day) is False
+    assert await store.clock_offset() is None
+    await store.set_clock_offset(timedelta())
+    moved = await asyncio.gather(*(store.move_clock_offset(timedelta(), number * day) for number in (1, 2, 3)))
+    assert sorted(moved) == [False, False, True]
+    assert await store.clock_offset() == (moved.index(True) + 1) * day
+
+
+async def test_several_users_are_read_at_once(store: Store) -> None:
+    await save(store, user("ada"), user("bob"), user("cyd"))
+    found = await store.users(["cyd", "ada", "ada", "nobody", "it's"])
+    assert found == {user_id: await store.user(user_id) for user_id in ("ada", "cyd")}
+    assert await store.users([]) == {}
 
 
 # ---- keys and sessions ------------------------------------------------------------------------

@@ -38,6 +38,7 @@ NOT_BY_USER = {
     "MAKE_TALLIES": TALLIES,
     "TRUE_TALLIES": TALLIES,
     "WRONG_TALLIES": TALLIES,
+    "SOME_USERS": "the users that it is told, each by its key",
     "USER_IDS": EVERYBODY,
     "user_ids": EVERYBODY,
     "COUNTS": EVERYBODY,

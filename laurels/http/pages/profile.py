@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from litestar import get
 from litestar.response import Response
 
 from laurels.engine.boards import POINTS
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.http.answers import Answer, Scope
+from laurels.http.context import HttpRequest, context_of
 from laurels.http.pages.html import site_page
+from laurels.http.pages.playground import PATH as PLAYGROUND
+from laurels.http.pages.texts import asked_language
 
 PATH = "/profile"
 
@@ -20,6 +24,9 @@ async def profile_page(request: HttpRequest) -> Response[bytes]:
 
 
 @get("/")
-async def front_page() -> Response[bytes]:
-    """Lead to the profile."""
-    return Answer(302, [(b"location", PATH.encode()), (b"cache-control", b"no-store")], b"").response()
+async def front_page(request: HttpRequest) -> Response[bytes]:
+    """Lead to the profile; in a demo, to the playground. A language that was asked for stays."""
+    path = PLAYGROUND if context_of(request).playground else PATH
+    asked = asked_language(cast(Scope, request.scope))
+    location = f"{path}?lang={asked}" if asked else path
+    return Answer(302, [(b"location", location.encode()), (b"cache-control", b"no-store")], b"").response()

@@ -70,6 +70,7 @@ SAVE_USERS = f"""
 UPDATE users AS u SET {_setting(rows.USERS, "n", but="user_id, created_at")}
 FROM {_arrays(rows.USERS)} AS n ({rows.USERS}) WHERE u.user_id = n.user_id
 """
+SOME_USERS = f"SELECT {rows.USERS} FROM users WHERE user_id = ANY($1)"
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
 LOCK_NEW = """
 SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
@@ -127,6 +128,16 @@ ENTRIES_WITHIN = (
 )
 ADD_ENTRIES = _insert("ledger", rows.LEDGER)
 ADD_MOMENTS = _insert("outbox", rows.MOMENTS)
+NEWEST_MOMENT = "SELECT revision, position FROM outbox WHERE user_id = $1 ORDER BY revision DESC, position DESC LIMIT 1"
+NEXT_MOMENTS = f"""
+SELECT told.* FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS asked (user_id, revision, position), LATERAL (
+    SELECT {rows.MOMENTS} FROM outbox o
+    WHERE o.user_id = asked.user_id AND (o.revision, o.position) > (asked.revision, asked.position)
+    ORDER BY o.revision, o.position LIMIT $4
+) AS told ORDER BY 1, 2, 3
+"""
+"""Each user's own, by the key of the outbox."""
+
 REVISIONS = """
 SELECT revision FROM (
     SELECT revision FROM events WHERE user_id = $1 AND revision < $2
@@ -350,6 +361,9 @@ CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
 INSERT INTO sandbox (only_row, clock_offset) VALUES (1, $1)
 ON CONFLICT (only_row) DO UPDATE SET clock_offset = excluded.clock_offset
+"""
+MOVE_CLOCK_OFFSET = """
+UPDATE sandbox SET clock_offset = $1 WHERE clock_offset = $2 OR $3::boolean AND clock_offset = $1 RETURNING 1
 """
 COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),

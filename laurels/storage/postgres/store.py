@@ -23,6 +23,7 @@ from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, S
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    BEGINNING,
     CONNECTIONS,
     POINTS_BOARD,
     ActRow,
@@ -33,6 +34,7 @@ from laurels.storage.base import (
     Changes,
     Closing,
     Counts,
+    Cursor,
     Decide,
     EventRow,
     Found,
@@ -40,6 +42,7 @@ from laurels.storage.base import (
     LedgerRow,
     Listed,
     Listing,
+    MomentRow,
     Page,
     Paid,
     Rows,
@@ -272,6 +275,10 @@ class PostgresStore:
         row = await self._lines.run(lambda connection: connection.fetchrow(sql.USER, user_id))
         return rows.user_of(row) if row else None
 
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        found = await self._lines.run(lambda connection: connection.fetch(sql.SOME_USERS, user_ids))
+        return {row[0]: rows.user_of(row) for row in found}
+
     async def view(self, user_id: str, limit: int) -> View:
         return await self._views((user_id, limit))
 
@@ -353,6 +360,17 @@ class PostgresStore:
 
         return await self._lines.run(read)
 
+    async def newest_moment(self, user_id: str) -> Cursor:
+        row = await self._lines.run(lambda connection: connection.fetchrow(sql.NEWEST_MOMENT, user_id))
+        return (row[0], row[1]) if row else BEGINNING
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        revisions, positions = [one for one, _ in after.values()], [one for _, one in after.values()]
+        found = await self._lines.run(
+            lambda connection: connection.fetch(sql.NEXT_MOMENTS, [*after], revisions, positions, limit)
+        )
+        return [rows.moment_of(row) for row in found]
+
     async def whole(self, user_id: str) -> Whole | None:
         async def read(connection: Connection) -> Whole | None:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -425,6 +443,16 @@ class PostgresStore:
 
     async def set_clock_offset(self, offset: timedelta) -> None:
         await self._value(sql.SET_CLOCK_OFFSET, offset // timedelta(microseconds=1))
+
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        offsets = [offset // timedelta(microseconds=1) for offset in (after, before)]
+        attempts = count()
+
+        async def move(connection: Connection) -> bool:
+            again = next(attempts) > 0
+            return await connection.fetchval(sql.MOVE_CLOCK_OFFSET, *offsets, again) is not None
+
+        return await self._lines.run(move)
 
     async def counts(self) -> Counts:
         users, events, awards, sessions, newest = await self._lines.run(

@@ -7,6 +7,7 @@ connection of their own: they take some microseconds, and handing them to a thre
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 import sqlite3
 import time
@@ -37,6 +38,7 @@ from laurels.errors import (
 from laurels.storage import rows
 from laurels.storage.base import (
     ALL_TIME,
+    BEGINNING,
     POINTS_BOARD,
     ActRow,
     AmnestyRow,
@@ -46,6 +48,7 @@ from laurels.storage.base import (
     Changes,
     Closing,
     Counts,
+    Cursor,
     Decide,
     EventRow,
     Found,
@@ -53,6 +56,7 @@ from laurels.storage.base import (
     LedgerRow,
     Listed,
     Listing,
+    MomentRow,
     Page,
     Paid,
     Rows,
@@ -85,6 +89,7 @@ PRAGMAS = (
 16 MB, not every 4: fewer, longer copies cost writers less."""
 
 USER = f"SELECT {rows.USERS} FROM users WHERE user_id = ?"
+SOME_USERS = f"SELECT {rows.USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
 EVENT = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
 EVENTS_OF_USER = f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? ORDER BY revision"
 NEXT_EVENT_OF_DAYS = """
@@ -110,6 +115,10 @@ INSERT INTO acts ({rows.ACTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id, act_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
+"""
+NEWEST_MOMENT = "SELECT revision, position FROM outbox WHERE user_id = ? ORDER BY revision DESC, position DESC LIMIT 1"
+MOMENTS = f"""
+SELECT {rows.MOMENTS} FROM outbox WHERE user_id = ? AND (revision, position) > (?, ?) ORDER BY revision, position LIMIT ?
 """
 LEDGER_OF_USER = f"SELECT {rows.LEDGER} FROM ledger WHERE user_id = ? ORDER BY revision, position"
 ACTS_OF_USER = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? ORDER BY revision"
@@ -179,6 +188,7 @@ class SQLiteStore:
         self._snapshot = _Snapshot(self._reader)
         self._commits = 0
         self._cache: _Shared | None = None
+        self._quiet: tuple[tuple[int, int], Mapping[str, Cursor]] | None = None
         self._secret: bytes | None = None
         self._closed = False
 
@@ -349,6 +359,11 @@ class SQLiteStore:
             row = self._reader.execute(USER, (user_id,)).fetchone()
         return rows.user_of(row) if row else None
 
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        with self._snapshot as connection:
+            found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
+        return {row[0]: rows.user_of(row) for row in found}
+
     async def view(self, user_id: str, limit: int) -> View:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
@@ -357,11 +372,15 @@ class SQLiteStore:
 
     def _shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
         """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
-        version = (connection.execute("PRAGMA data_version").fetchone()[0], self._commits, limit)
+        version = (*self._version(connection), limit)
         if self._cache is None or self._cache.version != version:
             top = boards.first(connection, (POINTS_BOARD, ALL_TIME), limit)
             self._cache = _Shared(version, top, self._read_amnesties(connection)[1])
         return self._cache
+
+    def _version(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """What differs whenever anybody, in any process, has committed since."""
+        return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
 
     async def listing(self, asked: Listing) -> Listed:
         with self._snapshot as connection:
@@ -442,6 +461,23 @@ class SQLiteStore:
                 [rows.act_of(row) for row in acts.fetchall()],
             )
 
+    async def newest_moment(self, user_id: str) -> Cursor:
+        with _translated:
+            return self._reader.execute(NEWEST_MOMENT, (user_id,)).fetchone() or BEGINNING
+
+    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+        with self._snapshot as connection:
+            asked = (self._version(connection), after)
+            if asked == self._quiet:
+                return ()
+            found = [
+                rows.moment_of(row)
+                for user_id, cursor in after.items()
+                for row in connection.execute(MOMENTS, (user_id, *cursor, limit))
+            ]
+            self._quiet = None if found else (asked[0], dict(after))
+        return found
+
     async def whole(self, user_id: str) -> Whole | None:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
@@ -505,6 +541,16 @@ class SQLiteStore:
             )
 
         await self._write(lambda: self._in_transaction(save))
+
+    async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
+        def move(connection: sqlite3.Connection) -> bool:
+            moved = connection.execute(
+                "UPDATE sandbox SET clock_offset = ? WHERE clock_offset = ?",
+                (after // timedelta(microseconds=1), before // timedelta(microseconds=1)),
+            )
+            return moved.rowcount == 1
+
+        return await self._write(lambda: self._in_transaction(move))
 
     async def counts(self) -> Counts:
         def count(connection: sqlite3.Connection) -> Counts:

@@ -1,0 +1,199 @@
+"""Pages of other origins: those that are listed read with their visitor's cookie, and no other learns or changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from laurels.errors import SettingsError
+from laurels.http.server import create_app
+from laurels.settings import Settings, origins_in
+from laurels.testing import sandbox
+from tests.http.house import CATALOG, EVENTS, PROFILE, SESSIONS, House, event, house
+
+pytestmark = pytest.mark.anyio
+
+OURS = "https://app.example.com"
+ALSO_OURS = "http://localhost:3000"
+FOREIGN = ["https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null", "*", ""]
+
+
+@pytest.fixture
+async def home() -> AsyncIterator[House]:
+    async with house(settings=Settings(origins=f"{OURS}, {ALSO_OURS}")) as one:
+        yield one
+
+
+def shares(answer: httpx2.Response) -> set[str]:
+    return {name for name in answer.headers if name.startswith("access-control-")}
+
+
+async def ask_first(home: House, origin: str, path: str = PROFILE, method: str = "GET") -> httpx2.Response:
+    asked = {"access-control-request-method": method, "access-control-request-headers": "content-type"}
+    return await home.client.options(path, headers={"origin": origin, **asked})
+
+
+@pytest.mark.parametrize("origin", [OURS, ALSO_OURS])
+async def test_a_listed_origin_reads_whatever_is_answered_with_the_visitors_cookie(home: House, origin: str) -> None:
+    token = await home.sign_in("ada")
+    answers = [
+        await home.visit(token, origin=origin),
+        await home.client.get(PROFILE, headers={"origin": origin}),
+        await home.client.get("/nowhere", headers={"origin": origin}),
+        await home.client.get(CATALOG, headers={"origin": origin}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 401, 404, 200]
+    for answer in answers:
+        assert answer.headers.get_list("access-control-allow-origin") == [origin]
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert "Origin" in answer.headers["vary"]
+    assert answers[0].headers["vary"] == "Cookie, Origin"
+
+
+async def test_what_anybody_may_load_is_given_to_a_listed_origin_by_name(home: House) -> None:
+    name = "/static/laurels.js"
+    listed = await home.client.get(name, headers={"origin": OURS})
+    foreign = await home.client.get(name, headers={"origin": FOREIGN[0]})
+
+    assert listed.headers.get_list("access-control-allow-origin") == [OURS]
+    assert foreign.headers.get_list("access-control-allow-origin") == ["*"]
+    assert "access-control-allow-credentials" not in foreign.headers
+
+
+async def test_a_listed_origin_may_ask_before_it_sends(home: House) -> None:
+    answer = await ask_first(home, OURS, "/api/gamification/visibility", "PUT")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["access-control-allow-origin"] == OURS
+    assert answer.headers["access-control-allow-credentials"] == "true"
+    assert answer.headers["access-control-allow-methods"] == "GET, HEAD, POST, PUT, DELETE"
+    said = answer.headers["access-control-allow-headers"]
+    assert set(said.split(", ")) == {"Content-Type", "Authorization", "Laurels-Now", "X-Purpose", "Last-Event-ID"}
+    assert int(answer.headers["access-control-max-age"]) > 0
+    assert answer.headers["vary"] == "Origin"
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+async def test_no_other_origin_is_told_anything(home: House, origin: str) -> None:
+    token = await home.sign_in("ada")
+    read, asked = await home.visit(token, origin=origin), await ask_first(home, origin)
+
+    assert (read.status_code, asked.status_code) == (200, 204)
+    assert not shares(read) | shares(asked)
+    assert "Origin" in read.headers["vary"]  # or a cache would give it to one that is listed
+
+
+async def test_an_options_that_asks_for_nothing_is_answered_as_ever(home: House) -> None:
+    answer = await home.client.options(PROFILE, headers={"origin": OURS})
+
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/", "/console/users"])
+async def test_the_console_is_shared_with_nobody(home: House, path: str) -> None:
+    read = await home.client.get(path, headers={"origin": OURS})
+    asked = await ask_first(home, OURS, path)
+
+    assert not {"access-control-allow-origin", "access-control-allow-credentials"} & (shares(read) | shares(asked))
+
+
+async def test_without_the_setting_nobody_is_told_anything() -> None:
+    async with house() as home:
+        answer = await home.client.get(CATALOG, headers={"origin": OURS})
+
+        assert not shares(answer)
+        assert "vary" not in answer.headers
+        assert not shares(await ask_first(home, OURS))
+
+
+# ---- what a page of a foreign origin can do with a cookie that goes along ----------------------
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+)
+@pytest.mark.parametrize("path", [SESSIONS, EVENTS, "/api/gamification/acts"])
+async def test_a_body_that_a_browser_sends_without_asking_first_is_refused(
+    home: House, path: str, content_type: str
+) -> None:
+    token = await home.sign_in("ada")
+    headers = {
+        "cookie": f"laurels-session={token}",
+        "origin": FOREIGN[0],
+        "authorization": home.by_key["authorization"],
+    }
+    headers |= {"content-type": content_type} if content_type else {}
+    if path.endswith("acts"):
+        del headers["authorization"]
+
+    assert (await home.client.post(path, content=b"{}", headers=headers)).status_code == 415
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("DELETE", SESSIONS), ("PUT", "/api/gamification/visibility"), ("POST", SESSIONS)]
+)
+async def test_what_changes_something_is_not_allowed_to_a_foreign_origin_that_asks_first(
+    home: House, method: str, path: str
+) -> None:
+    assert not shares(await ask_first(home, FOREIGN[0], path, method))
+
+
+async def test_no_operation_that_a_cookie_opens_changes_anything_by_a_request_that_needs_no_asking(home: House) -> None:
+    document = (await home.client.get("/docs/openapi.json")).json()
+    opened = [
+        (method, one)
+        for item in document["paths"].values()
+        for method, one in item.items()
+        if {"sessionCookie": []} in one.get("security", ()) and method != "get"
+    ]
+
+    assert len(opened) >= 3
+    for method, one in opened:
+        assert method in ("put", "delete") or set(one["requestBody"]["content"]) == {"application/json"}, one[
+            "operationId"
+        ]
+
+
+# ---- the setting ------------------------------------------------------------------------------
+
+
+def test_origins_are_written_as_browsers_write_them() -> None:
+    assert origins_in("") == origins_in("  ") == frozenset()
+    assert origins_in("https://a.example, http://localhost:3000,http://[::1]:8080") == {
+        "https://a.example",
+        "http://localhost:3000",
+        "http://[::1]:8080",
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "*",
+        "null",
+        "app.example.com",
+        "https://a.example/",
+        "https://a.example/x",
+        "https://A.example",
+        "https://a.example:443",
+        "http://a.example:80",
+        "https://*.example.com",
+        "ftp://a.example",
+        "https://a.example,",
+        "https://a b",
+        "https://u@a.example",
+    ],
+)
+async def test_an_origin_that_no_browser_would_say_is_refused_with_the_mend(wrong: str) -> None:
+    with pytest.raises(SettingsError, match=r"is no origin; write scheme, host and port"):
+        origins_in(wrong)
+    async with sandbox() as (laurels, _):
+        with pytest.raises(SettingsError):
+            create_app(laurels, Settings(origins=wrong))
+
+
+async def test_a_shared_house_still_records(home: House) -> None:
+    assert (await home.send(event("ada"))).json()["recorded"] == 1
