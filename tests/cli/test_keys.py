@@ -48,6 +48,20 @@ def test_a_key_as_json(cli: Cli) -> None:
     assert is_well_formed(made["key"])
 
 
+def test_an_admin_key_is_made_for_the_console_and_its_role_is_listed(cli: Cli) -> None:
+    made = cli("key", "create", "--admin", "--name", "anna", "--database", cli.database, "--json").json
+    cli("key", "create", "--name", "my-app", "--database", cli.database)
+
+    assert made["role"] == "admin"
+    assert made["key"].startswith("laurels_admin_")
+    assert is_well_formed(made["key"])
+    listed = cli("key", "list", "--database", cli.database, "--json").json["keys"]
+    assert [(key["name"], key["role"]) for key in listed] == [("anna", "admin"), ("my-app", "app")]
+    shown = cli("key", "list", "--database", cli.database).out
+    assert "laurels_admin_" in shown
+    assert made["key"] not in shown
+
+
 def test_a_name_that_lives_is_refused(cli: Cli) -> None:
     cli("key", "create", "--name", "my-app", "--database", cli.database)
 

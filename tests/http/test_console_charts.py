@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laurels.http.console.charts import (
+    FEW_LABELS,
     LEFT,
+    MOST_LABELS,
     NAMES,
     SHADES,
     Series,
@@ -99,11 +101,11 @@ def test_an_axis_says_large_numbers_shortly(number: int, text: str) -> None:
     assert short(number) == text
 
 
-@given(st.integers(0, 1000), st.integers(1, 20))
-def test_labels_are_spread_evenly_from_the_first_on(count: int, most: int) -> None:
-    places = spread(count, most)
+@given(st.integers(0, 1000))
+def test_labels_are_spread_evenly_from_the_first_on(count: int) -> None:
+    places = spread(count)
 
-    assert len(places) <= most
+    assert len(places) == count if count <= FEW_LABELS else 1 < len(places) <= MOST_LABELS
     assert places[:1] == [0][:count]
     assert all(place < count for place in places)
     assert len({after - before for before, after in pairwise(places)}) <= 1

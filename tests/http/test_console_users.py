@@ -306,6 +306,23 @@ async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
     assert await acts_of(home) == []
 
 
+@pytest.mark.parametrize("act_id", ["", "reversal:message.sent", "x" * 300, "\x00"])
+async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
+    home: House, desk: Desk, act_id: str
+) -> None:
+    await home.record(event("ada"))
+
+    answers = [
+        await desk.fill(at("ada", "/acts/adjustment"), act=act_id, amount="50", reason="birthday"),
+        await desk.fill("/console/amnesties", act=act_id[:1], first="2026-01-01", last="2026-01-01", reason=""),
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert all('class="wrong"' in answer.text for answer in answers)
+    assert await acts_of(home) == []
+    assert await home.laurels.store.amnesties() == []
+
+
 # ---- once -------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
 from laurels.engine.plain import plain
 from laurels.errors import ActConflict, ActRefused, BadgeNotFound, InvalidInput, StreakNotFound
 from laurels.http.answers import Answer
-from laurels.http.console.door import Form, done, redirect, render, shown, user_at
+from laurels.http.console.door import Form, done, field_of, redirect, render, shown, user_at
 from laurels.http.console.session import ROOT, Visit, new_nonce
 from laurels.http.context import HttpRequest
 from laurels.http.problems import NoSuchPage, kind_of
@@ -169,7 +169,7 @@ async def _ask(visit: Visit, asked: Asked, template: str = "act.html") -> Answer
         status=kind_of(asked.error).status if asked.error else 200,
         user=await laurels.user(asked.user_id),
         asked=asked,
-        wrong=asked.error.field if isinstance(asked.error, InvalidInput) else "",
+        wrong=field_of(asked.error, ["reason", *(field.name for field in asked.kind.fields)]),
         badges=laurels.views.whole_catalog().badges,
         streaks=list(laurels.catalog.streaks),
         longest=MAX_REASON,

@@ -12,7 +12,7 @@ from laurels.admin import MAX_REASON, Admin
 from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput
 from laurels.http.answers import Answer
-from laurels.http.console.door import Form, done, redirect, render, shown
+from laurels.http.console.door import Form, done, field_of, redirect, render, shown
 from laurels.http.console.session import ROOT, Visit, new_nonce
 from laurels.http.context import HttpRequest
 from laurels.http.problems import kind_of
@@ -41,7 +41,7 @@ async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> An
         amnesties=[laurels.views.amnesty(row) for row in reversed(rows)],
         typed=typed,
         error=error,
-        wrong=error.field if isinstance(error, InvalidInput) else "",
+        wrong=field_of(error, ("first", "last", "group", "reason")),
         longest=MAX_REASON,
     )
 

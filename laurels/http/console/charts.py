@@ -17,7 +17,9 @@ GAP = 0.25
 """Which share of its room a bar leaves free."""
 
 MOST_GAP = 6.0
-MOST_LABELS = 8
+FEW_LABELS, MOST_LABELS = 8, 6
+"""Where there are few labels, each is written; of many, these at most."""
+
 TICKS = 4
 SHADES = 6
 """Into how many shades a heat table divides the way from nothing to all."""
@@ -101,7 +103,7 @@ def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDT
         foot,
         bars,
         [Tick(_px(foot - mark * unit), short(mark)) for mark in marks],
-        [Tick(_px(LEFT + (index + 0.5) * room), labels[index]) for index in spread(len(labels), MOST_LABELS)],
+        [Tick(_px(LEFT + (index + 0.5) * room), labels[index]) for index in spread(len(labels))],
     )
 
 
@@ -126,9 +128,9 @@ def round_numbers(most: int) -> list[int]:
         power *= 10
 
 
-def spread(count: int, most: int) -> list[int]:
-    """Which of so many things in a row get a label: at most `most`, evenly spaced from the first on."""
-    step = max(1, -(-count // most))
+def spread(count: int) -> list[int]:
+    """Which of so many things in a row get a label: all of FEW_LABELS, else MOST_LABELS, evenly spaced from the first on."""
+    step = 1 if count <= FEW_LABELS else -(-count // MOST_LABELS)
     return list(range(0, count, step))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar.response import Response
 
-from laurels.errors import NotASandbox, Unauthorized, UserNotFound
+from laurels.errors import InvalidInput, NotASandbox, Unauthorized, UserNotFound
 from laurels.http.answers import Answer, Headers
 from laurels.http.console.session import ROOT, SIGN_IN, TOKEN_FIELD, SignedOut, StaleForm, Visit, visit_of
 from laurels.http.context import HttpRequest, context_of
@@ -129,6 +129,11 @@ MENDS: dict[type[Exception], str] = {
     NotASandbox: "Leave the header Laurels-Now out.",
 }
 """What an operator should do, where it is another thing than what a program should."""
+
+
+def field_of(error: Exception | None, fields: Collection[str]) -> str:
+    """At which of a form's fields an error is shown; '' where it concerns none of them, and is shown above."""
+    return error.field if isinstance(error, InvalidInput) and error.field in fields else ""
 
 
 def redirect(to: str, *headers: tuple[bytes, bytes]) -> Answer:

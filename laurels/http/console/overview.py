@@ -158,7 +158,7 @@ def _lengths(streak: StreakLengthsShape) -> Chart:
 
 
 def _span(first: int, last: int) -> str:
-    return f"{first}" if first == last else f"{first}+" if last == LENGTHS[-1][1] else f"{first} to {last}"
+    return f"{first}" if first == last else f"{first}+" if last == LENGTHS[-1][1] else f"{first}–{last}"
 
 
 def _columns(id_: str, title: str, sentence: str, labels: Sequence[str], series: Sequence[Series], what: str) -> Chart:
