@@ -183,6 +183,13 @@ async def test_health_says_how_the_process_does_and_when_the_database_was_last_k
     assert "differences 0 ok yes users 1,234" in text
 
 
+async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: House, desk: Desk) -> None:
+    await home.laurels.store.note_upkeep(Upkeep("backup", home.clock(), {"rows": 1}))
+    await home.laurels.set_clock_offset(timedelta(days=30))
+
+    assert "2026-01-05 12:00 UTC rows 1" in (await desk.page("/console/health")).text
+
+
 async def test_health_says_that_others_serve_too() -> None:
     async with house(settings=Settings(workers=4)) as home, desk_over(home) as desk:
         assert "4 processes serve here" in (await desk.page("/console/health")).text
