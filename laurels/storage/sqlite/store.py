@@ -321,7 +321,7 @@ class SQLiteStore:
         leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
         moves = boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
-        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
+        ranks = boards.own(measured)
         boards.save(connection, moves)
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
