@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -23,13 +22,13 @@ from laurels.engine.events import (
     MAX_NAME,
     MAX_USER_ID,
     OWN_PREFIX,
-    UNSAFE,
     Event,
     check_event,
     check_moment,
     check_text,
 )
 from laurels.engine.leaderboards import HIDDEN, WITHIN
+from laurels.engine.names import clean_name
 from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.errors import (
     BadgeNotFound,
@@ -575,19 +574,6 @@ def _why_no_period(periods: Periods, named: str) -> str:
         why = {"current": "is between seasons now", "previous": "has no season that has ended"}
         return f"{why.get(named, f'has no season {named!r}')}; its seasons are {known}"
     return f"has no period {named!r}; ask for 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
-
-
-def clean_name(name: str) -> str:
-    """A display name without control characters, and without those that turn the direction of the text around it.
-
-    Raises InvalidInput when nothing is left, or when it is too long.
-    """
-    kept = DIRECTION_MARKS.sub("", UNSAFE.sub("", name)).strip()
-    check_text("name", kept, MAX_NAME)
-    return kept
-
-
-DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def _answer_or_raise(answer: Recorded | LaurelsError) -> Recorded:

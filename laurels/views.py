@@ -14,7 +14,7 @@ import msgspec
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
 from laurels.acts.telling import UNDONE
-from laurels.engine.aliases import alias
+from laurels.engine.aliases import alias, alias_id
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.boards import POINTS, Board
 from laurels.engine.catalog import Catalog
@@ -173,8 +173,8 @@ class Views:
         if user_id == reader or (standing.visibility or board.visibility) != "pseudonym":
             return user_id, standing.name or ANONYMOUS
         assert self.secret is not None, "an invented name needs the database's secret"
-        invented = alias(seal(self.secret, user_id))
-        return INVENTED + invented.lower().replace(" ", "-"), invented
+        of_user = seal(self.secret, user_id)
+        return INVENTED + alias_id(of_user), alias(of_user)
 
     def streak_badge(self, recorded: Recorded) -> str | None:
         """Of the streak badges that this event awarded, the one with the most points."""

@@ -426,8 +426,9 @@ class Store(Protocol):
         """Find, decide, save, in one transaction that is durable when this returns.
 
         Nobody else changes the asked users between the finding and the saving. If `decide` raises, nothing is
-        written and its error comes through. The ranks are those of the users that moved, in the same transaction, and are
-        stored with their events. A user in `erased` loses every row first; only a keyed hash remains.
+        written and its error comes through. The ranks are those of the users that moved, in the same transaction (of a hidden
+        one, those that they would have), and are stored with their events. A user in `erased` loses every row first; only a
+        keyed hash remains, and in closed periods a place of nobody's, so that everybody else keeps their rank there.
         """
         ...
 

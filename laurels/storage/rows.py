@@ -17,6 +17,7 @@ from laurels.storage.base import (
     Changes,
     Closing,
     EventRow,
+    Found,
     KeyRow,
     LedgerRow,
     Listing,
@@ -102,6 +103,16 @@ def user_columns(user: UserRow) -> Columns:
         user.visibility,
         int(progress.told.excluded),
     )
+
+
+def renamed(found: Found, changes: Changes) -> list[Columns]:
+    """The new name and the id of each user who had another name before."""
+    known = found.users
+    return [
+        (user.name, user.user_id)
+        for user in changes.users
+        if user.user_id in known and known[user.user_id].name != user.name
+    ]
 
 
 def event_of(row: Columns) -> EventRow:

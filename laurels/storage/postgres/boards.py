@@ -24,6 +24,7 @@ from laurels.engine.leaderboards import (
     Ranks,
     Ties,
     around,
+    joined,
     numbered,
     order,
     ranks_of,
@@ -38,6 +39,7 @@ from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, w
 Key = tuple[str, str]
 Measured = Mapping[Key, Mapping[str, Ranks]]
 POINTS = (POINTS_BOARD, ALL_TIME)
+HIDDEN_POINTS = (POINTS_BOARD + HIDDEN, ALL_TIME)
 
 PERIOD_LOCKS = 0x1A07E2
 """The first key of the locks that a late move shares and that who closes the period has alone."""
@@ -145,21 +147,49 @@ def _lock(key: Key) -> int:
 
 
 async def ranks(connection: Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
-    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points.
+
+    Beside the last, under its own key, those of its hidden users.
+    """
     of_boards: dict[Key, list[Move]] = {POINTS: []}
+    hidden: list[Move] = []
     for move in moves:
-        if move.board in tops or (move.board, move.period) == POINTS:
+        if (move.board, move.period) == HIDDEN_POINTS:
+            hidden.append(move)
+        elif move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {
+    measured = {
         key: await _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
         for key, of_board in of_boards.items()
     }
+    measured[HIDDEN_POINTS] = await _ranks_of_hidden(connection, POINTS, of_boards[POINTS], hidden)
+    return measured
+
+
+def own(measured: Measured) -> Mapping[str, Ranks]:
+    """Of what was measured, the ranks by points that users read of themselves."""
+    return joined(measured.get(POINTS, {}), measured.get(HIDDEN_POINTS, {}))
 
 
 async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
-    places = [*{place for move in moves for place in (move.before, move.after) if place}]
-    ahead = {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
-    return ranks_of(moves, ahead, ties, await _holders(connection, key, places) if ties == "dense" else None)
+    ahead = await _ahead_of(connection, key, moves, ties)
+    return ranks_of(moves, ahead, ties, await _holders(connection, key, _places(moves)) if ties == "dense" else None)
+
+
+async def _ranks_of_hidden(
+    connection: Connection, key: Key, moves: Sequence[Move], hidden: Sequence[Move]
+) -> Mapping[str, Ranks]:
+    """The ranks that these would have, who take none, on a board that ranks equal scores by who reached them first."""
+    return ranks_of(moves, await _ahead_of(connection, key, hidden, "first"), hidden=hidden)
+
+
+async def _ahead_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
+    places = [*_places(moves)]
+    return {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
+
+
+def _places(moves: Iterable[Move]) -> set[Place]:
+    return {place for move in moves for place in (move.before, move.after) if place}
 
 
 async def _holders(connection: Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:

@@ -221,7 +221,7 @@ class PostgresStore:
         leaving = await boards.leaving(connection, erased) if erased else ()
         moves = await boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
-        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
+        ranks = boards.own(measured)
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)

@@ -28,6 +28,7 @@ from laurels.engine.leaderboards import (
     Ties,
     around,
     finest_time,
+    joined,
     numbered,
     order,
     ranges_ahead,
@@ -41,6 +42,7 @@ from laurels.storage.codec import to_micros
 Key = tuple[str, str]
 Measured = Mapping[Key, Mapping[str, Ranks]]
 POINTS = (POINTS_BOARD, ALL_TIME)
+HIDDEN_POINTS = (POINTS_BOARD + HIDDEN, ALL_TIME)
 
 LINE = f"""
 SELECT {rows.LINE} FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
@@ -215,21 +217,48 @@ def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime)
 
 
 def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
-    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points.
+
+    Beside the last, under its own key, those of its hidden users.
+    """
     of_boards: dict[Key, list[Move]] = {POINTS: []}
+    hidden: list[Move] = []
     for move in moves:
-        if move.board in tops or (move.board, move.period) == POINTS:
+        if (move.board, move.period) == HIDDEN_POINTS:
+            hidden.append(move)
+        elif move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {
+    measured = {
         key: _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
         for key, of_board in of_boards.items()
     }
+    measured[HIDDEN_POINTS] = _ranks_of_hidden(connection, POINTS, of_boards[POINTS], hidden)
+    return measured
+
+
+def own(measured: Measured) -> Mapping[str, Ranks]:
+    """Of what was measured, the ranks by points that users read of themselves."""
+    return joined(measured.get(POINTS, {}), measured.get(HIDDEN_POINTS, {}))
 
 
 def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
-    places = {place for move in moves for place in (move.before, move.after) if place}
-    ahead = {place: _rank(connection, key, place, ties) - 1 for place in places}
-    return ranks_of(moves, ahead, ties, _holders(connection, key, places) if ties == "dense" else None)
+    ahead = _ahead_of(connection, key, moves, ties)
+    return ranks_of(moves, ahead, ties, _holders(connection, key, _places(moves)) if ties == "dense" else None)
+
+
+def _ranks_of_hidden(
+    connection: sqlite3.Connection, key: Key, moves: Sequence[Move], hidden: Sequence[Move]
+) -> Mapping[str, Ranks]:
+    """The ranks that these would have, who take none, on a board that ranks equal scores by who reached them first."""
+    return ranks_of(moves, _ahead_of(connection, key, hidden, "first"), hidden=hidden)
+
+
+def _ahead_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
+    return {place: _rank(connection, key, place, ties) - 1 for place in _places(moves)}
+
+
+def _places(moves: Iterable[Move]) -> set[Place]:
+    return {place for move in moves for place in (move.before, move.after) if place}
 
 
 def _holders(connection: sqlite3.Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
