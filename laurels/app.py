@@ -14,6 +14,7 @@ from laurels import views
 from laurels.acts.desk import Act, House
 from laurels.acts.recording import Recorded, RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.engine.badges import Badge
 from laurels.engine.boards import VISIBILITIES, Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
@@ -336,10 +337,24 @@ class Laurels:
         badge = self.catalog.badge(badge_id)
         if badge is None:
             raise BadgeNotFound
-        user = await self.current(user_id)
-        award = next((row for row in await self.store.awards(user_id) if row.badge == badge_id), None)
-        event = await self.store.event(user_id, award.event_id) if award and award.event_id else None
-        return self.views.explanation(badge, user, award, event, await self.now())
+        (explanation,) = await self._explained(user_id, [badge])
+        return explanation
+
+    async def explain_all(self, user_id: str) -> Sequence[ExplanationShape]:
+        """As `explain`, of every badge in the catalog's order. Raises UserNotFound."""
+        return await self._explained(user_id, self.catalog.badges)
+
+    async def _explained(self, user_id: str, badges: Sequence[Badge]) -> list[ExplanationShape]:
+        user, now = await self.current(user_id), await self.now()
+        awards = {row.badge: row for row in await self.store.awards(user_id)}
+        ids = {awards[badge.id].event_id for badge in badges if badge.id in awards}
+        events = {event_id: await self.store.event(user_id, event_id) for event_id in ids if event_id}
+        explained: list[ExplanationShape] = []
+        for badge in badges:
+            award = awards.get(badge.id)
+            event = events.get(award.event_id) if award and award.event_id else None
+            explained.append(self.views.explanation(badge, user, award, event, now))
+        return explained
 
     async def _with_more(
         self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str], days: int

@@ -54,6 +54,7 @@ class Options:
     key_rate: Annotated[int | None, option("key_rate")] = None
     session_rate: Annotated[int | None, option("session_rate")] = None
     origins: Annotated[str | None, option("origins")] = None
+    rarity_users: Annotated[int | None, option("rarity_users")] = None
     log_level: Annotated[str | None, option("log_level")] = None
 
 

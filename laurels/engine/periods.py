@@ -92,18 +92,11 @@ class Periods:
             return ALWAYS if key == ALL_TIME else None
         if self.kind == "season":
             return next((self._season(season) for season in self.seasons if season[0] == key), None)
-        found = _KEYS[self.kind].fullmatch(key)
         try:
-            period = self._of_day(self._first_day(*map(int, found.groups()))) if found else None
+            period = self._of_day(_day_in(self.kind, self.week_start, key))
         except (ValueError, OverflowError):
             return None
         return period if period and period.key == key else None
-
-    def _first_day(self, year: int, month_or_week: int = 1, day: int = 1) -> int:
-        if self.kind != "week":
-            return date(year, month_or_week, day).toordinal()
-        fourth_of_january = date(year, 1, 1 + MIDDLE_OF_WEEK)  # lies in week 1
-        return _monday_like(fourth_of_january, self.week_start).toordinal() + 7 * (month_or_week - 1)
 
     def _of_day(self, day: int) -> Period | None:
         if self.kind == "season":
@@ -116,6 +109,23 @@ class Periods:
         return _period(*season, self.zone)
 
 
+@lru_cache(maxsize=4096)
+def _day_in(kind: Kind, week_start: int, key: str) -> int:
+    """A day of the period of this key; ValueError where there can be none. Each event asks for all its user's periods."""
+    found = _KEYS[kind].fullmatch(key)
+    if found is None:
+        raise ValueError(key)
+    return _first_day(kind, week_start, *map(int, found.groups()))
+
+
+def _first_day(kind: Kind, week_start: int, year: int, month_or_week: int = 1, day: int = 1) -> int:
+    if kind != "week":
+        return date(year, month_or_week, day).toordinal()
+    fourth_of_january = date(year, 1, 1 + MIDDLE_OF_WEEK)  # lies in week 1
+    return _monday_like(fourth_of_january, week_start).toordinal() + 7 * (month_or_week - 1)
+
+
+@lru_cache(maxsize=4096)
 def _dates(kind: Kind, week_start: int, day: int) -> tuple[str, int, int]:
     """The key, the first and the last day of the period that holds this day."""
     on = date.fromordinal(day)
