@@ -53,12 +53,11 @@ from laurels.shapes import (
     UserShape,
 )
 from laurels.storage import open_store
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Cursor, Listing, MomentRow, Store, UserRow, View
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, AskedTeams, Cursor, Listing, MomentRow, Store, UserRow, View
 from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
 HISTORY_PAGE = 20
-MANY_PERIODS = 100_000
 MOMENTS = 100
 BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
@@ -411,9 +410,10 @@ class Laurels:
         behind = views.read_cursor(after) if after is not None else None
         asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         if rule.teams:
-            return views.teams(
-                rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
-            )
+            mine = await self._teams_of(me)
+            means = rule.team_score == "mean"
+            teams = await self.store.teams(AskedTeams(rule.id, chosen.key, lines, mine, means, rule.highest))
+            return views.teams(rule, chosen, teams, mine, now)
         shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
         return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
 
@@ -424,21 +424,12 @@ class Laurels:
         closes it too. It lets users hear of it who do not come to read.
         """
         now, closed = await self.now(), list[tuple[str, str]]()
-        await self._recall_closings()
-        for board_id, key in dict.fromkeys(
-            (seat.partition(WITHIN)[0], key) for seat, key in await self.store.periods()
-        ):
+        for board_id, key in await self.store.periods():
             board = self.catalog.boards.get(board_id)
             period = board.periods.named(key) if board else None
             if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
                 closed.append((board_id, key))
         return closed
-
-    async def _recall_closings(self) -> None:
-        """Learn once which periods were closed before, so that they are not asked after one by one."""
-        if not self._closed:
-            rows = [row for board in self.catalog.boards for row in await self.store.closings(board, MANY_PERIODS)]
-            self._closed |= {(row.board, row.period) for row in rows if row.told_at}
 
     async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period whose time has come, once; whether this call did it."""
@@ -455,7 +446,7 @@ class Laurels:
         """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
         seats = (board.id, board.id + HIDDEN)
         ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
-        return any(ranked) or bool(board.teams and await self.store.teams(board.id, period.key))
+        return any(ranked) or bool(board.teams and (await self.store.teams(AskedTeams(board.id, period.key, 1))).lines)
 
     async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""

@@ -197,6 +197,22 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
     return ranks
 
 
+def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int]]) -> list[int]:
+    """How many of nobody's places lie ahead of each of these among its equals of one moment.
+
+    `gaps` are the (sort_key, reached_at, user_id, ahead) of lines that have some directly ahead of them. An erased user stood
+    there, whose own place counts behind all equals, for it may not say whose it was.
+    """
+    of_equals: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for sort_key, reached_at, user_id, ahead in sorted(gaps):
+        of_equals.setdefault((sort_key, reached_at), []).append((user_id, ahead))
+    found: list[int] = []
+    for place in places:
+        equals = of_equals.get((place.sort_key, place.reached_at), [])
+        found.append(sum(ahead for user_id, ahead in equals if user_id <= place.user_id))
+    return found
+
+
 def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
     """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
 

@@ -29,6 +29,7 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     Asked,
+    AskedTeams,
     AwardRow,
     Batch,
     Changes,
@@ -48,7 +49,7 @@ from laurels.storage.base import (
     Rows,
     Sample,
     Surveyed,
-    Team,
+    Teams,
     Upkeep,
     UserRow,
     View,
@@ -315,8 +316,8 @@ class PostgresStore:
 
         return await self._lines.run(tell, self._patience)
 
-    async def teams(self, board: str, period: str) -> Sequence[Team]:
-        return await self._lines.run(lambda connection: boards.teams(connection, (board, period)))
+    async def teams(self, asked: AskedTeams) -> Teams:
+        return await self._lines.run(lambda connection: boards.teams(connection, asked))
 
     async def closings(self, board: str, limit: int) -> Sequence[Closing]:
         found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))

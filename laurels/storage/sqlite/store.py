@@ -44,6 +44,7 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     Asked,
+    AskedTeams,
     AwardRow,
     Batch,
     Changes,
@@ -64,7 +65,7 @@ from laurels.storage.base import (
     Sample,
     Standing,
     Surveyed,
-    Team,
+    Teams,
     Upkeep,
     UserRow,
     View,
@@ -324,7 +325,7 @@ class SQLiteStore:
         return self._secret
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
-        leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
+        leaving = boards.leaving(connection, [user_id for user_id, _ in changes.erased])
         moves = boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks = boards.own(measured)
@@ -402,9 +403,8 @@ class SQLiteStore:
         asked = Listing(board, period, ties, MOST_TOLD if top else 0)
         return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
-    async def teams(self, board: str, period: str) -> Sequence[Team]:
-        with _translated:
-            return boards.teams(self._reader, (board, period))
+    async def teams(self, asked: AskedTeams) -> Teams:
+        return await self._aside(partial(boards.teams, asked=asked))
 
     async def closings(self, board: str, limit: int) -> Sequence[Closing]:
         with _translated:
@@ -415,8 +415,7 @@ class SQLiteStore:
             return boards.is_closed(self._reader, (board, period))
 
     async def periods(self) -> Sequence[tuple[str, str]]:
-        with _translated:
-            return self._reader.execute(boards.PERIODS).fetchall()
+        return await self._aside(lambda connection: connection.execute(boards.PERIODS).fetchall())
 
     async def secret(self) -> bytes:
         with _translated:
