@@ -1,38 +1,54 @@
-"""Makes the pictures of the documents anew: `make pictures`, or only some: `make pictures PICTURES="reference"`.
+"""Makes the pictures of the documents anew: `make pictures`, or only some: `make pictures PICTURES="profile playground"`.
 
-A sample community of a fixed seed is served at a fixed moment, so that a picture changes when a page does. Each picture is a
-row of PICTURES.
+A sample community of a fixed seed is served at a fixed moment, so that a picture changes when a page does; only the log of the
+playground tells of keys, ids and durations that are new each time. Each picture is a row of PICTURES, and has a copy of the
+community of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, FloatRect, Page
 
 from laurels import Catalog, Laurels
 from laurels.cli.filling import demo_catalog, fill
 from laurels.cli.opening import address_of_file
 from laurels.cli.sample import BRINK_ID, SEED, community
 from laurels.http.server import create_app
+from laurels.sessions.keys import create_key
 from laurels.sessions.own import OwnSessions
 from laurels.settings import Settings
 from laurels.testing import TestClock
-from tests.web.chromium import LIGHT, MISSING, Look, chromium, find_chromium
+from tests.web.chromium import LIGHT, MISSING, PHONE, Look, chromium, find_chromium
 from tests.web.serving import listening
-from tests.web.visitor import visiting
+from tests.web.visitor import Visitor, visiting
 
 FOLDER = Path(__file__).parent / "pictures"
 NOW = datetime(2026, 5, 13, 15, 30, tzinfo=UTC)
 USERS, DAYS = 240, 90
 MOST_BYTES = 200_000
 """What a picture may weigh, so that the documents stay quick to open and the repository small."""
+
+MARGIN = 12
+"""Below what a picture shows last."""
+
+CONSOLE = "/console"
+HIGH_UP = "zesty-hawk"
+"""A member who stands among the first of the week."""
+
+STEADY = "golden-hawk"
+"""A member with a long story."""
+
+
+# ---- what is done before a picture is taken -----------------------------------------------------
 
 
 def showing(text: str) -> Callable[[Page], Awaitable[None]]:
@@ -44,15 +60,45 @@ def showing(text: str) -> Callable[[Page], Awaitable[None]]:
     return wait
 
 
+async def elements_there(page: Page) -> None:
+    """Wait until profile, streak and board are read."""
+    for element in ("profile .points", "streak .length", "leaderboard .mine"):
+        await page.locator(f"laurels-{element}").first.wait_for()
+
+
+async def badge_earned(page: Page) -> None:
+    """Send the messages that earn a badge, and wait for its toast."""
+    await elements_there(page)
+    await page.get_by_role("button", name="Send 10 messages").click()
+    await page.locator("laurels-toast .toast").first.wait_for()
+    await page.locator("laurels-profile .earned", has_text="Century Club").wait_for()
+    await page.locator("#log > .request", has_text="message.sent").wait_for()
+
+
+async def charts_made(page: Page) -> None:
+    """Look again until the charts are made."""
+    again = page.get_by_role("link", name="Look again")
+    charts = page.get_by_role("heading", name="Retention")
+    while True:
+        await again.or_(charts).wait_for()
+        if await charts.is_visible():
+            return
+        await again.click()
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: its name, the address, how it is looked at, by whom ("" is nobody), and what is done first."""
+    """One picture: its name, the address, what is done first, how it is looked at, and by whom ("" is nobody).
+
+    It ends below what `down_to` selects, so that nothing is cut in two.
+    """
 
     name: str
     path: str
     first: Callable[[Page], Awaitable[None]]
     look: Look = LIGHT
     user_id: str = BRINK_ID
+    down_to: str = ""
 
     @property
     def file(self) -> Path:
@@ -60,7 +106,42 @@ class Picture:
         return FOLDER / f"{self.name}.png"
 
 
-PICTURES = (Picture("reference", "/docs", showing("/api/gamification/profile"), user_id=""),)
+WIDE = replace(LIGHT, width=1160, height=1200)
+BROAD = replace(LIGHT, width=1280, height=920)
+NARROW = replace(PHONE, width=390, height=1400)
+LONG = replace(LIGHT, width=1160, height=9000)
+EARNED = "laurels-profile .earned"
+
+PICTURES = (
+    Picture("profile", "/profile", elements_there, WIDE, down_to=EARNED),
+    Picture("profile-dark", "/profile", elements_there, replace(WIDE, scheme="dark"), down_to=EARNED),
+    Picture("profile-phone", "/profile", elements_there, NARROW, down_to="laurels-streak"),
+    Picture(
+        "leaderboard",
+        "/leaderboards/weekly",
+        showing("Zesty Hawk"),
+        WIDE,
+        HIGH_UP,
+        ".line:nth-child(9)",
+    ),
+    Picture("playground", "/playground", badge_earned, BROAD, ""),
+    Picture("playground-dark", "/playground", badge_earned, replace(BROAD, scheme="dark"), ""),
+    Picture("badge", "/badges/message_100", showing("Century Club"), WIDE, down_to="main dl"),
+    Picture("console", CONSOLE, charts_made, WIDE, "", ".charts > :nth-child(3)"),
+    Picture("console-user", f"{CONSOLE}/users/{STEADY}", showing("Story"), LONG, "", ".timeline > :nth-child(4)"),
+)
+
+
+# ---- making them --------------------------------------------------------------------------------
+
+
+async def open_console(visitor: Visitor, laurels: Laurels) -> None:
+    """Sign in as an operator."""
+    key = await create_key(laurels.store, "anna", NOW, "admin")
+    page = await visitor.open(CONSOLE)
+    await page.get_by_label("Admin key").fill(key)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", level=1, name="Overview").wait_for()
 
 
 async def take(picture: Picture, browser: Browser, address: str, laurels: Laurels) -> None:
@@ -68,25 +149,44 @@ async def take(picture: Picture, browser: Browser, address: str, laurels: Laurel
     async with visiting(browser, address, picture.look) as visitor:
         await visitor.page.clock.set_fixed_time(NOW)
         if picture.user_id:
+            await laurels.profile(picture.user_id, login=True)  # today's visit, and its toast, are over
             session = await OwnSessions(laurels).create(picture.user_id, timedelta(days=1))
             await visitor.sign_in(session.token)
+        if picture.path.startswith(CONSOLE):
+            await open_console(visitor, laurels)
         page = await visitor.open(picture.path)
         await picture.first(page)
-        taken = await page.screenshot(animations="disabled", caret="hide")
+        taken = await page.screenshot(animations="disabled", caret="hide", clip=await _clip(page, picture))
     assert len(taken) <= MOST_BYTES, f"{picture.name} has {len(taken)} bytes, more than {MOST_BYTES}"
     picture.file.write_bytes(taken)
     print(f"{picture.file.relative_to(FOLDER.parent.parent)}  {len(taken) / 1000:.0f} KB", flush=True)
 
 
+async def _clip(page: Page, picture: Picture) -> FloatRect:
+    """What of the page is shown."""
+    bottom = picture.look.height
+    if picture.down_to:
+        box = await page.locator(picture.down_to).first.bounding_box()
+        assert box is not None, f"{picture.name}: {picture.down_to} is nowhere to be seen"
+        bottom = box["y"] + box["height"] + MARGIN
+        assert bottom <= picture.look.height, f"{picture.name}: {picture.down_to} ends at {bottom}"
+    return {"x": 0, "y": 0, "width": picture.look.width, "height": bottom}
+
+
 async def take_all(pictures: tuple[Picture, ...], program: str, folder: Path) -> None:
-    """Make these pictures, of one community in this folder."""
-    catalog, file = Catalog.parse(demo_catalog()), folder / "demo.db"
+    """Make these pictures, each of its own copy of one community in this folder."""
+    catalog, filled = Catalog.parse(demo_catalog()), folder / "filled.db"
     print(f"Filling a community of {USERS} members and {DAYS} days ...", flush=True)
-    await fill(file, catalog, community(SEED, USERS, DAYS, NOW), NOW, lambda: None)
-    opened = Laurels.open(address_of_file(file), catalog, clock=TestClock(NOW))
-    async with opened as laurels, chromium(program) as browser, listening(create_app(laurels, Settings())) as address:
+    await fill(filled, catalog, community(SEED, USERS, DAYS, NOW), NOW, lambda: None)
+    async with chromium(program) as browser:
         for picture in pictures:
-            await take(picture, browser, address, laurels)
+            file = folder / f"{picture.name}.db"
+            shutil.copy(filled, file)
+            async with Laurels.open(address_of_file(file), catalog, clock=TestClock(NOW)) as laurels:
+                await laurels.store.set_clock_offset(timedelta())
+                app = create_app(laurels, Settings(), playground=await create_key(laurels.store, "demo", NOW))
+                async with listening(app) as address:
+                    await take(picture, browser, address, laurels)
 
 
 def main(names: list[str]) -> None:

@@ -11,10 +11,13 @@ from typing import Any, cast
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from laurels.http.answers import Answer, Headers, Scope
-from laurels.http.context import HttpRequest
+from laurels.http.context import HttpRequest, context_of
 from laurels.http.pages import static
 from laurels.http.pages.texts import TEXTS, asked_language, language_of
 from laurels.http.requests import header
+
+PATHS = ("/profile", "/leaderboards", "/badges")
+"""Where the navigation leads; each has its name among the texts."""
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
 AWAY = 500
@@ -81,6 +84,7 @@ def site_page(request: HttpRequest, template: str, *, status: int = 200, here: s
         "lang_query": f"?lang={asked}" if asked else "",
         "site": "Laurels",
         "here": here,
+        "paths": ("/playground", *PATHS) if context_of(request).playground else PATHS,
     }
     return page(template, status=status, **site, **context)
 

@@ -22,7 +22,7 @@ loading:"Loading",out:"You are signed out",outText:"Sign in to see what you have
 failed:"This cannot be shown just now",offline:"The server cannot be reached.",
 unknown:"There is nothing here.",answered:"The server answered: {n}",
 old:"As of {n}. Nothing newer can be read.",again:"Try again",dismiss:"Dismiss",
-toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastPlace:"Place {n}"
+toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastPlace:"Place {n}",news:"News"
 },
 de:{
 point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},
@@ -43,7 +43,7 @@ loading:"Lädt",out:"Du bist abgemeldet",outText:"Melde dich an, um zu sehen, wa
 failed:"Das lässt sich gerade nicht zeigen",offline:"Der Server ist nicht erreichbar.",
 unknown:"Hier gibt es nichts.",answered:"Der Server antwortet: {n}",
 old:"Stand {n}. Neueres ist nicht zu lesen.",again:"Noch einmal",dismiss:"Schließen",
-toastBadge:"Abzeichen verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastPlace:"Platz {n}"
+toastBadge:"Abzeichen verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastPlace:"Platz {n}",news:"Neues"
 }
 };
 
@@ -87,8 +87,7 @@ async function read(url, visit) {
 /* One address, read once for all who show it. */
 class Resource {
 	constructor(url, source) {
-		this.url = url;
-		this.source = source;
+		Object.assign(this, {url, source});
 	}
 
 	get readers() {
@@ -219,7 +218,7 @@ STYLE.replaceSync(`
 .heading{font-size:1.125rem}
 .level{color:var(--accent)}
 .title{font-size:1.5rem;font-weight:700;line-height:1.2}
-.sign{width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round}
+.sign{width:1em;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round}
 button{min-height:2.75rem;padding:.4rem 1.1rem;border:var(--edge);border-radius:2rem;background:none;color:inherit;cursor:pointer}
 button:hover{border-color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
@@ -246,7 +245,7 @@ circle{fill:none;stroke:var(--line);stroke-width:8}
 .next .icon{border:2px dashed var(--line);background:none;filter:grayscale(1) opacity(.8)}
 .first{border-color:var(--accent)}
 
-.flame{flex:none;width:3.25rem;height:3.25rem;fill:var(--flame)}
+.flame{flex:none;width:3.25rem;fill:var(--flame)}
 .cold{fill:var(--line)}
 .length{font-size:2.25rem;line-height:1}
 table{width:100%;margin:1rem 0 .75rem;border-spacing:0}
@@ -277,10 +276,10 @@ th::first-letter{text-transform:uppercase}
 .message{justify-items:start;gap:.6rem}
 .ghost{min-height:1.1rem;border-radius:1rem;background:var(--line)}
 
-.toasts{position:fixed;inset:auto auto 1rem;inset-inline-end:1rem;z-index:9999;gap:.75rem;width:min(23rem,100vw - 2rem);max-height:calc(100dvh - 2rem);overflow:auto}
-.toast{padding:.8rem .4rem .8rem 1rem;border-inline-start:.3rem solid var(--accent);box-shadow:0 .5rem 2rem #0003}
+.toasts{position:fixed;inset:auto auto 0;inset-inline-end:0;z-index:9999;gap:.75rem;width:min(25rem,100vw);padding:1rem;max-height:100dvh;overflow:auto;pointer-events:none}
+.toast{padding:.8rem .4rem .8rem 1rem;border-inline-start:.3rem solid var(--accent);box-shadow:0 .25rem 1rem #0003;pointer-events:auto}
 .toast button{flex:none;width:2.75rem;padding:0;border:0}
-.toast .flame{width:1.75rem;height:1.75rem}
+.toast .flame{width:1.75rem}
 
 @container (min-width:44rem){
 	.filled{grid-template-columns:3fr 2fr}
@@ -288,10 +287,9 @@ th::first-letter{text-transform:uppercase}
 }
 ::slotted(:not([slot])){height:100%}
 @media (prefers-reduced-motion:no-preference){
-	.ghost{animation:breathe 1.5s ease-in-out infinite alternate}
-	.fresh{animation:pop .7s cubic-bezier(.2,1.6,.4,1)}
-	.toast{animation:pop .3s ease-out}
-	.arc{animation:grow .9s ease-out}
+	.ghost{animation:breathe 1.5s infinite alternate}
+	.fresh,.toast{animation:pop .5s cubic-bezier(.2,1.6,.4,1)}
+	.arc{animation:grow .9s}
 }
 @keyframes breathe{to{opacity:.5}}
 @keyframes pop{from{transform:scale(.7);opacity:0}}
@@ -618,11 +616,14 @@ define("toast", class extends Laurel {
 	constructor() {
 		super();
 		this.body.className = this.body.part = "toasts";
+		this.body.role = "region";
 		this.live.ariaAtomic = "false";
 		this.body.addEventListener("keydown", ({key, target}) => key === "Escape" && this.drop(target.closest(".toast")));
 	}
 
-	paint() {}
+	paint() {
+		this.body.ariaLabel = this.t("news");
+	}
 
 	happened({type, badge, level, title, length, board, rank}) {
 		if (type === "badge.earned") this.show(badge.icon, this.t("toastBadge"), `${badge.name} · ${this.count("point", badge.points)}`);
