@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Callable, Collection, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -15,6 +14,7 @@ from laurels import views
 from laurels.acts.desk import Act, House
 from laurels.acts.recording import Recorded, RecordEvent
 from laurels.acts.users import EraseUser, RefreshUser, UpdateUser
+from laurels.engine.badges import Badge
 from laurels.engine.boards import VISIBILITIES, Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
@@ -22,13 +22,13 @@ from laurels.engine.events import (
     MAX_NAME,
     MAX_USER_ID,
     OWN_PREFIX,
-    UNSAFE,
     Event,
     check_event,
     check_moment,
     check_text,
 )
 from laurels.engine.leaderboards import HIDDEN, WITHIN
+from laurels.engine.names import clean_name
 from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.errors import (
     BadgeNotFound,
@@ -53,12 +53,11 @@ from laurels.shapes import (
     UserShape,
 )
 from laurels.storage import open_store
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Cursor, Listing, MomentRow, Store, UserRow, View
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, AskedTeams, Cursor, Listing, MomentRow, Store, UserRow, View
 from laurels.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
 HISTORY_PAGE = 20
-MANY_PERIODS = 100_000
 MOMENTS = 100
 BOARD_PAGE = 10
 LATE_WINDOW = timedelta(days=30)
@@ -338,10 +337,24 @@ class Laurels:
         badge = self.catalog.badge(badge_id)
         if badge is None:
             raise BadgeNotFound
-        user = await self.current(user_id)
-        award = next((row for row in await self.store.awards(user_id) if row.badge == badge_id), None)
-        event = await self.store.event(user_id, award.event_id) if award and award.event_id else None
-        return self.views.explanation(badge, user, award, event, await self.now())
+        (explanation,) = await self._explained(user_id, [badge])
+        return explanation
+
+    async def explain_all(self, user_id: str) -> Sequence[ExplanationShape]:
+        """As `explain`, of every badge in the catalog's order. Raises UserNotFound."""
+        return await self._explained(user_id, self.catalog.badges)
+
+    async def _explained(self, user_id: str, badges: Sequence[Badge]) -> list[ExplanationShape]:
+        user, now = await self.current(user_id), await self.now()
+        awards = {row.badge: row for row in await self.store.awards(user_id)}
+        ids = {awards[badge.id].event_id for badge in badges if badge.id in awards}
+        events = {event_id: await self.store.event(user_id, event_id) for event_id in ids if event_id}
+        explained: list[ExplanationShape] = []
+        for badge in badges:
+            award = awards.get(badge.id)
+            event = events.get(award.event_id) if award and award.event_id else None
+            explained.append(self.views.explanation(badge, user, award, event, now))
+        return explained
 
     async def _with_more(
         self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str], days: int
@@ -397,9 +410,10 @@ class Laurels:
         behind = views.read_cursor(after) if after is not None else None
         asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         if rule.teams:
-            return views.teams(
-                rule, chosen, asked, await self.store.teams(rule.id, chosen.key), await self._teams_of(me), now
-            )
+            mine = await self._teams_of(me)
+            means = rule.team_score == "mean"
+            teams = await self.store.teams(AskedTeams(rule.id, chosen.key, lines, mine, means, rule.highest))
+            return views.teams(rule, chosen, teams, mine, now)
         shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
         return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
 
@@ -410,21 +424,12 @@ class Laurels:
         closes it too. It lets users hear of it who do not come to read.
         """
         now, closed = await self.now(), list[tuple[str, str]]()
-        await self._recall_closings()
-        for board_id, key in dict.fromkeys(
-            (seat.partition(WITHIN)[0], key) for seat, key in await self.store.periods()
-        ):
+        for board_id, key in await self.store.periods():
             board = self.catalog.boards.get(board_id)
             period = board.periods.named(key) if board else None
             if board and period and not board.is_open(period, now) and await self.close_period(board, period, now):
                 closed.append((board_id, key))
         return closed
-
-    async def _recall_closings(self) -> None:
-        """Learn once which periods were closed before, so that they are not asked after one by one."""
-        if not self._closed:
-            rows = [row for board in self.catalog.boards for row in await self.store.closings(board, MANY_PERIODS)]
-            self._closed |= {(row.board, row.period) for row in rows if row.told_at}
 
     async def close_period(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period whose time has come, once; whether this call did it."""
@@ -441,7 +446,7 @@ class Laurels:
         """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
         seats = (board.id, board.id + HIDDEN)
         ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
-        return any(ranked) or bool(board.teams and await self.store.teams(board.id, period.key))
+        return any(ranked) or bool(board.teams and (await self.store.teams(AskedTeams(board.id, period.key, 1))).lines)
 
     async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
@@ -560,19 +565,6 @@ def _why_no_period(periods: Periods, named: str) -> str:
         why = {"current": "is between seasons now", "previous": "has no season that has ended"}
         return f"{why.get(named, f'has no season {named!r}')}; its seasons are {known}"
     return f"has no period {named!r}; ask for 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
-
-
-def clean_name(name: str) -> str:
-    """A display name without control characters, and without those that turn the direction of the text around it.
-
-    Raises InvalidInput when nothing is left, or when it is too long.
-    """
-    kept = DIRECTION_MARKS.sub("", UNSAFE.sub("", name)).strip()
-    check_text("name", kept, MAX_NAME)
-    return kept
-
-
-DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def _answer_or_raise(answer: Recorded | LaurelsError) -> Recorded:

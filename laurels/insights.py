@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from importlib import metadata
 from time import monotonic
 from typing import Generic, TypeVar
@@ -90,7 +91,7 @@ class Insights:
     # ---- the survey ---------------------------------------------------------------------------
 
     async def survey(self) -> SurveyShape | SurveyingShape:
-        """Charts of the community, some minutes old at most; at once: how far the first ones are, while they are made."""
+        """Charts of the community, at once: the newest that were made, or how far the first ones are, while they are made."""
         made = self._survey.at_hand()
         return made if made is not None else SurveyingShape(progress=self._surveyed)
 
@@ -152,7 +153,8 @@ class Kept(Generic[T]):
     def at_hand(self) -> T | None:
         """The value, however old; None where the first is being made. A new one is begun where it is time."""
         if self._making is None and (self._made is None or monotonic() - self._made[1] > self._seconds):
-            self._making = asyncio.create_task(self._remake())
+            # Made for all, and so as of now, whatever moment the one who asks lives in.
+            self._making = asyncio.create_task(self._remake(), context=Context())
             self._making.add_done_callback(_say_failure)
         return self._made[0] if self._made else None
 

@@ -14,7 +14,7 @@ import msgspec
 from laurels.acts.desk import NOTHING, Kept
 from laurels.acts.recording import Recorded, Told
 from laurels.acts.telling import UNDONE
-from laurels.engine.aliases import alias
+from laurels.engine.aliases import alias, alias_id
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.boards import POINTS, Board
 from laurels.engine.catalog import Catalog
@@ -75,6 +75,7 @@ from laurels.storage.base import (
     Page,
     Standing,
     Team,
+    Teams,
     UserRow,
 )
 from laurels.storage.codec import decrypted, encrypted, from_micros, seal
@@ -173,8 +174,8 @@ class Views:
         if user_id == reader or (standing.visibility or board.visibility) != "pseudonym":
             return user_id, standing.name or ANONYMOUS
         assert self.secret is not None, "an invented name needs the database's secret"
-        invented = alias(seal(self.secret, user_id))
-        return INVENTED + invented.lower().replace(" ", "-"), invented
+        of_user = seal(self.secret, user_id)
+        return INVENTED + alias_id(of_user), alias(of_user)
 
     def streak_badge(self, recorded: Recorded) -> str | None:
         """Of the streak badges that this event awarded, the one with the most points."""
@@ -360,29 +361,20 @@ class Views:
             return True
         return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and asked.only is None))
 
-    def teams(
-        self, board: Board, period: Period, asked: Listing, teams: Sequence[Team], mine: Sequence[str], now: datetime
-    ) -> LeaderboardShape:
-        """A board of teams: the best first, those of the reader marked; teams of equal scores by name, with one rank."""
-        scores = {team.name: Fraction(team.total, team.members if board.team_score == "mean" else 1) for team in teams}
-        in_order = sorted(
-            teams, key=lambda team: (-scores[team.name] if board.highest else scores[team.name], team.name)
-        )
-        lines: list[TeamShape] = []
-        for index, team in enumerate(in_order):
-            same = index and scores[team.name] == scores[in_order[index - 1].name]
-            rank = lines[-1].rank if same else index + 1
-            score = round(float(scores[team.name]), 2)
-            lines.append(TeamShape(rank, team.name, score, team.total, team.members, team.name in mine))
+    def teams(self, board: Board, period: Period, teams: Teams, mine: Sequence[str], now: datetime) -> LeaderboardShape:
+        """A board of teams, those of the reader marked."""
         return LeaderboardShape(
             board=self.board(board, now),
             period=self.period(board, period, now),
             standings=[],
             me=None,
-            ranked_users=sum(team.members for team in teams),
+            ranked_users=teams.members,
             computed_at=now,
             next=None,
-            teams=lines[: asked.limit] + [line for line in lines[asked.limit :] if line.mine],
+            teams=[
+                TeamShape(one.rank, one.name, _team_score(board, one), one.total, one.members, one.name in mine)
+                for one in teams.lines
+            ],
         )
 
     def moment(self, row: MomentRow) -> MomentShape:
@@ -460,6 +452,10 @@ class Views:
             ],
             badges=[shape for _, shape in self._badges],
         )
+
+
+def _team_score(board: Board, team: Team) -> float:
+    return round(float(Fraction(team.total, team.members if board.team_score == "mean" else 1)), 2)
 
 
 def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "running", "ended", "closed"]:

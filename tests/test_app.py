@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.acts.recording import Recorded, RecordEvent
-from laurels.app import Laurels, clean_name
+from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.names import clean_name
 from laurels.engine.progress import Progress
 from laurels.errors import (
     EventConflict,
@@ -213,13 +214,38 @@ async def test_an_update_that_changes_nothing_writes_nothing(house: House) -> No
         ("Zoë 👩\u200d🚀", "Zoë 👩\u200d🚀"),
         ("A\ud800da\x1b[0m", "Ada[0m"),
         ("x" * 100, "x" * 100),
+        ("A\u200bd\u00ada\u2060\ufeff", "Ada"),
+        ("\u3164Ada\u115f\uffa0", "Ada"),
+        ("A\u200dda\u200d", "Ada"),
+        ("A\ufe0fda", "Ada"),
+        ("A\U000e0041da", "Ada"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("\U0001f3f3\ufe0f\u200d\U0001f308 1\ufe0f\u20e3", "\U0001f3f3\ufe0f\u200d\U0001f308 1\ufe0f\u20e3"),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",) * 2,
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\u2801\u2800\u2803", "\u2801\u2800\u2803"),
+        ("Zoe\u0308", "Zoe\u0308"),
     ],
 )
 def test_a_name_is_kept_without_what_spoils_a_page(name: str, kept: str) -> None:
     assert clean_name(name) == kept
 
 
-@pytest.mark.parametrize("name", ["", "  ", "\u200e", "x" * 101])
+UNSEEN = [
+    "\u200b",
+    "\u200d",
+    "\u200d\u200c",
+    "\ufe0f",
+    "\u3164",
+    "\u115f\u1160",
+    "\u2800",
+    "\u00ad",
+    "\U000e0041",
+    "\u0301",
+]
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\u200e", "x" * 101, *UNSEEN, "".join(UNSEEN)])
 async def test_a_name_that_is_empty_or_too_long_changes_nothing(house: House, name: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await house.laurels.update_user("ada", name=name, time_zone="Asia/Tokyo")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
+from laurels.storage.base import Asked, Changes
 from tests.arena import (
     CLOSE,
     END,
@@ -265,18 +267,92 @@ async def test_the_place_of_an_erased_user_stays_as_nobodys(home: Arena, was_rea
     assert not {("ann",), ("dan",)} & {tuple(row) for row in stored}
 
 
-@pytest.mark.parametrize("erased", ["pam", "ron", "zoe"])
-async def test_an_erased_user_worsens_no_rank_not_even_among_equals_of_one_moment(home: Arena, erased: str) -> None:
-    for user_id in ("pam", "ron", "zoe"):
+EQUALS = ("pam", "ron", "sam", "tom", "zoe")
+
+
+async def ranks_of(one: Arena, users: Iterable[str], board: str = "weekly") -> dict[str, set[int]]:
+    """The rank of each of these in the closed week, by every way to read it."""
+    found: dict[str, set[int]] = {user_id: set() for user_id in users}
+    for user_id, ranks in found.items():
+        mine = (await one.board(board, WEEK, me=user_id, limit=1)).me
+        assert mine is not None
+        ranks.add(mine.rank)
+        ranks.add((await one.laurels.store.rank(board, WEEK, user_id))[0] or 0)
+        for lines in ([line[:3] for line in await walked(one, board, WEEK)], await one.lines(board, WEEK, limit=50)):
+            ranks |= {rank for rank, name, _ in lines if name == user_id}
+        for asked in ({"around": user_id, "limit": 1}, {"around": user_id, "limit": 3}, {"friends": [user_id]}):
+            lines = await one.lines(board, WEEK, me=user_id, **asked)
+            ranks |= {rank for rank, name, _ in lines if name == user_id}
+    return found
+
+
+@pytest.mark.parametrize("hidden", [(), ("ron",), ("sam",), ("sam", "tom"), ("pam", "zoe")], ids="-".join)
+@pytest.mark.parametrize("seed", range(3))
+async def test_who_is_erased_changes_no_rank_not_even_among_equals_of_one_moment(
+    home: Arena, hidden: tuple[str, ...], seed: int
+) -> None:
+    for user_id in EQUALS:
         await home.read(user_id, 9, START)
-    await home.read("sue", 5, START)
+    await home.read("max", 5, START)
+    for user_id in hidden:
+        await home.laurels.update_user(user_id, visibility="hidden")
     home.clock.set(CLOSE)
-    before = {user_id: rank for rank, user_id, _ in await home.lines(period=WEEK)}
-    await home.laurels.erase_user(erased)
-    after = {user_id: rank for rank, user_id, _ in await home.lines(period=WEEK)}
-    assert after["sue"] == before["sue"] == 4
-    for user_id in before.keys() - {erased}:
-        assert after[user_id] == before[user_id] - (before[user_id] > before[erased] and user_id != "sue")
+    before = await ranks_of(home, [*EQUALS, "max"])
+    shown = [user_id for user_id in EQUALS if user_id not in hidden]
+    for user_id, ranks in before.items():
+        assert ranks == {1 + sum(one < user_id for one in shown) if user_id != "max" else 1 + len(shown)}
+    gone = random.Random(seed).sample(EQUALS, 4)
+    for index, user_id in enumerate(gone):
+        await home.laurels.erase_user(user_id)
+        left = before.keys() - gone[: index + 1]
+        assert await ranks_of(home, left) == {user_id: before[user_id] for user_id in left}
+    assert await home.laurels.store.wrong_tallies() == 0
+    stored = await sql(home.laurels.store, "SELECT * FROM standings")
+    assert not set(gone) & {value for row in stored for value in row}
+
+
+async def test_equals_who_are_erased_at_once_change_no_rank(home: Arena) -> None:
+    for user_id in EQUALS:
+        await home.read(user_id, 9, START)
+    home.clock.set(CLOSE)
+    before = await ranks_of(home, ("ron", "zoe"))
+    async with anyio.create_task_group() as tasks:
+        for user_id in ("tom", "pam", "sam"):
+            tasks.start_soon(home.laurels.erase_user, user_id)
+    assert await ranks_of(home, ("ron", "zoe")) == before == {"ron": {2}, "zoe": {5}}
+
+
+@LASTING
+async def test_equals_whom_two_processes_erase_change_no_rank(database: str) -> None:
+    async with arena(database) as one, beside(one) as other:
+        users = [f"u{index:02}" for index in range(24)]
+        for user_id in users:
+            await one.read(user_id, 9, START)
+        for to in (one, other):
+            to.clock.set(CLOSE)
+        before = await ranks_of(one, users)
+        gone = [user_id for user_id in users if int(user_id[1:]) % 4]
+        async with anyio.create_task_group() as tasks:
+            for index, user_id in enumerate(gone):
+                tasks.start_soon((one, other)[index % 2].laurels.erase_user, user_id)
+        left = [user_id for user_id in users if user_id not in gone]
+        assert await ranks_of(other, left) == {user_id: before[user_id] for user_id in left}
+        assert [rank for rank, _, _ in await one.lines(period=WEEK, limit=50)] == [1, 5, 9, 13, 17, 21]
+
+
+async def test_the_first_ranks_of_a_closed_board_are_told_as_they_are_when_somebody_was_erased_before(
+    home: Arena,
+) -> None:
+    for user_id in EQUALS:
+        await home.read(user_id, 9, START)
+    home.clock.set(CLOSE)
+    await home.laurels.store.close_period("weekly", WEEK, CLOSE)
+    await home.laurels.store.change(
+        Asked(frozenset(["pam"]), frozenset(), home.laurels.catalog.rules), lambda _: Changes(erased=[("pam", CLOSE)])
+    )
+    await home.ids(period=WEEK)
+    told = [(user_id, json.loads(data)["rank"]) for user_id, data in await home.moments("leaderboard.closed")]
+    assert told == [("ron", 2)]
 
 
 async def test_an_open_period_closes_the_gap_of_an_erased_user(home: Arena) -> None:

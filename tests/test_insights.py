@@ -19,6 +19,7 @@ from laurels.meter import Flow, Meter
 from laurels.shapes import SurveyingShape, SurveyShape
 from laurels.storage.base import Store, Surveyed, Upkeep, Whole
 from laurels.survey import COHORTS, DAYS, Survey, monday
+from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count
 
 pytestmark = pytest.mark.anyio
@@ -261,6 +262,17 @@ async def test_many_who_ask_at_once_wait_for_one_making() -> None:
 
     assert await asyncio.gather(*asking[1:]) == [1] * 9
     assert (await kept.value(), maker.begun) == (1, 1)
+
+
+async def test_what_is_made_for_all_is_as_of_now_whatever_moment_the_first_asks_from() -> None:
+    async with sandbox() as (laurels, clock):
+        await laurels.set_clock_offset(timedelta())
+        insights = Insights(laurels)
+        with laurels.pretend(clock() + timedelta(days=400)):
+            first = await insights.rarity()
+
+        assert first.computed_at == clock()
+        await insights.close()
 
 
 async def test_the_old_value_is_served_while_a_new_one_is_made() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from laurels.acts.recording import Recorded
+from laurels.engine.events import Event
 from laurels.errors import InvalidInput
 from tests.arena import CLOSE, WEEK, Arena, arena, beside, check_arena, rules
 from tests.support import LASTING_ENGINES, new_database, sql
@@ -117,10 +119,28 @@ async def test_an_event_of_a_hidden_user_moves_nobody(home: Arena) -> None:
     await home.laurels.update_user("eve", visibility="hidden")
     before = len(await home.moments("leaderboard.top"))
     recorded = await home.read("eve", 1000)
-    assert (recorded.rank_before, recorded.rank_after) == (None, None)
+    assert (recorded.rank_before, recorded.rank_after) == (5, 1)  # those that they would have
     assert await home.lines() == ALL_WEEK[:4]
     assert len(await home.moments("leaderboard.top")) == before
     assert (await home.laurels.profile("eve")).user_rank == 1
+
+
+async def test_the_answer_to_an_event_of_a_hidden_user_agrees_with_the_rank_that_they_read(home: Arena) -> None:
+    """Also when others move in the same transaction, ahead of them or behind."""
+    for user_id in ("bob", "dan"):
+        await home.laurels.update_user(user_id, visibility="hidden")
+    users = ("ann", "bob", "cay", "dan", "eve", "fay")
+    before = {user_id: (await home.laurels.rank(user_id)).rank for user_id in users}
+    assert before == {"ann": 1, "bob": 2, "cay": 2, "dan": 3, "eve": 3, "fay": None}
+    events = [Event(user_id, f"more-{user_id}", "read", quantity=10 * 3**index) for index, user_id in enumerate(users)]
+    for answer in await home.laurels.record_many(events):
+        assert isinstance(answer, Recorded)
+        user_id = answer.event.user_id
+        shown = await home.laurels.rank(user_id)
+        assert (answer.rank_before, answer.rank_after) == (before[user_id], shown.rank)
+        assert (await home.laurels.profile(user_id)).user_rank == shown.rank
+    again = await home.laurels.record(events[1])
+    assert (again.duplicate, again.rank_before, again.rank_after) == (True, 2, 4)
 
 
 async def test_visibility_is_public_pseudonym_hidden_or_the_boards_own(home: Arena) -> None:

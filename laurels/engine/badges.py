@@ -270,7 +270,7 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
     badge = Badge(
         id=table.text("id"),
         name=table.text("name"),
-        description=table.text("description"),
+        description=table.text("description", lines=True),
         icon=table.text("icon"),
         category=table.choice("category", CATEGORIES, "category"),
         points=table.whole("points"),

@@ -115,6 +115,18 @@ class Ranks:
     after: int | None
 
 
+def joined(shown: Mapping[str, Ranks], hidden: Mapping[str, Ranks]) -> dict[str, Ranks]:
+    """Everybody's own ranks, by user: those that the board shows; of who is hidden, before or after, those they would have."""
+    return {**hidden, **{user_id: _joined(ranks, hidden.get(user_id)) for user_id, ranks in shown.items()}}
+
+
+def _joined(shown: Ranks, hidden: Ranks | None) -> Ranks:
+    if hidden is None:
+        return shown
+    before = hidden.before if shown.before is None else shown.before
+    return Ranks(before, hidden.after if shown.after is None else shown.after)
+
+
 def climbed(ranks: Ranks, top: int) -> list[str]:
     """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
     if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
@@ -124,9 +136,15 @@ def climbed(ranks: Ranks, top: int) -> list[str]:
 
 
 def ranks_of(
-    moves: Iterable[Move], ahead: Mapping[Place, int], ties: Ties = "first", holders: Mapping[int, int] | None = None
+    moves: Iterable[Move],
+    ahead: Mapping[Place, int],
+    ties: Ties = "first",
+    holders: Mapping[int, int] | None = None,
+    hidden: Iterable[Move] | None = None,
 ) -> dict[str, Ranks]:
     """The ranks that the board shows, by user, before and after these moves on it, which happen all at once.
+
+    With `hidden`, the moves of those who take no rank from anybody, the ranks are theirs: those that they would have.
 
     `ahead` says how much was ahead of each place before any of them, by the tie rule: standings, standings of better scores, or
     better scores. After them, what left ahead is less, and what came ahead is more. `holders`, for dense ranks alone, says
@@ -139,7 +157,7 @@ def ranks_of(
     if ties == "dense":
         left, came = _scores_moved(moves, holders or {})
     ranks: dict[str, Ranks] = {}
-    for move in moves:
+    for move in moves if hidden is None else hidden:
         before = ahead[move.before] + 1 if move.before else None
         after = None
         if move.after:
@@ -177,6 +195,22 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
             rank = rank + 1 if ties == "dense" else ordinal + index
         ranks.append(rank)
     return ranks
+
+
+def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int]]) -> list[int]:
+    """How many of nobody's places lie ahead of each of these among its equals of one moment.
+
+    `gaps` are the (sort_key, reached_at, user_id, ahead) of lines that have some directly ahead of them. An erased user stood
+    there, whose own place counts behind all equals, for it may not say whose it was.
+    """
+    of_equals: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for sort_key, reached_at, user_id, ahead in sorted(gaps):
+        of_equals.setdefault((sort_key, reached_at), []).append((user_id, ahead))
+    found: list[int] = []
+    for place in places:
+        equals = of_equals.get((place.sort_key, place.reached_at), [])
+        found.append(sum(ahead for user_id, ahead in equals if user_id <= place.user_id))
+    return found
 
 
 def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:

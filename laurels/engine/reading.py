@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, cast
 
-from laurels.engine.events import MAX_NUMBER
+from laurels.engine.events import MAX_NUMBER, UNSAFE
 from laurels.errors import Fault
 
 _REQUIRED: Any = object()
@@ -34,8 +35,8 @@ class Table:
         """Whether the table says this key."""
         return key in self.raw
 
-    def text(self, key: str, default: str = _REQUIRED) -> str:
-        """A text that is not empty."""
+    def text(self, key: str, default: str = _REQUIRED, *, lines: bool = False) -> str:
+        """A text that is not empty, and holds no control characters; line ends and tabs where it may have `lines`."""
         value = self._take(key, default)
         if value is default and default is not _REQUIRED:
             return default
@@ -43,6 +44,7 @@ class Table:
             if value is not _REQUIRED:
                 self.fault(key, f"must be a text, not {shown(value)}", f'write {key} = "..."')
             return ""
+        self._check_printable(key, re.sub(r"[\n\r\t]", " ", value) if lines else value)
         return value
 
     def whole(self, key: str, default: int = _REQUIRED, least: int = 0) -> int:
@@ -63,6 +65,8 @@ class Table:
         value = self._take(key, _REQUIRED)
         items = cast(list[Any], value) if isinstance(value, list) else []
         if items and all(isinstance(item, str) and item for item in items):
+            for item in items:
+                self._check_printable(key, item)
             return tuple(dict.fromkeys(items))
         if value is not _REQUIRED:
             self.fault(key, f"must be a list of texts, not {shown(value)}", f'write {key} = ["..."]')
@@ -112,6 +116,8 @@ class Table:
             self.fault(key, f"must be tables by name, not {shown(value)}", f"write [{key}.some_name]")
             return []
         entries = cast(dict[str, Any], value)
+        for name in entries:
+            self._check_printable(f"{key}.{printable(name)}", name)
         return [(name, self._named(key, name, entries[name])) for name in entries if self._is_table(key, name, entries)]
 
     def list_of_tables(self, key: str, default: Any = _REQUIRED) -> list[Table]:
@@ -149,7 +155,12 @@ class Table:
     def _place(self, key: str, index: int, entry: dict[str, Any]) -> str:
         label = entry.get("id") or entry.get("title")
         place = f"{self.where}.{key}[{index + 1}]".strip(".")
-        return f"{place} '{label}'" if isinstance(label, str) else place
+        return f"{place} '{printable(label)}'" if isinstance(label, str) else place
+
+    def _check_printable(self, key: str, text: str) -> None:
+        """Note a fault where a text holds what a database cannot keep (U+0000) or a terminal should not be given."""
+        if UNSAFE.search(text):
+            self.fault(key, f"must not hold control characters, as {shown(text)} does", "take them out")
 
     def _is_table(self, key: str, name: str, entries: dict[str, Any]) -> bool:
         if isinstance(entries[name], dict):
@@ -158,7 +169,12 @@ class Table:
         return False
 
     def _named(self, key: str, name: str, entry: dict[str, Any]) -> Table:
-        return Table(entry, f"{self.where}.{key}.{name}".strip("."), self.faults)
+        return Table(entry, f"{self.where}.{key}.{printable(name)}".strip("."), self.faults)
+
+
+def printable(text: str) -> str:
+    """A text as a message shows it: with a sign in the place of each control character."""
+    return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def closest(word: str, known: Iterable[str]) -> str:

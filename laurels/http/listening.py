@@ -19,6 +19,9 @@ POLL_SECONDS = 0.3
 SOON_SECONDS = 0.01
 """The same where somebody has a long way to catch up, and has hardly taken what came."""
 
+MOST_OF_USER = 32
+"""How many of a user's pages may listen to one process, so that nobody takes the places of all others."""
+
 COMES_AGAIN = 5
 """In how many seconds one who found no place should try again."""
 
@@ -87,6 +90,8 @@ class Listeners:
         """One more. Raises Overloaded where there is no place."""
         if self._closed or len(self._all) >= self._most:
             raise Overloaded("as many pages listen to this process as it has places for", COMES_AGAIN)
+        if sum(one.user_id == user_id for one in self._all) >= MOST_OF_USER:
+            raise Overloaded(f"{MOST_OF_USER} pages of this user listen to this process already", COMES_AGAIN)
         listener = Listener(user_id, after)
         self._all.add(listener)
         if self._task is None or self._task.done():

@@ -38,7 +38,7 @@ from laurels.http.leaderboards import get_closed_periods, get_leaderboard, get_l
 from laurels.http.limits import Rate
 from laurels.http.listening import Listeners
 from laurels.http.openapi import document
-from laurels.http.pages.html import missing_page, reads_pages
+from laurels.http.pages.html import AWAY, reads_pages, trouble_page
 from laurels.http.pages.playground import playground_page
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
@@ -70,7 +70,8 @@ ALWAYS_ANSWERED = ("/livez", "/readyz")
 
 WITH_BODY = ("POST", "PUT")
 
-NOT_FOUND = 404
+WRONG_TURNS = (404, 422)
+"""How an address is answered that leads nowhere, and one that can lead nowhere."""
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -333,8 +334,8 @@ def _options_of(path: str, allow: str) -> HTTPRouteHandler:
 
 
 def _as_problem(request: HttpRequest, error: Exception) -> Response[bytes]:
-    """The answer to an error: a problem document; for a person who took a wrong turn, a page."""
+    """The answer to an error: a problem document; for a person who took a wrong turn or comes at a bad time, a page."""
     answer = answer_for(error)
-    if answer.status == NOT_FOUND and reads_pages(cast(Scope, request.scope)):
-        answer = missing_page(request)
+    if (answer.status in WRONG_TURNS or answer.status >= AWAY) and reads_pages(cast(Scope, request.scope)):
+        answer = trouble_page(request, answer)
     return answer.response()

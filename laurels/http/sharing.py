@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from laurels.http.answers import Answer, Headers, Scope, Send
 from laurels.http.requests import header
 from laurels.settings import origins_in
 
-CONSOLE = "/console"
-"""What operators see is shared with nobody."""
+OWN = re.compile(r"/(console|playground)(/|$)", re.DOTALL)
+"""What is shared with nobody: what operators see, and the page that holds the demo's key."""
 
 ALLOW_ORIGIN = b"access-control-allow-origin"
 VARY = b"vary"
@@ -42,7 +43,7 @@ class Sharing:
 
     def shared(self, scope: Scope, send: Send) -> Send:
         """`send` for this request, which says who may read the answer."""
-        if _is_console(scope):
+        if OWN.match(scope["path"]):
             return send
         origin = self._listed(scope)
 
@@ -54,14 +55,10 @@ class Sharing:
         return send_shared
 
     def _listed(self, scope: Scope) -> bytes | None:
-        if _is_console(scope):
+        if OWN.match(scope["path"]):
             return None
         origin = (header(scope, b"origin") or "").encode("latin-1")
         return origin if origin in self.origins else None
-
-
-def _is_console(scope: Scope) -> bool:
-    return scope["path"] == CONSOLE or scope["path"].startswith(CONSOLE + "/")
 
 
 def _with_origin(headers: Any, origin: bytes | None) -> Headers:

@@ -160,11 +160,36 @@ class Standing:
 
 @plain
 class Team:
-    """A team's members who have a score, and the sum of their scores."""
+    """A team's rank, its members who have a score, and the sum of their scores."""
 
+    rank: int
     name: str
     total: int
     members: int
+
+
+@plain
+class Teams:
+    """Some teams of a board in its order, and how many members those of all teams are."""
+
+    lines: Sequence[Team]
+    members: int
+
+
+@plain
+class AskedTeams:
+    """Which teams of a board are asked for, within a period: the first, and behind them one's own.
+
+    mean     whether a team has the mean of its members' scores, else their sum
+    highest  whether the highest comes first; equals come by name, with one rank
+    """
+
+    board: str
+    period: str
+    limit: int
+    mine: Sequence[str] = ()
+    mean: bool = False
+    highest: bool = True
 
 
 @plain
@@ -426,8 +451,9 @@ class Store(Protocol):
         """Find, decide, save, in one transaction that is durable when this returns.
 
         Nobody else changes the asked users between the finding and the saving. If `decide` raises, nothing is
-        written and its error comes through. The ranks are those of the users that moved, in the same transaction, and are
-        stored with their events. A user in `erased` loses every row first; only a keyed hash remains.
+        written and its error comes through. The ranks are those of the users that moved, in the same transaction (of a hidden
+        one, those that they would have), and are stored with their events. A user in `erased` loses every row first; only a
+        keyed hash remains, and in closed periods a place of nobody's, so that everybody else keeps their rank there.
         """
         ...
 
@@ -462,8 +488,8 @@ class Store(Protocol):
         """
         ...
 
-    async def teams(self, board: str, period: str) -> Sequence[Team]:
-        """Every team of a board of teams with any score, by name."""
+    async def teams(self, asked: AskedTeams) -> Teams:
+        """Teams with any score. All of the board are looked at, while others work."""
         ...
 
     async def closings(self, board: str, limit: int) -> Sequence[Closing]:
@@ -475,7 +501,10 @@ class Store(Protocol):
         ...
 
     async def periods(self) -> Sequence[tuple[str, str]]:
-        """Every (board, period) on which anybody stands, in order. A board's parts come under their own names."""
+        """Every (board, period) on which anybody stands, in either's parts, but for those that are closed and told, in order.
+
+        The time it takes grows with the boards and their periods, not with the parts; others work meanwhile.
+        """
         ...
 
     async def secret(self) -> bytes:

@@ -9,19 +9,23 @@ from typing import Any
 import msgspec
 
 from laurels.engine.events import MAX_USER_ID, Event
-from laurels.engine.leaderboards import Place, Ranks, climbed
+from laurels.engine.leaderboards import TEAM, WITHIN, Place, Ranks, climbed
 from laurels.storage.base import (
     ActRow,
     AmnestyRow,
+    AskedTeams,
     AwardRow,
     Changes,
     Closing,
     EventRow,
+    Found,
     KeyRow,
     LedgerRow,
     Listing,
     MomentRow,
     Standing,
+    Team,
+    Teams,
     Upkeep,
     UserRow,
 )
@@ -67,6 +71,9 @@ TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "o
 NOBODY = "\U0010ffffnobody-"
 """How the names of those begin who keep the places of erased users in closed periods: behind all others of the same moment."""
 
+BEHIND_PARTS = f"{WITHIN}\U0010ffff"
+"""Behind a board's id: what sorts behind all its parts, and before whatever else does."""
+
 GROUP_SEPARATOR = "\n"  # no name of a group may hold a control character
 
 Columns = Sequence[Any]
@@ -102,6 +109,16 @@ def user_columns(user: UserRow) -> Columns:
         user.visibility,
         int(progress.told.excluded),
     )
+
+
+def renamed(found: Found, changes: Changes) -> list[Columns]:
+    """The new name and the id of each user who had another name before."""
+    known = found.users
+    return [
+        (user.name, user.user_id)
+        for user in changes.users
+        if user.user_id in known and known[user.user_id].name != user.name
+    ]
 
 
 def event_of(row: Columns) -> EventRow:
@@ -207,6 +224,19 @@ def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
 def standings_shown(found: Sequence[Sequence[Any]], ranks: Sequence[int]) -> list[Standing]:
     """Lines with their ranks, but for those of nobody, whose places only count."""
     return [standing_of(row, rank) for row, rank in zip(found, ranks, strict=True) if row[2] is not None]
+
+
+def seats_of_teams(asked: AskedTeams) -> tuple[str, str, str]:
+    """The period, and between which seats those of a board's teams lie."""
+    seats = asked.board + TEAM
+    return asked.period, seats, seats[:-1] + chr(ord(WITHIN) + 1)
+
+
+def teams_of(asked: AskedTeams, found: Sequence[Columns]) -> Teams:
+    """Teams, from their (rank, seat, total, members, members of all)."""
+    seats = asked.board + TEAM
+    lines = [Team(rank, seat.removeprefix(seats), total, members) for rank, seat, total, members, _ in found]
+    return Teams(lines, found[0][4] if found else 0)
 
 
 def closing_of(row: Columns) -> Closing:

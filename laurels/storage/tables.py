@@ -53,7 +53,7 @@ TABLES: Mapping[str, Table] = {
     "awards": _table(2, AWARDS),
     "ledger": _table(3, LEDGER),
     "outbox": _table(3, MOMENTS),
-    "standings": _table(3, STANDINGS),
+    "standings": _table(3, f"{STANDINGS}, ahead"),
     "closings": _table(2, CLOSINGS),
     "sessions": _table(2, "user_id, token_hash, created_at, expires_at"),
 }

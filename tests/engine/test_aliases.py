@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.engine.aliases import ADJECTIVES, ANIMALS, alias
+from laurels.engine.aliases import ADJECTIVES, ANIMALS, NUMBERS, alias, alias_id
 
 
 @given(st.binary(min_size=8, max_size=64))
@@ -27,3 +27,19 @@ def test_a_thousand_users_have_nearly_as_many_names() -> None:
     names = {alias(hashlib.sha256(str(number).encode()).digest()) for number in range(1000)}
     assert len(names) >= 998
     assert len({name.rsplit(" ", 1)[0] for name in names}) > 700
+
+
+def test_two_users_of_one_name_have_two_ids() -> None:
+    names = len(ADJECTIVES) * len(ANIMALS) * NUMBERS
+    here, there = (
+        number.to_bytes(8, "big") + hashlib.sha256(bytes([number % 251])).digest() for number in (7, names + 7)
+    )
+    assert alias(here) == alias(there)
+    assert alias_id(here) != alias_id(there)
+    assert re.fullmatch(r"[a-z]+-[a-z]+-\d{4}-[0-9a-f]{16}", alias_id(here))
+
+
+def test_no_two_of_many_users_share_an_id() -> None:
+    seals = [hashlib.sha256(str(number).encode()).digest() for number in range(40_000)]
+    assert len({alias(seal) for seal in seals}) < len(seals)
+    assert len({alias_id(seal) for seal in seals}) == len(seals)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,9 @@ def test_every_fault_is_reported_at_once() -> None:
     }
 
 
+SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
+
+
 @pytest.mark.parametrize(
     ("tables", "where", "what"),
     [
@@ -120,6 +124,22 @@ def test_every_fault_is_reported_at_once() -> None:
         ({"badges": [badge("b", streak="loign", streak_of=2)]}, "badges[1] 'b'.when.streak", "unknown streak 'loign'"),
         ({"badges": [badge("b", has_badge="x")]}, "badges[1] 'b'.when.has_badge", "unknown badge 'x'"),
         ({"name": 3}, "name", "must be a text, not 3"),
+        ({"name": "a\x1bb"}, "name", r"must not hold control characters, as 'a\x1bb' does"),
+        ({"metrics": {"m\0": count("a")}}, "metrics.m\ufffd", r"must not hold control characters, as 'm\x00' does"),
+        ({"metrics": {"m": count("a\0")}}, "metrics.m.events", "must not hold control characters"),
+        ({"streaks": {"s\n": {"events": ["a"]}}}, "streaks.s\ufffd", "must not hold control characters"),
+        (
+            {"badges": [badge("b", points_of=1) | {"id": "b\0"}]},
+            "badges[1] 'b\ufffd'.id",
+            "must not hold control characters",
+        ),
+        ({"leaderboards": [{"id": "l\0"}]}, "leaderboards[1] 'l\ufffd'.id", "must not hold control characters"),
+        ({"leaderboards": [{"id": "l", "groups": ["\0"]}]}, "leaderboards[1] 'l'.groups", "must not hold control"),
+        (
+            {"leaderboards": [{"id": "l", "period": "season", "seasons": [SEASON | {"name": "\0"}]}]},
+            "leaderboards[1] 'l'.seasons[1].name",
+            "must not hold control characters",
+        ),
     ],
 )
 def test_a_fault_says_where_and_what(tables: dict[str, Any], where: str, what: str) -> None:
@@ -127,6 +147,11 @@ def test_a_fault_says_where_and_what(tables: dict[str, Any], where: str, what: s
     assert at_.startswith(where)
     assert what in says
     assert mend
+
+
+def test_the_description_of_a_badge_may_have_lines() -> None:
+    (one,) = catalog(badges=[badge("b", points_of=1) | {"description": "One.\n\tTwo."}]).badges
+    assert one.description == "One.\n\tTwo."
 
 
 def test_a_file_that_is_no_toml_says_the_line() -> None:

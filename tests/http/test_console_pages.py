@@ -43,6 +43,8 @@ async def test_the_overview_draws_what_happened_and_says_it_in_numbers(home: Hou
     text = await surveyed(home, desk)
 
     assert "of all 3 users" in text
+    assert "active on each day, as their own time zone has it" in text
+    assert "Times are UTC, unless a zone stands beside them." in text
     assert "5 Jan: users 2" in text  # cyd sent a message, which is no activity of a day
     assert "5 Jan: awards 2" in text
     assert "5 Jan: badge: Agent Creator 100" in text
@@ -97,6 +99,18 @@ async def test_the_audit_names_who_did_what_and_why_newest_first(home: House, de
     assert text.index("a bot") < text.index("a prize")
     for said in ("bea", "cem", "Undone 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
         assert said in text
+
+
+async def test_the_audit_and_the_story_say_how_many_also_of_one(home: House, desk: Desk) -> None:
+    await home.record(event("ada"))
+    admin = Admin(home.laurels)
+    await admin.tell("ada", "a", "adjustment", {"amount": 1}, "a gift", "bea")
+    await admin.tell("ada", "b", "freezes", {"streak": "login", "count": 1}, "a gift", "bea")
+
+    for path in ("/console/audit", "/console/users/ada"):
+        text = (await desk.page(path)).text
+        assert "adjustment amount 1" in text
+        assert "freezes count 1" in text
 
 
 async def test_the_audit_is_read_page_by_page_without_a_gap(home: House, desk: Desk) -> None:
@@ -167,6 +181,13 @@ async def test_health_says_how_the_process_does_and_when_the_database_was_last_k
     text = (await desk.page("/console/health")).text
     assert "2026-01-02 12:00 UTC, 3 days ago" in text
     assert "differences 0 ok yes users 1,234" in text
+
+
+async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: House, desk: Desk) -> None:
+    await home.laurels.store.note_upkeep(Upkeep("backup", home.clock(), {"rows": 1}))
+    await home.laurels.set_clock_offset(timedelta(days=30))
+
+    assert "2026-01-05 12:00 UTC rows 1" in (await desk.page("/console/health")).text
 
 
 async def test_health_says_that_others_serve_too() -> None:

@@ -112,6 +112,31 @@ async def test_the_page_says_why_and_why_not(home: House, desk: Desk) -> None:
     assert "100 messages: 73 of 100, not yet" in text
 
 
+async def test_the_page_of_many_badges_asks_for_them_together(
+    home: House, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await home.record(event("ada", "agent.created"), event("ada", quantity=1000))
+    store, asked = home.laurels.store, list[str]()
+    awards, one_event = store.awards, store.event
+
+    async def counted_awards(user_id: str) -> Any:
+        asked.append("awards")
+        return await awards(user_id)
+
+    async def counted_event(user_id: str, event_id: str) -> Any:
+        asked.append(event_id)
+        return await one_event(user_id, event_id)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(store, "awards", counted_awards)
+        counting.setattr(store, "event", counted_event)
+        page = await desk.page("/console/users/ada")
+
+    assert page.text.count("was earned on") == len(await badges_of(home)) > 2
+    assert asked.count("awards") <= 2  # also for the profile
+    assert sorted(set(asked) - {"awards"}) == sorted(one for one in asked if one != "awards")
+
+
 async def test_the_calendar_says_why_each_day_counts(home: House, desk: Desk) -> None:
     for days in (0, 1, 2):
         home.clock.advance(days=days)

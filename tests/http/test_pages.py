@@ -8,12 +8,14 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 import laurels
 from laurels.engine.catalog import Catalog
+from laurels.errors import StoreUnavailable
 from laurels.http.pages.static import files
 from laurels.http.pages.texts import TEXTS
 from tests.http.house import COOKIE, LEADERBOARDS, House, house
@@ -128,6 +130,30 @@ async def test_an_address_that_is_none_shows_people_the_way_back(home: House) ->
 
     assert page.status_code == 404
     assert 'href="/profile"' in page.text
+
+
+async def test_an_address_that_can_lead_nowhere_is_a_page_for_people_too(home: House) -> None:
+    page, problem = await opened(home, "/badges/%ff"), await home.client.get("/badges/%ff")
+
+    assert (page.status_code, problem.status_code) == (422, 422)
+    assert "There is nothing here" in page.text
+    assert problem.json()["type"] == "/problems/invalid-input"
+
+
+async def test_while_the_database_is_away_people_read_when_to_come_again(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> Any:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(home.laurels.store, "holders", away)
+    page, problem = await opened(home, "/badges"), await home.client.get("/badges")
+
+    assert (page.status_code, problem.status_code) == (503, 503)
+    assert page.headers["retry-after"] == problem.headers["retry-after"]
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "This page cannot be shown right now" in page.text
+    assert problem.json()["type"] == "/problems/store-unavailable"
 
 
 # ---- languages --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from laurels.errors import SettingsError
 from laurels.http.server import create_app
 from laurels.settings import Settings, origins_in
 from laurels.testing import sandbox
-from tests.http.house import CATALOG, EVENTS, PROFILE, SESSIONS, House, event, house
+from tests.http.house import CATALOG, EVENTS, PROFILE, SESSIONS, House, client_of, event, house
 
 pytestmark = pytest.mark.anyio
 
@@ -98,6 +98,15 @@ async def test_the_console_is_shared_with_nobody(home: House, path: str) -> None
     asked = await ask_first(home, OURS, path)
 
     assert not {"access-control-allow-origin", "access-control-allow-credentials"} & (shares(read) | shares(asked))
+
+
+async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: House) -> None:
+    app = create_app(home.laurels, Settings(origins=OURS), playground=home.key)
+    async with client_of(app) as client:
+        read = await client.get("/playground", headers={"origin": OURS})
+
+    assert home.key in read.text
+    assert not shares(read)
 
 
 async def test_without_the_setting_nobody_is_told_anything() -> None:

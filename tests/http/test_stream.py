@@ -16,6 +16,7 @@ import pytest
 from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
+from laurels.http import listening as listening_module
 from laurels.http import stream
 from laurels.http.server import Front
 from laurels.settings import Settings
@@ -358,6 +359,19 @@ async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the
         assert len(home.app.context.listeners) == 0
         async with listening(home, token) as heard:
             await heard.block()
+
+
+async def test_one_user_cannot_take_the_places_of_all_others(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening_module, "MOST_OF_USER", 2)
+    ada, bob = await home.sign_in("ada"), await home.sign_in("bob")
+    async with contextlib.AsyncExitStack() as stack:
+        for token in (ada, ada, bob):
+            await (await stack.enter_async_context(listening(home, token))).block()
+        refused = await home.visit(ada, STREAM)
+        check_problem(refused.json(), 503)
+        assert int(refused.headers["retry-after"]) >= 1
+    async with listening(home, ada) as heard:
+        await heard.block()
 
 
 # ---- real servers -----------------------------------------------------------------------------

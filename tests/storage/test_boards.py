@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, get_args
 
 import pytest
 
 from laurels.engine.leaderboards import Move, Place, Ties
 from laurels.engine.progress import Progress
-from laurels.storage.base import Asked, Changes, Found, Listed, Listing, Store, UserRow
+from laurels.storage.base import Asked, AskedTeams, Changes, Found, Listed, Listing, Store, UserRow
 from tests.support import MONDAY, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
@@ -251,3 +252,46 @@ async def test_a_rank_is_exact_at_every_edge_of_the_tallies_nodes(store: Store, 
         better = [other for other, _ in scores.values() if other < key]
         by_rule = {"first": sorted_users(scores).index(user), "shared": len(better), "dense": len({*better})}
         assert await store.rank(*BOARD, user, ties) == (by_rule[ties] + 1, len(scores))
+
+
+# ---- teams ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mean", [False, True])
+@pytest.mark.parametrize("highest", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+async def test_teams_are_ranked_by_the_exact_sum_or_mean(store: Store, mean: bool, highest: bool, seed: int) -> None:
+    """Also where means differ by less than a floating number tells, and where they are the same of other numbers."""
+    rng = random.Random(seed)
+    great = 2**52
+    scores = {
+        f"t{index}": [rng.choice((great, great + 1, 1, 2, 3)) for _ in range(rng.randint(1, 4))] for index in range(9)
+    }
+    for name, of_members in scores.items():
+        members = {f"{name}-{index}": (-score if highest else score, 0) for index, score in enumerate(of_members)}
+        await put(store, (f"crew/team/{name}", "2026"), members)
+    await put(store, ("crew/team/other-year", "2025"), {"ann": (-1, 0)})
+    await put(store, ("crew-2/team/other-board", "2026"), {"bob": (-1, 0)})
+    values = {name: Fraction(sum(of), len(of) if mean else 1) for name, of in scores.items()}
+    in_order = sorted(values, key=lambda name: (-values[name] if highest else values[name], name))
+    whole = [
+        (1 + sum(order_of(values, one, highest) < order_of(values, name, highest) for one in values), name)
+        for name in in_order
+    ]
+    for limit, mine in ((9, ()), (50, ("t3", "no")), (3, (in_order[7], in_order[1])), (1, ())):
+        found = await store.teams(AskedTeams("crew", "2026", limit, mine, mean, highest))
+        expected = [line for index, line in enumerate(whole) if index < limit or line[1] in mine]
+        assert [(team.rank, team.name) for team in found.lines] == expected
+        assert [(team.total, team.members) for team in found.lines] == [
+            (sum(scores[name]), len(scores[name])) for _, name in expected
+        ]
+        assert found.members == sum(map(len, scores.values()))
+
+
+def order_of(values: Mapping[str, Fraction], name: str, highest: bool) -> Fraction:
+    return -values[name] if highest else values[name]
+
+
+async def test_without_any_team_there_are_none(store: Store) -> None:
+    found = await store.teams(AskedTeams("crew", "2026", 10, ["red"]))
+    assert ([*found.lines], found.members) == ([], 0)

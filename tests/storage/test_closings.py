@@ -9,6 +9,7 @@ import pytest
 
 from laurels.storage.base import Listing, Store
 from tests.arena import CLOSE, WEEK, Arena, arena, walked
+from tests.storage.test_boards import put
 from tests.support import LASTING_ENGINES, new_database, sql
 
 pytestmark = pytest.mark.anyio
@@ -100,3 +101,35 @@ async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None
                 closings = "SELECT board, period, closed_at, told_at FROM closings ORDER BY board"
                 assert await sql(copy.laurels.store, closings) == await sql(one.laurels.store, closings)
                 assert await copy.laurels.close_periods() == []
+
+
+async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_closed_and_told(store: Store) -> None:
+    seats = (
+        "crew",
+        "crew-2",
+        "crew/hidden",
+        "crew/team/blue",
+        "crew/team/red",
+        "crew/team/\U0010ffff",
+        "crew0",
+        "d/team/x",
+    )
+    for number in (1, 2, 3):
+        for index, seat in enumerate(seats):
+            await put(store, (seat, f"2026-W0{number}"), {f"u{index}": (-1, 0)})
+    await put(store, ("late/team/b", "2026-W02"), {"ann": (-1, 0)})
+    boards = ("crew", "crew-2", "crew0", "d")
+    weeks = [f"2026-W0{number}" for number in (1, 2, 3)]
+    every = sorted([*((board, week) for board in boards for week in weeks), ("late", "2026-W02")])
+    assert [tuple(key) for key in await store.periods()] == every
+    for board in ("crew", "d"):
+        await store.close_period(board, "2026-W02", CLOSE)
+    assert [tuple(key) for key in await store.periods()] == every
+    await store.tell_closing("crew", "2026-W02", 0, "first", CLOSE)
+    assert [tuple(key) for key in await store.periods()] == [key for key in every if key != ("crew", "2026-W02")]
+    await put(store, ("crew0", "2026-W03"), {"u6": None})
+    assert ("crew0", "2026-W03") not in [tuple(key) for key in await store.periods()]
+
+
+async def test_no_period_is_listed_where_nobody_stands(store: Store) -> None:
+    assert [*await store.periods()] == []

@@ -56,7 +56,7 @@ EXTREMES: Everything = {
     "awards": [("a", ODD, LONG, FIRST, LONG, None), ("a", "b", 0, 0, LEAST, ODD)],
     "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST)],
     "outbox": [("a", 1, 0, LAST, ODD, ODD), ("a", 2, INT, FIRST, "", "")],
-    "standings": [("a", "points", "all", -(2**40), LAST), ("b", "points", "all", -1, -7)],
+    "standings": [("a", "points", "all", -(2**40), LAST, 3), ("b", "points", "all", -1, -7, 0)],
     "closings": [("points", "", FIRST, None), ("points", ODD, LAST, 0)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
 }

@@ -90,13 +90,13 @@ def _by_day(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
         chart(
             "active",
             "Active users",
-            "Users of each day.",
+            "How many users were active on each day, as their own time zone has it.",
             series=[Series("users", [row.users for row in survey.active])],
         ),
         chart(
             "awards",
             "Awards",
-            "Badges earned on each day (UTC).",
+            "How many badges were earned on each day (UTC).",
             series=[Series("awards", [awards[day] for day in days])],
         ),
         chart(

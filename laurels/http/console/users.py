@@ -78,7 +78,7 @@ async def _user(visit: Visit, id_of: str) -> Answer:
     laurels, user_id = visit.context.laurels, id_in_path(id_of, "userId", MAX_USER_ID)
     before = whole_number(visit.scope, "before", MAX_REVISION)
     row = await laurels.current(user_id)
-    badges = {badge.id: badge for badge in laurels.views.whole_catalog().badges}
+    badges = laurels.views.whole_catalog().badges
     return render(
         visit,
         "user.html",
@@ -87,8 +87,8 @@ async def _user(visit: Visit, id_of: str) -> Answer:
         profile=await laurels.profile(user_id),
         excluded=row.progress.told.excluded,
         rank=await laurels.rank(user_id),
-        badges=[BadgeOf(badge, await laurels.explain(user_id, badge.id)) for badge in badges.values()],
-        names={badge.id: f"{badge.icon} {badge.name}" for badge in badges.values()},
+        badges=list(map(BadgeOf, badges, await laurels.explain_all(user_id))),
+        names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},
         calendars=[
             _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly)
             for streak in (await laurels.streaks(user_id, CALENDAR_DAYS)).streaks

@@ -20,6 +20,9 @@ PATHS = ("/profile", "/leaderboards", "/badges")
 """Where the navigation leads; each has its name among the texts."""
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
+AWAY = 500
+"""From which status on it is us who are in trouble."""
+
 STYLE = "page.css"
 """The style of all public pages. It stands in each document, so that nothing but the script is waited for."""
 
@@ -91,6 +94,8 @@ def reads_pages(scope: Scope) -> bool:
     return not scope["path"].startswith("/api/") and "text/html" in (header(scope, b"accept") or "")
 
 
-def missing_page(request: HttpRequest) -> Answer:
-    """What a browser shows where there is nothing."""
-    return site_page(request, "missing.html", status=404)
+def trouble_page(request: HttpRequest, problem: Answer) -> Answer:
+    """What a browser shows instead of this problem: that there is nothing here, or that the page can be had later."""
+    here = "away" if problem.status >= AWAY else "missing"
+    headers = [*PRIVATE, *(pair for pair in problem.headers if pair[0] == b"retry-after")]
+    return site_page(request, "trouble.html", status=problem.status, headers=headers, trouble=here)

@@ -24,13 +24,15 @@ from laurels.engine.leaderboards import (
     Ranks,
     Ties,
     around,
+    gaps_before,
+    joined,
     numbered,
     order,
     ranks_of,
     tallied,
 )
 from laurels.storage import rows
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing, Team
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, AskedTeams, Listed, Listing, Standing, Teams
 from laurels.storage.codec import to_micros
 from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, write
@@ -38,9 +40,13 @@ from laurels.storage.postgres.lines import LONG_STATEMENT_SECONDS, Connection, w
 Key = tuple[str, str]
 Measured = Mapping[Key, Mapping[str, Ranks]]
 POINTS = (POINTS_BOARD, ALL_TIME)
+HIDDEN_POINTS = (POINTS_BOARD + HIDDEN, ALL_TIME)
 
 PERIOD_LOCKS = 0x1A07E2
 """The first key of the locks that a late move shares and that who closes the period has alone."""
+
+GAPS_LOCK = 0x1A07E3
+"""Whoever leaves gaps in closed periods has it alone: the next equal must still be there to bear one."""
 
 # ---- writing ----------------------------------------------------------------------------------
 
@@ -98,17 +104,31 @@ async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
 
 
 async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
-    """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes."""
+    """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes.
+
+    They go in the order of their ids: so the gap that one leaves is handed on by the next who leaves too.
+    """
     found = _by_user(users, await connection.fetch(sql.STANDINGS_OF, users))
     closed = await _closed(connection, {base(*key) for places in found.values() for key in places})
+    if closed:
+        await connection.execute(sql.LOCK_GAPS, GAPS_LOCK)
     moves: list[Move] = []
-    for user_id in users:
+    for user_id in sorted(users):
+        await _leave_gaps(connection, user_id, [key for key in found[user_id] if base(*key) in closed])
         for key, place in found[user_id].items():
             moves.append(Move(user_id, *key, place, None))
             if base(*key) in closed:
                 nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
                 moves.append(Move(nobody.user_id, *key, None, nobody))
     return moves
+
+
+async def _leave_gaps(connection: Connection, user_id: str, keys: Sequence[Key]) -> None:
+    """Note ahead of the next equals, who may be hidden, that somebody stood there, and what was noted ahead of them."""
+    asked = [(seat, period, board) for seat, period in keys for board in [base(seat, period)[0]]]
+    of_users = [(*key, int(key[0] == key[2])) for key in asked if key[0] in (key[2], key[2] + HIDDEN)]
+    if of_users:  # who is hidden took no rank
+        await connection.execute(sql.LEAVE_GAPS, user_id, *map(list, zip(*of_users, strict=True)))
 
 
 async def close(connection: Connection, key: Key, at: datetime) -> bool:
@@ -145,21 +165,49 @@ def _lock(key: Key) -> int:
 
 
 async def ranks(connection: Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
-    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points.
+
+    Beside the last, under its own key, those of its hidden users.
+    """
     of_boards: dict[Key, list[Move]] = {POINTS: []}
+    hidden: list[Move] = []
     for move in moves:
-        if move.board in tops or (move.board, move.period) == POINTS:
+        if (move.board, move.period) == HIDDEN_POINTS:
+            hidden.append(move)
+        elif move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {
+    measured = {
         key: await _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
         for key, of_board in of_boards.items()
     }
+    measured[HIDDEN_POINTS] = await _ranks_of_hidden(connection, POINTS, of_boards[POINTS], hidden)
+    return measured
+
+
+def own(measured: Measured) -> Mapping[str, Ranks]:
+    """Of what was measured, the ranks by points that users read of themselves."""
+    return joined(measured.get(POINTS, {}), measured.get(HIDDEN_POINTS, {}))
 
 
 async def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
-    places = [*{place for move in moves for place in (move.before, move.after) if place}]
-    ahead = {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
-    return ranks_of(moves, ahead, ties, await _holders(connection, key, places) if ties == "dense" else None)
+    ahead = await _ahead_of(connection, key, moves, ties)
+    return ranks_of(moves, ahead, ties, await _holders(connection, key, _places(moves)) if ties == "dense" else None)
+
+
+async def _ranks_of_hidden(
+    connection: Connection, key: Key, moves: Sequence[Move], hidden: Sequence[Move]
+) -> Mapping[str, Ranks]:
+    """The ranks that these would have, who take none, on a board that ranks equal scores by who reached them first."""
+    return ranks_of(moves, await _ahead_of(connection, key, hidden, "first"), hidden=hidden)
+
+
+async def _ahead_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
+    places = [*_places(moves)]
+    return {place: rank - 1 for place, rank in zip(places, await _ranks(connection, key, places, ties), strict=True)}
+
+
+def _places(moves: Iterable[Move]) -> set[Place]:
+    return {place for move in moves for place in (move.before, move.after) if place}
 
 
 async def _holders(connection: Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
@@ -199,11 +247,11 @@ async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tu
     return (None if better is None else better + 1), ranked
 
 
-async def teams(connection: Connection, key: Key) -> list[Team]:
-    """The teams of a board, with their totals and members."""
-    seats = key[0] + TEAM
-    found = await connection.fetch(sql.TEAMS, key[1], seats, seats[:-1] + chr(ord(WITHIN) + 1))
-    return [Team(seat.removeprefix(seats), total, members) for seat, total, members in found]
+async def teams(connection: Connection, asked: AskedTeams) -> Teams:
+    """The teams asked for, with their totals and members."""
+    mine = [asked.board + TEAM + name for name in asked.mine]
+    statement = sql.TEAMS[asked.mean, asked.highest]
+    return rows.teams_of(asked, await connection.fetch(statement, *rows.seats_of_teams(asked), asked.limit, mine))
 
 
 async def listing(connection: Connection, asked: Listing) -> Listed:
@@ -239,10 +287,10 @@ async def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
 
 
 async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: Ties) -> list[Standing]:
+    found = sorted(found, key=lambda row: order(_place(row)))
     places = [_place(row) for row in found]
     numbers = await _ranks(connection, key, places, ties)
-    lines = [rows.standing_of(row, number) for row, number in zip(found, numbers, strict=True)]
-    return sorted(lines, key=lambda line: order(line.place))
+    return [*map(rows.standing_of, found, await _with_gaps(connection, key, places, ties, numbers))]
 
 
 async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
@@ -251,11 +299,12 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[
     if not found:
         return [], None
     places = [_place(row) for row in found]
-    if asked.after is None and asked.around is None:
-        return rows.standings_shown(found, numbered(places, asked.ties, 1, 1)), _next(asked, places)
-    (ahead,) = await _ahead(connection, key, places[:1])
-    (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
-    lines = rows.standings_shown(found, numbered(places, asked.ties, ahead + 1, shown))
+    ahead, shown = 0, 1
+    if asked.after or asked.around is not None:
+        (ahead,) = await _ahead(connection, key, places[:1])
+        (shown,) = [ahead + 1] if asked.ties == "first" else await _ranks(connection, key, places[:1], asked.ties)
+    numbers = numbered(places, asked.ties, ahead + 1, shown)
+    lines = rows.standings_shown(found, await _with_gaps(connection, key, places, asked.ties, numbers))
     return lines, _next(asked, places)
 
 
@@ -277,6 +326,21 @@ async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
     if asked.after:
         return await connection.fetch(sql.BEHIND % asked.limit, *key, *order(asked.after))
     return await connection.fetch(sql.FIRST % asked.limit, *key)
+
+
+async def _with_gaps(
+    connection: Connection, key: Key, places: Sequence[Place], ties: Ties, numbers: Sequence[int]
+) -> list[int]:
+    gaps = await _gaps(connection, key, places, ties)
+    return [number + gap for number, gap in zip(numbers, gaps, strict=True)]
+
+
+async def _gaps(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:
+    """How many of nobody's places lie ahead of these, in their order, among their equals; such are in closed periods alone."""
+    if ties != "first" or key[1] == ALL_TIME or not places:
+        return [0] * len(places)
+    ends = [number for place in (places[0], places[-1]) for number in (place.sort_key, place.reached_at)]
+    return gaps_before(places, await connection.fetch(sql.GAPS, *key, *ends))
 
 
 async def _ranks(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from laurels.engine.leaderboards import FIRST_TIME_LEVEL, KEY_SHIFTS, LEAST_NODE, TEAM, TIME_SHIFTS, TOTAL_LEVEL, WITHIN
+from laurels.engine.leaderboards import (
+    FIRST_TIME_LEVEL,
+    HIDDEN,
+    KEY_SHIFTS,
+    LEAST_NODE,
+    TEAM,
+    TIME_SHIFTS,
+    TOTAL_LEVEL,
+    WITHIN,
+)
 from laurels.storage import rows
 from laurels.storage.tables import OF_EACH, TABLES
 
@@ -189,24 +198,48 @@ CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = $1 ORDER BY clos
 NEXT_REVISIONS = "UPDATE users SET revision = revision + 1 WHERE user_id = ANY($1) RETURNING user_id, revision"
 LOCK_PERIODS = "SELECT pg_advisory_xact_lock_shared($1, period) FROM unnest($2::integer[]) AS period"
 LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
-TEAMS = f"""
-SELECT t.board, sum(t.amount)::bigint, (
-    SELECT sum(n.amount)::bigint FROM tallies n
-    WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
-) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
-GROUP BY t.board ORDER BY t.board
-"""
-PERIODS = """
-WITH RECURSIVE seat (board, period) AS (
-    (SELECT board, period FROM tallies ORDER BY board, period LIMIT 1)
+SEATS_OF_PERIODS = f"FROM tallies t WHERE t.level = {FIRST_TIME_LEVEL - 1}"
+PERIODS = f"""
+WITH RECURSIVE seat (period, board) AS (
+    (SELECT t.period, t.board {SEATS_OF_PERIODS} ORDER BY t.period, t.board LIMIT 1)
     UNION ALL
-    SELECT next.board, next.period FROM seat, LATERAL (
-        SELECT t.board, t.period FROM tallies t
-        WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1
+    SELECT next.period, next.board FROM seat, LATERAL (
+        SELECT t.period, t.board {SEATS_OF_PERIODS} AND (t.period, t.board) > (
+            seat.period,
+            CASE WHEN strpos(seat.board, '{WITHIN}') > 0
+                THEN split_part(seat.board, '{WITHIN}', 1) || '{rows.BEHIND_PARTS}' ELSE seat.board END
+        ) ORDER BY t.period, t.board LIMIT 1
     ) AS next
-) SELECT board, period FROM seat
+)
+SELECT DISTINCT split_part(seat.board, '{WITHIN}', 1) AS base, seat.period FROM seat WHERE NOT EXISTS (
+    SELECT 1 FROM closings c
+    WHERE c.board = split_part(seat.board, '{WITHIN}', 1) AND c.period = seat.period AND c.told_at IS NOT NULL
+) ORDER BY base, period
 """
-"""Each step leaps over all tallies of a period."""
+"""Each step leaps over all tallies of a board's part in a period, and from the first of its parts over all of them."""
+
+
+def _teams(*, mean: bool, highest: bool) -> str:
+    down = "DESC" if highest else "ASC"
+    ahead = f"total / members {down}, (total % members)::float8 / members {down}" if mean else f"total {down}"
+    return f"""
+    WITH teams AS (
+        SELECT t.board AS seat, sum(t.amount)::bigint AS total, (
+            SELECT sum(n.amount)::bigint FROM tallies n
+            WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+        ) AS members FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
+        GROUP BY t.board
+    ), ranked AS (
+        SELECT rank() OVER (ORDER BY {ahead}) AS rank, seat, total, members,
+            row_number() OVER (ORDER BY {ahead}, seat) AS number, sum(members) OVER ()::bigint AS everybody FROM teams
+    ) SELECT rank, seat, total, members, everybody FROM ranked WHERE number <= $4 OR seat = ANY($5::text[]) ORDER BY number
+    """
+
+
+TEAMS = {(mean, highest): _teams(mean=mean, highest=highest) for mean in (False, True) for highest in (False, True)}
+"""By whether a team has its members' mean, and whether the highest comes first. A mean is compared by its whole part and by
+the rest, which floating numbers tell apart for any number of members.
+"""
 
 STANDINGS_OF = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ANY($1)"
 OPEN_STANDINGS_OF = f"""
@@ -218,6 +251,33 @@ STANDINGS_AT = """
 SELECT user_id, board, period, sort_key, reached_at FROM unnest($1::text[], $2::text[], $3::text[])
     AS asked (user_id, board, period) JOIN standings USING (user_id, board, period)
 """
+GAPS = f"""
+SELECT sort_key, reached_at, user_id, ahead FROM standings
+WHERE board = ANY(ARRAY[$1, $1 || '{HIDDEN}']) AND period = $2 AND ahead > 0
+    AND (sort_key, reached_at) >= ($3, $4) AND (sort_key, reached_at) <= ($5, $6)
+"""
+LOCK_GAPS = "SELECT pg_advisory_xact_lock($1)"
+LEAVE_GAPS = f"""
+WITH gap AS (
+    SELECT s.period, following.user_id, following.board, s.ahead + asked.taken AS ahead
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) AS asked (board, period, base, taken)
+    JOIN standings s ON s.user_id = $1 AND s.board = asked.board AND s.period = asked.period,
+    LATERAL (
+        SELECT equal.user_id, seat.board FROM unnest(ARRAY[asked.base, asked.base || '{HIDDEN}']) AS seat (board), LATERAL (
+            SELECT e.user_id FROM standings e
+            WHERE e.board = seat.board AND e.period = s.period AND e.sort_key = s.sort_key AND e.reached_at = s.reached_at
+                AND e.user_id > $1 AND e.user_id < '{rows.NOBODY}'
+            ORDER BY e.user_id LIMIT 1
+        ) AS equal ORDER BY equal.user_id LIMIT 1
+    ) AS following
+)
+UPDATE standings s SET ahead = s.ahead + gap.ahead FROM gap
+WHERE s.user_id = gap.user_id AND s.board = gap.board AND s.period = gap.period AND gap.ahead > 0
+"""
+"""Ahead of the next equal of a user ($1) in each of these seats and periods, who may be hidden: that somebody stood there (where
+they took a rank), and what was noted ahead of them.
+"""
+
 SAVE_STANDINGS = f"""
 {_insert("standings", rows.STANDINGS)}
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
@@ -305,9 +365,16 @@ WHERE board = $1 AND period = $2 AND level = 0 AND under = 0 AND node = ANY($3::
 """
 """How many stand at each of these scores; a node of the finest level is one."""
 
+_GAP = """ + (
+    SELECT coalesce(sum(g.ahead), 0)::bigint FROM standings g
+    WHERE g.board = ANY(ARRAY[$1, $4]) AND g.period = $2 AND g.ahead > 0
+        AND g.sort_key = p.sort_key AND g.reached_at = p.reached_at AND g.user_id <= p.user_id
+)"""
+"""How many of nobody's places lie ahead of a place p among its equals."""
+
 RANK = {
     ties: f"""
-    SELECT (SELECT {better} FROM (
+    SELECT (SELECT {better}{_GAP if ties == "first" else ""} FROM (
         SELECT sort_key, reached_at, user_id FROM standings
         WHERE user_id = $3 AND period = $2 AND board IN ($1, $4) ORDER BY board LIMIT 1
     ) AS p), ({RANKED})

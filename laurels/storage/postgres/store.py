@@ -29,6 +29,7 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     Asked,
+    AskedTeams,
     AwardRow,
     Batch,
     Changes,
@@ -48,7 +49,7 @@ from laurels.storage.base import (
     Rows,
     Sample,
     Surveyed,
-    Team,
+    Teams,
     Upkeep,
     UserRow,
     View,
@@ -221,7 +222,7 @@ class PostgresStore:
         leaving = await boards.leaving(connection, erased) if erased else ()
         moves = await boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = await boards.ranks(connection, moves, changes.tops) if measure and moves else {}
-        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
+        ranks = boards.own(measured)
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await self._save_users(connection, changes.users, found)
@@ -315,8 +316,8 @@ class PostgresStore:
 
         return await self._lines.run(tell, self._patience)
 
-    async def teams(self, board: str, period: str) -> Sequence[Team]:
-        return await self._lines.run(lambda connection: boards.teams(connection, (board, period)))
+    async def teams(self, asked: AskedTeams) -> Teams:
+        return await self._lines.run(lambda connection: boards.teams(connection, asked))
 
     async def closings(self, board: str, limit: int) -> Sequence[Closing]:
         found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))

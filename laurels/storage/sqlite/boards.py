@@ -5,6 +5,7 @@ The functions take the connection of a transaction or a snapshot. A key is (boar
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 from collections import Counter
@@ -28,6 +29,8 @@ from laurels.engine.leaderboards import (
     Ties,
     around,
     finest_time,
+    gaps_before,
+    joined,
     numbered,
     order,
     ranges_ahead,
@@ -35,12 +38,13 @@ from laurels.engine.leaderboards import (
     tallied,
 )
 from laurels.storage import rows
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Listed, Listing, Standing, Team
+from laurels.storage.base import ALL_TIME, POINTS_BOARD, AskedTeams, Listed, Listing, Standing, Teams
 from laurels.storage.codec import to_micros
 
 Key = tuple[str, str]
 Measured = Mapping[Key, Mapping[str, Ranks]]
 POINTS = (POINTS_BOARD, ALL_TIME)
+HIDDEN_POINTS = (POINTS_BOARD + HIDDEN, ALL_TIME)
 
 LINE = f"""
 SELECT {rows.LINE} FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
@@ -61,32 +65,60 @@ TOLD = "UPDATE closings SET told_at = ? WHERE board = ? AND period = ? AND told_
 CLOSINGS = f"SELECT {rows.CLOSINGS} FROM closings WHERE board = ? ORDER BY closed_at DESC, period DESC LIMIT ?"
 NEXT_REVISION = "UPDATE users SET revision = revision + 1 WHERE user_id = ? RETURNING revision"
 SAVE_MOMENT = f"INSERT INTO outbox ({rows.MOMENTS}) VALUES (?, ?, ?, ?, ?, ?)"
-TEAMS = f"""
-SELECT t.board, t.amount, (
-    SELECT sum(amount) FROM tallies n
-    WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
-) FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ? ORDER BY t.board
+
+
+def _base(seat: str) -> str:
+    """The board that a seat is a part of."""
+    return f"substr({seat}, 1, instr({seat} || '{WITHIN}', '{WITHIN}') - 1)"
+
+
+SEATS_OF_PERIODS = f"tallies INDEXED BY tallies_by_period WHERE level = {FIRST_TIME_LEVEL - 1}"
+NEXT_SEAT = f"""
+FROM {SEATS_OF_PERIODS} AND (period, board) > (
+    seat.period, iif(instr(seat.board, '{WITHIN}'), {_base("seat.board")} || '{rows.BEHIND_PARTS}', seat.board)
+) ORDER BY period, board LIMIT 1
 """
-PERIODS = """
-WITH RECURSIVE seat (board, period) AS (
-    SELECT * FROM (SELECT board, period FROM tallies ORDER BY board, period LIMIT 1)
+PERIODS = f"""
+WITH RECURSIVE seat (period, board) AS (
+    SELECT * FROM (SELECT period, board FROM {SEATS_OF_PERIODS} ORDER BY period, board LIMIT 1)
     UNION ALL
-    SELECT
-        (SELECT t.board FROM tallies t
-            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1),
-        (SELECT t.period FROM tallies t
-            WHERE (t.board, t.period) > (seat.board, seat.period) ORDER BY t.board, t.period LIMIT 1)
-    FROM seat WHERE seat.board IS NOT NULL
-) SELECT board, period FROM seat WHERE board IS NOT NULL
+    SELECT (SELECT period {NEXT_SEAT}), (SELECT board {NEXT_SEAT}) FROM seat WHERE board IS NOT NULL
+)
+SELECT DISTINCT {_base("board")} AS base, period FROM seat WHERE board IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM closings c WHERE c.board = {_base("seat.board")} AND c.period = seat.period AND c.told_at IS NOT NULL
+) ORDER BY base, period
 """
-"""Each step leaps over all tallies of a period."""
+"""Each step leaps over all tallies of a board's part in a period, and from the first of its parts over all of them."""
+
+
+def _teams(*, mean: bool, highest: bool) -> str:
+    down = "DESC" if highest else "ASC"
+    ahead = f"total / members {down}, (total % members) * 1.0 / members {down}" if mean else f"total {down}"
+    return f"""
+    WITH teams AS (
+        SELECT t.board AS seat, t.amount AS total, (
+            SELECT sum(amount) FROM tallies n
+            WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
+        ) AS members FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ?
+    ), ranked AS (
+        SELECT rank() OVER (ORDER BY {ahead}) AS rank, seat, total, members,
+            row_number() OVER (ORDER BY {ahead}, seat) AS number, sum(members) OVER () AS everybody FROM teams
+    ) SELECT rank, seat, total, members, everybody FROM ranked
+    WHERE number <= ? OR seat IN (SELECT value FROM json_each(?)) ORDER BY number
+    """
+
+
+TEAMS = {(mean, highest): _teams(mean=mean, highest=highest) for mean in (False, True) for highest in (False, True)}
+"""By whether a team has its members' mean, and whether the highest comes first. A mean is compared by its whole part and by
+the rest, which floating numbers tell apart for any number of members.
+"""
 
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS = f"SELECT {rows.STANDINGS} FROM standings WHERE user_id = ?"
 OPEN_STANDINGS = f"""
 {STANDINGS} AND NOT EXISTS (
     SELECT 1 FROM closings c WHERE c.period = standings.period
-    AND c.board = substr(standings.board, 1, instr(standings.board || '{WITHIN}', '{WITHIN}') - 1)
+    AND c.board = {_base("standings.board")}
 )
 """
 RANKED = f"""
@@ -114,6 +146,18 @@ BETTER_SCORES = "SELECT count(*) FROM tallies WHERE board = ? AND period = ? AND
 HOLDERS = "SELECT amount FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node = ?"
 """A node of the finest level is one score."""
 
+GAPS = f"""
+SELECT sort_key, reached_at, user_id, ahead FROM standings INDEXED BY standings_gaps
+WHERE board IN (?, ? || '{HIDDEN}') AND period = ? AND ahead > 0
+    AND (sort_key, reached_at) >= (?, ?) AND (sort_key, reached_at) <= (?, ?)
+"""
+GAP_OF = "SELECT ahead FROM standings WHERE user_id = ? AND board = ? AND period = ?"
+NEXT_EQUAL = f"""
+SELECT user_id, board FROM standings
+WHERE board = ? AND period = ? AND sort_key = ? AND reached_at = ? AND user_id > ? AND user_id < '{rows.NOBODY}'
+ORDER BY user_id LIMIT 1
+"""
+WIDEN_GAP = "UPDATE standings SET ahead = ahead + ? WHERE user_id = ? AND board = ? AND period = ?"
 SAVE_STANDING = f"""
 INSERT INTO standings ({rows.STANDINGS}) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
@@ -185,15 +229,34 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
     connection.executemany(DROP_EMPTY_TALLY, [row[:-1] for row in net if row[-1] < 0])
 
 
-def leaving(connection: sqlite3.Connection, user_id: str) -> list[Move]:
-    """The moves of a user who leaves every board. In closed periods nobody takes the place, so that no rank changes."""
+def leaving(connection: sqlite3.Connection, users: Iterable[str]) -> list[Move]:
+    """The moves of users who leave every board. In closed periods nobody takes the place, so that no rank changes.
+
+    They go in the order of their ids: so the gap that one leaves is handed on by the next who leaves too.
+    """
     moves: list[Move] = []
-    for key, place in rows.standings_of(connection.execute(STANDINGS, (user_id,))).items():
-        moves.append(Move(user_id, *key, place, None))
-        if is_closed_for_good(connection, key):
-            nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
-            moves.append(Move(nobody.user_id, *key, None, nobody))
+    for user_id in sorted(users):
+        for key, place in rows.standings_of(connection.execute(STANDINGS, (user_id,))).items():
+            moves.append(Move(user_id, *key, place, None))
+            if is_closed_for_good(connection, key):
+                _leave_gap(connection, key, place)
+                nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
+                moves.append(Move(nobody.user_id, *key, None, nobody))
     return moves
+
+
+def _leave_gap(connection: sqlite3.Connection, key: Key, place: Place) -> None:
+    """Note ahead of the next equal, who may be hidden, that somebody stood there, and what was noted ahead of them."""
+    seat, period = key
+    board = seat.partition(WITHIN)[0]
+    if seat not in (board, board + HIDDEN):
+        return
+    (gap,) = connection.execute(GAP_OF, (place.user_id, *key)).fetchone()
+    gap += seat == board  # who is hidden took no rank
+    found = [connection.execute(NEXT_EQUAL, (one, period, *order(place))).fetchone() for one in (board, board + HIDDEN)]
+    equals = [row for row in found if row]
+    if gap and equals:
+        connection.execute(WIDEN_GAP, (gap, *min(equals), period))
 
 
 def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
@@ -215,21 +278,48 @@ def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime)
 
 
 def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
-    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points."""
+    """The ranks before and after these moves, none of which is written yet, on these boards and on that of all points.
+
+    Beside the last, under its own key, those of its hidden users.
+    """
     of_boards: dict[Key, list[Move]] = {POINTS: []}
+    hidden: list[Move] = []
     for move in moves:
-        if move.board in tops or (move.board, move.period) == POINTS:
+        if (move.board, move.period) == HIDDEN_POINTS:
+            hidden.append(move)
+        elif move.board in tops or (move.board, move.period) == POINTS:
             of_boards.setdefault((move.board, move.period), []).append(move)
-    return {
+    measured = {
         key: _ranks_of(connection, key, of_board, tops[key[0]].ties if key[0] in tops else "first")
         for key, of_board in of_boards.items()
     }
+    measured[HIDDEN_POINTS] = _ranks_of_hidden(connection, POINTS, of_boards[POINTS], hidden)
+    return measured
+
+
+def own(measured: Measured) -> Mapping[str, Ranks]:
+    """Of what was measured, the ranks by points that users read of themselves."""
+    return joined(measured.get(POINTS, {}), measured.get(HIDDEN_POINTS, {}))
 
 
 def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
-    places = {place for move in moves for place in (move.before, move.after) if place}
-    ahead = {place: _rank(connection, key, place, ties) - 1 for place in places}
-    return ranks_of(moves, ahead, ties, _holders(connection, key, places) if ties == "dense" else None)
+    ahead = _ahead_of(connection, key, moves, ties)
+    return ranks_of(moves, ahead, ties, _holders(connection, key, _places(moves)) if ties == "dense" else None)
+
+
+def _ranks_of_hidden(
+    connection: sqlite3.Connection, key: Key, moves: Sequence[Move], hidden: Sequence[Move]
+) -> Mapping[str, Ranks]:
+    """The ranks that these would have, who take none, on a board that ranks equal scores by who reached them first."""
+    return ranks_of(moves, _ahead_of(connection, key, hidden, "first"), hidden=hidden)
+
+
+def _ahead_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
+    return {place: _rank(connection, key, place, ties) - 1 for place in _places(moves)}
+
+
+def _places(moves: Iterable[Move]) -> set[Place]:
+    return {place for move in moves for place in (move.before, move.after) if place}
 
 
 def _holders(connection: sqlite3.Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
@@ -256,7 +346,7 @@ def rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> 
     """A user's rank, or for a hidden one the rank they would have; None where unranked."""
     row = connection.execute(STANDING, (user_id, *key)).fetchone()
     row = row or connection.execute(STANDING, (user_id, *hidden(key))).fetchone()
-    return _rank(connection, key, Place(row[0], row[1], user_id), ties) if row else None
+    return _shown_rank(connection, key, Place(row[0], row[1], user_id), ties) if row else None
 
 
 def ranked(connection: sqlite3.Connection, key: Key) -> int:
@@ -282,11 +372,10 @@ def is_closed_for_good(connection: sqlite3.Connection, key: Key) -> bool:
     return connection.execute(CLOSED, (key[0].partition(WITHIN)[0], key[1])).fetchone() is not None
 
 
-def teams(connection: sqlite3.Connection, key: Key) -> list[Team]:
-    """The teams of a board, with their totals and members."""
-    seats = key[0] + TEAM
-    found = connection.execute(TEAMS, (key[1], seats, seats[:-1] + chr(ord(WITHIN) + 1)))
-    return [Team(seat.removeprefix(seats), total, members) for seat, total, members in found]
+def teams(connection: sqlite3.Connection, asked: AskedTeams) -> Teams:
+    """The teams asked for, with their totals and members."""
+    values = (*rows.seats_of_teams(asked), asked.limit, json.dumps([asked.board + TEAM + name for name in asked.mine]))
+    return rows.teams_of(asked, connection.execute(TEAMS[asked.mean, asked.highest], values).fetchall())
 
 
 def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
@@ -297,7 +386,7 @@ def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
     return Listed(
         lines=lines,
         next=next_lines,
-        me=rows.standing_of(me, _rank(connection, key, _place(me), asked.ties)) if me else None,
+        me=rows.standing_of(me, _shown_rank(connection, key, _place(me), asked.ties)) if me else None,
         ranked=ranked(connection, key),
     )
 
@@ -311,7 +400,7 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
 def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
-        some = [rows.standing_of(row, _rank(connection, key, _place(row), asked.ties)) for row in found if row]
+        some = [rows.standing_of(row, _shown_rank(connection, key, _place(row), asked.ties)) for row in found if row]
         return sorted(some, key=lambda line: order(line.place))[: asked.limit], None
     found = _following(connection, key, asked)
     if not found:
@@ -321,7 +410,9 @@ def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[li
     if asked.after or asked.around is not None:
         ordinal = _ahead(connection, key, places[0]) + 1
         shown = ordinal if asked.ties == "first" else _rank(connection, key, places[0], asked.ties)
-    lines = rows.standings_shown(found, numbered(places, asked.ties, ordinal, shown))
+    numbers = numbered(places, asked.ties, ordinal, shown)
+    gaps = _gaps(connection, key, places, asked.ties)
+    lines = rows.standings_shown(found, [number + gap for number, gap in zip(numbers, gaps, strict=True)])
     full = asked.around is None and len(found) == asked.limit
     return lines, places[-1] if full else None
 
@@ -351,6 +442,19 @@ def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list
     if asked.after:
         return connection.execute(BEHIND, (*key, *order(asked.after), asked.limit)).fetchall()
     return connection.execute(FIRST, (*key, asked.limit)).fetchall()
+
+
+def _gaps(connection: sqlite3.Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:
+    """How many of nobody's places lie ahead of these, in their order, among their equals; such are in closed periods alone."""
+    if ties != "first" or key[1] == ALL_TIME:
+        return [0] * len(places)
+    ends = [(place.sort_key, place.reached_at) for place in (places[0], places[-1])]
+    found = connection.execute(GAPS, (key[0], *key, *ends[0], *ends[1])).fetchall()
+    return gaps_before(places, found)
+
+
+def _shown_rank(connection: sqlite3.Connection, key: Key, place: Place, ties: Ties) -> int:
+    return _rank(connection, key, place, ties) + _gaps(connection, key, [place], ties)[0]
 
 
 def _rank(connection: sqlite3.Connection, key: Key, place: Place, ties: Ties) -> int:

@@ -44,6 +44,7 @@ from laurels.storage.base import (
     ActRow,
     AmnestyRow,
     Asked,
+    AskedTeams,
     AwardRow,
     Batch,
     Changes,
@@ -64,7 +65,7 @@ from laurels.storage.base import (
     Sample,
     Standing,
     Surveyed,
-    Team,
+    Teams,
     Upkeep,
     UserRow,
     View,
@@ -100,11 +101,14 @@ ORDER BY user_id, event_id LIMIT 1
 SAVE_USER = f"""
 INSERT INTO users ({rows.USERS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (user_id) DO UPDATE SET
-    name = excluded.name, zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
+    zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
     groups = excluded.groups, amnesties = excluded.amnesties,
     visibility = excluded.visibility, excluded = excluded.excluded
 """
+RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
+"""Apart, for an event changes no name, and to set it again would rewrite its place in the index of names: a quarter more log."""
+
 SAVE_EVENT = f"INSERT INTO events ({rows.EVENTS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
 SAVE_AWARD = f"INSERT INTO awards ({rows.AWARDS}) VALUES (?, ?, ?, ?, ?, ?)"
@@ -259,8 +263,11 @@ class SQLiteStore:
 
     def _change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
         with self._transaction() as connection:
-            changes = decide(self._find(connection, asked))
-            return self._save(connection, changes, measure=asked.ranks)
+            found = self._find(connection, asked)
+            changes = decide(found)
+            ranks = self._save(connection, changes, measure=asked.ranks)
+            connection.executemany(RENAME_USER, rows.renamed(found, changes))
+            return ranks
 
     def _find(self, connection: sqlite3.Connection, asked: Asked) -> Found:
         users: dict[str, UserRow] = {}
@@ -318,10 +325,10 @@ class SQLiteStore:
         return self._secret
 
     def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
-        leaving = [move for user_id, _ in changes.erased for move in boards.leaving(connection, user_id)]
+        leaving = boards.leaving(connection, [user_id for user_id, _ in changes.erased])
         moves = boards.taken(connection, [*leaving, *changes.moves])
         measured: boards.Measured = boards.ranks(connection, moves, changes.tops) if measure and moves else {}
-        ranks: Mapping[str, Ranks] = measured.get(boards.POINTS, {})
+        ranks = boards.own(measured)
         boards.save(connection, moves)
         for user_id, at in changes.erased:
             self._erase(connection, user_id, at)
@@ -396,9 +403,8 @@ class SQLiteStore:
         asked = Listing(board, period, ties, MOST_TOLD if top else 0)
         return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
-    async def teams(self, board: str, period: str) -> Sequence[Team]:
-        with _translated:
-            return boards.teams(self._reader, (board, period))
+    async def teams(self, asked: AskedTeams) -> Teams:
+        return await self._aside(partial(boards.teams, asked=asked))
 
     async def closings(self, board: str, limit: int) -> Sequence[Closing]:
         with _translated:
@@ -409,8 +415,7 @@ class SQLiteStore:
             return boards.is_closed(self._reader, (board, period))
 
     async def periods(self) -> Sequence[tuple[str, str]]:
-        with _translated:
-            return self._reader.execute(boards.PERIODS).fetchall()
+        return await self._aside(lambda connection: connection.execute(boards.PERIODS).fetchall())
 
     async def secret(self) -> bytes:
         with _translated:
