@@ -145,8 +145,8 @@ def create_app(
         state=State({"context": context}),
         lifespan=[
             partial(_closing_periods, laurels),
-            partial(_listening, context.listeners),
-            partial(_closing_insights, insights),
+            partial(_closing_with_the_server, context.listeners),
+            partial(_closing_with_the_server, insights),
         ],
         on_shutdown=[on_shutdown] if on_shutdown else [],
         request_max_body_size=None,
@@ -176,21 +176,12 @@ async def _closing_periods(laurels: Laurels, _: Litestar) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def _listening(listeners: Listeners, _: Litestar) -> AsyncIterator[None]:
-    """When the server stops, nobody listens any more."""
+async def _closing_with_the_server(one: Listeners | Insights, _: Litestar) -> AsyncIterator[None]:
+    """When the server stops, nobody listens any more, and it waits for no long reading."""
     try:
         yield
     finally:
-        await listeners.close()
-
-
-@asynccontextmanager
-async def _closing_insights(insights: Insights, _: Litestar) -> AsyncIterator[None]:
-    """When the server stops, it does not wait for long readings."""
-    try:
-        yield
-    finally:
-        await insights.close()
+        await one.close()
 
 
 class Front:

@@ -95,7 +95,7 @@ def _teams(*, mean: bool, highest: bool) -> str:
     down = "DESC" if highest else "ASC"
     ahead = f"total / members {down}, (total % members) * 1.0 / members {down}" if mean else f"total {down}"
     return f"""
-    WITH teams AS (
+    WITH teams AS MATERIALIZED (
         SELECT t.board AS seat, t.amount AS total, (
             SELECT sum(amount) FROM tallies n
             WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
