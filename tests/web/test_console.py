@@ -76,6 +76,22 @@ async def test_every_page_fits_and_is_accessible(home: Site, house: House) -> No
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
+async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(home: Site, house: House) -> None:
+    visitor, page = await operator(home, house)
+
+    for path in ("", "/users", "/users?q=nobody", "/amnesties", "/audit", "/catalog", "/health"):
+        await visitor.open("/console" + path)
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        await check_fits(page)
+        await check_accessible(page)
+    visitor.expects(404, "/console/users/nobody")
+    await visitor.open("/console/users/nobody")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await check_fits(page)
+    await check_accessible(page)
+
+
+@pytest.mark.parametrize("look", SCREENS, ids=str)
 async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
     visitor = await home.visit()
     page = await visitor.open("/console/users")
