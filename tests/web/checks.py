@@ -146,3 +146,30 @@ async def first_paint(page: Page) -> FirstPaint:
     before = """(at) => performance.getEntriesByType("resource").filter((one) => one.startTime < at)
         .map((one) => new URL(one.name)).filter((url) => url.protocol !== "data:").map((url) => url.pathname)"""
     return FirstPaint(at, await page.evaluate(before, at))
+
+
+# ---- what moves ---------------------------------------------------------------------------------
+
+
+async def layout_shift(page: Page) -> float:
+    """How much of the page has jumped so far without anybody's doing (CLS); below 0.1 counts as good."""
+    return await page.evaluate(
+        """() => new Promise((found) => {
+            let sum = 0;
+            new PerformanceObserver((list) => {
+                for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value;
+            }).observe({type: "layout-shift", buffered: true});
+            setTimeout(() => found(sum), 300);
+        })"""
+    )
+
+
+async def animations(page: Page) -> list[str]:
+    """The names of what runs in the page, shadow roots included."""
+    return await page.evaluate(
+        """() => {"""
+        + WALK
+        + """
+            return [...every(document)].flatMap((one) => one.getAnimations()).map((one) => one.animationName ?? "");
+        }"""
+    )

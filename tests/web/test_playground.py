@@ -182,7 +182,7 @@ async def test_ring_streak_board_and_toast_move_with_what_is_done(ground: Ground
 async def test_a_skipped_day_leaves_the_streak_open_and_one_more_ends_or_freezes_it(ground: Ground) -> None:
     player = await ground.begin()
     status = player.page.locator("laurels-streak .note").first
-    await expect(status).to_have_text("All done for now.")
+    await expect(status).to_have_text("You are all set.")
 
     await player.press("Skip a day", "A day has passed without a visit. Look at the streak.")
     await expect(status).to_contain_text("Still open, until Thursday")

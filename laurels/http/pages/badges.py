@@ -15,7 +15,7 @@ from laurels.errors import BadgeNotFound
 from laurels.http.answers import Scope
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.pages.html import site_page
-from laurels.http.pages.texts import THOUSANDS, language_of
+from laurels.http.pages.texts import grouped, language_of
 from laurels.http.requests import id_in_path
 from laurels.shapes import BadgeShape, RarityShape
 
@@ -67,7 +67,7 @@ def _rarities(shape: RarityShape, language: str) -> dict[str, Rarity]:
     for badge in shape.badges:
         if badge.share is not None:
             word = next(word for least, word in WORDS if badge.share >= least)
-            users = f"{shape.users:,}".replace(",", THOUSANDS[language])
+            users = grouped(shape.users or 0, language)
             found[badge.id] = Rarity(word, round(100 * badge.share), _held(badge.holders, badge.share), users)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from laurels.http.answers import Answer, Headers, Scope
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.pages import static
-from laurels.http.pages.texts import TEXTS, asked_language, language_of
+from laurels.http.pages.texts import TEXTS, asked_language, grouped, language_of
 from laurels.http.requests import header
 
 PATHS = ("/profile", "/leaderboards", "/badges")
@@ -72,14 +72,15 @@ def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **cont
 def site_page(request: HttpRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Answer:
     """A page of the public site, with its header and navigation, in the visitor's language. `here` is where it hangs.
 
-    Templates find their texts in `t`, and end every address within the site with `lang_query`, so that a language which was
-    asked for stays.
+    Templates find their texts in `t`, write numbers with `number`, and end every address within the site with `lang_query`,
+    so that a language which was asked for stays.
     """
     scope = cast(Scope, request.scope)
     language, asked = language_of(scope), asked_language(scope)
     site: dict[str, Any] = {
         "lang": language,
         "t": TEXTS[language],
+        "number": partial(grouped, language=language),
         "languages": {code: texts["language"] for code, texts in TEXTS.items()},
         "lang_query": f"?lang={asked}" if asked else "",
         "site": "Laurels",

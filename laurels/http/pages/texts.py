@@ -28,7 +28,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "boards_title": "Leaderboards",
         "boards_about": "Who stands where, and where you stand.",
         "board_about": "Who stands where on this board, and where you stand.",
-        "whole_board": "See the whole board",
         "all_boards": "All leaderboards",
         "no_boards": "There is no leaderboard yet.",
         "needs_script": "This page shows what belongs to you alone, and needs JavaScript for it.",
@@ -82,7 +81,6 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "boards_title": "Ranglisten",
         "boards_about": "Wer wo steht, und wo du stehst.",
         "board_about": "Wer auf dieser Rangliste wo steht, und wo du stehst.",
-        "whole_board": "Ganze Rangliste ansehen",
         "all_boards": "Alle Ranglisten",
         "no_boards": "Es gibt noch keine Rangliste.",
         "needs_script": "Diese Seite zeigt, was nur dir gehört, und braucht dafür JavaScript.",
@@ -124,6 +122,11 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "rarity_nobody": "Von {users} Leuten hat es noch niemand",
     },
 }
+
+
+def grouped(number: int, language: str) -> str:
+    """A number as the language writes it: 1,000 or 1.000."""
+    return f"{number:,}".replace(",", THOUSANDS[language])
 
 
 def asked_language(scope: Scope) -> str | None:

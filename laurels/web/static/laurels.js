@@ -1,7 +1,6 @@
-/* <laurels-profile>, <laurels-streak>, <laurels-leaderboard>, <laurels-toast>: see docs/widgets.md.
-   Nothing is decided here: numbers, orders and the catalog's texts are shown as the server tells them. */
+/* Elements that show what Laurels tells, and decide nothing; how to use them: docs/widgets.md. */
 
-/* Every visible text; one that counts has a form for each plural of its language. */
+/* Every visible text; one that counts has a form for each plural. */
 const TEXTS = {
 en:{
 point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},
@@ -9,7 +8,7 @@ level:"Level {n}",toNext:"{n} to level {of}",top:"The highest level. Well earned
 rank:"Rank",of:"{n} of {of}",badges:"Badges",earned:"Badges earned",coming:"Badges to come",
 all:"You have every badge there is.",first:"Your first step",
 streak:"Streak",row:"in a row",longest:"Longest",total:"In all",freezes:"Freezes",
-is_active:"All done for now.",is_at_risk:"Still open, until {n}.",
+is_active:"You are all set.",is_at_risk:"Still open, until {n}.",
 is_frozen:"A freeze keeps it until {n}.",is_paused:"Paused: it waits for you.",
 is_ended:"Ready for a fresh start.",is_none:"It begins with your first day.",
 calendar:"The last 5 weeks",credited:"counted",frozen:"kept by a freeze",
@@ -30,7 +29,7 @@ level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Das höchste Level. Wohl
 rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",earned:"Verdiente Abzeichen",coming:"Kommende Abzeichen",
 all:"Du hast alle Abzeichen, die es gibt.",first:"Dein erster Schritt",
 streak:"Serie",row:"in Folge",longest:"Längste",total:"Insgesamt",freezes:"Joker",
-is_active:"Für jetzt alles geschafft!",is_at_risk:"Noch offen, bis {n}.",
+is_active:"Alles geschafft!",is_at_risk:"Noch offen, bis {n}.",
 is_frozen:"Ein Joker hält sie bis {n}.",is_paused:"Pausiert: sie wartet auf dich.",
 is_ended:"Bereit für einen neuen Anfang.",is_none:"Sie beginnt mit deinem ersten Tag.",
 calendar:"Die letzten 5 Wochen",credited:"zählt",frozen:"mit Joker gehalten",
@@ -65,14 +64,14 @@ const UNSPOKEN = {"aria-hidden": "true"};
 const FLAME = "M8.3.8c.5 2.6 3.9 4.3 3.9 8.2a4.2 4.2 0 0 1-8.4 0c0-1.7.8-2.9 1.7-3.8.1 1.2.6 1.8 1.2 2.1-.3-2.4 0-4.9 1.6-6.5z";
 const SIGNS = {
 	credited: "M4 8.5 7 11l5-5.5", frozen: "M8 2.5v11M3 5l10 6M13 5 3 11", excused: "M5 8h6", paused: "M6 5v6M10 5v6",
-	missed: "M8 8h.01", open: ""
+	missed: "M8 7.5v1", open: ""
 };
 const hidden = (text) => h("span.hidden", text);
 const sign = (d, name = "sign") => h(`svg.${name}`, {viewBox: "0 0 16 16", ...UNSPOKEN}, h("path", {d}));
 const API = "/api/gamification/";
 const announce = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
 
-/* Only a visit may count as the day's login. */
+/* Only a visit may be the day's login. */
 async function read(url, visit) {
 	try {
 		const headers = visit ? {} : {"X-Purpose": "preview"};
@@ -84,7 +83,7 @@ async function read(url, visit) {
 	}
 }
 
-/* One address, read once for all who show it. */
+/* One address, read once for all. */
 class Resource {
 	constructor(url, source) {
 		Object.assign(this, {url, source});
@@ -98,6 +97,8 @@ class Resource {
 	async load(visit) {
 		if (this.asking) return void (this.again = visit || !!this.again);
 		this.asking = true;
+		this.again = null;
+		await this.source.visit; // what it pays, boards show
 		const {data, problem} = await read(this.url, visit || !this.data);
 		this.asking = false;
 		this.problem = problem;
@@ -105,90 +106,89 @@ class Resource {
 		if (problem?.status === 401) this.data = null;
 		for (const reader of this.readers) reader.paint();
 		if (data) this.source.open();
+		else if (!/40./.test(problem.status)) this.source.retry();
 		if (data?.availableBadges) announce("laurels-profile", data);
-		const {again} = this;
-		this.again = null;
-		if (again != null) this.load(again);
+		if (this.again != null) this.load(this.again);
 	}
 }
 
 /* One server: what is read of it, and its one stream. */
 class Source {
-	static all = new Map();
+	static all = {};
 	readers = new Set();
-	resources = new Map();
+	resources = {};
 
 	constructor(base) {
 		this.base = base;
 	}
 
-	static at(base) {
-		return Source.all.get(base) ?? Source.all.set(base, new Source(base)).get(base);
-	}
-
 	join(reader, path) {
 		this.readers.add(reader);
-		if (!path) return this.resources.size || this.open();
-		const one = this.resources.get(path) ?? new Resource(this.base + path, this);
-		this.resources.set(path, one);
-		if (!one.data && !one.asking) one.load(true);
+		if (!path) return Object.keys(this.resources)[0] || this.open();
+		const one = (this.resources[path] ??= new Resource(this.base + path, this));
+		if (!one.data && !one.asking) {
+			const read = one.load(true);
+			if (path === PROFILE) this.visit = read;
+		}
 		return one;
 	}
 
-	/* Later, for an element that is moved leaves and joins at once. */
+	/* Later, for who is moved leaves and joins at once. */
 	leave(reader) {
 		this.readers.delete(reader);
 		queueMicrotask(() => {
 			if (this.readers.size) return;
 			this.close();
-			this.resources.clear();
+			this.resources = {};
 		});
 	}
 
-	/* The browser mends a line that was cut. One that was refused (401, 404) stays closed until `laurels:refresh`. */
+	/* The browser mends a cut line; whether to try a refused one again, reading tells. */
 	open() {
-		if (this.stream || !this.readers.size) return;
+		if (this.stream || this.retrying || !this.readers.size) return;
 		this.stream = new EventSource(`${this.base}${API}stream`, {withCredentials: true});
-		this.stream.addEventListener("moment", ({data}) => this.take(data));
+		this.stream.onopen = () => (this.wait = 0);
+		this.stream.onerror = ({target}) => target.readyState === 2 && this.retry(this.close());
+		this.stream.addEventListener("moment", ({data}) => this.take(JSON.parse(data)));
 	}
 
 	close() {
 		this.stream?.close();
-		this.stream = null;
+		this.stream = this.retrying = clearTimeout(this.retrying);
 	}
 
-	take(text) {
-		let moment;
-		try {
-			moment = JSON.parse(text);
-		} catch {}
-		if (!moment?.type) return;
+	/* Ever more rarely, not all at once, and only while somebody looks. */
+	retry() {
+		if (this.stream || this.retrying) return;
+		this.wait = Math.min(2 * this.wait || 3e4, 3e5);
+		this.retrying = setTimeout(() => (this.late = document.hidden) || this.refresh(), this.wait * (1 + Math.random() / 2));
+	}
+
+	take(moment) {
 		announce("laurels-moment", moment);
 		for (const reader of [...this.readers]) reader.happened?.(moment);
 		// Moments come in groups; what they changed is read once.
 		clearTimeout(this.timer);
-		this.timer = setTimeout(() => this.refresh(false), 150);
+		this.timer = setTimeout(() => this.refresh(), 150);
 	}
 
 	/* What nobody shows any more is forgotten. */
-	refresh(visit) {
-		for (const [path, one] of this.resources) one.readers.length ? one.load(visit) : this.resources.delete(path);
+	refresh(visit = false) {
+		this.late = this.retrying = clearTimeout(this.retrying);
+		if (!Object.keys(this.resources)[0]) this.open();
+		for (const path in this.resources) this.resources[path].readers[0] ? this.resources[path].load(visit) : delete this.resources[path];
 	}
 }
 
-let seen = new Date().toDateString();
+const today = () => new Date().toDateString();
+let seen = today();
 document.addEventListener("visibilitychange", () => {
-	const today = new Date().toDateString();
-	if (document.hidden || seen === today) return;
-	seen = today;
-	for (const source of Source.all.values()) source.refresh(true);
+	if (document.hidden) return;
+	const visit = seen !== today();
+	for (const source of Object.values(Source.all)) if (visit || source.late) source.refresh(visit);
+	seen = today();
 });
-addEventListener("laurels:refresh", () => {
-	for (const source of Source.all.values()) {
-		if (source.stream?.readyState === 2) source.close();
-		source.refresh(false);
-	}
-});
+addEventListener("laurels:refresh", () => Object.values(Source.all).forEach((source) => source.refresh()));
 
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
@@ -214,10 +214,10 @@ STYLE.replaceSync(`
 .note,.level,dt,th{font-size:.875rem}
 .number{font-variant-numeric:tabular-nums;white-space:nowrap}
 .name,.heading,.title,.what{overflow-wrap:anywhere}
-.name,.heading,.level,.facts,.tag{font-weight:650}
+.name,.heading,.level,.facts,.tag,.title,.points,.medal{font-weight:650}
 .heading{font-size:1.125rem}
 .level{color:var(--accent)}
-.title{font-size:1.5rem;font-weight:700;line-height:1.2}
+.title{font-size:1.5rem;line-height:1.2}
 .sign{width:1em;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round}
 button{min-height:2.75rem;padding:.4rem 1.1rem;border:var(--edge);border-radius:2rem;background:none;color:inherit;cursor:pointer}
 button:hover{border-color:var(--accent)}
@@ -229,7 +229,7 @@ button:hover{border-color:var(--accent)}
 circle{fill:none;stroke:var(--line);stroke-width:8}
 .arc{stroke:var(--accent);stroke-linecap:round}
 .ring div{position:absolute;inset:0;display:grid;place-content:center}
-.points{font-size:1.75rem;font-weight:700}
+.points{font-size:1.75rem}
 .about{flex:1 1 12rem;min-width:0}
 .bar{height:.5rem;margin:.5rem 0;border-radius:1rem;background:var(--line);overflow:hidden}
 .bar div{height:100%;width:var(--share);border-radius:inherit;background:var(--accent)}
@@ -249,14 +249,13 @@ circle{fill:none;stroke:var(--line);stroke-width:8}
 .cold{fill:var(--line)}
 .length{font-size:2.25rem;line-height:1}
 table{width:100%;margin:1rem 0 .75rem;border-spacing:0}
-.calendar td:empty::before{content:'';display:inline-block;width:2rem;height:2rem;border-radius:50%;background:var(--line);opacity:.3;vertical-align:middle}
+.blank{background:var(--line);opacity:.3}
 th{padding:.4rem .5rem;text-align:start}
 th::first-letter{text-transform:uppercase}
 .calendar{max-width:22rem;table-layout:fixed}
 .calendar *{padding:.15rem 0;text-align:center;vertical-align:middle}
 .frozen,.paused{border-color:currentColor;border-radius:.6rem}
 .frozen{color:var(--frost)}
-.missed .sign{stroke-width:3}
 .open{border:2px dashed var(--accent)}
 .legend{gap:.25rem 1rem}
 .legend .day{width:1.25rem;height:1.25rem;margin-inline-end:.4rem;font-size:.7rem}
@@ -267,7 +266,8 @@ th::first-letter{text-transform:uppercase}
 .line td{padding:.6rem .5rem;border-top:var(--edge)}
 .table tr>:first-child{width:3.25rem;padding-inline:0;text-align:center}
 .table tr>:last-child{text-align:end}
-.medal{border-color:#b98a12;background:#f3cd5a;color:#2b2208;font-weight:700}
+.table tr>:nth-child(2){width:100%}
+.medal{border-color:#b98a12;background:#f3cd5a;color:#2b2208}
 .silver{border-color:#8b959b;background:#d9dee1}
 .bronze{border-color:#9c5f2b;background:#e0a878}
 .mine td{background:var(--tint)}
@@ -301,7 +301,7 @@ th::first-letter{text-transform:uppercase}
 }`);
 
 class Laurel extends HTMLElement {
-	static observedAttributes = ["src", "lang", "texts", "heading", "board", "period", "limit", "streak"];
+	static observedAttributes = "src lang texts heading board period limit streak quiet".split(" ");
 	live = h("div.hidden", {role: "status"});
 	body = h("div");
 
@@ -327,7 +327,8 @@ class Laurel extends HTMLElement {
 
 	join() {
 		const src = this.getAttribute("src");
-		const source = Source.at(new URL(src || "/", src ? document.baseURI : import.meta.url).href.replace(/\/+$/, ""));
+		const base = new URL(src || "/", src ? document.baseURI : import.meta.url).href.replace(/\/+$/, "");
+		const source = (Source.all[base] ??= new Source(base));
 		const url = this.path && source.base + this.path;
 		this.speak();
 		if (this.source !== source || this.resource?.url !== url) {
@@ -381,7 +382,7 @@ class Laurel extends HTMLElement {
 		this.drawn = ready;
 		const focused = this.root.activeElement?.id;
 		this.body.replaceChildren(...[this.view()].flat());
-		if (focused) this.root.getElementById(focused)?.focus();
+		this.root.getElementById(focused)?.focus();
 	}
 
 	say(text) {
@@ -391,9 +392,10 @@ class Laurel extends HTMLElement {
 	view() {
 		const {data, problem, at} = this.resource;
 		this.say(data || problem ? "" : this.t("loading"));
-		if (problem?.status === 401) return this.message("out", this.t("outText"), h("slot", {name: "signed-out"}));
+		const quiet = this.hasAttribute("quiet");
+		if (problem?.status === 401) return quiet ? [] : this.message("out", this.t("outText"), h("slot", {name: "signed-out"}));
 		if (!data) return problem ? this.failed(problem) : this.skeleton();
-		if (!problem) return this.content(data);
+		if (!problem || quiet) return this.content(data);
 		const old = this.t("old", this.date(at, {timeZone: undefined, timeStyle: "short"}));
 		this.say(old);
 		return [h("div.card.old.row", old, this.tryAgain()), this.content(data)];
@@ -414,7 +416,7 @@ class Laurel extends HTMLElement {
 	}
 
 	tryAgain() {
-		return this.button("again", () => this.resource.load(true));
+		return this.button("again", () => this.source.refresh(true));
 	}
 
 	button(id, act, attributes) {
@@ -445,22 +447,20 @@ define("profile", class extends Laurel {
 
 	/* The level, beside what the page has put in. */
 	beside(card) {
-		return h(this.querySelector(":scope>:not([slot])") ? "div.stack.filled" : "div.stack", card, h("slot"));
+		return h(`div.stack${this.querySelector(":scope>:not([slot])") ? ".filled" : ""}`, card, h("slot"));
 	}
 
 	content(data) {
 		const before = this.shown;
 		this.shown = data;
-		const had = before && new Set(before.badges.map(({id}) => id));
-		const fresh = ({id}) => (had ? !had.has(id) : id === data.badgeAwarded);
-		const toward = new Map(data.toward.map((one) => [one.id, one]));
-		const {badges, availableBadges: others} = data;
+		const {badges, availableBadges: others, toward, badgeAwarded} = data;
+		const fresh = ({id}) => (before ? before.badges.every((one) => one.id !== id) : id === badgeAwarded);
 		const first = !badges.length && others.find(({id}) => id === data.next[0]?.id);
 		const group = (name, ...rest) => h(`section.card.${name}`, this.heading(1, "heading", this.t(name)), rest);
 		return h("div.stack", this.beside(this.level(data, before)),
 			first && group("first", h("ul.badges", this.badge(first))),
-			badges.length > 0 && group("earned", h("ul.badges", badges.map((badge) => this.badge(badge, fresh(badge) ? ".fresh" : "")))),
-			group("coming", others.length ? h("ul.badges", others.map((badge) => this.badge(badge, ".next", toward.get(badge.id)))) : h("p.quiet", this.t("all"))));
+			badges.length && group("earned", h("ul.badges", badges.map((badge) => this.badge(badge, fresh(badge) ? ".fresh" : "")))),
+			group("coming", others.length ? h("ul.badges", others.map((badge) => this.badge(badge, ".next", toward.find(({id}) => id === badge.id)))) : h("p.quiet", this.t("all"))));
 	}
 
 	level(data, before) {
@@ -474,10 +474,9 @@ define("profile", class extends Laurel {
 
 	/* The ring grows from where it was; on a new level from the beginning. */
 	ring({points, progress, level}, before) {
-		const rest = (share) => 327 * (1 - share / 100);
 		const place = {cx: 60, cy: 60, r: 52};
-		const arc = h("circle.arc", place, {"stroke-dasharray": 327, "stroke-dashoffset": rest(progress)});
-		arc.style.setProperty("--from", rest(before?.level === level ? before.progress : 0));
+		const arc = h("circle.arc", place, {pathLength: 100, "stroke-dasharray": 100, "stroke-dashoffset": 100 - progress});
+		arc.style.setProperty("--from", before?.level === level ? 100 - before.progress : 100);
 		return h("div.ring", h("svg", {viewBox: "0 0 120 120"}, UNSPOKEN, h("circle", place), arc),
 			h("div", h("span.points.number", this.number(points)), " ", h("span.note", this.t("point", points))));
 	}
@@ -492,8 +491,8 @@ define("profile", class extends Laurel {
 });
 
 const DAY = 864e5;
+const WEEK = [0, 1, 2, 3, 4, 5, 6];
 const WEEKS = [0, 7, 14, 21, 28];
-const timeOf = (day) => Date.parse(`${day}T00:00Z`);
 
 define("streak", class extends Laurel {
 	path = PROFILE;
@@ -517,23 +516,26 @@ define("streak", class extends Laurel {
 
 	/* Five weeks, with today in the last one; a streak of weeks has one row. */
 	calendar({unit, days}) {
-		const weekly = unit === "week";
-		const now = days.length ? timeOf(days[0].day) : Math.floor(Date.now() / DAY) * DAY;
-		const whys = new Map(days.length ? days.map(({day, why}) => [timeOf(day), why]) : [[now, "open"]]);
+		const known = days[0] ? days : [{day: new Date().toISOString().slice(0, 10), why: "open"}];
+		const whys = new Map(known.map(({day, why}) => [Date.parse(day), why]));
+		const [now] = whys.keys();
 		const monday = new Intl.Locale(this.locale).getWeekInfo?.().firstDay ?? 1;
-		const start = now - 28 * DAY - (weekly ? 0 : (new Date(now).getUTCDay() - monday + 7) % 7) * DAY;
-		const week = weekly ? [0] : [0, 1, 2, 3, 4, 5, 6];
-		const cell = (time) => {
+		const weekly = unit === "week";
+		const start = now - (weekly ? 28 : 28 + ((new Date(now).getUTCDay() - monday + 7) % 7)) * DAY;
+		const cell = (days) => {
+			const time = start + days * DAY;
 			const why = whys.get(time);
 			const day = this.date(time, {weekday: "long", day: "numeric", month: "long"});
-			return h("td", time === now && {"aria-current": "date"}, why && this.mark(why, `${day}: ${this.t(why)}`));
+			return h("td", time === now && {"aria-current": "date"}, this.mark(why ?? "blank", why && `${day}: ${this.t(why)}`));
 		};
-		const head = (time) => h("th", {scope: "col", "aria-label": this.date(time, {weekday: "long"})}, this.date(time, {weekday: "narrow"}));
-		const row = (days) => h("tr", days.map((day) => cell(start + day * DAY)));
-		const present = new Set([...whys].map(([time, why]) => time >= start && why));
-		return [h("table.calendar", h("caption.hidden", this.t("calendar")), !weekly && h("thead", h("tr", week.map((day) => head(start + day * DAY)))),
-			h("tbody", weekly ? row(WEEKS) : WEEKS.map((first) => row(week.map((day) => first + day))))),
-		h("ul.legend.note", UNSPOKEN, Object.keys(SIGNS).map((why) => present.has(why) && h("li", this.mark(why), this.t(why))))];
+		const head = (day) => {
+			const named = (weekday) => this.date(start + day * DAY, {weekday});
+			return h("th", {scope: "col", "aria-label": named("long")}, named("narrow"));
+		};
+		return [h("table.calendar", h("caption.hidden", this.t("calendar")), !weekly && h("thead", h("tr", WEEK.map(head))),
+			h("tbody", weekly ? h("tr", WEEKS.map(cell)) : WEEKS.map((first) => h("tr", WEEK.map((day) => cell(first + day)))))),
+		h("ul.legend.note", UNSPOKEN, Object.keys(SIGNS).map((why) =>
+			[...whys].some(([time, one]) => one === why && time >= start) && h("li", this.mark(why), this.t(why))))];
 	}
 });
 
@@ -548,7 +550,7 @@ define("leaderboard", class extends Laurel {
 	}
 
 	skeleton() {
-		return super.skeleton(3 + 2 * (this.getAttribute("limit") || 10));
+		return super.skeleton(Math.min(17, 3 + 2 * (this.getAttribute("limit") || 7)));
 	}
 
 	/* Reads so many pages behind the first; when that is new, so must they be. */
@@ -573,26 +575,26 @@ define("leaderboard", class extends Laurel {
 		const mine = ({mine, userId}) => mine ?? userId === me?.userId;
 		const score = board.by === "points" ? this.t("point", 2) : this.t("score");
 		return h("section.card",
-			h("div.row", h("div", this.heading(0, "heading", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), this.t("ranked", rankedUsers))),
+			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), this.t("ranked", rankedUsers))),
 				board.period !== "all" && this.switch()),
-			lines.length > 0 && h("table.table", h("caption.hidden", board.name),
+			lines.length && h("table.table", h("caption.hidden", board.name),
 				h("thead", h("tr", [this.t("place"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
 				h("tbody", lines.map((line) => this.line(line, mine(line)))),
 				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true))),
 			lines.length ? !me && !teams && h("p.note", this.t("unranked")) : h("p.quiet", this.t("nobody")),
-			pages.at(-1).next && this.button("more", () => this.more()));
+			pages.at(-1)?.next && this.button("more", () => this.more()));
 	}
 
 	/* The button may go; its user stays. */
 	async more() {
 		await this.follow(this.resource.pages?.length ?? 1);
-		if (!this.root.activeElement) this.root.getElementById("board")?.focus();
+		this.root.activeElement ?? this.root.getElementById("board")?.focus();
 	}
 
 	line({rank, name, team, title, score}, mine) {
-		const medal = ["", ".gold", ".silver", ".bronze"][rank];
-		return h(mine ? "tr.line.mine" : "tr.line", mine && {"aria-current": "true"},
-			h("td.number", medal ? h(`span.medal${medal}`, this.number(rank)) : this.number(rank)),
+		const medal = ["", ".medal.gold", ".medal.silver", ".medal.bronze"][rank] ?? "";
+		return h(`tr.line${mine ? ".mine" : ""}`, mine && {"aria-current": "true"},
+			h("td.number", h(`span${medal}`, this.number(rank))),
 			h("td", h("bdi.name", team ?? name), mine && h("span.tag", this.t("you")), title && h("div.note", title)),
 			h("td.name.number", this.number(score)));
 	}
@@ -629,14 +631,14 @@ define("toast", class extends Laurel {
 		if (type === "badge.earned") this.show(badge.icon, this.t("toastBadge"), `${badge.name} · ${this.count("point", badge.points)}`);
 		if (type === "level.reached") this.show(this.number(level), this.t("toastLevel", level), title);
 		if (type === "streak.extended") this.show(sign(FLAME, "flame"), this.t("toastStreak"), `${this.number(length)} ${this.t("row")}`);
-		if (/^leaderboard.(entered|climbed|closed)$/.test(type)) this.show(this.number(rank), this.t("toastPlace", rank), board.name);
+		if (board) this.show(this.number(rank), this.t("toastPlace", rank), board.name);
 	}
 
 	/* What finds no room waits its turn. The live region has the words alone: a button is no news. */
 	show(icon, title, text = "") {
 		if (this.body.children.length >= 3) return void this.waiting.push([icon, title, text]);
-		const dismiss = h("button.dismiss", {"aria-label": `${this.t("dismiss")}: ${title}`}, () => this.drop(toast), sign("M4 4l8 8M12 4l-8 8"));
-		const toast = h("div.card.toast", h("div.icon", UNSPOKEN, icon), h("div.what", h("p.name", title), h("p.small", text)), dismiss);
+		const toast = h("div.card.toast", h("div.icon", UNSPOKEN, icon), h("div.what", h("p.name", title), h("p", text)),
+			h("button.dismiss", {"aria-label": `${this.t("dismiss")}: ${title}`}, () => this.drop(toast), sign("M4 4l8 8M12 4l-8 8")));
 		this.body.append(toast);
 		this.live.append(h("p", `${title}: ${text}`));
 		// Time enough to read; it stands while somebody points at it, stands on it, or looks elsewhere.
