@@ -264,7 +264,7 @@ th::first-letter{text-transform:uppercase}
 .switch button{border:0}
 [aria-pressed=true],.tag,.credited{background:var(--accent);color:var(--on-accent)}
 .line td{padding:.6rem .5rem;border-top:var(--edge)}
-.table tr>:first-child{width:3.25rem;padding-inline:0;text-align:center}
+.table tr>:first-child{text-align:center}
 .table tr>:last-child{text-align:end}
 .table tr>:nth-child(2){width:100%}
 .medal{border-color:#b98a12;background:#f3cd5a;color:#2b2208}
