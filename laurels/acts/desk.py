@@ -308,9 +308,9 @@ class Desk:
 
     def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
         """The revision, position and moment of one more moment of this user."""
-        revision, now = self._users[user_id].revision, max(now for now, _ in self._stood[user_id])
+        revision, last = self._users[user_id].revision, max(at for at, _ in self._stood[user_id])
         told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
-        return revision, max(told, default=-1) + 1, now
+        return revision, max(told, default=-1) + 1, last
 
     def restand(self, user: UserRow, now: datetime) -> bool:
         """Compare a user's standings with what follows from their row, to mend them; whether they were wrong.
@@ -335,13 +335,13 @@ class Desk:
         """
         catalog, before = self.house.catalog, self.found.users.get(user_id)
         stood = self._stood[user_id]
-        first, last = min(now for now, _ in stood), max(now for now, _ in stood)
+        first, last = min(at for at, _ in stood), max(at for at, _ in stood)
         if before and user_id not in self._restood and all(_stands_alike(before, row) for _, row in stood):
             return []  # as most events leave it
         new: dict[tuple[str, str], Place] = {}
-        for now, row in stood:
-            closed = {key: place for key, place in new.items() if is_closed(catalog, *key, now)}
-            new = closed | dict(places_of(catalog, row, now))
+        for at, row in stood:
+            closed = {key: place for key, place in new.items() if is_closed(catalog, *key, at)}
+            new = closed | dict(places_of(catalog, row, at))
         old: dict[tuple[str, str], Place]
         if user_id in self.found.standings:  # as they really are, whatever rules or faults made them
             stored = self.found.standings[user_id]

@@ -456,7 +456,7 @@ async def test_this_week_the_week_before_and_any_week_by_its_key(boards: House) 
 
 async def test_a_period_is_coming_runs_ends_and_closes(boards: House) -> None:
     seen: list[str] = []
-    for now in (
+    for moment in (
         "2026-01-11T23:59:59",
         "2026-01-12",
         "2026-01-18T23:59:59",
@@ -464,7 +464,7 @@ async def test_a_period_is_coming_runs_ends_and_closes(boards: House) -> None:
         "2026-01-19T23:59",
         "2026-01-20",
     ):
-        boards.clock.set(datetime.fromisoformat(now).replace(tzinfo=UTC))
+        boards.clock.set(datetime.fromisoformat(moment).replace(tzinfo=UTC))
         seen.append((await page(boards, "weekly", period="2026-W03"))["period"]["status"])
 
     assert seen == ["coming", "running", "running", "ended", "ended", "closed"]
