@@ -18,10 +18,10 @@ import uvloop
 
 from bench.community import SEED
 from bench.machine import pin, processors
-from laurels.storage.base import ALL_TIME, POINTS_BOARD
+from laurels.present.views import RANKED_IN_PROFILE
+from laurels.storage.contract import ALL_TIME, POINTS_BOARD
 from laurels.storage.postgres.statements import SESSIONS, VIEWS
 from laurels.storage.postgres.store import CONNECTIONS
-from laurels.views import RANKED_IN_PROFILE
 
 
 async def measure(address: str, seconds: float) -> float:

@@ -27,19 +27,19 @@ from pathlib import Path
 from rich.progress import track
 
 from bench.machine import cache_folder
-from laurels.acts.desk import earned, places_of
-from laurels.app import Laurels
+from laurels.auth.keys import create_key
+from laurels.auth.sessions import OwnSessions
+from laurels.commands.unit_of_work import earned, places_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.scoring import open_periods, recounted
-from laurels.sessions.keys import create_key
-from laurels.sessions.own import OwnSessions
+from laurels.service.laurels import Laurels
 from laurels.storage import rows
-from laurels.storage.base import Asked, AwardRow, Changes, EventRow, LedgerRow, UserRow
 from laurels.storage.codec import to_micros
+from laurels.storage.contract import Asked, AwardRow, Changes, EventRow, LedgerRow, UserRow
 
 Standing = tuple[str, str, str, int, int]
 """A row of the standings: user, board, period, sort key, when it was reached."""

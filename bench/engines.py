@@ -21,7 +21,7 @@ from bench.community import Community, community
 from bench.figures import Figure
 from bench.stream import user_ids
 from laurels.storage import open_store
-from laurels.storage.base import Batch, Rows
+from laurels.storage.contract import Batch, Rows
 
 
 class Engine(Protocol):

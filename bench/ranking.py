@@ -22,12 +22,12 @@ from bench.community import NOON, SEED
 from bench.engines import Site
 from bench.figures import Figure
 from bench.options import Options
-from laurels.acts.desk import places_of
-from laurels.app import Laurels
+from laurels.commands.unit_of_work import places_of
 from laurels.engine.catalog import Catalog
-from laurels.engine.leaderboards import Move, Place
-from laurels.storage.base import ALL_TIME, POINTS_BOARD, Asked, Changes, Found, Listing
+from laurels.engine.ranking import Move, Place
+from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
+from laurels.storage.contract import ALL_TIME, POINTS_BOARD, Asked, Changes, Found, Listing
 
 BOARD = (POINTS_BOARD, ALL_TIME)
 PAGE = 10

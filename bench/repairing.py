@@ -14,15 +14,15 @@ from bench.engines import Site
 from bench.figures import Figure
 from bench.options import Options
 from bench.stream import stream
-from laurels.admin import Admin
-from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress
+from laurels.present.views import Views
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage.codec import pack_progress, unpack_progress
-from laurels.views import Views
 
 BATCH = 2000
 TEN_YEARS = 3652

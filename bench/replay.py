@@ -24,8 +24,8 @@ import uvloop
 
 from bench.community import NOON
 from bench.machine import pin, processors
-from laurels.app import Laurels
 from laurels.engine.events import Event
+from laurels.service.laurels import Laurels
 
 Step = tuple[str, str, Any]
 """The driver's method, the statement, its parameters."""

@@ -21,13 +21,13 @@ from uvicorn.supervisors import Multiprocess
 
 from bench.community import NOON
 from bench.machine import pin, processors
-from laurels.app import Laurels, utc_now
-from laurels.cli.serving import quiet_collector, server_config
 from laurels.http.profile import PRIVATE
-from laurels.http.server import create_app
+from laurels.server.app import create_app
+from laurels.server.run import quiet_collector, server_config
+from laurels.service.laurels import Laurels, utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
-from laurels.storage.base import Asked, Decide, Ranks
+from laurels.storage.contract import Asked, Decide, Ranks
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

@@ -25,11 +25,11 @@ from bench.replay import replay_apart, traced
 from bench.serve import SIZES
 from bench.steady import measure as measure_steadily
 from bench.stream import as_bodies, stream, user_ids, write_bodies
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.http.events import PATH
 from laurels.http.profile import PATH as PROFILE_PATH
+from laurels.service.laurels import Laurels
 
 JUDGED = 10_000
 SAME_SQL = "a bare loop that issues the same SQL through the same driver, in transactions of the same sizes"

@@ -19,12 +19,12 @@ from pathlib import Path
 from playwright.async_api import Browser, FloatRect, Page
 
 from laurels import Catalog, Laurels
-from laurels.cli.filling import demo_catalog, fill
-from laurels.cli.opening import address_of_file
-from laurels.cli.sample import BRINK_ID, SEED, community
-from laurels.http.server import create_app
-from laurels.sessions.keys import create_key
-from laurels.sessions.own import OwnSessions
+from laurels.auth.keys import create_key
+from laurels.auth.sessions import OwnSessions
+from laurels.demo.filling import demo_catalog, fill
+from laurels.demo.sample import BRINK_ID, SEED, community
+from laurels.server.app import create_app
+from laurels.service.opening import address_of_file
 from laurels.settings import Settings
 from laurels.testing import TestClock
 from tests.web.chromium import LIGHT, MISSING, PHONE, Look, chromium, find_chromium

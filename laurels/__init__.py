@@ -1,9 +1,6 @@
 """Laurels: badges, points, levels, daily streaks and leaderboards for the users of any app."""
 
-from laurels.acts.recording import Recorded
-from laurels.admin import Admin
-from laurels.app import Laurels
-from laurels.blocking import BlockingLaurels
+from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
@@ -34,6 +31,9 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
+from laurels.service.admin import Admin
+from laurels.service.blocking import BlockingLaurels
+from laurels.service.laurels import Laurels
 
 __all__ = [
     "ActConflict",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from laurels.engine.days import zone
-from laurels.engine.reading import closest
+from laurels.engine.parsing import closest
 from laurels.errors import InvalidInput, SettingsError
 
 PREFIX = "LAURELS_"

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from laurels.app import LATE_WINDOW, Laurels
 from laurels.engine.catalog import Catalog
+from laurels.service.laurels import LATE_WINDOW, Laurels
 
 
 class TestClock:

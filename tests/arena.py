@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from laurels.acts.recording import Recorded
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.shapes import LeaderboardShape, StandingShape
+from laurels.present.shapes import LeaderboardShape, StandingShape
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.testing import TestClock
 from tests.support import at, badge, catalog, check_ledgers, sql

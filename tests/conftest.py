@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from tests import postgres
 from tests.support import ENGINES
 

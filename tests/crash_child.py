@@ -11,8 +11,8 @@ import os
 import random
 import sys
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
+from laurels.service.laurels import Laurels
 from tests.support import badge, catalog, count
 
 CATALOG = catalog(

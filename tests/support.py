@@ -14,9 +14,9 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
-from laurels.engine.leaderboards import Place, nodes
 from laurels.engine.progress import Progress
-from laurels.storage.base import Store
+from laurels.engine.ranking import Place, nodes
+from laurels.storage.contract import Store
 from laurels.storage.postgres.store import PostgresStore
 from laurels.storage.sqlite.store import SQLiteStore
 from tests import postgres

@@ -8,14 +8,14 @@ from datetime import timedelta
 
 import pytest
 
-from laurels.acts.desk import Act, Desk, House
-from laurels.acts.recording import RecordEvent
-from laurels.acts.users import EraseUser, RebuildUser, RefreshUser, UpdateUser
+from laurels.commands.events import RecordEvent
+from laurels.commands.unit_of_work import Act, Desk, House
+from laurels.commands.users import EraseUser, RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Place
+from laurels.engine.ranking import Place
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
-from laurels.storage.base import Changes, EventRow, Found, UserRow
+from laurels.storage.contract import Changes, EventRow, Found, UserRow
 from tests.support import MONDAY, at, badge, catalog, count
 
 HOUSE = House(Catalog.default())

@@ -19,12 +19,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from laurels.admin import Admin
-from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.shapes import LeaderboardShape
+from laurels.present.shapes import LeaderboardShape
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage.codec import from_micros
 from laurels.testing import TestClock, sandbox
 from tests.support import at, badge, catalog, check_tallies, count, new_database, sql

@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from laurels.admin import Admin
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.testing import sandbox
 from tests.support import badge, catalog, count, new_database
 from tests.test_history import check_whole

@@ -16,8 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.acts.recording import Recorded, RecordEvent
-from laurels.app import Laurels
+from laurels.commands.events import Recorded, RecordEvent
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.names import clean_name
@@ -32,6 +31,7 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
+from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
 from tests.strategies import catalogs, deliveries, histories
 from tests.support import (

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.acts.recording import RecordEvent
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.commands.events import RecordEvent
 from laurels.engine.events import Event
-from laurels.shapes import LeaderboardShape
+from laurels.present.shapes import LeaderboardShape
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.testing import sandbox
 from tests.support import KINDS, LASTING_ENGINES, at, catalog, check_tallies, count, new_database
 from tests.test_history import check_whole

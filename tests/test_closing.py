@@ -13,7 +13,7 @@ import pytest
 
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.storage.base import Asked, Changes
+from laurels.storage.contract import Asked, Changes
 from tests.arena import (
     CLOSE,
     END,

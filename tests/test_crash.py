@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from tests.crash_child import CATALOG, USERS
 from tests.support import LASTING_ENGINES, check_file, check_ledgers, check_tallies, sql
 

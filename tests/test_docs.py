@@ -19,10 +19,10 @@ import pytest
 from docs.pictures import MOST_BYTES, PICTURES
 from laurels import Catalog
 from laurels.engine.badges import KINDS
-from laurels.engine.boards import ORDERS, SOURCES, TIES
+from laurels.engine.leaderboards import ORDERS, SOURCES, TIES
 from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
 from laurels.http.problems import ALL_KINDS
-from laurels.http.server import HANDLERS
+from laurels.server.app import HANDLERS
 from laurels.settings import Settings
 from tests import postgres
 

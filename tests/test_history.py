@@ -11,9 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from laurels.acts.recording import Recorded
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
@@ -31,7 +29,9 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
-from laurels.shapes import StreakShape
+from laurels.present.shapes import StreakShape
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
 from tests.support import LASTING_ENGINES, at, badge, catalog, check_ledgers, check_tallies, contents, count, sql
 

@@ -11,14 +11,14 @@ from statistics import median
 
 import pytest
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import StoreUnavailable
-from laurels.insights import Insights, Kept
-from laurels.meter import Flow, Meter
-from laurels.shapes import SurveyingShape, SurveyShape
-from laurels.storage.base import Store, Surveyed, Upkeep, Whole
-from laurels.survey import COHORTS, DAYS, Survey, monday
+from laurels.present.shapes import SurveyingShape, SurveyShape
+from laurels.service.insights import Insights, Kept
+from laurels.service.laurels import Laurels
+from laurels.service.report import COHORTS, DAYS, Survey, monday
+from laurels.storage.contract import Store, Surveyed, Upkeep, Whole
+from laurels.telemetry.writes import Flow, Meter
 from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count
 

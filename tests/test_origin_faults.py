@@ -8,8 +8,8 @@ from datetime import timedelta
 import anyio
 import pytest
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
+from laurels.service.laurels import Laurels
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing import TestClock, sandbox
 from tests.http.house import House, event, house

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from laurels.acts.desk import Act, Desk, House, Needs
-from laurels.acts.recording import Recorded, RecordEvent
-from laurels.app import Laurels
+from laurels.commands.events import Recorded, RecordEvent
+from laurels.commands.unit_of_work import Act, Desk, House, Needs
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
-from laurels.recorder import Recorder
+from laurels.service.group_commit import Recorder
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies, sql
 
@@ -177,7 +177,7 @@ async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
     store: Store, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     submissions: list[list[Act]] = [[act("1")], [act("2"), Stumble()], [act("3")]]
-    with caplog.at_level(logging.ERROR, "laurels.recorder"):
+    with caplog.at_level(logging.ERROR, "laurels.service.group_commit"):
         answers = await asyncio.gather(*(recorder.submit(acts) for acts in submissions), return_exceptions=True)
     assert isinstance(answers[1], ZeroDivisionError)
     assert await event_ids(store) == ["1", "3"]

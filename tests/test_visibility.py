@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from laurels.acts.recording import Recorded
+from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput
 from tests.arena import CLOSE, WEEK, Arena, arena, beside, check_arena, rules

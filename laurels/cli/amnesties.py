@@ -9,16 +9,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from laurels.admin import Admin
 from laurels.cli import OK
-from laurels.cli.acts import Actor, login_name
-from laurels.cli.opening import changing, reading
+from laurels.cli.adjustments import Actor, login_name
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import AmnestyNotFound
+from laurels.present.shapes import AmnestiesShape, AmnestyShape
+from laurels.service.admin import Admin
+from laurels.service.opening import changing, reading
 from laurels.settings import Settings
-from laurels.shapes import AmnestiesShape, AmnestyShape
 
 
 def add(

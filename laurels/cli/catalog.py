@@ -10,17 +10,17 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from laurels.app import utc_now
 from laurels.cli import OK, REJECTED
-from laurels.cli.boards import table_of
-from laurels.cli.opening import read_catalog
+from laurels.cli.leaderboards import table_of
 from laurels.cli.options import CatalogFile, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
-from laurels.shapes import BadgeShape, BoardShape, CatalogShape, LevelShape
-from laurels.views import Views
+from laurels.present.shapes import BadgeShape, BoardShape, CatalogShape, LevelShape
+from laurels.present.views import Views
+from laurels.service.laurels import utc_now
+from laurels.service.opening import read_catalog
 
 File = Annotated[str | None, Parameter(help="a catalog file; left out: the one in the settings")]
 

@@ -9,17 +9,17 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from laurels.admin import Admin
-from laurels.app import Laurels, utc_now
 from laurels.cli import OK
-from laurels.cli.opening import laurels_over, made, reading
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_moment
 from laurels.errors import InvalidInput
+from laurels.present.shapes import MAX_DAYS_ON, ClockShape
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels, utc_now
+from laurels.service.opening import laurels_over, made, reading
 from laurels.settings import Settings
-from laurels.shapes import MAX_DAYS_ON, ClockShape
 
 Mark = Annotated[
     bool,

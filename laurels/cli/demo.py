@@ -24,24 +24,24 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from laurels.app import Laurels, utc_now
+from laurels.auth.keys import create_key
+from laurels.auth.sessions import COOKIE, OwnSessions
 from laurels.cli import OK
-from laurels.cli.filling import demo_catalog, fill, is_filled, on_the_brink, steps
-from laurels.cli.opening import address_of_file, database_file, existing, laurels_over, made, serving
 from laurels.cli.options import Json, Options, option, read
 from laurels.cli.output import counted, emit, note
-from laurels.cli.sample import BRINK_ID, SEED, community
-from laurels.cli.serving import is_free, log_to_stderr, serve_until_told
 from laurels.cli.tables import console, steps_progress
+from laurels.demo.filling import demo_catalog, fill, is_filled, on_the_brink, steps
+from laurels.demo.playground import PATH as PLAYGROUND
+from laurels.demo.sample import BRINK_ID, SEED, community
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
-from laurels.http.pages.playground import PATH as PLAYGROUND
-from laurels.sessions.keys import create_key
-from laurels.sessions.own import COOKIE, OwnSessions
+from laurels.server.run import is_free, log_to_stderr, serve_until_told
+from laurels.service.laurels import Laurels, utc_now
+from laurels.service.opening import address_of_file, database_file, existing, laurels_over, made, serving
 from laurels.settings import Settings
 from laurels.storage import without_password
-from laurels.storage.base import UserRow
+from laurels.storage.contract import UserRow
 
 API = "/api/gamification"
 CONSOLE = "/console"

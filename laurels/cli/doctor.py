@@ -17,16 +17,16 @@ from pathlib import Path
 import msgspec
 from rich.text import Text
 
-from laurels.app import utc_now
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import database_file, existing, read_catalog
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
+from laurels.service.laurels import utc_now
+from laurels.service.opening import database_file, existing, read_catalog
 from laurels.settings import Settings
 from laurels.storage import without_password
-from laurels.storage.base import AmnestyRow, Counts, Store
+from laurels.storage.contract import AmnestyRow, Counts, Store
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37, 0)

@@ -12,17 +12,17 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.opening import changing
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
+from laurels.present.shapes import ExplanationShape, StreakDay, StreakShape
+from laurels.present.views import STREAK_DAYS
+from laurels.service.opening import changing
 from laurels.settings import Settings
-from laurels.shapes import ExplanationShape, StreakDay, StreakShape
-from laurels.storage.base import AmnestyRow, UserRow
-from laurels.views import STREAK_DAYS
+from laurels.storage.contract import AmnestyRow, UserRow
 
 DAYS = Number(gte=1, lte=3660)
 

@@ -10,14 +10,14 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.opening import reading
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
+from laurels.present.shapes import HistoryAct, HistoryEntry, HistoryShape
+from laurels.service.opening import reading
 from laurels.settings import Settings
-from laurels.shapes import HistoryAct, HistoryEntry, HistoryShape
 
 
 def history(

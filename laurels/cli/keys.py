@@ -10,13 +10,13 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from laurels.app import utc_now
+from laurels.auth.keys import Role, create_key, role_of_hint
 from laurels.cli import NOT_FOUND, OK
-from laurels.cli.opening import existing, made
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say, when
-from laurels.sessions.keys import Role, create_key, role_of_hint
-from laurels.storage.base import KeyRow
+from laurels.service.laurels import utc_now
+from laurels.service.opening import existing, made
+from laurels.storage.contract import KeyRow
 
 Name = Annotated[str, Parameter(help="a name to know the key by, such as 'my-app'; of an admin key, who acts by it")]
 Admin = Annotated[bool, Parameter(negative=(), help="an admin key, which signs in to the console instead of the API")]

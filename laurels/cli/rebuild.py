@@ -9,14 +9,14 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from laurels.admin import Admin
 from laurels.cli import OK
-from laurels.cli.opening import changing
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import steps_progress
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserErased, UserNotFound
+from laurels.service.admin import Admin
+from laurels.service.opening import changing
 from laurels.settings import Settings
 
 TOGETHER = 20

@@ -20,16 +20,16 @@ from typing import Annotated, cast
 import msgspec
 from cyclopts import Parameter
 
-from laurels.acts.recording import Recorded
-from laurels.blocking import BlockingLaurels
 from laurels.cli import INTERRUPTED, OK, REJECTED
-from laurels.cli.opening import read_catalog
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit, note
+from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
+from laurels.present.shapes import EventIn
+from laurels.service.blocking import BlockingLaurels
+from laurels.service.opening import read_catalog
 from laurels.settings import Settings
-from laurels.shapes import EventIn
 
 BATCH = 500
 CHUNK = 256 * 1024

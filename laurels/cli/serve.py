@@ -11,12 +11,13 @@ import msgspec
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from laurels.app import Laurels
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import laurels_over, read_catalog, serving
 from laurels.cli.options import Options, read
 from laurels.cli.output import say
-from laurels.cli.serving import (
+from laurels.engine.catalog import Catalog
+from laurels.errors import LaurelsError, SettingsError
+from laurels.server.app import Application, create_app
+from laurels.server.run import (
     address_of,
     allow_connections,
     listen,
@@ -25,9 +26,8 @@ from laurels.cli.serving import (
     serve_until_told,
     server_config,
 )
-from laurels.engine.catalog import Catalog
-from laurels.errors import LaurelsError, SettingsError
-from laurels.http.server import Application, create_app
+from laurels.service.laurels import Laurels
+from laurels.service.opening import laurels_over, read_catalog, serving
 from laurels.settings import Settings
 from laurels.storage import open_store, without_password
 

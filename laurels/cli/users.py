@@ -14,18 +14,18 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from laurels.app import Laurels
 from laurels.cli import OK
-from laurels.cli.opening import reading
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import ago, counted, emit, note
 from laurels.cli.tables import bar, cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
+from laurels.present.shapes import HistoryEntry, NextBadgeShape, ProfileShape, StreakShape, UserShape
+from laurels.present.views import RANKED_IN_PROFILE
+from laurels.service.laurels import Laurels
+from laurels.service.opening import reading
 from laurels.settings import Settings
-from laurels.shapes import HistoryEntry, NextBadgeShape, ProfileShape, StreakShape, UserShape
-from laurels.storage.base import UserRow
-from laurels.views import RANKED_IN_PROFILE
+from laurels.storage.contract import UserRow
 
 WIDTH = 78
 LEVEL_BAR = 40

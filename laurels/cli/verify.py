@@ -18,14 +18,14 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from laurels.admin import Admin, Difference
 from laurels.cli import OK, REJECTED
-from laurels.cli.opening import changing, note_upkeep, reading
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, count_progress
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserErased, UserNotFound
+from laurels.service.admin import Admin, Difference
+from laurels.service.opening import changing, note_upkeep, reading
 from laurels.settings import Settings
 
 

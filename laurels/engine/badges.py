@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
-from laurels.engine.reading import Table
 
 CATEGORIES = ("onboarding", "usage", "social", "achievement")
 

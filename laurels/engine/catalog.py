@@ -12,14 +12,14 @@ from importlib import resources
 from typing import Any
 
 from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
-from laurels.engine.boards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
+from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
+from laurels.engine.parsing import Table, closest
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
-from laurels.engine.reading import Table, closest
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
 

@@ -12,7 +12,7 @@ from importlib import resources
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from laurels.engine.plain import plain
+from laurels.engine.values import plain
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
 
 LAST_SEARCHED_YEAR = 2038

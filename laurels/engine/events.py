@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from laurels.engine.plain import plain
+from laurels.engine.values import plain
 from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
 
 MAX_NUMBER = 2**53 - 1

@@ -1,239 +1,197 @@
-"""The one order of a leaderboard, and the tallies that make a rank cheap at any size.
+"""A leaderboard: what it counts, within which periods, who stands on it, and how ties are ranked.
 
-A standing is placed by (sort_key, reached_at, user_id), all ascending: `sort_key` is minus the score, so the highest
-comes first; equal scores go to who reached them first, then to the lower user id by code point.
-
-A rank is one plus the number of standings ahead. To count those without walking them, each standing is counted
-in one node of every level of two radix trees: levels 0 to 8 over the sort key, 64 children to a node, and levels 9 to 11
-over the time within one sort key, 256 children to a node. The standings ahead are then a few ranges of nodes
-(at most one per level) and the few standings that share the finest time node.
+The order of its lines is that of `leaderboards.py`, for every board: equal scores go to who reached them first, then to
+the lower id. A tie rule only says which rank equal scores show.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal, cast
 
-from laurels.engine.plain import plain
+from laurels.engine.days import zone
+from laurels.engine.parsing import Table
+from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
+from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
+from laurels.errors import InvalidInput
 
-KEY_SHIFTS = tuple(range(0, 54, 6))
-"""By how many bits each key level is coarser than the key itself."""
+By = Literal["points", "metric", "streak"]
 
-TIME_SHIFTS = (24, 32, 40)
-"""The same for the time levels, in microseconds: about 17 seconds, 72 minutes, 13 days."""
+POINTS = "points"
+"""The board of all points of all time, which every catalog has: the contract's profile shows it."""
 
-T = TypeVar("T")
+Visibility = Literal["public", "pseudonym", "hidden"]
+VISIBILITIES: tuple[Visibility, ...] = ("public", "pseudonym", "hidden")
 
-Ties = Literal["first", "shared", "dense"]
-"""Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
+SOURCES = ("points", "metric", "streak")
+TIES = ("first", "shared", "dense")
+TEAM_SCORES = ("sum", "mean")
+MOST_TOLD = 1000
+"""How many users at most are told that they were in front when a period closes, however many share the first ranks."""
 
-WITHIN = "/"
-"""What a board is kept under: its own id, or, behind this sign, a part of it (those who are hidden, or one team)."""
+OTHER_PERIODS = ("current", "previous")
+"""What readers ask for instead of a period's key, so that no season may be called so."""
 
-HIDDEN = f"{WITHIN}hidden"
-"""Behind a board's id: where those stand whom nobody else sees, so that they have a rank and take none."""
-
-TEAM = f"{WITHIN}team{WITHIN}"
-"""Behind a board's id, and before a team's name: where its members stand."""
-
-TOTAL_LEVEL = 99
-"""Where a team's seat keeps the sum of its members' scores."""
-
-FIRST_TIME_LEVEL = len(KEY_SHIFTS)
-LEAST_NODE = -(2**62)
-
-
-@plain
-class Place:
-    """Where a user stands on a board. `reached_at` is in microseconds since 1970, UTC."""
-
-    sort_key: int
-    reached_at: int
-    user_id: str
+ORDERS = ("highest", "lowest")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LATE_HOURS = 24
+MAX_LATE_HOURS = 24 * 366
 
 
-@plain
-class Range:
-    """Nodes `low` to `high` of one level; `under` is the sort key that a time level belongs to (0 for key levels)."""
-
-    level: int
-    under: int
-    low: int
-    high: int
+FOREVER = Periods()
 
 
-def nodes(place: Place) -> list[tuple[int, int, int]]:
-    """The nodes (level, under, node) that count this place."""
-    by_key = [(level, 0, place.sort_key >> shift) for level, shift in enumerate(KEY_SHIFTS)]
-    by_time = [
-        (FIRST_TIME_LEVEL + level, place.sort_key, place.reached_at >> shift) for level, shift in enumerate(TIME_SHIFTS)
-    ]
-    return by_key + by_time
+@dataclass(frozen=True, slots=True)
+class Board:
+    """One leaderboard.
 
-
-def tallied(seat: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
-    """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
-    counts = [(node, 1) for node in nodes(place)]
-    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in seat else counts
-
-
-def ranges_ahead(place: Place) -> list[Range]:
-    """The ranges of nodes that together count every place ahead, except those within the finest time node."""
-    by_key = _ranges(place.sort_key, KEY_SHIFTS, 0, 0)
-    by_time = _ranges(place.reached_at, TIME_SHIFTS, FIRST_TIME_LEVEL, place.sort_key)
-    return by_key + by_time
-
-
-def finest_time(place: Place) -> int:
-    """The first microsecond of the finest time node that holds this place."""
-    return place.reached_at >> TIME_SHIFTS[0] << TIME_SHIFTS[0]
-
-
-@plain
-class Move:
-    """A user's place on a board within a period, before and after; None where unranked.
-
-    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
-    which a process whose clock runs ahead may have left behind the user's row.
+    by, of   what is counted: points, a metric's number, or a streak's longest run; `of` names the metric or streak
+    periods  within which it is counted
+    highest  whether the highest score comes first, else the lowest
+    ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
+    groups   who stands on it: users in any of these groups (none named: everybody)
+    late     how long after its end a period still takes events that occurred in it; then it is closed for good
+    visibility  how users are shown who have not chosen: by name, under an invented one, or to nobody else
+    teams    groups whose names begin so compete, not users ('': users do); team_score: a team has its members' sum or mean
+    tell_top those who enter so many first ranks are told, and, when a period closes, those in them (0: nobody)
     """
 
-    user_id: str
-    board: str
-    period: str
-    before: Place | None
-    after: Place | None
-    late: bool = False
+    id: str
+    name: str
+    by: By = "points"
+    of: str = ""
+    periods: Periods = FOREVER
+    highest: bool = True
+    ties: Ties = "first"
+    groups: tuple[str, ...] = ()
+    late: timedelta = timedelta(hours=LATE_HOURS)
+    visibility: Visibility = "public"
+    teams: str = ""
+    team_score: Literal["sum", "mean"] = "sum"
+    tell_top: int = 0
+
+    def seats(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
+        """Under which keys a user of these groups stands: on the board, among its hidden users, or in teams; or nowhere."""
+        if self.groups and not any(group in groups for group in self.groups):
+            return []
+        if self.teams:
+            return [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
+        return [self.id + HIDDEN if (visibility or self.visibility) == "hidden" else self.id]
+
+    def closes_at(self, period: Period) -> datetime | None:
+        """When a period takes no event any more; None: never."""
+        return None if period.end is None else period.end + self.late
+
+    def is_open(self, period: Period, now: datetime) -> bool:
+        """Whether a period takes events at this moment."""
+        return period.end is None or now < period.end + self.late
+
+    def place(self, score: int, reached_at: int, user_id: str) -> Place | None:
+        """The place of a score; None without any, for nobody ranks with nothing."""
+        return Place(-score if self.highest else score, reached_at, user_id) if score > 0 else None
+
+    def score(self, sort_key: int) -> int:
+        """The score that stands at this sort key."""
+        return -sort_key if self.highest else sort_key
 
 
-@plain
-class Ranks:
-    """A user's rank before and after; None where unranked."""
-
-    before: int | None
-    after: int | None
+THE_POINTS = Board(POINTS, "All time", tell_top=10)
 
 
-def joined(shown: Mapping[str, Ranks], hidden: Mapping[str, Ranks]) -> dict[str, Ranks]:
-    """Everybody's own ranks, by user: those that the board shows; of who is hidden, before or after, those they would have."""
-    return {**hidden, **{user_id: _joined(ranks, hidden.get(user_id)) for user_id, ranks in shown.items()}}
+def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
+    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may count."""
+    by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
+    named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
+    of = table.choice("of", named[by], by) if by in named else ""
+    if by == "points" and table.has("of"):
+        table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
+    hours = table.whole("late_hours", LATE_HOURS)
+    if hours > MAX_LATE_HOURS:
+        table.fault("late_hours", f"must be at most {MAX_LATE_HOURS}", "write late_hours = 24")
+    board_id = table.text("id")
+    board = Board(
+        id=board_id,
+        name=table.text("name", board_id),
+        by=by,
+        of=of,
+        periods=_read_periods(table),
+        highest=table.choice("order", ORDERS, "order", "highest") != "lowest",
+        ties=cast(Ties, table.choice("ties", TIES, "tie rule", "first") or "first"),
+        groups=table.texts("groups") if table.has("groups") else (),
+        late=timedelta(hours=min(hours, MAX_LATE_HOURS)),
+        visibility=cast(Visibility, table.choice("visibility", VISIBILITIES, "visibility", "public") or "public"),
+        teams=table.text("teams") if table.has("teams") else "",
+        team_score=cast(Any, table.choice("team_score", TEAM_SCORES, "team score", "sum") or "sum"),
+        tell_top=table.whole("tell_top", 10 if board_id == POINTS else 0),
+    )
+    table.done()
+    _check(table, board)
+    return board
 
 
-def _joined(shown: Ranks, hidden: Ranks | None) -> Ranks:
-    if hidden is None:
-        return shown
-    before = hidden.before if shown.before is None else shown.before
-    return Ranks(before, hidden.after if shown.after is None else shown.after)
+def _check(table: Table, board: Board) -> None:
+    if WITHIN in board.id:
+        table.fault("id", f"must not hold '{WITHIN}'", "leave it out")
+    if table.has("team_score") and not board.teams:
+        table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
+    if board.tell_top > MOST_TOLD:
+        table.fault("tell_top", f"must be at most {MOST_TOLD}", "write tell_top = 10")
+    plain = replace(THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, tell_top=board.tell_top)
+    if board.id == POINTS and board != plain:
+        table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
 
 
-def climbed(ranks: Ranks, top: int) -> list[str]:
-    """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
-    if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
-        return []
-    passed = ["leaderboard.passed"] if ranks.before is not None else []
-    return passed if ranks.before is not None and ranks.before <= top else [*passed, "leaderboard.top"]
+def _read_periods(table: Table) -> Periods:
+    kind: Any = table.choice("period", KINDS, "period", "all") or "all"
+    for key, needed in (("week_starts", "week"), ("seasons", "season")):
+        if table.has(key) and kind != needed:
+            table.fault(key, f"has no meaning for period '{kind}'", f'take it out, or write period = "{needed}"')
+    week_start = table.choice("week_starts", WEEKDAYS, "day of the week", "mon")
+    seasons = _read_seasons(table) if kind == "season" else ()
+    return Periods(kind, _read_zone(table), WEEKDAYS.index(week_start) if week_start else 0, seasons)
 
 
-def ranks_of(
-    moves: Iterable[Move],
-    ahead: Mapping[Place, int],
-    ties: Ties = "first",
-    holders: Mapping[int, int] | None = None,
-    hidden: Iterable[Move] | None = None,
-) -> dict[str, Ranks]:
-    """The ranks that the board shows, by user, before and after these moves on it, which happen all at once.
-
-    With `hidden`, the moves of those who take no rank from anybody, the ranks are theirs: those that they would have.
-
-    `ahead` says how much was ahead of each place before any of them, by the tie rule: standings, standings of better scores, or
-    better scores. After them, what left ahead is less, and what came ahead is more. `holders`, for dense ranks alone, says
-    how many stood at each sort key that somebody leaves or comes to: a score goes with the last and comes with the first.
-    """
-    moves = list(moves)
-    position = order if ties == "first" else _score_alone
-    left = sorted(position(move.before) for move in moves if move.before)
-    came = sorted(position(move.after) for move in moves if move.after)
-    if ties == "dense":
-        left, came = _scores_moved(moves, holders or {})
-    ranks: dict[str, Ranks] = {}
-    for move in moves if hidden is None else hidden:
-        before = ahead[move.before] + 1 if move.before else None
-        after = None
-        if move.after:
-            mine = position(move.after)
-            after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
-        ranks[move.user_id] = Ranks(before, after)
-    return ranks
+def _read_zone(table: Table) -> str:
+    name = table.text("zone", "UTC")
+    try:
+        zone(name)
+    except InvalidInput as error:
+        table.fault("zone", str(error), 'write zone = "UTC"')
+        return "UTC"
+    return name
 
 
-def _score_alone(place: Place) -> tuple[int]:
-    return (place.sort_key,)
+def _read_seasons(table: Table) -> tuple[tuple[str, int, int], ...]:
+    seasons: list[tuple[str, int, int]] = []
+    for entry in table.list_of_tables("seasons"):
+        name, first, last = entry.text("name"), entry.day("first"), entry.day("last")
+        entry.done()
+        if last < first:
+            entry.fault("last", "lies before 'first'", "swap the two")
+        seasons.append((name, first, last))
+    in_order = sorted(seasons, key=lambda season: season[1])
+    _check_seasons(table, in_order)
+    return tuple(in_order)
 
 
-def _scores_moved(moves: Iterable[Move], holders: Mapping[int, int]) -> tuple[list[tuple[int]], list[tuple[int]]]:
-    """The scores that nobody has any more, and those that nobody had."""
-    after = Counter(holders)
-    for move in moves:
-        if move.before:
-            after[move.before.sort_key] -= 1
-        if move.after:
-            after[move.after.sort_key] += 1
-    gone = [(key,) for key in sorted(after) if holders.get(key, 0) and not after[key]]
-    new = [(key,) for key in sorted(after) if after[key] and not holders.get(key, 0)]
-    return gone, new
+def _check_seasons(table: Table, seasons: Sequence[tuple[str, int, int]]) -> None:
+    if not seasons:
+        table.fault("seasons", "is empty", 'write [[leaderboards.seasons]] with name = "...", first and last')
+    for name, _, _ in seasons:
+        if name in OTHER_PERIODS:
+            table.fault(
+                "seasons", f"'{name}' means another period to who reads the board", "give the season another name"
+            )
+    if len({name for name, _, _ in seasons}) < len(seasons):
+        table.fault("seasons", "two seasons have one name", "give each its own name")
+    for (earlier, _, last), (later, first, _) in pairwise(seasons):
+        if first <= last:
+            table.fault("seasons", f"'{later}' begins before '{earlier}' has ended", "let them follow one another")
 
 
-def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
-    """The ranks of places that follow one another on a board.
-
-    `ordinal` is the rank that the first of them has by place alone, `rank` the one that it shows.
-    """
-    ranks: list[int] = []
-    for index, place in enumerate(places):
-        if index and (ties == "first" or place.sort_key != places[index - 1].sort_key):
-            rank = rank + 1 if ties == "dense" else ordinal + index
-        ranks.append(rank)
-    return ranks
-
-
-def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int]]) -> list[int]:
-    """How many of nobody's places lie ahead of each of these among its equals of one moment.
-
-    `gaps` are the (sort_key, reached_at, user_id, ahead) of lines that have some directly ahead of them. An erased user stood
-    there, whose own place counts behind all equals, for it may not say whose it was.
-    """
-    of_equals: dict[tuple[int, int], list[tuple[str, int]]] = {}
-    for sort_key, reached_at, user_id, ahead in sorted(gaps):
-        of_equals.setdefault((sort_key, reached_at), []).append((user_id, ahead))
-    found: list[int] = []
-    for place in places:
-        equals = of_equals.get((place.sort_key, place.reached_at), [])
-        found.append(sum(ahead for user_id, ahead in equals if user_id <= place.user_id))
-    return found
-
-
-def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
-    """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
-
-    Without the row itself, that of a user whom nobody else sees, only those before and behind it.
-    """
-    middle = [] if row is None else [row]
-    others = limit - len(middle)
-    ahead = min(len(before), max(others // 2, others - len(behind)))
-    return [*before[len(before) - ahead :], *middle, *behind[: others - ahead]]
-
-
-def order(place: Place) -> tuple[int, int, str]:
-    """What a board is sorted by."""
-    return place.sort_key, place.reached_at, place.user_id
-
-
-def _ranges(value: int, shifts: tuple[int, ...], first_level: int, under: int) -> list[Range]:
-    """On each level, the siblings that come before the node of `value`; on the coarsest, all that come before."""
-    ranges: list[Range] = []
-    for level, shift in enumerate(shifts):
-        coarsest = level == len(shifts) - 1
-        first_sibling = LEAST_NODE if coarsest else value >> shifts[level + 1] << (shifts[level + 1] - shift)
-        ranges.append(Range(first_level + level, under, first_sibling, (value >> shift) - 1))
-    return ranges
+def is_all_time(board: Board) -> bool:
+    """Whether the board counts without any period."""
+    return board.periods.kind == ALL_TIME

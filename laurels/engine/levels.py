@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from laurels.engine.plain import plain
-from laurels.engine.reading import Table
+from laurels.engine.parsing import Table
+from laurels.engine.values import plain
 
 
 @dataclass(frozen=True, slots=True)

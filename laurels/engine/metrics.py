@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.reading import Table
+from laurels.engine.parsing import Table
 
 KINDS = ("count", "sum", "max", "distinct_days")
 

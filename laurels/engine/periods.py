@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Literal
 
 from laurels.engine.days import day_of, first_moment
-from laurels.engine.plain import plain
+from laurels.engine.values import plain
 
 Kind = Literal["all", "year", "month", "week", "day", "season"]
 KINDS: tuple[Kind, ...] = ("all", "year", "month", "week", "day", "season")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.reading import Table
+from laurels.engine.parsing import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold, Zones
-from laurels.engine.plain import plain
+from laurels.engine.values import plain
 
 
 @plain

@@ -11,17 +11,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from laurels.engine.boards import Board, Visibility
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.judge import calendar_of
-from laurels.engine.leaderboards import WITHIN, Place
+from laurels.engine.leaderboards import Board, Visibility
 from laurels.engine.metrics import matches
 from laurels.engine.periods import ALL_TIME, Period
-from laurels.engine.plain import plain
 from laurels.engine.progress import NO_SCORES, Progress, Scores
+from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.streaks import folded
+from laurels.engine.values import plain
 
 Key = tuple[str, str]
 """A seat, which is a board or a part of it, and a period."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
-from laurels.engine.plain import plain
-from laurels.engine.reading import Table
+from laurels.engine.parsing import Table
+from laurels.engine.values import plain
 
 Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
 Mark = Literal["credited", "frozen", "excused", "paused", "missed", "open"]

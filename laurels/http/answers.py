@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Response
 
-from laurels.engine.plain import plain
+from laurels.engine.values import plain
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]

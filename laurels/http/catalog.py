@@ -9,7 +9,7 @@ from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
 from laurels.http.profile import PROFILE_EXAMPLE
-from laurels.shapes import CatalogShape, RarityShape
+from laurels.present.shapes import CatalogShape, RarityShape
 
 CATALOG_EXAMPLE = {
     "name": "default",

@@ -8,13 +8,13 @@ import msgspec
 from litestar import get, post
 from litestar.response import Response
 
-from laurels.admin import Admin
 from laurels.errors import InvalidInput
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import BODY_PROBLEMS, BY_KEY, STORE_PROBLEMS, operation, problems, ref, shows, takes
 from laurels.http.requests import decode, read_body
-from laurels.shapes import MAX_DAYS_ON, ClockIn, ClockShape, as_whole
+from laurels.present.shapes import MAX_DAYS_ON, ClockIn, ClockShape, as_whole
+from laurels.service.admin import Admin
 
 PATH = "/api/gamification/clock"
 EXAMPLE = {"now": "2026-03-01T09:00:00Z", "sandbox": True}

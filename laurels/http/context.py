@@ -7,15 +7,15 @@ from typing import Any, cast
 
 from litestar import Request
 
-from laurels.app import Laurels
+from laurels.auth.chain import Caller, Chain
+from laurels.auth.keys import PREFIXES, name_of_key
+from laurels.auth.sessions import OwnSessions
+from laurels.delivery.listeners import Listeners
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
-from laurels.http.listening import Listeners
 from laurels.http.requests import session_request
-from laurels.insights import Insights
-from laurels.sessions.base import Caller, Chain
-from laurels.sessions.keys import PREFIXES, name_of_key
-from laurels.sessions.own import OwnSessions
+from laurels.service.insights import Insights
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 
 HttpRequest = Request[Any, Any, Any]

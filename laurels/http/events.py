@@ -9,7 +9,7 @@ import msgspec
 from litestar import post
 from litestar.response import Response
 
-from laurels.acts.recording import Recorded
+from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.http.answers import Answer, Receive, Scope, json_answer
@@ -26,7 +26,7 @@ from laurels.http.openapi import (
 )
 from laurels.http.problems import BodyTooLarge, answer_for, problem_of
 from laurels.http.requests import decode, invalid, read_body
-from laurels.shapes import EventIn, EventResult, EventsAnswer
+from laurels.present.shapes import EventIn, EventResult, EventsAnswer
 
 PATH = "/api/gamification/events"
 MAX_EVENTS = 1000

@@ -11,7 +11,7 @@ from laurels.errors import Overloaded
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
-from laurels.shapes import HealthShape
+from laurels.present.shapes import HealthShape
 
 VERSION = metadata.version("laurels")
 OK = HealthShape(status="ok", version=VERSION)

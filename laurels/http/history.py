@@ -7,7 +7,6 @@ from litestar import delete, get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from laurels.admin import Admin
 from laurels.engine.events import MAX_EVENT_ID
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
@@ -28,7 +27,7 @@ from laurels.http.openapi import (
 from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_body
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
-from laurels.shapes import (
+from laurels.present.shapes import (
     ActIn,
     AdjustmentIn,
     AmnestiesShape,
@@ -43,6 +42,7 @@ from laurels.shapes import (
     RevocationIn,
     ToldShape,
 )
+from laurels.service.admin import Admin
 
 BASE = "/api/gamification"
 

@@ -12,7 +12,7 @@ from litestar import get
 from litestar.params import FromPath
 from litestar.response import Response
 
-from laurels.app import BOARD_PAGE
+from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME, MAX_USER_ID
 from laurels.errors import InvalidInput
 from laurels.http.answers import Headers, Scope, json_answer
@@ -20,8 +20,8 @@ from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import BY_BOTH, STORE_PROBLEMS, in_path, operation, problems, shows
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, text_of, values_of, whole_number
-from laurels.sessions.base import Caller
-from laurels.shapes import SAFE, BoardsShape, ClosingsShape, LeaderboardShape
+from laurels.present.shapes import SAFE, BoardsShape, ClosingsShape, LeaderboardShape
+from laurels.service.laurels import BOARD_PAGE
 
 PATH = "/api/gamification/leaderboards"
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Authorization")]

@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from laurels.app import INCLUDES
+from laurels.auth.sessions import COOKIE
 from laurels.engine.events import MAX_USER_ID
 from laurels.http.problems import ALL_KINDS, MEDIA_TYPE, PAGES, RETRY_AFTER, Kind
-from laurels.sessions.own import COOKIE
-from laurels.shapes import (
+from laurels.present.shapes import (
     SAFE,
     AdjustmentIn,
     AmnestiesShape,
@@ -53,7 +52,8 @@ from laurels.shapes import (
     UserShape,
     VisibilityIn,
 )
-from laurels.views import STREAK_DAYS
+from laurels.present.views import STREAK_DAYS
+from laurels.service.laurels import INCLUDES
 
 Json = dict[str, Any]
 Answers = dict[str, Json]

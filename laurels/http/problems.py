@@ -16,7 +16,7 @@ from litestar.exceptions import (
 
 from laurels import errors
 from laurels.http.answers import Answer, Headers
-from laurels.shapes import FieldError, Problem
+from laurels.present.shapes import FieldError, Problem
 
 log = logging.getLogger(__name__)
 

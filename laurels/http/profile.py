@@ -8,15 +8,15 @@ from typing import TypedDict
 from litestar import get
 from litestar.response import Response
 
-from laurels.app import INCLUDES
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
 from laurels.http.answers import JSON, Answer, Scope, encode
 from laurels.http.context import Context, HttpRequest, context_of
 from laurels.http.openapi import BY_SESSION, DAYS, INCLUDE, MAX_DAYS, operation, problems, shows
 from laurels.http.problems import InvalidParameter, TooManyRequests, answer_for, profile_failed
 from laurels.http.requests import values_of, whole_number
-from laurels.shapes import ProfileShape
-from laurels.views import STREAK_DAYS
+from laurels.present.shapes import ProfileShape
+from laurels.present.views import STREAK_DAYS
+from laurels.service.laurels import INCLUDES
 
 log = logging.getLogger(__name__)
 

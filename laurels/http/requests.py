@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from laurels.auth.chain import Request
 from laurels.engine.events import check_moment, check_text
 from laurels.errors import InvalidInput
 from laurels.http.answers import Receive, Scope
 from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
-from laurels.sessions.base import Request
 
 T = TypeVar("T")
 

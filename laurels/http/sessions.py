@@ -8,6 +8,7 @@ import msgspec
 from litestar import delete, post
 from litestar.response import Response
 
+from laurels.auth.sessions import COOKIE
 from laurels.errors import InvalidInput
 from laurels.http.answers import NO_STORE, Scope, json_answer
 from laurels.http.context import HttpRequest, context_of
@@ -24,9 +25,8 @@ from laurels.http.openapi import (
     takes,
 )
 from laurels.http.requests import decode, read_body, session_request
-from laurels.sessions.own import COOKIE
+from laurels.present.shapes import MAX_LIFETIME, SessionIn, SessionShape, as_whole
 from laurels.settings import Settings
-from laurels.shapes import MAX_LIFETIME, SessionIn, SessionShape, as_whole
 
 PATH = "/api/gamification/sessions"
 

@@ -7,7 +7,6 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from laurels.admin import Admin
 from laurels.engine.events import MAX_NAME
 from laurels.http.answers import Headers, json_answer
 from laurels.http.context import HttpRequest, context_of
@@ -29,8 +28,9 @@ from laurels.http.openapi import (
 from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_body, whole_number
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
-from laurels.shapes import ExplanationShape, OwnPauseIn, OwnRepairIn, StreaksShape, ToldShape
-from laurels.views import STREAK_DAYS
+from laurels.present.shapes import ExplanationShape, OwnPauseIn, OwnRepairIn, StreaksShape, ToldShape
+from laurels.present.views import STREAK_DAYS
+from laurels.service.admin import Admin
 
 BASE = "/api/gamification"
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie")]

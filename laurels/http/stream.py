@@ -11,16 +11,16 @@ from typing import Any, cast
 from litestar import get
 from litestar.response import Response
 
+from laurels.delivery.listeners import Listener
 from laurels.errors import LaurelsError, Unauthorized
 from laurels.http.answers import END, Answer, Headers, Receive, Scope, Send, encode
 from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.listening import Listener
 from laurels.http.openapi import BY_SESSION, STORE_PROBLEMS, Answers, operation, problems, ref
 from laurels.http.problems import InvalidParameter
 from laurels.http.profile import NEXT_HEADERS, PREFETCH_HEADERS, PREFETCH_MARKS
 from laurels.http.requests import header, session_request, text_of
-from laurels.shapes import MomentShape
-from laurels.storage.base import Cursor
+from laurels.present.shapes import MomentShape
+from laurels.storage.contract import Cursor
 
 PATH = "/api/gamification/stream"
 

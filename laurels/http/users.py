@@ -7,7 +7,6 @@ from litestar import delete, get, put
 from litestar.params import FromPath
 from litestar.response import Response
 
-from laurels.app import HISTORY_PAGE
 from laurels.engine.events import MAX_NUMBER, MAX_USER_ID
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
@@ -27,7 +26,8 @@ from laurels.http.openapi import (
 )
 from laurels.http.profile import PROFILE_EXAMPLE, asked_for
 from laurels.http.requests import decode, id_in_path, read_body, whole_number
-from laurels.shapes import HistoryShape, ProfileShape, UserIn, UserShape
+from laurels.present.shapes import HistoryShape, ProfileShape, UserIn, UserShape
+from laurels.service.laurels import HISTORY_PAGE
 
 PATH = "/api/gamification/users/{user_id:str}"
 MAX_PAGE = 500

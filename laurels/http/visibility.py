@@ -12,7 +12,7 @@ from laurels.http.openapi import BODY_PROBLEMS, BY_SESSION, STORE_PROBLEMS, oper
 from laurels.http.requests import decode, read_body
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import USER_EXAMPLE
-from laurels.shapes import UserShape, VisibilityIn
+from laurels.present.shapes import UserShape, VisibilityIn
 
 _visibility = msgspec.json.Decoder(VisibilityIn)
 

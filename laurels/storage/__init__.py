@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from laurels.errors import SettingsError
-from laurels.storage.base import CONNECTIONS, Store
+from laurels.storage.contract import CONNECTIONS, Store
 
 
 def open_store(database: str, connections: int = CONNECTIONS) -> Store:

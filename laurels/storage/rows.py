@@ -9,8 +9,20 @@ from typing import Any
 import msgspec
 
 from laurels.engine.events import MAX_USER_ID, Event
-from laurels.engine.leaderboards import TEAM, WITHIN, Place, Ranks, climbed
-from laurels.storage.base import (
+from laurels.engine.ranking import TEAM, WITHIN, Place, Ranks, climbed
+from laurels.storage.codec import (
+    from_micros,
+    maybe_micros,
+    maybe_moment,
+    pack_data,
+    pack_progress,
+    pack_zones,
+    to_micros,
+    unpack_data,
+    unpack_progress,
+    unpack_zones,
+)
+from laurels.storage.contract import (
     ActRow,
     AmnestyRow,
     AskedTeams,
@@ -28,18 +40,6 @@ from laurels.storage.base import (
     Teams,
     Upkeep,
     UserRow,
-)
-from laurels.storage.codec import (
-    from_micros,
-    maybe_micros,
-    maybe_moment,
-    pack_data,
-    pack_progress,
-    pack_zones,
-    to_micros,
-    unpack_data,
-    unpack_progress,
-    unpack_zones,
 )
 
 USERS = (

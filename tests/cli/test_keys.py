@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from laurels.sessions.keys import is_well_formed, name_of_key
+from laurels.auth.keys import is_well_formed, name_of_key
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from tests.cli.conftest import Cli
 
 

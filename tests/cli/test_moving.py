@@ -19,11 +19,11 @@ from urllib.parse import quote
 
 import pytest
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import StoreError, UserErased
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from laurels.storage.tables import TABLES
 from tests.cli.conftest import Cli, Ended, environment
 from tests.storage.test_moving import all_rows
@@ -248,7 +248,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 STOPS = """
 import os, signal, sys
 from laurels.cli import run
-from laurels.storage import moving
+from laurels.storage import copying as moving
 
 class Stopping(moving.Reading):
     async def batches(self):

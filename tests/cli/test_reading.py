@@ -12,8 +12,7 @@ import pytest
 
 from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
-from laurels.settings import Settings
-from laurels.shapes import (
+from laurels.present.shapes import (
     BoardsShape,
     HistoryShape,
     NextBadgeShape,
@@ -23,6 +22,7 @@ from laurels.shapes import (
     StreakShape,
     UserShape,
 )
+from laurels.settings import Settings
 from laurels.testing import sandbox
 from tests.cli.conftest import Cli, Ended
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from laurels import Catalog
-from laurels.cli.filling import demo_catalog, steps
-from laurels.cli.sample import ARCHETYPES, BRINK_ID, BRINK_MESSAGES, MOVES, SEED, Community, community
+from laurels.demo.filling import demo_catalog, steps
+from laurels.demo.sample import ARCHETYPES, BRINK_ID, BRINK_MESSAGES, MOVES, SEED, Community, community
 from laurels.engine.days import Zones, zone
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress

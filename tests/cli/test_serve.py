@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from laurels.cli.serving import address_of, listen
 from laurels.errors import SettingsError
 from laurels.http.limits import BURST_SECONDS
+from laurels.server.run import address_of, listen
 from tests.cli.conftest import Cli, Server
 
 Serving = Callable[..., Server]
@@ -161,7 +161,7 @@ def test_of_several_workers_each_allows_its_share_of_a_rate(serving: Serving, cl
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_it_allows_itself_the_files_that_its_connections_need() -> None:
     script = (
-        "import resource; from laurels.cli.serving import allow_connections; from laurels.settings import Settings\n"
+        "import resource; from laurels.server.run import allow_connections; from laurels.settings import Settings\n"
         "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))\n"
         "allow_connections(Settings(requests_limit=50)); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )

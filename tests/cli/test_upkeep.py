@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laurels.storage import open_store
-from laurels.storage.base import Upkeep
+from laurels.storage.contract import Upkeep
 from tests.cli.conftest import Cli
 from tests.postgres import wait_for
 

@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.engine.aliases import ADJECTIVES, ANIMALS, NUMBERS, alias, alias_id
+from laurels.engine.pseudonyms import ADJECTIVES, ANIMALS, NUMBERS, alias, alias_id
 
 
 @given(st.binary(min_size=8, max_size=64))

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from laurels.engine.boards import Board
 from laurels.engine.catalog import Catalog
+from laurels.engine.leaderboards import Board
 from laurels.engine.periods import Periods
 from laurels.errors import CatalogError
 from tests.support import at, catalog, catalog_text, count, day

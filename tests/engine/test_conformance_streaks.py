@@ -16,16 +16,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.auth.keys import create_key
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge, read_streak_of, rejudge
 from laurels.engine.progress import Progress
 from laurels.errors import ZoneChangeTooSoon
-from laurels.http.server import create_app
-from laurels.sessions.keys import create_key
+from laurels.server.app import create_app
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.testing import TestClock, sandbox
 from tests.support import at, badge, cases, catalog

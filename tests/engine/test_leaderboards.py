@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.engine.boards import Board
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.leaderboards import (
+from laurels.engine.leaderboards import Board
+from laurels.engine.ranking import (
     Move,
     Place,
     Ranks,

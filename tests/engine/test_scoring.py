@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.leaderboards import Place
 from laurels.engine.progress import NO_SCORES, Progress, Scores
+from laurels.engine.ranking import Place
 from laurels.engine.scoring import Earned, counted, is_closed, open_periods, places, recounted, still_open
 from laurels.storage.codec import to_micros
 from tests.support import at, catalog, count, dated, fold

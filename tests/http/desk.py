@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import httpx2
 
-from laurels.app import Laurels
-from laurels.http.server import Application
-from laurels.sessions.keys import create_key
+from laurels.auth.keys import create_key
+from laurels.server.app import Application
+from laurels.service.laurels import Laurels
 from tests.http.house import House
 
 SIGN_IN = "/console/sign-in"

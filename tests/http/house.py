@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 
-from laurels.app import Laurels
+from laurels.auth.keys import create_key
 from laurels.engine.catalog import Catalog
-from laurels.http.server import Application, create_app
-from laurels.sessions.keys import create_key
+from laurels.server.app import Application, create_app
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.testing import TestClock, sandbox
 

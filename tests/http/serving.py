@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import httpx2
 
-from laurels.app import Laurels, utc_now
-from laurels.sessions.keys import create_key
+from laurels.auth.keys import create_key
+from laurels.service.laurels import Laurels, utc_now
 from laurels.storage import open_store
 from tests.http.house import EVENTS, SESSIONS
 from tests.support import check_file, check_ledgers, check_tallies, sql

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.app import utc_now
+from laurels.service.laurels import utc_now
 from tests.http.house import EVENTS, PROFILE, USERS, event
 from tests.http.serving import Served, Server
 from tests.support import LASTING_ENGINES

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.http.console.charts import (
+from laurels.console.charts import (
     FEW_LABELS,
     LEFT,
     MOST_LABELS,
@@ -24,7 +24,7 @@ from laurels.http.console.charts import (
     short,
     spread,
 )
-from laurels.http.pages.html import templates
+from laurels.site.html import templates
 
 numbers = st.integers(0, 10**12)
 

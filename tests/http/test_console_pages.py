@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from laurels import Event
-from laurels.admin import Admin
-from laurels.http.console.audit import ACTS_PAGE
-from laurels.http.console.catalog import rest_of
-from laurels.http.console.overview import sources
+from laurels.console.audit import ACTS_PAGE
+from laurels.console.catalog import rest_of
+from laurels.console.overview import sources
+from laurels.present.shapes import DayPointsShape, SurveyShape
+from laurels.service.admin import Admin
 from laurels.settings import Settings
-from laurels.shapes import DayPointsShape, SurveyShape
-from laurels.storage.base import Upkeep
+from laurels.storage.contract import Upkeep
 from tests.http.desk import Desk, desk_over
 from tests.http.house import House, event, house
 from tests.support import catalog

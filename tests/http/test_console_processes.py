@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from laurels.app import utc_now
-from laurels.sessions.keys import create_key
+from laurels.auth.keys import create_key
+from laurels.service.laurels import utc_now
 from laurels.storage import open_store
 from tests.http.desk import SIGN_IN, Page
 from tests.http.serving import Served, Server

@@ -8,8 +8,8 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from laurels.http.console.door import own_path
-from laurels.sessions.keys import create_key, is_well_formed
+from laurels.auth.keys import create_key, is_well_formed
+from laurels.console.guards import own_path
 from tests.http.desk import ORIGIN, SIGN_IN, Desk, Page, at, desk_over
 from tests.http.house import USERS, House, event, house
 from tests.support import sql

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from laurels import Event
-from laurels.http.console.users import STORY_PAGE
+from laurels.console.users import STORY_PAGE
 from tests.http.desk import Desk, Page, at, desk_over
 from tests.http.house import House, event
 from tests.support import sql

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.http.gate import PATIENCE
+from laurels.server.gate import PATIENCE
 from laurels.settings import Settings
 from tests.http.house import CATALOG, EVENTS, check_problem, event, house
 from tests.http.serving import SECONDS, Served, Server

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from laurels.app import Laurels
-from laurels.http.server import create_app
+from laurels.server.app import create_app
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.http.house import House, client_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from laurels.auth.keys import PREFIX, create_key, is_well_formed
 from laurels.errors import InvalidInput
-from laurels.sessions.keys import PREFIX, create_key, is_well_formed
 from tests.http.house import USERS, House, bytes_in
 
 pytestmark = pytest.mark.anyio

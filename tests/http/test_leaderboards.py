@@ -15,8 +15,8 @@ import pytest
 from litestar import Litestar
 
 from laurels import Catalog
-from laurels.http import server
 from laurels.http.leaderboards import MAX_FRIENDS
+from laurels.server import app as server
 from laurels.settings import Settings
 from tests.http.house import LEADERBOARDS, PROFILE, USERS, House, event, house
 

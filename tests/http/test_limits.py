@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from laurels.app import utc_now
+from laurels.auth.keys import create_key
 from laurels.http.limits import BURST_SECONDS, FEW, Rate
 from laurels.http.problems import TooManyRequests
-from laurels.sessions.keys import create_key
+from laurels.service.laurels import utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.http.house import CATALOG, EVENTS, PROFILE, USERS, House, event, house

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from laurels.http.server import HANDLERS
+from laurels.server.app import HANDLERS
 from tests.http.house import House, event
 
 pytestmark = pytest.mark.anyio

@@ -16,8 +16,8 @@ import pytest
 import laurels
 from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
-from laurels.http.pages.static import files
-from laurels.http.pages.texts import TEXTS
+from laurels.site.static import files
+from laurels.site.texts import TEXTS
 from tests.http.house import COOKIE, LEADERBOARDS, House, house
 
 pytestmark = pytest.mark.anyio

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from laurels.app import Laurels
-from laurels.cli.filling import demo_catalog, fill
-from laurels.cli.sample import community
+from laurels.auth.keys import create_key
+from laurels.demo.filling import demo_catalog, fill
+from laurels.demo.personas import ACTIONS, Narrator, Story
+from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
+from laurels.demo.sample import community
 from laurels.engine.catalog import Catalog
-from laurels.http.pages.playground_texts import PAGE, SCRIPT, STORIES
-from laurels.http.pages.stories import ACTIONS, Narrator, Story
-from laurels.http.server import create_app
-from laurels.sessions.keys import create_key
+from laurels.server.app import create_app
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.testing import TestClock
 from tests.http.house import House, client_of, event, house_over

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.app import INCLUDES, Clock, Laurels, utc_now
-from laurels.http.server import create_app
+from laurels.server.app import create_app
+from laurels.service.laurels import INCLUDES, Clock, Laurels, utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.http.house import COOKIE, PROFILE, USERS, House, client_of, event, house, ids_of

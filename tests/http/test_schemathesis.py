@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from laurels.auth.keys import create_key
+from laurels.auth.sessions import OwnSessions
 from laurels.engine.events import LEAST_DATA_NUMBER, MOST_DATA_NUMBER
-from laurels.http.server import create_app
-from laurels.sessions.keys import create_key
-from laurels.sessions.own import OwnSessions
+from laurels.server.app import create_app
 from laurels.settings import Settings
 from laurels.testing import sandbox
 

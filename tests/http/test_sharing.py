@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from laurels.errors import SettingsError
-from laurels.http.server import create_app
+from laurels.server.app import create_app
 from laurels.settings import Settings, origins_in
 from laurels.testing import sandbox
 from tests.http.house import CATALOG, EVENTS, PROFILE, SESSIONS, House, client_of, event, house

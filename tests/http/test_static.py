@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from laurels.http.pages.static import address, files
+from laurels.site.static import address, files
 from tests.http.house import House
 
 pytestmark = pytest.mark.anyio

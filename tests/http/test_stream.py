@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from laurels.app import Laurels
+from laurels.delivery import listeners as listening_module
 from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
-from laurels.http import listening as listening_module
 from laurels.http import stream
-from laurels.http.server import Front
+from laurels.server.app import Front
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.http.house import CATALOG, PROFILE, SESSIONS, USERS, House, Json, check_problem, event, house

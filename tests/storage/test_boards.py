@@ -10,9 +10,9 @@ from typing import Any, get_args
 
 import pytest
 
-from laurels.engine.leaderboards import Move, Place, Ties
 from laurels.engine.progress import Progress
-from laurels.storage.base import Asked, AskedTeams, Changes, Found, Listed, Listing, Store, UserRow
+from laurels.engine.ranking import Move, Place, Ties
+from laurels.storage.contract import Asked, AskedTeams, Changes, Found, Listed, Listing, Store, UserRow
 from tests.support import MONDAY, check_tallies, sql
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from laurels.storage.base import Listing, Store
+from laurels.storage.contract import Listing, Store
 from tests.arena import CLOSE, WEEK, Arena, arena, walked
 from tests.storage.test_boards import put
 from tests.support import LASTING_ENGINES, new_database, sql

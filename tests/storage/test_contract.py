@@ -16,11 +16,12 @@ import pytest
 
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
-from laurels.engine.leaderboards import Move, Place, Ranks
 from laurels.engine.progress import Progress
+from laurels.engine.ranking import Move, Place, Ranks
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
-from laurels.storage.base import (
+from laurels.storage.codec import from_micros, to_micros
+from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     POINTS_BOARD,
@@ -39,7 +40,6 @@ from laurels.storage.base import (
     Store,
     UserRow,
 )
-from laurels.storage.codec import from_micros, to_micros
 from tests.support import ENGINES, LASTING_ENGINES, MONDAY, at, check_tallies, contents, sql, tables
 
 pytestmark = pytest.mark.anyio

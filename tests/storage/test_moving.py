@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import NotEmpty, StoreError, StoreUnavailable, UserErased
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
-from laurels.storage.base import Asked, Batch, Changes, Store
 from laurels.storage.codec import to_micros
-from laurels.storage.moving import copy
+from laurels.storage.contract import Asked, Batch, Changes, Store
+from laurels.storage.copying import copy
 from laurels.storage.tables import OF_EACH, TABLES
 from tests.support import ENGINES, MONDAY, check_tallies, contents, sql, tables
 

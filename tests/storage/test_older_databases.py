@@ -8,11 +8,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from laurels.admin import Admin
-from laurels.app import Laurels
 from laurels.engine.catalog import Catalog
-from laurels.storage.base import LedgerRow, Store
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
+from laurels.storage.contract import LedgerRow, Store
 from tests.support import MONDAY, badge, catalog, catalog_text, count, sql
 from tests.test_history import check_whole
 

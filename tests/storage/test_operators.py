@@ -13,7 +13,7 @@ import pytest
 
 from laurels.engine.days import Days
 from laurels.engine.progress import Progress
-from laurels.storage.base import (
+from laurels.storage.contract import (
     ActRow,
     Asked,
     AwardRow,

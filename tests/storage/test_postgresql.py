@@ -9,7 +9,7 @@ import pytest
 
 from laurels.errors import StoreError
 from laurels.storage import open_store
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from tests import postgres
 from tests.storage.test_contract import save, user
 from tests.support import MONDAY

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from laurels import Event, Laurels
-from laurels.storage.base import Store
+from laurels.storage.contract import Store
 from tests.support import MONDAY
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from laurels.storage.postgres.together import LANES, Together
+from laurels.storage.postgres.batching import LANES, Together
 
 pytestmark = pytest.mark.anyio
 

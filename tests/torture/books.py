@@ -7,11 +7,11 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
-from laurels.admin import Admin
-from laurels.app import Laurels
 from laurels.errors import UserErased
-from laurels.storage.base import Store
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from laurels.storage.codec import from_micros
+from laurels.storage.contract import Store
 from tests import postgres
 from tests.support import behind, check_file, check_ledgers, check_tallies, contents
 from tests.torture.story import CATALOG, GONE, MOST_OFF, NOTES, NOW, PLAIN

@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from laurels.acts.recording import Recorded, Told
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.commands.events import Recorded, Told
 from laurels.errors import LaurelsError, Overloaded, StoreError, StoreUnavailable
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from tests.torture.story import CATALOG, MOST_OFF, NOW, Step, steps_of
 
 HANDS = 4

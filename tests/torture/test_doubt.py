@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from laurels.acts.recording import Recorded
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.auth.keys import create_key
+from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import StoreUnavailable
-from laurels.sessions.keys import create_key
-from laurels.storage.base import AmnestyRow
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
+from laurels.storage.contract import AmnestyRow
 from laurels.storage.postgres.store import PostgresStore
 from laurels.testing import TestClock
 from tests import postgres

@@ -11,11 +11,11 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from laurels.app import Laurels
 from laurels.engine.events import Event
 from laurels.errors import UserErased, UserNotFound
-from laurels.storage.base import Asked, Changes, Found
-from laurels.storage.postgres import lines
+from laurels.service.laurels import Laurels
+from laurels.storage.contract import Asked, Changes, Found
+from laurels.storage.postgres import pool as lines
 from laurels.storage.postgres.store import PostgresStore
 from tests import postgres
 from tests.crash_child import CATALOG

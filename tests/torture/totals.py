@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 from typing import Any
 
-from laurels.admin import Admin
-from laurels.app import Laurels
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
 from tests.support import behind, check_ledgers, check_tallies
 from tests.torture.rig import ROOT
 from tests.torture.story import CATALOG, NOTES

@@ -15,10 +15,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from laurels.acts.recording import Recorded
-from laurels.app import Laurels
+from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError, Overloaded
+from laurels.service.laurels import Laurels
 from tests.torture.story import CATALOG
 
 PROCESSES = 8

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 from uvicorn import Server
 
-from laurels.cli.serving import address_of, listen, server_config
+from laurels.server.run import address_of, listen, server_config
 from laurels.settings import Settings
 from tests.cli.conftest import environment
 from tests.http.house import SESSIONS, House, house

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from laurels import Event
-from laurels.admin import Admin
-from laurels.sessions.keys import create_key
+from laurels.auth.keys import create_key
+from laurels.service.admin import Admin
 from tests.http.house import House, event
 from tests.web.checks import check_accessible, check_fits, tab_order
 from tests.web.chromium import SCREENS

@@ -13,8 +13,8 @@ import pytest
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 import laurels
-from laurels.admin import Admin
 from laurels.engine.catalog import Catalog
+from laurels.service.admin import Admin
 from laurels.settings import Settings
 from tests.http.house import LEADERBOARDS, PROFILE, House, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order

@@ -17,11 +17,11 @@ import pytest
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from laurels import Catalog, Laurels
-from laurels.cli.filling import demo_catalog, fill
-from laurels.cli.opening import address_of_file
-from laurels.cli.sample import BRINK_ID, SEED, community
-from laurels.http.server import create_app
-from laurels.sessions.keys import create_key
+from laurels.auth.keys import create_key
+from laurels.demo.filling import demo_catalog, fill
+from laurels.demo.sample import BRINK_ID, SEED, community
+from laurels.server.app import create_app
+from laurels.service.opening import address_of_file
 from laurels.settings import Settings
 from laurels.testing import TestClock
 from tests.http.house import EVENTS, PROFILE, SESSIONS, event

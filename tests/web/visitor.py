@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, WebError
 
-from laurels.sessions.own import COOKIE
+from laurels.auth.sessions import COOKIE
 from tests.web.chromium import LIGHT, Look
 
 SECONDS = 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from laurels.engine.leaderboards import (
+from laurels.engine.ranking import (
     FIRST_TIME_LEVEL,
     HIDDEN,
     KEY_SHIFTS,

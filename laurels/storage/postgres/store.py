@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from laurels.engine.boards import MOST_TOLD
-from laurels.engine.leaderboards import Ranks, Ties
+from laurels.engine.leaderboards import MOST_TOLD
+from laurels.engine.ranking import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
-from laurels.storage.base import (
+from laurels.storage.codec import maybe_moment, to_micros, tombstone
+from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     CONNECTIONS,
@@ -55,11 +56,11 @@ from laurels.storage.base import (
     View,
     Whole,
 )
-from laurels.storage.codec import maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
-from laurels.storage.postgres import boards
+from laurels.storage.postgres import leaderboards as boards
 from laurels.storage.postgres import statements as sql
-from laurels.storage.postgres.lines import (
+from laurels.storage.postgres.batching import Together
+from laurels.storage.postgres.pool import (
     LONG_STATEMENT_SECONDS,
     LOOK_SECONDS,
     SCHEMA,
@@ -69,7 +70,6 @@ from laurels.storage.postgres.lines import (
     Overtaken,
     write,
 )
-from laurels.storage.postgres.together import Together
 from laurels.storage.tables import BATCH, TABLES
 
 T = TypeVar("T")

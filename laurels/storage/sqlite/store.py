@@ -25,8 +25,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from laurels.engine.boards import MOST_TOLD
-from laurels.engine.leaderboards import Ranks, Ties
+from laurels.engine.leaderboards import MOST_TOLD
+from laurels.engine.ranking import Ranks, Ties
 from laurels.errors import (
     InvalidInput,
     MigrationError,
@@ -37,7 +37,8 @@ from laurels.errors import (
     UserNotFound,
 )
 from laurels.storage import rows
-from laurels.storage.base import (
+from laurels.storage.codec import maybe_moment, to_micros, tombstone
+from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     POINTS_BOARD,
@@ -71,9 +72,8 @@ from laurels.storage.base import (
     View,
     Whole,
 )
-from laurels.storage.codec import maybe_moment, to_micros, tombstone
 from laurels.storage.migrate import load_migrations, pending
-from laurels.storage.sqlite import boards
+from laurels.storage.sqlite import leaderboards as boards
 from laurels.storage.tables import BATCH, OF_EACH, TABLES, Table
 
 T = TypeVar("T")

@@ -1,0 +1,56 @@
+"""The chain of verifiers. A new kind of session is one file with one Verifier, and one line where the chain is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from typing import Protocol
+
+from laurels.engine.values import plain
+from laurels.errors import Unauthorized
+
+
+@plain
+class Request:
+    """What a verifier may look at. Header names are in lower case."""
+
+    cookies: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of `Authorization: Bearer TOKEN`."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" and token else None
+
+
+@plain
+class Caller:
+    """The user who is calling, as some verifier knows them."""
+
+    user_id: str
+    session: bytes | None = None
+    """What tells this session from all others; None where their kind of session has no such thing."""
+
+
+class Verifier(Protocol):
+    """One kind of session."""
+
+    async def verify(self, request: Request) -> Caller | None:
+        """Who is calling; None where the request holds no session of this kind. Raises Unauthorized for a bad one."""
+        ...
+
+
+class Chain:
+    """Verifiers in order; the first that knows the session decides."""
+
+    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+        self._verifiers = verifiers
+
+    async def caller(self, request: Request) -> Caller:
+        """Who is calling. Raises Unauthorized when no verifier knows."""
+        for verifier in self._verifiers:
+            caller = await verifier.verify(request)
+            if caller is not None:
+                return caller
+        raise Unauthorized

@@ -1,0 +1,94 @@
+"""Keys: how the app's own back end says who it is, and how an operator signs in to the console.
+
+A key is 'laurels_key_' (the app's) or 'laurels_admin_' (an operator's) + 40 random letters and digits + 6 that check them, so
+that a scanner can tell a leaked key from any other text without asking. What is stored is a SHA-256 of all of it, so a key of
+one role is none of the other; the key itself is shown once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import zlib
+from datetime import datetime
+from typing import Literal
+
+from laurels.engine.events import check_text
+from laurels.errors import Unauthorized
+from laurels.storage.contract import KeyRow, Store
+
+Role = Literal["app", "admin"]
+
+PREFIX = "laurels_key_"
+ADMIN_PREFIX = "laurels_admin_"
+PREFIXES: dict[Role, str] = {"app": PREFIX, "admin": ADMIN_PREFIX}
+LETTERS = string.ascii_letters + string.digits
+RANDOM_LETTERS = 40
+CHECK_LETTERS = 6
+HINT_LETTERS = 4
+MAX_NAME = 100
+
+
+async def create_key(store: Store, name: str, now: datetime, role: Role = "app") -> str:
+    """Make and store a key, and return it; nobody can read it again. Raises InvalidInput for a name that is taken."""
+    check_text("name", name, MAX_NAME)
+    prefix = PREFIXES[role]
+    secret = "".join(secrets.choice(LETTERS) for _ in range(RANDOM_LETTERS))
+    key = prefix + secret + _check_letters(secret)
+    await store.add_key(KeyRow(hash_of_key(key), name, key[: len(prefix) + HINT_LETTERS], now, None))
+    return key
+
+
+async def name_of_key(store: Store, key: str | None, role: Role = "app") -> str:
+    """The name of a living key of this role. Raises Unauthorized for anything else; a key of the other role is told so."""
+    found = role_of(key) if key else None
+    if key is None or found is None:
+        raise Unauthorized
+    if found != role:
+        raise Unauthorized(OTHER_ROLE[role])
+    name = await store.key_name(hash_of_key(key))
+    if name is None:
+        raise Unauthorized
+    return name
+
+
+OTHER_ROLE: dict[Role, str] = {
+    "app": "This is an admin key: it signs in to the console, at /console. "
+    "Send an API key; 'laurels key create --name my-app' makes one.",
+    "admin": "This is an API key, for the app's back end. The console takes an admin key; "
+    "'laurels key create --admin --name NAME' makes one.",
+}
+
+
+def role_of(key: str) -> Role | None:
+    """For whom a key is, by its looks alone; None for what has not the form of a key."""
+    return next((role for role, prefix in PREFIXES.items() if _has_form(key, prefix)), None)
+
+
+def role_of_hint(hint: str) -> Role:
+    """For whom a stored key is."""
+    return "admin" if hint.startswith(ADMIN_PREFIX) else "app"
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether a text has the form of a key, check letters included: what a scanner asks."""
+    return role_of(key) is not None
+
+
+def hash_of_key(key: str) -> bytes:
+    """What is stored of a key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _has_form(key: str, prefix: str) -> bool:
+    secret = key.removeprefix(prefix)[:RANDOM_LETTERS]
+    return key == prefix + secret + _check_letters(secret) and len(secret) == RANDOM_LETTERS
+
+
+def _check_letters(secret: str) -> str:
+    number, letters = zlib.crc32(secret.encode()), ""
+    for _ in range(CHECK_LETTERS):
+        number, digit = divmod(number, len(LETTERS))
+        letters += LETTERS[digit]
+    return letters

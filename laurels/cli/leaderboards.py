@@ -1,0 +1,257 @@
+"""`laurels leaderboard`: who stands where, and which leaderboards there are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from laurels.cli import OK
+from laurels.cli.options import CatalogFile, Database, Json, settings_of
+from laurels.cli.output import ago, emit, lasting, when
+from laurels.cli.tables import cell, console, table
+from laurels.engine.days import zone
+from laurels.present.shapes import (
+    BoardShape,
+    BoardsShape,
+    ClosingsShape,
+    LeaderboardShape,
+    PeriodShape,
+    StandingShape,
+    TeamShape,
+)
+from laurels.service.opening import changing, reading
+from laurels.settings import Settings
+from laurels.storage.contract import POINTS_BOARD
+
+BAR = 14
+"""A bar's columns where there is room; it gives way to names."""
+
+NAMES = 4
+"""A name has at most one part in so many of the width."""
+
+MOST_LINES = 100_000
+MOMENT = timedelta(microseconds=1)
+TIES = {"first": "1 2 3 4", "shared": "1 2 2 4", "dense": "1 2 2 3"}
+MINE = "▸ "
+
+
+def leaderboard(
+    board: Annotated[str, Parameter(help="a leaderboard's id, as --list names it")] = POINTS_BOARD,
+    /,
+    *,
+    period: Annotated[
+        str, Parameter(help="'current', 'previous', or a key such as 2026-W47, 2026-11 or 2026")
+    ] = "current",
+    limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
+    around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
+    me: Annotated[str | None, Parameter(help="mark this user's line, or show it below the others")] = None,
+    after: Annotated[str | None, Parameter(help="go on behind these lines: the 'next' of the page before")] = None,
+    all_boards: Annotated[
+        bool, Parameter(name="--list", negative=(), help="show all leaderboards instead", show_default=False)
+    ] = False,
+    history: Annotated[
+        bool, Parameter(negative=(), help="show the periods that are closed instead", show_default=False)
+    ] = False,
+    close: Annotated[
+        bool,
+        Parameter(negative=(), help="close every period whose time has come, on all leaderboards", show_default=False),
+    ] = False,
+    database: Database = None,
+    catalog: CatalogFile = None,
+    json: Json = False,
+) -> int:
+    """Show who leads: by points, or on another leaderboard of the catalog, within a period."""
+    settings = settings_of(database=database, catalog=catalog)
+    if close:
+        return _close(settings, json=json)
+    if history:
+        closings = asyncio.run(_closings(settings, board, limit))
+        emit(closings) if json else console().print(_table_of_closings(closings))
+        return OK
+    if all_boards:
+        boards = asyncio.run(_all(settings))
+        emit(boards) if json else console().print(table_of(boards.leaderboards))
+        return OK
+    shown = asyncio.run(_read(settings, board, period, limit, around, after, me or around))
+    if json:
+        emit(shown)
+    else:
+        _show(shown, period, me or around)
+    return OK
+
+
+def _close(settings: Settings, *, json: bool) -> int:
+    """Servers do this by themselves; without one, it lets users hear of it who do not come to read."""
+    closed = asyncio.run(_closed(settings))
+    if json:
+        emit({"closed": [{"board": board, "period": period} for board, period in closed]})
+    elif closed:
+        console().print("\n".join(f"closed {board} {period}" for board, period in closed), markup=False)
+    else:
+        console().print("No period is to be closed.")
+    return OK
+
+
+async def _closed(settings: Settings) -> list[tuple[str, str]]:
+    async with changing(settings) as laurels:
+        return await laurels.close_periods()
+
+
+async def _closings(settings: Settings, board: str, limit: int) -> ClosingsShape:
+    async with reading(settings) as laurels:
+        return await laurels.closings(board, limit)
+
+
+def _table_of_closings(closings: ClosingsShape) -> object:
+    if not closings.closings:
+        return "No period is closed here yet."
+    shown = table("period", "from", "to", "closed")
+    for one in closings.closings:
+        shown.add_row(cell(one.period), when(one.start), when(one.end), when(one.closed_at))
+    return shown
+
+
+async def _all(settings: Settings) -> BoardsShape:
+    async with reading(settings) as laurels:
+        return await laurels.leaderboards()
+
+
+async def _read(  # what the options say
+    settings: Settings, board: str, period: str, limit: int, around: str | None, after: str | None, me: str | None
+) -> LeaderboardShape:
+    async with reading(settings) as laurels:
+        return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, me=me)
+
+
+# ---- all of them ------------------------------------------------------------------------------
+
+
+def table_of(boards: Sequence[BoardShape]) -> object:
+    """What each leaderboard counts, within which periods, and which ranks equal scores show."""
+    shown = table("leaderboard", "name", "counts", "within", "ranks", "now")
+    for one in boards:
+        now = one.current.key if one.current else None
+        within = "all time" if one.period == "all" else f"{one.period}, {one.zone}"
+        shown.add_row(cell(one.id), cell(one.name), cell(_counts(one)), cell(within), TIES[one.ties], cell(now))
+    return shown
+
+
+def _counts(board: BoardShape) -> str:
+    """'points', 'metric books, lowest first', 'streak login, of staff'."""
+    told = [board.by if board.of is None else f"{board.by} {board.of}"]
+    if board.order == "lowest":
+        told.append("lowest first")
+    if board.teams:
+        told.append(f"of teams '{board.teams}…'")
+    if board.groups:
+        told.append(f"of {' or '.join(board.groups)}")
+    return ", ".join(told)
+
+
+# ---- one of them ------------------------------------------------------------------------------
+
+
+def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
+    to = console()
+    key = "of all time" if shown.board.period == "all" else shown.period.key
+    to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}"))
+    if shown.board.period != "all":
+        to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
+    to.print()
+    if isinstance(shown.teams, list) and shown.teams:
+        to.print(_teams(shown.teams))
+    elif shown.standings:
+        to.print(_lines(shown, me))
+    elif not shown.ranked_users:
+        to.print(_why_nobody(shown.period, period))
+    elif me is None:
+        to.print("These were all.")
+    if me is not None and shown.me is None and shown.ranked_users and not shown.teams:
+        to.print(f"'{me}' is not ranked here.")
+    if shown.ranked_users:
+        to.print(f"\n{shown.ranked_users:,} ranked", style="dim")
+    if shown.next:
+        to.print(f"more: --after {shown.next}", style="dim")
+
+
+def _bounds(board: BoardShape, period: PeriodShape, now: datetime) -> str:
+    """Which days a period has, and whether it still takes events, in plain words."""
+    assert period.start
+    assert period.end
+    assert period.closes_at
+    where = zone(board.zone)
+    first, last = period.start.astimezone(where), (period.end - MOMENT).astimezone(where)
+    days = f"{first:%a %Y-%m-%d}" if first.date() == last.date() else f"{first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}"
+    if period.status == "coming":
+        state = f"begins in {lasting(period.start - now)}"
+    elif period.status == "running":
+        state = f"ends in {lasting(period.end - now)}"
+    elif period.status == "ended":
+        state = f"ended {ago(period.end, now)}, takes late events until {when(period.closes_at)}"
+    else:
+        state = f"closed {ago(period.closes_at, now)}"
+    return f"{days} ({board.zone}): {state}."
+
+
+def _why_nobody(period: PeriodShape, asked: str) -> str:
+    if period.status in ("ended", "closed"):
+        return "Nobody was ranked here."
+    hint = "; see the period before with --period previous" if asked == "current" and period.start else ""
+    return f"Nobody is ranked here yet{hint}."
+
+
+def _lines(shown: LeaderboardShape, me: str | None) -> object:
+    """The lines, with the reader's own marked; below them where it is not among them."""
+    lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
+    names, ids = lines.columns[1:3]
+    names.no_wrap, names.max_width = True, console().width // NAMES
+    ids.overflow = "fold"  # an id is there to be copied, and a name to be recognised
+    most = max(1, *(line.score for line in shown.standings))
+    for line in shown.standings:
+        _add(lines, line, most, mine=line.user_id == me)
+    if shown.me and all(line.user_id != me for line in shown.standings):
+        lines.add_row("…")
+        _add(lines, shown.me, most, mine=True)
+    return lines
+
+
+def _teams(teams: Sequence[TeamShape]) -> object:
+    """The teams, with the reader's own marked."""
+    lines = table("rank", "team", "score", "members", "", right=("rank", "score", "members"))
+    most = max(1, *(team.score for team in teams))
+    for team in teams:
+        lines.add_row(
+            f"{MINE if team.mine else ''}{team.rank:,}",
+            cell(team.team),
+            f"{team.score:,.2f}".removesuffix(".00"),
+            f"{team.members:,}",
+            _bar(team.score, most),
+            style="bold" if team.mine else None,
+        )
+    return lines
+
+
+def _bar(score: float, most: float) -> ProgressBar:
+    return ProgressBar(
+        total=most, completed=min(score, most), width=BAR, complete_style="yellow", finished_style="yellow"
+    )
+
+
+def _add(lines: Table, line: StandingShape, most: int, *, mine: bool) -> None:
+    lines.add_row(
+        f"{MINE if mine else ''}{line.rank:,}",
+        cell(line.name),
+        cell(line.user_id),
+        f"{line.score:,}",
+        cell(f"{line.level} {line.title}"),
+        _bar(line.score, most),
+        style="bold" if mine else None,
+    )

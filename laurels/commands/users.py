@@ -1,0 +1,133 @@
+"""Users: what the app knows of one, erasing one, making one anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from laurels.commands.unit_of_work import Desk, Needs, amnesty_days, earned, in_no_period, standing, told_by
+from laurels.engine.days import Zones
+from laurels.engine.judge import rebuild, rejudge
+from laurels.engine.leaderboards import Visibility
+from laurels.engine.progress import Told
+from laurels.engine.scoring import recounted, still_open
+from laurels.errors import UserNotFound, ZoneChangeTooSoon
+from laurels.storage.contract import ActRow, EventRow, UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateUser:
+    """Set what the app knows of a user; what is UNSET stays.
+
+    Answers the UserRow; raises UserErased, InvalidInput, ZoneChangeTooSoon. With `lenient_zone`, a zone change that comes
+    too soon is left out instead.
+    """
+
+    user_id: str
+    at: datetime
+    name: str | msgspec.UnsetType | None = msgspec.UNSET
+    time_zone: str | msgspec.UnsetType = msgspec.UNSET
+    joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET
+    lenient_zone: bool = False
+    event_id: None = None
+    needs: Needs = "row"
+
+    def apply(self, desk: Desk) -> UserRow:
+        user = desk.user(self.user_id, self.at)
+        progress = user.progress
+        zones = self._zones(progress.zones)
+        joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at
+        name = user.name if self.name is msgspec.UNSET else self.name
+        groups = user.groups if self.groups is msgspec.UNSET else self.groups
+        visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
+        known = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
+        if user.revision and (zones, joined_at, name, groups, visibility) == known:
+            return user
+        told = progress.told
+        if groups != user.groups:
+            told = replace(told, amnesty=amnesty_days(desk.found.amnesties, groups))
+        changed = replace(progress, zones=zones, joined_at=joined_at, told=told)
+        outcome = rejudge(desk.house.catalog, progress, changed, self.at)
+        return desk.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
+
+    def _zones(self, zones: Zones) -> Zones:
+        if self.time_zone is msgspec.UNSET:
+            return zones
+        try:
+            return zones.changed(self.time_zone, self.at)
+        except ZoneChangeTooSoon:
+            if self.lenient_zone:
+                return zones
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshUser:
+    """Bring a user under today's rules and amnesties, where they are not. Answers None; raises UserErased."""
+
+    user_id: str
+    at: datetime
+    event_id: None = None
+    needs: Needs = "row"
+
+    def apply(self, desk: Desk) -> None:
+        desk.user(self.user_id, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildUser:
+    """Make a user anew from their events, acts and ledger, whatever the row says. Answers whether anything differed.
+
+    Raises UserErased, UserNotFound.
+    """
+
+    user_id: str
+    at: datetime
+    event_id: None = None
+    needs: Needs = "all"
+
+    def apply(self, desk: Desk) -> bool:
+        user = desk.user(self.user_id, self.at)
+        if not user.revision:
+            raise UserNotFound
+        catalog = desk.house.catalog
+        history, acts, ledger = desk.history(self.user_id), desk.acts(self.user_id), desk.ledger(self.user_id)
+        truth = replace(
+            user.progress,
+            told=told_anew(history, acts, user.progress.told),
+            badges=desk.awards(self.user_id),
+            points=sum(entry.amount for entry in ledger),
+            scores=recounted(catalog, standing(history), earned(ledger), self.at),
+        )
+        outcome = rebuild(catalog, truth, standing(history), self.at)
+        stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
+        if outcome.progress == stored and not outcome.entries and not outcome.awards:
+            return desk.restand(user, self.at)
+        changed = desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        desk.restand(changed, self.at)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class EraseUser:
+    """Erase every trace of a user, for good. Answers None; erasing twice, or nobody, is harmless."""
+
+    user_id: str
+    at: datetime
+    event_id: None = None
+    needs: Needs = "row"
+
+    def apply(self, desk: Desk) -> None:
+        desk.erase(self.user_id, self.at)
+
+
+def told_anew(history: list[EventRow], acts: list[ActRow], before: Told) -> Told:
+    """What was told of a user, from the acts alone; reversals whose events have not arrived wait for them."""
+    arrived = {row.event.id for row in history}
+    reversals = (row for row in acts if row.kind == "reversal" and row.undone_by is None)
+    awaited = frozenset(row.data["event"] for row in reversals if row.data["event"] not in arrived)
+    return replace(told_by(acts, before), awaited=awaited)

@@ -1,0 +1,346 @@
+"""/console/users/{id}/acts, /reverse and /undo: what an operator does to a user. Each says why, and counts once.
+
+A form carries the id of the act that it will be, made when it was shown: sent twice, it is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.response import Response
+
+from laurels.commands.events import Told
+from laurels.console.guards import Form, done, field_of, redirect, render, shown, user_at
+from laurels.console.session import ROOT, Visit, new_nonce
+from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
+from laurels.engine.values import plain
+from laurels.errors import ActConflict, ActRefused, BadgeNotFound, InvalidInput, StreakNotFound
+from laurels.http.answers import Answer
+from laurels.http.context import HttpRequest
+from laurels.http.problems import NoSuchPage, kind_of
+from laurels.http.requests import id_in_path, text_of
+from laurels.present.shapes import NumberChange, ToldShape
+from laurels.service.admin import MAX_REASON, Admin, check_saying
+
+USER = ROOT + "/users/{user_id:str}"
+MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
+
+REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, ActRefused, ActConflict)
+"""What the form itself can show, with all that was typed."""
+
+Fields = Mapping[str, Any]
+
+
+@plain
+class Field:
+    """A field of a form. `of` is what can stand in it: badge, streak, any_streak, number or date."""
+
+    name: str
+    label: str
+    of: str
+    help: str = ""
+
+
+@plain
+class Kind:
+    """A kind of act as a form. `takes` says of which data it takes something away, and so asks again."""
+
+    id: str
+    verb: str
+    meaning: str
+    fields: Sequence[Field] = ()
+    takes: Callable[[Fields], bool] = lambda _: False
+
+
+STREAK = Field("streak", "Streak", "streak")
+BADGE = Field("badge", "Badge", "badge")
+
+KINDS = {
+    kind.id: kind
+    for kind in (
+        Kind("grant", "Grant a badge", "Gives a badge with its points, whatever its condition says.", [BADGE]),
+        Kind(
+            "revocation",
+            "Revoke a badge",
+            "Takes a badge away with the points it paid. It is not awarded again until this is undone, or it is granted.",
+            [BADGE],
+            lambda _: True,
+        ),
+        Kind(
+            "adjustment",
+            "Adjust points",
+            "Gives points, or takes them away with a negative number; never below 0.",
+            [Field("amount", "Points", "number", "such as 50, or -50 to take them away")],
+            lambda data: data["amount"] < 0,
+        ),
+        Kind(
+            "freezes",
+            "Add freezes",
+            "Each freeze covers one missed day from today on, if the whole gap can be covered.",
+            [STREAK, Field("count", "How many", "number", "from 1 to 1,000")],
+        ),
+        Kind(
+            "pause",
+            "Excuse days",
+            "Nothing is required on these days: no streak ends by them. They may lie behind or ahead.",
+            [
+                Field("streak", "Streak", "any_streak"),
+                Field("first", "First day", "date"),
+                Field("last", "Last day", "date", "included"),
+            ],
+        ),
+        Kind(
+            "repair",
+            "Repair a missed day",
+            "Closes the gap that holds this missed day, so that the run before it goes on.",
+            [STREAK, Field("day", "Missed day", "date")],
+        ),
+        Kind(
+            "exclusion",
+            "Exclude from leaderboards",
+            "Keeps the user off every leaderboard until this is undone; points and badges stay.",
+            takes=lambda _: True,
+        ),
+    )
+}
+
+
+@plain
+class Asked:
+    """An act as its form shows it: of whom, what is to be done, and under which id it will count once."""
+
+    user_id: str
+    kind: Kind
+    act_id: str
+    typed: Form
+    error: Exception | None = None
+
+
+# ---- what is told of a user -------------------------------------------------------------------
+
+
+@get(USER + "/acts/{kind:str}")
+async def act_page(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
+    """Show the form of an act."""
+    return await shown(request, partial(_act, id_of=user_id, kind=kind))
+
+
+async def _act(visit: Visit, id_of: str, kind: str) -> Answer:
+    known = {field.name: text_of(visit.scope, field.name) or "" for field in _kind(kind).fields}
+    return await _ask(visit, Asked(_user_id(id_of), _kind(kind), new_nonce(), known))
+
+
+@post(USER + "/acts/{kind:str}", status_code=200)
+async def tell_act(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
+    """Tell an act, once it is complete and, where it takes something away, confirmed."""
+    return await done(request, partial(_tell, id_of=user_id, kind=kind))
+
+
+async def _tell(visit: Visit, form: Form, id_of: str, kind: str) -> Answer:
+    asked = Asked(_user_id(id_of), _kind(kind), form.get("act", ""), form)
+    reason = form.get("reason", "").strip()
+    try:
+        data = _data(asked.kind, form)
+        check_saying(kind, data, reason, visit.operator)
+        if asked.kind.takes(data) and form.get("confirmed") != "yes":
+            return await _ask(visit, asked, "confirm.html")
+        admin = Admin(visit.context.laurels)
+        told = await admin.tell(asked.user_id, asked.act_id, kind, data, reason, visit.operator)
+    except REFUSALS as error:
+        return await _ask(visit, _refused(asked, error))
+    return _go_on(visit, told)
+
+
+def _refused(asked: Asked, error: Exception) -> Asked:
+    """The form with its error. One that was sent before with other content becomes an act of its own."""
+    act_id = new_nonce() if isinstance(error, ActConflict) else asked.act_id
+    return Asked(asked.user_id, asked.kind, act_id, asked.typed, error)
+
+
+async def _ask(visit: Visit, asked: Asked, template: str = "act.html") -> Answer:
+    laurels = visit.context.laurels
+    return render(
+        visit,
+        template,
+        status=kind_of(asked.error).status if asked.error else 200,
+        user=await laurels.user(asked.user_id),
+        asked=asked,
+        wrong=field_of(asked.error, ["reason", *(field.name for field in asked.kind.fields)]),
+        badges=laurels.views.whole_catalog().badges,
+        streaks=list(laurels.catalog.streaks),
+        longest=MAX_REASON,
+    )
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise NoSuchPage
+    return KINDS[kind]
+
+
+def _data(kind: Kind, form: Form) -> dict[str, Any]:
+    """What was typed, as the data of an act. Raises InvalidInput."""
+    data: dict[str, Any] = {field.name: form.get(field.name, "").strip() for field in kind.fields}
+    for field in kind.fields:
+        if field.of == "number":
+            data[field.name] = _number(field.name, data[field.name])
+        elif not data[field.name] and field.of != "any_streak":
+            raise InvalidInput(field.name, "must be given")
+    return data
+
+
+def _number(name: str, text: str) -> int:
+    sign, digits = (-1, text[1:]) if text[:1] in ("-", "−") else (1, text.removeprefix("+"))
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
+        raise InvalidInput(name, "must be a whole number")
+    return sign * int(digits)
+
+
+MAX_DIGITS = 18
+
+
+# ---- taking back an event, or an act ----------------------------------------------------------
+
+
+@plain
+class Back:
+    """What a form takes back: an event, or an act. `address` is where it is sent."""
+
+    address: str
+    verb: str
+    meaning: str
+    name: str
+
+
+@get(USER + "/reverse")
+async def reverse_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Show the form that reverses an event."""
+    return await shown(request, partial(_show_back, id_of=user_id, back=REVERSE))
+
+
+@post(USER + "/reverse", status_code=200)
+async def reverse_event(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Take an event back, with all that it led to."""
+    return await done(request, partial(_take_back, id_of=user_id, back=REVERSE))
+
+
+@get(USER + "/undo")
+async def undo_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Show the form that undoes an act."""
+    return await shown(request, partial(_show_back, id_of=user_id, back=UNDO))
+
+
+@post(USER + "/undo", status_code=200)
+async def undo_act(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Undo an act, or a reversal."""
+    return await done(request, partial(_take_back, id_of=user_id, back=UNDO))
+
+
+REVERSE = Back(
+    "reverse",
+    "Reverse the event",
+    "The event counts no more: metrics, days, badges, points, level and places on leaderboards follow. "
+    "The history keeps both, and this can be undone.",
+    "event",
+)
+UNDO = Back("undo", "Undo the act", "What followed from it is taken back, and the history keeps both.", "act")
+
+
+async def _show_back(visit: Visit, id_of: str, back: Back) -> Answer:
+    wanted = _named(text_of(visit.scope, back.name) or "", back)
+    return await _ask_back(visit, _user_id(id_of), back, wanted, {})
+
+
+async def _take_back(visit: Visit, form: Form, id_of: str, back: Back) -> Answer:
+    user_id, wanted, reason = _user_id(id_of), _named(form.get(back.name, ""), back), form.get("reason", "").strip()
+    admin = Admin(visit.context.laurels)
+    act: Callable[..., Awaitable[Told]] = admin.reverse if back is REVERSE else admin.undo
+    try:
+        check_text("reason", reason, MAX_REASON)
+        if back is REVERSE:
+            await _known_event(visit, user_id, wanted)
+        told = await act(user_id, wanted, reason, visit.operator)
+    except REFUSALS as error:
+        return await _ask_back(visit, user_id, back, wanted, form, error)
+    return _go_on(visit, told)
+
+
+async def _known_event(visit: Visit, user_id: str, event_id: str) -> None:
+    """A person reverses what they see; an event that never was is a slip. Raises NoSuchPage."""
+    if await visit.context.laurels.store.event(user_id, event_id) is None:
+        raise NoSuchPage(f"This user has no event '{event_id}'.")
+
+
+async def _ask_back(
+    visit: Visit, user_id: str, back: Back, wanted: str, typed: Form, error: Exception | None = None
+) -> Answer:
+    return render(
+        visit,
+        "back.html",
+        status=kind_of(error).status if error else 200,
+        user=await visit.context.laurels.user(user_id),
+        back=back,
+        wanted=wanted,
+        typed=typed,
+        error=error,
+        longest=MAX_REASON,
+    )
+
+
+def _named(text: str, back: Back) -> str:
+    try:
+        check_text(back.name, text, MAX_ACT_ID)
+    except InvalidInput:
+        raise NoSuchPage(f"The address names no {back.name}.") from None
+    return text
+
+
+# ---- what is said in the end ------------------------------------------------------------------
+
+
+def _go_on(visit: Visit, told: Told) -> Answer:
+    """Back to the user's page, which says what changed."""
+    shape = visit.context.laurels.views.told(told)
+    message = visit.message(shape.user_id, lines_of(shape))
+    return redirect(user_at(shape.user_id, done=message))
+
+
+def lines_of(shape: ToldShape) -> list[str]:
+    """What an act changed, in sentences."""
+    if shape.status == "duplicate":
+        return ["This was done already, so nothing changed."]
+    lines = [f"{DONE[shape.kind]} was undone." if shape.status == "undone" else f"{DONE[shape.kind]} is recorded."]
+    lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in shape.awards or ()]
+    lines += [f"Taken away: {', '.join(shape.revoked)}."] if shape.revoked else []
+    lines += [f"Points: {_change(shape.points)}."] if shape.points else []
+    lines += [f"Level: {_change(shape.level)}, {shape.level.title}."] if shape.level else []
+    lines += [f"The {name} streak: {_change(change)}." for name, change in (shape.streaks or {}).items()]
+    return lines if len(lines) > 1 else [*lines, "Badges, points and level stay as they were."]
+
+
+DONE = {
+    "grant": "The grant",
+    "revocation": "The revocation",
+    "adjustment": "The adjustment",
+    "freezes": "The gift of freezes",
+    "pause": "The excuse",
+    "repair": "The repair",
+    "exclusion": "The exclusion",
+    "reversal": "The reversal",
+}
+
+
+def _change(change: Any) -> str:
+    numbers = cast(NumberChange, change)
+    return f"{numbers.before:,} → {numbers.after:,}"
+
+
+def _user_id(raw: str) -> str:
+    return id_in_path(raw, "userId", MAX_USER_ID)
+
+
+HANDLERS = (act_page, tell_act, reverse_page, reverse_event, undo_page, undo_act)

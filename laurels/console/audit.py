@@ -1,0 +1,74 @@
+"""/console/audit: what was done to users by anybody, newest first, with who and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import get
+from litestar.response import Response
+
+from laurels.console.guards import render, shown
+from laurels.console.session import ROOT, Visit
+from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_moment, check_text
+from laurels.engine.values import plain
+from laurels.errors import InvalidInput
+from laurels.http.answers import Answer, Scope
+from laurels.http.context import HttpRequest
+from laurels.http.problems import InvalidParameter
+from laurels.http.requests import text_of
+from laurels.present.shapes import HistoryAct
+from laurels.present.views import act_as_told
+
+PATH = ROOT + "/audit"
+ACTS_PAGE = 50
+MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
+
+
+@plain
+class Line:
+    """One act: of whom, when, and what was told."""
+
+    user_id: str
+    at: datetime
+    act: HistoryAct
+
+
+@get(PATH)
+async def audit_page(request: HttpRequest) -> Response[bytes]:
+    """Show the newest acts of everybody."""
+    return await shown(request, _audit)
+
+
+async def _audit(visit: Visit) -> Answer:
+    behind = _behind(visit.scope)
+    rows = await visit.context.laurels.store.newest_acts(ACTS_PAGE, behind)
+    last = rows[-1] if len(rows) == ACTS_PAGE else None
+    older = {"at": last.at.isoformat(), "user": last.user_id, "act": last.act_id} if last else None
+    return render(
+        visit,
+        "audit.html",
+        lines=[Line(row.user_id, row.at, act_as_told(row)) for row in rows],
+        older=f"{PATH}?{urlencode(older)}" if older else "",
+        first=behind is None,
+    )
+
+
+def _behind(scope: Scope) -> tuple[datetime, str, str] | None:
+    """Behind which act the page begins. Raises InvalidParameter."""
+    moment = text_of(scope, "at")
+    if moment is None:
+        return None
+    user_id, act_id = text_of(scope, "user") or "", text_of(scope, "act") or ""
+    try:
+        at = msgspec.convert(moment, datetime)
+        check_moment("at", at)
+        check_text("user", user_id, MAX_USER_ID)
+        check_text("act", act_id, MAX_ACT_ID)
+    except (msgspec.ValidationError, InvalidInput):
+        raise InvalidParameter("at", "The address is not one of this list.") from None
+    return at, user_id, act_id
+
+
+HANDLERS = (audit_page,)

@@ -1,0 +1,131 @@
+"""/console/users: finding a user, and everything about one: who they are, badges, streaks, and their whole story."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import partial
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.response import Response
+
+from laurels.console.adjustments import KINDS
+from laurels.console.guards import render, shown
+from laurels.console.session import ROOT, Visit
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.values import plain
+from laurels.errors import InvalidInput
+from laurels.http.answers import Answer
+from laurels.http.context import HttpRequest
+from laurels.http.problems import InvalidParameter
+from laurels.http.requests import id_in_path, text_of, whole_number
+from laurels.present.shapes import BadgeShape, ExplanationShape, StreakDay, StreakShape
+from laurels.service.admin import Admin
+
+PATH = ROOT + "/users"
+STORY_PAGE = 25
+FOUND = 50
+CALENDAR_DAYS = 42
+MAX_REVISION = 2**62
+
+
+@plain
+class BadgeOf:
+    """A badge of the catalog, and why this user has it or not."""
+
+    badge: BadgeShape
+    why: ExplanationShape
+
+
+@plain
+class Calendar:
+    """A streak and its newest days (or weeks), as lines of seven from Monday on; None stands for a day that is not shown."""
+
+    streak: StreakShape
+    weeks: Sequence[Sequence[StreakDay | None]]
+    weekly: bool
+
+
+@get(PATH)
+async def users_page(request: HttpRequest) -> Response[bytes]:
+    """Find a user."""
+    return await shown(request, _find)
+
+
+async def _find(visit: Visit) -> Answer:
+    wanted = (text_of(visit.scope, "q") or "").strip()
+    laurels = visit.context.laurels
+    found = await laurels.store.find_users(_searchable(wanted), FOUND) if wanted else ()
+    return render(visit, "users.html", wanted=wanted, found=found, most=FOUND)
+
+
+def _searchable(text: str) -> str:
+    try:
+        check_text("q", text, MAX_USER_ID)
+    except InvalidInput as error:
+        raise InvalidParameter("q", str(error)) from None
+    return text
+
+
+@get(PATH + "/{user_id:str}")
+async def user_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Show everything about a user."""
+    return await shown(request, partial(_user, id_of=user_id))
+
+
+async def _user(visit: Visit, id_of: str) -> Answer:
+    laurels, user_id = visit.context.laurels, id_in_path(id_of, "userId", MAX_USER_ID)
+    before = whole_number(visit.scope, "before", MAX_REVISION)
+    row = await laurels.current(user_id)
+    badges = laurels.views.whole_catalog().badges
+    return render(
+        visit,
+        "user.html",
+        said=visit.read_message(user_id, text_of(visit.scope, "done")),
+        user=await laurels.user(user_id),
+        profile=await laurels.profile(user_id),
+        excluded=row.progress.told.excluded,
+        rank=await laurels.rank(user_id),
+        badges=list(map(BadgeOf, badges, await laurels.explain_all(user_id))),
+        names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},
+        calendars=[
+            _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly)
+            for streak in (await laurels.streaks(user_id, CALENDAR_DAYS)).streaks
+        ],
+        story=await laurels.history(user_id, STORY_PAGE, before),
+        before=before,
+        kinds=KINDS.values(),
+    )
+
+
+@get(PATH + "/{user_id:str}/verify")
+async def verify_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+    """Compare what is stored of a user with a rebuild from events and acts; nothing is written."""
+    return await shown(request, partial(_verify, id_of=user_id))
+
+
+async def _verify(visit: Visit, id_of: str) -> Answer:
+    laurels, user_id = visit.context.laurels, id_in_path(id_of, "userId", MAX_USER_ID)
+    found = await Admin(laurels).compare(user_id)
+    return render(visit, "verify.html", user=await laurels.user(user_id), found=found)
+
+
+def _calendar(streak: StreakShape, *, weekly: bool) -> Calendar:
+    """The days of a streak as a calendar, the newest week first."""
+    if weekly:
+        return Calendar(streak, [], weekly=True)
+    days = {one.day: one for one in streak.days}
+    weeks: list[list[StreakDay | None]] = []
+    monday = _monday(max(days)) if days else None
+    while monday and days and monday >= _monday(min(days)):
+        weeks.append([days.get(monday + timedelta(days=index)) for index in range(7)])
+        monday -= timedelta(days=7)
+    return Calendar(streak, weeks, weekly=False)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+HANDLERS = (users_page, user_page, verify_page)

@@ -1,0 +1,1 @@
+"""What leaves the outbox: notifications to the streams of users who listen."""

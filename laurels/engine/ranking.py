@@ -1,0 +1,239 @@
+"""The one order of a leaderboard, and the tallies that make a rank cheap at any size.
+
+A standing is placed by (sort_key, reached_at, user_id), all ascending: `sort_key` is minus the score, so the highest
+comes first; equal scores go to who reached them first, then to the lower user id by code point.
+
+A rank is one plus the number of standings ahead. To count those without walking them, each standing is counted
+in one node of every level of two radix trees: levels 0 to 8 over the sort key, 64 children to a node, and levels 9 to 11
+over the time within one sort key, 256 children to a node. The standings ahead are then a few ranges of nodes
+(at most one per level) and the few standings that share the finest time node.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+from laurels.engine.values import plain
+
+KEY_SHIFTS = tuple(range(0, 54, 6))
+"""By how many bits each key level is coarser than the key itself."""
+
+TIME_SHIFTS = (24, 32, 40)
+"""The same for the time levels, in microseconds: about 17 seconds, 72 minutes, 13 days."""
+
+T = TypeVar("T")
+
+Ties = Literal["first", "shared", "dense"]
+"""Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
+
+WITHIN = "/"
+"""What a board is kept under: its own id, or, behind this sign, a part of it (those who are hidden, or one team)."""
+
+HIDDEN = f"{WITHIN}hidden"
+"""Behind a board's id: where those stand whom nobody else sees, so that they have a rank and take none."""
+
+TEAM = f"{WITHIN}team{WITHIN}"
+"""Behind a board's id, and before a team's name: where its members stand."""
+
+TOTAL_LEVEL = 99
+"""Where a team's seat keeps the sum of its members' scores."""
+
+FIRST_TIME_LEVEL = len(KEY_SHIFTS)
+LEAST_NODE = -(2**62)
+
+
+@plain
+class Place:
+    """Where a user stands on a board. `reached_at` is in microseconds since 1970, UTC."""
+
+    sort_key: int
+    reached_at: int
+    user_id: str
+
+
+@plain
+class Range:
+    """Nodes `low` to `high` of one level; `under` is the sort key that a time level belongs to (0 for key levels)."""
+
+    level: int
+    under: int
+    low: int
+    high: int
+
+
+def nodes(place: Place) -> list[tuple[int, int, int]]:
+    """The nodes (level, under, node) that count this place."""
+    by_key = [(level, 0, place.sort_key >> shift) for level, shift in enumerate(KEY_SHIFTS)]
+    by_time = [
+        (FIRST_TIME_LEVEL + level, place.sort_key, place.reached_at >> shift) for level, shift in enumerate(TIME_SHIFTS)
+    ]
+    return by_key + by_time
+
+
+def tallied(seat: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
+    """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
+    counts = [(node, 1) for node in nodes(place)]
+    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in seat else counts
+
+
+def ranges_ahead(place: Place) -> list[Range]:
+    """The ranges of nodes that together count every place ahead, except those within the finest time node."""
+    by_key = _ranges(place.sort_key, KEY_SHIFTS, 0, 0)
+    by_time = _ranges(place.reached_at, TIME_SHIFTS, FIRST_TIME_LEVEL, place.sort_key)
+    return by_key + by_time
+
+
+def finest_time(place: Place) -> int:
+    """The first microsecond of the finest time node that holds this place."""
+    return place.reached_at >> TIME_SHIFTS[0] << TIME_SHIFTS[0]
+
+
+@plain
+class Move:
+    """A user's place on a board within a period, before and after; None where unranked.
+
+    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
+    which a process whose clock runs ahead may have left behind the user's row.
+    """
+
+    user_id: str
+    board: str
+    period: str
+    before: Place | None
+    after: Place | None
+    late: bool = False
+
+
+@plain
+class Ranks:
+    """A user's rank before and after; None where unranked."""
+
+    before: int | None
+    after: int | None
+
+
+def joined(shown: Mapping[str, Ranks], hidden: Mapping[str, Ranks]) -> dict[str, Ranks]:
+    """Everybody's own ranks, by user: those that the board shows; of who is hidden, before or after, those they would have."""
+    return {**hidden, **{user_id: _joined(ranks, hidden.get(user_id)) for user_id, ranks in shown.items()}}
+
+
+def _joined(shown: Ranks, hidden: Ranks | None) -> Ranks:
+    if hidden is None:
+        return shown
+    before = hidden.before if shown.before is None else shown.before
+    return Ranks(before, hidden.after if shown.after is None else shown.after)
+
+
+def climbed(ranks: Ranks, top: int) -> list[str]:
+    """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
+    if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
+        return []
+    passed = ["leaderboard.passed"] if ranks.before is not None else []
+    return passed if ranks.before is not None and ranks.before <= top else [*passed, "leaderboard.top"]
+
+
+def ranks_of(
+    moves: Iterable[Move],
+    ahead: Mapping[Place, int],
+    ties: Ties = "first",
+    holders: Mapping[int, int] | None = None,
+    hidden: Iterable[Move] | None = None,
+) -> dict[str, Ranks]:
+    """The ranks that the board shows, by user, before and after these moves on it, which happen all at once.
+
+    With `hidden`, the moves of those who take no rank from anybody, the ranks are theirs: those that they would have.
+
+    `ahead` says how much was ahead of each place before any of them, by the tie rule: standings, standings of better scores, or
+    better scores. After them, what left ahead is less, and what came ahead is more. `holders`, for dense ranks alone, says
+    how many stood at each sort key that somebody leaves or comes to: a score goes with the last and comes with the first.
+    """
+    moves = list(moves)
+    position = order if ties == "first" else _score_alone
+    left = sorted(position(move.before) for move in moves if move.before)
+    came = sorted(position(move.after) for move in moves if move.after)
+    if ties == "dense":
+        left, came = _scores_moved(moves, holders or {})
+    ranks: dict[str, Ranks] = {}
+    for move in moves if hidden is None else hidden:
+        before = ahead[move.before] + 1 if move.before else None
+        after = None
+        if move.after:
+            mine = position(move.after)
+            after = ahead[move.after] - bisect_left(left, mine) + bisect_left(came, mine) + 1
+        ranks[move.user_id] = Ranks(before, after)
+    return ranks
+
+
+def _score_alone(place: Place) -> tuple[int]:
+    return (place.sort_key,)
+
+
+def _scores_moved(moves: Iterable[Move], holders: Mapping[int, int]) -> tuple[list[tuple[int]], list[tuple[int]]]:
+    """The scores that nobody has any more, and those that nobody had."""
+    after = Counter(holders)
+    for move in moves:
+        if move.before:
+            after[move.before.sort_key] -= 1
+        if move.after:
+            after[move.after.sort_key] += 1
+    gone = [(key,) for key in sorted(after) if holders.get(key, 0) and not after[key]]
+    new = [(key,) for key in sorted(after) if after[key] and not holders.get(key, 0)]
+    return gone, new
+
+
+def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
+    """The ranks of places that follow one another on a board.
+
+    `ordinal` is the rank that the first of them has by place alone, `rank` the one that it shows.
+    """
+    ranks: list[int] = []
+    for index, place in enumerate(places):
+        if index and (ties == "first" or place.sort_key != places[index - 1].sort_key):
+            rank = rank + 1 if ties == "dense" else ordinal + index
+        ranks.append(rank)
+    return ranks
+
+
+def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int]]) -> list[int]:
+    """How many of nobody's places lie ahead of each of these among its equals of one moment.
+
+    `gaps` are the (sort_key, reached_at, user_id, ahead) of lines that have some directly ahead of them. An erased user stood
+    there, whose own place counts behind all equals, for it may not say whose it was.
+    """
+    of_equals: dict[tuple[int, int], list[tuple[str, int]]] = {}
+    for sort_key, reached_at, user_id, ahead in sorted(gaps):
+        of_equals.setdefault((sort_key, reached_at), []).append((user_id, ahead))
+    found: list[int] = []
+    for place in places:
+        equals = of_equals.get((place.sort_key, place.reached_at), [])
+        found.append(sum(ahead for user_id, ahead in equals if user_id <= place.user_id))
+    return found
+
+
+def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
+    """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
+
+    Without the row itself, that of a user whom nobody else sees, only those before and behind it.
+    """
+    middle = [] if row is None else [row]
+    others = limit - len(middle)
+    ahead = min(len(before), max(others // 2, others - len(behind)))
+    return [*before[len(before) - ahead :], *middle, *behind[: others - ahead]]
+
+
+def order(place: Place) -> tuple[int, int, str]:
+    """What a board is sorted by."""
+    return place.sort_key, place.reached_at, place.user_id
+
+
+def _ranges(value: int, shifts: tuple[int, ...], first_level: int, under: int) -> list[Range]:
+    """On each level, the siblings that come before the node of `value`; on the coarsest, all that come before."""
+    ranges: list[Range] = []
+    for level, shift in enumerate(shifts):
+        coarsest = level == len(shifts) - 1
+        first_sibling = LEAST_NODE if coarsest else value >> shifts[level + 1] << (shifts[level + 1] - shift)
+        ranges.append(Range(first_level + level, under, first_sibling, (value >> shift) - 1))
+    return ranges

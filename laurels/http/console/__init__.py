@@ -1,8 +1,0 @@
-"""The console for operators: one file for each kind of page, `door.py` keeps them, `session.py` knows who is signed in."""
-
-from laurels.http.console import acts, amnesties, audit, catalog, health, overview, signing_in, users
-
-_PAGES = (signing_in, overview, users, acts, amnesties, audit, catalog, health)
-
-HANDLERS = tuple(handler for page in _PAGES for handler in page.HANDLERS)
-"""Every address of the console; none of them is in the OpenAPI document."""

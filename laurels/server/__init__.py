@@ -1,0 +1,1 @@
+"""Sockets, connection limits, and the application that a server runs."""

@@ -1,0 +1,175 @@
+"""Running the HTTP API on a socket of our own: what `laurels serve` and `laurels demo` share."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
+
+from uvicorn import Server
+
+from laurels.errors import SettingsError
+from laurels.server.app import create_app
+from laurels.server.gate import SPARE_CONNECTIONS, GateConfig
+from laurels.service.laurels import Laurels
+from laurels.settings import Settings
+
+BACKLOG = 2048
+NEW_OBJECTS = 50_000
+"""How many objects are made before the garbage collector looks at them; some megabytes."""
+
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be silent between two requests. Proxies keep theirs for a minute, and must not find one closed."""
+
+SPARE_FILES = 100
+"""How many files a process has open beside its connections, at most."""
+
+DRAIN_SECONDS = 30
+"""How long running requests get to finish when the server is told to stop."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Connections wait in it until a server accepts them.
+
+    Raises SettingsError where the port is taken, or the address is none of this machine's.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(BACKLOG)
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        mend = "choose another with --port, or 0 for a free one" if host in ("127.0.0.1", "::1", "localhost") else ""
+        reason = f"cannot listen on {host}, port {port}: {error.strerror or error}"
+        raise SettingsError(f"{reason}; {mend}" if mend else reason) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether one could listen there now."""
+    try:
+        listen(host, port).close()
+    except SettingsError:
+        return False
+    return True
+
+
+def address_of(listening: socket.socket) -> str:
+    """The address to open in a browser: of a socket that hears all addresses, the local one."""
+    host, port = str(listening.getsockname()[0]), int(listening.getsockname()[1])
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_config(app: Callable[..., object] | str, settings: Settings, *, factory: bool = False) -> GateConfig:
+    """How uvicorn runs the application."""
+    return GateConfig(
+        app,
+        factory=factory,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="auto" if sys.platform == "win32" else "uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        connections_limit=settings.requests_limit + settings.streams_limit,
+        receive_seconds=settings.receive_seconds,
+    )
+
+
+def allow_connections(settings: Settings) -> None:
+    """Let this process, and those that it starts, open as many files as it may have connections, as far as the system allows."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415  # not on Windows
+
+    wanted = settings.requests_limit + settings.streams_limit + SPARE_CONNECTIONS + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
+
+
+def quiet_collector() -> None:
+    """Let the garbage collector leave alone what a server made before its first request, and run less often.
+
+    By itself it took 7 to 10 % of the time of a server that writes events; nothing on the hot paths makes circles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS)
+
+
+Ready = Callable[[Laurels, str], Awaitable[None]]
+"""Told when requests are accepted: the facade, and the address."""
+
+
+def serve_until_told(
+    opened: AbstractAsyncContextManager[Laurels], settings: Settings, ready: Ready, *, playground: str | None = None
+) -> None:
+    """Serve from this process until SIGINT or SIGTERM; then answer what runs, write what waits, and close the database.
+
+    `playground` is the key of a demo's playground.
+    """
+
+    async def run() -> None:
+        async with opened as laurels:
+            with listen(settings.host, settings.port) as listening:
+                server = _Server(server_config(create_app(laurels, settings, playground=playground), settings))
+                quiet_collector()
+                server.when_ready = partial(ready, laurels, address_of(listening))
+                await server.serve([listening])
+
+    allow_connections(settings)
+    with asyncio.Runner(loop_factory=server_config("", settings).get_loop_factory()) as runner:
+        runner.run(run())
+
+
+class _Server(Server):
+    """A server that says when it is ready, and leaves the end to us.
+
+    By itself uvicorn raises the signal that stopped it once more, which would kill the process before the database is closed.
+    """
+
+    when_ready: Callable[[], Awaitable[None]]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await self.when_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        kept = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+def log_to_stderr(level: str) -> None:
+    """Laurels' own log lines from `level` on, and the server's from warnings on, on standard error."""
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
+    )
+    logging.getLogger("uvicorn").setLevel("DEBUG" if level == "debug" else "WARNING")

@@ -1,0 +1,155 @@
+"""Opening what the settings name: the catalog, and the database. Only here does the command line touch a store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+from laurels.cli.output import note
+from laurels.engine.catalog import Catalog
+from laurels.errors import (
+    CatalogError,
+    Fault,
+    LaurelsError,
+    MigrationError,
+    NotEmpty,
+    SettingsError,
+    StoreError,
+    StoreUnavailable,
+)
+from laurels.service.laurels import Laurels, utc_now
+from laurels.settings import Settings
+from laurels.storage import open_store
+from laurels.storage.contract import Store, Upkeep
+
+
+def read_catalog(file: str) -> Catalog:
+    """The catalog in this file; '' is the contract's own. Raises SettingsError (no such file) and CatalogError."""
+    if not file:
+        return Catalog.default()
+    try:
+        text = Path(file).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise CatalogError([Fault(file, f"is not UTF-8: {error}", "save it as UTF-8")]) from error
+    except OSError as error:
+        raise SettingsError(f"cannot read the catalog '{file}': {error.strerror}") from error
+    return Catalog.parse(text)
+
+
+def database_file(database: str) -> Path | None:
+    """The file behind an SQLite address; None for one in memory, and for every other engine."""
+    rest = database.removeprefix("sqlite:///")
+    return Path(unquote(rest)) if rest != database and rest not in ("", ":memory:") else None
+
+
+def address_of_file(file: Path) -> str:
+    """The database address of an SQLite file."""
+    return f"sqlite:///{quote(str(file))}"
+
+
+@asynccontextmanager
+async def made(database: str) -> AsyncIterator[Store]:
+    """The store, made and brought up to date where it must be."""
+    async with _closing(open_store(database)) as store:
+        await store.migrate()
+        yield store
+
+
+@asynccontextmanager
+async def made_to_fill(database: str) -> AsyncIterator[Store]:
+    """The store, made where it is missing. Raises NotEmpty where it has users under an older schema, which is left as it is."""
+    async with _closing(open_store(database)) as store:
+        try:
+            await store.ready()
+        except MigrationError:
+            if await _has_users(store):
+                raise NotEmpty from None
+            await store.migrate()
+        yield store
+
+
+async def _has_users(store: Store) -> bool:
+    """Whether there is any, whatever the schema's version."""
+    try:
+        return bool(await store.user_ids("", 1))
+    except StoreError:  # there is no schema at all
+        return False
+
+
+@asynccontextmanager
+async def existing(database: str) -> AsyncIterator[Store]:
+    """The store as it is: reading never makes or changes a database. Raises StoreUnavailable, MigrationError."""
+    file = database_file(database)
+    if file is not None and not file.is_file():
+        raise StoreUnavailable(f"there is no database at {file}; 'laurels serve' or 'laurels migrate' makes one")
+    async with _closing(open_store(database)) as store:
+        await store.ready()
+        yield store
+
+
+def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
+    """The facade over a store, as the settings say. Whoever closes it closes the store."""
+    return Laurels(
+        store,
+        catalog,
+        default_zone=settings.default_zone,
+        late_window=timedelta(days=settings.late_days),
+        queue_limit=settings.queue_limit,
+        batch_limit=settings.batch_limit,
+        queue_seconds=settings.queue_seconds,
+    )
+
+
+@asynccontextmanager
+async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
+    """The facade over the database, made and brought up to date where it must be; in the end, what waits is written."""
+    laurels = laurels_over(open_store(settings.database, settings.connections), settings, catalog)
+    try:
+        await laurels.store.migrate()
+        yield laurels
+    finally:
+        await laurels.close()
+
+
+@asynccontextmanager
+async def reading(settings: Settings) -> AsyncIterator[Laurels]:
+    """The facade over an existing database, for commands that only read."""
+    catalog = read_catalog(settings.catalog)
+    async with existing(settings.database) as store:
+        yield laurels_over(store, settings, catalog)
+
+
+@asynccontextmanager
+async def changing(settings: Settings) -> AsyncIterator[Laurels]:
+    """The facade over an existing database, for commands that may write; in the end, what waits is written."""
+    async with reading(settings) as laurels:
+        try:
+            yield laurels
+        finally:
+            await laurels.recorder.close()
+
+
+@asynccontextmanager
+async def _closing(store: Store) -> AsyncIterator[Store]:
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def note_upkeep(settings: Settings, task: Literal["backup", "verify"], outcome: Mapping[str, Any]) -> None:
+    """Let the database keep that this was done just now. Where it takes no writing, what was done is done all the same."""
+
+    async def write() -> None:
+        async with existing(settings.database) as store:
+            await store.note_upkeep(Upkeep(task, utc_now(), outcome))
+
+    try:
+        asyncio.run(write())
+    except LaurelsError as error:
+        note(f"The database cannot keep that this was done: {error}")

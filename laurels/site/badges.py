@@ -1,0 +1,83 @@
+"""/badges: all badges with how rare they are; /badges/{id}: one badge, for a link that is worth sending."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.response import Response
+
+from laurels.engine.badges import CATEGORIES
+from laurels.engine.events import MAX_NAME
+from laurels.engine.values import plain
+from laurels.errors import BadgeNotFound
+from laurels.http.answers import Scope
+from laurels.http.context import HttpRequest, context_of
+from laurels.http.requests import id_in_path
+from laurels.present.shapes import BadgeShape, RarityShape
+from laurels.site.html import site_page
+from laurels.site.texts import grouped, language_of
+
+PATH = "/badges"
+WORDS = ((0.5, "rarity_common"), (0.2, "rarity_uncommon"), (0.05, "rarity_rare"), (0.0, "rarity_very_rare"))
+"""From which share of all users on a badge is called what, as names of texts."""
+
+
+@plain
+class Rarity:
+    """How rare a badge is, for a page: the name of its text, a whole percentage, and who they are of."""
+
+    word: str
+    percent: int
+    held: str
+    users: str
+
+
+@get(PATH)
+async def badges_page(request: HttpRequest) -> Response[bytes]:
+    """Show all badges by category."""
+    badges, rarities = await _all(request)
+    by_category = {name: [badge for badge in badges if badge.category == name] for name in CATEGORIES}
+    categories = {name: of_name for name, of_name in by_category.items() if of_name}
+    return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities).response()
+
+
+@get(PATH + "/{badge:str}")
+async def badge_page(request: HttpRequest, badge: FromPath[str]) -> Response[bytes]:
+    """Show one badge. Raises BadgeNotFound, which a browser reads as a page."""
+    wanted = id_in_path(badge, "badge", MAX_NAME)
+    badges, rarities = await _all(request)
+    found = next((one for one in badges if one.id == wanted), None)
+    if found is None:
+        raise BadgeNotFound
+    context: dict[str, Any] = {"badge": found, "rarity": rarities.get(wanted)}
+    return site_page(request, "badge.html", here=PATH, **context).response()
+
+
+async def _all(request: HttpRequest) -> tuple[list[BadgeShape], dict[str, Rarity]]:
+    context = context_of(request)
+    rarity = await context.insights.public_rarity()
+    return context.laurels.views.whole_catalog().badges, _rarities(rarity, language_of(cast(Scope, request.scope)))
+
+
+def _rarities(shape: RarityShape, language: str) -> dict[str, Rarity]:
+    """What a page says of each badge; nothing where there are too few users."""
+    found: dict[str, Rarity] = {}
+    for badge in shape.badges:
+        if badge.share is not None:
+            word = next(word for least, word in WORDS if badge.share >= least)
+            users = grouped(shape.users or 0, language)
+            found[badge.id] = Rarity(word, round(100 * badge.share), _held(badge.holders, badge.share), users)
+    return found
+
+
+def _held(holders: int | None, share: float) -> str:
+    """The text that says how many have it. Whole percentages must not make few of some, or all of most."""
+    if not holders:
+        return "rarity_nobody"
+    if share == 1:
+        return "rarity_everybody"
+    if share < 0.01:  # noqa: PLR2004  # the least whole percentage
+        return "rarity_below"
+    return "rarity_above" if round(100 * share) == 100 else "rarity_share"  # noqa: PLR2004

@@ -1,0 +1,102 @@
+"""Pages as answers: the templates of `web/templates`, and what a browser may load for them."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from functools import cache, partial
+from importlib import resources
+from typing import Any, cast
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from laurels.http.answers import Answer, Headers, Scope
+from laurels.http.context import HttpRequest, context_of
+from laurels.http.requests import header
+from laurels.site import static
+from laurels.site.texts import TEXTS, asked_language, grouped, language_of
+
+PATHS = ("/profile", "/leaderboards", "/badges")
+"""Where the navigation leads; each has its name among the texts."""
+
+PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
+AWAY = 500
+"""From which status on it is us who are in trouble."""
+
+STYLE = "page.css"
+"""The style of all public pages. It stands in each document, so that nothing but the script is waited for."""
+
+
+@cache
+def templates() -> Environment:
+    """The templates; whatever they show is escaped, and a name that nobody gave is an error."""
+    environment = Environment(
+        loader=PackageLoader("laurels.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    known = cast(dict[str, Any], environment.globals)
+    known |= {"static": static.address, "page_style": page_style()}
+    return environment
+
+
+@cache
+def page_style() -> str:
+    """The text of STYLE."""
+    return resources.files("laurels.web").joinpath("static", STYLE).read_text("utf-8")
+
+
+@cache
+def policy() -> bytes:
+    """What a page may load: our own files, and the one style that stands in it. Nothing from elsewhere, no script in a page."""
+    digest = b64encode(hashlib.sha256(page_style().encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self' 'sha256-{digest}'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ).encode()
+
+
+def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **context: Any) -> Answer:
+    """A page for people."""
+    text = templates().get_template(template).render(context)
+    guards = [
+        (b"content-security-policy", policy()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+    ]
+    return Answer(status, [(b"content-type", b"text/html"), *guards, *headers], text.encode())
+
+
+def site_page(request: HttpRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Answer:
+    """A page of the public site, with its header and navigation, in the visitor's language. `here` is where it hangs.
+
+    Templates find their texts in `t`, write numbers with `number`, and end every address within the site with `lang_query`,
+    so that a language which was asked for stays.
+    """
+    scope = cast(Scope, request.scope)
+    language, asked = language_of(scope), asked_language(scope)
+    site: dict[str, Any] = {
+        "lang": language,
+        "t": TEXTS[language],
+        "number": partial(grouped, language=language),
+        "languages": {code: texts["language"] for code, texts in TEXTS.items()},
+        "lang_query": f"?lang={asked}" if asked else "",
+        "site": "Laurels",
+        "here": here,
+        "paths": ("/playground", *PATHS) if context_of(request).playground else PATHS,
+    }
+    return page(template, status=status, **site, **context)
+
+
+def reads_pages(scope: Scope) -> bool:
+    """Whether it is a browser that asks for a page, and not a program that reads problem documents."""
+    return not scope["path"].startswith("/api/") and "text/html" in (header(scope, b"accept") or "")
+
+
+def trouble_page(request: HttpRequest, problem: Answer) -> Answer:
+    """What a browser shows instead of this problem: that there is nothing here, or that the page can be had later."""
+    here = "away" if problem.status >= AWAY else "missing"
+    headers = [*PRIVATE, *(pair for pair in problem.headers if pair[0] == b"retry-after")]
+    return site_page(request, "trouble.html", status=problem.status, headers=headers, trouble=here)

@@ -1,0 +1,66 @@
+"""/static/: scripts, styles and pictures of the pages, and the one script that any site may load."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+
+from litestar import get
+from litestar.params import FromPath
+from litestar.response import Response
+
+from laurels.engine.values import plain
+from laurels.http.answers import Answer, Headers
+from laurels.http.context import HttpRequest
+from laurels.http.problems import NoSuchPage
+from laurels.http.requests import header
+
+PATH = "/static/"
+TYPES = {"js": b"text/javascript", "css": b"text/css", "svg": b"image/svg+xml"}
+
+FOR_EVER: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
+A_WHILE: Headers = [(b"cache-control", b"public, max-age=600")]
+FOR_ALL: Headers = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
+"""A module script is loaded across origins only with their consent; nothing here is anybody's own."""
+
+
+@plain
+class File:
+    """A file as served. `version` changes with what is in it."""
+
+    body: bytes
+    content_type: bytes
+    version: str
+
+
+@cache
+def files() -> dict[str, File]:
+    """Every file of `web/static`, by name; read once."""
+    found: dict[str, File] = {}
+    for entry in resources.files("laurels.web").joinpath("static").iterdir():
+        ending = entry.name.rpartition(".")[2]
+        if ending in TYPES:
+            body = entry.read_bytes()
+            found[entry.name] = File(body, TYPES[ending], hashlib.sha256(body).hexdigest()[:16])
+    return found
+
+
+def address(name: str) -> str:
+    """Where our own pages find a file: another address after every change, so that it may be kept for ever."""
+    return f"{PATH}{name}?v={files()[name].version}"
+
+
+@get(PATH + "{name:str}")
+async def static_file(request: HttpRequest, name: FromPath[str]) -> Response[bytes]:
+    """Serve a script, a style or a picture."""
+    file = files().get(name)
+    if file is None:
+        raise NoSuchPage
+    scope = request.scope
+    tag = f'"{file.version}"'
+    kept = FOR_EVER if scope["query_string"] == f"v={file.version}".encode() else A_WHILE
+    headers: Headers = [*FOR_ALL, *kept, (b"etag", tag.encode())]
+    if header(scope, b"if-none-match") == tag:
+        return Answer(304, headers, b"").response()
+    return Answer(200, [(b"content-type", file.content_type), *headers], file.body).response()
