@@ -28,7 +28,7 @@ from rich.progress import track
 
 from bench.machine import cache_folder
 from laurels.auth.keys import create_key
-from laurels.auth.sessions import OwnSessions
+from laurels.auth.sessions import Sessions
 from laurels.commands.unit_of_work import earned, places_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Zones
@@ -39,7 +39,7 @@ from laurels.engine.scoring import open_periods, recounted
 from laurels.service.laurels import Laurels
 from laurels.storage import rows
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import Asked, AwardRow, Changes, EventRow, LedgerRow, UserRow
+from laurels.storage.contract import AwardRow, Changes, EventRow, LedgerRow, LoadRequest, UserRow
 
 Standing = tuple[str, str, str, int, int]
 """A row of the standings: user, board, period, sort key, when it was reached."""
@@ -117,11 +117,11 @@ async def _build(path: Path, wanted: Community) -> None:
         for batch in track(batches, f"{wanted.users:,} users"):
             changes = _changes(rng, batch, histories, catalog)
             standings += (line for user in changes.users for line in _standings(catalog, user))
-            asked = Asked(frozenset(), frozenset(), catalog.rules, ranks=False)
+            asked = LoadRequest(frozenset(), frozenset(), catalog.rules, ranks=False)
             await laurels.store.change(asked, lambda _found, changes=changes: changes)
         _fill_standings(path, standings)
         await laurels.store.rebuild_tallies()
-        sessions = OwnSessions(laurels)
+        sessions = Sessions(laurels)
         drawn = rng.sample(ids, min(SESSIONS, len(ids)))
         tokens = [(await sessions.create(user_id, timedelta(days=30))).token for user_id in track(drawn, "sessions")]
         key = await create_key(laurels.store, "bench", NOON)

@@ -27,7 +27,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.ranking import Move, Place
 from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import ALL_TIME, POINTS_BOARD, Asked, Changes, Found, Listing
+from laurels.storage.contract import ALL_TIME, POINTS_BOARD, Changes, LeaderboardRequest, Loaded, LoadRequest
 
 BOARD = (POINTS_BOARD, ALL_TIME)
 PAGE = 10
@@ -203,7 +203,7 @@ def _rank_of(laurels: Laurels, bare: Bare, sorted_set: redis.Redis | None, name:
 def _page(laurels: Laurels, bare: Bare, sorted_set: redis.Redis | None) -> Read:
     return Read(
         f"the first {PAGE} lines of the board",
-        lambda: laurels.store.listing(Listing(*BOARD, limit=PAGE)),
+        lambda: laurels.store.listing(LeaderboardRequest(*BOARD, limit=PAGE)),
         lambda: bare.ask(TOP, *BOARD),
         BARE_PAGE,
         (lambda: sorted_set.ask("ZREVRANGE", redis.KEY, 0, PAGE - 1, "WITHSCORES")) if sorted_set else None,
@@ -229,7 +229,7 @@ def _around(laurels: Laurels, bare: Bare, sorted_set: redis.Redis | None, place:
     assert ahead >= SIDE
     return Read(
         f"{AROUND} lines around a user in the middle of the board",
-        lambda: laurels.store.listing(Listing(*BOARD, limit=AROUND, around=place.user_id)),
+        lambda: laurels.store.listing(LeaderboardRequest(*BOARD, limit=AROUND, around=place.user_id)),
         by_bare_sql,
         BARE_AROUND,
         by_sorted_set if sorted_set else None,
@@ -289,14 +289,14 @@ async def _updates(site: Site, options: Options, address: str, sorted_set: redis
 async def _move(laurels: Laurels, user_id: str) -> None:
     """Give a user a point, and another place on the board of all points."""
 
-    def decide(found: Found) -> Changes:
+    def decide(found: Loaded) -> Changes:
         row = found.users[user_id]
         progress = replace(row.progress, points=row.progress.points + 1, reached_at=NOON)
         moved = replace(row, revision=row.revision + 1, progress=progress)
         before, after = (places_of(_CATALOG, one, NOON).get(BOARD) for one in (row, moved))
         return Changes(users=[moved], moves=[Move(user_id, *BOARD, before, after)])
 
-    asked = Asked(frozenset((user_id,)), frozenset(), _CATALOG.rules, ranks=False)
+    asked = LoadRequest(frozenset((user_id,)), frozenset(), _CATALOG.rules, ranks=False)
     await laurels.store.change(asked, decide)
 
 

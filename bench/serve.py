@@ -27,7 +27,7 @@ from laurels.server.run import quiet_collector, server_config
 from laurels.service.laurels import Laurels, utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
-from laurels.storage.contract import Asked, Decide, Ranks
+from laurels.storage.contract import Decide, LoadRequest, Ranks
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
@@ -67,7 +67,7 @@ def product(address: str, notes: Path) -> Application:
     sizes: list[int] = []
     change = store.change
 
-    async def counted(asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+    async def counted(asked: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         sizes.append(len(asked.events))
         return await change(asked, decide)
 

@@ -20,7 +20,7 @@ from playwright.async_api import Browser, FloatRect, Page
 
 from laurels import Catalog, Laurels
 from laurels.auth.keys import create_key
-from laurels.auth.sessions import OwnSessions
+from laurels.auth.sessions import Sessions
 from laurels.demo.filling import demo_catalog, fill
 from laurels.demo.sample import BRINK_ID, SEED, community
 from laurels.server.app import create_app
@@ -150,7 +150,7 @@ async def take(picture: Picture, browser: Browser, address: str, laurels: Laurel
         await visitor.page.clock.set_fixed_time(NOW)
         if picture.user_id:
             await laurels.profile(picture.user_id, login=True)  # today's visit, and its toast, are over
-            session = await OwnSessions(laurels).create(picture.user_id, timedelta(days=1))
+            session = await Sessions(laurels).create(picture.user_id, timedelta(days=1))
             await visitor.sign_in(session.token)
         if picture.path.startswith(CONSOLE):
             await open_console(visitor, laurels)

@@ -4,9 +4,9 @@ from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
-    ActConflict,
-    ActNotFound,
-    ActRefused,
+    AdjustmentConflict,
+    AdjustmentNotFound,
+    AdjustmentRefused,
     AmnestyNotFound,
     BadgeNotFound,
     CatalogError,
@@ -36,9 +36,9 @@ from laurels.service.blocking import BlockingLaurels
 from laurels.service.laurels import Laurels
 
 __all__ = [
-    "ActConflict",
-    "ActNotFound",
-    "ActRefused",
+    "AdjustmentConflict",
+    "AdjustmentNotFound",
+    "AdjustmentRefused",
     "Admin",
     "AmnestyNotFound",
     "BadgeNotFound",

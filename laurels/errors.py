@@ -69,11 +69,11 @@ class EventConflict(Conflict):
     """An event with this id and another body was recorded before; send new events under new ids."""
 
 
-class ActConflict(Conflict):
+class AdjustmentConflict(Conflict):
     """Something else was told under this id before; tell new things under new ids."""
 
 
-class ActRefused(Conflict):
+class AdjustmentRefused(Conflict):
     """The user's points, days or quota do not allow this act."""
 
 
@@ -92,7 +92,7 @@ class UserNotFound(LaurelsError):
     """No user has this id."""
 
 
-class ActNotFound(LaurelsError):
+class AdjustmentNotFound(LaurelsError):
     """Nothing was told of this user under this id."""
 
 
@@ -143,10 +143,10 @@ class Fault:
 
     where: str
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}; {self.mend}"
+        return f"{self.where}: {self.what}; {self.fix}"
 
 
 class CatalogError(LaurelsError):

@@ -11,7 +11,7 @@ from typing import Any
 from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.present.shapes import LeaderboardShape, StandingShape
+from laurels.present.shapes import LeaderboardPage, LeaderboardStanding
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
@@ -64,7 +64,7 @@ class Arena:
         event = Event(user_id, name or f"e-{self.sent[0]}", "read", when, quantity=pages)
         return await self.laurels.record(event)
 
-    async def board(self, board: str = "weekly", period: str = "current", **asked: Any) -> LeaderboardShape:
+    async def board(self, board: str = "weekly", period: str = "current", **asked: Any) -> LeaderboardPage:
         return await self.laurels.leaderboard(board, period, **asked)
 
     async def ids(self, board: str = "weekly", period: str = "current", **asked: Any) -> list[str]:
@@ -74,13 +74,13 @@ class Arena:
         """Rank, user and score of each line."""
         return [(line.rank, line.user_id, line.score) for line in (await self.board(board, period, **asked)).standings]
 
-    async def tell(self, user_id: str, kind: str, act_id: str = "", **data: Any) -> None:
-        await self.admin.tell(user_id, act_id or kind, kind, data, "because", ROOT)
+    async def tell(self, user_id: str, kind: str, adjustment_id: str = "", **data: Any) -> None:
+        await self.admin.tell(user_id, adjustment_id or kind, kind, data, "because", ROOT)
 
     async def exclude(self, user_id: str) -> None:
         await self.tell(user_id, "exclusion")
 
-    async def moments(self, kind: str) -> list[tuple[str, str]]:
+    async def notifications(self, kind: str) -> list[tuple[str, str]]:
         """The user and the data of each moment of a kind."""
         asked = "SELECT user_id, data FROM outbox WHERE type = ? ORDER BY user_id, revision, position"
         return [(user_id, data) for user_id, data in await sql(self.laurels.store, asked, kind)]
@@ -110,7 +110,7 @@ async def beside(one: Arena, of: Catalog | None = None, ahead: timedelta = timed
     try:
         yield Arena(laurels, clock, one.database, one.sent)
     finally:
-        await laurels.recorder.close()
+        await laurels.group_commit.close()
         if store is not one.laurels.store:
             await store.close()
 
@@ -129,7 +129,7 @@ async def check_arena(one: Arena) -> None:
     assert twice == []
 
 
-def fixed(shown: LeaderboardShape) -> tuple[Any, ...]:
+def fixed(shown: LeaderboardPage) -> tuple[Any, ...]:
     """What of a closed board must never change: who has which rank and score since when, and where the next page begins.
 
     Names, and the points of all time that stand beside the scores, are as of the reading.
@@ -139,7 +139,7 @@ def fixed(shown: LeaderboardShape) -> tuple[Any, ...]:
     return lines, fixed_line(shown.me) if shown.me else None, shown.ranked_users, shown.next, teams
 
 
-def fixed_line(line: StandingShape) -> tuple[Any, ...]:
+def fixed_line(line: LeaderboardStanding) -> tuple[Any, ...]:
     return line.rank, line.user_id, line.score, line.reached_at
 
 

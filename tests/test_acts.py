@@ -9,36 +9,36 @@ from datetime import timedelta
 import pytest
 
 from laurels.commands.events import RecordEvent
-from laurels.commands.unit_of_work import Act, Desk, House
+from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
 from laurels.commands.users import EraseUser, RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.ranking import Place
 from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsError, UserErased
-from laurels.storage.contract import Changes, EventRow, Found, UserRow
+from laurels.storage.contract import Changes, EventRow, Loaded, UserRow
 from tests.support import MONDAY, at, badge, catalog, count
 
-HOUSE = House(Catalog.default())
-NOBODY = Found({}, {}, frozenset())
+HOUSE = DecisionContext(Catalog.default())
+ERASED_USER = Loaded({}, {}, frozenset())
 
 
 def record(name: str = "e", user: str = "ada", **more: object) -> RecordEvent:
     return RecordEvent(Event(user, name, "message.sent", quantity=100, **more), MONDAY)  # type: ignore[arg-type]
 
 
-def done(found: Found, *acts: Act, house: House = HOUSE) -> tuple[list[object], Changes]:
+def done(found: Loaded, *adjustments: Command, context: DecisionContext = HOUSE) -> tuple[list[object], Changes]:
     """The answers of these acts in one transaction, and what it writes."""
-    desk = Desk(house, found)
+    work = UnitOfWork(context, found)
     answers: list[object] = []
-    for act in acts:
+    for act in adjustments:
         try:
-            answers.append(act.apply(desk))
+            answers.append(act.apply(work))
         except LaurelsError as error:
             answers.append(error)
-    return answers, desk.changes()
+    return answers, work.changes()
 
 
-def found_after(changes: Changes) -> Found:
+def found_after(changes: Changes) -> Loaded:
     """What a transaction finds once these changes were saved."""
     users = {row.user_id: row for row in changes.users}
     events = {(row.event.user_id, row.event.id): row for row in changes.events}
@@ -46,16 +46,16 @@ def found_after(changes: Changes) -> Found:
     for (user_id, _), row in events.items():
         histories[user_id].append(row)
     ledgers = {name: [row for row in changes.ledger if row.user_id == name] for name in users}
-    return Found(users, events, frozenset(), histories=histories, ledgers=ledgers)
+    return Loaded(users, events, frozenset(), histories=histories, ledgers=ledgers)
 
 
 def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
-    (answer,), changes = done(NOBODY, record())
+    (answer,), changes = done(ERASED_USER, record())
     (user,), (event,), (award,), (entry,) = changes.users, changes.events, changes.awards, changes.ledger
     assert (user.revision, user.progress.points, user.created_at) == (1, 100, MONDAY)
     assert (event.revision, award.revision, entry.revision) == (1, 1, 1)
     assert (award.event_id, entry.event_id, entry.amount) == ("e", "e", 100)
-    assert [moment.type for moment in changes.moments] == ["badge.earned", "level.reached"]
+    assert [moment.type for moment in changes.notifications] == ["badge.earned", "level.reached"]
     assert {(move.board, move.period) for move in changes.moves} == {
         ("points", "all"),
         ("weekly", "2026-W02"),
@@ -67,20 +67,20 @@ def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
 
 
 def test_the_same_finding_always_gives_the_same_changes() -> None:
-    _, before = done(NOBODY, record())
+    _, before = done(ERASED_USER, record())
     found = found_after(before)
-    acts = [
+    adjustments = [
         record("e"),
         record("f"),
         record("g", "bob"),
         UpdateUser("ada", MONDAY, name="Ada"),
         EraseUser("eve", MONDAY),
     ]
-    assert repr(done(found, *acts)) == repr(done(found, *acts))
+    assert repr(done(found, *adjustments)) == repr(done(found, *adjustments))
 
 
 def test_acts_on_one_user_follow_each_other_in_one_transaction() -> None:
-    _, changes = done(NOBODY, record("e"), record("f"), UpdateUser("ada", MONDAY, name="Ada"))
+    _, changes = done(ERASED_USER, record("e"), record("f"), UpdateUser("ada", MONDAY, name="Ada"))
     (user,) = changes.users
     assert (user.revision, user.name, user.progress.totals) == (3, "Ada", {"messages": 200})
     assert [row.revision for row in changes.events] == [1, 2]
@@ -94,39 +94,41 @@ def test_acts_on_one_user_follow_each_other_in_one_transaction() -> None:
         UpdateUser("ada", MONDAY, time_zone="Mars/Phobos"),
     ],
 )
-def test_an_act_that_is_refused_leaves_the_desk_as_it_was(act: Act) -> None:
-    (answer,), changes = done(NOBODY, act)
+def test_an_act_that_is_refused_leaves_the_desk_as_it_was(act: Command) -> None:
+    (answer,), changes = done(ERASED_USER, act)
     assert isinstance(answer, (EventTooLate, InvalidInput))
     assert changes == Changes()
 
 
 def test_a_conflict_leaves_the_desk_as_it_was() -> None:
-    _, before = done(NOBODY, record())
+    _, before = done(ERASED_USER, record())
     (answer,), changes = done(found_after(before), record(data={"x": 1}))
     assert isinstance(answer, EventConflict)
     assert changes == Changes()
 
 
 def test_a_duplicate_writes_nothing() -> None:
-    _, before = done(NOBODY, record())
+    _, before = done(ERASED_USER, record())
     _, changes = done(found_after(before), record())
     assert changes == Changes()
 
 
 def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_comes_after() -> None:
-    _, before = done(NOBODY, record("d"))
+    _, before = done(ERASED_USER, record("d"))
     found = found_after(before)
     earning = RecordEvent(Event("ada", "e", "agent.created"), MONDAY)
     answers, changes = done(found, earning, EraseUser("ada", MONDAY), record("f"), record("d"), record("x", "bob"))
     assert [type(answer) for answer in answers[2:4]] == [UserErased, UserErased]
     assert changes.erased == [("ada", MONDAY)]
-    assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.moments)} == {"bob"}
+    assert {row.user_id for row in (*changes.users, *changes.awards, *changes.ledger, *changes.notifications)} == {
+        "bob"
+    }
     assert [row.event.user_id for row in changes.events] == ["bob"]
     assert {move.user_id for move in changes.moves} == {"bob"}  # the store takes the erased one off every board
 
 
 def test_who_was_erased_before_is_refused() -> None:
-    erased = replace(NOBODY, erased=frozenset({"ada"}))
+    erased = replace(ERASED_USER, erased=frozenset({"ada"}))
     answers, changes = done(erased, record(), UpdateUser("ada", MONDAY, name="Ada"), RefreshUser("ada", MONDAY))
     assert [type(answer) for answer in answers] == [UserErased] * 3
     assert changes == Changes()
@@ -144,10 +146,10 @@ MADE = catalog(metrics={"m": count("message.sent")}, badges=[badge("b", 30, metr
         lambda: record("g"),
     ],
 )
-def test_whatever_comes_first_brings_a_user_under_todays_rules(act: Callable[[], Act]) -> None:
-    _, before = done(NOBODY, record("e"), record("f"))
-    house = House(MADE)
-    _, changes = done(found_after(before), act(), house=house)
+def test_whatever_comes_first_brings_a_user_under_todays_rules(act: Callable[[], Command]) -> None:
+    _, before = done(ERASED_USER, record("e"), record("f"))
+    context = DecisionContext(MADE)
+    _, changes = done(found_after(before), act(), context=context)
     (user,) = changes.users
     assert (user.rules, user.progress.badges) == (MADE.rules, {"message_100": 100, "b": 30})
     assert user.progress.points == 130
@@ -155,35 +157,37 @@ def test_whatever_comes_first_brings_a_user_under_todays_rules(act: Callable[[],
 
 
 def test_a_user_already_under_todays_rules_is_not_written_again() -> None:
-    _, before = done(NOBODY, record())
+    _, before = done(ERASED_USER, record())
     answers, changes = done(found_after(before), RefreshUser("ada", MONDAY), UpdateUser("ada", MONDAY))
     assert isinstance(answers[1], UserRow)
     assert changes == Changes()
 
 
 def test_a_new_user_takes_the_default_zone_of_the_house() -> None:
-    _, changes = done(NOBODY, UpdateUser("ada", MONDAY), house=replace(HOUSE, default_zone="Asia/Tokyo"))
+    _, changes = done(ERASED_USER, UpdateUser("ada", MONDAY), context=replace(HOUSE, default_zone="Asia/Tokyo"))
     assert changes.users[0].progress.zones.at(MONDAY) == "Asia/Tokyo"
 
 
 # ---- leaderboards -----------------------------------------------------------------------------
 
 OF_A_DAY = {"id": "d", "by": "metric", "of": "m", "period": "day", "late_hours": 0}
-DAILY = House(catalog(metrics={"m": count("a")}, leaderboards=[OF_A_DAY]))
+DAILY = DecisionContext(catalog(metrics={"m": count("a")}, leaderboards=[OF_A_DAY]))
 
 
 def test_what_came_before_a_period_closed_counts_in_it_though_its_transaction_ends_later() -> None:
     midnight = at("2026-01-06")
-    moments = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
-    acts = [RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(moments) for user in ("ada", "bob")]
-    _, changes = done(NOBODY, acts[0], *acts[2:], house=DAILY)
+    notifications = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
+    adjustments = [
+        RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(notifications) for user in ("ada", "bob")
+    ]
+    _, changes = done(ERASED_USER, adjustments[0], *adjustments[2:], context=DAILY)
     scores = {(move.user_id, move.period): move.after.sort_key for move in changes.moves if move.after}
     assert scores == {("ada", "2026-01-05"): -1, ("ada", "2026-01-06"): -2, ("bob", "2026-01-06"): -2}
     assert {move.period for move in changes.moves if move.late} == {"2026-01-05"}
 
 
 def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() -> None:
-    _, before = done(NOBODY, record())
+    _, before = done(ERASED_USER, record())
     found = replace(found_after(before), standings={"ada": {("stale", "all"): Place(-1, 0, "ada")}})
     _, kept = done(found, RebuildUser("ada", MONDAY))
     assert ("stale", None) in [(move.board, move.after) for move in kept.moves]
@@ -195,15 +199,15 @@ def test_what_is_written_after_what_was_accepted_later_still_counts_in_its_own_p
     midnight = at("2026-01-06")
     before, after = midnight - timedelta(milliseconds=5), midnight + timedelta(milliseconds=5)
     order = [before, after, before, after, before]
-    acts = [RecordEvent(Event("ada", f"e{number}", "a"), now) for number, now in enumerate(order)]
-    together = done(NOBODY, *acts, house=DAILY)[1]
+    adjustments = [RecordEvent(Event("ada", f"e{number}", "a"), now) for number, now in enumerate(order)]
+    together = done(ERASED_USER, *adjustments, context=DAILY)[1]
     assert {(move.period, move.after.sort_key) for move in together.moves if move.after} == {
         ("2026-01-05", -3),
         ("2026-01-06", -2),
     }
-    found, stands = NOBODY, dict[str, int]()
-    for act in acts:  # each in a transaction of its own
-        changes = done(found, act, house=DAILY)[1]
+    found, stands = ERASED_USER, dict[str, int]()
+    for act in adjustments:  # each in a transaction of its own
+        changes = done(found, act, context=DAILY)[1]
         stands |= {move.period: move.after.sort_key for move in changes.moves if move.after}
         assert all(move.after for move in changes.moves)
         found = found_after(changes)

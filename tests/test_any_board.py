@@ -22,13 +22,13 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.present.shapes import LeaderboardShape
+from laurels.present.shapes import LeaderboardPage
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.codec import from_micros
 from laurels.testing import TestClock, sandbox
 from tests.support import at, badge, catalog, check_tallies, count, new_database, sql
-from tests.test_history import check_whole
+from tests.test_history import check_stored
 
 pytestmark = pytest.mark.anyio
 
@@ -163,25 +163,25 @@ class Naive:
         if one.of in ("days", "daily"):
             days = sorted({event.day for event in fed if key_of_day(kind, one, event.day or 0) == key})
             return longest(days) if one.of == "daily" else (len(days), midnight(days[-1])) if days else None
-        within = [event for event in fed if key_of(kind, one, moment_of(event)) == key]
+        within = [event for event in fed if key_of(kind, one, notification_of(event)) == key]
         if one.of == "counted":
             within = [event for event in within if repr(event.data) == "{'x': 1}"]  # true is not 1
-            return (len(within), max(map(moment_of, within))) if within else None
+            return (len(within), max(map(notification_of, within))) if within else None
         if one.of == "summed":
-            return (sum(event.quantity for event in within), max(map(moment_of, within))) if within else None
+            return (sum(event.quantity for event in within), max(map(notification_of, within))) if within else None
         best = max((event.quantity for event in within), default=0)
-        return (best, min(moment_of(event) for event in within if event.quantity == best)) if within else None
+        return (best, min(notification_of(event) for event in within if event.quantity == best)) if within else None
 
     def _points(self, one: Any, key: str, user: str) -> tuple[int, datetime] | None:
-        by_moment: dict[datetime, int] = defaultdict(int)
+        by_instant: dict[datetime, int] = defaultdict(int)
         for amount, counts_at, _ in self.ledger[user]:
             if counts_at and key_of(one.periods.kind, one, counts_at) == key:
-                by_moment[counts_at] += amount
-        left = {moment: amount for moment, amount in by_moment.items() if amount}
+                by_instant[counts_at] += amount
+        left = {moment: amount for moment, amount in by_instant.items() if amount}
         return (sum(left.values()), max(left)) if left else None
 
 
-def moment_of(event: Event) -> datetime:
+def notification_of(event: Event) -> datetime:
     assert event.occurred_at
     return event.occurred_at
 
@@ -331,10 +331,10 @@ class World:
     def keys(self, one: Any, naive: Naive) -> set[str]:
         """Every period that anything may have counted in."""
         kind = one.periods.kind
-        moments = [moment_of(event) for events in naive.events.values() for event in events]
-        moments += [counts_at for entries in naive.ledger.values() for _, counts_at, _ in entries if counts_at]
+        notifications = [notification_of(event) for events in naive.events.values() for event in events]
+        notifications += [counts_at for entries in naive.ledger.values() for _, counts_at, _ in entries if counts_at]
         days = [event.day for events in naive.events.values() for event in events if event.day]
-        keys = {key_of(kind, one, moment) for moment in moments} | {key_of_day(kind, one, day) for day in days}
+        keys = {key_of(kind, one, moment) for moment in notifications} | {key_of_day(kind, one, day) for day in days}
         return {key for key in keys if key}
 
     async def compare(self, board_id: str, key: str, page: list[Line]) -> None:
@@ -369,7 +369,7 @@ class World:
             assert near == page[first : first + size]
 
 
-def shown(page: LeaderboardShape) -> list[Line]:
+def shown(page: LeaderboardPage) -> list[Line]:
     return [(line.rank, line.user_id, line.score, line.reached_at) for line in page.standings]
 
 
@@ -395,7 +395,7 @@ async def test_every_reading_of_every_board_is_the_naive_count_whatever_happens(
             await one.step()
             await one.check()
             one.clock.advance(seconds=1)
-        await check_whole(one.laurels)
+        await check_stored(one.laurels)
         one.clock.advance(days=70)  # every period but the year closes, and what was seen last stays
         await one.check()
         assert {name for name, _ in one.closed} >= {"week", "day", "season"} & {*one.laurels.catalog.boards}

@@ -18,7 +18,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import sandbox
 from tests.support import badge, catalog, count, new_database
-from tests.test_history import check_whole
+from tests.test_history import check_stored
 
 T = TypeVar("T")
 
@@ -183,7 +183,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @invariant()
     def what_is_stored_is_what_a_rebuild_makes(self) -> None:
-        self.run(check_whole(self.laurels))
+        self.run(check_stored(self.laurels))
 
     def teardown(self) -> None:
         self.run(self.left.aclose())

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.anyio
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DecisionContext:
     laurels: Laurels
     clock: TestClock
 
@@ -61,9 +61,9 @@ class House:
 
 
 @pytest.fixture
-async def house(database: str) -> AsyncIterator[House]:
+async def context(database: str) -> AsyncIterator[DecisionContext]:
     async with sandbox(database=database) as (laurels, clock):
-        yield House(laurels, clock)
+        yield DecisionContext(laurels, clock)
 
 
 def sent(name: str = "e-1", user: str = "ada", **more: Any) -> Event:
@@ -78,29 +78,29 @@ def recorded(answer: Recorded | LaurelsError) -> Recorded:
 # ---- events -----------------------------------------------------------------------------------
 
 
-async def test_an_event_is_answered_with_what_it_changed(house: House) -> None:
-    answer = await house.laurels.record(sent(quantity=1000))
+async def test_an_event_is_answered_with_what_it_changed(context: DecisionContext) -> None:
+    answer = await context.laurels.record(sent(quantity=1000))
     assert not answer.duplicate
-    assert answer.kept.awards == (("message_100", 100), ("message_1000", 500))
-    assert (answer.kept.points, answer.kept.level) == ((0, 600), (1, 3))
+    assert answer.outcome.awards == (("message_100", 100), ("message_1000", 500))
+    assert (answer.outcome.points, answer.outcome.level) == ((0, 600), (1, 3))
     assert (answer.rank_before, answer.rank_after) == (None, 1)
     assert answer.event.occurred_at == MONDAY
 
 
-async def test_a_duplicate_gets_the_original_answer_marked_as_such(house: House) -> None:
+async def test_a_duplicate_gets_the_original_answer_marked_as_such(context: DecisionContext) -> None:
     event = sent(quantity=100, occurred_at=MONDAY, data={"x": [1, 2.5, None]})
-    first = await house.laurels.record(event)
-    await house.laurels.record(sent("e-2", "bob", quantity=1000))
-    house.clock.advance(days=400)  # a retry is no late event
-    assert await house.laurels.record(event) == replace(first, duplicate=True)
-    assert (await house.laurels.profile("ada")).points == 100
+    first = await context.laurels.record(event)
+    await context.laurels.record(sent("e-2", "bob", quantity=1000))
+    context.clock.advance(days=400)  # a retry is no late event
+    assert await context.laurels.record(event) == replace(first, duplicate=True)
+    assert (await context.laurels.profile("ada")).points == 100
 
 
-async def test_a_duplicate_in_the_same_request_gets_the_original_answer_too(house: House) -> None:
-    first, second = await house.laurels.record_many([sent(quantity=100)] * 2)
+async def test_a_duplicate_in_the_same_request_gets_the_original_answer_too(context: DecisionContext) -> None:
+    first, second = await context.laurels.record_many([sent(quantity=100)] * 2)
     assert second == replace(recorded(first), duplicate=True)
     assert recorded(first).rank_after == 1
-    assert (await house.laurels.profile("ada")).points == 100
+    assert (await context.laurels.profile("ada")).points == 100
 
 
 @pytest.mark.parametrize(
@@ -117,22 +117,22 @@ async def test_a_duplicate_in_the_same_request_gets_the_original_answer_too(hous
     ],
 )
 async def test_the_same_id_with_another_body_is_a_conflict_for_that_one_alone(
-    house: House, other: dict[str, Any]
+    context: DecisionContext, other: dict[str, Any]
 ) -> None:
     first = sent(data={"x": 1}, occurred_at=MONDAY)
-    await house.laurels.record(first)
-    answers = await house.laurels.record_many([sent("e-0"), replace(first, **other), sent("e-2"), first])
+    await context.laurels.record(first)
+    answers = await context.laurels.record_many([sent("e-0"), replace(first, **other), sent("e-2"), first])
     assert isinstance(answers[1], EventConflict)
     assert [recorded(answers[i]).duplicate for i in (0, 2, 3)] == [False, False, True]
 
 
-async def test_the_same_id_of_another_user_is_another_event(house: House) -> None:
-    answers = await house.laurels.record_many([sent(user="ada"), sent(user="bob")])
+async def test_the_same_id_of_another_user_is_another_event(context: DecisionContext) -> None:
+    answers = await context.laurels.record_many([sent(user="ada"), sent(user="bob")])
     assert [recorded(answer).duplicate for answer in answers] == [False, False]
 
 
-async def test_one_bad_event_never_spoils_the_others_and_answers_come_in_order(house: House) -> None:
-    await house.laurels.erase_user("gone")
+async def test_one_bad_event_never_spoils_the_others_and_answers_come_in_order(context: DecisionContext) -> None:
+    await context.laurels.erase_user("gone")
     events = [
         sent("e-1"),
         sent(""),
@@ -145,65 +145,65 @@ async def test_one_bad_event_never_spoils_the_others_and_answers_come_in_order(h
         sent("e-1", type="other"),
         sent("e-8"),
     ]
-    answers = await house.laurels.record_many(events)
+    answers = await context.laurels.record_many(events)
     kinds = [InvalidInput] * 4 + [EventTooEarly, EventTooLate, UserErased, EventConflict]
     assert [type(answer) for answer in answers] == [Recorded, *kinds, Recorded]
     assert [recorded(answers[i]).event.id for i in (0, 9)] == ["e-1", "e-8"]
-    assert (await house.laurels.store.counts()).events == 2
+    assert (await context.laurels.store.counts()).events == 2
 
 
-async def test_a_single_bad_event_raises(house: House) -> None:
+async def test_a_single_bad_event_raises(context: DecisionContext) -> None:
     with pytest.raises(EventTooLate):
-        await house.laurels.record(sent(occurred_at=MONDAY - timedelta(days=31)))
+        await context.laurels.record(sent(occurred_at=MONDAY - timedelta(days=31)))
     with pytest.raises(InvalidInput):
-        await house.laurels.record(sent("laurels:mine"))
-    assert await house.laurels.store.user("ada") is None
+        await context.laurels.record(sent("laurels:mine"))
+    assert await context.laurels.store.user("ada") is None
 
 
-async def test_nothing_sent_is_nothing_answered(house: House) -> None:
-    assert await house.laurels.record_many([]) == []
+async def test_nothing_sent_is_nothing_answered(context: DecisionContext) -> None:
+    assert await context.laurels.record_many([]) == []
 
 
-async def test_a_late_event_lands_on_its_own_day_and_one_just_ahead_on_today(house: House) -> None:
-    late = await house.laurels.record(sent("e-1", occurred_at=MONDAY - timedelta(days=30)))
-    ahead = await house.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
+async def test_a_late_event_lands_on_its_own_day_and_one_just_ahead_on_today(context: DecisionContext) -> None:
+    late = await context.laurels.record(sent("e-1", occurred_at=MONDAY - timedelta(days=30)))
+    ahead = await context.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
     assert late.event.day == MONDAY.toordinal() - 30
     assert ahead.event.occurred_at == MONDAY
-    again = await house.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
+    again = await context.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
     assert again.duplicate
 
 
-async def test_an_unknown_type_is_stored_and_earns_nothing(house: House) -> None:
-    answer = await house.laurels.record(sent(type="coffee.drunk", quantity=3))
-    assert (answer.kept.awards, answer.kept.points) == ((), None)
-    row = await house.laurels.store.event("ada", "e-1")
+async def test_an_unknown_type_is_stored_and_earns_nothing(context: DecisionContext) -> None:
+    answer = await context.laurels.record(sent(type="coffee.drunk", quantity=3))
+    assert (answer.outcome.awards, answer.outcome.points) == ((), None)
+    row = await context.laurels.store.event("ada", "e-1")
     assert row
     assert (row.event.type, row.event.quantity, row.outcome) == ("coffee.drunk", 3, None)
 
 
-async def test_ranks_can_be_left_out(house: House) -> None:
-    (answer,) = await house.laurels.record_many([sent(quantity=100)], ranks=False)
+async def test_ranks_can_be_left_out(context: DecisionContext) -> None:
+    (answer,) = await context.laurels.record_many([sent(quantity=100)], ranks=False)
     assert recorded(answer).rank_after is None
 
 
 # ---- users ------------------------------------------------------------------------------------
 
 
-async def test_what_is_left_out_of_an_update_stays(house: House) -> None:
+async def test_what_is_left_out_of_an_update_stays(context: DecisionContext) -> None:
     joined = at("2025-06-01T02:00+02:00")
-    await house.laurels.update_user("ada", name="Ada", time_zone="Asia/Tokyo", joined_at=joined)
-    user = await house.laurels.update_user("ada", groups=["red", "blue", "red"])
+    await context.laurels.update_user("ada", name="Ada", time_zone="Asia/Tokyo", joined_at=joined)
+    user = await context.laurels.update_user("ada", groups=["red", "blue", "red"])
     assert (user.name, user.time_zone, user.joined_at, user.groups) == ("Ada", "Asia/Tokyo", joined, ["blue", "red"])
-    user = await house.laurels.update_user("ada", name=None, joined_at=None, groups=[])
+    user = await context.laurels.update_user("ada", name=None, joined_at=None, groups=[])
     assert (user.name, user.joined_at, user.groups, user.time_zone) == (None, None, [], "Asia/Tokyo")
-    assert user == await house.laurels.user("ada")
+    assert user == await context.laurels.user("ada")
 
 
-async def test_an_update_that_changes_nothing_writes_nothing(house: House) -> None:
-    await house.laurels.update_user("ada", name="Ada")
-    before = await contents(house.laurels.store)
-    await house.laurels.update_user("ada", name=" Ada\n", groups=[])
-    assert await contents(house.laurels.store) == before
+async def test_an_update_that_changes_nothing_writes_nothing(context: DecisionContext) -> None:
+    await context.laurels.update_user("ada", name="Ada")
+    before = await contents(context.laurels.store)
+    await context.laurels.update_user("ada", name=" Ada\n", groups=[])
+    assert await contents(context.laurels.store) == before
 
 
 @pytest.mark.parametrize(
@@ -246,51 +246,51 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\u200e", "x" * 101, *UNSEEN, "".join(UNSEEN)])
-async def test_a_name_that_is_empty_or_too_long_changes_nothing(house: House, name: str) -> None:
+async def test_a_name_that_is_empty_or_too_long_changes_nothing(context: DecisionContext, name: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await house.laurels.update_user("ada", name=name, time_zone="Asia/Tokyo")
+        await context.laurels.update_user("ada", name=name, time_zone="Asia/Tokyo")
     assert caught.value.field == "name"
     with pytest.raises(UserNotFound):
-        await house.laurels.user("ada")
+        await context.laurels.user("ada")
 
 
-async def test_a_zone_stands_for_24_hours(house: House) -> None:
-    await house.laurels.update_user("ada", time_zone="UTC")
-    await house.laurels.update_user("ada", time_zone="Asia/Tokyo")
-    house.clock.advance(hours=23.9)
+async def test_a_zone_stands_for_24_hours(context: DecisionContext) -> None:
+    await context.laurels.update_user("ada", time_zone="UTC")
+    await context.laurels.update_user("ada", time_zone="Asia/Tokyo")
+    context.clock.advance(hours=23.9)
     with pytest.raises(ZoneChangeTooSoon) as caught:
-        await house.laurels.update_user("ada", time_zone="UTC", name="Ada")
+        await context.laurels.update_user("ada", time_zone="UTC", name="Ada")
     assert caught.value.allowed_from == MONDAY + timedelta(days=1)
-    user = await house.laurels.user("ada")
+    user = await context.laurels.user("ada")
     assert (user.time_zone, user.name) == ("Asia/Tokyo", None)
-    house.clock.advance(hours=0.1)
-    assert (await house.laurels.update_user("ada", time_zone="UTC")).time_zone == "UTC"
+    context.clock.advance(hours=0.1)
+    assert (await context.laurels.update_user("ada", time_zone="UTC")).time_zone == "UTC"
 
 
-async def test_a_lenient_zone_change_that_comes_too_soon_is_left_out_alone(house: House) -> None:
+async def test_a_lenient_zone_change_that_comes_too_soon_is_left_out_alone(context: DecisionContext) -> None:
     for zone in ("UTC", "Asia/Tokyo"):
-        await house.laurels.update_user("ada", time_zone=zone)
-    user = await house.laurels.update_user("ada", time_zone="UTC", name="Ada", lenient_zone=True)
+        await context.laurels.update_user("ada", time_zone=zone)
+    user = await context.laurels.update_user("ada", time_zone="UTC", name="Ada", lenient_zone=True)
     assert (user.time_zone, user.name) == ("Asia/Tokyo", "Ada")
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Phobos", "x" * 300, "\ud800"])
-async def test_an_unknown_zone_is_refused_even_leniently(house: House, zone: str) -> None:
+async def test_an_unknown_zone_is_refused_even_leniently(context: DecisionContext, zone: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await house.laurels.update_user("ada", time_zone=zone, lenient_zone=True)
+        await context.laurels.update_user("ada", time_zone=zone, lenient_zone=True)
     assert caught.value.field == "timeZone"
 
 
-async def test_a_late_event_keeps_the_zone_of_its_own_time(house: House) -> None:
-    await house.laurels.update_user("ada", time_zone="Asia/Tokyo")
-    house.clock.advance(days=2)
-    await house.laurels.update_user("ada", time_zone="America/Los_Angeles")
-    answer = await house.laurels.record(sent(occurred_at=MONDAY + timedelta(hours=8)))
+async def test_a_late_event_keeps_the_zone_of_its_own_time(context: DecisionContext) -> None:
+    await context.laurels.update_user("ada", time_zone="Asia/Tokyo")
+    context.clock.advance(days=2)
+    await context.laurels.update_user("ada", time_zone="America/Los_Angeles")
+    answer = await context.laurels.record(sent(occurred_at=MONDAY + timedelta(hours=8)))
     assert answer.event.day == MONDAY.toordinal() + 1
 
 
-async def test_after_an_erasure_nothing_more_is_recorded(house: House) -> None:
-    laurels = house.laurels
+async def test_after_an_erasure_nothing_more_is_recorded(context: DecisionContext) -> None:
+    laurels = context.laurels
     await laurels.record(sent(quantity=1000))
     for _ in range(2):
         await laurels.erase_user("ada")
@@ -309,55 +309,55 @@ async def test_after_an_erasure_nothing_more_is_recorded(house: House) -> None:
 # ---- the profile ------------------------------------------------------------------------------
 
 
-async def test_an_unknown_user_has_no_profile_until_they_log_in(house: House) -> None:
+async def test_an_unknown_user_has_no_profile_until_they_log_in(context: DecisionContext) -> None:
     with pytest.raises(UserNotFound):
-        await house.laurels.profile("ada")
-    assert (await house.laurels.profile("ada", login=True)).streak == 1
-    assert (await house.laurels.profile("ada")).streak == 1
+        await context.laurels.profile("ada")
+    assert (await context.laurels.profile("ada", login=True)).streak == 1
+    assert (await context.laurels.profile("ada")).streak == 1
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 201, "a\nb", "\ud800"])
-async def test_nobody_begins_under_an_id_that_breaks_a_limit(house: House, user_id: str) -> None:
+async def test_nobody_begins_under_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        await house.laurels.profile(user_id, login=True)
+        await context.laurels.profile(user_id, login=True)
     assert caught.value.field == "userId"
-    assert (await house.laurels.store.counts()).users == 0
+    assert (await context.laurels.store.counts()).users == 0
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 201, "a\nb", "\ud800"])
-async def test_nobody_is_found_under_an_id_that_breaks_a_limit(house: House, user_id: str) -> None:
-    laurels = house.laurels
+async def test_nobody_is_found_under_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
+    laurels = context.laurels
     for reading in (laurels.user(user_id), laurels.history(user_id), laurels.profile(user_id)):
         with pytest.raises((UserNotFound, InvalidInput)):
             await reading
 
 
-async def test_reading_without_a_login_earns_no_day(house: House) -> None:
-    await house.login()
-    house.clock.advance(days=1)
-    assert (await house.laurels.profile("ada")).streak == 1
-    house.clock.advance(days=1)
-    assert (await house.laurels.profile("ada")).streak == 0
+async def test_reading_without_a_login_earns_no_day(context: DecisionContext) -> None:
+    await context.login()
+    context.clock.advance(days=1)
+    assert (await context.laurels.profile("ada")).streak == 1
+    context.clock.advance(days=1)
+    assert (await context.laurels.profile("ada")).streak == 0
 
 
-async def test_fifty_logins_at_once_record_one_day(house: House) -> None:
+async def test_fifty_logins_at_once_record_one_day(context: DecisionContext) -> None:
     for _ in range(6):
-        await house.login()
-        house.clock.advance(days=1)
-    profiles = await asyncio.gather(*(house.laurels.profile("ada", login=True) for _ in range(50)))
+        await context.login()
+        context.clock.advance(days=1)
+    profiles = await asyncio.gather(*(context.laurels.profile("ada", login=True) for _ in range(50)))
     assert [profile.badge_awarded for profile in profiles].count("login_streak_7") == 1
     assert {(profile.streak, profile.points) for profile in profiles} == {(7, 200)}
-    assert (await house.laurels.store.counts()).events == 7
+    assert (await context.laurels.store.counts()).events == 7
 
 
-async def test_the_seventh_day_names_its_badge_once_and_counts_it_already(house: House) -> None:
+async def test_the_seventh_day_names_its_badge_once_and_counts_it_already(context: DecisionContext) -> None:
     named: list[str | None] = []
     for day in range(1, 9):
-        named.append(await house.login())
-        named.append(await house.login())
-        profile = await house.laurels.profile("ada")
+        named.append(await context.login())
+        named.append(await context.login())
+        profile = await context.laurels.profile("ada")
         assert (profile.streak, profile.points) == (day, 200 if day >= 7 else 0)
-        house.clock.advance(days=1)
+        context.clock.advance(days=1)
     assert named == [None] * 12 + ["login_streak_7"] + [None] * 3
 
 
@@ -371,35 +371,35 @@ async def test_of_two_streak_badges_in_one_request_the_one_with_more_points_is_n
     assert (profile.points, profile.level, profile.user_rank) == (113, 2, 1)
 
 
-async def test_a_login_under_an_id_of_another_day_does_not_take_this_days_login_away(house: House) -> None:
+async def test_a_login_under_an_id_of_another_day_does_not_take_this_days_login_away(context: DecisionContext) -> None:
     """A zone that changes between the reading and the recording leaves a login under the date of the old zone."""
     tomorrow = Event("ada", "laurels:login:2026-01-06", "login")
-    await house.laurels.do(RecordEvent(tomorrow, MONDAY))
-    house.clock.advance(days=1)
-    await house.login()
-    assert (await house.laurels.profile("ada")).streak == 2
+    await context.laurels.do(RecordEvent(tomorrow, MONDAY))
+    context.clock.advance(days=1)
+    await context.login()
+    assert (await context.laurels.profile("ada")).streak == 2
 
 
-async def test_more_comes_only_when_asked_for(house: House) -> None:
-    await house.laurels.record(sent(quantity=73))
-    plain = msgspec.to_builtins(await house.laurels.profile("ada"))
-    more = msgspec.to_builtins(await house.laurels.profile("ada", include=["rank", "next", "streaks", "history"]))
+async def test_more_comes_only_when_asked_for(context: DecisionContext) -> None:
+    await context.laurels.record(sent(quantity=73))
+    plain = msgspec.to_builtins(await context.laurels.profile("ada"))
+    more = msgspec.to_builtins(await context.laurels.profile("ada", include=["rank", "next", "streaks", "history"]))
     assert more.keys() - plain.keys() == {"rank", "next", "streaks", "history"}
     assert more["rank"] == {"rank": None, "rankedUsers": 0}
     assert more["next"][0]["sentence"] == "27 more messages to earn Century Club."
     with pytest.raises(InvalidInput, match="use any of rank, next"):
-        await house.laurels.profile("ada", include=["everything"])
+        await context.laurels.profile("ada", include=["everything"])
 
 
-async def test_the_contracts_example_field_for_field(house: House) -> None:
-    laurels = house.laurels
+async def test_the_contracts_example_field_for_field(context: DecisionContext) -> None:
+    laurels = context.laurels
     for index, messages in enumerate((1000, 1000, 1000)):
         await laurels.record(sent(user=f"top{index}", quantity=messages))
     await laurels.update_user("top0", name="Top")
     await laurels.record(sent("e-1", type="agent.created"))
     await laurels.record(sent("e-2", quantity=100))
     for day in range(3):
-        house.clock.set(MONDAY + timedelta(days=day))
+        context.clock.set(MONDAY + timedelta(days=day))
         profile = msgspec.to_builtins(await laurels.profile("ada", login=True))
     badges, available = profile.pop("badges"), profile.pop("availableBadges")
     leaders = [
@@ -474,25 +474,25 @@ async def test_the_boards_of_the_conformance_cases(database: str, case: dict[str
 # ---- history ----------------------------------------------------------------------------------
 
 
-async def test_a_page_of_history_without_a_line_is_refused(house: House) -> None:
-    await house.laurels.record(Event("ada", "m-1", "message.sent"))
+async def test_a_page_of_history_without_a_line_is_refused(context: DecisionContext) -> None:
+    await context.laurels.record(Event("ada", "m-1", "message.sent"))
     with pytest.raises(InvalidInput):
-        await house.laurels.history("ada", limit=0)
+        await context.laurels.history("ada", limit=0)
 
 
-async def test_history_is_read_newest_first_page_by_page(house: House) -> None:
+async def test_history_is_read_newest_first_page_by_page(context: DecisionContext) -> None:
     for i in range(7):
-        await house.laurels.record(sent(f"e-{i}", quantity=20))
+        await context.laurels.record(sent(f"e-{i}", quantity=20))
     seen: list[str] = []
     before: int | None = None
     while True:
-        page = await house.laurels.history("ada", 3, before)
+        page = await context.laurels.history("ada", 3, before)
         seen += [entry.event.id for entry in page.entries if entry.event]
         before = page.next
         if before is None:
             break
     assert seen == [f"e-{i}" for i in range(6, -1, -1)]
-    newest = (await house.laurels.history("ada", 3)).entries[2]
+    newest = (await context.laurels.history("ada", 3)).entries[2]
     assert newest.event
     assert (newest.event.id, [one.badge for one in newest.awards], [one.amount for one in newest.points]) == (
         "e-4",

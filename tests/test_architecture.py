@@ -14,29 +14,32 @@ import laurels
 
 PACKAGE = Path(laurels.__file__).parent
 
-FLOORS = {
+LAYERS = {
     "errors": 0,
-    "engine": 1,
-    "shapes": 2,
+    "telemetry": 0,
     "settings": 2,
     "web": 2,
-    "storage": 3,
-    "acts": 4,
-    "views": 4,
-    "meter": 3,
-    "survey": 4,
-    "recorder": 4,
-    "app": 5,
-    "admin": 6,
-    "insights": 6,
-    "blocking": 6,
+    "engine": 1,
+    "storage": 2,
+    "formats": 2,
+    "commands": 3,
+    "present": 4,
+    "service": 5,
+    "catalog": 6,
+    "transfer": 6,
+    "auth": 6,
+    "delivery": 6,
     "testing": 6,
-    "sessions": 7,
-    "http": 8,
-    "cli": 9,
-    "__main__": 10,
+    "http": 7,
+    "site": 8,
+    "console": 9,
+    "demo": 9,
+    "server": 10,
+    "contrib": 11,
+    "cli": 11,
+    "__main__": 12,
 }
-"""Nothing imports from a floor above its own. A new part of the package gets its floor here."""
+"""Nothing imports from a layer above its own. A new package gets its layer here."""
 
 NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
@@ -59,11 +62,11 @@ def imports(module: str) -> Iterator[str]:
     """Every module that this one imports, wherever in it; those of the package by their name within it, after a '.'."""
     for node in ast.walk(modules()[module]):
         if isinstance(node, ast.Import):
-            yield from (own(alias.name) for alias in node.names)
+            yield from (own(pseudonym.name) for pseudonym in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module} imports relatively"
             name = own(node.module or "")
-            inner = [f"{name}.{alias.name}".replace("..", ".") for alias in node.names]
+            inner = [f"{name}.{pseudonym.name}".replace("..", ".") for pseudonym in node.names]
             found = [one for one in inner if one.removeprefix(".") in modules() and one.startswith(".")]
             yield from found or [name]
 
@@ -86,10 +89,10 @@ def of(*parts: str) -> list[str]:
 
 @pytest.mark.parametrize("module", [name for name in modules() if name])
 def test_imports_only_go_down(module: str) -> None:
-    assert part(module) in FLOORS, f"give {part(module)} its floor"
+    assert part(module) in LAYERS, f"give {part(module)} its layer"
     for name in own_imports(module):
         assert name, f"{module} imports the package as its users do"
-        assert FLOORS[part(name)] <= FLOORS[part(module)], f"{module} imports {name}"
+        assert LAYERS[part(name)] <= LAYERS[part(module)], f"{module} imports {name}"
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -138,7 +141,7 @@ def test_the_nouns_of_the_engine_never_import_one_another() -> None:
 
 
 def test_shapes_know_only_the_engine_and_errors() -> None:
-    assert {part(name) for name in own_imports("shapes")} <= {"engine", "errors"}
+    assert {part(name) for name in own_imports("present.shapes")} <= {"engine", "errors"}
 
 
 def test_only_the_door_of_storage_names_an_engine_of_it() -> None:
@@ -152,7 +155,7 @@ def test_only_the_door_of_storage_names_an_engine_of_it() -> None:
 
 def test_the_public_names_are_sorted_and_complete() -> None:
     tree = modules()[""]
-    imported = [alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    imported = [pseudonym.name for node in tree.body if isinstance(node, ast.ImportFrom) for pseudonym in node.names]
     assert laurels.__all__ == sorted(set(imported))
 
 

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from laurels.commands.events import RecordEvent
 from laurels.engine.events import Event
-from laurels.present.shapes import LeaderboardShape
+from laurels.present.shapes import LeaderboardPage
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import sandbox
 from tests.support import KINDS, LASTING_ENGINES, at, catalog, check_tallies, count, new_database
-from tests.test_history import check_whole
+from tests.test_history import check_stored
 
 pytestmark = pytest.mark.anyio
 
@@ -35,11 +35,11 @@ DAILY = catalog(
 MIDNIGHT = at("2026-01-06")
 
 
-def scores(page: LeaderboardShape) -> dict[str, int]:
+def scores(page: LeaderboardPage) -> dict[str, int]:
     return {line.user_id: line.score for line in page.standings}
 
 
-def lines(page: LeaderboardShape) -> bytes:
+def lines(page: LeaderboardPage) -> bytes:
     """What a page says of its lines, less what users have by now beside it."""
     kept = [(line.rank, line.user_id, line.score, line.reached_at) for line in page.standings]
     return msgspec.json.encode((kept, page.ranked_users, page.next))
@@ -60,7 +60,7 @@ async def test_a_late_event_counts_where_it_occurred_until_that_period_closes_an
         await laurels.update_user("ada", groups=["red"])
         assert {name: lines(await laurels.leaderboard(name, "2026-01-05")) for name in before} == before
         assert scores(await laurels.leaderboard()) == {"ada": 30, "bob": 10}  # the points are theirs all the same
-        await check_whole(laurels)
+        await check_stored(laurels)
 
 
 async def test_what_is_taken_back_after_a_period_closed_stays_in_it(database: str) -> None:
@@ -73,7 +73,7 @@ async def test_what_is_taken_back_after_a_period_closed_stays_in_it(database: st
         await Admin(laurels).rebuild("ada")
         assert lines(await laurels.leaderboard("now", "previous")) == before
         assert scores(await laurels.leaderboard()) == {"ada": 10}
-        await check_whole(laurels)
+        await check_stored(laurels)
 
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
@@ -87,20 +87,21 @@ async def test_writers_that_race_with_the_end_of_a_period_put_each_event_into_it
 
 async def race(houses: Sequence[Laurels]) -> None:
     chance = random.Random(3)
-    moments = [
+    notifications = [
         MIDNIGHT + timedelta(microseconds=chance.choice([-1, 0, 1]) * chance.randint(1, 2000)) for _ in range(150)
     ]
-    acts = [
-        RecordEvent(Event(f"u{number % 7}", f"e{number}", "a"), moment) for number, moment in enumerate(sorted(moments))
+    adjustments = [
+        RecordEvent(Event(f"u{number % 7}", f"e{number}", "a"), moment)
+        for number, moment in enumerate(sorted(notifications))
     ]
 
     async def write(number: int) -> None:
         await asyncio.sleep(chance.random() / 50)
-        await houses[number % 2].recorder.submit([acts[number]])
+        await houses[number % 2].group_commit.submit([adjustments[number]])
 
-    await asyncio.gather(*map(write, range(len(acts))))
+    await asyncio.gather(*map(write, range(len(adjustments))))
     expected: dict[str, dict[str, int]] = {"2026-01-05": {}, "2026-01-06": {}}
-    for act in acts:
+    for act in adjustments:
         of_day = expected["2026-01-05" if act.at < MIDNIGHT else "2026-01-06"]
         of_day[act.user_id] = of_day.get(act.user_id, 0) + 1
     for key, counts in expected.items():
@@ -144,7 +145,7 @@ async def deliver(kind: str, events: list[Event], sizes: list[int]) -> dict[tupl
                 events = events[size:]
                 clock.advance(seconds=1)
             await check_tallies(laurels.store)
-            found = [await laurels.store.whole(user) for user in ("ada", "bob")]
+            found = [await laurels.store.user_snapshot(user) for user in ("ada", "bob")]
             return {(one.user.user_id, *key): place for one in found if one for key, place in one.standings.items()}
 
 

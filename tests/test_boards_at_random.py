@@ -19,7 +19,7 @@ DAILY = {
     for ties in ("first", "shared")
 }
 USERS = [f"u{index}" for index in range(9)]
-NOBODY = "nobody"
+ERASED_USER = "nobody"
 Line = tuple[int, str, int]
 
 
@@ -64,7 +64,7 @@ class Oracle:
         found: list[Line] = []
         for rank, user_id, score, was_hidden in self.lines(day):
             person = self.people.get(user_id, Person())
-            if was_hidden or user_id == NOBODY:
+            if was_hidden or user_id == ERASED_USER:
                 continue
             if user_id == reader:
                 found.append((rank, user_id, score))
@@ -85,7 +85,7 @@ class Oracle:
     def erase(self, user_id: str) -> None:
         self.people.pop(user_id, None)
         for day, lines in self.closed.items():
-            self.closed[day] = [(rank, NOBODY if one == user_id else one, *rest) for rank, one, *rest in lines]  # type: ignore[misc]
+            self.closed[day] = [(rank, ERASED_USER if one == user_id else one, *rest) for rank, one, *rest in lines]  # type: ignore[misc]
 
 
 @dataclass

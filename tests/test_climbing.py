@@ -28,7 +28,7 @@ async def told(one: Arena, board: str = "weekly") -> list[tuple[str, str, int | 
     """The user, what it is, and the rank before and after, of every moment of a rank."""
     found: list[tuple[str, str, int | None, int]] = []
     for kind in ("passed", "top"):
-        for user_id, text in await one.moments(f"leaderboard.{kind}"):
+        for user_id, text in await one.notifications(f"leaderboard.{kind}"):
             data = json.loads(text)
             if data["board"] == board:
                 found.append((user_id, kind, data["before"], data["rank"]))
@@ -100,11 +100,11 @@ async def test_ranks_told_of_many_moves_at_once_are_those_before_and_after(datab
                 [Event(user_id, f"e-{number}", "read", quantity=rng.randint(1, 3)) for user_id in moving]
             )
             after = {user_id: rank for rank, user_id, _ in await one.lines(limit=50)}
-            climbed = {user for user in moving if before.get(user) is None or after[user] < before[user]}
+            rank_changes = {user for user in moving if before.get(user) is None or after[user] < before[user]}
             news = [
                 entry
                 for entry in await told(one)
                 if entry[0] in moving and entry[2:] == (before.get(entry[0]), after[entry[0]])
             ]
-            assert {entry[0] for entry in news} == climbed
-            assert len(await told(one)) - known == len(climbed)
+            assert {entry[0] for entry in news} == rank_changes
+            assert len(await told(one)) - known == len(rank_changes)

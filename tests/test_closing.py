@@ -13,7 +13,7 @@ import pytest
 
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.storage.contract import Asked, Changes
+from laurels.storage.contract import Changes, LoadRequest
 from tests.arena import (
     CLOSE,
     END,
@@ -348,10 +348,11 @@ async def test_the_first_ranks_of_a_closed_board_are_told_as_they_are_when_someb
     home.clock.set(CLOSE)
     await home.laurels.store.close_period("weekly", WEEK, CLOSE)
     await home.laurels.store.change(
-        Asked(frozenset(["pam"]), frozenset(), home.laurels.catalog.rules), lambda _: Changes(erased=[("pam", CLOSE)])
+        LoadRequest(frozenset(["pam"]), frozenset(), home.laurels.catalog.rules),
+        lambda _: Changes(erased=[("pam", CLOSE)]),
     )
     await home.ids(period=WEEK)
-    told = [(user_id, json.loads(data)["rank"]) for user_id, data in await home.moments("leaderboard.closed")]
+    told = [(user_id, json.loads(data)["rank"]) for user_id, data in await home.notifications("leaderboard.closed")]
     assert told == [("ron", 2)]
 
 
@@ -366,9 +367,9 @@ async def test_erasing_those_in_front_of_a_closed_board_tells_nobody(home: Arena
     await fill(home)
     home.clock.set(CLOSE)
     await home.ids(period=WEEK)
-    told = await home.moments("leaderboard.top")
+    told = await home.notifications("leaderboard.top")
     await home.laurels.erase_user("ann")
-    assert await home.moments("leaderboard.top") == [one for one in told if one[0] != "ann"]
+    assert await home.notifications("leaderboard.top") == [one for one in told if one[0] != "ann"]
 
 
 # ---- telling ----------------------------------------------------------------------------------
@@ -383,7 +384,7 @@ async def test_those_in_front_are_told_once(home: Arena) -> None:
             tasks.start_soon(home.laurels.close_periods)
     async with beside(home) as other:
         await other.ids(period=WEEK)
-    told = [(user_id, json.loads(data)) for user_id, data in await home.moments("leaderboard.closed")]
+    told = [(user_id, json.loads(data)) for user_id, data in await home.notifications("leaderboard.closed")]
     of_week = {"board": "weekly", "period": WEEK, "ranked": 6}
     assert told == [("ann", {**of_week, "rank": 1}), ("bob", {**of_week, "rank": 2})]
 
@@ -402,7 +403,7 @@ async def test_equal_ranks_in_front_are_told_alike(database: str, ties: str, ran
             await one.read(user_id, pages)
         one.clock.set(CLOSE)
         await one.laurels.close_periods()
-        told = {user_id: json.loads(data)["rank"] for user_id, data in await one.moments("leaderboard.closed")}
+        told = {user_id: json.loads(data)["rank"] for user_id, data in await one.notifications("leaderboard.closed")}
         assert told == ranks
 
 
@@ -412,16 +413,16 @@ async def test_who_is_excluded_by_then_is_not_told(home: Arena) -> None:
     await home.laurels.store.close_period("weekly", WEEK, CLOSE)
     await home.exclude("ann")
     await home.ids(period=WEEK)
-    assert [user_id for user_id, _ in await home.moments("leaderboard.closed")] == ["bob"]
+    assert [user_id for user_id, _ in await home.notifications("leaderboard.closed")] == ["bob"]
 
 
 async def test_a_crash_between_closing_and_telling_is_made_up_for_by_the_next_reading(home: Arena) -> None:
     await fill(home)
     home.clock.set(CLOSE)
     await home.laurels.store.close_period("weekly", WEEK, CLOSE)
-    assert await home.moments("leaderboard.closed") == []
+    assert await home.notifications("leaderboard.closed") == []
     await home.ids(period=WEEK)
-    assert [user_id for user_id, _ in await home.moments("leaderboard.closed")] == ["ann", "bob"]
+    assert [user_id for user_id, _ in await home.notifications("leaderboard.closed")] == ["ann", "bob"]
 
 
 # ---- clocks that disagree, and writers at the last moment --------------------------------------
@@ -440,7 +441,9 @@ async def test_a_process_ahead_closes_for_those_behind(database: str) -> None:
                 await one.read(f"bob-{late}", 50, END - MINUTE)
                 assert await one.lines(f"late-{late}", WEEK) == await ahead.lines(f"late-{late}", WEEK) == before
                 told = [
-                    json.loads(data) for user, data in await one.moments("leaderboard.top") if user == f"bob-{late}"
+                    json.loads(data)
+                    for user, data in await one.notifications("leaderboard.top")
+                    if user == f"bob-{late}"
                 ]
                 assert [data["board"] for data in told] == ["points"]
                 await check_arena(one)

@@ -194,7 +194,7 @@ def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
     for kind in ALL_KINDS:
         assert f"## {kind.code}\n" in text
         assert f"{kind.title}. Status {kind.status}" in text
-        assert kind.mend in text
+        assert kind.fix in text
 
 
 SHOWN = {

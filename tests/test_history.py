@@ -15,9 +15,9 @@ from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
-    ActConflict,
-    ActNotFound,
-    ActRefused,
+    AdjustmentConflict,
+    AdjustmentNotFound,
+    AdjustmentRefused,
     AmnestyNotFound,
     BadgeNotFound,
     EventTooEarly,
@@ -29,7 +29,7 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
-from laurels.present.shapes import StreakShape
+from laurels.present.shapes import UserStreak
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
@@ -74,8 +74,8 @@ class Place:
         for day in days:
             await self.send(f"in-{day}", "login", at(f"{day}T12:00"))
 
-    async def tell(self, act_id: str, kind: str, *, own: bool = False, **data: Any) -> Any:
-        return await self.admin.tell("ada", act_id, kind, data, "because", ROOT, own=own)
+    async def tell(self, adjustment_id: str, kind: str, *, own: bool = False, **data: Any) -> Any:
+        return await self.admin.tell("ada", adjustment_id, kind, data, "because", ROOT, own=own)
 
     async def badges(self) -> list[str]:
         return [one.id for one in (await self.laurels.profile("ada")).badges]
@@ -83,10 +83,10 @@ class Place:
     async def points(self) -> int:
         return (await self.laurels.profile("ada")).points
 
-    async def streak(self) -> StreakShape:
+    async def streak(self) -> UserStreak:
         return (await self.laurels.streaks("ada")).streaks[0]
 
-    async def moments(self, kind: str) -> list[str]:
+    async def notifications(self, kind: str) -> list[str]:
         rows = await sql(self.laurels.store, "SELECT data FROM outbox WHERE type = ? ORDER BY user_id, revision", kind)
         return [data for (data,) in rows]
 
@@ -97,10 +97,10 @@ async def place(of: Catalog | None = None, **more: Any) -> AsyncIterator[Place]:
     async with sandbox(of or rules(), **more) as (laurels, clock):
         here = Place(laurels, Admin(laurels), clock)
         yield here
-        await check_whole(laurels)
+        await check_stored(laurels)
 
 
-async def check_whole(laurels: Laurels) -> None:
+async def check_stored(laurels: Laurels) -> None:
     """No stored state differs from a rebuild of it, and a rebuild changes nothing."""
     admin = Admin(laurels)
     users = [user_id async for user_id in admin.users()]
@@ -132,7 +132,7 @@ async def test_a_reversal_takes_metrics_badges_points_and_level_back(home: Place
     await home.admin.reverse("ada", "m3", "a script", ROOT)
     assert (await home.points(), await home.badges()) == (70, ["two"])
     told = await home.admin.reverse("ada", "m2", "a script", ROOT)
-    assert (told.kept.points, told.kept.revoked) == ((70, 10), ("two",))
+    assert (told.outcome.points, told.outcome.revoked) == ((70, 10), ("two",))
     assert (await home.points(), await home.badges()) == (10, [])
 
 
@@ -162,7 +162,7 @@ async def test_a_reversal_moves_the_standing_and_the_level(home: Place) -> None:
     assert (await home.laurels.rank("ada")).rank == 1
     for index in range(5):
         told = await home.admin.reverse("ada", f"m{index}", "a script", ROOT)
-    assert told.kept.points == (10, 0)
+    assert told.outcome.points == (10, 0)
     assert (await home.laurels.rank("ada")).rank is None
     assert (await home.laurels.profile("ada")).level == 1
     assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
@@ -200,7 +200,7 @@ async def test_reversing_twice_is_harmless(home: Place) -> None:
 async def test_a_reversal_that_comes_before_its_event_holds(home: Place) -> None:
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     recorded = await home.send("m1")
-    assert recorded.kept.reversed
+    assert recorded.outcome.reversed
     assert await home.points() == 0
     assert (await home.send("m1")).duplicate
 
@@ -270,12 +270,12 @@ async def test_recording_reversing_undoing_and_rebuilding_at_once_agree(home: Pl
 async def test_a_grant_gives_a_badge_once_and_goes_when_undone(home: Place) -> None:
     await home.send("m1")
     told = await home.tell("g1", "grant", badge="unearned")
-    assert told.kept.awards == (("unearned", 500), ("rich", 30))
+    assert told.outcome.awards == (("unearned", 500), ("rich", 30))
     assert (await home.tell("g1", "grant", badge="unearned")).duplicate
-    with pytest.raises(ActConflict):
+    with pytest.raises(AdjustmentConflict):
         await home.tell("g1", "grant", badge="two")
     undone = await home.admin.undo("ada", "g1")
-    assert undone.kept.revoked == ("unearned",)
+    assert undone.outcome.revoked == ("unearned",)
     assert (await home.admin.undo("ada", "g1")).duplicate
 
 
@@ -345,7 +345,7 @@ async def test_an_adjustment_leaves_neither_less_than_nothing_nor_more_than_a_nu
     home: Place, amount: int
 ) -> None:
     await home.send("m1")
-    with pytest.raises(ActRefused, match="points"):
+    with pytest.raises(AdjustmentRefused, match="points"):
         await home.tell("a1", "adjustment", amount=amount)
     assert await home.points() == 10
 
@@ -391,7 +391,7 @@ async def test_a_wrong_act_is_refused_with_its_field(home: Place, kind: str, dat
     [
         ("grant", {"badge": "none"}, BadgeNotFound),
         ("freezes", {"streak": "none", "count": 1}, StreakNotFound),
-        ("repair", {"streak": "login", "day": "2026-01-05"}, ActRefused),
+        ("repair", {"streak": "login", "day": "2026-01-05"}, AdjustmentRefused),
     ],
 )
 async def test_what_the_catalog_or_the_days_do_not_have_changes_nothing(
@@ -413,7 +413,7 @@ async def test_an_act_cannot_take_the_id_of_a_reversal(home: Place) -> None:
 async def test_acts_are_told_of_known_users_only(home: Place) -> None:
     with pytest.raises(UserNotFound):
         await home.tell("a1", "adjustment", amount=1)
-    with pytest.raises(ActNotFound):
+    with pytest.raises(AdjustmentNotFound):
         await home.admin.undo("ada", "a1")
     with pytest.raises(UserNotFound):
         await home.admin.verify("ada")
@@ -473,7 +473,7 @@ async def test_a_late_event_gives_its_freeze_back_and_tells_it(database: str) ->
         assert (await here.streak()).freezes == 0
         await here.log_in("2026-01-06")
         assert ((await here.streak()).freezes, (await here.streak()).length) == (1, 3)
-        assert '{"before":2,"length":3,"streak":"login"}' in await here.moments("streak.corrected")
+        assert '{"before":2,"length":3,"streak":"login"}' in await here.notifications("streak.corrected")
         assert "run" in await here.badges()
 
 
@@ -493,7 +493,7 @@ async def test_an_admin_pauses_days_that_have_passed_and_the_streak_stands_again
     streak = await home.streak()
     assert (streak.status, streak.length, streak.ends_at) == ("paused", 2, at("2026-01-11"))
     assert [day.why for day in streak.days[:2]] == ["paused", "paused"]
-    assert '{"before":0,"length":2,"streak":"login"}' in await home.moments("streak.corrected")
+    assert '{"before":0,"length":2,"streak":"login"}' in await home.notifications("streak.corrected")
     await home.admin.undo("ada", "p1")
     assert (await home.streak()).status == "ended"
 
@@ -501,10 +501,10 @@ async def test_an_admin_pauses_days_that_have_passed_and_the_streak_stands_again
 async def test_a_user_pauses_in_advance_within_the_quota(database: str) -> None:
     async with place(rules(pause_days=5), database=database) as here:
         await here.log_in("2026-01-05")
-        with pytest.raises(ActRefused):
+        with pytest.raises(AdjustmentRefused):
             await here.tell("p0", "pause", own=True, streak="login", first="2026-01-04", last="2026-01-05")
         await here.tell("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-08")
-        with pytest.raises(ActRefused, match="only 2 of 5 days"):
+        with pytest.raises(AdjustmentRefused, match="only 2 of 5 days"):
             await here.tell("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-03")
         await here.tell("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-02")
         here.clock.set(at("2027-01-20T12:00"))
@@ -523,7 +523,7 @@ async def test_an_undone_pause_gives_its_days_of_quota_back(database: str) -> No
 
 async def test_a_user_cannot_pause_where_the_catalog_does_not_say_so(home: Place) -> None:
     await home.log_in("2026-01-05")
-    with pytest.raises(ActRefused):
+    with pytest.raises(AdjustmentRefused):
         await home.tell("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-06")
     with pytest.raises(StreakNotFound):
         await home.tell("p1", "pause", own=True, streak="", first="2026-01-06", last="2026-01-06")
@@ -550,7 +550,7 @@ async def test_a_gap_that_has_not_been_closed_by_an_event_can_be_repaired(home: 
 async def test_a_user_repairs_only_as_long_as_the_catalog_allows(database: str) -> None:
     async with place(rules(repair_days=2), database=database) as here:
         await here.log_in("2026-01-01", "2026-01-03")
-        with pytest.raises(ActRefused):
+        with pytest.raises(AdjustmentRefused):
             await here.tell("r1", "repair", own=True, streak="login", day="2026-01-02")
         here.clock.set(at("2026-01-07T12:00"))
         await here.log_in("2026-01-05")
@@ -560,7 +560,7 @@ async def test_a_user_repairs_only_as_long_as_the_catalog_allows(database: str) 
 
 async def test_a_user_repairs_nothing_where_the_catalog_does_not_say_how_long(home: Place) -> None:
     await home.log_in("2026-01-03", "2026-01-05")
-    with pytest.raises(ActRefused):
+    with pytest.raises(AdjustmentRefused):
         await home.tell("r1", "repair", own=True, streak="login", day="2026-01-04")
 
 
@@ -584,7 +584,7 @@ async def test_an_amnesty_excuses_everybody_and_lifted_requires_the_days_again(h
     row = await home.admin.add_amnesty(date(2026, 1, 3), date(2026, 1, 4), "an outage", ROOT)
     streak = await home.streak()
     assert (streak.length, [day.why for day in streak.days]) == (2, ["credited", "excused", "excused", "credited"])
-    assert '{"before":1,"length":2,"streak":"login"}' in await home.moments("streak.corrected")
+    assert '{"before":1,"length":2,"streak":"login"}' in await home.notifications("streak.corrected")
     await home.admin.lift_amnesty(row.amnesty_id)
     assert (await home.streak()).length == 1
     with pytest.raises(AmnestyNotFound):
@@ -705,7 +705,7 @@ async def test_a_late_event_joins_runs_revives_the_streak_and_awards_its_badge(h
     assert (await home.streak()).status == "ended"
     await home.log_in("2026-01-04")
     assert ((await home.streak()).length, await home.badges()) == (3, ["run"])
-    assert '{"before":0,"length":3,"streak":"login"}' in await home.moments("streak.corrected")
+    assert '{"before":0,"length":3,"streak":"login"}' in await home.notifications("streak.corrected")
 
 
 async def test_an_event_later_than_the_streaks_window_credits_no_day(database: str) -> None:

@@ -13,11 +13,11 @@ import pytest
 
 from laurels.engine.events import Event
 from laurels.errors import StoreUnavailable
-from laurels.present.shapes import SurveyingShape, SurveyShape
-from laurels.service.insights import Insights, Kept
+from laurels.present.shapes import CommunityReport, ReportProgress
+from laurels.service.insights import Insights, StoredOutcome
 from laurels.service.laurels import Laurels
-from laurels.service.report import COHORTS, DAYS, Survey, monday
-from laurels.storage.contract import Store, Surveyed, Upkeep, Whole
+from laurels.service.report import COHORTS, DAYS, ReportFold, monday
+from laurels.storage.contract import MaintenanceRun, ReportUser, Store, Whole
 from laurels.telemetry.writes import Flow, Meter
 from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count
@@ -44,7 +44,7 @@ async def laurels(store: Store) -> AsyncIterator[Laurels]:
     """Laurels over each engine, long after Monday."""
     one = Laurels(store, CATALOG, late_window=None, clock=lambda: NOW)
     yield one
-    await one.recorder.close()
+    await one.group_commit.close()
 
 
 async def live(laurels: Laurels, users: int, seed: int) -> list[Whole]:
@@ -63,7 +63,7 @@ async def live(laurels: Laurels, users: int, seed: int) -> list[Whole]:
             for index, day in enumerate(days)
         ]
         await laurels.record_many(events)
-    read = [await laurels.store.whole(f"u{number}") for number in range(users)]
+    read = [await laurels.store.user_snapshot(f"u{number}") for number in range(users)]
     return [one for one in read if one]
 
 
@@ -74,7 +74,7 @@ async def live(laurels: Laurels, users: int, seed: int) -> list[Whole]:
 async def test_a_survey_is_what_plain_counting_finds(laurels: Laurels, seed: int) -> None:
     users = await live(laurels, 25, seed)
 
-    made = await Insights(laurels).whole_survey()
+    made = await Insights(laurels).full_report()
 
     assert (made.users, made.sampled, made.computed_at) == (25, 25, NOW)
     today = NOW.toordinal()
@@ -118,7 +118,7 @@ def plain_retention(active: Sequence[set[int]], today: int) -> list[list[int]]:
     return found
 
 
-def check_badges(made: SurveyShape, users: Sequence[Whole]) -> None:
+def check_badges(made: CommunityReport, users: Sequence[Whole]) -> None:
     """First badges, holders and medians, from the awards themselves."""
     waits: dict[str, list[float]] = defaultdict(list)
     for user in users:
@@ -139,7 +139,7 @@ async def test_streaks_are_counted_as_the_profile_reads_them(laurels: Laurels) -
             [Event(f"u{number}", f"s{day}", "login", MONDAY + timedelta(days=day)) for day in days]
         )
 
-    made = await Insights(laurels).whole_survey()
+    made = await Insights(laurels).full_report()
 
     for one in made.streaks:
         read = [
@@ -154,19 +154,19 @@ async def test_streaks_are_counted_as_the_profile_reads_them(laurels: Laurels) -
 
 async def test_the_order_of_users_makes_no_difference(laurels: Laurels) -> None:
     await live(laurels, 15, 1)
-    read = await laurels.store.survey([f"u{number}" for number in range(15)])
+    read = await laurels.store.community_report([f"u{number}" for number in range(15)])
 
-    def of(users: Sequence[Surveyed]) -> SurveyShape:
-        survey = Survey(CATALOG, NOW)
+    def of(users: Sequence[ReportUser]) -> CommunityReport:
+        community_report = ReportFold(CATALOG, NOW)
         for user in users:
-            survey.add(user)
-        return survey.shape(15)
+            community_report.add(user)
+        return community_report.shape(15)
 
     assert of(read) == of(read[::-1])
 
 
 async def test_nobody_gives_empty_charts(laurels: Laurels) -> None:
-    made = await Insights(laurels).whole_survey()
+    made = await Insights(laurels).full_report()
 
     assert (made.users, made.sampled) == (0, 0)
     assert (made.awards, made.points) == ([], [])
@@ -177,7 +177,7 @@ async def test_nobody_gives_empty_charts(laurels: Laurels) -> None:
 async def test_of_many_users_a_sample_is_surveyed_and_said_to_be_one(laurels: Laurels) -> None:
     await live(laurels, 12, 2)
 
-    made = await Insights(laurels, most_sampled=5).whole_survey()
+    made = await Insights(laurels, most_sampled=5).full_report()
 
     assert (made.users, made.sampled) == (12, 5)
     assert sum(one.users for one in made.levels) == 5
@@ -187,10 +187,10 @@ async def test_the_first_survey_says_how_far_it_is_and_then_is_there(laurels: La
     await live(laurels, 3, 2)
     insights = Insights(laurels)
 
-    assert await insights.survey() == SurveyingShape(progress=0.0)
-    whole = await insights.whole_survey()
+    assert await insights.community_report() == ReportProgress(progress=0.0)
+    whole = await insights.full_report()
 
-    assert await insights.survey() is whole
+    assert await insights.community_report() is whole
 
 
 @pytest.mark.parametrize("day", range(730_000, 730_010))
@@ -254,7 +254,7 @@ class Maker:
 
 async def test_many_who_ask_at_once_wait_for_one_making() -> None:
     maker = Maker()
-    kept = Kept(maker.make, 60)
+    kept = StoredOutcome(maker.make, 60)
     asking = [asyncio.create_task(kept.value()) for _ in range(10)]
     await asyncio.sleep(0)
     asking[0].cancel()
@@ -277,7 +277,7 @@ async def test_what_is_made_for_all_is_as_of_now_whatever_moment_the_first_asks_
 
 async def test_the_old_value_is_served_while_a_new_one_is_made() -> None:
     maker = Maker()
-    kept = Kept(maker.make, -1)
+    kept = StoredOutcome(maker.make, -1)
     maker.go.set()
     assert await kept.value() == 1
     maker.go.clear()
@@ -296,7 +296,7 @@ async def test_what_fails_first_is_raised_and_tried_again() -> None:
     maker = Maker()
     maker.begun = 12
     maker.go.set()
-    kept = Kept(maker.make, 60)
+    kept = StoredOutcome(maker.make, 60)
 
     with pytest.raises(StoreUnavailable, match="thirteen"):
         await kept.value()
@@ -307,7 +307,7 @@ async def test_what_fails_later_leaves_the_old_value() -> None:
     maker = Maker()
     maker.begun = 11
     maker.go.set()
-    kept = Kept(maker.make, -1)
+    kept = StoredOutcome(maker.make, -1)
 
     assert [await kept.value(), await kept.value()] == [12, 12]
     await asyncio.sleep(0.01)
@@ -320,7 +320,7 @@ async def test_what_fails_later_leaves_the_old_value() -> None:
 
 async def test_closing_ends_what_is_being_made() -> None:
     maker = Maker()
-    kept = Kept(maker.make, 60)
+    kept = StoredOutcome(maker.make, 60)
     kept.at_hand()
     await asyncio.sleep(0)
 
@@ -336,32 +336,32 @@ async def test_closing_ends_what_is_being_made() -> None:
 
 async def test_the_pulse_tells_of_writes_queue_engine_and_keep(laurels: Laurels) -> None:
     insights = Insights(laurels)
-    quiet = await insights.pulse()
+    quiet = await insights.process_status()
     assert (quiet.events_per_second, quiet.waited50_ms, quiet.backup, quiet.verify) == (0, None, None, None)
     await laurels.record_many([Event("ada", f"e{number}", "agent", NOW) for number in range(30)])
-    await laurels.store.note_upkeep(Upkeep("backup", MONDAY, {"bytes": 5}))
+    await laurels.store.save_maintenance_run(MaintenanceRun("backup", MONDAY, {"bytes": 5}))
     await asyncio.sleep(0.2)
 
-    pulse = await insights.pulse()
+    process_status = await insights.process_status()
 
-    assert pulse.engine in ("SQLite", "PostgreSQL")
-    assert 0 < pulse.events_per_second <= 30
-    assert pulse.waited50_ms
-    assert pulse.waited99_ms
-    assert 0 < pulse.waited50_ms <= pulse.waited99_ms
-    assert (pulse.queued, pulse.queue_limit) == (0, 10_000)
-    assert pulse.backup
-    assert (pulse.backup.at, pulse.backup.outcome) == (MONDAY, {"bytes": 5})
-    assert pulse.verify is None
+    assert process_status.engine in ("SQLite", "PostgreSQL")
+    assert 0 < process_status.events_per_second <= 30
+    assert process_status.waited50_ms
+    assert process_status.waited99_ms
+    assert 0 < process_status.waited50_ms <= process_status.waited99_ms
+    assert (process_status.queued, process_status.queue_limit) == (0, 10_000)
+    assert process_status.backup
+    assert (process_status.backup.at, process_status.backup.outcome) == (MONDAY, {"bytes": 5})
+    assert process_status.verify is None
     await insights.close()
 
 
 async def test_the_pulse_counts_users_and_events_in_the_background(laurels: Laurels) -> None:
     await laurels.record(Event("ada", "e", "agent", NOW))
     insights = Insights(laurels)
-    first = await insights.pulse()
+    first = await insights.process_status()
     for _ in range(100):
-        counted = await insights.pulse()
+        counted = await insights.process_status()
         if counted.users is not None:
             break
         await asyncio.sleep(0.02)

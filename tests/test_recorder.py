@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from laurels.commands.events import Recorded, RecordEvent
-from laurels.commands.unit_of_work import Act, Desk, House, Needs
+from laurels.commands.unit_of_work import Command, DecisionContext, Needs, UnitOfWork
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
-from laurels.service.group_commit import Recorder
+from laurels.service.group_commit import GroupCommit
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.storage.contract import Store
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite-file", "sqlite-memory"])
 """For what is looked at through SQLite: its count of commits, and its switch that lets nobody write."""
 
-HOUSE = House(Catalog.default())
+HOUSE = DecisionContext(Catalog.default())
 
 
 def act(name: str, user: str = "ada", quantity: int = 1) -> RecordEvent:
@@ -44,8 +44,8 @@ class Stumble:
     event_id: str | None = None
     needs: Needs = "row"
 
-    def apply(self, desk: Desk) -> object:
-        act("half-done").apply(desk)
+    def apply(self, work: UnitOfWork) -> object:
+        act("half-done").apply(work)
         raise ZeroDivisionError
 
 
@@ -54,42 +54,42 @@ async def event_ids(store: Store) -> list[str]:
 
 
 @pytest.fixture
-async def recorder(store: Store) -> AsyncIterator[Recorder]:
-    recorder = Recorder(store, HOUSE, queue_limit=10)
-    yield recorder
-    await recorder.close()
+async def group_commit(store: Store) -> AsyncIterator[GroupCommit]:
+    group_commit = GroupCommit(store, HOUSE, queue_limit=10)
+    yield group_commit
+    await group_commit.close()
 
 
-async def test_answers_come_in_order_with_errors_in_their_places(recorder: Recorder) -> None:
+async def test_answers_come_in_order_with_errors_in_their_places(group_commit: GroupCommit) -> None:
     late = RecordEvent(Event("ada", "late", "x", MONDAY.replace(year=2020)), MONDAY)
-    answers = await recorder.submit([act("1"), late, act("2")])
+    answers = await group_commit.submit([act("1"), late, act("2")])
     assert [type(answer) for answer in answers] == [Recorded, EventTooLate, Recorded]
 
 
 @ON_SQLITE
-async def test_what_waits_shares_a_transaction(store: Store, recorder: Recorder) -> None:
+async def test_what_waits_shares_a_transaction(store: Store, group_commit: GroupCommit) -> None:
     assert isinstance(store, SQLiteStore)
     before = store._commits
-    await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(10)))
+    await asyncio.gather(*(group_commit.submit([act(f"{i}")]) for i in range(10)))
     assert store._commits - before <= 2
 
 
 @ON_SQLITE
 async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
     assert isinstance(store, SQLiteStore)
-    recorder, before = Recorder(store, HOUSE, batch_limit=3), store._commits
-    await asyncio.gather(*(recorder.submit([act(f"{i}"), act(f"{i}+")]) for i in range(6)))
+    group_commit, before = GroupCommit(store, HOUSE, batch_limit=3), store._commits
+    await asyncio.gather(*(group_commit.submit([act(f"{i}"), act(f"{i}+")]) for i in range(6)))
     assert store._commits - before == 6
-    await recorder.close()
+    await group_commit.close()
 
 
-async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store, recorder: Recorder) -> None:
-    taken = asyncio.ensure_future(recorder.submit([act(f"a{i}") for i in range(8)]))
+async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store, group_commit: GroupCommit) -> None:
+    taken = asyncio.ensure_future(group_commit.submit([act(f"a{i}") for i in range(8)]))
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
-        await recorder.submit([act(f"b{i}") for i in range(8)])
+        await group_commit.submit([act(f"b{i}") for i in range(8)])
     assert len(await taken) == 8
-    await recorder.submit([act(f"c{i}") for i in range(8)])
+    await group_commit.submit([act(f"c{i}") for i in range(8)])
     assert await event_ids(store) == [f"{letter}{i}" for letter in "ac" for i in range(8)]
 
 
@@ -111,30 +111,30 @@ async def filed(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: Store, tmp_path: Path) -> None:
-    recorder = Recorder(filed, HOUSE, queue_seconds=0.2)
+    group_commit = GroupCommit(filed, HOUSE, queue_seconds=0.2)
     with locked(tmp_path / "laurels.db"):
-        running = asyncio.ensure_future(recorder.submit([act("running")]))
+        running = asyncio.ensure_future(group_commit.submit([act("running")]))
         await asyncio.sleep(0)
-        waiting = await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
+        waiting = await asyncio.gather(*(group_commit.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
         assert [type(answer) for answer in waiting] == [Overloaded] * 3
         assert not running.done()
-        assert recorder.waiting == 1
+        assert group_commit.waiting == 1
         with pytest.raises(Overloaded):
-            await recorder.submit([act("the one that runs has taken too long")])
+            await group_commit.submit([act("the one that runs has taken too long")])
     await running
-    await recorder.submit([act("after")])
+    await group_commit.submit([act("after")])
     assert await event_ids(filed) == ["running", "after"]
-    await recorder.close()
+    await group_commit.close()
 
 
 async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_path: Path) -> None:
-    recorder = Recorder(filed, HOUSE, batch_limit=1, queue_seconds=1)
+    group_commit = GroupCommit(filed, HOUSE, batch_limit=1, queue_seconds=1)
     with locked(tmp_path / "laurels.db"):
-        slow = asyncio.ensure_future(recorder.submit([act("slow")]))
+        slow = asyncio.ensure_future(group_commit.submit([act("slow")]))
         await asyncio.sleep(0.3)
     await slow
     with locked(tmp_path / "laurels.db"):
-        sent = [asyncio.ensure_future(recorder.submit([act(f"{i:02}")])) for i in range(20)]
+        sent = [asyncio.ensure_future(group_commit.submit([act(f"{i:02}")])) for i in range(20)]
         await asyncio.sleep(0)
         refused = [one for one in sent if one.done()]
         assert {(type(one.exception()), one.exception().retry_after >= 2) for one in refused} == {(Overloaded, True)}
@@ -142,58 +142,60 @@ async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_pat
     taken = [one for one in sent if one not in refused]
     assert await asyncio.gather(*taken)
     assert await event_ids(filed) == ["slow", *(f"{i:02}" for i in range(len(taken)))]
-    assert recorder.expected_wait == 0
-    await recorder.close()
+    assert group_commit.expected_wait == 0
+    await group_commit.close()
 
 
-async def test_an_empty_queue_takes_a_submission_of_any_size(recorder: Recorder) -> None:
-    assert len(await recorder.submit([act(f"{i}") for i in range(50)])) == 50
-    assert recorder.waiting == 0
+async def test_an_empty_queue_takes_a_submission_of_any_size(group_commit: GroupCommit) -> None:
+    assert len(await group_commit.submit([act(f"{i}") for i in range(50)])) == 50
+    assert group_commit.waiting == 0
 
 
 async def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
-    recorder = Recorder(store, HOUSE, batch_limit=2)
-    waiting = [asyncio.ensure_future(recorder.submit([act(f"{i}")])) for i in range(9)]
+    group_commit = GroupCommit(store, HOUSE, batch_limit=2)
+    waiting = [asyncio.ensure_future(group_commit.submit([act(f"{i}")])) for i in range(9)]
     await asyncio.sleep(0)
-    await recorder.close()
+    await group_commit.close()
     assert len(await event_ids(store)) == 9
     assert len(await asyncio.gather(*waiting)) == 9
     with pytest.raises(Overloaded, match="shutting down"):
-        await recorder.submit([act("late")])
-    await recorder.close()
+        await group_commit.submit([act("late")])
+    await group_commit.close()
 
 
-async def test_a_caller_who_gives_up_does_not_stop_the_writing(store: Store, recorder: Recorder) -> None:
-    tasks = [asyncio.ensure_future(recorder.submit([act(f"{i}")])) for i in range(3)]
+async def test_a_caller_who_gives_up_does_not_stop_the_writing(store: Store, group_commit: GroupCommit) -> None:
+    tasks = [asyncio.ensure_future(group_commit.submit([act(f"{i}")])) for i in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(answers[1], asyncio.CancelledError)
-    await recorder.submit([act("after")])
+    await group_commit.submit([act("after")])
     assert await event_ids(store) == ["0", "1", "2", "after"]
 
 
 async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
-    store: Store, recorder: Recorder, caplog: pytest.LogCaptureFixture
+    store: Store, group_commit: GroupCommit, caplog: pytest.LogCaptureFixture
 ) -> None:
-    submissions: list[list[Act]] = [[act("1")], [act("2"), Stumble()], [act("3")]]
+    submissions: list[list[Command]] = [[act("1")], [act("2"), Stumble()], [act("3")]]
     with caplog.at_level(logging.ERROR, "laurels.service.group_commit"):
-        answers = await asyncio.gather(*(recorder.submit(acts) for acts in submissions), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(group_commit.submit(adjustments) for adjustments in submissions), return_exceptions=True
+        )
     assert isinstance(answers[1], ZeroDivisionError)
     assert await event_ids(store) == ["1", "3"]
     assert [record.message for record in caplog.records] == ["an act could not be recorded"]
-    assert isinstance((await recorder.submit([act("2")]))[0], Recorded)
+    assert isinstance((await group_commit.submit([act("2")]))[0], Recorded)
 
 
 @ON_SQLITE
 async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_back(
-    store: Store, recorder: Recorder
+    store: Store, group_commit: GroupCommit
 ) -> None:
     await sql(store, "PRAGMA query_only = 1")
-    answers = await asyncio.gather(*(recorder.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(group_commit.submit([act(f"{i}")]) for i in range(3)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 3
     await sql(store, "PRAGMA query_only = 0")
-    await recorder.submit([act("1")])
+    await group_commit.submit([act("1")])
     assert await event_ids(store) == ["1"]
 
 

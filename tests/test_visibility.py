@@ -99,7 +99,7 @@ async def test_who_was_hidden_when_a_period_closed_reads_the_rank_they_would_hav
     mine = (await home.board(period=WEEK, me="bob")).me
     assert mine is not None
     assert (mine.rank, mine.score) == (2, 40)
-    assert [user_id for user_id, _ in await home.moments("leaderboard.closed")] == ["ann", "cay"]
+    assert [user_id for user_id, _ in await home.notifications("leaderboard.closed")] == ["ann", "cay"]
 
 
 @pytest.mark.parametrize("ties", ["first", "shared", "dense"])
@@ -117,11 +117,11 @@ async def test_the_rank_of_a_hidden_user_follows_the_tie_rule(database: str, tie
 
 async def test_an_event_of_a_hidden_user_moves_nobody(home: Arena) -> None:
     await home.laurels.update_user("eve", visibility="hidden")
-    before = len(await home.moments("leaderboard.top"))
+    before = len(await home.notifications("leaderboard.top"))
     recorded = await home.read("eve", 1000)
     assert (recorded.rank_before, recorded.rank_after) == (5, 1)  # those that they would have
     assert await home.lines() == ALL_WEEK[:4]
-    assert len(await home.moments("leaderboard.top")) == before
+    assert len(await home.notifications("leaderboard.top")) == before
     assert (await home.laurels.profile("eve")).user_rank == 1
 
 
@@ -194,11 +194,11 @@ async def test_an_invented_name_never_reveals_whose_it_is(home: Arena, closed: b
     assert "Bob" not in seen
     lines = await home.lines(period=WEEK)
     assert [(rank, score) for rank, _, score in lines] == [(rank, score) for rank, _, score in ALL_WEEK]
-    alias = lines[1][1]
-    assert alias.startswith("alias:")
+    pseudonym = lines[1][1]
+    assert pseudonym.startswith("alias:")
     assert await home.ids(period=WEEK, around="bob", me="ann") == []
-    assert await home.ids(period=WEEK, around=alias, me="ann") == []
-    assert await home.ids(period=WEEK, friends=["bob", alias, "ann"], me="ann") == ["ann"]
+    assert await home.ids(period=WEEK, around=pseudonym, me="ann") == []
+    assert await home.ids(period=WEEK, friends=["bob", pseudonym, "ann"], me="ann") == ["ann"]
 
 
 async def test_ones_own_line_has_ones_own_name(home: Arena) -> None:

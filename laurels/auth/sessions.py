@@ -30,7 +30,7 @@ class NewSession:
     expires_at: datetime
 
 
-class OwnSessions:
+class Sessions:
     """Makes, verifies and ends Laurels' own sessions."""
 
     def __init__(self, laurels: Laurels) -> None:

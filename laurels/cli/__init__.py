@@ -19,7 +19,7 @@ from typing import NoReturn
 from cyclopts import App, CycloptsError
 
 from laurels.errors import (
-    ActNotFound,
+    AdjustmentNotFound,
     AmnestyNotFound,
     BadgeNotFound,
     CatalogError,
@@ -46,7 +46,7 @@ EXITS: dict[type[Exception], int] = {
     CycloptsError: FAULT,
     UserNotFound: NOT_FOUND,
     UserErased: NOT_FOUND,
-    ActNotFound: NOT_FOUND,
+    AdjustmentNotFound: NOT_FOUND,
     BadgeNotFound: NOT_FOUND,
     StreakNotFound: NOT_FOUND,
     LeaderboardNotFound: NOT_FOUND,
@@ -58,7 +58,7 @@ EXITS: dict[type[Exception], int] = {
 """The one table that gives errors their exit codes; the nearest class in an error's tree counts."""
 
 
-MODULES = {"leaderboard": "boards", "copy": "moving", "backup": "moving", "restore": "moving"}
+MODULES = {"leaderboard": "leaderboards", "copy": "copying", "backup": "copying", "restore": "copying"}
 """Where a command lies that has no file of its own name."""
 
 
@@ -116,15 +116,15 @@ def _families() -> list[App]:
             "Look at users, and repair what went wrong with one.",
             show="users:show|Show a user's living profile.",
             history="history:history|Show what happened to a user, newest first.",
-            grant="acts:grant|Give a user a badge.",
-            revoke="acts:revoke|Take a badge away from a user; it is not awarded again.",
-            adjust="acts:adjust|Give a user points, or take some away.",
-            exclude="acts:exclude|Keep a user off every leaderboard.",
-            freeze="acts:freeze|Give a user freezes of a streak.",
-            pause="acts:pause|Pause a user's streak for some days.",
-            repair="acts:repair|Repair the gap in a user's streak that holds a day.",
-            reverse="acts:reverse|Take an event back, with all it led to.",
-            undo="acts:undo|Undo any of these.",
+            grant="adjustments:grant|Give a user a badge.",
+            revoke="adjustments:revoke|Take a badge away from a user; it is not awarded again.",
+            adjust="adjustments:adjust|Give a user points, or take some away.",
+            exclude="adjustments:exclude|Keep a user off every leaderboard.",
+            freeze="adjustments:freeze|Give a user freezes of a streak.",
+            pause="adjustments:pause|Pause a user's streak for some days.",
+            repair="adjustments:repair|Repair the gap in a user's streak that holds a day.",
+            reverse="adjustments:reverse|Take an event back, with all it led to.",
+            undo="adjustments:undo|Undo any of these.",
         ),
         _family(
             "amnesty",

@@ -17,9 +17,9 @@ from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit
 from laurels.cli.tables import console
-from laurels.commands.events import Told
-from laurels.errors import ActNotFound, InvalidInput
-from laurels.present.shapes import NumberChange, ToldShape
+from laurels.commands.events import Applied
+from laurels.errors import AdjustmentNotFound, InvalidInput
+from laurels.present.shapes import AdjustmentResult, NumberChange
 from laurels.service.admin import Admin
 from laurels.service.opening import changing
 
@@ -177,11 +177,11 @@ def undo(
 ) -> int:
     """Undo a grant, revocation, adjustment, freeze, pause, repair or reversal. The history keeps it. Twice is harmless."""
 
-    async def undone(admin: Admin) -> Told:
+    async def undone(admin: Admin) -> Applied:
         try:
             return await admin.undo(user, act, actor=login_name())
-        except ActNotFound:
-            raise ActNotFound(f"nothing was told of '{user}' under the id '{act}'") from None
+        except AdjustmentNotFound:
+            raise AdjustmentNotFound(f"nothing was told of '{user}' under the id '{act}'") from None
 
     return _do(undone, database, catalog, json=json)
 
@@ -196,7 +196,7 @@ def login_name() -> str:
 
 # ---- doing it ---------------------------------------------------------------------------------
 
-Doing = Callable[[Admin], Awaitable[Told]]
+Doing = Callable[[Admin], Awaitable[Applied]]
 
 
 def _day(day: date) -> str:
@@ -205,8 +205,8 @@ def _day(day: date) -> str:
 
 def _tell(user: str, kind: str, data: dict[str, Any], reason: str, id_: str | None, actor: str | None) -> Doing:
     """What tells this of the user."""
-    act_id = f"{kind}-{secrets.token_hex(8)}" if id_ is None else id_
-    return lambda admin: admin.tell(user, act_id, kind, data, reason, actor or login_name())
+    adjustment_id = f"{kind}-{secrets.token_hex(8)}" if id_ is None else id_
+    return lambda admin: admin.tell(user, adjustment_id, kind, data, reason, actor or login_name())
 
 
 def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) -> int:
@@ -219,10 +219,10 @@ def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) 
     return OK
 
 
-async def _done(doing: Doing, database: str | None, catalog: str | None) -> ToldShape:
+async def _done(doing: Doing, database: str | None, catalog: str | None) -> AdjustmentResult:
     async with changing(settings_of(database=database, catalog=catalog)) as laurels:
         try:
-            return laurels.views.told(await doing(Admin(laurels)))
+            return laurels.views.adjustment_result(await doing(Admin(laurels)))
         except InvalidInput as error:
             raise InvalidInput(error.field, f"{error.field}: {error}") from None
 
@@ -234,7 +234,7 @@ HEADLINES = {
 }
 
 
-def _show(shape: ToldShape) -> None:
+def _show(shape: AdjustmentResult) -> None:
     to = console()
     to.print(
         Text(f"{HEADLINES[shape.status]}: {shape.kind}, {shape.user_id}, id {shape.id}", style="bold"), soft_wrap=True
@@ -243,7 +243,7 @@ def _show(shape: ToldShape) -> None:
         to.print(Text(f"  {label:<8} ", style="dim") + Text(text))
 
 
-def changes(shape: ToldShape) -> list[tuple[str, str]]:
+def changes(shape: AdjustmentResult) -> list[tuple[str, str]]:
     """What an act changed, as lines for people."""
     lines = [("badge", f"{award.icon} {award.name}, {award.points:+,} points") for award in shape.awards or []]
     lines += [("revoked", badge) for badge in shape.revoked or []]

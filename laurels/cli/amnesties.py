@@ -15,7 +15,7 @@ from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import AmnestyNotFound
-from laurels.present.shapes import AmnestiesShape, AmnestyShape
+from laurels.present.shapes import Amnesties, Amnesty
 from laurels.service.admin import Admin
 from laurels.service.opening import changing, reading
 from laurels.settings import Settings
@@ -44,7 +44,7 @@ def add(
     return OK
 
 
-async def _add(settings: Settings, first: date, last: date, reason: str, actor: str, group: str | None) -> AmnestyShape:
+async def _add(settings: Settings, first: date, last: date, reason: str, actor: str, group: str | None) -> Amnesty:
     async with changing(settings) as laurels:
         return laurels.views.amnesty(await Admin(laurels).add_amnesty(first, last, reason, actor, group))
 
@@ -53,7 +53,7 @@ def list_amnesties(*, database: Database = None, json: Json = False) -> int:
     """List all amnesties, lifted ones too, oldest first."""
     amnesties = asyncio.run(_list(settings_of(database=database)))
     if json:
-        emit(AmnestiesShape(amnesties=list(amnesties)))
+        emit(Amnesties(amnesties=list(amnesties)))
         return OK
     shown = table("id", "days", "for", "reason", "by", "since", "lifted")
     for one in amnesties:
@@ -63,7 +63,7 @@ def list_amnesties(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def _list(settings: Settings) -> Sequence[AmnestyShape]:
+async def _list(settings: Settings) -> Sequence[Amnesty]:
     async with reading(settings) as laurels:
         return [laurels.views.amnesty(row) for row in await laurels.store.amnesties()]
 
@@ -90,9 +90,9 @@ async def _lift(settings: Settings, amnesty_id: str) -> None:
             ) from None
 
 
-def _days(amnesty: AmnestyShape) -> str:
+def _days(amnesty: Amnesty) -> str:
     return f"{amnesty.first}" if amnesty.first == amnesty.last else f"{amnesty.first} to {amnesty.last}"
 
 
-def _whom(amnesty: AmnestyShape) -> str:
+def _whom(amnesty: Amnesty) -> str:
     return "everybody" if amnesty.group is None else f"the group {amnesty.group}"

@@ -17,7 +17,7 @@ from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
-from laurels.present.shapes import BadgeShape, BoardShape, CatalogShape, LevelShape
+from laurels.present.shapes import CatalogLevel, CatalogSummary, LeaderboardInfo, ProfileBadge
 from laurels.present.views import Views
 from laurels.service.laurels import utc_now
 from laurels.service.opening import read_catalog
@@ -58,7 +58,7 @@ def _report(faults: Sequence[Fault], *, json: bool) -> None:
         return
     to = console(stderr=True)
     for fault in faults:
-        to.print(Text(fault.where, style="bold") + Text(f": {fault.what}; ") + Text(fault.mend, style="green"))
+        to.print(Text(fault.where, style="bold") + Text(f": {fault.what}; ") + Text(fault.fix, style="green"))
     note(counted(len(faults), "fault"))
 
 
@@ -74,7 +74,7 @@ def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
     return OK
 
 
-def _show(shape: CatalogShape, boards: Sequence[BoardShape]) -> None:
+def _show(shape: CatalogSummary, boards: Sequence[LeaderboardInfo]) -> None:
     to = console()
     to.print(Text(f"Catalog '{shape.name}'\n", style="bold"))
     to.print(_levels(shape.levels))
@@ -84,14 +84,14 @@ def _show(shape: CatalogShape, boards: Sequence[BoardShape]) -> None:
     to.print(table_of(boards))
 
 
-def _levels(levels: Sequence[LevelShape]) -> object:
+def _levels(levels: Sequence[CatalogLevel]) -> object:
     shown = table("level", "title", "points", right=("level", "points"))
     for level in levels:
         shown.add_row(str(level.level), cell(level.title), f"{level.points:,}")
     return shown
 
 
-def _badges(badges: Sequence[BadgeShape]) -> object:
+def _badges(badges: Sequence[ProfileBadge]) -> object:
     shown = table("", "badge", "id", "category", "points", "earned by", right=("points",))
     for badge in badges:
         points = f"{badge.points:,}"

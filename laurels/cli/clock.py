@@ -13,9 +13,9 @@ from laurels.cli import OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say
 from laurels.engine.catalog import Catalog
-from laurels.engine.events import check_moment
+from laurels.engine.events import check_instant
 from laurels.errors import InvalidInput
-from laurels.present.shapes import MAX_DAYS_ON, ClockShape
+from laurels.present.shapes import MAX_DAYS_ON, SandboxClock
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels, utc_now
 from laurels.service.opening import laurels_over, made, reading
@@ -38,9 +38,9 @@ def show(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def _read(settings: Settings) -> ClockShape:
+async def _read(settings: Settings) -> SandboxClock:
     async with reading(settings) as laurels:
-        return ClockShape(now=await laurels.now(), sandbox=await laurels.sandboxed())
+        return SandboxClock(now=await laurels.now(), sandbox=await laurels.sandboxed())
 
 
 def set_to(
@@ -75,12 +75,12 @@ def advance(
     return OK
 
 
-async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> ClockShape:
+async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> SandboxClock:
     async with made(settings.database) as store:
         laurels = laurels_over(store, settings, Catalog.default())  # nobody is judged here
         if not mark:
             await _check_sandbox(laurels)
-        return ClockShape(now=await Admin(laurels).move_clock(to, by), sandbox=True)
+        return SandboxClock(now=await Admin(laurels).move_clock(to, by), sandbox=True)
 
 
 async def _check_sandbox(laurels: Laurels) -> None:
@@ -100,11 +100,11 @@ def _moment(text: str) -> datetime:
         raise InvalidInput("MOMENT", f"'{text}' is no moment; write it like 2026-03-01T09:00:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    check_moment("MOMENT", moment)
+    check_instant("MOMENT", moment)
     return moment.astimezone(UTC)
 
 
-def _show(shape: ClockShape, *, json: bool) -> None:
+def _show(shape: SandboxClock, *, json: bool) -> None:
     if json:
         emit(shape)
         return

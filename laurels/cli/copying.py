@@ -14,12 +14,13 @@ import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
+from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note, size
 from laurels.cli.tables import count_progress
 from laurels.cli.verify import Verified, show, verify_all
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, SettingsError
-from laurels.service.opening import address_of_file, database_file, existing, made_to_fill, note_upkeep
+from laurels.service.opening import address_of_file, database_file, existing, made_to_fill
 from laurels.settings import Settings
 from laurels.storage.copying import copy as copy_store
 
@@ -84,7 +85,7 @@ def backup(
     with _appearing(file) as part:
         rows = asyncio.run(_copy(settings.database, address_of_file(part), "the database"))
     done = BackedUp(str(file), file.stat().st_size, rows)
-    note_upkeep(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
+    save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
         emit(done)
     else:

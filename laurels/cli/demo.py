@@ -25,7 +25,7 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.auth.keys import create_key
-from laurels.auth.sessions import COOKIE, OwnSessions
+from laurels.auth.sessions import COOKIE, Sessions
 from laurels.cli import OK
 from laurels.cli.options import Json, Options, option, read
 from laurels.cli.output import counted, emit, note
@@ -36,7 +36,7 @@ from laurels.demo.sample import BRINK_ID, SEED, community
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
-from laurels.server.run import is_free, log_to_stderr, serve_until_told
+from laurels.server.run import is_free, log_to_stderr, serve_until_stopped
 from laurels.service.laurels import Laurels, utc_now
 from laurels.service.opening import address_of_file, database_file, existing, laurels_over, made, serving
 from laurels.settings import Settings
@@ -190,7 +190,7 @@ def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -
         if to_open:
             await asyncio.to_thread(webbrowser.open, visit.playground)
 
-    serve_until_told(serving(settings, catalog), settings, ready, playground=keys[0])
+    serve_until_stopped(serving(settings, catalog), settings, ready, playground=keys[0])
 
 
 async def _prepared(settings: Settings) -> tuple[str, str]:
@@ -206,7 +206,7 @@ async def _prepared(settings: Settings) -> tuple[str, str]:
 async def _visit(laurels: Laurels, address: str, keys: tuple[str, str], user: UserRow, badge: Badge) -> Visit:
     """A session, and the two commands."""
     key, admin_key = keys
-    session = await OwnSessions(laurels).create(user.user_id, timedelta(days=1))
+    session = await Sessions(laurels).create(user.user_id, timedelta(days=1))
     cookie = f"{COOKIE}={session.token}"
     event = {"userId": user.user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
     body = msgspec.json.encode(event).decode()

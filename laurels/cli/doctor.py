@@ -53,7 +53,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     what: str
     found: str
-    mend: str = ""
+    fix: str = ""
     proposal: str = ""
 
 
@@ -81,9 +81,9 @@ def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json
     Proposes an amnesty for whole days of the last month without any event. Exits 1 where anything is wrong.
     """
     findings = [*_versions(), _settings(database, catalog)]
-    if not findings[-1].mend:
+    if not findings[-1].fix:
         findings += _around(settings_of(database=database, catalog=catalog))
-    report = Report(all(not finding.mend for finding in findings), findings)
+    report = Report(all(not finding.fix for finding in findings), findings)
     if json:
         emit(report)
     else:
@@ -161,7 +161,7 @@ async def _look(store: Store) -> Looked:
         offset=offset,
         counts=await store.counts(),
         amnesties=[row for row in await store.amnesties() if row.lifted_at is None],
-        quiet=await store.quiet_days(today - LOOKED_BACK, today),
+        quiet=await store.days_without_events(today - LOOKED_BACK, today),
     )
 
 
@@ -230,15 +230,15 @@ def _disk(file: Path) -> Finding:
     folder = file.absolute().parent
     free = shutil.disk_usage(folder).free
     needed = max(LEAST_FREE, file.stat().st_size)
-    mend = "" if free >= needed else f"free some: at least {size(needed)} should be"
-    return Finding("disk", f"{size(free)} free at {folder}", mend)
+    fix = "" if free >= needed else f"free some: at least {size(needed)} should be"
+    return Finding("disk", f"{size(free)} free at {folder}", fix)
 
 
 def _log(file: Path) -> Finding:
     log = file.with_name(file.name + "-wal")
     length = log.stat().st_size if log.is_file() else 0
-    mend = "" if length <= LARGEST_LOG else "some program keeps a transaction open on the database; end it"
-    return Finding("write-ahead log", size(length), mend)
+    fix = "" if length <= LARGEST_LOG else "some program keeps a transaction open on the database; end it"
+    return Finding("write-ahead log", size(length), fix)
 
 
 def _writable(file: Path) -> Finding:
@@ -251,11 +251,11 @@ def _writable(file: Path) -> Finding:
 
 def _clock(now: datetime, last_recorded_at: datetime | None) -> Finding:
     """A clock that stands wrong gives wrong days."""
-    mend = "set this machine's clock, and keep it right with NTP"
+    fix = "set this machine's clock, and keep it right with NTP"
     if now < WRITTEN:
-        return Finding("clock", f"{when(now)} is before this version was made", mend)
+        return Finding("clock", f"{when(now)} is before this version was made", fix)
     if last_recorded_at and last_recorded_at - now > AHEAD:
-        return Finding("clock", f"{when(now)}, but an event was recorded {when(last_recorded_at)}", mend)
+        return Finding("clock", f"{when(now)}, but an event was recorded {when(last_recorded_at)}", fix)
     return Finding("clock", when(now))
 
 
@@ -264,12 +264,12 @@ def _show(report: Report) -> None:
     shown = table("", "", "")
     shown.show_header = False
     for finding in report.findings:
-        mark = Text("✗", style="bold red") if finding.mend else Text("✓", style="green")
+        mark = Text("✗", style="bold red") if finding.fix else Text("✓", style="green")
         mark = Text("?", style="yellow") if finding.proposal else mark
         text = Text(finding.found)
-        if finding.mend or finding.proposal:
-            text += Text(f"\n{finding.mend or finding.proposal}", style="yellow")
+        if finding.fix or finding.proposal:
+            text += Text(f"\n{finding.fix or finding.proposal}", style="yellow")
         shown.add_row(mark, cell(finding.what), text)
     to.print(shown)
-    wrong = sum(1 for finding in report.findings if finding.mend)
+    wrong = sum(1 for finding in report.findings if finding.fix)
     to.print(Text("\nAll is well." if report.ok else f"\n{counted(wrong, 'problem')}.", style="bold"))

@@ -18,7 +18,7 @@ from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
-from laurels.present.shapes import ExplanationShape, StreakDay, StreakShape
+from laurels.present.shapes import Explanation, StreakDay, UserStreak
 from laurels.present.views import STREAK_DAYS
 from laurels.service.opening import changing
 from laurels.settings import Settings
@@ -56,7 +56,7 @@ def explain(
 # ---- a badge ----------------------------------------------------------------------------------
 
 
-async def _explain(settings: Settings, user_id: str, badge_id: str) -> ExplanationShape:
+async def _explain(settings: Settings, user_id: str, badge_id: str) -> Explanation:
     async with changing(settings) as laurels:
         try:
             return await laurels.explain(user_id, badge_id)
@@ -66,7 +66,7 @@ async def _explain(settings: Settings, user_id: str, badge_id: str) -> Explanati
             raise BadgeNotFound(f"the catalog has no badge '{badge_id}'; 'laurels catalog show' lists all") from None
 
 
-def _badge(shape: ExplanationShape, *, json: bool) -> None:
+def _badge(shape: Explanation, *, json: bool) -> None:
     if json:
         emit(shape)
         return
@@ -87,17 +87,17 @@ def _badge(shape: ExplanationShape, *, json: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class StreakTold:
+class StreakStatus:
     """A streak as it reads, with all that can have excused a day of it."""
 
     streak: Streak
-    shape: StreakShape
+    shape: UserStreak
     user: UserRow
     amnesties: list[AmnestyRow]
     time_zone: str
 
 
-async def _told(settings: Settings, user_id: str, name: str, days: int) -> StreakTold:
+async def _told(settings: Settings, user_id: str, name: str, days: int) -> StreakStatus:
     """All about one streak of a user. Raises UserNotFound, StreakNotFound."""
     async with changing(settings) as laurels:
         try:
@@ -110,10 +110,10 @@ async def _told(settings: Settings, user_id: str, name: str, days: int) -> Strea
         if shape is None:
             raise StreakNotFound(f"the catalog has no streak '{name}'; it has {', '.join(laurels.catalog.streaks)}")
         standing = [row for row in await laurels.store.amnesties() if row.lifted_at is None]
-        return StreakTold(laurels.catalog.streaks[name], shape, user, standing, user.progress.zones.at(now))
+        return StreakStatus(laurels.catalog.streaks[name], shape, user, standing, user.progress.zones.at(now))
 
 
-def _streak(told: StreakTold) -> None:
+def _streak(told: StreakStatus) -> None:
     to = console()
     to.print(Text(sentence(told), style="bold"), soft_wrap=True)
     if not told.shape.days:
@@ -124,7 +124,7 @@ def _streak(told: StreakTold) -> None:
     to.print(shown)
 
 
-def sentence(told: StreakTold) -> str:
+def sentence(told: StreakStatus) -> str:
     """As in 'The login streak is 12 days long, since 2026-02-18; it ends 2026-03-03 00:00 (Europe/Berlin) without an event.'."""
     shape, one = told.shape, "week" if told.streak.weekly else "day"
     if shape.status == "none":
@@ -138,14 +138,14 @@ def sentence(told: StreakTold) -> str:
     return f"{text}; without another event it ends {until} ({told.time_zone}). {longest}{freezes}."
 
 
-def _end(told: StreakTold) -> str:
+def _end(told: StreakStatus) -> str:
     """By which day a streak ended: the first missed one after the newest that was credited."""
     missed = [day.day for day in told.shape.days if day.why == "missed" and day.day > (told.shape.last_day or date.min)]
     on = f"{min(missed)} closed without an event" if missed else "a required day closed without an event"
     return f"its last credited {'week' if told.streak.weekly else 'day'} was {told.shape.last_day}, and {on}"
 
 
-def _standing(shape: StreakShape) -> str:
+def _standing(shape: UserStreak) -> str:
     if shape.status == "active":
         return "today's event is there" if shape.days[0].why == "credited" else "nothing is required today"
     return STATUS[shape.status]
@@ -159,7 +159,7 @@ STATUS = {
 STYLES = {"credited": "green", "frozen": "cyan", "excused": "cyan", "paused": "cyan", "missed": "red", "open": "yellow"}
 
 
-def because(told: StreakTold, day: StreakDay) -> str:
+def because(told: StreakStatus, day: StreakDay) -> str:
     """Why a day (or week) counts as it does."""
     if day.why != "excused":
         return BECAUSE[day.why].replace("day", "week") if told.streak.weekly else BECAUSE[day.why]
@@ -177,13 +177,13 @@ BECAUSE = {
 }
 
 
-def _excuse(told: StreakTold, day: int) -> str:
+def _excuse(told: StreakStatus, day: int) -> str:
     """Why nothing was required on one day."""
     progress, groups = told.user.progress, told.user.groups
     for row in told.amnesties:
         if row.first_day <= day <= row.last_day and (row.for_group is None or row.for_group in groups):
             return f"an amnesty excuses it: {row.reason}"
-    repaired = progress.told.repairs.get(told.streak.name)
+    repaired = progress.manual.repairs.get(told.streak.name)
     if repaired is not None and day in repaired:
         return "the gap was repaired"
     if day in progress.zones.skipped():

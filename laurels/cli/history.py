@@ -15,7 +15,7 @@ from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
-from laurels.present.shapes import HistoryAct, HistoryEntry, HistoryShape
+from laurels.present.shapes import History, HistoryAdjustment, HistoryEntry
 from laurels.service.opening import reading
 from laurels.settings import Settings
 
@@ -38,7 +38,7 @@ def history(
     return OK
 
 
-async def _read(settings: Settings, user_id: str, limit: int, before: int | None) -> HistoryShape:
+async def _read(settings: Settings, user_id: str, limit: int, before: int | None) -> History:
     async with reading(settings) as laurels:
         try:
             return await laurels.history(user_id, limit, before)
@@ -46,7 +46,7 @@ async def _read(settings: Settings, user_id: str, limit: int, before: int | None
             raise UserNotFound(f"nobody has the id '{user_id}'") from None
 
 
-def _show(page: HistoryShape) -> None:
+def _show(page: History) -> None:
     shown = table("rev", "recorded", "what", "id", "points", "badges", right=("rev", "points"))
     for entry in page.entries:
         gone = (entry.event is not None and entry.event.reversed) or (entry.act is not None and entry.act.undone)
@@ -80,7 +80,7 @@ def _what(entry: HistoryEntry) -> Text:
     return Text(entry.event.type + times + (", reversed" if entry.event.reversed else ""))
 
 
-def told(act: HistoryAct) -> str:
+def told(act: HistoryAdjustment) -> str:
     """An act as a line: what, by whom, why."""
     about = " ".join(str(value) for value in act.data.values() if value not in ("", True, False))
     return f"{act.kind} {about}{', undone' if act.undone else ''}, by {act.actor}: {act.reason}"

@@ -22,7 +22,7 @@ Name = Annotated[str, Parameter(help="a name to know the key by, such as 'my-app
 Admin = Annotated[bool, Parameter(negative=(), help="an admin key, which signs in to the console instead of the API")]
 
 
-class KeyShape(msgspec.Struct, frozen=True, rename="camel"):
+class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     """A key as stored: never the key itself. `hint` is how it begins."""
 
     name: str
@@ -57,7 +57,7 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
 
     rows = asyncio.run(_list(settings_of(database=database).database))
     if json:
-        shapes = [KeyShape(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
+        shapes = [KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
         emit({"keys": shapes})
         return OK
     shown = table("name", "role", "begins with", "created", "revoked")

@@ -19,13 +19,13 @@ from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.days import zone
 from laurels.present.shapes import (
-    BoardShape,
-    BoardsShape,
-    ClosingsShape,
-    LeaderboardShape,
-    PeriodShape,
-    StandingShape,
-    TeamShape,
+    ClosedPeriods,
+    LeaderboardInfo,
+    LeaderboardList,
+    LeaderboardPage,
+    LeaderboardPeriod,
+    LeaderboardStanding,
+    TeamStanding,
 )
 from laurels.service.opening import changing, reading
 from laurels.settings import Settings
@@ -38,7 +38,7 @@ NAMES = 4
 """A name has at most one part in so many of the width."""
 
 MOST_LINES = 100_000
-MOMENT = timedelta(microseconds=1)
+INSTANT = timedelta(microseconds=1)
 TIES = {"first": "1 2 3 4", "shared": "1 2 2 4", "dense": "1 2 2 3"}
 MINE = "▸ "
 
@@ -105,12 +105,12 @@ async def _closed(settings: Settings) -> list[tuple[str, str]]:
         return await laurels.close_periods()
 
 
-async def _closings(settings: Settings, board: str, limit: int) -> ClosingsShape:
+async def _closings(settings: Settings, board: str, limit: int) -> ClosedPeriods:
     async with reading(settings) as laurels:
         return await laurels.closings(board, limit)
 
 
-def _table_of_closings(closings: ClosingsShape) -> object:
+def _table_of_closings(closings: ClosedPeriods) -> object:
     if not closings.closings:
         return "No period is closed here yet."
     shown = table("period", "from", "to", "closed")
@@ -119,14 +119,14 @@ def _table_of_closings(closings: ClosingsShape) -> object:
     return shown
 
 
-async def _all(settings: Settings) -> BoardsShape:
+async def _all(settings: Settings) -> LeaderboardList:
     async with reading(settings) as laurels:
         return await laurels.leaderboards()
 
 
 async def _read(  # what the options say
     settings: Settings, board: str, period: str, limit: int, around: str | None, after: str | None, me: str | None
-) -> LeaderboardShape:
+) -> LeaderboardPage:
     async with reading(settings) as laurels:
         return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, me=me)
 
@@ -134,7 +134,7 @@ async def _read(  # what the options say
 # ---- all of them ------------------------------------------------------------------------------
 
 
-def table_of(boards: Sequence[BoardShape]) -> object:
+def table_of(boards: Sequence[LeaderboardInfo]) -> object:
     """What each leaderboard counts, within which periods, and which ranks equal scores show."""
     shown = table("leaderboard", "name", "counts", "within", "ranks", "now")
     for one in boards:
@@ -144,7 +144,7 @@ def table_of(boards: Sequence[BoardShape]) -> object:
     return shown
 
 
-def _counts(board: BoardShape) -> str:
+def _counts(board: LeaderboardInfo) -> str:
     """'points', 'metric books, lowest first', 'streak login, of staff'."""
     told = [board.by if board.of is None else f"{board.by} {board.of}"]
     if board.order == "lowest":
@@ -159,7 +159,7 @@ def _counts(board: BoardShape) -> str:
 # ---- one of them ------------------------------------------------------------------------------
 
 
-def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
+def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     to = console()
     key = "of all time" if shown.board.period == "all" else shown.period.key
     to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}"))
@@ -182,13 +182,13 @@ def _show(shown: LeaderboardShape, period: str, me: str | None) -> None:
         to.print(f"more: --after {shown.next}", style="dim")
 
 
-def _bounds(board: BoardShape, period: PeriodShape, now: datetime) -> str:
+def _bounds(board: LeaderboardInfo, period: LeaderboardPeriod, now: datetime) -> str:
     """Which days a period has, and whether it still takes events, in plain words."""
     assert period.start
     assert period.end
     assert period.closes_at
     where = zone(board.zone)
-    first, last = period.start.astimezone(where), (period.end - MOMENT).astimezone(where)
+    first, last = period.start.astimezone(where), (period.end - INSTANT).astimezone(where)
     days = f"{first:%a %Y-%m-%d}" if first.date() == last.date() else f"{first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}"
     if period.status == "coming":
         state = f"begins in {lasting(period.start - now)}"
@@ -201,14 +201,14 @@ def _bounds(board: BoardShape, period: PeriodShape, now: datetime) -> str:
     return f"{days} ({board.zone}): {state}."
 
 
-def _why_nobody(period: PeriodShape, asked: str) -> str:
+def _why_nobody(period: LeaderboardPeriod, asked: str) -> str:
     if period.status in ("ended", "closed"):
         return "Nobody was ranked here."
     hint = "; see the period before with --period previous" if asked == "current" and period.start else ""
     return f"Nobody is ranked here yet{hint}."
 
 
-def _lines(shown: LeaderboardShape, me: str | None) -> object:
+def _lines(shown: LeaderboardPage, me: str | None) -> object:
     """The lines, with the reader's own marked; below them where it is not among them."""
     lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
     names, ids = lines.columns[1:3]
@@ -223,7 +223,7 @@ def _lines(shown: LeaderboardShape, me: str | None) -> object:
     return lines
 
 
-def _teams(teams: Sequence[TeamShape]) -> object:
+def _teams(teams: Sequence[TeamStanding]) -> object:
     """The teams, with the reader's own marked."""
     lines = table("rank", "team", "score", "members", "", right=("rank", "score", "members"))
     most = max(1, *(team.score for team in teams))
@@ -245,7 +245,7 @@ def _bar(score: float, most: float) -> ProgressBar:
     )
 
 
-def _add(lines: Table, line: StandingShape, most: int, *, mine: bool) -> None:
+def _add(lines: Table, line: LeaderboardStanding, most: int, *, mine: bool) -> None:
     lines.add_row(
         f"{MINE if mine else ''}{line.rank:,}",
         cell(line.name),

@@ -23,7 +23,7 @@ from laurels.server.run import (
     listen,
     log_to_stderr,
     quiet_collector,
-    serve_until_told,
+    serve_until_stopped,
     server_config,
 )
 from laurels.service.laurels import Laurels
@@ -53,7 +53,7 @@ def serve(options: Options = _NONE_GIVEN) -> int:
     async def ready(_: Laurels, address: str) -> None:
         say(_greeting(settings, address))
 
-    serve_until_told(serving(settings, catalog), settings, ready)
+    serve_until_stopped(serving(settings, catalog), settings, ready)
     return OK
 
 

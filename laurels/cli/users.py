@@ -20,7 +20,7 @@ from laurels.cli.output import ago, counted, emit, note
 from laurels.cli.tables import bar, cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
-from laurels.present.shapes import HistoryEntry, NextBadgeShape, ProfileShape, StreakShape, UserShape
+from laurels.present.shapes import HistoryEntry, NextBadge, Profile, User, UserStreak
 from laurels.present.views import RANKED_IN_PROFILE
 from laurels.service.laurels import Laurels
 from laurels.service.opening import reading
@@ -37,8 +37,8 @@ RECENT = 8
 class Living:
     """Everything about one user at one moment. `stale`: the profile was made under other rules, or before an amnesty."""
 
-    user: UserShape
-    profile: ProfileShape
+    user: User
+    profile: Profile
     awarded_at: dict[str, datetime]
     now: datetime
     stale: bool
@@ -69,7 +69,7 @@ def show(
 async def _read(settings: Settings, user_id: str) -> Living:
     async with reading(settings) as laurels:
         now = await laurels.now()
-        view = await laurels.store.view(user_id, RANKED_IN_PROFILE)
+        view = await laurels.store.profile_view(user_id, RANKED_IN_PROFILE)
         row, top = view.user, view.top
         if row is None:
             raise UserNotFound(f"nobody has the id '{user_id}'")
@@ -108,7 +108,7 @@ def _show(to: Console, living: Living) -> None:
             to.print(body)
 
 
-def _title(user: UserShape) -> Text:
+def _title(user: User) -> Text:
     name = Text(user.name or "Anonymous", style="bold")
     return name + Text(f" · {user.user_id} · {user.time_zone}", style="dim")
 
@@ -123,11 +123,11 @@ def _level(living: Living) -> Text:
     return text + Text("\n") + bar(profile.progress / 100, LEVEL_BAR) + Text(f"  {profile.points:,} {goal}\n")
 
 
-def _streaks(profile: ProfileShape) -> list[StreakShape]:
+def _streaks(profile: Profile) -> list[UserStreak]:
     return profile.streaks or []
 
 
-def _streak(streak: StreakShape, living: Living) -> Text:
+def _streak(streak: UserStreak, living: Living) -> Text:
     """A streak as a line: how long, and until when it stands."""
     if not streak.total_days:
         return Text(f"No {streak.name} streak yet", style="dim")
@@ -156,7 +156,7 @@ def _earned(living: Living) -> Table:
 
 def _to_come(living: Living) -> Table:
     """All badges not yet earned, the nearest first; those that nothing can bring nearer stand last."""
-    near: list[NextBadgeShape] = living.profile.next or []
+    near: list[NextBadge] = living.profile.next or []
     order = {badge.id: place for place, badge in enumerate(near)}
     shown = table("", "", "", "", "", right=())
     shown.show_header = False

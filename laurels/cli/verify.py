@@ -19,13 +19,14 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.cli import OK, REJECTED
+from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, count_progress
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserErased, UserNotFound
 from laurels.service.admin import Admin, Difference
-from laurels.service.opening import changing, note_upkeep, reading
+from laurels.service.opening import changing, reading
 from laurels.settings import Settings
 
 
@@ -38,7 +39,7 @@ class Part:
     users: int
 
 
-class DifferenceShape(msgspec.Struct, frozen=True, rename="camel"):
+class DifferenceInfo(msgspec.Struct, frozen=True, rename="camel"):
     """One thing in which a user's stored state differs from a rebuild."""
 
     user_id: str | None
@@ -53,7 +54,7 @@ class Verified(msgspec.Struct, frozen=True, rename="camel"):
     ok: bool
     users: int
     wrong_tallies: int
-    differences: list[DifferenceShape]
+    differences: list[DifferenceInfo]
 
 
 def verify(
@@ -80,7 +81,7 @@ def verify(
     settings = settings_of(database=database, catalog=catalog)
     verified = asyncio.run(_one(settings, user)) if user is not None else verify_all(settings, processes)
     if user is None:
-        note_upkeep(
+        save_maintenance_run(
             settings,
             "verify",
             {
@@ -124,8 +125,8 @@ def verify_all(settings: Settings, processes: int | None = None, *, writing: boo
     return Verified(not differences and not wrong, users, wrong, _shapes(differences))
 
 
-def _shapes(differences: Sequence[Difference]) -> list[DifferenceShape]:
-    return [DifferenceShape(one.user_id, one.what, one.stored, one.rebuilt) for one in differences]
+def _shapes(differences: Sequence[Difference]) -> list[DifferenceInfo]:
+    return [DifferenceInfo(one.user_id, one.what, one.stored, one.rebuilt) for one in differences]
 
 
 async def _parts(settings: Settings) -> tuple[list[Part], int]:

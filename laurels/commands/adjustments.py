@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from laurels.commands.events import Told
-from laurels.commands.unit_of_work import Desk, Needs, kept_of, standing, told_by
-from laurels.engine.adjustments import Saying, check_pause, check_repair, day_from, gap_around, tell
+from laurels.commands.events import Applied
+from laurels.commands.unit_of_work import Needs, UnitOfWork, manual_state_by, standing, stored_outcome
+from laurels.engine.adjustments import Adjustment, check_pause, check_repair, day_from, gap_around, with_manual_state
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.judge import calendar_of, rebuild, rejudge
 from laurels.engine.streaks import Streak, read
 from laurels.errors import (
-    ActConflict,
-    ActNotFound,
-    ActRefused,
+    AdjustmentConflict,
+    AdjustmentNotFound,
+    AdjustmentRefused,
     BadgeNotFound,
     InvalidInput,
     StreakNotFound,
     UserNotFound,
 )
-from laurels.storage.contract import ActRow, UserRow
+from laurels.storage.contract import AdjustmentRow, UserRow
 
 MAX_PAUSE_AWAY = 3660
 """How many days from today a pause may begin or end: a set of days takes a bit for each day in between."""
@@ -33,7 +33,7 @@ UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class ApplyAdjustment:
     """Say something of a user, once under its act id. Answers Told (of a repeat: the act as it was told).
 
     `own` says that the user speaks, and not an admin: only pauses and repairs, and only as far as the catalog allows.
@@ -41,57 +41,65 @@ class Tell:
     """
 
     user_id: str
-    act_id: str
-    saying: Saying
+    adjustment_id: str
+    adjustment: Adjustment
     at: datetime
     reason: str
     actor: str
     own: bool = False
     event_id: None = None
 
-    def apply(self, desk: Desk) -> Told:
-        user = desk.user(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> Applied:
+        user = work.user(self.user_id, self.at)
         if not user.revision:
             raise UserNotFound
-        acts = desk.acts(self.user_id)
-        asked = dict(self.saying.data)
-        known = next((row for row in acts if row.act_id == self.act_id), None)
+        adjustments = work.adjustments(self.user_id)
+        asked = dict(self.adjustment.data)
+        known = next((row for row in adjustments if row.adjustment_id == self.adjustment_id), None)
         if known:
-            if known.kind != self.saying.kind or known.data.get("asked") != asked:
-                raise ActConflict
-            return Told(known, duplicate=True)
-        data = {**self._resolved(desk, user, acts), "asked": asked}
-        act = ActRow(
-            self.user_id, self.act_id, user.revision + 1, self.at, self.saying.kind, data, self.reason, self.actor, None
+            if known.kind != self.adjustment.kind or known.data.get("asked") != asked:
+                raise AdjustmentConflict
+            return Applied(known, duplicate=True)
+        data = {**self._resolved(work, user, adjustments), "asked": asked}
+        act = AdjustmentRow(
+            self.user_id,
+            self.adjustment_id,
+            user.revision + 1,
+            self.at,
+            self.adjustment.kind,
+            data,
+            self.reason,
+            self.actor,
+            None,
         )
-        desk.save_act(act)
+        work.save_adjustment(act)
         said_at = self.at if self.needs == "all" else None
-        return Told(act, duplicate=False, kept=_retell(desk, user, self.at, said_at=said_at))
+        return Applied(act, duplicate=False, outcome=_fold_again(work, user, self.at, said_at=said_at))
 
     @property
     def needs(self) -> Needs:
         """A revocation takes points back from where they were paid, so it must see all of the ledger."""
-        return "all" if self.saying.kind == "revocation" else "acts"
+        return "all" if self.adjustment.kind == "revocation" else "acts"
 
-    def _resolved(self, desk: Desk, user: UserRow, acts: list[ActRow]) -> Mapping[str, Any]:
+    def _resolved(self, work: UnitOfWork, user: UserRow, adjustments: list[AdjustmentRow]) -> Mapping[str, Any]:
         """The saying's data, checked against the catalog and the user's days, with its dates filled in."""
-        data, catalog = self.saying.data, desk.house.catalog
+        data, catalog = self.adjustment.data, work.context.catalog
         today = user.progress.zones.day(self.at)
-        if self.saying.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
+        if self.adjustment.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
             raise BadgeNotFound(f"the catalog has no badge '{data['badge']}'")
-        if self.saying.kind == "adjustment":
+        if self.adjustment.kind == "adjustment":
             _check_amount(user.progress.points, data["amount"])
-        if self.saying.kind == "freezes":
+        if self.adjustment.kind == "freezes":
             _streak(catalog.streaks, data["streak"])
             return {**data, "day": _iso(today)}
-        if self.saying.kind == "pause":
-            return self._pause(desk, acts, today)
-        if self.saying.kind == "repair":
-            return self._repair(desk, user, today)
+        if self.adjustment.kind == "pause":
+            return self._pause(work, adjustments, today)
+        if self.adjustment.kind == "repair":
+            return self._repair(work, user, today)
         return data
 
-    def _pause(self, desk: Desk, acts: list[ActRow], today: int) -> Mapping[str, Any]:
-        data = self.saying.data
+    def _pause(self, work: UnitOfWork, adjustments: list[AdjustmentRow], today: int) -> Mapping[str, Any]:
+        data = self.adjustment.data
         first, last = day_from(data["first"]), day_from(data["last"])
         if last < first:
             raise InvalidInput("last", "must not lie before 'first'")
@@ -99,87 +107,89 @@ class Tell:
             if abs(day - today) > MAX_PAUSE_AWAY:
                 raise InvalidInput(f"{name}", f"must lie within {MAX_PAUSE_AWAY} days of today")
         if data["streak"] or self.own:
-            streak = _streak(desk.house.catalog.streaks, data["streak"])
+            streak = _streak(work.context.catalog.streaks, data["streak"])
             if self.own:
-                sayings = [Saying(row.kind, row.data) for row in acts if row.undone_by is None]
-                check_pause(streak, sayings, first, last, today)
+                active = [Adjustment(row.kind, row.data) for row in adjustments if row.undone_by is None]
+                check_pause(streak, active, first, last, today)
         return {**data, "own": self.own}
 
-    def _repair(self, desk: Desk, user: UserRow, today: int) -> Mapping[str, Any]:
-        streak = _streak(desk.house.catalog.streaks, self.saying.data["streak"])
+    def _repair(self, work: UnitOfWork, user: UserRow, today: int) -> Mapping[str, Any]:
+        streak = _streak(work.context.catalog.streaks, self.adjustment.data["streak"])
         credited = user.progress.days.get(streak.name, Days())
         calendar = calendar_of(streak, user.progress)
         reading = read(streak, credited, user.progress.folds.get(streak.name), calendar, today)
-        first, last = gap_around(streak, credited, reading, calendar, day_from(self.saying.data["day"]), today)
+        first, last = gap_around(streak, credited, reading, calendar, day_from(self.adjustment.data["day"]), today)
         if self.own:
             check_repair(streak, last, today)
-        return {**self.saying.data, "first": _iso(first), "last": _iso(last)}
+        return {**self.adjustment.data, "first": _iso(first), "last": _iso(last)}
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
+class UndoAdjustment:
     """Undo an act that was told, or a reversal. Answers Told; twice is harmless. Raises ActNotFound, UserErased.
 
     When, why and by whom stays with the act, under UNDONE.
     """
 
     user_id: str
-    act_id: str
+    adjustment_id: str
     at: datetime
     reason: str = ""
     actor: str = ""
     event_id: None = None
     needs: Needs = "all"
 
-    def apply(self, desk: Desk) -> Told:
-        user = desk.user(self.user_id, self.at)
-        act = next((row for row in desk.acts(self.user_id) if row.act_id == self.act_id), None)
+    def apply(self, work: UnitOfWork) -> Applied:
+        user = work.user(self.user_id, self.at)
+        act = next((row for row in work.adjustments(self.user_id) if row.adjustment_id == self.adjustment_id), None)
         if act is None:
-            raise ActNotFound
+            raise AdjustmentNotFound
         if act.undone_by is not None:
-            return Told(act, duplicate=True)
+            return Applied(act, duplicate=True)
         why = {"at": self.at.isoformat(), "reason": self.reason, "actor": self.actor}
         undone = replace(act, undone_by=user.revision + 1, data={**act.data, UNDONE: why})
-        desk.save_act(undone)
+        work.save_adjustment(undone)
         if act.kind != "reversal":
-            return Told(undone, duplicate=False, kept=_retell(desk, user, self.at, said_at=act.at))
-        return Told(undone, duplicate=False, kept=self._stands_again(desk, user, act.data["event"]))
+            return Applied(undone, duplicate=False, outcome=_fold_again(work, user, self.at, said_at=act.at))
+        return Applied(undone, duplicate=False, outcome=self._count_again(work, user, act.data["event"]))
 
-    def _stands_again(self, desk: Desk, user: UserRow, event_id: str) -> Any:
+    def _count_again(self, work: UnitOfWork, user: UserRow, event_id: str) -> Any:
         """Let a reversed event count again, or stop waiting for it."""
-        row = next((row for row in desk.history(self.user_id) if row.event.id == event_id), None)
-        told = replace(user.progress.told, awaited=user.progress.told.awaited - {event_id})
-        events = standing(desk.history(self.user_id))
+        row = next((row for row in work.history(self.user_id) if row.event.id == event_id), None)
+        manual = replace(user.progress.manual, awaited=user.progress.manual.awaited - {event_id})
+        events = standing(work.history(self.user_id))
         if row:
-            events = [one.event for one in desk.history(self.user_id) if one.reversed_by is None or one is row]
-            desk.mark_event(row, None)
-        outcome = rebuild(desk.house.catalog, replace(user.progress, told=told), events, self.at, restored=event_id)
+            events = [one.event for one in work.history(self.user_id) if one.reversed_by is None or one is row]
+            work.mark_event(row, None)
+        outcome = rebuild(
+            work.context.catalog, replace(user.progress, manual=manual), events, self.at, restored=event_id
+        )
         occurred_at = row.event.occurred_at if row else None
-        desk.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
-        return kept_of(outcome)
+        work.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
+        return stored_outcome(outcome)
 
 
-def _retell(desk: Desk, user: UserRow, at: datetime, *, said_at: datetime | None = None) -> Any:
+def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, *, said_at: datetime | None = None) -> Any:
     """Fold all acts that stand, and settle what follows.
 
     `said_at` is when an act was told that is taken back now, or takes something back: what that moves counts as it did before.
     """
-    catalog, progress = desk.house.catalog, user.progress
-    told = told_by(desk.acts(user.user_id), progress.told)
-    after, entries = tell(catalog.badges, progress, told)
+    catalog, progress = work.context.catalog, user.progress
+    manual = manual_state_by(work.adjustments(user.user_id), progress.manual)
+    after, entries = with_manual_state(catalog.badges, progress, manual)
     outcome = rejudge(catalog, progress, after, at, entries)
     if said_at is None:
-        desk.save(user, outcome, at)
+        work.save(user, outcome, at)
     else:
-        events = standing(desk.history(user.user_id))
-        desk.save(user, outcome, at, counts_at=desk.as_paid(user.user_id, said_at), events=events)
-    return kept_of(outcome)
+        events = standing(work.history(user.user_id))
+        work.save(user, outcome, at, counts_at=work.as_paid(user.user_id, said_at), events=events)
+    return stored_outcome(outcome)
 
 
 def _check_amount(points: int, amount: int) -> None:
     if points + amount < min(points, 0) or points + amount > MAX_NUMBER:
         least, most = -max(points, 0), MAX_NUMBER - points
-        raise ActRefused(f"it would leave {points + amount} points; give between {least} and {most}, and not 0")
+        raise AdjustmentRefused(f"it would leave {points + amount} points; give between {least} and {most}, and not 0")
 
 
 def _streak(streaks: Mapping[str, Streak], name: str) -> Streak:

@@ -9,31 +9,31 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from laurels.engine.adjustments import Saying, told_of
+from laurels.engine.adjustments import Adjustment, manual_state_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
-from laurels.engine.progress import LedgerEntry, Outcome, Progress, Told
+from laurels.engine.progress import LedgerEntry, ManualState, Outcome, Progress
 from laurels.engine.ranking import Move, Place
 from laurels.engine.scoring import CLOCKS_APART, Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.values import plain
 from laurels.errors import UserErased
 from laurels.storage.contract import (
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
     AwardRow,
     Changes,
     EventRow,
-    Found,
     LedgerRow,
-    MomentRow,
+    Loaded,
+    NotificationRow,
     UserRow,
 )
 
 
 @plain
-class Kept:
+class StoredOutcome:
     """What is stored of an outcome, so that a duplicate gets the original answer: pairs are (before, after)."""
 
     awards: tuple[tuple[str, int], ...] = ()
@@ -44,18 +44,18 @@ class Kept:
     reversed: bool = False
 
 
-NOTHING = Kept()
-REVERSED = Kept(reversed=True)
+NOTHING = StoredOutcome()
+REVERSED = StoredOutcome(reversed=True)
 
-_decode_kept = msgspec.json.Decoder(Kept).decode
-_encode_kept = msgspec.json.Encoder().encode
+_decode_outcome = msgspec.json.Decoder(StoredOutcome).decode
+_encode_outcome = msgspec.json.Encoder().encode
 
 
-def kept_of(outcome: Outcome) -> Kept:
+def stored_outcome(outcome: Outcome) -> StoredOutcome:
     """What is stored of this outcome; NOTHING where it changed nothing."""
     if not outcome.awards and not outcome.streaks and not outcome.revoked and outcome.points is None:
         return NOTHING
-    return Kept(
+    return StoredOutcome(
         awards=tuple((award.badge, award.points) for award in outcome.awards),
         points=(outcome.points.before, outcome.points.after) if outcome.points else None,
         level=(outcome.level.before, outcome.level.after) if outcome.level else None,
@@ -64,13 +64,13 @@ def kept_of(outcome: Outcome) -> Kept:
     )
 
 
-def read_kept(row: EventRow) -> Kept:
+def read_outcome(row: EventRow) -> StoredOutcome:
     """What the event changed when it was recorded."""
-    return _decode_kept(row.outcome) if row.outcome else NOTHING
+    return _decode_outcome(row.outcome) if row.outcome else NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DecisionContext:
     """What the house has decided for every act: the catalog, and the settings that bear on a decision."""
 
     catalog: Catalog
@@ -81,7 +81,7 @@ class House:
 Needs = Literal["row", "acts", "all"]
 
 
-class Act(Protocol):
+class Command(Protocol):
     """One thing to do to one user. `at` is when it was accepted."""
 
     @property
@@ -97,16 +97,16 @@ class Act(Protocol):
         """How much of the user must be found: the row, with the acts told, or all with every event, award and ledger entry."""
         ...
 
-    def apply(self, desk: Desk) -> object:
+    def apply(self, work: UnitOfWork) -> object:
         """Do it, and answer; or raise a LaurelsError before touching the desk."""
         ...
 
 
-class Desk:
+class UnitOfWork:
     """One transaction: rows as found, as changed by the acts so far, and what is to be written."""
 
-    def __init__(self, house: House, found: Found) -> None:
-        self.house = house
+    def __init__(self, context: DecisionContext, found: Loaded) -> None:
+        self.context = context
         self.found = found
         self._users: dict[str, UserRow] = {}
         self._events: dict[tuple[str, str], EventRow] = {}
@@ -125,11 +125,11 @@ class Desk:
         if user_id in self._users:
             return self._users[user_id]
         found = self.found.users.get(user_id)
-        rules, amnesties = self.house.catalog.rules, self.found.amnesty_count
+        rules, amnesties = self.context.catalog.rules, self.found.amnesty_count
         if found is None:
-            zones = Zones(default=self.house.default_zone)
-            told = Told(amnesty=amnesty_days(self.found.amnesties, ()))
-            fresh = Progress(zones=zones, told=told) if self.found.amnesties else Progress(zones=zones)
+            zones = Zones(default=self.context.default_zone)
+            manual = ManualState(amnesty=amnesty_days(self.found.amnesties, ()))
+            fresh = Progress(zones=zones, manual=manual) if self.found.amnesties else Progress(zones=zones)
             return UserRow(user_id, None, now, 0, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
             return found
@@ -137,9 +137,9 @@ class Desk:
 
     def _renewed(self, found: UserRow, now: datetime) -> UserRow:
         """The user under today's amnesties and rules; in memory and on the desk."""
-        catalog, progress = self.house.catalog, found.progress
-        told = replace(progress.told, amnesty=amnesty_days(self.found.amnesties, found.groups))
-        excused = replace(progress, told=told)
+        catalog, progress = self.context.catalog, found.progress
+        manual = replace(progress.manual, amnesty=amnesty_days(self.found.amnesties, found.groups))
+        excused = replace(progress, manual=manual)
         if found.rules == catalog.rules:
             outcome = rejudge(catalog, progress, excused, now)
         else:
@@ -166,11 +166,11 @@ class Desk:
         kept = [row for row in found if row.event.id not in new]
         return sorted(kept + recorded, key=lambda row: row.revision)
 
-    def acts(self, user_id: str) -> list[ActRow]:
+    def adjustments(self, user_id: str) -> list[AdjustmentRow]:
         """Every act told of the user, this transaction's too, in their order."""
-        told = {row.act_id: row for row in self.found.acts.get(user_id, ())}
-        told |= {row.act_id: row for row in self._changes.acts if row.user_id == user_id}
-        return sorted(told.values(), key=lambda row: row.revision)
+        manual = {row.adjustment_id: row for row in self.found.adjustments.get(user_id, ())}
+        manual |= {row.adjustment_id: row for row in self._changes.adjustments if row.user_id == user_id}
+        return sorted(manual.values(), key=lambda row: row.revision)
 
     def awards(self, user_id: str) -> dict[str, int]:
         """Every badge awarded, with the points it paid, this transaction's too. Only for an act that asked for it all."""
@@ -202,8 +202,8 @@ class Desk:
         """
         revision = user.revision + 1
         counting = counts_at or _usual_moment(event, now)
-        moments = [counting(entry) for entry in outcome.entries]
-        progress = self._scored(user.user_id, outcome, moments, event, events, now)
+        notifications = [counting(entry) for entry in outcome.entries]
+        progress = self._scored(user.user_id, outcome, notifications, event, events, now)
         changed = UserRow(
             user.user_id,
             user.name,
@@ -224,34 +224,38 @@ class Desk:
             changes.revoked.append((user.user_id, badge))
         for award in outcome.awards:
             changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id))
-        for position, (entry, moment) in enumerate(zip(outcome.entries, moments, strict=True)):
+        for position, (entry, moment) in enumerate(zip(outcome.entries, notifications, strict=True)):
             what = (entry.amount, entry.reason, entry.ref, event_id)
             changes.ledger.append(LedgerRow(user.user_id, revision, position, now, *what, moment))
-        for position, moment in enumerate(outcome.moments):
-            changes.moments.append(MomentRow(user.user_id, revision, position, now, moment.type, moment.data))
+        for position, moment in enumerate(outcome.notifications):
+            changes.notifications.append(
+                NotificationRow(user.user_id, revision, position, now, moment.type, moment.data)
+            )
         return changed
 
     def _scored(
         self,
         user_id: str,
         outcome: Outcome,
-        moments: Sequence[datetime | None],
+        notifications: Sequence[datetime | None],
         event: Event | None,
         events: Iterable[Event] | None,
         now: datetime,
     ) -> Progress:
         """The progress with what leaderboards keep of it brought up to date."""
-        catalog, progress = self.house.catalog, outcome.progress
-        new = [Earned(entry.amount, at) for entry, at in zip(outcome.entries, moments, strict=True) if at]
+        catalog, progress = self.context.catalog, outcome.progress
+        new = [Earned(entry.amount, at) for entry, at in zip(outcome.entries, notifications, strict=True) if at]
         if events is None:
             scores = counted(catalog, progress.scores, event, new, now)
         else:
             scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now - CLOCKS_APART)
         return progress if scores is progress.scores else replace(progress, scores=scores)
 
-    def save_event(self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: Kept) -> None:
+    def save_event(
+        self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, kept: StoredOutcome
+    ) -> None:
         """Write an event that this user's newest revision recorded. A reversed one stays without effect."""
-        outcome = None if kept is NOTHING else _encode_kept(kept)
+        outcome = None if kept is NOTHING else _encode_outcome(kept)
         reversed_by = user.revision if kept.reversed else None
         self._events[user.user_id, event.id] = EventRow(
             event, sent_at, now, user.revision, outcome, reversed_by=reversed_by
@@ -266,21 +270,23 @@ class Desk:
         else:
             self._marked[identity] = marked
 
-    def save_act(self, row: ActRow) -> None:
+    def save_adjustment(self, row: AdjustmentRow) -> None:
         """Write an act, or write it again as undone."""
         changes = self._changes
-        changes.acts = [act for act in changes.acts if (act.user_id, act.act_id) != (row.user_id, row.act_id)]
-        changes.acts.append(row)
+        changes.adjustments = [
+            act for act in changes.adjustments if (act.user_id, act.adjustment_id) != (row.user_id, row.adjustment_id)
+        ]
+        changes.adjustments.append(row)
 
     def as_paid(self, user_id: str, otherwise: datetime | None) -> CountsAt:
         """What is taken back counts when it was paid, so that no other period suffers, and what is given again likewise.
 
         `otherwise` is for what no earlier entry speaks of. Only for an act that asked for it all.
         """
-        moments = {
+        notifications = {
             entry.ref: entry.counts_at for entry in self.ledger(user_id) if entry.reason not in ("rule", "adjustment")
         }
-        return lambda entry: moments.get(entry.ref, otherwise)
+        return lambda entry: notifications.get(entry.ref, otherwise)
 
     def erase(self, user_id: str, now: datetime) -> None:
         """Take away all of this user, this transaction's rows too."""
@@ -302,17 +308,19 @@ class Desk:
             moves = self._moves(user_id)
             changes.moves += moves
             if moves and user_id in self._users:
-                changes.next_moments[user_id] = self._next_moment(user_id)
-        changes.tops = self.house.catalog.tops if changes.moves else {}
+                changes.next_notifications[user_id] = self._next_notification(user_id)
+        changes.tops = self.context.catalog.tops if changes.moves else {}
         return changes
 
-    def _next_moment(self, user_id: str) -> tuple[int, int, datetime]:
+    def _next_notification(self, user_id: str) -> tuple[int, int, datetime]:
         """The revision, position and moment of one more moment of this user."""
         revision, last = self._users[user_id].revision, max(at for at, _ in self._stood[user_id])
-        told = [row.position for row in self._changes.moments if (row.user_id, row.revision) == (user_id, revision)]
-        return revision, max(told, default=-1) + 1, last
+        manual = [
+            row.position for row in self._changes.notifications if (row.user_id, row.revision) == (user_id, revision)
+        ]
+        return revision, max(manual, default=-1) + 1, last
 
-    def restand(self, user: UserRow, now: datetime) -> bool:
+    def check_standings(self, user: UserRow, now: datetime) -> bool:
         """Compare a user's standings with what follows from their row, to mend them; whether they were wrong.
 
         Those of a user whom this transaction changed follow in any case. Only for an act that asked for it all.
@@ -333,7 +341,7 @@ class Desk:
 
         What was accepted before a period closed counts in it, whatever else came in the same transaction, in any order.
         """
-        catalog, before = self.house.catalog, self.found.users.get(user_id)
+        catalog, before = self.context.catalog, self.found.users.get(user_id)
         stood = self._stood[user_id]
         first, last = min(at for at, _ in stood), max(at for at, _ in stood)
         if before and user_id not in self._restood and all(_stands_alike(before, row) for _, row in stood):
@@ -371,7 +379,7 @@ def in_no_period(_: LedgerEntry) -> None:
 def _stands_as(user: UserRow) -> tuple[object, ...]:
     """All that a user's places follow from."""
     progress = user.progress
-    read_off = (progress.folds, progress.days, progress.told, progress.zones)  # the last two say what a run needs
+    read_off = (progress.folds, progress.days, progress.manual, progress.zones)  # the last two say what a run needs
     return progress.points, progress.reached_at, progress.scores, read_off, user.groups, user.visibility
 
 
@@ -403,11 +411,11 @@ def amnesty_days(amnesties: Sequence[AmnestyRow], groups: Sequence[str]) -> Days
     return days
 
 
-def told_by(acts: Iterable[ActRow], before: Told) -> Told:
+def manual_state_by(adjustments: Iterable[AdjustmentRow], before: ManualState) -> ManualState:
     """What the acts that stand amount to."""
-    return told_of((Saying(row.kind, row.data) for row in acts if row.undone_by is None), before)
+    return manual_state_of((Adjustment(row.kind, row.data) for row in adjustments if row.undone_by is None), before)
 
 
-def identities(acts: Iterable[Act]) -> frozenset[tuple[str, str]]:
+def identities(adjustments: Iterable[Command]) -> frozenset[tuple[str, str]]:
     """The event identities that these acts may write or take back."""
-    return frozenset((act.user_id, act.event_id) for act in acts if act.event_id is not None)
+    return frozenset((act.user_id, act.event_id) for act in adjustments if act.event_id is not None)

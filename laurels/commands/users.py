@@ -7,14 +7,22 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.commands.unit_of_work import Desk, Needs, amnesty_days, earned, in_no_period, standing, told_by
+from laurels.commands.unit_of_work import (
+    Needs,
+    UnitOfWork,
+    amnesty_days,
+    earned,
+    in_no_period,
+    manual_state_by,
+    standing,
+)
 from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
-from laurels.engine.progress import Told
+from laurels.engine.progress import ManualState
 from laurels.engine.scoring import recounted, still_open
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
-from laurels.storage.contract import ActRow, EventRow, UserRow
+from laurels.storage.contract import AdjustmentRow, EventRow, UserRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +44,8 @@ class UpdateUser:
     event_id: None = None
     needs: Needs = "row"
 
-    def apply(self, desk: Desk) -> UserRow:
-        user = desk.user(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> UserRow:
+        user = work.user(self.user_id, self.at)
         progress = user.progress
         zones = self._zones(progress.zones)
         joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at
@@ -47,12 +55,12 @@ class UpdateUser:
         known = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
         if user.revision and (zones, joined_at, name, groups, visibility) == known:
             return user
-        told = progress.told
+        manual = progress.manual
         if groups != user.groups:
-            told = replace(told, amnesty=amnesty_days(desk.found.amnesties, groups))
-        changed = replace(progress, zones=zones, joined_at=joined_at, told=told)
-        outcome = rejudge(desk.house.catalog, progress, changed, self.at)
-        return desk.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
+            manual = replace(manual, amnesty=amnesty_days(work.found.amnesties, groups))
+        changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
+        outcome = rejudge(work.context.catalog, progress, changed, self.at)
+        return work.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
 
     def _zones(self, zones: Zones) -> Zones:
         if self.time_zone is msgspec.UNSET:
@@ -74,8 +82,8 @@ class RefreshUser:
     event_id: None = None
     needs: Needs = "row"
 
-    def apply(self, desk: Desk) -> None:
-        desk.user(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> None:
+        work.user(self.user_id, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +98,29 @@ class RebuildUser:
     event_id: None = None
     needs: Needs = "all"
 
-    def apply(self, desk: Desk) -> bool:
-        user = desk.user(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> bool:
+        user = work.user(self.user_id, self.at)
         if not user.revision:
             raise UserNotFound
-        catalog = desk.house.catalog
-        history, acts, ledger = desk.history(self.user_id), desk.acts(self.user_id), desk.ledger(self.user_id)
+        catalog = work.context.catalog
+        history, adjustments, ledger = (
+            work.history(self.user_id),
+            work.adjustments(self.user_id),
+            work.ledger(self.user_id),
+        )
         truth = replace(
             user.progress,
-            told=told_anew(history, acts, user.progress.told),
-            badges=desk.awards(self.user_id),
+            manual=rebuilt_manual_state(history, adjustments, user.progress.manual),
+            badges=work.awards(self.user_id),
             points=sum(entry.amount for entry in ledger),
             scores=recounted(catalog, standing(history), earned(ledger), self.at),
         )
         outcome = rebuild(catalog, truth, standing(history), self.at)
         stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
         if outcome.progress == stored and not outcome.entries and not outcome.awards:
-            return desk.restand(user, self.at)
-        changed = desk.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
-        desk.restand(changed, self.at)
+            return work.check_standings(user, self.at)
+        changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        work.check_standings(changed, self.at)
         return True
 
 
@@ -121,13 +133,13 @@ class EraseUser:
     event_id: None = None
     needs: Needs = "row"
 
-    def apply(self, desk: Desk) -> None:
-        desk.erase(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> None:
+        work.erase(self.user_id, self.at)
 
 
-def told_anew(history: list[EventRow], acts: list[ActRow], before: Told) -> Told:
+def rebuilt_manual_state(history: list[EventRow], adjustments: list[AdjustmentRow], before: ManualState) -> ManualState:
     """What was told of a user, from the acts alone; reversals whose events have not arrived wait for them."""
     arrived = {row.event.id for row in history}
-    reversals = (row for row in acts if row.kind == "reversal" and row.undone_by is None)
+    reversals = (row for row in adjustments if row.kind == "reversal" and row.undone_by is None)
     awaited = frozenset(row.data["event"] for row in reversals if row.data["event"] not in arrived)
-    return replace(told_by(acts, before), awaited=awaited)
+    return replace(manual_state_by(adjustments, before), awaited=awaited)

@@ -13,23 +13,23 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.response import Response
 
-from laurels.commands.events import Told
+from laurels.commands.events import Applied
 from laurels.console.guards import Form, done, field_of, redirect, render, shown, user_at
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
 from laurels.engine.values import plain
-from laurels.errors import ActConflict, ActRefused, BadgeNotFound, InvalidInput, StreakNotFound
+from laurels.errors import AdjustmentConflict, AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
 from laurels.http.answers import Answer
 from laurels.http.context import HttpRequest
 from laurels.http.problems import NoSuchPage, kind_of
 from laurels.http.requests import id_in_path, text_of
-from laurels.present.shapes import NumberChange, ToldShape
-from laurels.service.admin import MAX_REASON, Admin, check_saying
+from laurels.present.shapes import AdjustmentResult, NumberChange
+from laurels.service.admin import MAX_REASON, Admin, check_adjustment
 
 USER = ROOT + "/users/{user_id:str}"
-MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 
-REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, ActRefused, ActConflict)
+REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, AdjustmentRefused, AdjustmentConflict)
 """What the form itself can show, with all that was typed."""
 
 Fields = Mapping[str, Any]
@@ -110,12 +110,12 @@ KINDS = {
 
 
 @plain
-class Asked:
+class Requested:
     """An act as its form shows it: of whom, what is to be done, and under which id it will count once."""
 
     user_id: str
     kind: Kind
-    act_id: str
+    adjustment_id: str
     typed: Form
     error: Exception | None = None
 
@@ -124,44 +124,44 @@ class Asked:
 
 
 @get(USER + "/acts/{kind:str}")
-async def act_page(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
+async def adjustment_page(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
     """Show the form of an act."""
     return await shown(request, partial(_act, id_of=user_id, kind=kind))
 
 
 async def _act(visit: Visit, id_of: str, kind: str) -> Answer:
     known = {field.name: text_of(visit.scope, field.name) or "" for field in _kind(kind).fields}
-    return await _ask(visit, Asked(_user_id(id_of), _kind(kind), new_nonce(), known))
+    return await _ask(visit, Requested(_user_id(id_of), _kind(kind), new_nonce(), known))
 
 
 @post(USER + "/acts/{kind:str}", status_code=200)
-async def tell_act(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
+async def apply_adjustment(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
     """Tell an act, once it is complete and, where it takes something away, confirmed."""
     return await done(request, partial(_tell, id_of=user_id, kind=kind))
 
 
 async def _tell(visit: Visit, form: Form, id_of: str, kind: str) -> Answer:
-    asked = Asked(_user_id(id_of), _kind(kind), form.get("act", ""), form)
+    asked = Requested(_user_id(id_of), _kind(kind), form.get("act", ""), form)
     reason = form.get("reason", "").strip()
     try:
         data = _data(asked.kind, form)
-        check_saying(kind, data, reason, visit.operator)
+        check_adjustment(kind, data, reason, visit.operator)
         if asked.kind.takes(data) and form.get("confirmed") != "yes":
             return await _ask(visit, asked, "confirm.html")
         admin = Admin(visit.context.laurels)
-        told = await admin.tell(asked.user_id, asked.act_id, kind, data, reason, visit.operator)
+        told = await admin.tell(asked.user_id, asked.adjustment_id, kind, data, reason, visit.operator)
     except REFUSALS as error:
         return await _ask(visit, _refused(asked, error))
     return _go_on(visit, told)
 
 
-def _refused(asked: Asked, error: Exception) -> Asked:
+def _refused(asked: Requested, error: Exception) -> Requested:
     """The form with its error. One that was sent before with other content becomes an act of its own."""
-    act_id = new_nonce() if isinstance(error, ActConflict) else asked.act_id
-    return Asked(asked.user_id, asked.kind, act_id, asked.typed, error)
+    adjustment_id = new_nonce() if isinstance(error, AdjustmentConflict) else asked.adjustment_id
+    return Requested(asked.user_id, asked.kind, adjustment_id, asked.typed, error)
 
 
-async def _ask(visit: Visit, asked: Asked, template: str = "act.html") -> Answer:
+async def _ask(visit: Visit, asked: Requested, template: str = "act.html") -> Answer:
     laurels = visit.context.laurels
     return render(
         visit,
@@ -235,7 +235,7 @@ async def undo_page(request: HttpRequest, user_id: FromPath[str]) -> Response[by
 
 
 @post(USER + "/undo", status_code=200)
-async def undo_act(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+async def undo_adjustment(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Undo an act, or a reversal."""
     return await done(request, partial(_take_back, id_of=user_id, back=UNDO))
 
@@ -258,7 +258,7 @@ async def _show_back(visit: Visit, id_of: str, back: Back) -> Answer:
 async def _take_back(visit: Visit, form: Form, id_of: str, back: Back) -> Answer:
     user_id, wanted, reason = _user_id(id_of), _named(form.get(back.name, ""), back), form.get("reason", "").strip()
     admin = Admin(visit.context.laurels)
-    act: Callable[..., Awaitable[Told]] = admin.reverse if back is REVERSE else admin.undo
+    act: Callable[..., Awaitable[Applied]] = admin.reverse if back is REVERSE else admin.undo
     try:
         check_text("reason", reason, MAX_REASON)
         if back is REVERSE:
@@ -293,7 +293,7 @@ async def _ask_back(
 
 def _named(text: str, back: Back) -> str:
     try:
-        check_text(back.name, text, MAX_ACT_ID)
+        check_text(back.name, text, MAX_ADJUSTMENT_ID)
     except InvalidInput:
         raise NoSuchPage(f"The address names no {back.name}.") from None
     return text
@@ -302,14 +302,14 @@ def _named(text: str, back: Back) -> str:
 # ---- what is said in the end ------------------------------------------------------------------
 
 
-def _go_on(visit: Visit, told: Told) -> Answer:
+def _go_on(visit: Visit, told: Applied) -> Answer:
     """Back to the user's page, which says what changed."""
-    shape = visit.context.laurels.views.told(told)
+    shape = visit.context.laurels.views.adjustment_result(told)
     message = visit.message(shape.user_id, lines_of(shape))
     return redirect(user_at(shape.user_id, done=message))
 
 
-def lines_of(shape: ToldShape) -> list[str]:
+def lines_of(shape: AdjustmentResult) -> list[str]:
     """What an act changed, in sentences."""
     if shape.status == "duplicate":
         return ["This was done already, so nothing changed."]
@@ -343,4 +343,4 @@ def _user_id(raw: str) -> str:
     return id_in_path(raw, "userId", MAX_USER_ID)
 
 
-HANDLERS = (act_page, tell_act, reverse_page, reverse_event, undo_page, undo_act)
+HANDLERS = (adjustment_page, apply_adjustment, reverse_page, reverse_event, undo_page, undo_adjustment)

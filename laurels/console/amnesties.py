@@ -11,12 +11,12 @@ from litestar.response import Response
 from laurels.console.guards import Form, done, field_of, redirect, render, shown
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.events import MAX_EVENT_ID, check_text
-from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput
+from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput
 from laurels.http.answers import Answer
 from laurels.http.context import HttpRequest
 from laurels.http.problems import kind_of
 from laurels.http.requests import text_of
-from laurels.present.shapes import AmnestyShape
+from laurels.present.shapes import Amnesty
 from laurels.service.admin import MAX_REASON, Admin
 
 PATH = ROOT + "/amnesties"
@@ -58,7 +58,7 @@ async def _add(visit: Visit, form: Form) -> Answer:
         first, last = _day(form, "first"), _day(form, "last")
         admin = Admin(visit.context.laurels)
         row = await admin.add_amnesty(first, last, reason, visit.operator, group, form.get("act", ""))
-    except ActConflict as error:
+    except AdjustmentConflict as error:
         return await _list(visit, {**form, "act": new_nonce()}, error)
     except InvalidInput as error:
         return await _list(visit, form, error)
@@ -67,7 +67,7 @@ async def _add(visit: Visit, form: Form) -> Answer:
     )
 
 
-def span_of(amnesty: AmnestyShape) -> str:
+def span_of(amnesty: Amnesty) -> str:
     """The days of an amnesty, as in '2026-03-01 to 2026-03-02'."""
     return f"{amnesty.first}" if amnesty.first == amnesty.last else f"{amnesty.first} to {amnesty.last}"
 

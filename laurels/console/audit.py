@@ -11,19 +11,19 @@ from litestar.response import Response
 
 from laurels.console.guards import render, shown
 from laurels.console.session import ROOT, Visit
-from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_moment, check_text
+from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_instant, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
 from laurels.http.answers import Answer, Scope
 from laurels.http.context import HttpRequest
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
-from laurels.present.shapes import HistoryAct
-from laurels.present.views import act_as_told
+from laurels.present.shapes import HistoryAdjustment
+from laurels.present.views import history_adjustment
 
 PATH = ROOT + "/audit"
 ACTS_PAGE = 50
-MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 
 
 @plain
@@ -32,7 +32,7 @@ class Line:
 
     user_id: str
     at: datetime
-    act: HistoryAct
+    act: HistoryAdjustment
 
 
 @get(PATH)
@@ -43,13 +43,13 @@ async def audit_page(request: HttpRequest) -> Response[bytes]:
 
 async def _audit(visit: Visit) -> Answer:
     behind = _behind(visit.scope)
-    rows = await visit.context.laurels.store.newest_acts(ACTS_PAGE, behind)
+    rows = await visit.context.laurels.store.newest_adjustments(ACTS_PAGE, behind)
     last = rows[-1] if len(rows) == ACTS_PAGE else None
-    older = {"at": last.at.isoformat(), "user": last.user_id, "act": last.act_id} if last else None
+    older = {"at": last.at.isoformat(), "user": last.user_id, "act": last.adjustment_id} if last else None
     return render(
         visit,
         "audit.html",
-        lines=[Line(row.user_id, row.at, act_as_told(row)) for row in rows],
+        lines=[Line(row.user_id, row.at, history_adjustment(row)) for row in rows],
         older=f"{PATH}?{urlencode(older)}" if older else "",
         first=behind is None,
     )
@@ -60,15 +60,15 @@ def _behind(scope: Scope) -> tuple[datetime, str, str] | None:
     moment = text_of(scope, "at")
     if moment is None:
         return None
-    user_id, act_id = text_of(scope, "user") or "", text_of(scope, "act") or ""
+    user_id, adjustment_id = text_of(scope, "user") or "", text_of(scope, "act") or ""
     try:
         at = msgspec.convert(moment, datetime)
-        check_moment("at", at)
+        check_instant("at", at)
         check_text("user", user_id, MAX_USER_ID)
-        check_text("act", act_id, MAX_ACT_ID)
+        check_text("act", adjustment_id, MAX_ADJUSTMENT_ID)
     except (msgspec.ValidationError, InvalidInput):
         raise InvalidParameter("at", "The address is not one of this list.") from None
-    return at, user_id, act_id
+    return at, user_id, adjustment_id
 
 
 HANDLERS = (audit_page,)

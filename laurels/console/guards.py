@@ -85,9 +85,9 @@ def render(visit: Visit | None, template: str, *, status: int = 200, headers: He
 
 def error_page(error: Exception, visit: Visit | None = None) -> Answer:
     """An error as a page: what happened, and the mend."""
-    status, headers, title, mend = _told(error)
+    status, headers, title, fix = _told(error)
     said = "" if status == INTERNAL else str(error)
-    return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, said=said, mend=mend)
+    return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, said=said, fix=fix)
 
 
 INTERNAL = 500
@@ -97,12 +97,12 @@ def _told(error: Exception) -> tuple[int, Headers, str, str]:
     """Status, headers, title and mend of an error."""
     own = OWN_KINDS.get(type(error))
     if own:
-        return own.status, [], own.title, own.mend
+        return own.status, [], own.title, own.fix
     answer = answer_for(error)  # which also writes to the log what an operator of the server must know
     kept = [pair for pair in answer.headers if pair[0] in KEPT_HEADERS]
     kind = kind_of(error)
-    title, mend = (kind.title, kind.mend) if kind.status == answer.status else ("There is nothing here", "")
-    return answer.status, kept, title, MENDS.get(type(error), mend)
+    title, fix = (kind.title, kind.fix) if kind.status == answer.status else ("There is nothing here", "")
+    return answer.status, kept, title, FIXES.get(type(error), fix)
 
 
 OWN_KINDS: dict[type[Exception], Kind] = {
@@ -122,7 +122,7 @@ OWN_KINDS: dict[type[Exception], Kind] = {
     ),
 }
 
-MENDS: dict[type[Exception], str] = {
+FIXES: dict[type[Exception], str] = {
     UserNotFound: "Look for the user by name, or by the beginning of the id.",
     Unauthorized: "Sign in with an admin key.",
     InvalidParameter: "Mend the address, or look for the user.",

@@ -22,12 +22,12 @@ async def health_page(request: HttpRequest) -> Response[bytes]:
 
 
 async def _health(visit: Visit) -> Answer:
-    pulse = await visit.context.insights.pulse()
+    process_status = await visit.context.insights.process_status()
     return render(
         visit,
         "health.html",
-        pulse=pulse,
-        uptime=str(timedelta(seconds=int(pulse.uptime_seconds))),
+        process_status=process_status,
+        uptime=str(timedelta(seconds=int(process_status.uptime_seconds))),
         workers=visit.context.settings.workers,
         now=visit.context.laurels.clock(),  # the machine's, as the notes have it, also in a sandbox
     )

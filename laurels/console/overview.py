@@ -16,7 +16,7 @@ from laurels.console.session import ROOT, Visit
 from laurels.engine.values import plain
 from laurels.http.answers import Answer
 from laurels.http.context import HttpRequest
-from laurels.present.shapes import CohortShape, StreakLengthsShape, SurveyShape
+from laurels.present.shapes import CommunityReport, RetentionCohort, StreakLengths
 
 SOURCES = 5
 """So many sources of points have a colour of their own; the others share one."""
@@ -64,26 +64,26 @@ async def overview_page(request: HttpRequest) -> Response[bytes]:
 
 async def _overview(visit: Visit) -> Answer:
     insights, catalog = visit.context.insights, visit.context.laurels.catalog
-    survey = await insights.survey()
+    community_report = await insights.community_report()
     names = {badge.id: badge.name for badge in catalog.badges}
-    made = survey if isinstance(survey, SurveyShape) else None
+    made = community_report if isinstance(community_report, CommunityReport) else None
     return render(
         visit,
         "overview.html",
-        pulse=await insights.pulse(),
-        progress=None if isinstance(survey, SurveyShape) else round(100 * survey.progress),
-        survey=made,
+        process_status=await insights.process_status(),
+        progress=None if isinstance(community_report, CommunityReport) else round(100 * community_report.progress),
+        community_report=made,
         over_time=[*_by_day(made, names), *map(_lengths, made.streaks)] if made else [],
         by_user=_by_user(made, names) if made else [],
         cohorts=[_cohort(row) for row in made.retention if row.users] if made else [],
     )
 
 
-def _by_day(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
+def _by_day(community_report: CommunityReport, names: dict[str, str]) -> list[Chart]:
     """What happened on each day: active users, awards, points by source."""
-    days = [row.day for row in survey.active]
+    days = [row.day for row in community_report.active]
     awards = Counter[date]()
-    for row in survey.awards:
+    for row in community_report.awards:
         awards[row.day] += row.awards
     chart = partial(_columns, labels=[f"{day.day} {day:%b}" for day in days], what="Day")
     return [
@@ -91,7 +91,7 @@ def _by_day(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
             "active",
             "Active users",
             "How many users were active on each day, as their own time zone has it.",
-            series=[Series("users", [row.users for row in survey.active])],
+            series=[Series("users", [row.users for row in community_report.active])],
         ),
         chart(
             "awards",
@@ -103,15 +103,15 @@ def _by_day(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
             "points",
             "Points by source",
             "What each day paid (UTC), by badge or rule; what was taken back is left out.",
-            series=sources(survey, days, names),
+            series=sources(community_report, days, names),
         ),
     ]
 
 
-def sources(survey: SurveyShape, days: Sequence[date], names: dict[str, str]) -> list[Series]:
+def sources(community_report: CommunityReport, days: Sequence[date], names: dict[str, str]) -> list[Series]:
     """Points by day, of the sources that paid most, and of all others together."""
     paid: dict[str, Counter[date]] = {}
-    for row in survey.points:
+    for row in community_report.points:
         if row.points > 0:
             name = names.get(row.ref, row.ref)
             paid.setdefault(name if row.reason == row.ref else f"{row.reason}: {name}", Counter())[row.day] += (
@@ -125,16 +125,16 @@ def sources(survey: SurveyShape, days: Sequence[date], names: dict[str, str]) ->
     return series
 
 
-def _by_user(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
+def _by_user(community_report: CommunityReport, names: dict[str, str]) -> list[Chart]:
     """What users have by now: levels, and which badge came first."""
-    first = sorted(survey.badges, key=lambda row: -row.first)
+    first = sorted(community_report.badges, key=lambda row: -row.first)
     return [
         _lines(
             "levels",
             "Levels",
             "How many users are on each level.",
-            [f"{row.level} {row.title}" for row in survey.levels],
-            Series("users", [row.users for row in survey.levels]),
+            [f"{row.level} {row.title}" for row in community_report.levels],
+            Series("users", [row.users for row in community_report.levels]),
             "Level",
         ),
         _lines(
@@ -148,7 +148,7 @@ def _by_user(survey: SurveyShape, names: dict[str, str]) -> list[Chart]:
     ]
 
 
-def _lengths(streak: StreakLengthsShape) -> Chart:
+def _lengths(streak: StreakLengths) -> Chart:
     """How long a streak stands, in bars that grow wider."""
     name, found = streak.streak, streak.current
     labels = [_span(first, last) for first, last in LENGTHS]
@@ -169,7 +169,7 @@ def _lines(id_: str, title: str, sentence: str, labels: Sequence[str], series: S
     return Chart(id_, title, sentence, lines(labels, series.values), labels, [series], what)
 
 
-def _cohort(row: CohortShape) -> Cohort:
+def _cohort(row: RetentionCohort) -> Cohort:
     return Cohort(
         row.week,
         row.users,

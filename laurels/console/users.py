@@ -20,7 +20,7 @@ from laurels.http.answers import Answer
 from laurels.http.context import HttpRequest
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, text_of, whole_number
-from laurels.present.shapes import BadgeShape, ExplanationShape, StreakDay, StreakShape
+from laurels.present.shapes import Explanation, ProfileBadge, StreakDay, UserStreak
 from laurels.service.admin import Admin
 
 PATH = ROOT + "/users"
@@ -34,15 +34,15 @@ MAX_REVISION = 2**62
 class BadgeOf:
     """A badge of the catalog, and why this user has it or not."""
 
-    badge: BadgeShape
-    why: ExplanationShape
+    badge: ProfileBadge
+    why: Explanation
 
 
 @plain
 class Calendar:
     """A streak and its newest days (or weeks), as lines of seven from Monday on; None stands for a day that is not shown."""
 
-    streak: StreakShape
+    streak: UserStreak
     weeks: Sequence[Sequence[StreakDay | None]]
     weekly: bool
 
@@ -85,7 +85,7 @@ async def _user(visit: Visit, id_of: str) -> Answer:
         said=visit.read_message(user_id, text_of(visit.scope, "done")),
         user=await laurels.user(user_id),
         profile=await laurels.profile(user_id),
-        excluded=row.progress.told.excluded,
+        excluded=row.progress.manual.excluded,
         rank=await laurels.rank(user_id),
         badges=list(map(BadgeOf, badges, await laurels.explain_all(user_id))),
         names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},
@@ -111,7 +111,7 @@ async def _verify(visit: Visit, id_of: str) -> Answer:
     return render(visit, "verify.html", user=await laurels.user(user_id), found=found)
 
 
-def _calendar(streak: StreakShape, *, weekly: bool) -> Calendar:
+def _calendar(streak: UserStreak, *, weekly: bool) -> Calendar:
     """The days of a streak as a calendar, the newest week first."""
     if weekly:
         return Calendar(streak, [], weekly=True)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from laurels.errors import LaurelsError, Overloaded
-from laurels.present.shapes import MomentShape
+from laurels.present.shapes import NotificationMessage
 from laurels.service.laurels import MOMENTS, Laurels
 from laurels.storage.contract import Cursor
 
@@ -37,14 +37,14 @@ class Listener:
         self.user_id = user_id
         self.after = after
         self.ended = False
-        self._portion: asyncio.Future[Sequence[MomentShape]] | None = None
+        self._portion: asyncio.Future[Sequence[NotificationMessage]] | None = None
 
     @property
     def waits(self) -> bool:
         """Whether they want more."""
         return self._portion is not None and not self._portion.done()
 
-    async def wait(self, seconds: float) -> Sequence[MomentShape]:
+    async def wait(self, seconds: float) -> Sequence[NotificationMessage]:
         """The next moments, in order; none when so many seconds have passed, or it ended."""
         if self.ended:
             return ()
@@ -53,7 +53,7 @@ class Listener:
         portion, self._portion = self._portion, None
         return portion.result() if portion.done() else ()
 
-    def hear(self, after: Cursor, portion: Sequence[MomentShape]) -> None:
+    def hear(self, after: Cursor, portion: Sequence[NotificationMessage]) -> None:
         """Take a portion whose last moment stands at `after`. Only for one who waits."""
         assert self._portion is not None
         self.after = after
@@ -129,8 +129,8 @@ class Listeners:
             after[one.user_id] = min(one.after, after.get(one.user_id, one.after))
         if not after:
             return False
-        found: dict[str, list[tuple[Cursor, MomentShape]]] = {}
-        for row, shape in await self._laurels.moments(after, MOMENTS):
+        found: dict[str, list[tuple[Cursor, NotificationMessage]]] = {}
+        for row, shape in await self._laurels.notifications(after, MOMENTS):
             found.setdefault(row.user_id, []).append(((row.revision, row.position), shape))
         for one in waiting:
             portion = [told for told in found.get(one.user_id, ()) if told[0] > one.after]

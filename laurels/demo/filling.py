@@ -129,7 +129,7 @@ async def _take(laurels: Laurels, clock: MovingClock, step: Step, end: datetime)
 
 async def is_filled(laurels: Laurels) -> bool:
     """Whether this database holds a demo: somebody is on its board, made under the demo's rules."""
-    top = (await laurels.store.view("", 1)).top
+    top = (await laurels.store.profile_view("", 1)).top
     user = await laurels.store.user(top[0].place.user_id) if top else None
     return user is not None and user.rules == laurels.catalog.rules
 
@@ -139,7 +139,7 @@ async def on_the_brink(laurels: Laurels, preferred: str) -> tuple[UserRow, Badge
 
     The member `preferred` comes first, as long as there is such a badge to earn.
     """
-    standings = (await laurels.store.view("", KNOWN)).top
+    standings = (await laurels.store.profile_view("", KNOWN)).top
     ids = sorted((standing.place.user_id for standing in standings), key=lambda user_id: user_id != preferred)
     rows = [row for user_id in ids if (row := await laurels.store.user(user_id))]
     for badge in laurels.catalog.badges:

@@ -86,7 +86,7 @@ class Narrator:
 
     def leaders(self) -> Stories:
         """Who leads, and who is next."""
-        ranked = [user for user in self._users if not user.progress.told.excluded]
+        ranked = [user for user in self._users if not user.progress.manual.excluded]
         if ranked:
             yield Story(ranked[0], "first", {})
         for above, user in pairwise(ranked):
@@ -128,7 +128,9 @@ class Narrator:
 
     def _open(self, badge: Badge) -> Iterator[UserRow]:
         """Those who can still earn a badge."""
-        return (user for user in self._users if badge.id not in user.progress.badges.keys() | user.progress.told.barred)
+        return (
+            user for user in self._users if badge.id not in user.progress.badges.keys() | user.progress.manual.barred
+        )
 
     def _short_of(self, user: UserRow, target: int) -> int:
         """How many days in a row are missing; -1 for whom nothing is to be seen, as they were here today."""

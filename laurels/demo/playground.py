@@ -59,7 +59,7 @@ async def playground_page(request: HttpRequest) -> Response[bytes]:
 async def _people(laurels: Laurels, language: str) -> list[Person]:
     """The most telling members, from three queries, and somebody new."""
     store, now, texts = laurels.store, await laurels.now(), STORIES[language]
-    best = [standing.place.user_id for standing in (await store.view("", BEST)).top]
+    best = [standing.place.user_id for standing in (await store.profile_view("", BEST)).top]
     users = await store.users([*{*best, *await store.user_ids("", OTHERS)}])
     stories = Narrator(laurels.catalog, [*users.values()], now).stories()
     somebody_new = Person(None, SCRIPT[language]["somebody_new"], texts["new"], None)

@@ -14,15 +14,15 @@ from typing import Any
 from laurels.engine.badges import Badge
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.progress import LedgerEntry, Progress, Told
+from laurels.engine.progress import LedgerEntry, ManualState, Progress
 from laurels.engine.streaks import Calendar, Reading, Streak
-from laurels.errors import ActRefused
+from laurels.errors import AdjustmentRefused
 
 QUOTA_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class Adjustment:
     """One thing told. `kind` is one of these; `data` says the rest, as JSON.
 
     grant, revocation   badge
@@ -38,7 +38,7 @@ class Saying:
     data: Mapping[str, Any]
 
 
-def told_of(sayings: Iterable[Saying], before: Told) -> Told:
+def manual_state_of(adjustments: Iterable[Adjustment], before: ManualState) -> ManualState:
     """What the standing sayings amount to, in their order; what no saying carries stays as it was before."""
     adjusted = 0
     granted: dict[str, None] = {}
@@ -47,26 +47,26 @@ def told_of(sayings: Iterable[Saying], before: Told) -> Told:
     repairs: dict[str, Days] = {}
     grants: dict[str, tuple[tuple[int, int], ...]] = {}
     excluded = False
-    for saying in sayings:
-        data = saying.data
-        if saying.kind == "adjustment":
+    for adjustment in adjustments:
+        data = adjustment.data
+        if adjustment.kind == "adjustment":
             adjusted += data["amount"]
-        elif saying.kind == "grant":
+        elif adjustment.kind == "grant":
             granted[data["badge"]] = None
             barred.discard(data["badge"])
-        elif saying.kind == "revocation":
+        elif adjustment.kind == "revocation":
             granted.pop(data["badge"], None)
             barred.add(data["badge"])
-        elif saying.kind == "freezes":
+        elif adjustment.kind == "freezes":
             given = (day_from(data["day"]), data["count"])
             grants[data["streak"]] = (*grants.get(data["streak"], ()), given)
-        elif saying.kind == "exclusion":
+        elif adjustment.kind == "exclusion":
             excluded = True
-        elif saying.kind in ("pause", "repair"):
-            kept = pauses if saying.kind == "pause" else repairs
+        elif adjustment.kind in ("pause", "repair"):
+            kept = pauses if adjustment.kind == "pause" else repairs
             span = Days.span(day_from(data["first"]), day_from(data["last"]))
             kept[data["streak"]] = kept.get(data["streak"], Days()) | span
-    return Told(
+    return ManualState(
         adjusted,
         frozenset(granted),
         frozenset(barred),
@@ -79,26 +79,28 @@ def told_of(sayings: Iterable[Saying], before: Told) -> Told:
     )
 
 
-def tell(badges: Iterable[Badge], progress: Progress, told: Told) -> tuple[Progress, list[LedgerEntry]]:
+def with_manual_state(
+    badges: Iterable[Badge], progress: Progress, manual: ManualState
+) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with this told of it, and what that does to the points; streaks and due badges are settled after.
 
     A badge is given where it is granted and missing, and taken where it is barred, or where its grant is gone and its
     condition is not met.
     """
     entries: list[LedgerEntry] = []
-    if told.adjusted != progress.told.adjusted:
-        entries.append(LedgerEntry(told.adjusted - progress.told.adjusted, "adjustment", "points"))
+    if manual.adjusted != progress.manual.adjusted:
+        entries.append(LedgerEntry(manual.adjusted - progress.manual.adjusted, "adjustment", "points"))
     kept = dict(progress.badges)
     for badge in badges:
-        ungranted = badge.id in kept and badge.id in progress.told.granted and badge.id not in told.granted
-        gone = badge.id in told.barred or (ungranted and not badge.condition.met(without(progress, badge)))
+        ungranted = badge.id in kept and badge.id in progress.manual.granted and badge.id not in manual.granted
+        gone = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, badge)))
         if badge.id in kept and gone:
             paid = kept.pop(badge.id)
             entries.append(LedgerEntry(-paid, "revocation", badge.id))
-        elif badge.id in told.granted and badge.id not in kept:
+        elif badge.id in manual.granted and badge.id not in kept:
             kept[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
             entries.append(LedgerEntry(kept[badge.id], "grant", badge.id))
-    return replace(progress, badges=kept, told=told), [entry for entry in entries if entry.amount]
+    return replace(progress, badges=kept, manual=manual), [entry for entry in entries if entry.amount]
 
 
 def without(progress: Progress, badge: Badge) -> Progress:
@@ -117,7 +119,7 @@ def gap_around(
     unit = streak.unit(day)
     missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
     if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
-        raise ActRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
+        raise AdjustmentRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
     first = last = unit
     while first - 1 not in credited:
         first -= 1
@@ -126,13 +128,13 @@ def gap_around(
     return streak.first_day(first), streak.first_day(last + 1) - 1
 
 
-def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int, today: int) -> None:
+def check_pause(streak: Streak, adjustments: Iterable[Adjustment], first: int, last: int, today: int) -> None:
     """Whether a user may pause this streak for these days by themselves. Raises ActRefused, which says why not."""
     if first < today:
-        raise ActRefused("a pause must begin today or later; ask an admin for a day that has passed")
+        raise AdjustmentRefused("a pause must begin today or later; ask an admin for a day that has passed")
     taken = sum(
         day_from(said.data["last"]) - day_from(said.data["first"]) + 1
-        for said in sayings
+        for said in adjustments
         if said.kind == "pause"
         and said.data["streak"] == streak.name
         and said.data.get("own")
@@ -140,15 +142,17 @@ def check_pause(streak: Streak, sayings: Iterable[Saying], first: int, last: int
     )
     left = streak.pause_days - taken
     if last - first + 1 > left:
-        raise ActRefused(f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days")
+        raise AdjustmentRefused(
+            f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
+        )
 
 
 def check_repair(streak: Streak, last: int, today: int) -> None:
     """Whether a user may repair a gap that ended on day `last` by themselves. Raises ActRefused."""
     if not streak.repair_days:
-        raise ActRefused(f"the streak '{streak.name}' can be repaired by an admin only")
+        raise AdjustmentRefused(f"the streak '{streak.name}' can be repaired by an admin only")
     if today - last > streak.repair_days:
-        raise ActRefused(f"a gap can be repaired until {streak.repair_days} days after its end")
+        raise AdjustmentRefused(f"a gap can be repaired until {streak.repair_days} days after its end")
 
 
 def day_from(text: str) -> int:

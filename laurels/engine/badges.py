@@ -247,7 +247,7 @@ class Badge:
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is earned now, was not before, and was not taken away for good."""
-        return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.told.barred
+        return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.manual.barred
 
     @property
     def streaks(self) -> frozenset[str]:
@@ -273,7 +273,7 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
         description=table.text("description", lines=True),
         icon=table.text("icon"),
         category=table.choice("category", CATEGORIES, "category"),
-        points=table.whole("points"),
+        points=table.integer("points"),
         condition_text=table.text("condition"),
         condition=read_condition(when, vocabulary) if when else AllOf(()),
     )
@@ -295,11 +295,11 @@ def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
 
 def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
     metric = table.choice("metric", vocabulary.metrics, "metric")
-    return AtLeast(metric, table.whole("at_least", least=1), *vocabulary.metrics.get(metric, ("", "")))
+    return AtLeast(metric, table.integer("at_least", least=1), *vocabulary.metrics.get(metric, ("", "")))
 
 
 def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
-    return StreakOf(table.choice("streak", vocabulary.streaks, "streak"), table.whole("streak_of", least=1))
+    return StreakOf(table.choice("streak", vocabulary.streaks, "streak"), table.integer("streak_of", least=1))
 
 
 def _read_has_badge(table: Table, vocabulary: Vocabulary) -> Condition:
@@ -327,7 +327,7 @@ KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
     "streak_of": _read_streak_of,
     "joined_before": lambda table, _: JoinedBefore(table.moment("joined_before")),
     "has_badge": _read_has_badge,
-    "points_of": lambda table, _: PointsOf(table.whole("points_of", least=1)),
+    "points_of": lambda table, _: PointsOf(table.integer("points_of", least=1)),
     "all_of": _read_all_of,
     "any_of": _read_any_of,
 }

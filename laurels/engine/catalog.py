@@ -27,7 +27,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RuleIndex:
     """All that an event of one type can touch."""
 
     metrics: tuple[Metric, ...]
@@ -58,7 +58,7 @@ class Catalog:
     point_rules: tuple[PointRule, ...]
     badges: tuple[Badge, ...]
     boards: Mapping[str, Board]
-    plans: Mapping[str, Plan]
+    rule_indexes: Mapping[str, RuleIndex]
     settling: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
     tops: Mapping[str, Board]
@@ -126,9 +126,9 @@ def _read(table: Table) -> Catalog:
         point_rules=rules,
         badges=badges,
         boards=boards,
-        plans=_plans(metrics, streaks, rules, badges),
+        rule_indexes=_rule_indexes(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
-        tops={board.id: board for board in boards.values() if board.tell_top and not board.teams},
+        tops={board.id: board for board in boards.values() if board.notify_top and not board.teams},
         points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
         fed_boards=_fed_boards(boards.values(), metrics),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
@@ -207,24 +207,24 @@ def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
             )
 
 
-def _plans(
+def _rule_indexes(
     metrics: Mapping[str, Metric],
     streaks: Mapping[str, Streak],
     rules: tuple[PointRule, ...],
     badges: tuple[Badge, ...],
-) -> dict[str, Plan]:
-    plans: dict[str, Plan] = {}
+) -> dict[str, RuleIndex]:
+    rule_indexes: dict[str, RuleIndex] = {}
     for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
         fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
         kept = tuple(streak for streak in streaks.values() if event_type in streak.events)
         touched = {metric.name for metric in fed} | {streak.name for streak in kept}
-        plans[event_type] = Plan(
+        rule_indexes[event_type] = RuleIndex(
             metrics=fed,
             streaks=kept,
             rules=tuple(rule for rule in rules if event_type in rule.events),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
         )
-    return plans
+    return rule_indexes
 
 
 def _event_types(nouns: Iterable[Metric | Streak | PointRule]) -> dict[str, None]:

@@ -21,7 +21,7 @@ LAST_SEARCHED_YEAR = 2038
 ZONE_CHANGE_PAUSE = timedelta(hours=24)
 """How long a zone stands before it may be changed again, so that hopping zones makes no days."""
 
-MOMENT = timedelta(microseconds=1)
+INSTANT = timedelta(microseconds=1)
 
 NEVER = date.max.toordinal() + 1
 """A day after all others."""
@@ -61,7 +61,7 @@ def day_of(moment: datetime, zone_name: str) -> int:
     return moment.astimezone(zone(zone_name)).toordinal()
 
 
-def first_moment(day: int, zone_name: str) -> datetime:
+def first_instant(day: int, zone_name: str) -> datetime:
     """The first instant of this day in this zone, in UTC. It may be 01:00, where a clock change skips midnight.
 
     For a day that the zone skipped, the first instant after it.
@@ -160,7 +160,7 @@ class Zones:
         """The user's stays in one zone each, oldest first: the first and the last day that the clock there showed, the zone."""
         names = [self.first or self.default, *(name for _, name in self.changes)]
         firsts = [0, *(day_of(since, name) for since, name in self.changes)]
-        lasts = [*(day_of(since - MOMENT, name) for (since, _), name in zip(self.changes, names, strict=False)), NEVER]
+        lasts = [*(day_of(since - INSTANT, name) for (since, _), name in zip(self.changes, names, strict=False)), NEVER]
         return list(zip(firsts, lasts, names, strict=True))
 
 

@@ -67,7 +67,7 @@ def check_event(event: Event) -> None:
     if type(event.quantity) is not int or not 1 <= event.quantity <= MAX_NUMBER:
         raise InvalidInput("quantity", f"must be a whole number from 1 to {MAX_NUMBER}")
     if event.occurred_at is not None:
-        check_moment("occurredAt", event.occurred_at)
+        check_instant("occurredAt", event.occurred_at)
     if event.data is not None:
         check_data(event.data)
 
@@ -118,7 +118,7 @@ def _check_json(value: Any, levels: int) -> None:
         raise InvalidInput("data", "must hold only what JSON can say")
 
 
-def check_moment(field: str, moment: object) -> None:
+def check_instant(field: str, moment: object) -> None:
     """Raise InvalidInput unless `moment` says its zone and lies in 1970 to 9998, where every zone has a day for it."""
     if not isinstance(moment, datetime):
         raise InvalidInput(field, "must be a datetime")
@@ -128,7 +128,7 @@ def check_moment(field: str, moment: object) -> None:
         raise InvalidInput(field, f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
 
 
-def effective_moment(event: Event, now: datetime, late_window: timedelta | None) -> datetime:
+def effective_instant(event: Event, now: datetime, late_window: timedelta | None) -> datetime:
     """When the event counts as having happened, in UTC.
 
     A time that was left out, or that is up to `SKEW` ahead, is `now`. Raises EventTooEarly past that, and

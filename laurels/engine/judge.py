@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from laurels.engine.badges import Badge
-from laurels.engine.catalog import Catalog, Plan
+from laurels.engine.catalog import Catalog, RuleIndex
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.metrics import matches
 from laurels.engine.points import PointRule
-from laurels.engine.progress import Award, Change, LedgerEntry, Moment, Outcome, Progress
+from laurels.engine.progress import Award, Change, LedgerEntry, Notification, Outcome, Progress
 from laurels.engine.streaks import Calendar, Reading, Streak, extended, folded, read
 
 _NO_DAYS = Days()
@@ -28,7 +28,7 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     The event must have its `occurred_at` and `day`; `today` is the user's day at the moment of recording, on which
     streaks are read. Add, then settle: due badges -> points -> badges due on points ..., until nothing changes.
     """
-    plan = catalog.plans.get(event.type)
+    plan = catalog.rule_indexes.get(event.type)
     if plan is None:
         return Outcome(progress)
     assert event.occurred_at is not None
@@ -86,7 +86,7 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     if of_rules:
         entries.append(LedgerEntry(of_rules, "reversal", event_id))
     stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
-    fallen = _fallen(after, [badge for badge in stood if badge.id not in progress.told.granted])
+    fallen = _fallen(after, [badge for badge in stood if badge.id not in progress.manual.granted])
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in fallen if after.badges[badge]]
     kept = {badge: paid for badge, paid in after.badges.items() if badge not in fallen}
     return rejudge(catalog, progress, replace(after, badges=kept), now, entries)
@@ -108,22 +108,22 @@ def _fallen(after: Progress, stood: Iterable[Badge]) -> list[str]:
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
     """The progress made anew from events; its points are those of events, badges and adjustments. Folds come later."""
-    told = progress.told
-    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, told=told, scores=progress.scores)
+    manual = progress.manual
+    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, manual=manual, scores=progress.scores)
     for event in events:
-        plan = catalog.plans.get(event.type)
+        plan = catalog.rule_indexes.get(event.type)
         if plan is not None:
             fresh, _ = _add(plan, fresh, event, folding=False)
-    points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + told.adjusted)
+    points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + manual.adjusted)
     return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
 
 
 def calendar_of(streak: Streak, progress: Progress) -> Calendar:
     """What this user's days require for this streak."""
-    told = progress.told
-    excused = progress.zones.skipped() | told.amnesty | told.repairs.get(streak.name, _NO_DAYS)
-    paused = told.pauses.get("", _NO_DAYS) | told.pauses.get(streak.name, _NO_DAYS)
-    return Calendar(streak, excused, paused, told.grants.get(streak.name, ()))
+    manual = progress.manual
+    excused = progress.zones.skipped() | manual.amnesty | manual.repairs.get(streak.name, _NO_DAYS)
+    paused = manual.pauses.get("", _NO_DAYS) | manual.pauses.get(streak.name, _NO_DAYS)
+    return Calendar(streak, excused, paused, manual.grants.get(streak.name, ()))
 
 
 def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
@@ -143,7 +143,9 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
 # ---- adding -----------------------------------------------------------------------------------
 
 
-def _add(plan: Plan, progress: Progress, event: Event, *, folding: bool = True) -> tuple[Progress, list[LedgerEntry]]:
+def _add(
+    plan: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
+) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with the event in it, and what the event itself paid; badges are not asked yet.
 
     Without `folding` the streaks' folds stay as they were, for a caller that folds once, after all events.
@@ -166,13 +168,13 @@ def _add(plan: Plan, progress: Progress, event: Event, *, folding: bool = True) 
         progress.reached_at,
         progress.zones,
         progress.joined_at,
-        progress.told,
+        progress.manual,
         progress.scores,
     )
     return grown, entries
 
 
-def _count(plan: Plan, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
+def _count(plan: RuleIndex, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
     """The metrics' totals and sets of days with the event in them."""
     totals = dict(progress.totals)
     days = progress.days
@@ -225,7 +227,7 @@ def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
 _Paid = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
 
 
-def _pay_rules(plan: Plan, progress: Progress, event: Event) -> _Paid:
+def _pay_rules(plan: RuleIndex, progress: Progress, event: Event) -> _Paid:
     """The capped sums, ledger entries and points once the point rules have paid for this event."""
     capped, entries, points = progress.capped, list[LedgerEntry](), progress.points
     for rule in plan.rules:
@@ -283,7 +285,7 @@ def _streak_changes(streaks: Iterable[Streak], before: Progress, after: Progress
     """The streaks that changed, as they read today before and after."""
     changes: dict[str, Change] = {}
     for streak in streaks:
-        if after.folds.get(streak.name) is before.folds.get(streak.name) and after.told is before.told:
+        if after.folds.get(streak.name) is before.folds.get(streak.name) and after.manual is before.manual:
             continue
         old, new = read_streak_of(streak, before, today), read_streak_of(streak, after, today)
         if old != new:
@@ -310,35 +312,39 @@ def _outcome(
     level = Change(levels.number(before.points), levels.number(after.points)) if points else None
     if level and level.before == level.after:
         level = None
-    moments = [
-        *(Moment("badge.earned", {"badge": award.badge, "points": award.points}) for award in awards),
-        *(Moment("badge.revoked", {"badge": badge}) for badge in revoked),
-        *_level_moments(catalog, level),
-        *_streak_moments(streaks, late=late),
+    notifications = [
+        *(Notification("badge.earned", {"badge": award.badge, "points": award.points}) for award in awards),
+        *(Notification("badge.revoked", {"badge": badge}) for badge in revoked),
+        *_level_notifications(catalog, level),
+        *_streak_notifications(streaks, late=late),
     ]
-    return Outcome(after, tuple(awards), revoked, tuple(entries), points, level, streaks, tuple(moments))
+    return Outcome(after, tuple(awards), revoked, tuple(entries), points, level, streaks, tuple(notifications))
 
 
-def _level_moments(catalog: Catalog, level: Change | None) -> list[Moment]:
+def _level_notifications(catalog: Catalog, level: Change | None) -> list[Notification]:
     if level is None:
         return []
     title = catalog.levels.all[level.after - 1].title
     return [
-        Moment("level.reached" if level.after > level.before else "level.lost", {"level": level.after, "title": title})
+        Notification(
+            "level.reached" if level.after > level.before else "level.lost", {"level": level.after, "title": title}
+        )
     ]
 
 
-def _streak_moments(streaks: Mapping[str, Change], *, late: bool) -> list[Moment]:
+def _streak_notifications(streaks: Mapping[str, Change], *, late: bool) -> list[Notification]:
     """A punctual event extends a streak; anything late or told corrects one."""
-    moments: list[Moment] = []
+    notifications: list[Notification] = []
     for name, change in streaks.items():
         if late:
-            moments.append(
-                Moment("streak.corrected", {"streak": name, "before": change.before, "length": change.after})
+            notifications.append(
+                Notification("streak.corrected", {"streak": name, "before": change.before, "length": change.after})
             )
         elif change.after > change.before:
-            moments.append(Moment("streak.extended", {"streak": name, "before": change.before, "length": change.after}))
-    return moments
+            notifications.append(
+                Notification("streak.extended", {"streak": name, "before": change.before, "length": change.after})
+            )
+    return notifications
 
 
 def _later(one: datetime | None, other: datetime) -> datetime:

@@ -71,9 +71,9 @@ class Board:
     visibility: Visibility = "public"
     teams: str = ""
     team_score: Literal["sum", "mean"] = "sum"
-    tell_top: int = 0
+    notify_top: int = 0
 
-    def seats(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
+    def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
         """Under which keys a user of these groups stands: on the board, among its hidden users, or in teams; or nowhere."""
         if self.groups and not any(group in groups for group in self.groups):
             return []
@@ -98,7 +98,7 @@ class Board:
         return -sort_key if self.highest else sort_key
 
 
-THE_POINTS = Board(POINTS, "All time", tell_top=10)
+THE_POINTS = Board(POINTS, "All time", notify_top=10)
 
 
 def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
@@ -108,7 +108,7 @@ def read_board(table: Table, metrics: Collection[str], streaks: Collection[str])
     of = table.choice("of", named[by], by) if by in named else ""
     if by == "points" and table.has("of"):
         table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
-    hours = table.whole("late_hours", LATE_HOURS)
+    hours = table.integer("late_hours", LATE_HOURS)
     if hours > MAX_LATE_HOURS:
         table.fault("late_hours", f"must be at most {MAX_LATE_HOURS}", "write late_hours = 24")
     board_id = table.text("id")
@@ -125,7 +125,7 @@ def read_board(table: Table, metrics: Collection[str], streaks: Collection[str])
         visibility=cast(Visibility, table.choice("visibility", VISIBILITIES, "visibility", "public") or "public"),
         teams=table.text("teams") if table.has("teams") else "",
         team_score=cast(Any, table.choice("team_score", TEAM_SCORES, "team score", "sum") or "sum"),
-        tell_top=table.whole("tell_top", 10 if board_id == POINTS else 0),
+        notify_top=table.integer("tell_top", 10 if board_id == POINTS else 0),
     )
     table.done()
     _check(table, board)
@@ -137,9 +137,11 @@ def _check(table: Table, board: Board) -> None:
         table.fault("id", f"must not hold '{WITHIN}'", "leave it out")
     if table.has("team_score") and not board.teams:
         table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
-    if board.tell_top > MOST_TOLD:
+    if board.notify_top > MOST_TOLD:
         table.fault("tell_top", f"must be at most {MOST_TOLD}", "write tell_top = 10")
-    plain = replace(THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, tell_top=board.tell_top)
+    plain = replace(
+        THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, notify_top=board.notify_top
+    )
     if board.id == POINTS and board != plain:
         table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
 

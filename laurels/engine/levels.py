@@ -55,7 +55,7 @@ def read_levels(tables: list[Table]) -> Levels:
     """The [[levels]] tables."""
     levels: list[Level] = []
     for number, table in enumerate(tables, start=1):
-        level = Level(number, table.text("title"), table.whole("points"))
+        level = Level(number, table.text("title"), table.integer("points"))
         if not levels and level.points != 0:
             table.fault("points", "the first level must begin at 0 points", "write points = 0")
         if levels and level.points <= levels[-1].points:

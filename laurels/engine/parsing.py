@@ -27,9 +27,9 @@ class Table:
         self.faults = faults
         self.asked: set[str] = set()
 
-    def fault(self, key: str, what: str, mend: str) -> None:
+    def fault(self, key: str, what: str, fix: str) -> None:
         """Note a fault at one of this table's keys ('' for the table itself)."""
-        self.faults.append(Fault(f"{self.where}.{key}".strip("."), what, mend))
+        self.faults.append(Fault(f"{self.where}.{key}".strip("."), what, fix))
 
     def has(self, key: str) -> bool:
         """Whether the table says this key."""
@@ -47,7 +47,7 @@ class Table:
         self._check_printable(key, re.sub(r"[\n\r\t]", " ", value) if lines else value)
         return value
 
-    def whole(self, key: str, default: int = _REQUIRED, least: int = 0) -> int:
+    def integer(self, key: str, default: int = _REQUIRED, least: int = 0) -> int:
         """A whole number, at least `least`."""
         value = self._take(key, default)
         if type(value) is not int or not least <= value <= MAX_NUMBER:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from laurels.engine.days import day_of, first_moment
+from laurels.engine.days import day_of, first_instant
 from laurels.engine.values import plain
 
 Kind = Literal["all", "year", "month", "week", "day", "season"]
@@ -152,4 +152,4 @@ def _next_month(first: date) -> date:
 
 @lru_cache(maxsize=4096)
 def _period(key: str, first: int, last: int, zone: str) -> Period:
-    return Period(key, first_moment(first, zone), first_moment(last + 1, zone), first, last)
+    return Period(key, first_instant(first, zone), first_instant(last + 1, zone), first, last)

@@ -32,9 +32,9 @@ def read_point_rule(table: Table) -> PointRule:
         id=table.text("id"),
         events=table.texts("events"),
         where=table.flat("where"),
-        amount=table.whole("amount", least=1),
+        amount=table.integer("amount", least=1),
         per=table.choice("per", ("event", "quantity"), "unit", "event"),
-        cap_per_day=table.whole("cap_per_day", least=1) if table.has("cap_per_day") else None,
+        cap_per_day=table.integer("cap_per_day", least=1) if table.has("cap_per_day") else None,
     )
     table.done()
     return rule

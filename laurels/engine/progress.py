@@ -12,7 +12,7 @@ from laurels.engine.values import plain
 
 
 @plain
-class Told:
+class ManualState:
     """What an admin, or the user, has said of one user: acts that no event carries. All of it can be undone.
 
     adjusted  the sum of point adjustments
@@ -37,7 +37,7 @@ class Told:
     excluded: bool = False
 
 
-NOTHING_TOLD = Told()
+NO_MANUAL_STATE = ManualState()
 
 
 Scores = Mapping[str, Mapping[str, tuple[int, int]]]
@@ -74,7 +74,7 @@ class Progress:
     reached_at: datetime | None = None
     zones: Zones = field(default_factory=Zones)
     joined_at: datetime | None = None
-    told: Told = NOTHING_TOLD
+    manual: ManualState = NO_MANUAL_STATE
     scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
 
     def longest(self, streak: str) -> int:
@@ -109,7 +109,7 @@ class Change:
 
 
 @plain
-class Moment:
+class Notification:
     """Something worth telling: badge.earned, badge.revoked, level.reached, level.lost, streak.extended, streak.corrected."""
 
     type: str
@@ -130,4 +130,4 @@ class Outcome:
     points: Change | None = None
     level: Change | None = None
     streaks: Mapping[str, Change] = field(default_factory=dict[str, Change])
-    moments: tuple[Moment, ...] = ()
+    notifications: tuple[Notification, ...] = ()

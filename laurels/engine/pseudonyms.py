@@ -26,12 +26,12 @@ APART = 8
 """How many bytes of the seal an invented id adds to its name, of which there are 41 million: two users never share one."""
 
 
-def alias_id(seal: bytes) -> str:
+def pseudonym_id(seal: bytes) -> str:
     """An invented id such as 'amber-otter-4821-93f1c07be2d45a68': the name alone may be another user's, too."""
-    return f"{alias(seal).lower().replace(' ', '-')}-{seal[-APART:].hex()}"
+    return f"{pseudonym(seal).lower().replace(' ', '-')}-{seal[-APART:].hex()}"
 
 
-def alias(seal: bytes) -> str:
+def pseudonym(seal: bytes) -> str:
     """An invented name such as 'Amber Otter 4821'. `seal` is a hash of the user's id that only the database can make."""
     number = int.from_bytes(seal[:8], "big")
     number, tail = divmod(number, NUMBERS)

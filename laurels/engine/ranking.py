@@ -73,10 +73,10 @@ def nodes(place: Place) -> list[tuple[int, int, int]]:
     return by_key + by_time
 
 
-def tallied(seat: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
+def tallied(partition: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
     """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
     counts = [(node, 1) for node in nodes(place)]
-    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in seat else counts
+    return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in partition else counts
 
 
 def ranges_ahead(place: Place) -> list[Range]:
@@ -127,7 +127,7 @@ def _joined(shown: Ranks, hidden: Ranks | None) -> Ranks:
     return Ranks(before, hidden.after if shown.after is None else shown.after)
 
 
-def climbed(ranks: Ranks, top: int) -> list[str]:
+def rank_changes(ranks: Ranks, top: int) -> list[str]:
     """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
     if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
         return []

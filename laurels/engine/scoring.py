@@ -90,16 +90,16 @@ def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
     return {name: of_board for name, of_board in kept.items() if of_board}
 
 
-def is_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+def is_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
     """Whether a period of a board has closed; a board or period that the catalog does not know has not."""
-    board = catalog.boards.get(seat.partition(WITHIN)[0])
+    board = catalog.boards.get(partition.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
     return bool(board and period and not board.is_open(period, now))
 
 
-def may_be_closed(catalog: Catalog, seat: str, period_key: str, now: datetime) -> bool:
+def may_be_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
     """Whether anybody may have closed a period of a board: a process whose clock runs ahead, or under an older catalog."""
-    board = catalog.boards.get(seat.partition(WITHIN)[0])
+    board = catalog.boards.get(partition.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
     return period is None or (period.end is not None and period.end - CLOCKS_APART <= now)
 
@@ -114,11 +114,11 @@ def places(
 ) -> dict[Key, Place]:
     """Where a user stands: one place for each seat and open period in which they have anything."""
     found: dict[Key, Place] = {}
-    for board in () if progress.told.excluded else catalog.boards.values():
-        seats = board.seats(groups, visibility)
-        for key, (score, reached_at) in _scores(catalog, board, progress, now) if seats else ():
+    for board in () if progress.manual.excluded else catalog.boards.values():
+        partitions = board.partitions(groups, visibility)
+        for key, (score, reached_at) in _scores(catalog, board, progress, now) if partitions else ():
             place = board.place(score, reached_at, user_id)
-            found |= {(seat, key): place for seat in seats if place}
+            found |= {(partition, key): place for partition in partitions if place}
     return found
 
 

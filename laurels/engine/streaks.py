@@ -313,13 +313,13 @@ def read_streak(name: str, table: Table) -> Streak:
         name=name,
         events=table.texts("events"),
         where=table.flat("where"),
-        amount=table.whole("amount", 1, least=1),
+        amount=table.integer("amount", 1, least=1),
         rest=_read_rest(table),
         weekly=table.choice("cadence", ("daily", "weekly"), "cadence", "daily") == "weekly",
         freezes=_read_freezes(table),
-        late_days=table.whole("late_days") if table.has("late_days") else None,
-        pause_days=table.whole("pause_days", 0),
-        repair_days=table.whole("repair_days", 0),
+        late_days=table.integer("late_days") if table.has("late_days") else None,
+        pause_days=table.integer("pause_days", 0),
+        repair_days=table.integer("repair_days", 0),
     )
     if streak.weekly and streak.rest:
         table.fault("rest_days", "a weekly streak asks for no weekday", "take it out, or make the streak daily")
@@ -345,8 +345,8 @@ def _read_freezes(table: Table) -> Freezes:
     inner = table.table("freezes") if table.has("freezes") else None
     if inner is None:
         return Freezes()
-    initial = inner.whole("initial", 0)
-    freezes = Freezes(initial, inner.whole("per_days", 0), inner.whole("most", initial))
+    initial = inner.integer("initial", 0)
+    freezes = Freezes(initial, inner.integer("per_days", 0), inner.integer("most", initial))
     if freezes.most < freezes.initial:
         inner.fault("most", "is less than 'initial'", f"write most = {freezes.initial}, or more")
     inner.done()

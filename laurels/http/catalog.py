@@ -9,7 +9,7 @@ from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
 from laurels.http.profile import PROFILE_EXAMPLE
-from laurels.present.shapes import CatalogShape, RarityShape
+from laurels.present.shapes import CatalogSummary, RarityReport
 
 CATALOG_EXAMPLE = {
     "name": "default",
@@ -24,7 +24,7 @@ CATALOG_EXAMPLE = {
         "getCatalog",
         "Everything that can be earned",
         "catalog",
-        answers=shows(CatalogShape, "The levels and the badges, in their order", CATALOG_EXAMPLE)
+        answers=shows(CatalogSummary, "The levels and the badges, in their order", CATALOG_EXAMPLE)
         | problems("overloaded"),
     ),
 )
@@ -47,7 +47,7 @@ RARITY_EXAMPLE = {
         "getRarity",
         "How rare each badge is",
         "catalog",
-        answers=shows(RarityShape, "The badges of the catalog, in their order", RARITY_EXAMPLE)
+        answers=shows(RarityReport, "The badges of the catalog, in their order", RARITY_EXAMPLE)
         | problems(*STORE_PROBLEMS),
     ),
 )

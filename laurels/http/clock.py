@@ -13,7 +13,7 @@ from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import BODY_PROBLEMS, BY_KEY, STORE_PROBLEMS, operation, problems, ref, shows, takes
 from laurels.http.requests import decode, read_body
-from laurels.present.shapes import MAX_DAYS_ON, ClockIn, ClockShape, as_whole
+from laurels.present.shapes import MAX_DAYS_ON, ClockIn, SandboxClock, as_whole
 from laurels.service.admin import Admin
 
 PATH = "/api/gamification/clock"
@@ -30,7 +30,8 @@ _clock = msgspec.json.Decoder(ClockIn)
         "Where the clock stands",
         "sandbox",
         security=BY_KEY,
-        answers=shows(ClockShape, "The moment as Laurels sees it", EXAMPLE) | problems("unauthorized", *STORE_PROBLEMS),
+        answers=shows(SandboxClock, "The moment as Laurels sees it", EXAMPLE)
+        | problems("unauthorized", *STORE_PROBLEMS),
     ),
 )
 async def get_clock(request: HttpRequest) -> Response[bytes]:
@@ -38,7 +39,7 @@ async def get_clock(request: HttpRequest) -> Response[bytes]:
     context = context_of(request)
     await context.require_key(request.scope)
     laurels = context.laurels
-    return _shown(ClockShape(now=await laurels.now(), sandbox=await laurels.sandboxed()))
+    return _shown(SandboxClock(now=await laurels.now(), sandbox=await laurels.sandboxed()))
 
 
 @post(
@@ -50,7 +51,7 @@ async def get_clock(request: HttpRequest) -> Response[bytes]:
         "sandbox",
         security=BY_KEY,
         body=takes(ref(ClockIn), EXAMPLES),
-        answers=shows(ClockShape, "The new moment", EXAMPLE)
+        answers=shows(SandboxClock, "The new moment", EXAMPLE)
         | problems("unauthorized", "not-a-sandbox", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
@@ -66,8 +67,8 @@ async def post_clock(request: HttpRequest) -> Response[bytes]:
     if not isinstance(days, int) or not 0 <= days <= MAX_DAYS_ON:
         raise InvalidInput("days", f"must be a whole number from 0 to {MAX_DAYS_ON}")
     now = await Admin(context.laurels).advance_clock(days, wanted.hours, wanted.time_zone)
-    return _shown(ClockShape(now=now, sandbox=True))
+    return _shown(SandboxClock(now=now, sandbox=True))
 
 
-def _shown(clock: ClockShape) -> Response[bytes]:
+def _shown(clock: SandboxClock) -> Response[bytes]:
     return json_answer(msgspec.structs.replace(clock, now=clock.now.astimezone(UTC))).response()

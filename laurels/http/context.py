@@ -9,7 +9,7 @@ from litestar import Request
 
 from laurels.auth.chain import Caller, Chain
 from laurels.auth.keys import PREFIXES, name_of_key
-from laurels.auth.sessions import OwnSessions
+from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.http.answers import Scope
 from laurels.http.limits import Rate
@@ -31,7 +31,7 @@ class Context:
     laurels: Laurels
     insights: Insights
     settings: Settings
-    sessions: OwnSessions
+    sessions: Sessions
     chain: Chain
     document: bytes
     key_rate: Rate

@@ -25,7 +25,7 @@ SHARED: Headers = [
 ]
 
 
-class Sharing:
+class Cors:
     """Lets the pages of some origins read our answers."""
 
     def __init__(self, origins: str) -> None:

@@ -72,6 +72,6 @@ async def problem_page(code: FromPath[str]) -> Response[bytes]:
     """Say what a problem type means and what to do about it."""
     for kind in ALL_KINDS:
         if kind.code == code:
-            text = f"{kind.title}\n\nStatus {kind.status}. {kind.mend}\n"
+            text = f"{kind.title}\n\nStatus {kind.status}. {kind.fix}\n"
             return Answer(200, [(b"content-type", b"text/plain")], text.encode()).response()
     raise NoSuchPage

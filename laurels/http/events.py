@@ -26,7 +26,7 @@ from laurels.http.openapi import (
 )
 from laurels.http.problems import BodyTooLarge, answer_for, problem_of
 from laurels.http.requests import decode, invalid, read_body
-from laurels.present.shapes import EventIn, EventResult, EventsAnswer
+from laurels.present.shapes import EventIn, EventResult, EventResults
 
 PATH = "/api/gamification/events"
 MAX_EVENTS = 1000
@@ -78,7 +78,7 @@ _identity = msgspec.json.Decoder(Identity)
         "events",
         security=BY_KEY,
         body=takes(BODY, {"one": EVENT_EXAMPLE, "several": SEVERAL}),
-        answers=shows(EventsAnswer, "What became of each event, in the order sent", ANSWER_EXAMPLE)
+        answers=shows(EventResults, "What became of each event, in the order sent", ANSWER_EXAMPLE)
         | problems("unauthorized", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
@@ -106,7 +106,7 @@ async def record_events(context: Context, scope: Scope, receive: Receive) -> Ans
         return answer_for(error)
     statuses = [result.status for result in results]
     return json_answer(
-        EventsAnswer(
+        EventResults(
             recorded=statuses.count("recorded"),
             duplicates=statuses.count("duplicate"),
             rejected=statuses.count("rejected"),

@@ -11,16 +11,16 @@ from laurels.errors import Overloaded
 from laurels.http.answers import json_answer
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
-from laurels.present.shapes import HealthShape
+from laurels.present.shapes import Health
 
 VERSION = metadata.version("laurels")
-OK = HealthShape(status="ok", version=VERSION)
+OK = Health(status="ok", version=VERSION)
 EXAMPLE = {"status": "ok", "version": VERSION}
 
 
 @get(
     "/livez",
-    opt=operation("livez", "The process runs", "health", answers=shows(HealthShape, "It does", EXAMPLE)),
+    opt=operation("livez", "The process runs", "health", answers=shows(Health, "It does", EXAMPLE)),
 )
 async def livez() -> Response[bytes]:
     """Answer without asking the database."""
@@ -33,13 +33,13 @@ async def livez() -> Response[bytes]:
         "readyz",
         "The process can serve",
         "health",
-        answers=shows(HealthShape, "It can", EXAMPLE) | problems(*STORE_PROBLEMS),
+        answers=shows(Health, "It can", EXAMPLE) | problems(*STORE_PROBLEMS),
     ),
 )
 async def readyz(request: HttpRequest) -> Response[bytes]:
     """Ask the database, compare its schema, and say no while shutting down."""
     laurels = context_of(request).laurels
-    if laurels.recorder.closed:
+    if laurels.group_commit.closed:
         raise Overloaded("shutting down")
     await laurels.store.ready()
     return json_answer(OK).response()

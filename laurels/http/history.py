@@ -28,19 +28,19 @@ from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_bod
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
 from laurels.present.shapes import (
-    ActIn,
     AdjustmentIn,
-    AmnestiesShape,
+    AdjustmentResult,
+    Amnesties,
+    Amnesty,
     AmnestyIn,
-    AmnestyShape,
     ExclusionIn,
     FreezesIn,
     GrantIn,
     PauseIn,
+    PointsIn,
     RepairIn,
     ReversalIn,
     RevocationIn,
-    ToldShape,
 )
 from laurels.service.admin import Admin
 
@@ -81,13 +81,13 @@ AMNESTY_EXAMPLE = {
     "liftReason": None,
 }
 EVENT_ID = in_path("eventId", "The event's id", "message-42", MAX_EVENT_ID)
-ACT_ID = in_path("actId", "The act's id", "grant-1", MAX_EVENT_ID)
+ADJUSTMENT_ID = in_path("actId", "The act's id", "grant-1", MAX_EVENT_ID)
 AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EVENT_ID)
-MAX_ACT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 
 _reversal = msgspec.json.Decoder(ReversalIn)
-_act: msgspec.json.Decoder[ActIn] = msgspec.json.Decoder(
-    GrantIn | RevocationIn | AdjustmentIn | FreezesIn | PauseIn | RepairIn | ExclusionIn
+_act: msgspec.json.Decoder[AdjustmentIn] = msgspec.json.Decoder(
+    GrantIn | RevocationIn | PointsIn | FreezesIn | PauseIn | RepairIn | ExclusionIn
 )
 _amnesty = msgspec.json.Decoder(AmnestyIn)
 
@@ -102,7 +102,7 @@ _amnesty = msgspec.json.Decoder(AmnestyIn)
         security=BY_KEY,
         parameters=[USER_ID, EVENT_ID],
         body=takes(ref(ReversalIn), {"reversal": {"reason": "sent by a script"}}),
-        answers=shows(ToldShape, "What followed", REVERSAL_EXAMPLE)
+        answers=shows(AdjustmentResult, "What followed", REVERSAL_EXAMPLE)
         | problems("unauthorized", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
@@ -117,7 +117,7 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
     told = await Admin(context.laurels).reverse(
         user_id_of(user_id), id_in_path(event_id, "eventId", MAX_EVENT_ID), said.reason, said.actor or key
     )
-    return json_answer(context.laurels.views.told(told)).response()
+    return json_answer(context.laurels.views.adjustment_result(told)).response()
 
 
 @post(
@@ -130,13 +130,13 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
         security=BY_KEY,
         parameters=[USER_ID],
         body=takes(
-            one_of(GrantIn, RevocationIn, AdjustmentIn, FreezesIn, PauseIn, RepairIn, ExclusionIn),
+            one_of(GrantIn, RevocationIn, PointsIn, FreezesIn, PauseIn, RepairIn, ExclusionIn),
             {
                 "grant": {"id": "grant-1", "kind": "grant", "badge": "early_adopter", "reason": "at our conference"},
                 "adjustment": {"id": "gift-1", "kind": "adjustment", "amount": 50, "reason": "birthday"},
             },
         ),
-        answers=shows(ToldShape, "What it changed", GRANT_EXAMPLE)
+        answers=shows(AdjustmentResult, "What it changed", GRANT_EXAMPLE)
         | problems(
             "unauthorized",
             "user-not-found",
@@ -150,7 +150,7 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
         ),
     ),
 )
-async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+async def post_adjustment(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
     """Tell something of a user, with a reason. The same id again counts once; all of it can be undone."""
     context = context_of(request)
     key = await context.require_key(request.scope)
@@ -158,7 +158,7 @@ async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
     told = await Admin(context.laurels).tell(
         user_id_of(user_id), said.id, kind_of(said), data_of(said), said.reason, said.actor or key
     )
-    return json_answer(context.laurels.views.told(told)).response()
+    return json_answer(context.laurels.views.adjustment_result(told)).response()
 
 
 @delete(
@@ -169,17 +169,21 @@ async def post_act(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
         "Undo an act or a reversal",
         "history",
         security=BY_KEY,
-        parameters=[USER_ID, ACT_ID],
-        answers=shows(ToldShape, "What followed", {**GRANT_EXAMPLE, "status": "undone"})
+        parameters=[USER_ID, ADJUSTMENT_ID],
+        answers=shows(AdjustmentResult, "What followed", {**GRANT_EXAMPLE, "status": "undone"})
         | problems("unauthorized", "act-not-found", "user-erased", "invalid-input", *STORE_PROBLEMS),
     ),
 )
-async def delete_act(request: HttpRequest, user_id: FromPath[str], act_id: FromPath[str]) -> Response[bytes]:
+async def delete_adjustment(
+    request: HttpRequest, user_id: FromPath[str], adjustment_id: FromPath[str]
+) -> Response[bytes]:
     """Undo what was told under this id; 'reversal:EVENT' lets an event count again. Twice is harmless. The history keeps both."""
     context = context_of(request)
     key = await context.require_key(request.scope)
-    told = await Admin(context.laurels).undo(user_id_of(user_id), id_in_path(act_id, "actId", MAX_ACT_ID), actor=key)
-    return json_answer(context.laurels.views.told(told)).response()
+    told = await Admin(context.laurels).undo(
+        user_id_of(user_id), id_in_path(adjustment_id, "actId", MAX_ADJUSTMENT_ID), actor=key
+    )
+    return json_answer(context.laurels.views.adjustment_result(told)).response()
 
 
 @get(
@@ -189,7 +193,7 @@ async def delete_act(request: HttpRequest, user_id: FromPath[str], act_id: FromP
         "All amnesties",
         "history",
         security=BY_KEY,
-        answers=shows(AmnestiesShape, "Oldest first", {"amnesties": [AMNESTY_EXAMPLE]})
+        answers=shows(Amnesties, "Oldest first", {"amnesties": [AMNESTY_EXAMPLE]})
         | problems("unauthorized", *STORE_PROBLEMS),
     ),
 )
@@ -198,7 +202,7 @@ async def get_amnesties(request: HttpRequest) -> Response[bytes]:
     context = context_of(request)
     await context.require_key(request.scope)
     rows = await context.laurels.store.amnesties()
-    return json_answer(AmnestiesShape(amnesties=[context.laurels.views.amnesty(row) for row in rows])).response()
+    return json_answer(Amnesties(amnesties=[context.laurels.views.amnesty(row) for row in rows])).response()
 
 
 @post(
@@ -210,7 +214,7 @@ async def get_amnesties(request: HttpRequest) -> Response[bytes]:
         "history",
         security=BY_KEY,
         body=takes(ref(AmnestyIn), {"outage": {"first": "2026-03-01", "last": "2026-03-02", "reason": "our outage"}}),
-        answers=shows(AmnestyShape, "The amnesty", AMNESTY_EXAMPLE, 201)
+        answers=shows(Amnesty, "The amnesty", AMNESTY_EXAMPLE, 201)
         | problems("unauthorized", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )

@@ -20,7 +20,7 @@ from laurels.http.context import HttpRequest, context_of
 from laurels.http.openapi import BY_BOTH, STORE_PROBLEMS, in_path, operation, problems, shows
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, text_of, values_of, whole_number
-from laurels.present.shapes import SAFE, BoardsShape, ClosingsShape, LeaderboardShape
+from laurels.present.shapes import SAFE, ClosedPeriods, LeaderboardList, LeaderboardPage
 from laurels.service.laurels import BOARD_PAGE
 
 PATH = "/api/gamification/leaderboards"
@@ -137,7 +137,7 @@ CLOSINGS_EXAMPLE = {
         "All leaderboards",
         "leaderboards",
         security=BY_BOTH,
-        answers=shows(BoardsShape, "The leaderboards, in the catalog's order", {"leaderboards": [BOARD_EXAMPLE]})
+        answers=shows(LeaderboardList, "The leaderboards, in the catalog's order", {"leaderboards": [BOARD_EXAMPLE]})
         | problems("unauthorized", *STORE_PROBLEMS),
     ),
 )
@@ -156,7 +156,7 @@ async def get_leaderboards(request: HttpRequest) -> Response[bytes]:
         "leaderboards",
         security=BY_BOTH,
         parameters=PARAMETERS,
-        answers=shows(LeaderboardShape, "The lines, and the reader's own", LEADERBOARD_EXAMPLE)
+        answers=shows(LeaderboardPage, "The lines, and the reader's own", LEADERBOARD_EXAMPLE)
         | problems("unauthorized", "leaderboard-not-found", "period-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
@@ -192,7 +192,7 @@ async def get_leaderboard(request: HttpRequest, board: FromPath[str]) -> Respons
         "leaderboards",
         security=BY_BOTH,
         parameters=[PARAMETERS[0], CLOSINGS_LIMIT],
-        answers=shows(ClosingsShape, "The closed periods, the newest first", CLOSINGS_EXAMPLE)
+        answers=shows(ClosedPeriods, "The closed periods, the newest first", CLOSINGS_EXAMPLE)
         | problems("unauthorized", "leaderboard-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )

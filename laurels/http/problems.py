@@ -75,7 +75,7 @@ class Kind:
     status: int
     title: str
     error: str
-    mend: str
+    fix: str
 
 
 KINDS: dict[type[Exception], Kind] = {
@@ -96,7 +96,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UserNotFound: Kind(
         "user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."
     ),
-    errors.ActNotFound: Kind(
+    errors.AdjustmentNotFound: Kind(
         "act-not-found",
         404,
         "Nothing was told under this id",
@@ -145,14 +145,14 @@ KINDS: dict[type[Exception], Kind] = {
         "Event conflict",
         "Give a new event a new id; send a retry exactly as it was first sent.",
     ),
-    errors.ActConflict: Kind(
+    errors.AdjustmentConflict: Kind(
         "act-conflict",
         409,
         "The same act id for something else",
         "Act conflict",
         "Give a new act a new id; send a retry exactly as it was first sent.",
     ),
-    errors.ActRefused: Kind(
+    errors.AdjustmentRefused: Kind(
         "act-refused",
         409,
         "The user's points, days or quota do not allow this",
@@ -292,7 +292,7 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
         type=PAGES + kind.code,
         title=kind.title,
         status=kind.status,
-        detail=kind.mend if kind is INTERNAL else str(error),
+        detail=kind.fix if kind is INTERNAL else str(error),
         error=kind.error,
         errors=wrong,
         retry_at=error.allowed_from if isinstance(error, errors.ZoneChangeTooSoon) else None,
@@ -382,4 +382,4 @@ def with_head(methods: str) -> str:
 
 def _plain(kind: Kind) -> Problem:
     """A problem of which nothing more can be said than its kind."""
-    return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.mend, error=kind.error)
+    return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.fix, error=kind.error)

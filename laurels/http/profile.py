@@ -14,7 +14,7 @@ from laurels.http.context import Context, HttpRequest, context_of
 from laurels.http.openapi import BY_SESSION, DAYS, INCLUDE, MAX_DAYS, operation, problems, shows
 from laurels.http.problems import InvalidParameter, TooManyRequests, answer_for, profile_failed
 from laurels.http.requests import values_of, whole_number
-from laurels.present.shapes import ProfileShape
+from laurels.present.shapes import Profile
 from laurels.present.views import STREAK_DAYS
 from laurels.service.laurels import INCLUDES
 
@@ -60,7 +60,7 @@ PROFILE_EXAMPLE = {
         "profile",
         security=BY_SESSION,
         parameters=[INCLUDE, DAYS],
-        answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE)
+        answers=shows(Profile, "The profile", PROFILE_EXAMPLE)
         | problems("unauthorized", "invalid-input", "profile-failed", "overloaded"),
     ),
 )
@@ -76,7 +76,7 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
     """The answer to a profile request: 200, 401, 422, 429, 503, or the contract's 500."""
     try:
         caller = await context.caller(scope)
-        more: Asked = asked_for(scope) if scope["query_string"] else {}
+        more: Requested = asked_for(scope) if scope["query_string"] else {}
         profile = await context.laurels.profile(caller.user_id, login=earns_day(scope), **more)
     except (UserNotFound, UserErased):
         return answer_for(Unauthorized())
@@ -88,14 +88,14 @@ async def read_profile(context: Context, scope: Scope) -> Answer:
     return Answer(200, PRIVATE, encode(profile))
 
 
-class Asked(TypedDict, total=False):
+class Requested(TypedDict, total=False):
     """What a request wants of a profile beyond the contract."""
 
     include: list[str]
     days: int
 
 
-def asked_for(scope: Scope) -> Asked:
+def asked_for(scope: Scope) -> Requested:
     """What `?include=` and `?days=` ask for. Raises InvalidParameter for a name that is not known, and for other days."""
     asked = [name.strip() for value in values_of(scope["query_string"], "include") for name in value.split(",")]
     asked = [name for name in asked if name]

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from laurels.auth.chain import Request
-from laurels.engine.events import check_moment, check_text
+from laurels.engine.events import check_instant, check_text
 from laurels.errors import InvalidInput
 from laurels.http.answers import Receive, Scope
 from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
@@ -69,11 +69,11 @@ def path_text(raw: str, parameter: str) -> str:
         raise InvalidParameter(parameter, "must be UTF-8, percent-encoded") from None
 
 
-def moment_in(text: str) -> datetime:
+def instant_in(text: str) -> datetime:
     """A moment as RFC 3339 has it. Raises InvalidParameter."""
     try:
         moment = msgspec.convert(text, datetime)
-        check_moment("Laurels-Now", moment)
+        check_instant("Laurels-Now", moment)
     except (msgspec.ValidationError, InvalidInput):
         raise InvalidParameter("Laurels-Now", "must be a moment such as 2026-03-01T09:00:00Z") from None
     return moment.astimezone(UTC)

@@ -25,7 +25,7 @@ from laurels.http.openapi import (
     takes,
 )
 from laurels.http.requests import decode, read_body, session_request
-from laurels.present.shapes import MAX_LIFETIME, SessionIn, SessionShape, as_whole
+from laurels.present.shapes import MAX_LIFETIME, Session, SessionIn, as_whole
 from laurels.settings import Settings
 
 PATH = "/api/gamification/sessions"
@@ -46,7 +46,7 @@ _session = msgspec.json.Decoder(SessionIn)
         "sessions",
         security=BY_KEY,
         body=takes(ref(SessionIn), {"session": {"userId": "ada", "name": "Ada", "timeZone": "Europe/Berlin"}}),
-        answers=shows(SessionShape, "The session; also set as a cookie", SESSION_EXAMPLE, 201, SETS_COOKIE)
+        answers=shows(Session, "The session; also set as a cookie", SESSION_EXAMPLE, 201, SETS_COOKIE)
         | problems("unauthorized", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
@@ -63,7 +63,7 @@ async def post_session(request: HttpRequest) -> Response[bytes]:
     await context.laurels.update_user(wanted.user_id, name=wanted.name, time_zone=wanted.time_zone, lenient_zone=True)
     lifetime = lifetime_of(wanted, context.settings)
     session = await context.sessions.create(wanted.user_id, lifetime)
-    shape = SessionShape(token=session.token, expires_at=session.expires_at)
+    shape = Session(token=session.token, expires_at=session.expires_at)
     cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
     return json_answer(shape, status=201, headers=[NO_STORE, cookie]).response()
 

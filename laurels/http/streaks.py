@@ -28,7 +28,7 @@ from laurels.http.openapi import (
 from laurels.http.requests import data_of, decode, id_in_path, kind_of, read_body, whole_number
 from laurels.http.users import PATH as USER_PATH
 from laurels.http.users import user_id_of
-from laurels.present.shapes import ExplanationShape, OwnPauseIn, OwnRepairIn, StreaksShape, ToldShape
+from laurels.present.shapes import AdjustmentResult, Explanation, OwnPauseIn, OwnRepairIn, UserStreaks
 from laurels.present.views import STREAK_DAYS
 from laurels.service.admin import Admin
 
@@ -87,7 +87,7 @@ _own: msgspec.json.Decoder[OwnPauseIn | OwnRepairIn] = msgspec.json.Decoder(OwnP
         "streaks",
         security=BY_SESSION,
         parameters=[DAYS],
-        answers=shows(StreaksShape, "Every streak, and why each day counts", STREAKS_EXAMPLE)
+        answers=shows(UserStreaks, "Every streak, and why each day counts", STREAKS_EXAMPLE)
         | problems("unauthorized", "user-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
@@ -107,7 +107,7 @@ async def get_streaks(request: HttpRequest) -> Response[bytes]:
         "streaks",
         security=BY_KEY,
         parameters=[USER_ID, DAYS],
-        answers=shows(StreaksShape, "Every streak, and why each day counts", STREAKS_EXAMPLE)
+        answers=shows(UserStreaks, "Every streak, and why each day counts", STREAKS_EXAMPLE)
         | problems("unauthorized", "user-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
@@ -127,7 +127,7 @@ async def get_user_streaks(request: HttpRequest, user_id: FromPath[str]) -> Resp
         "streaks",
         security=BY_SESSION,
         parameters=[BADGE_ID],
-        answers=shows(ExplanationShape, "The reasons", EXPLANATION_EXAMPLE)
+        answers=shows(Explanation, "The reasons", EXPLANATION_EXAMPLE)
         | problems("unauthorized", "user-not-found", "badge-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
@@ -147,7 +147,7 @@ async def explain_badge(request: HttpRequest, badge_id: FromPath[str]) -> Respon
         "streaks",
         security=BY_KEY,
         parameters=[USER_ID, BADGE_ID],
-        answers=shows(ExplanationShape, "The reasons", EXPLANATION_EXAMPLE)
+        answers=shows(Explanation, "The reasons", EXPLANATION_EXAMPLE)
         | problems("unauthorized", "user-not-found", "badge-not-found", "invalid-input", *STORE_PROBLEMS),
     ),
 )
@@ -179,7 +179,7 @@ async def explain_user_badge(request: HttpRequest, user_id: FromPath[str], badge
                 }
             },
         ),
-        answers=shows(ToldShape, "What it changed", TOLD_EXAMPLE)
+        answers=shows(AdjustmentResult, "What it changed", TOLD_EXAMPLE)
         | problems(
             "unauthorized",
             "user-not-found",
@@ -191,7 +191,7 @@ async def explain_user_badge(request: HttpRequest, user_id: FromPath[str], badge
         ),
     ),
 )
-async def post_own_act(request: HttpRequest) -> Response[bytes]:
+async def post_own_adjustment(request: HttpRequest) -> Response[bytes]:
     """Say a pause that begins today or later, or repair a gap, as far as the catalog allows a user to."""
     context = context_of(request)
     caller = await context.caller(request.scope)
@@ -199,4 +199,4 @@ async def post_own_act(request: HttpRequest) -> Response[bytes]:
     told = await Admin(context.laurels).tell(
         caller.user_id, said.id, kind_of(said), data_of(said), "by the user", "the user", own=True
     )
-    return json_answer(context.laurels.views.told(told), headers=PRIVATE).response()
+    return json_answer(context.laurels.views.adjustment_result(told), headers=PRIVATE).response()

@@ -19,7 +19,7 @@ from laurels.http.openapi import BY_SESSION, STORE_PROBLEMS, Answers, operation,
 from laurels.http.problems import InvalidParameter
 from laurels.http.profile import NEXT_HEADERS, PREFETCH_HEADERS, PREFETCH_MARKS
 from laurels.http.requests import header, session_request, text_of
-from laurels.present.shapes import MomentShape
+from laurels.present.shapes import NotificationMessage
 from laurels.storage.contract import Cursor
 
 PATH = "/api/gamification/stream"
@@ -48,7 +48,9 @@ EXAMPLE = {
 
 
 def _streams() -> Answers:
-    content = {"text/event-stream": {"schema": ref(MomentShape), "examples": {"data of a moment": {"value": EXAMPLE}}}}
+    content = {
+        "text/event-stream": {"schema": ref(NotificationMessage), "examples": {"data of a moment": {"value": EXAMPLE}}}
+    }
     return {
         "200": {"description": "Events named `moment`, each with an `id` and this as its `data`", "content": content}
     }
@@ -86,7 +88,7 @@ async def get_stream(request: HttpRequest) -> Response[bytes]:
     asked = last_heard(scope)
     if only_looks(scope):
         return Answer(200, [(b"content-type", CONTENT_TYPE), *HEADERS], b"").response()
-    newest = await context.laurels.newest_moment(caller.user_id)
+    newest = await context.laurels.newest_notification(caller.user_id)
     # An id from beyond, as of a database before it was restored, would wait for what never comes.
     listener = context.listeners.join(caller.user_id, newest if asked is None else min(asked, newest))
     return _Endless(_Stream(context, listener))
@@ -190,7 +192,7 @@ async def _watching(receive: Receive, listener: Listener) -> AsyncIterator[None]
         await asyncio.gather(watcher, return_exceptions=True)
 
 
-def event(moment: MomentShape) -> bytes:
+def event(moment: NotificationMessage) -> bytes:
     """A moment on the wire. JSON has no line break in it."""
     return b"id: %b\nevent: moment\ndata: %b\n\n" % (moment.id.encode(), encode(moment))
 

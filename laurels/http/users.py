@@ -26,7 +26,7 @@ from laurels.http.openapi import (
 )
 from laurels.http.profile import PROFILE_EXAMPLE, asked_for
 from laurels.http.requests import decode, id_in_path, read_body, whole_number
-from laurels.present.shapes import HistoryShape, ProfileShape, UserIn, UserShape
+from laurels.present.shapes import History, Profile, User, UserIn
 from laurels.service.laurels import HISTORY_PAGE
 
 PATH = "/api/gamification/users/{user_id:str}"
@@ -93,7 +93,7 @@ _user = msgspec.json.Decoder(UserIn)
         security=BY_KEY,
         parameters=[USER_ID],
         body=takes(ref(UserIn), {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
-        answers=shows(UserShape, "The user as stored", USER_EXAMPLE)
+        answers=shows(User, "The user as stored", USER_EXAMPLE)
         | problems("unauthorized", "zone-change-too-soon", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )
@@ -122,7 +122,7 @@ async def put_user(request: HttpRequest, user_id: FromPath[str]) -> Response[byt
         "users",
         security=BY_KEY,
         parameters=[USER_ID],
-        answers=shows(UserShape, "The user", USER_EXAMPLE) | READ_PROBLEMS,
+        answers=shows(User, "The user", USER_EXAMPLE) | READ_PROBLEMS,
     ),
 )
 async def get_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
@@ -164,7 +164,7 @@ async def delete_user(request: HttpRequest, user_id: FromPath[str]) -> Response[
         "users",
         security=BY_KEY,
         parameters=[USER_ID, INCLUDE, DAYS],
-        answers=shows(ProfileShape, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
+        answers=shows(Profile, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
     ),
 )
 async def get_user_profile(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
@@ -183,7 +183,7 @@ async def get_user_profile(request: HttpRequest, user_id: FromPath[str]) -> Resp
         "users",
         security=BY_KEY,
         parameters=[USER_ID, LIMIT, BEFORE],
-        answers=shows(HistoryShape, "A page of the history, newest first", HISTORY_EXAMPLE) | READ_PROBLEMS,
+        answers=shows(History, "A page of the history, newest first", HISTORY_EXAMPLE) | READ_PROBLEMS,
     ),
 )
 async def get_user_history(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:

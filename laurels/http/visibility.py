@@ -12,7 +12,7 @@ from laurels.http.openapi import BODY_PROBLEMS, BY_SESSION, STORE_PROBLEMS, oper
 from laurels.http.requests import decode, read_body
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import USER_EXAMPLE
-from laurels.present.shapes import UserShape, VisibilityIn
+from laurels.present.shapes import User, VisibilityIn
 
 _visibility = msgspec.json.Decoder(VisibilityIn)
 
@@ -26,7 +26,7 @@ _visibility = msgspec.json.Decoder(VisibilityIn)
         "leaderboards",
         security=BY_SESSION,
         body=takes(ref(VisibilityIn), {"pseudonym": {"visibility": "pseudonym"}}),
-        answers=shows(UserShape, "The user, as stored now", {**USER_EXAMPLE, "visibility": "pseudonym"})
+        answers=shows(User, "The user, as stored now", {**USER_EXAMPLE, "visibility": "pseudonym"})
         | problems("unauthorized", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
     ),
 )

@@ -74,7 +74,7 @@ Actor = Annotated[
 ]
 
 ShortName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra_json_schema={"pattern": SAFE})]
-ActId = Annotated[
+AdjustmentId = Annotated[
     str,
     Meta(
         min_length=1,
@@ -107,14 +107,14 @@ Points = Annotated[int, Meta(description="Points, a whole number")]
 UtcTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset")]
 
 
-class Shape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=False):
+class Schema(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=False):
     """A JSON object in camelCase."""
 
 
 # ---- the profile ------------------------------------------------------------------------------
 
 
-class BadgeShape(Shape, frozen=True):
+class ProfileBadge(Schema, frozen=True):
     """A badge of the catalog."""
 
     id: str
@@ -126,7 +126,7 @@ class BadgeShape(Shape, frozen=True):
     condition: Annotated[str, Meta(description="What to do for it, for people")]
 
 
-class LeaderShape(Shape, frozen=True):
+class Leader(Schema, frozen=True):
     """One of the top users by points."""
 
     user_id: str
@@ -136,14 +136,14 @@ class LeaderShape(Shape, frozen=True):
     title: str
 
 
-class RankShape(Shape, frozen=True):
+class UserRank(Schema, frozen=True):
     """An exact rank among all who have points. `rank` is null for a user without any."""
 
     rank: int | None
     ranked_users: int
 
 
-class NextBadgeShape(Shape, frozen=True):
+class NextBadge(Schema, frozen=True):
     """A badge within reach: how far, of how much, and what is missing as a sentence."""
 
     id: str
@@ -154,14 +154,14 @@ class NextBadgeShape(Shape, frozen=True):
     sentence: str
 
 
-class StreakDay(Shape, frozen=True):
+class StreakDay(Schema, frozen=True):
     """Why a day (or a week, by its first day) counts: credited, frozen, excused, paused, missed, or still open."""
 
     day: date
     why: Literal["credited", "frozen", "excused", "paused", "missed", "open"]
 
 
-class StreakShape(Shape, frozen=True):
+class UserStreak(Schema, frozen=True):
     """A streak as it reads now.
 
     `endsAt` is the instant at which it would end without another event, in UTC, and `endsAtLocal` the same on the user's
@@ -184,13 +184,13 @@ class StreakShape(Shape, frozen=True):
     days: list[StreakDay]
 
 
-class StreaksShape(Shape, frozen=True):
+class UserStreaks(Schema, frozen=True):
     """Every streak of the catalog, for one user."""
 
-    streaks: list[StreakShape]
+    streaks: list[UserStreak]
 
 
-class CheckShape(Shape, frozen=True):
+class ConditionCheck(Schema, frozen=True):
     """One fact that a badge asks for, and how far it is."""
 
     text: str
@@ -199,7 +199,7 @@ class CheckShape(Shape, frozen=True):
     met: bool
 
 
-class ExplanationShape(Shape, frozen=True):
+class Explanation(Schema, frozen=True):
     """Why a user has a badge, or what is missing."""
 
     badge: str
@@ -208,10 +208,10 @@ class ExplanationShape(Shape, frozen=True):
     sentence: str
     awarded_at: UtcTime | None
     event: HistoryEvent | None
-    checks: list[CheckShape]
+    checks: list[ConditionCheck]
 
 
-class HistoryEvent(Shape, frozen=True):
+class HistoryEvent(Schema, frozen=True):
     """An event as recorded; `day` is its date in the zone that the user then had."""
 
     id: str
@@ -223,7 +223,7 @@ class HistoryEvent(Shape, frozen=True):
     reversed: bool
 
 
-class Undoing(Shape, frozen=True):
+class Undone(Schema, frozen=True):
     """When an act was undone, why and by whom; empty where nobody said."""
 
     at: UtcTime
@@ -231,7 +231,7 @@ class Undoing(Shape, frozen=True):
     actor: str
 
 
-class HistoryAct(Shape, frozen=True):
+class HistoryAdjustment(Schema, frozen=True):
     """Something told of the user beside the events: by whom, and why.
 
     `undone` says that it does not stand any more; `undoing`, which older ones lack, says who undid it.
@@ -243,17 +243,17 @@ class HistoryAct(Shape, frozen=True):
     reason: str
     actor: str
     undone: bool
-    undoing: Undoing | UnsetType = UNSET
+    undo: Undone | UnsetType = UNSET
 
 
-class HistoryAward(Shape, frozen=True):
+class HistoryAward(Schema, frozen=True):
     """A badge that was earned."""
 
     badge: str
     points: Points
 
 
-class HistoryPoints(Shape, frozen=True):
+class HistoryPoints(Schema, frozen=True):
     """A change of the points: `reason` is badge, rule, catalog, reversal, grant, revocation or adjustment; `ref` says of what."""
 
     amount: int
@@ -261,28 +261,28 @@ class HistoryPoints(Shape, frozen=True):
     ref: str
 
 
-class HistoryEntry(Shape, frozen=True):
+class HistoryEntry(Schema, frozen=True):
     """All that happened at once. `event` is what was recorded, `act` what was told; both are null where rules changed."""
 
     revision: int
     at: UtcTime
     event: HistoryEvent | None
-    act: HistoryAct | None
+    act: HistoryAdjustment | None
     awards: list[HistoryAward]
     points: list[HistoryPoints]
 
 
-class HistoryShape(Shape, frozen=True):
+class History(Schema, frozen=True):
     """A page of a user's history, newest first. Ask for `?before=` the value of `next` for the page after it."""
 
     entries: list[HistoryEntry]
     next: int | None
 
 
-class ProfileShape(Shape, frozen=True):
+class Profile(Schema, frozen=True):
     """What a user sees: the contract's eleven fields. The others stand there only when asked for with `?include=`."""
 
-    badges: Annotated[list[BadgeShape], Meta(description="The badges the user has earned, in the catalog's order")]
+    badges: Annotated[list[ProfileBadge], Meta(description="The badges the user has earned, in the catalog's order")]
     points: Annotated[int, Meta(description="Total accumulated points")]
     level: Annotated[int, Meta(description="The level, from 1")]
     title: Annotated[str, Meta(description="The level's title")]
@@ -290,14 +290,14 @@ class ProfileShape(Shape, frozen=True):
     progress: Annotated[int, Meta(ge=0, le=100, description="Percentage toward the next level")]
     streak: Annotated[int, Meta(ge=0, description="Consecutive days of login up to today")]
     badge_awarded: Annotated[str | None, Meta(description="The streak badge that this very request awarded")]
-    leaderboard: Annotated[list[LeaderShape], Meta(max_length=5, description="The top users by points")]
+    leaderboard: Annotated[list[Leader], Meta(max_length=5, description="The top users by points")]
     user_rank: Annotated[int | None, Meta(description="The user's rank, from 1; null when not among the top 10")]
-    available_badges: Annotated[list[BadgeShape], Meta(description="The badges not yet earned")]
-    rank: RankShape | UnsetType = UNSET
-    next: list[NextBadgeShape] | UnsetType = UNSET
-    toward: list[NextBadgeShape] | UnsetType = UNSET
-    streaks: list[StreakShape] | UnsetType = UNSET
-    history: HistoryShape | UnsetType = UNSET
+    available_badges: Annotated[list[ProfileBadge], Meta(description="The badges not yet earned")]
+    rank: UserRank | UnsetType = UNSET
+    next: list[NextBadge] | UnsetType = UNSET
+    toward: list[NextBadge] | UnsetType = UNSET
+    streaks: list[UserStreak] | UnsetType = UNSET
+    history: History | UnsetType = UNSET
 
 
 # ---- events -----------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ class EventIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
         return Event(self.user_id, self.id, self.type, self.occurred_at, quantity, self.data)
 
 
-class AwardShape(Shape, frozen=True):
+class AwardedBadge(Schema, frozen=True):
     """A badge that an event earned."""
 
     id: str
@@ -353,14 +353,14 @@ class AwardShape(Shape, frozen=True):
     points: Points
 
 
-class NumberChange(Shape, frozen=True):
+class NumberChange(Schema, frozen=True):
     """A number, before and after."""
 
     before: int
     after: int
 
 
-class LevelChange(Shape, frozen=True):
+class LevelChange(Schema, frozen=True):
     """The level, before and after, and the new one's title."""
 
     before: int
@@ -368,7 +368,7 @@ class LevelChange(Shape, frozen=True):
     title: str
 
 
-class RankChange(Shape, frozen=True):
+class RankChange(Schema, frozen=True):
     """The exact rank, before and after; null where the user had no points."""
 
     before: int | None
@@ -404,7 +404,7 @@ class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     id: str | None
     user_id: str | None
     status: Literal["recorded", "duplicate", "rejected"]
-    awards: list[AwardShape] | UnsetType = UNSET
+    awards: list[AwardedBadge] | UnsetType = UNSET
     points: NumberChange | UnsetType = UNSET
     level: LevelChange | UnsetType = UNSET
     streaks: dict[str, NumberChange] | UnsetType = UNSET
@@ -413,7 +413,7 @@ class EventResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     problem: Problem | UnsetType = UNSET
 
 
-class ToldShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+class AdjustmentResult(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """What was told of a user, and what it changed; a repeat says `duplicate`, and changed nothing."""
 
     id: str
@@ -422,47 +422,47 @@ class ToldShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults
     reason: str
     actor: str
     status: Literal["told", "undone", "duplicate"]
-    awards: list[AwardShape] | UnsetType = UNSET
+    awards: list[AwardedBadge] | UnsetType = UNSET
     revoked: list[str] | UnsetType = UNSET
     points: NumberChange | UnsetType = UNSET
     level: LevelChange | UnsetType = UNSET
     streaks: dict[str, NumberChange] | UnsetType = UNSET
 
 
-class ActIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
+class AdjustmentIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
     """Something told of a user. The same `id` again counts once."""
 
-    id: ActId
+    id: AdjustmentId
     reason: Reason
     actor: Actor | UnsetType = UNSET
 
 
-class GrantIn(ActIn, frozen=True, tag="grant"):
+class GrantIn(AdjustmentIn, frozen=True, tag="grant"):
     """Give a badge, with its points."""
 
     badge: ShortName
 
 
-class RevocationIn(ActIn, frozen=True, tag="revocation"):
+class RevocationIn(AdjustmentIn, frozen=True, tag="revocation"):
     """Take a badge away, with its points; it is not awarded again until this is undone."""
 
     badge: ShortName
 
 
-class AdjustmentIn(ActIn, frozen=True, tag="adjustment"):
+class PointsIn(AdjustmentIn, frozen=True, tag="adjustment"):
     """Give points, or take them away with a negative amount; not below 0."""
 
     amount: Annotated[int, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER, description="Points; not 0")]
 
 
-class FreezesIn(ActIn, frozen=True, tag="freezes"):
+class FreezesIn(AdjustmentIn, frozen=True, tag="freezes"):
     """Give freezes for a streak, from today on."""
 
     streak: ShortName
     count: Annotated[int, Meta(ge=1, le=1000)]
 
 
-class PauseIn(ActIn, frozen=True, tag="pause"):
+class PauseIn(AdjustmentIn, frozen=True, tag="pause"):
     """Pause a streak, or all of them (left out), from `first` to `last`, both included."""
 
     first: date
@@ -470,11 +470,11 @@ class PauseIn(ActIn, frozen=True, tag="pause"):
     streak: ShortName | UnsetType = UNSET
 
 
-class ExclusionIn(ActIn, frozen=True, tag="exclusion"):
+class ExclusionIn(AdjustmentIn, frozen=True, tag="exclusion"):
     """Keep a user off every leaderboard until this is undone. Closed periods keep their ranks and show them no more."""
 
 
-class RepairIn(ActIn, frozen=True, tag="repair"):
+class RepairIn(AdjustmentIn, frozen=True, tag="repair"):
     """Repair the gap of a streak that holds this missed day."""
 
     streak: ShortName
@@ -484,7 +484,7 @@ class RepairIn(ActIn, frozen=True, tag="repair"):
 class OwnPauseIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="pause"):
     """Pause one's own streak, from `first` (today or later) to `last`, as far as the catalog allows."""
 
-    id: ActId
+    id: AdjustmentId
     streak: ShortName
     first: date
     last: date
@@ -493,7 +493,7 @@ class OwnPauseIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True
 class OwnRepairIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True, tag_field="kind", tag="repair"):
     """Repair the gap of one's own streak that holds this missed day, as far as the catalog allows."""
 
-    id: ActId
+    id: AdjustmentId
     streak: ShortName
     day: date
 
@@ -515,7 +515,7 @@ class AmnestyIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     actor: Actor | UnsetType = UNSET
 
 
-class AmnestyShape(Shape, frozen=True):
+class Amnesty(Schema, frozen=True):
     """An amnesty; `liftedAt` is null while it stands, and then says when it was lifted, the two others by whom and why."""
 
     id: str
@@ -530,13 +530,13 @@ class AmnestyShape(Shape, frozen=True):
     lift_reason: str | None
 
 
-class AmnestiesShape(Shape, frozen=True):
+class Amnesties(Schema, frozen=True):
     """All amnesties, oldest first."""
 
-    amnesties: list[AmnestyShape]
+    amnesties: list[Amnesty]
 
 
-class EventsAnswer(Shape, frozen=True):
+class EventResults(Schema, frozen=True):
     """What became of each event, in the order sent."""
 
     recorded: int
@@ -564,14 +564,14 @@ class VisibilityIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
     visibility: Visibility | None
 
 
-class ZoneChange(Shape, frozen=True):
+class ZoneChange(Schema, frozen=True):
     """A time zone, and since when; null for the first one, which counts for all time before."""
 
     since: UtcTime | None
     time_zone: str
 
 
-class UserShape(Shape, frozen=True):
+class User(Schema, frozen=True):
     """A user as stored."""
 
     user_id: str
@@ -596,14 +596,14 @@ class SessionIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True)
     lifetime_seconds: Annotated[int | float, whole_number(MAX_LIFETIME, "Default: 30 days")] | UnsetType = UNSET
 
 
-class SessionShape(Shape, frozen=True):
+class Session(Schema, frozen=True):
     """A new session. The token is shown here once, and set as the cookie `laurels-session`."""
 
     token: str
     expires_at: UtcTime
 
 
-class StandingShape(Shape, frozen=True):
+class LeaderboardStanding(Schema, frozen=True):
     """One line of a leaderboard. `score` is what the board counts, `points` are all that the user has."""
 
     rank: int
@@ -616,7 +616,7 @@ class StandingShape(Shape, frozen=True):
     title: str
 
 
-class PeriodShape(Shape, frozen=True):
+class LeaderboardPeriod(Schema, frozen=True):
     """A period of a leaderboard: from `start` up to, not including, `end` (null: without bound).
 
     It is coming until its start, runs until its end, still takes late events until `closesAt`, and is closed for good then.
@@ -629,7 +629,7 @@ class PeriodShape(Shape, frozen=True):
     status: Literal["coming", "running", "ended", "closed"]
 
 
-class BoardShape(Shape, frozen=True):
+class LeaderboardInfo(Schema, frozen=True):
     """A leaderboard of the catalog. `groups` names who stands on it (none: everybody); `current` is the period of now.
 
     With `teams`, groups whose names begin so compete, not users. `visibility` is how users are shown who have not chosen.
@@ -646,10 +646,10 @@ class BoardShape(Shape, frozen=True):
     visibility: Visibility
     period: Literal["all", "year", "month", "week", "day", "season"]
     zone: str
-    current: PeriodShape | None
+    current: LeaderboardPeriod | None
 
 
-class TeamShape(Shape, frozen=True):
+class TeamStanding(Schema, frozen=True):
     """One team of a leaderboard of teams: its score, the sum of its members' scores, and how many of them have any."""
 
     rank: int
@@ -660,7 +660,7 @@ class TeamShape(Shape, frozen=True):
     mine: bool
 
 
-class ClosingShape(Shape, frozen=True):
+class ClosedPeriod(Schema, frozen=True):
     """A period that is closed for good."""
 
     period: str
@@ -669,26 +669,26 @@ class ClosingShape(Shape, frozen=True):
     closed_at: UtcTime
 
 
-class ClosingsShape(Shape, frozen=True):
+class ClosedPeriods(Schema, frozen=True):
     """Closed periods of a leaderboard, the newest first."""
 
-    closings: list[ClosingShape]
+    closings: list[ClosedPeriod]
 
 
-class LeaderboardShape(Shape, frozen=True):
+class LeaderboardPage(Schema, frozen=True):
     """Lines of a leaderboard, and the reader's own. Ask for `?after=` the value of `next` for the lines behind them."""
 
-    board: BoardShape
-    period: PeriodShape
-    standings: list[StandingShape]
-    me: StandingShape | None
+    board: LeaderboardInfo
+    period: LeaderboardPeriod
+    standings: list[LeaderboardStanding]
+    me: LeaderboardStanding | None
     ranked_users: int
     computed_at: UtcTime
     next: str | None
-    teams: list[TeamShape] | UnsetType = UNSET
+    teams: list[TeamStanding] | UnsetType = UNSET
 
 
-class MomentBadge(Shape, frozen=True):
+class NotificationBadge(Schema, frozen=True):
     """The badge of a moment. `points` are those that it paid; 0 where it goes."""
 
     id: str
@@ -697,14 +697,14 @@ class MomentBadge(Shape, frozen=True):
     points: Points
 
 
-class MomentBoard(Shape, frozen=True):
+class NotificationLeaderboard(Schema, frozen=True):
     """The leaderboard of a moment."""
 
     id: str
     name: str
 
 
-class MomentShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+class NotificationMessage(Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
     """Something worth telling a user, as it happens. Its fields depend on `type`; of one that is not known, there is only `data`.
 
     `badge` is of badge.earned and badge.revoked; `level` and `title` of level.reached and level.lost; `streak`, `before` and
@@ -716,25 +716,25 @@ class MomentShape(Struct, frozen=True, rename="camel", kw_only=True, omit_defaul
     type: str
     at: UtcTime
     data: dict[str, Any]
-    badge: MomentBadge | UnsetType = UNSET
+    badge: NotificationBadge | UnsetType = UNSET
     level: int | UnsetType = UNSET
     title: str | UnsetType = UNSET
     streak: str | UnsetType = UNSET
     length: int | UnsetType = UNSET
-    board: MomentBoard | UnsetType = UNSET
+    board: NotificationLeaderboard | UnsetType = UNSET
     period: str | UnsetType = UNSET
     rank: int | UnsetType = UNSET
     ranked: int | UnsetType = UNSET
     before: int | UnsetType | None = UNSET
 
 
-class BoardsShape(Shape, frozen=True):
+class LeaderboardList(Schema, frozen=True):
     """All leaderboards of the catalog."""
 
-    leaderboards: list[BoardShape]
+    leaderboards: list[LeaderboardInfo]
 
 
-class LevelShape(Shape, frozen=True):
+class CatalogLevel(Schema, frozen=True):
     """A level of the catalog, and the points from which it holds."""
 
     level: int
@@ -742,12 +742,12 @@ class LevelShape(Shape, frozen=True):
     points: Points
 
 
-class CatalogShape(Shape, frozen=True):
+class CatalogSummary(Schema, frozen=True):
     """Everything that can be earned."""
 
     name: str
-    levels: list[LevelShape]
-    badges: list[BadgeShape]
+    levels: list[CatalogLevel]
+    badges: list[ProfileBadge]
 
 
 class ClockIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -764,14 +764,14 @@ class ClockIn(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
     time_zone: ZoneName = "UTC"
 
 
-class ClockShape(Shape, frozen=True):
+class SandboxClock(Schema, frozen=True):
     """Where the clock stands, and whether it is a sandbox's, which can be moved."""
 
     now: UtcTime
     sandbox: bool
 
 
-class HealthShape(Shape, frozen=True):
+class Health(Schema, frozen=True):
     """Whether this process can serve."""
 
     status: Literal["ok"]
@@ -781,7 +781,7 @@ class HealthShape(Shape, frozen=True):
 # ---- what a community looks like --------------------------------------------------------------
 
 
-class BadgeRarityShape(Shape, frozen=True):
+class BadgeRarity(Schema, frozen=True):
     """How rare a badge is. `holders` and `share` are null where there are too few users to say."""
 
     id: str
@@ -789,22 +789,22 @@ class BadgeRarityShape(Shape, frozen=True):
     share: Annotated[float | None, Meta(description="holders / users, from 0 to 1")]
 
 
-class RarityShape(Shape, frozen=True):
+class RarityReport(Schema, frozen=True):
     """How rare each badge of the catalog is, as counted some minutes ago at most."""
 
     computed_at: UtcTime
     users: Annotated[int | None, Meta(description="How many users there are; null where there are too few to say")]
-    badges: list[BadgeRarityShape]
+    badges: list[BadgeRarity]
 
 
-class DayUsersShape(Shape, frozen=True):
+class DailyUsers(Schema, frozen=True):
     """How many users were active on a day."""
 
     day: date
     users: int
 
 
-class DayAwardsShape(Shape, frozen=True):
+class DailyAwards(Schema, frozen=True):
     """How many users earned a badge on a day (UTC)."""
 
     day: date
@@ -812,7 +812,7 @@ class DayAwardsShape(Shape, frozen=True):
     awards: int
 
 
-class DayPointsShape(Shape, frozen=True):
+class DailyPoints(Schema, frozen=True):
     """How many points one source paid on a day (UTC): which kind, and which badge or rule."""
 
     day: date
@@ -821,7 +821,7 @@ class DayPointsShape(Shape, frozen=True):
     points: int
 
 
-class LevelUsersShape(Shape, frozen=True):
+class LevelUsers(Schema, frozen=True):
     """How many users are on a level."""
 
     level: int
@@ -829,22 +829,22 @@ class LevelUsersShape(Shape, frozen=True):
     users: int
 
 
-class LengthUsersShape(Shape, frozen=True):
+class StreakLengthUsers(Schema, frozen=True):
     """How many users have a streak of this length."""
 
     length: int
     users: int
 
 
-class StreakLengthsShape(Shape, frozen=True):
+class StreakLengths(Schema, frozen=True):
     """How long a streak is for how many users: as it stands, and at its longest. Who never began it is left out."""
 
     streak: str
-    current: list[LengthUsersShape]
-    longest: list[LengthUsersShape]
+    current: list[StreakLengthUsers]
+    longest: list[StreakLengthUsers]
 
 
-class CohortShape(Shape, frozen=True):
+class RetentionCohort(Schema, frozen=True):
     """Users who were first active in one week, and how many of them were active in that week and in each one since."""
 
     week: Annotated[date, Meta(description="The week's Monday")]
@@ -852,7 +852,7 @@ class CohortShape(Shape, frozen=True):
     active: list[int]
 
 
-class BadgeTimingShape(Shape, frozen=True):
+class BadgeTiming(Schema, frozen=True):
     """How many users have a badge, for how many it came first, and how long after joining half of its holders had it."""
 
     badge: str
@@ -861,35 +861,35 @@ class BadgeTimingShape(Shape, frozen=True):
     median_seconds: float | None
 
 
-class SurveyShape(Shape, frozen=True):
+class CommunityReport(Schema, frozen=True):
     """Charts of a community. All numbers are of `sampled` users, who are evenly chosen among `users`; equal: of everybody."""
 
     computed_at: UtcTime
     users: int
     sampled: int
-    active: list[DayUsersShape]
-    awards: list[DayAwardsShape]
-    points: list[DayPointsShape]
-    levels: list[LevelUsersShape]
-    streaks: list[StreakLengthsShape]
-    retention: list[CohortShape]
-    badges: list[BadgeTimingShape]
+    active: list[DailyUsers]
+    awards: list[DailyAwards]
+    points: list[DailyPoints]
+    levels: list[LevelUsers]
+    streaks: list[StreakLengths]
+    retention: list[RetentionCohort]
+    badges: list[BadgeTiming]
 
 
-class SurveyingShape(Shape, frozen=True):
+class ReportProgress(Schema, frozen=True):
     """The first survey is being made: how much of it is done, 0 to 1."""
 
     progress: float
 
 
-class UpkeepShape(Shape, frozen=True):
+class MaintenanceResult(Schema, frozen=True):
     """When something was last done for the database's keep, and what came of it."""
 
     at: UtcTime
     outcome: Mapping[str, Any]
 
 
-class PulseShape(Shape, frozen=True):
+class ProcessStatus(Schema, frozen=True):
     """How this process does, and how the database is kept. `users` and `events` are null until they are counted."""
 
     version: str
@@ -904,5 +904,5 @@ class PulseShape(Shape, frozen=True):
     queue_limit: int
     users: int | None
     events: int | None
-    backup: UpkeepShape | None
-    verify: UpkeepShape | None
+    backup: MaintenanceResult | None
+    verify: MaintenanceResult | None

@@ -12,68 +12,68 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 
 from laurels.commands.adjustments import UNDONE
-from laurels.commands.events import Recorded, Told
-from laurels.commands.unit_of_work import NOTHING, Kept
+from laurels.commands.events import Applied, Recorded
+from laurels.commands.unit_of_work import NOTHING, StoredOutcome
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, first_moment, zone
+from laurels.engine.days import Days, first_instant, zone
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
 from laurels.engine.leaderboards import POINTS, Board
 from laurels.engine.periods import Period
 from laurels.engine.progress import Progress
-from laurels.engine.pseudonyms import alias, alias_id
+from laurels.engine.pseudonyms import pseudonym, pseudonym_id
 from laurels.engine.ranking import Place
 from laurels.engine.streaks import Streak, marks
 from laurels.errors import InvalidInput
 from laurels.present.shapes import (
-    AmnestyShape,
-    AwardShape,
-    BadgeShape,
-    BoardShape,
-    CatalogShape,
-    CheckShape,
-    ClosingShape,
+    AdjustmentResult,
+    Amnesty,
+    AwardedBadge,
+    CatalogLevel,
+    CatalogSummary,
+    ClosedPeriod,
+    ConditionCheck,
     EventResult,
-    ExplanationShape,
-    HistoryAct,
+    Explanation,
+    History,
+    HistoryAdjustment,
     HistoryAward,
     HistoryEntry,
     HistoryEvent,
     HistoryPoints,
-    HistoryShape,
-    LeaderboardShape,
-    LeaderShape,
+    Leader,
+    LeaderboardInfo,
+    LeaderboardPage,
+    LeaderboardPeriod,
+    LeaderboardStanding,
     LevelChange,
-    LevelShape,
-    MomentBadge,
-    MomentBoard,
-    MomentShape,
-    NextBadgeShape,
+    NextBadge,
+    NotificationBadge,
+    NotificationLeaderboard,
+    NotificationMessage,
     NumberChange,
-    PeriodShape,
-    ProfileShape,
+    Profile,
+    ProfileBadge,
     RankChange,
-    StandingShape,
     StreakDay,
-    StreakShape,
-    TeamShape,
-    ToldShape,
-    Undoing,
-    UserShape,
+    TeamStanding,
+    Undone,
+    User,
+    UserStreak,
     ZoneChange,
 )
 from laurels.storage.codec import decrypted, encrypted, from_micros, seal
 from laurels.storage.contract import (
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
     AwardRow,
-    Closing,
+    ClosedPeriodRow,
     EventRow,
+    HistoryRows,
+    LeaderboardLines,
+    LeaderboardRequest,
     LedgerRow,
-    Listed,
-    Listing,
-    MomentRow,
-    Page,
+    NotificationRow,
     Standing,
     Team,
     Teams,
@@ -106,7 +106,7 @@ class _Board(NamedTuple):
     """The first lines of the points board as read once: as shapes, and the rank of each user."""
 
     top: Sequence[Standing]
-    leaders: list[LeaderShape]
+    leaders: list[Leader]
     ranks: Mapping[str, int]
 
 
@@ -122,13 +122,13 @@ class Views:
 
     # ---- the profile --------------------------------------------------------------------------
 
-    def profile(self, user: UserRow, top: Sequence[Standing], now: datetime, badge_awarded: str | None) -> ProfileShape:
+    def profile(self, user: UserRow, top: Sequence[Standing], now: datetime, badge_awarded: str | None) -> Profile:
         """The contract's eleven fields. `top` holds the first ten of the points board."""
         progress = user.progress
         level = self.catalog.levels.read(progress.points)
         board = self._board_of(top)
         earned = progress.badges
-        return ProfileShape(
+        return Profile(
             badges=[shape for badge_id, shape in self._badges if badge_id in earned],
             points=progress.points,
             level=level.level.number,
@@ -149,7 +149,7 @@ class Views:
             self._board = _Board(top, leaders, {standing.place.user_id: standing.rank for standing in top})
         return self._board
 
-    def _leaders(self, board: _Board, user: UserRow) -> list[LeaderShape]:
+    def _leaders(self, board: _Board, user: UserRow) -> list[Leader]:
         """The leaders as this user sees them: alike for all, but for who has an invented name to the others."""
         rank = board.ranks.get(user.user_id, LEADERS + 1)
         if rank > LEADERS or (user.visibility or self._points_board.visibility) != "pseudonym":
@@ -157,10 +157,10 @@ class Views:
         own = self._leader(board.top[rank - 1], user.user_id)
         return [*board.leaders[: rank - 1], own, *board.leaders[rank:]]
 
-    def _leader(self, standing: Standing, reader: str | None = None) -> LeaderShape:
+    def _leader(self, standing: Standing, reader: str | None = None) -> Leader:
         level = self.catalog.levels.read(standing.points).level
         user_id, name = self._named(self._points_board, standing, reader)
-        return LeaderShape(
+        return Leader(
             user_id=user_id,
             name=name,
             points=standing.points,
@@ -175,22 +175,22 @@ class Views:
             return user_id, standing.name or ANONYMOUS
         assert self.secret is not None, "an invented name needs the database's secret"
         of_user = seal(self.secret, user_id)
-        return INVENTED + alias_id(of_user), alias(of_user)
+        return INVENTED + pseudonym_id(of_user), pseudonym(of_user)
 
     def streak_badge(self, recorded: Recorded) -> str | None:
         """Of the streak badges that this event awarded, the one with the most points."""
-        if recorded.duplicate or not recorded.kept.awards:
+        if recorded.duplicate or not recorded.outcome.awards:
             return None
-        awarded = dict(recorded.kept.awards)
+        awarded = dict(recorded.outcome.awards)
         won = [badge for badge in self.catalog.badges if badge.id in awarded and badge.streaks]
         return max(won, key=lambda badge: badge.points).id if won else None
 
-    def next_badges(self, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadgeShape]:
+    def next_badges(self, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadge]:
         """The badges nearest to being earned, nearest first, at most `limit`."""
         nearest = sorted(self._within_reach(progress, now), key=lambda pair: -nearness(pair[1]))
         return [_next_badge(badge, steps) for badge, steps in nearest[:limit]]
 
-    def toward(self, progress: Progress, now: datetime) -> list[NextBadgeShape]:
+    def toward(self, progress: Progress, now: datetime) -> list[NextBadge]:
         """Every badge that can still be earned, in the catalog's order, and how far it is."""
         return [_next_badge(badge, steps) for badge, steps in self._within_reach(progress, now)]
 
@@ -198,7 +198,7 @@ class Views:
         """The badges that can still be earned, each with what is missing, in the catalog's order."""
         today = progress.zones.day(now)
         streaks = {name: self.streak_length(progress, name, today) for name in self.catalog.streaks}
-        closed = progress.badges.keys() | progress.told.barred
+        closed = progress.badges.keys() | progress.manual.barred
         open_badges = [badge for badge in self.catalog.badges if badge.id not in closed]
         steps = [(badge, badge.condition.steps(progress, streaks)) for badge in open_badges]
         return [(badge, of_badge) for badge, of_badge in steps if of_badge]
@@ -207,19 +207,19 @@ class Views:
         """The current length of a streak."""
         return length_of(self.catalog.streaks[name], progress, today)
 
-    def streaks(self, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[StreakShape]:
+    def streaks(self, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[UserStreak]:
         """Every streak of the catalog, as it reads now, with why each of its last `days` days (or weeks) counts."""
         return [_streak(streak, progress, now, days) for streak in self.catalog.streaks.values()]
 
     def explanation(
         self, badge: Badge, user: UserRow, award: AwardRow | None, event: EventRow | None, now: datetime
-    ) -> ExplanationShape:
+    ) -> Explanation:
         """Why this user has this badge, or what is missing."""
         progress = user.progress
         checks = badge.condition.checks(progress)
         if award:
             sentence = _earned_because(badge, award, event, checks)
-        elif badge.id in progress.told.barred:
+        elif badge.id in progress.manual.barred:
             sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
         else:
             lengths = {
@@ -227,21 +227,23 @@ class Views:
             }
             steps = badge.condition.steps(progress, lengths)
             sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
-        return ExplanationShape(
+        return Explanation(
             badge=badge.id,
             name=badge.name,
             earned=award is not None,
             sentence=sentence,
             awarded_at=award.awarded_at if award else None,
             event=_history_event(event) if event else None,
-            checks=[CheckShape(text=one.text, current=one.current, target=one.target, met=one.met) for one in checks],
+            checks=[
+                ConditionCheck(text=one.text, current=one.current, target=one.target, met=one.met) for one in checks
+            ],
         )
 
     # ---- events -------------------------------------------------------------------------------
 
     def event_result(self, recorded: Recorded) -> EventResult:
         """The answer for an event that was recorded, now or before."""
-        event, kept = recorded.event, recorded.kept
+        event, kept = recorded.event, recorded.outcome
         status = "duplicate" if recorded.duplicate else "recorded"
         if kept is NOTHING:
             return EventResult(id=event.id, user_id=event.user_id, status=status)
@@ -250,17 +252,17 @@ class Views:
             changes["rank"] = RankChange(before=recorded.rank_before, after=recorded.rank_after)
         return EventResult(id=event.id, user_id=event.user_id, status=status, reversed=kept.reversed, **changes)
 
-    def told(self, told: Told) -> ToldShape:
+    def adjustment_result(self, told: Applied) -> AdjustmentResult:
         """The answer for an act that was told, or undone."""
-        act = told.act
+        act = told.adjustment
         status = "duplicate" if told.duplicate else "undone" if act.undone_by else "told"
-        changes = self._changes(told.kept)
-        if told.kept.revoked:
-            changes["revoked"] = list(told.kept.revoked)
+        changes = self._changes(told.outcome)
+        if told.outcome.revoked:
+            changes["revoked"] = list(told.outcome.revoked)
         names: dict[str, Any] = {"user_id": act.user_id, "kind": act.kind, "reason": act.reason, "actor": act.actor}
-        return ToldShape(id=act.act_id, status=status, **names, **changes)
+        return AdjustmentResult(id=act.adjustment_id, status=status, **names, **changes)
 
-    def _changes(self, kept: Kept) -> dict[str, Any]:
+    def _changes(self, kept: StoredOutcome) -> dict[str, Any]:
         """What an outcome changed, as the fields of an answer; only what did change."""
         changes: dict[str, Any] = {}
         if kept.awards:
@@ -276,21 +278,21 @@ class Views:
             }
         return changes
 
-    def _award(self, badge_id: str, points: int) -> AwardShape:
+    def _award(self, badge_id: str, points: int) -> AwardedBadge:
         """An award, also of a badge that the catalog has since lost."""
         badge = self.catalog.badge(badge_id)
-        return AwardShape(
+        return AwardedBadge(
             id=badge_id, name=badge.name if badge else badge_id, icon=badge.icon if badge else "", points=points
         )
 
     # ---- users, boards, catalog ---------------------------------------------------------------
 
-    def user(self, user: UserRow, now: datetime) -> UserShape:
+    def user(self, user: UserRow, now: datetime) -> User:
         """A user as stored."""
         progress = user.progress
         zones = progress.zones
         level = self.catalog.levels.read(progress.points).level
-        return UserShape(
+        return User(
             user_id=user.user_id,
             name=user.name,
             time_zone=zones.at(now),
@@ -307,10 +309,10 @@ class Views:
             title=level.title,
         )
 
-    def board(self, board: Board, now: datetime) -> BoardShape:
+    def board(self, board: Board, now: datetime) -> LeaderboardInfo:
         """A leaderboard of the catalog, with its period as of now."""
         period = board.periods.at(now)
-        return BoardShape(
+        return LeaderboardInfo(
             id=board.id,
             name=board.name,
             by=board.by,
@@ -325,9 +327,9 @@ class Views:
             current=self.period(board, period, now) if period else None,
         )
 
-    def period(self, board: Board, period: Period, now: datetime) -> PeriodShape:
+    def period(self, board: Board, period: Period, now: datetime) -> LeaderboardPeriod:
         """A period's bounds as instants, and whether it still takes events."""
-        return PeriodShape(
+        return LeaderboardPeriod(
             key=period.key,
             start=period.start,
             end=period.end,
@@ -336,11 +338,11 @@ class Views:
         )
 
     def leaderboard(
-        self, board: Board, period: Period, asked: Listing, listed: Listed, now: datetime
-    ) -> LeaderboardShape:
+        self, board: Board, period: Period, asked: LeaderboardRequest, listed: LeaderboardLines, now: datetime
+    ) -> LeaderboardPage:
         """Lines of a board, the reader's own, and where to go on."""
         lines = [line for line in listed.lines if self._is_shown(board, line, asked)]
-        return LeaderboardShape(
+        return LeaderboardPage(
             board=self.board(board, now),
             period=self.period(board, period, now),
             standings=[self.standing(board, standing, asked.me) for standing in lines],
@@ -351,7 +353,7 @@ class Views:
         )
 
     @staticmethod
-    def _is_shown(board: Board, line: Standing, asked: Listing) -> bool:
+    def _is_shown(board: Board, line: Standing, asked: LeaderboardRequest) -> bool:
         """Whether a reader sees a line. In closed periods those who hide or are excluded by now still have theirs.
 
         Among friends, who are asked for by their ids, a line under an invented name would say whose it is.
@@ -361,9 +363,9 @@ class Views:
             return True
         return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and asked.only is None))
 
-    def teams(self, board: Board, period: Period, teams: Teams, mine: Sequence[str], now: datetime) -> LeaderboardShape:
+    def teams(self, board: Board, period: Period, teams: Teams, mine: Sequence[str], now: datetime) -> LeaderboardPage:
         """A board of teams, those of the reader marked."""
-        return LeaderboardShape(
+        return LeaderboardPage(
             board=self.board(board, now),
             period=self.period(board, period, now),
             standings=[],
@@ -372,37 +374,37 @@ class Views:
             computed_at=now,
             next=None,
             teams=[
-                TeamShape(one.rank, one.name, _team_score(board, one), one.total, one.members, one.name in mine)
+                TeamStanding(one.rank, one.name, _team_score(board, one), one.total, one.members, one.name in mine)
                 for one in teams.lines
             ],
         )
 
-    def moment(self, row: MomentRow) -> MomentShape:
+    def moment(self, row: NotificationRow) -> NotificationMessage:
         """Something worth telling, with what stands in the catalog beside what was stored."""
         data, more = row.data, dict[str, Any]()
         kind, _, _ = row.type.partition(".")
         if kind == "badge":
             badge = self.catalog.badge(data["badge"])
             name, icon = (badge.name, badge.icon) if badge else (data["badge"], "")
-            more["badge"] = MomentBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))
+            more["badge"] = NotificationBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))
         elif kind == "leaderboard":
             board = self.catalog.boards.get(data["board"])
-            more["board"] = MomentBoard(id=data["board"], name=board.name if board else data["board"])
+            more["board"] = NotificationLeaderboard(id=data["board"], name=board.name if board else data["board"])
         more |= {name: data[name] for name in _TOLD.get(kind, ()) if name in data}
         place = f"{row.revision}-{row.position}"
-        return MomentShape(id=place, type=row.type, at=row.at, data=dict(data), **more)
+        return NotificationMessage(id=place, type=row.type, at=row.at, data=dict(data), **more)
 
-    def closing(self, board: Board, closing: Closing) -> ClosingShape:
+    def closing(self, board: Board, closing: ClosedPeriodRow) -> ClosedPeriod:
         """A closed period."""
         period = board.periods.named(closing.period)
         assert period is not None
-        return ClosingShape(closing.period, period.start, period.end, closing.closed_at)
+        return ClosedPeriod(closing.period, period.start, period.end, closing.closed_at)
 
-    def standing(self, board: Board, standing: Standing, reader: str | None = None) -> StandingShape:
+    def standing(self, board: Board, standing: Standing, reader: str | None = None) -> LeaderboardStanding:
         """One line of a board, as this reader sees it."""
         level = self.catalog.levels.read(standing.points).level
         user_id, name = self._named(board, standing, reader)
-        return StandingShape(
+        return LeaderboardStanding(
             rank=standing.rank,
             user_id=user_id,
             name=name,
@@ -428,9 +430,9 @@ class Views:
         except (ValueError, msgspec.MsgspecError):
             raise InvalidInput("after", "must be the 'next' of an answer before") from None
 
-    def amnesty(self, row: AmnestyRow) -> AmnestyShape:
+    def amnesty(self, row: AmnestyRow) -> Amnesty:
         """An amnesty as stored."""
-        return AmnestyShape(
+        return Amnesty(
             id=row.amnesty_id,
             first=date.fromordinal(row.first_day),
             last=date.fromordinal(row.last_day),
@@ -443,12 +445,12 @@ class Views:
             lift_reason=row.lift_reason,
         )
 
-    def whole_catalog(self) -> CatalogShape:
+    def whole_catalog(self) -> CatalogSummary:
         """Everything that can be earned."""
-        return CatalogShape(
+        return CatalogSummary(
             name=self.catalog.name,
             levels=[
-                LevelShape(level=one.number, title=one.title, points=one.points) for one in self.catalog.levels.all
+                CatalogLevel(level=one.number, title=one.title, points=one.points) for one in self.catalog.levels.all
             ],
             badges=[shape for _, shape in self._badges],
         )
@@ -466,47 +468,47 @@ def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "r
     return "ended" if board.is_open(period, now) else "closed"
 
 
-def history(page: Page, limit: int) -> HistoryShape:
+def history(page: HistoryRows, limit: int) -> History:
     """Some revisions of a user, one entry to each, newest first."""
     event_of = {row.revision: row for row in page.events}
-    act_of = {row.revision: row for row in page.acts}
+    adjustment_of = {row.revision: row for row in page.adjustments}
     awards: dict[int, list[AwardRow]] = defaultdict(list)
     ledger: dict[int, list[LedgerRow]] = defaultdict(list)
     for award in page.awards:
         awards[award.revision].append(award)
     for entry in page.ledger:
         ledger[entry.revision].append(entry)
-    revisions = sorted({*event_of, *act_of, *awards, *ledger}, reverse=True)
-    entries = [_entry(one, event_of.get(one), act_of.get(one), awards[one], ledger[one]) for one in revisions]
-    return HistoryShape(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
+    revisions = sorted({*event_of, *adjustment_of, *awards, *ledger}, reverse=True)
+    entries = [_entry(one, event_of.get(one), adjustment_of.get(one), awards[one], ledger[one]) for one in revisions]
+    return History(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
 
 
 def _entry(
-    revision: int, event: EventRow | None, act: ActRow | None, awards: list[AwardRow], ledger: list[LedgerRow]
+    revision: int, event: EventRow | None, act: AdjustmentRow | None, awards: list[AwardRow], ledger: list[LedgerRow]
 ) -> HistoryEntry:
-    moments = [row.recorded_at for row in [event] if row] + [row.at for row in [act, *ledger] if row]
+    notifications = [row.recorded_at for row in [event] if row] + [row.at for row in [act, *ledger] if row]
     return HistoryEntry(
         revision=revision,
-        at=[*moments, *(row.awarded_at for row in awards)][0],
+        at=[*notifications, *(row.awarded_at for row in awards)][0],
         event=_history_event(event) if event else None,
-        act=act_as_told(act) if act else None,
+        act=history_adjustment(act) if act else None,
         awards=[HistoryAward(badge=row.badge, points=row.points) for row in awards],
         points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in ledger],
     )
 
 
-def act_as_told(act: ActRow) -> HistoryAct:
+def history_adjustment(act: AdjustmentRow) -> HistoryAdjustment:
     """An act as the history shows it."""
     said = {key: value for key, value in act.data.items() if key not in ("asked", UNDONE)}
-    undoing = act.data.get(UNDONE) if act.undone_by is not None else None
-    return HistoryAct(
-        id=act.act_id,
+    undo = act.data.get(UNDONE) if act.undone_by is not None else None
+    return HistoryAdjustment(
+        id=act.adjustment_id,
         kind=act.kind,
         data=said,
         reason=act.reason,
         actor=act.actor,
         undone=act.undone_by is not None,
-        undoing=msgspec.convert(undoing, Undoing) if undoing else msgspec.UNSET,
+        undo=msgspec.convert(undo, Undone) if undo else msgspec.UNSET,
     )
 
 
@@ -525,8 +527,8 @@ def _history_event(row: EventRow) -> HistoryEvent:
     )
 
 
-def _badge(badge: Badge) -> BadgeShape:
-    return BadgeShape(
+def _badge(badge: Badge) -> ProfileBadge:
+    return ProfileBadge(
         id=badge.id,
         name=badge.name,
         description=badge.description,
@@ -537,11 +539,11 @@ def _badge(badge: Badge) -> BadgeShape:
     )
 
 
-def _next_badge(badge: Badge, steps: list[Step]) -> NextBadgeShape:
+def _next_badge(badge: Badge, steps: list[Step]) -> NextBadge:
     farthest = min(steps, key=lambda step: step.share)
     single = all(step.target == 1 for step in steps)
     what = badge.condition_text if single else " and ".join(step.missing for step in steps)
-    return NextBadgeShape(
+    return NextBadge(
         id=badge.id,
         name=badge.name,
         icon=badge.icon,
@@ -558,13 +560,13 @@ def _earned_because(badge: Badge, award: AwardRow, event: EventRow | None, check
     return f"{badge.name} was earned on {award.awarded_at:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."
 
 
-def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> StreakShape:
+def _streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:
     zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
     today = zones.day(now)
     reading = read_streak_of(streak, progress, today)
-    ends_at = first_moment(streak.first_day(reading.ends + 1), zones.at(now)) if reading.ends is not None else None
+    ends_at = first_instant(streak.first_day(reading.ends + 1), zones.at(now)) if reading.ends is not None else None
     marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
-    return StreakShape(
+    return UserStreak(
         name=streak.name,
         unit="week" if streak.weekly else "day",
         length=reading.length,

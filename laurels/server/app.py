@@ -19,7 +19,7 @@ from litestar.response import Response
 from laurels import console
 from laurels import site as pages
 from laurels.auth.chain import Chain
-from laurels.auth.sessions import OwnSessions
+from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo.playground import playground_page
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
@@ -28,15 +28,15 @@ from laurels.http.answers import Answer, Receive, Scope, Send
 from laurels.http.catalog import get_catalog, get_rarity
 from laurels.http.clock import get_clock, post_clock
 from laurels.http.context import Context, HttpRequest
-from laurels.http.cors import Sharing
+from laurels.http.cors import Cors
 from laurels.http.docs import docs_asset, docs_page, openapi_document, problem_page
 from laurels.http.events import post_events
 from laurels.http.health import VERSION, livez, readyz
 from laurels.http.history import (
-    delete_act,
+    delete_adjustment,
     delete_amnesty,
     get_amnesties,
-    post_act,
+    post_adjustment,
     post_amnesty,
     post_reversal,
 )
@@ -45,9 +45,9 @@ from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.problems import NoSuchPage, answer_for, with_head
 from laurels.http.profile import get_profile
-from laurels.http.requests import header, moment_in
+from laurels.http.requests import header, instant_in
 from laurels.http.sessions import delete_session, post_session
-from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_act
+from laurels.http.streaks import explain_badge, explain_user_badge, get_streaks, get_user_streaks, post_own_adjustment
 from laurels.http.stream import get_stream
 from laurels.http.users import delete_user, get_user, get_user_history, get_user_profile, put_user
 from laurels.http.visibility import put_visibility
@@ -92,10 +92,10 @@ HANDLERS = (
     get_user_streaks,
     explain_badge,
     explain_user_badge,
-    post_own_act,
+    post_own_adjustment,
     post_reversal,
-    post_act,
-    delete_act,
+    post_adjustment,
+    delete_adjustment,
     get_amnesties,
     post_amnesty,
     delete_amnesty,
@@ -123,7 +123,7 @@ def create_app(
 
     `playground` is the API key that the playground shows and acts with: only `laurels demo` has one, and no setting gives it.
     """
-    sessions = OwnSessions(laurels)
+    sessions = Sessions(laurels)
     insights = Insights(laurels, settings.rarity_users)
     context = Context(
         laurels,
@@ -197,46 +197,46 @@ class Front:
         self.framework = framework
         self.running = 0
         self.bodies = Bodies(context)
-        self.sharing = Sharing(context.settings.origins)
+        self.cors = Cors(context.settings.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.framework(scope, receive, send)
             return
-        if self.sharing.origins:
-            answer = self.sharing.preflight(scope)
+        if self.cors.origins:
+            answer = self.cors.preflight(scope)
             if answer is not None:
                 await answer.send(send)
                 return
-            send = self.sharing.shared(scope, send)
+            send = self.cors.shared(scope, send)
         # Who listens, for hours perhaps, takes no place among the requests.
         running = self.running - len(self.context.listeners)
         if running >= self.context.settings.requests_limit and scope["path"] not in ALWAYS_ANSWERED:
-            retry_after = self.context.laurels.recorder.retry_after
+            retry_after = self.context.laurels.group_commit.retry_after
             await answer_for(Overloaded("too many requests are being answered", retry_after)).send(send)
             return
         self.running += 1
         try:
             if scope["method"] in WITH_BODY:
                 with self.bodies.counted(receive) as counted:
-                    await self._at_its_moment(scope, counted, send)
+                    await self._at_its_time(scope, counted, send)
             else:
-                await self._at_its_moment(scope, receive, send)
+                await self._at_its_time(scope, receive, send)
         finally:
             self.running -= 1
 
-    async def _at_its_moment(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _at_its_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = header(scope, NOW_HEADER)
         if wanted is None:
             await self._answer(scope, receive, send)
         else:
-            await self._at_another_moment(wanted, scope, receive, send)
+            await self._at_another_time(wanted, scope, receive, send)
 
-    async def _at_another_moment(self, wanted: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _at_another_time(self, wanted: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as if it were the moment that the request says; only a sandbox does."""
         try:
-            moment = moment_in(wanted)
+            moment = instant_in(wanted)
             if not await self.context.laurels.sandboxed():
                 raise NotASandbox
         except LaurelsError as error:
@@ -289,7 +289,7 @@ class Bodies:
             size += came
             self.held += came
             if self.held > self.context.settings.bodies_limit and self.held > size:
-                raise Overloaded("too much is being sent at once", self.context.laurels.recorder.retry_after)
+                raise Overloaded("too much is being sent at once", self.context.laurels.group_commit.retry_after)
             return message
 
         try:

@@ -51,9 +51,9 @@ def listen(host: str, port: int) -> socket.socket:
             listening.close()
             raise
     except OSError as error:
-        mend = "choose another with --port, or 0 for a free one" if host in ("127.0.0.1", "::1", "localhost") else ""
+        fix = "choose another with --port, or 0 for a free one" if host in ("127.0.0.1", "::1", "localhost") else ""
         reason = f"cannot listen on {host}, port {port}: {error.strerror or error}"
-        raise SettingsError(f"{reason}; {mend}" if mend else reason) from error
+        raise SettingsError(f"{reason}; {fix}" if fix else reason) from error
     listening.set_inheritable(True)
     return listening
 
@@ -124,7 +124,7 @@ Ready = Callable[[Laurels, str], Awaitable[None]]
 """Told when requests are accepted: the facade, and the address."""
 
 
-def serve_until_told(
+def serve_until_stopped(
     opened: AbstractAsyncContextManager[Laurels], settings: Settings, ready: Ready, *, playground: str | None = None
 ) -> None:
     """Serve from this process until SIGINT or SIGTERM; then answer what runs, write what waits, and close the database.

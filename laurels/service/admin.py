@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from laurels.commands.adjustments import Tell, Undo
-from laurels.commands.events import REVERSAL, ReverseEvent, Told
+from laurels.commands.adjustments import ApplyAdjustment, UndoAdjustment
+from laurels.commands.events import REVERSAL, Applied, ReverseEvent
 from laurels.commands.unit_of_work import amnesty_days, earned, places_of, standing
-from laurels.commands.users import RebuildUser, RefreshUser, told_anew
-from laurels.engine.adjustments import Saying, day_from
+from laurels.commands.users import RebuildUser, RefreshUser, rebuilt_manual_state
+from laurels.engine.adjustments import Adjustment, day_from
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import zone
 from laurels.engine.events import (
@@ -31,9 +31,9 @@ from laurels.engine.events import (
 from laurels.engine.judge import rebuild
 from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
-from laurels.errors import ActConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
+from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
 from laurels.service.laurels import Laurels
-from laurels.storage.contract import AmnestyRow, Whole
+from laurels.storage.contract import AmnestyRow, UserSnapshot
 from laurels.storage.rows import amnesty_count
 
 MAX_REASON = 500
@@ -64,7 +64,7 @@ class Admin:
 
     # ---- one user -----------------------------------------------------------------------------
 
-    async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> Told:
+    async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> Applied:
         """Take an event back: metrics, days, badges, points, level and standing follow.
 
         Twice is harmless; before its event arrives, it holds. Raises InvalidInput, UserErased.
@@ -73,11 +73,19 @@ class Admin:
         check_text("eventId", event_id, MAX_EVENT_ID)
         _check_why(reason, actor)
         act = ReverseEvent(user_id, event_id, await self._laurels.now(), reason, actor)
-        return cast(Told, await self._laurels.do(act))
+        return cast(Applied, await self._laurels.do(act))
 
     async def tell(
-        self, user_id: str, act_id: str, kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False
-    ) -> Told:
+        self,
+        user_id: str,
+        adjustment_id: str,
+        kind: str,
+        data: dict[str, Any],
+        reason: str,
+        actor: str,
+        *,
+        own: bool = False,
+    ) -> Applied:
         """Say something of a user: kind and data as in `engine/telling.py`. The same id again answers as a duplicate.
 
         `own` says that the user speaks: a pause or a repair, as far as the catalog allows. Raises InvalidInput, UserNotFound,
@@ -85,21 +93,23 @@ class Admin:
         points, days or quota do not allow it).
         """
         check_text("userId", user_id, MAX_USER_ID)
-        check_text("id", act_id, MAX_EVENT_ID)
-        if act_id.startswith(REVERSAL):
+        check_text("id", adjustment_id, MAX_EVENT_ID)
+        if adjustment_id.startswith(REVERSAL):
             raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
-        saying = check_saying(kind, data, reason, actor, own=own)
-        act = Tell(user_id, act_id, saying, await self._laurels.now(), reason, actor, own)
-        return cast(Told, await self._laurels.do(act))
+        adjustment = check_adjustment(kind, data, reason, actor, own=own)
+        act = ApplyAdjustment(user_id, adjustment_id, adjustment, await self._laurels.now(), reason, actor, own)
+        return cast(Applied, await self._laurels.do(act))
 
-    async def undo(self, user_id: str, act_id: str, reason: str | None = None, actor: str | None = None) -> Told:
+    async def undo(
+        self, user_id: str, adjustment_id: str, reason: str | None = None, actor: str | None = None
+    ) -> Applied:
         """Undo an act that was told, or a reversal; the history says why and by whom, where that is given.
 
         Twice is harmless. Raises InvalidInput, ActNotFound, UserErased.
         """
         _check_given(reason, actor)
-        act = Undo(user_id, act_id, await self._laurels.now(), reason or "", actor or "")
-        return cast(Told, await self._laurels.do(act))
+        act = UndoAdjustment(user_id, adjustment_id, await self._laurels.now(), reason or "", actor or "")
+        return cast(Applied, await self._laurels.do(act))
 
     # ---- everybody ----------------------------------------------------------------------------
 
@@ -130,7 +140,7 @@ class Admin:
         """The amnesty that is stored under this one's id. Raises ActConflict where it excuses other days, or others."""
         kept = next(one for one in await self._laurels.store.amnesties() if one.amnesty_id == row.amnesty_id)
         if (kept.first_day, kept.last_day, kept.for_group) != (row.first_day, row.last_day, row.for_group):
-            raise ActConflict
+            raise AdjustmentConflict
         return kept
 
     async def lift_amnesty(self, amnesty_id: str, reason: str | None = None, actor: str | None = None) -> None:
@@ -181,22 +191,22 @@ class Admin:
             return None
         return await self._differences(whole)
 
-    async def _differences(self, whole: Whole) -> list[Difference]:
+    async def _differences(self, whole: UserSnapshot) -> list[Difference]:
         """The differences, but for standings in periods that a process ahead of this one, or an older catalog, closed."""
         catalog, now, store = self._laurels.catalog, await self._laurels.now(), self._laurels.store
         found = differences(catalog, whole, now)
         if not any(one.what == "standings" for one in found):
             return found
-        boards = {seat.partition(WITHIN)[0] for seat, _ in places_of(catalog, whole.user, now)}
+        boards = {partition.partition(WITHIN)[0] for partition, _ in places_of(catalog, whole.user, now)}
         closed = {(board, row.period) for board in boards for row in await store.closings(board, NEWEST_CLOSED)}
         return differences(catalog, whole, now, closed)
 
-    async def _whole(self, user_id: str) -> Whole:
-        if (whole := await self._laurels.store.whole(user_id)) is None:
+    async def _whole(self, user_id: str) -> UserSnapshot:
+        if (whole := await self._laurels.store.user_snapshot(user_id)) is None:
             raise UserNotFound
         return whole
 
-    def _is_current(self, whole: Whole) -> bool:
+    def _is_current(self, whole: UserSnapshot) -> bool:
         """Whether the user was made under today's catalog, and under every amnesty."""
         return (whole.user.rules, whole.user.amnesties) == (self._laurels.catalog.rules, amnesty_count(whole.amnesties))
 
@@ -241,25 +251,27 @@ def _later(moment: datetime, days: int, there: ZoneInfo) -> datetime:
 
 
 def differences(
-    catalog: Catalog, whole: Whole, now: datetime, closed: Collection[tuple[str, str]] = ()
+    catalog: Catalog, whole: UserSnapshot, now: datetime, closed: Collection[tuple[str, str]] = ()
 ) -> list[Difference]:
     """In what the stored state of a user differs from one made anew from events, acts and ledger.
 
     `closed` are periods that somebody closed, of (board, period), though by this clock and catalog they are open.
     """
     stored = whole.user.progress
-    history, acts = list(whole.events), list(whole.acts)
-    told = told_anew(history, acts, replace(stored.told, amnesty=amnesty_days(whole.amnesties, whole.user.groups)))
+    history, adjustments = list(whole.events), list(whole.adjustments)
+    told = rebuilt_manual_state(
+        history, adjustments, replace(stored.manual, amnesty=amnesty_days(whole.amnesties, whole.user.groups))
+    )
     badges = {award.badge: award.points for award in whole.awards}
     balance = sum(entry.amount for entry in whole.ledger)
     scores = recounted(catalog, standing(history), earned(whole.ledger), now)
     stored = replace(stored, scores=still_open(catalog, stored.scores, now))
-    truth = replace(stored, told=told, badges=badges, points=balance, scores=scores)
+    truth = replace(stored, manual=told, badges=badges, points=balance, scores=scores)
     rebuilt = rebuild(catalog, truth, standing(history), now).progress
     user_id = whole.user.user_id
     found = [
         Difference(user_id, name, *_shown(getattr(stored, name), getattr(rebuilt, name)))
-        for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "told", "scores")
+        for name in ("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores")
         if getattr(stored, name) != getattr(rebuilt, name)
     ]
     if badges != rebuilt.badges:
@@ -268,9 +280,9 @@ def differences(
         found.append(Difference(user_id, "sum of the ledger", str(balance), str(rebuilt.points)))
     standings = {key: place for key, place in whole.standings.items() if not is_closed(catalog, *key, now)}
     places = {
-        (seat, period): place
-        for (seat, period), place in places_of(catalog, whole.user, now).items()
-        if (seat.partition(WITHIN)[0], period) not in closed
+        (partition, period): place
+        for (partition, period), place in places_of(catalog, whole.user, now).items()
+        if (partition.partition(WITHIN)[0], period) not in closed
     }
     if standings != places:
         found.append(Difference(user_id, "standings", *_shown(standings, places)))
@@ -302,7 +314,7 @@ def _check_given(reason: str | None, actor: str | None) -> None:
             check_text(name, text, longest)
 
 
-def check_saying(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Saying:
+def check_adjustment(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Adjustment:
     """What `Admin.tell` would say, its fields of the right type and complete. Raises InvalidInput, which names the field."""
     _check_why(reason, actor)
     if kind not in FIELDS:
@@ -317,7 +329,7 @@ def check_saying(kind: str, data: dict[str, Any], reason: str, actor: str, *, ow
         if name not in data:
             raise InvalidInput(name, f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
         check(name, data[name])
-    return Saying(kind, data)
+    return Adjustment(kind, data)
 
 
 def _is_text(name: str, value: object) -> None:

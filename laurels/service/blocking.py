@@ -16,14 +16,14 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.present.shapes import (
-    BoardsShape,
-    ExplanationShape,
-    HistoryShape,
-    LeaderboardShape,
-    ProfileShape,
-    RankShape,
-    StreaksShape,
-    UserShape,
+    Explanation,
+    History,
+    LeaderboardList,
+    LeaderboardPage,
+    Profile,
+    User,
+    UserRank,
+    UserStreaks,
 )
 from laurels.present.views import STREAK_DAYS
 from laurels.service.laurels import HISTORY_PAGE, LATE_WINDOW, Clock, Laurels, utc_now
@@ -86,7 +86,7 @@ class BlockingLaurels:
         time_zone: str | msgspec.UnsetType = msgspec.UNSET,
         joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
         groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
-    ) -> UserShape:
+    ) -> User:
         """See Laurels.update_user."""
         return self._run(
             lambda: self._laurels.update_user(
@@ -94,7 +94,7 @@ class BlockingLaurels:
             )
         )
 
-    def user(self, user_id: str) -> UserShape:
+    def user(self, user_id: str) -> User:
         """See Laurels.user."""
         return self._run(lambda: self._laurels.user(user_id))
 
@@ -102,25 +102,25 @@ class BlockingLaurels:
         """See Laurels.erase_user."""
         return self._run(lambda: self._laurels.erase_user(user_id))
 
-    def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
+    def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
         """See Laurels.history."""
         return self._run(lambda: self._laurels.history(user_id, limit, before))
 
     def profile(
         self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
-    ) -> ProfileShape:
+    ) -> Profile:
         """See Laurels.profile."""
         return self._run(lambda: self._laurels.profile(user_id, login=login, include=include, days=days))
 
-    def streaks(self, user_id: str, days: int = STREAK_DAYS) -> StreaksShape:
+    def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
         """See Laurels.streaks."""
         return self._run(lambda: self._laurels.streaks(user_id, days))
 
-    def explain(self, user_id: str, badge_id: str) -> ExplanationShape:
+    def explain(self, user_id: str, badge_id: str) -> Explanation:
         """See Laurels.explain."""
         return self._run(lambda: self._laurels.explain(user_id, badge_id))
 
-    def leaderboards(self) -> BoardsShape:
+    def leaderboards(self) -> LeaderboardList:
         """See Laurels.leaderboards."""
         return self._run(self._laurels.leaderboards)
 
@@ -134,7 +134,7 @@ class BlockingLaurels:
         around: str | None = None,
         friends: Sequence[str] | None = None,
         me: str | None = None,
-    ) -> LeaderboardShape:
+    ) -> LeaderboardPage:
         """See Laurels.leaderboard."""
         return self._run(
             lambda: self._laurels.leaderboard(
@@ -142,7 +142,7 @@ class BlockingLaurels:
             )
         )
 
-    def rank(self, user_id: str) -> RankShape:
+    def rank(self, user_id: str) -> UserRank:
         """See Laurels.rank."""
         return self._run(lambda: self._laurels.rank(user_id))
 

@@ -11,10 +11,10 @@ from itertools import takewhile
 from time import monotonic
 
 from laurels.commands.events import Recorded
-from laurels.commands.unit_of_work import Act, Desk, House, identities
+from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork, identities
 from laurels.engine.ranking import Ranks
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
-from laurels.storage.contract import Asked, Changes, Found, Store
+from laurels.storage.contract import Changes, Loaded, LoadRequest, Store
 from laurels.telemetry.writes import Meter
 
 log = logging.getLogger(__name__)
@@ -28,13 +28,13 @@ LONGEST_RETRY = 60
 
 @dataclass(slots=True)
 class _Submission:
-    acts: Sequence[Act]
+    adjustments: Sequence[Command]
     ranks: bool
     came: float
     done: asyncio.Future[list[object]]
 
 
-class Recorder:
+class GroupCommit:
     """Takes acts from any number of callers and writes them in shared transactions, in the order of arrival.
 
     queue_limit    how many acts may wait; past that `submit` raises Overloaded at once
@@ -44,10 +44,15 @@ class Recorder:
     """
 
     def __init__(
-        self, store: Store, house: House, queue_limit: int = 10_000, batch_limit: int = 500, queue_seconds: float = 5
+        self,
+        store: Store,
+        context: DecisionContext,
+        queue_limit: int = 10_000,
+        batch_limit: int = 500,
+        queue_seconds: float = 5,
     ) -> None:
         self._store = store
-        self._house = house
+        self._context = context
         self.queue_limit = queue_limit
         self.meter = Meter(monotonic())
         self._batch_limit = batch_limit
@@ -85,7 +90,7 @@ class Recorder:
         """In how many whole seconds what waits now should be written."""
         return min(LONGEST_RETRY, max(1, math.ceil(self.expected_wait)))
 
-    async def submit(self, acts: Sequence[Act], *, ranks: bool = True) -> list[object]:
+    async def submit(self, adjustments: Sequence[Command], *, ranks: bool = True) -> list[object]:
         """One answer for each act, in order, once all are durable: what the act answers, or the LaurelsError it raised.
 
         `ranks` asks for the rank before and after of users that move. Raises Overloaded when too much is waiting (an empty
@@ -94,13 +99,13 @@ class Recorder:
         """
         if self._closed:
             raise Overloaded("Laurels is shutting down; send this to another process, or again in a few seconds")
-        full = self._waiting_acts and self._waiting_acts + len(acts) > self.queue_limit
+        full = self._waiting_acts and self._waiting_acts + len(adjustments) > self.queue_limit
         if full or self.expected_wait > self._queue_seconds:
             raise Overloaded(retry_after=self.retry_after)
         loop, now = asyncio.get_running_loop(), monotonic()
-        submission = _Submission(acts, ranks, now, loop.create_future())
+        submission = _Submission(adjustments, ranks, now, loop.create_future())
         self._waiting.append(submission)
-        self._waiting_acts += len(acts)
+        self._waiting_acts += len(adjustments)
         if self._worker is None:
             self._writing_since = now
             self._worker = asyncio.create_task(self._work())
@@ -118,7 +123,7 @@ class Recorder:
         """Write batch after batch until nothing waits."""
         while self._waiting:
             batch = self._next_batch()
-            size = sum(len(submission.acts) for submission in batch)
+            size = sum(len(submission.adjustments) for submission in batch)
             self._writing_since = monotonic()
             try:
                 await self._settle(batch)
@@ -141,7 +146,7 @@ class Recorder:
         old = list(takewhile(lambda one: one.came + self._queue_seconds <= now, self._waiting))
         self._waiting = self._waiting[len(old) :]
         _fail(old, Overloaded(retry_after=self.retry_after))
-        self._waiting_acts -= sum(len(submission.acts) for submission in old)
+        self._waiting_acts -= sum(len(submission.adjustments) for submission in old)
         self._alarm = None
         if self._waiting:
             wait = self._waiting[0].came + self._queue_seconds - now
@@ -150,7 +155,7 @@ class Recorder:
     def _next_batch(self) -> list[_Submission]:
         size = count = 0
         for submission in self._waiting:
-            size += len(submission.acts)
+            size += len(submission.adjustments)
             if count and size > self._batch_limit:
                 break
             count += 1
@@ -178,30 +183,30 @@ class Recorder:
             self.meter.note(now, sum(map(len, answers)), [now - submission.came for submission in batch])
 
     async def _write(self, batch: list[_Submission]) -> list[list[object]]:
-        acts = [act for submission in batch for act in submission.acts]
+        adjustments = [act for submission in batch for act in submission.adjustments]
         answers: list[object] = []
 
-        def decide(found: Found) -> Changes:
-            desk = Desk(self._house, found)
-            answers[:] = [_apply(act, desk) for act in acts]
-            return desk.changes()
+        def decide(found: Loaded) -> Changes:
+            work = UnitOfWork(self._context, found)
+            answers[:] = [_apply(act, work) for act in adjustments]
+            return work.changes()
 
-        asked = Asked(
-            users=frozenset(act.user_id for act in acts),
-            events=identities(acts),
-            rules=self._house.catalog.rules,
-            told=frozenset(act.user_id for act in acts if act.needs == "acts"),
-            whole=frozenset(act.user_id for act in acts if act.needs == "all"),
+        asked = LoadRequest(
+            users=frozenset(act.user_id for act in adjustments),
+            events=identities(adjustments),
+            rules=self._context.catalog.rules,
+            with_adjustments=frozenset(act.user_id for act in adjustments if act.needs == "acts"),
+            in_full=frozenset(act.user_id for act in adjustments if act.needs == "all"),
             ranks=any(submission.ranks for submission in batch),
         )
         ranks = await self._store.change(asked, decide)
         settled = iter(_with_ranks(answers, ranks) if ranks else answers)
-        return [[next(settled) for _ in submission.acts] for submission in batch]
+        return [[next(settled) for _ in submission.adjustments] for submission in batch]
 
 
-def _apply(act: Act, desk: Desk) -> object:
+def _apply(act: Command, work: UnitOfWork) -> object:
     try:
-        return act.apply(desk)
+        return act.apply(work)
     except LaurelsError as error:
         return error
 
@@ -216,7 +221,7 @@ def _with_ranks(answers: Sequence[object], ranks: Mapping[str, Ranks]) -> list[o
 
 
 def _with_rank(answer: object, ranks: Mapping[str, Ranks], written: set[tuple[str, str]]) -> object:
-    if isinstance(answer, Recorded) and answer.kept.points and _identity(answer) in written:
+    if isinstance(answer, Recorded) and answer.outcome.points and _identity(answer) in written:
         moved = ranks.get(answer.event.user_id)
         if moved:
             return replace(answer, rank_before=moved.before, rank_after=moved.after)

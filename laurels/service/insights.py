@@ -12,15 +12,15 @@ from typing import Generic, TypeVar
 
 from laurels.errors import LaurelsError
 from laurels.present.shapes import (
-    BadgeRarityShape,
-    PulseShape,
-    RarityShape,
-    SurveyingShape,
-    SurveyShape,
-    UpkeepShape,
+    BadgeRarity,
+    CommunityReport,
+    MaintenanceResult,
+    ProcessStatus,
+    RarityReport,
+    ReportProgress,
 )
 from laurels.service.laurels import Laurels
-from laurels.service.report import Survey
+from laurels.service.report import ReportFold
 from laurels.storage.contract import Counts
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ RARITY_USERS = 100
 """Below so many users, a share would tell more of people than of a badge."""
 
 RARITY_SECONDS = 300
-SURVEY_SECONDS = 600
+REPORT_SECONDS = 600
 COUNTS_SECONDS = 600
 MOST_SAMPLED = 20_000
 
@@ -50,9 +50,9 @@ class Insights:
         self._most_sampled = most_sampled
         self._began = monotonic()
         self._surveyed = 0.0
-        self._rarity = Kept(self._count_rarity, RARITY_SECONDS)
-        self._survey = Kept(self._make_survey, SURVEY_SECONDS)
-        self._counts = Kept(self._count, COUNTS_SECONDS)
+        self._rarity = StoredOutcome(self._count_rarity, RARITY_SECONDS)
+        self._survey = StoredOutcome(self._make_report, REPORT_SECONDS)
+        self._counts = StoredOutcome(self._count, COUNTS_SECONDS)
 
     async def close(self) -> None:
         """Let go of what is being made."""
@@ -61,27 +61,27 @@ class Insights:
 
     # ---- rarity -------------------------------------------------------------------------------
 
-    async def rarity(self) -> RarityShape:
+    async def rarity(self) -> RarityReport:
         """How many users hold each badge, for operators; the shares are None below the number of users that the public needs."""
         return await self._rarity.value()
 
-    async def public_rarity(self) -> RarityShape:
+    async def public_rarity(self) -> RarityReport:
         """The same for everybody: where there are too few users, nothing is told of how many they are."""
         rarity = await self.rarity()
         if rarity.users is not None and rarity.users >= self._rarity_users:
             return rarity
-        badges = [BadgeRarityShape(id=badge.id, holders=None, share=None) for badge in rarity.badges]
-        return RarityShape(computed_at=rarity.computed_at, users=None, badges=badges)
+        badges = [BadgeRarity(id=badge.id, holders=None, share=None) for badge in rarity.badges]
+        return RarityReport(computed_at=rarity.computed_at, users=None, badges=badges)
 
-    async def _count_rarity(self) -> RarityShape:
+    async def _count_rarity(self) -> RarityReport:
         store = self._laurels.store
-        holders, users = await store.holders(), (await store.sample(0)).users
+        holders, users = await store.badge_holders(), (await store.sample(0)).users
         badges = [
-            BadgeRarityShape(id=badge.id, holders=held, share=self._share(held, users))
+            BadgeRarity(id=badge.id, holders=held, share=self._share(held, users))
             for badge in self._laurels.catalog.badges
             for held in [holders.get(badge.id, 0)]
         ]
-        return RarityShape(computed_at=await self._laurels.now(), users=users, badges=badges)
+        return RarityReport(computed_at=await self._laurels.now(), users=users, badges=badges)
 
     def _share(self, holders: int, users: int) -> float | None:
         if users < max(1, self._rarity_users):
@@ -90,47 +90,48 @@ class Insights:
 
     # ---- the survey ---------------------------------------------------------------------------
 
-    async def survey(self) -> SurveyShape | SurveyingShape:
+    async def community_report(self) -> CommunityReport | ReportProgress:
         """Charts of the community, at once: the newest that were made, or how far the first ones are, while they are made."""
         made = self._survey.at_hand()
-        return made if made is not None else SurveyingShape(progress=self._surveyed)
+        return made if made is not None else ReportProgress(progress=self._surveyed)
 
-    async def whole_survey(self) -> SurveyShape:
+    async def full_report(self) -> CommunityReport:
         """The charts, waited for where there are none yet."""
         return await self._survey.value()
 
-    async def _make_survey(self) -> SurveyShape:
+    async def _make_report(self) -> CommunityReport:
         laurels = self._laurels
         self._surveyed = 0.0
         sample = await laurels.store.sample(self._most_sampled)
-        ids, survey = sorted(sample.user_ids), Survey(laurels.catalog, await laurels.now())
+        ids, community_report = sorted(sample.user_ids), ReportFold(laurels.catalog, await laurels.now())
         for start in range(0, len(ids), READ_TOGETHER):
-            read = await laurels.store.survey(ids[start : start + READ_TOGETHER])
+            read = await laurels.store.community_report(ids[start : start + READ_TOGETHER])
             for number, one in enumerate(read, start=1):
-                survey.add(one)
+                community_report.add(one)
                 if number % FOLD_TOGETHER == 0:
                     await asyncio.sleep(0)
             self._surveyed = min(1.0, (start + READ_TOGETHER) / len(ids))
-        return survey.shape(sample.users)
+        return community_report.shape(sample.users)
 
     # ---- the pulse ----------------------------------------------------------------------------
 
-    async def pulse(self) -> PulseShape:
+    async def process_status(self) -> ProcessStatus:
         """How this process does right now."""
-        recorder = self._laurels.recorder
-        counts, flow = self._counts.at_hand(), recorder.meter.read(monotonic())
+        group_commit = self._laurels.group_commit
+        counts, flow = self._counts.at_hand(), group_commit.meter.read(monotonic())
         notes = {
-            note.task: UpkeepShape(at=note.at, outcome=note.outcome) for note in await self._laurels.store.upkeep()
+            note.task: MaintenanceResult(at=note.at, outcome=note.outcome)
+            for note in await self._laurels.store.maintenance_runs()
         }
-        return PulseShape(
+        return ProcessStatus(
             version=metadata.version("laurels"),
             engine=self._laurels.store.engine,
             uptime_seconds=monotonic() - self._began,
             events_per_second=flow.per_second,
             waited50_ms=flow.median_ms,
             waited99_ms=flow.slow_ms,
-            queued=recorder.waiting,
-            queue_limit=recorder.queue_limit,
+            queued=group_commit.waiting,
+            queue_limit=group_commit.queue_limit,
             users=counts.users if counts else None,
             events=counts.events if counts else None,
             backup=notes.get("backup"),
@@ -141,7 +142,7 @@ class Insights:
         return await self._laurels.store.counts()
 
 
-class Kept(Generic[T]):
+class StoredOutcome(Generic[T]):
     """A value that takes long to make: kept for a while, made once at a time; the old one is served while a new one is made."""
 
     def __init__(self, make: Callable[[], Awaitable[T]], seconds: float) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 import msgspec
 
 from laurels.commands.events import Recorded, RecordEvent
-from laurels.commands.unit_of_work import Act, House
+from laurels.commands.unit_of_work import Command, DecisionContext
 from laurels.commands.users import EraseUser, RefreshUser, UpdateUser
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
@@ -22,7 +22,7 @@ from laurels.engine.events import (
     OWN_PREFIX,
     Event,
     check_event,
-    check_moment,
+    check_instant,
     check_text,
 )
 from laurels.engine.leaderboards import VISIBILITIES, Board, Visibility
@@ -40,30 +40,30 @@ from laurels.errors import (
 )
 from laurels.present import views
 from laurels.present.shapes import (
-    BoardsShape,
-    ClosingsShape,
-    ExplanationShape,
-    HistoryShape,
-    LeaderboardShape,
-    MomentShape,
-    ProfileShape,
-    RankShape,
-    StreaksShape,
-    UserShape,
+    ClosedPeriods,
+    Explanation,
+    History,
+    LeaderboardList,
+    LeaderboardPage,
+    NotificationMessage,
+    Profile,
+    User,
+    UserRank,
+    UserStreaks,
 )
 from laurels.present.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
-from laurels.service.group_commit import Recorder
+from laurels.service.group_commit import GroupCommit
 from laurels.storage import open_store
 from laurels.storage.contract import (
     ALL_TIME,
     POINTS_BOARD,
-    AskedTeams,
     Cursor,
-    Listing,
-    MomentRow,
+    LeaderboardRequest,
+    NotificationRow,
+    ProfileView,
     Store,
+    TeamsRequest,
     UserRow,
-    View,
 )
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
@@ -112,11 +112,11 @@ class Laurels:
         self.catalog = catalog or Catalog.default()
         self.views = Views(self.catalog)
         self.clock = clock
-        house = House(self.catalog, default_zone, late_window)
+        context = DecisionContext(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
         self._is_sandbox: bool | None = None
         self._closed: set[tuple[str, str]] = set()
-        self.recorder = Recorder(store, house, queue_limit, batch_limit, queue_seconds)
+        self.group_commit = GroupCommit(store, context, queue_limit, batch_limit, queue_seconds)
 
     @classmethod
     @asynccontextmanager
@@ -170,7 +170,7 @@ class Laurels:
 
     async def close(self) -> None:
         """Write what waits, and let go of the database."""
-        await self.recorder.close()
+        await self.group_commit.close()
         await self.store.close()
 
     # ---- events -------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Laurels:
         do not need.
         """
         now = await self.now()
-        acts: list[Act] = []
+        adjustments: list[Command] = []
         refused: dict[int, LaurelsError] = {}
         for index, event in enumerate(events):
             try:
@@ -198,8 +198,8 @@ class Laurels:
             except InvalidInput as error:
                 refused[index] = error
             else:
-                acts.append(RecordEvent(event, now))
-        answers = iter(await self.recorder.submit(acts, ranks=ranks) if acts else [])
+                adjustments.append(RecordEvent(event, now))
+        answers = iter(await self.group_commit.submit(adjustments, ranks=ranks) if adjustments else [])
         return [refused[index] if index in refused else cast(Recorded, next(answers)) for index in range(len(events))]
 
     # ---- users --------------------------------------------------------------------------------
@@ -214,14 +214,14 @@ class Laurels:
         groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
         visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET,
         lenient_zone: bool = False,
-    ) -> UserShape:
+    ) -> User:
         """Make or change a user; what is left out stays. With `lenient_zone`, a zone change too soon is left out.
 
         Raises InvalidInput, ZoneChangeTooSoon, UserErased; then nothing was changed.
         """
         check_text("userId", user_id, MAX_USER_ID)
         if isinstance(joined_at, datetime):
-            check_moment("joinedAt", joined_at)
+            check_instant("joinedAt", joined_at)
             joined_at = joined_at.astimezone(UTC)
         if isinstance(name, str):
             name = clean_name(name)
@@ -238,7 +238,7 @@ class Laurels:
         user = cast(UserRow, await self.do(act))
         return self.views.user(user, now)
 
-    async def user(self, user_id: str) -> UserShape:
+    async def user(self, user_id: str) -> User:
         """A user as stored. Raises UserNotFound."""
         return self.views.user(await self._user(user_id), await self.now())
 
@@ -251,14 +251,14 @@ class Laurels:
 
     async def _close_periods_of(self, user_id: str, now: datetime) -> None:
         """Close what nobody has read since its time came, so that the places in it are kept when this user leaves them."""
-        whole = await self.store.whole(user_id)
-        for seat, key in whole.standings if whole else ():
-            board = self.catalog.boards.get(seat.partition(WITHIN)[0])
+        whole = await self.store.user_snapshot(user_id)
+        for partition, key in whole.standings if whole else ():
+            board = self.catalog.boards.get(partition.partition(WITHIN)[0])
             period = board.periods.named(key) if board else None
             if board and period and not board.is_open(period, now):
                 await self.close_period(board, period, now)
 
-    async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> HistoryShape:
+    async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
         """What happened to a user, newest first, `limit` acts to a page. Raises UserNotFound, InvalidInput."""
         if limit < 1:
             raise InvalidInput("limit", "must be 1 or more")
@@ -269,7 +269,7 @@ class Laurels:
 
     async def profile(
         self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
-    ) -> ProfileShape:
+    ) -> Profile:
         """What a user sees.
 
         With `login`, this reading is the user's daily login: it may earn a streak badge, and a user who was unknown begins here.
@@ -279,16 +279,16 @@ class Laurels:
         _check_include(include)
         check_text("userId", user_id, MAX_USER_ID)
         now = await self.now()
-        view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         user, badge_awarded = view.user, None
         if user is None and not login:
             raise UserNotFound
         if login and (user is None or not self._logged_in(user, now)):
             badge_awarded = await self._log_in(user_id, user.progress.zones if user else self._fresh_zones, now)
-            view = await self.store.view(user_id, RANKED_IN_PROFILE)
+            view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         if view.user is not None and self._outdated(view.user, view):
             await self.do(RefreshUser(user_id, now))
-            view = await self.store.view(user_id, RANKED_IN_PROFILE)
+            view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         if view.user is None:
             raise UserNotFound
         views = self.views if self.views.secret else await self._with_secret()
@@ -306,7 +306,7 @@ class Laurels:
         rank, _ = await self.store.rank(POINTS_BOARD, ALL_TIME, user_id)
         return rank if rank is not None and rank <= RANKED_IN_PROFILE else None
 
-    def _outdated(self, user: UserRow, view: View) -> bool:
+    def _outdated(self, user: UserRow, view: ProfileView) -> bool:
         """Whether the user was made under other rules, or before an amnesty."""
         return user.rules != self.catalog.rules or user.amnesties != view.amnesty_count
 
@@ -329,7 +329,7 @@ class Laurels:
     async def current(self, user_id: str) -> UserRow:
         """The user's row under today's rules and amnesties. Raises UserNotFound, InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
-        view = await self.store.view(user_id, RANKED_IN_PROFILE)
+        view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         if view.user is None:
             raise UserNotFound
         if not self._outdated(view.user, view):
@@ -337,12 +337,12 @@ class Laurels:
         await self.do(RefreshUser(user_id, await self.now()))
         return await self._user(user_id)
 
-    async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> StreaksShape:
+    async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
         """Every streak of a user, with why each of its last `days` days counts. Raises UserNotFound."""
         user = await self.current(user_id)
-        return StreaksShape(streaks=self.views.streaks(user.progress, await self.now(), days))
+        return UserStreaks(streaks=self.views.streaks(user.progress, await self.now(), days))
 
-    async def explain(self, user_id: str, badge_id: str) -> ExplanationShape:
+    async def explain(self, user_id: str, badge_id: str) -> Explanation:
         """Why a user has a badge, or what is missing. Raises UserNotFound, BadgeNotFound."""
         badge = self.catalog.badge(badge_id)
         if badge is None:
@@ -350,16 +350,16 @@ class Laurels:
         (explanation,) = await self._explained(user_id, [badge])
         return explanation
 
-    async def explain_all(self, user_id: str) -> Sequence[ExplanationShape]:
+    async def explain_all(self, user_id: str) -> Sequence[Explanation]:
         """As `explain`, of every badge in the catalog's order. Raises UserNotFound."""
         return await self._explained(user_id, self.catalog.badges)
 
-    async def _explained(self, user_id: str, badges: Sequence[Badge]) -> list[ExplanationShape]:
+    async def _explained(self, user_id: str, badges: Sequence[Badge]) -> list[Explanation]:
         user, now = await self.current(user_id), await self.now()
         awards = {row.badge: row for row in await self.store.awards(user_id)}
         ids = {awards[badge.id].event_id for badge in badges if badge.id in awards}
         events = {event_id: await self.store.event(user_id, event_id) for event_id in ids if event_id}
-        explained: list[ExplanationShape] = []
+        explained: list[Explanation] = []
         for badge in badges:
             award = awards.get(badge.id)
             event = events.get(award.event_id) if award and award.event_id else None
@@ -367,8 +367,8 @@ class Laurels:
         return explained
 
     async def _with_more(
-        self, profile: ProfileShape, user: UserRow, now: datetime, include: Collection[str], days: int
-    ) -> ProfileShape:
+        self, profile: Profile, user: UserRow, now: datetime, include: Collection[str], days: int
+    ) -> Profile:
         """The profile with what was asked for beyond the contract."""
         more: dict[str, object] = {}
         if "rank" in include:
@@ -383,10 +383,10 @@ class Laurels:
             more["history"] = await self.history(user.user_id)
         return msgspec.structs.replace(profile, **more)
 
-    async def leaderboards(self) -> BoardsShape:
+    async def leaderboards(self) -> LeaderboardList:
         """All leaderboards of the catalog, each with its period as of now."""
         now = await self.now()
-        return BoardsShape([self.views.board(board, now) for board in self.catalog.boards.values()])
+        return LeaderboardList([self.views.board(board, now) for board in self.catalog.boards.values()])
 
     async def leaderboard(
         self,
@@ -398,7 +398,7 @@ class Laurels:
         around: str | None = None,
         friends: Sequence[str] | None = None,
         me: str | None = None,
-    ) -> LeaderboardShape:
+    ) -> LeaderboardPage:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
         They are the first, those behind a cursor (`after`, the `next` of the answer before), those around a user, or those
@@ -418,11 +418,11 @@ class Laurels:
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
         views = await self._with_secret()
         behind = views.read_cursor(after) if after is not None else None
-        asked = Listing(board, chosen.key, rule.ties, lines, behind, around, friends, me)
+        asked = LeaderboardRequest(board, chosen.key, rule.ties, lines, behind, around, friends, me)
         if rule.teams:
             mine = await self._teams_of(me)
             means = rule.team_score == "mean"
-            teams = await self.store.teams(AskedTeams(rule.id, chosen.key, lines, mine, means, rule.highest))
+            teams = await self.store.teams(TeamsRequest(rule.id, chosen.key, lines, mine, means, rule.highest))
             return views.teams(rule, chosen, teams, mine, now)
         shown = views.leaderboard(rule, chosen, asked, await self.store.listing(asked), now)
         return msgspec.structs.replace(shown, standings=shown.standings[: limit or lines])
@@ -447,23 +447,25 @@ class Laurels:
         if key in self._closed or not await self._is_used(board, period):
             return False
         closed_now = not await self.store.is_closed(*key) and await self.store.close_period(*key, now)
-        top = board.tell_top if board.id in self.catalog.tops else 0
-        await self.store.tell_closing(*key, top, board.ties, now)
+        top = board.notify_top if board.id in self.catalog.tops else 0
+        await self.store.notify_closing(*key, top, board.ties, now)
         self._closed.add(key)
         return closed_now
 
     async def _is_used(self, board: Board, period: Period) -> bool:
         """Whether anybody stands in this period, so that asking for the year 1000 leaves no trace."""
-        seats = (board.id, board.id + HIDDEN)
-        ranked = [(await self.store.rank(seat, period.key, ""))[1] for seat in seats]
-        return any(ranked) or bool(board.teams and (await self.store.teams(AskedTeams(board.id, period.key, 1))).lines)
+        partitions = (board.id, board.id + HIDDEN)
+        ranked = [(await self.store.rank(partition, period.key, ""))[1] for partition in partitions]
+        return any(ranked) or bool(
+            board.teams and (await self.store.teams(TeamsRequest(board.id, period.key, 1))).lines
+        )
 
-    async def closings(self, board: str, limit: int = 10) -> ClosingsShape:
+    async def closings(self, board: str, limit: int = 10) -> ClosedPeriods:
         """The closed periods of a leaderboard, the newest first. Raises LeaderboardNotFound."""
         rule = self._board(board)
         closings = await self.store.closings(board, limit)
         known = [row for row in closings if rule.periods.named(row.period)]  # the board may have counted others before
-        return ClosingsShape([self.views.closing(rule, row) for row in known])
+        return ClosedPeriods([self.views.closing(rule, row) for row in known])
 
     async def _teams_of(self, user_id: str | None) -> Sequence[str]:
         user = await self.store.user(user_id) if user_id is not None else None
@@ -471,7 +473,7 @@ class Laurels:
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self.store.user(user_id)
-        if user is None or user.progress.told.excluded:
+        if user is None or user.progress.manual.excluded:
             return False
         return (user.visibility or board.visibility) == "public"
 
@@ -502,21 +504,21 @@ class Laurels:
 
     # ---- moments ------------------------------------------------------------------------------
 
-    async def newest_moment(self, user_id: str) -> Cursor:
+    async def newest_notification(self, user_id: str) -> Cursor:
         """Where a user's moments end by now: who asks for those behind it hears all that happens from now on."""
-        return await self.store.newest_moment(user_id)
+        return await self.store.newest_notification(user_id)
 
-    async def moments(
+    async def notifications(
         self, after: Mapping[str, Cursor], limit: int = MOMENTS
-    ) -> Sequence[tuple[MomentRow, MomentShape]]:
+    ) -> Sequence[tuple[NotificationRow, NotificationMessage]]:
         """The next moments of these users, each behind their own cursor, at most `limit` of each: as stored and as shown."""
-        return [(row, self.views.moment(row)) for row in await self.store.moments(after, limit)]
+        return [(row, self.views.moment(row)) for row in await self.store.notifications(after, limit)]
 
-    async def rank(self, user_id: str) -> RankShape:
+    async def rank(self, user_id: str) -> UserRank:
         """A user's exact rank by points, among how many. Unknown users are unranked. Raises InvalidInput."""
         check_text("userId", user_id, MAX_USER_ID)
         rank, ranked = await self.store.rank(POINTS_BOARD, ALL_TIME, user_id)
-        return RankShape(rank=rank, ranked_users=ranked)
+        return UserRank(rank=rank, ranked_users=ranked)
 
     # ---- inside -------------------------------------------------------------------------------
 
@@ -527,9 +529,9 @@ class Laurels:
             raise UserNotFound
         return user
 
-    async def do(self, act: Act) -> object:
+    async def do(self, act: Command) -> object:
         """One act through the recorder: its answer, or its error raised."""
-        (answer,) = await self.recorder.submit([act])
+        (answer,) = await self.group_commit.submit([act])
         if isinstance(answer, LaurelsError):
             raise answer
         return answer

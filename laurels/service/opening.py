@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from laurels.cli.output import note
 from laurels.engine.catalog import Catalog
 from laurels.errors import (
     CatalogError,
     Fault,
-    LaurelsError,
     MigrationError,
     NotEmpty,
     SettingsError,
     StoreError,
     StoreUnavailable,
 )
-from laurels.service.laurels import Laurels, utc_now
+from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
-from laurels.storage.contract import Store, Upkeep
+from laurels.storage.contract import Store
 
 
 def read_catalog(file: str) -> Catalog:
@@ -131,7 +127,7 @@ async def changing(settings: Settings) -> AsyncIterator[Laurels]:
         try:
             yield laurels
         finally:
-            await laurels.recorder.close()
+            await laurels.group_commit.close()
 
 
 @asynccontextmanager
@@ -140,16 +136,3 @@ async def _closing(store: Store) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
-
-
-def note_upkeep(settings: Settings, task: Literal["backup", "verify"], outcome: Mapping[str, Any]) -> None:
-    """Let the database keep that this was done just now. Where it takes no writing, what was done is done all the same."""
-
-    async def write() -> None:
-        async with existing(settings.database) as store:
-            await store.note_upkeep(Upkeep(task, utc_now(), outcome))
-
-    try:
-        asyncio.run(write())
-    except LaurelsError as error:
-        note(f"The database cannot keep that this was done: {error}")

@@ -12,17 +12,17 @@ from laurels.engine.days import Days
 from laurels.engine.judge import read_streak_of
 from laurels.engine.progress import Progress
 from laurels.present.shapes import (
-    BadgeTimingShape,
-    CohortShape,
-    DayAwardsShape,
-    DayPointsShape,
-    DayUsersShape,
-    LengthUsersShape,
-    LevelUsersShape,
-    StreakLengthsShape,
-    SurveyShape,
+    BadgeTiming,
+    CommunityReport,
+    DailyAwards,
+    DailyPoints,
+    DailyUsers,
+    LevelUsers,
+    RetentionCohort,
+    StreakLengths,
+    StreakLengthUsers,
 )
-from laurels.storage.contract import AwardRow, Surveyed, UserRow
+from laurels.storage.contract import AwardRow, ReportUser, UserRow
 
 DAYS = 90
 """How many days the charts by day show, today among them."""
@@ -31,7 +31,7 @@ COHORTS = 12
 WEEK = 7
 
 
-class Survey:
+class ReportFold:
     """Counts users as they come, as of one moment. Those not seen since the catalog changed are counted as they were."""
 
     def __init__(self, catalog: Catalog, now: datetime) -> None:
@@ -52,7 +52,7 @@ class Survey:
         self._first_badges = Counter[str]()
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
-    def add(self, one: Surveyed) -> None:
+    def add(self, one: ReportUser) -> None:
         """Count a user in."""
         self._sampled += 1
         progress = one.user.progress
@@ -92,47 +92,41 @@ class Survey:
         if in_order:
             self._first_badges[in_order[0].badge] += 1
 
-    def shape(self, users: int) -> SurveyShape:
+    def shape(self, users: int) -> CommunityReport:
         """The charts, where there are so many users in all."""
         days = range(self._first_day, self._today + 1)
         levels = self._catalog.levels.all
-        return SurveyShape(
+        return CommunityReport(
             computed_at=self._now,
             users=users,
             sampled=self._sampled,
-            active=[DayUsersShape(day=date.fromordinal(day), users=self._active[day]) for day in days],
+            active=[DailyUsers(day=date.fromordinal(day), users=self._active[day]) for day in days],
             awards=[
-                DayAwardsShape(day=date.fromordinal(day), badge=badge, awards=count)
+                DailyAwards(day=date.fromordinal(day), badge=badge, awards=count)
                 for (day, badge), count in sorted(self._awards.items())
             ],
             points=[
-                DayPointsShape(day=date.fromordinal(day), reason=reason, ref=ref, points=points)
+                DailyPoints(day=date.fromordinal(day), reason=reason, ref=ref, points=points)
                 for (day, reason, ref), points in sorted(self._points.items())
             ],
-            levels=[
-                LevelUsersShape(level=one.number, title=one.title, users=self._levels[one.number]) for one in levels
-            ],
+            levels=[LevelUsers(level=one.number, title=one.title, users=self._levels[one.number]) for one in levels],
             streaks=[
-                StreakLengthsShape(
-                    streak=name, current=_lengths(self._current[name]), longest=_lengths(self._longest[name])
-                )
+                StreakLengths(streak=name, current=_lengths(self._current[name]), longest=_lengths(self._longest[name]))
                 for name in self._catalog.streaks
             ],
             retention=[self._cohort(week) for week in range(self._first_week, self._this_week + 1, WEEK)],
             badges=[self._timing(badge.id) for badge in self._catalog.badges],
         )
 
-    def _cohort(self, week: int) -> CohortShape:
+    def _cohort(self, week: int) -> RetentionCohort:
         since = self._cohorts[week]
         active = [since[number] for number in range((self._this_week - week) // WEEK + 1)]
-        return CohortShape(week=date.fromordinal(week), users=since[0], active=active)
+        return RetentionCohort(week=date.fromordinal(week), users=since[0], active=active)
 
-    def _timing(self, badge: str) -> BadgeTimingShape:
+    def _timing(self, badge: str) -> BadgeTiming:
         seconds = self._seconds[badge]
         middle = median(seconds) if seconds else None
-        return BadgeTimingShape(
-            badge=badge, holders=len(seconds), first=self._first_badges[badge], median_seconds=middle
-        )
+        return BadgeTiming(badge=badge, holders=len(seconds), first=self._first_badges[badge], median_seconds=middle)
 
 
 def active_days(catalog: Catalog, progress: Progress) -> Days:
@@ -150,5 +144,5 @@ def monday(day: int) -> int:
     return day - (day - 1) % WEEK
 
 
-def _lengths(counted: Counter[int]) -> list[LengthUsersShape]:
-    return [LengthUsersShape(length=length, users=users) for length, users in sorted(counted.items())]
+def _lengths(counted: Counter[int]) -> list[StreakLengthUsers]:
+    return [StreakLengthUsers(length=length, users=users) for length, users in sorted(counted.items())]

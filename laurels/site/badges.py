@@ -15,7 +15,7 @@ from laurels.errors import BadgeNotFound
 from laurels.http.answers import Scope
 from laurels.http.context import HttpRequest, context_of
 from laurels.http.requests import id_in_path
-from laurels.present.shapes import BadgeShape, RarityShape
+from laurels.present.shapes import ProfileBadge, RarityReport
 from laurels.site.html import site_page
 from laurels.site.texts import grouped, language_of
 
@@ -55,13 +55,13 @@ async def badge_page(request: HttpRequest, badge: FromPath[str]) -> Response[byt
     return site_page(request, "badge.html", here=PATH, **context).response()
 
 
-async def _all(request: HttpRequest) -> tuple[list[BadgeShape], dict[str, Rarity]]:
+async def _all(request: HttpRequest) -> tuple[list[ProfileBadge], dict[str, Rarity]]:
     context = context_of(request)
     rarity = await context.insights.public_rarity()
     return context.laurels.views.whole_catalog().badges, _rarities(rarity, language_of(cast(Scope, request.scope)))
 
 
-def _rarities(shape: RarityShape, language: str) -> dict[str, Rarity]:
+def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:
     """What a page says of each badge; nothing where there are too few users."""
     found: dict[str, Rarity] = {}
     for badge in shape.badges:

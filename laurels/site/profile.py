@@ -7,7 +7,6 @@ from typing import cast
 from litestar import get
 from litestar.response import Response
 
-from laurels.demo.playground import PATH as PLAYGROUND
 from laurels.engine.leaderboards import POINTS
 from laurels.http.answers import Answer, Scope
 from laurels.http.context import HttpRequest, context_of
@@ -15,6 +14,8 @@ from laurels.site.html import site_page
 from laurels.site.texts import asked_language
 
 PATH = "/profile"
+PLAYGROUND = "/playground"
+"""Where a demo has its playground."""
 
 
 @get(PATH)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from laurels.engine.days import Days, Fold, Zones
-from laurels.engine.progress import NOTHING_TOLD, Progress, Told
+from laurels.engine.progress import NO_MANUAL_STATE, ManualState, Progress
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -22,7 +22,7 @@ _Set = tuple[int, bytes]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 
 
-class _PackedTold(msgspec.Struct, array_like=True, frozen=True):
+class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
     """What was told, as a column holds it; a field that came later is not there in older rows."""
 
     adjusted: int
@@ -49,7 +49,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     partial: _ByDay
     folds: dict[str, _PackedFold]
     badges: _Sums
-    told: _PackedTold | None
+    manual: _PackedManualState | None
     scores: _PackedScores = {}
 
 
@@ -75,7 +75,7 @@ def maybe_micros(moment: datetime | None) -> int | None:
     return None if moment is None else (moment - _EPOCH) // _MICROSECOND
 
 
-def maybe_moment(micros: int | None) -> datetime | None:
+def maybe_instant(micros: int | None) -> datetime | None:
     """`from_micros`, or None for None."""
     return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
@@ -86,8 +86,8 @@ def pack_progress(progress: Progress) -> bytes:
     Its points, reached_at, zones and joined_at have columns of their own.
     """
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
-    told = progress.told
-    nothing_told = told is NOTHING_TOLD or told == NOTHING_TOLD
+    manual = progress.manual
+    nothing_told = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
     return _pack(
         (
             progress.totals,
@@ -96,7 +96,7 @@ def pack_progress(progress: Progress) -> bytes:
             _pack_by_day(progress.partial),
             folds,
             progress.badges,
-            None if nothing_told else _pack_told(told),
+            None if nothing_told else _pack_manual_state(manual),
             progress.scores,
         )
     )
@@ -118,7 +118,7 @@ def unpack_progress(
         reached_at,
         zones,
         joined_at,
-        NOTHING_TOLD if kept.told is None else _unpack_told(kept.told),
+        NO_MANUAL_STATE if kept.manual is None else _unpack_manual_state(kept.manual),
         kept.scores,
     )
 
@@ -141,22 +141,22 @@ def _unpack_fold(packed: _PackedFold) -> Fold:
     return Fold(start, length, freezes, longest, longest_start, longest_end, _unpack_set(frozen))
 
 
-def _pack_told(told: Told) -> _PackedTold:
-    return _PackedTold(
-        told.adjusted,
-        sorted(told.granted),
-        sorted(told.barred),
-        sorted(told.awaited),
-        _pack_sets(told.pauses),
-        _pack_sets(told.repairs),
-        {name: list(grants) for name, grants in told.grants.items()},
-        _pack_set(told.amnesty),
-        told.excluded,
+def _pack_manual_state(manual: ManualState) -> _PackedManualState:
+    return _PackedManualState(
+        manual.adjusted,
+        sorted(manual.granted),
+        sorted(manual.barred),
+        sorted(manual.awaited),
+        _pack_sets(manual.pauses),
+        _pack_sets(manual.repairs),
+        {name: list(grants) for name, grants in manual.grants.items()},
+        _pack_set(manual.amnesty),
+        manual.excluded,
     )
 
 
-def _unpack_told(packed: _PackedTold) -> Told:
-    return Told(
+def _unpack_manual_state(packed: _PackedManualState) -> ManualState:
+    return ManualState(
         packed.adjusted,
         frozenset(packed.granted),
         frozenset(packed.barred),

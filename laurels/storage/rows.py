@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 
 from laurels.engine.events import MAX_USER_ID, Event
-from laurels.engine.ranking import TEAM, WITHIN, Place, Ranks, climbed
+from laurels.engine.ranking import TEAM, WITHIN, Place, Ranks, rank_changes
 from laurels.storage.codec import (
     from_micros,
+    maybe_instant,
     maybe_micros,
-    maybe_moment,
     pack_data,
     pack_progress,
     pack_zones,
@@ -23,22 +23,22 @@ from laurels.storage.codec import (
     unpack_zones,
 )
 from laurels.storage.contract import (
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
-    AskedTeams,
     AwardRow,
     Changes,
-    Closing,
+    ClosedPeriodRow,
     EventRow,
-    Found,
     KeyRow,
+    LeaderboardRequest,
     LedgerRow,
-    Listing,
-    MomentRow,
+    Loaded,
+    MaintenanceRun,
+    NotificationRow,
     Standing,
     Team,
     Teams,
-    Upkeep,
+    TeamsRequest,
     UserRow,
 )
 
@@ -68,7 +68,7 @@ DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * DAY}) / {DAY}"
 TABLES_OF_USERS = ("users", "sessions", "events", "acts", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: whoever adds rows of a user keeps the user's row meanwhile."""
 
-NOBODY = "\U0010ffffnobody-"
+ERASED_USER = "\U0010ffffnobody-"
 """How the names of those begin who keep the places of erased users in closed periods: behind all others of the same moment."""
 
 BEHIND_PARTS = f"{WITHIN}\U0010ffff"
@@ -85,7 +85,9 @@ def user_of(row: Columns) -> UserRow:
     """A user, from USERS."""
     user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
     groups, amnesties, visibility, _ = rest
-    unpacked = unpack_progress(progress, points, maybe_moment(reached_at), unpack_zones(zones), maybe_moment(joined_at))
+    unpacked = unpack_progress(
+        progress, points, maybe_instant(reached_at), unpack_zones(zones), maybe_instant(joined_at)
+    )
     of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
     return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties, visibility)
 
@@ -107,11 +109,11 @@ def user_columns(user: UserRow) -> Columns:
         GROUP_SEPARATOR.join(user.groups) or None,
         user.amnesties,
         user.visibility,
-        int(progress.told.excluded),
+        int(progress.manual.excluded),
     )
 
 
-def renamed(found: Found, changes: Changes) -> list[Columns]:
+def renamed(found: Loaded, changes: Changes) -> list[Columns]:
     """The new name and the id of each user who had another name before."""
     known = found.users
     return [
@@ -127,7 +129,7 @@ def event_of(row: Columns) -> EventRow:
     outcome, before, after, late_by, reversed_by = rest
     return EventRow(
         event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
-        sent_at=maybe_moment(sent_at),
+        sent_at=maybe_instant(sent_at),
         recorded_at=from_micros(recorded_at),
         revision=revision,
         outcome=outcome.encode() if outcome else None,
@@ -161,22 +163,24 @@ def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
     )
 
 
-def act_of(row: Columns) -> ActRow:
+def adjustment_of(row: Columns) -> AdjustmentRow:
     """An act, from ACTS."""
-    user_id, act_id, revision, at, kind, data, reason, actor, undone_by = row
-    return ActRow(user_id, act_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by)
+    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by = row
+    return AdjustmentRow(
+        user_id, adjustment_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by
+    )
 
 
-def act_columns(act: ActRow) -> Columns:
+def adjustment_columns(act: AdjustmentRow) -> Columns:
     """ACTS of an act."""
     at, data = to_micros(act.at), pack_data(act.data)
-    return (act.user_id, act.act_id, act.revision, at, act.kind, data, act.reason, act.actor, act.undone_by)
+    return (act.user_id, act.adjustment_id, act.revision, at, act.kind, data, act.reason, act.actor, act.undone_by)
 
 
 def amnesty_of(row: Columns) -> AmnestyRow:
     """An amnesty, from AMNESTIES."""
     amnesty_id, first, last, group, reason, actor, created_at, lifted_at, *lifting = row
-    made, lifted = from_micros(created_at), maybe_moment(lifted_at)
+    made, lifted = from_micros(created_at), maybe_instant(lifted_at)
     return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, *lifting)
 
 
@@ -206,7 +210,7 @@ def award_columns(award: AwardRow) -> Columns:
 def entry_of(row: Columns) -> LedgerRow:
     """A ledger entry, from LEDGER."""
     user_id, revision, position, at, amount, reason, ref, event_id, counts_at = row
-    moment = maybe_moment(counts_at)
+    moment = maybe_instant(counts_at)
     return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, moment)
 
 
@@ -226,23 +230,25 @@ def standings_shown(found: Sequence[Sequence[Any]], ranks: Sequence[int]) -> lis
     return [standing_of(row, rank) for row, rank in zip(found, ranks, strict=True) if row[2] is not None]
 
 
-def seats_of_teams(asked: AskedTeams) -> tuple[str, str, str]:
+def partitions_of_teams(asked: TeamsRequest) -> tuple[str, str, str]:
     """The period, and between which seats those of a board's teams lie."""
-    seats = asked.board + TEAM
-    return asked.period, seats, seats[:-1] + chr(ord(WITHIN) + 1)
+    partitions = asked.board + TEAM
+    return asked.period, partitions, partitions[:-1] + chr(ord(WITHIN) + 1)
 
 
-def teams_of(asked: AskedTeams, found: Sequence[Columns]) -> Teams:
+def teams_of(asked: TeamsRequest, found: Sequence[Columns]) -> Teams:
     """Teams, from their (rank, seat, total, members, members of all)."""
-    seats = asked.board + TEAM
-    lines = [Team(rank, seat.removeprefix(seats), total, members) for rank, seat, total, members, _ in found]
+    partitions = asked.board + TEAM
+    lines = [
+        Team(rank, partition.removeprefix(partitions), total, members) for rank, partition, total, members, _ in found
+    ]
     return Teams(lines, found[0][4] if found else 0)
 
 
-def closing_of(row: Columns) -> Closing:
+def closing_of(row: Columns) -> ClosedPeriodRow:
     """A closed period, from CLOSINGS."""
-    board, period, closed_at, told_at = row
-    return Closing(board, period, from_micros(closed_at), maybe_moment(told_at))
+    board, period, closed_at, notified_at = row
+    return ClosedPeriodRow(board, period, from_micros(closed_at), maybe_instant(notified_at))
 
 
 def standing_of(row: Sequence[Any], rank: int) -> Standing:
@@ -251,13 +257,13 @@ def standing_of(row: Sequence[Any], rank: int) -> Standing:
     return Standing(rank, Place(sort_key, reached_at, user_id), name, points, visibility, bool(excluded))
 
 
-def moment_of(row: Columns) -> MomentRow:
+def notification_of(row: Columns) -> NotificationRow:
     """A moment, from MOMENTS."""
     user_id, revision, position, at, kind, data = row
-    return MomentRow(user_id, revision, position, from_micros(at), kind, unpack_data(data) or {})
+    return NotificationRow(user_id, revision, position, from_micros(at), kind, unpack_data(data) or {})
 
 
-def moment_columns(moment: MomentRow) -> Columns:
+def notification_columns(moment: NotificationRow) -> Columns:
     """MOMENTS of a moment."""
     at, data = to_micros(moment.at), _json(moment.data).decode()
     return (moment.user_id, moment.revision, moment.position, at, moment.type, data)
@@ -268,44 +274,50 @@ def in_front(lines: Iterable[Standing], top: int) -> list[Standing]:
     return [line for line in lines if line.rank <= top and not line.excluded]
 
 
-def closing_moment(line: Standing, asked: Listing, ranked: int, revision: int, at: datetime) -> MomentRow:
+def closing_notification(
+    line: Standing, asked: LeaderboardRequest, ranked: int, revision: int, at: datetime
+) -> NotificationRow:
     """What a user in front is told when a period closes."""
     data = {"board": asked.board, "period": asked.period, "rank": line.rank, "ranked": ranked}
-    return MomentRow(line.place.user_id, revision, 0, at, "leaderboard.closed", data)
+    return NotificationRow(line.place.user_id, revision, 0, at, "leaderboard.closed", data)
 
 
-def climbing_moments(changes: Changes, measured: Mapping[tuple[str, str], Mapping[str, Ranks]]) -> list[MomentRow]:
+def rank_notifications(
+    changes: Changes, measured: Mapping[tuple[str, str], Mapping[str, Ranks]]
+) -> list[NotificationRow]:
     """What users are told who climbed among the first ranks of a board, behind all else that they are told.
 
     Whom the transaction does not write climbed by no act: nobody, in the place of an erased user, and who was mended.
     """
-    told: list[MomentRow] = []
+    told: list[NotificationRow] = []
     positions: dict[str, int] = {}
     of_tops = {key: of_board for key, of_board in measured.items() if key[0] in changes.tops}
     for (board, period), of_board in of_tops.items():
         for user_id, ranks in of_board.items():
-            for kind in climbed(ranks, changes.tops[board].tell_top) if user_id in changes.next_moments else ():
-                revision, first, at = changes.next_moments[user_id]
+            for kind in (
+                rank_changes(ranks, changes.tops[board].notify_top) if user_id in changes.next_notifications else ()
+            ):
+                revision, first, at = changes.next_notifications[user_id]
                 position = positions.setdefault(user_id, first)
                 positions[user_id] += 1
                 data = {"board": board, "period": period, "before": ranks.before, "rank": ranks.after}
-                told.append(MomentRow(user_id, revision, position, at, kind, data))
+                told.append(NotificationRow(user_id, revision, position, at, kind, data))
     return told
 
 
 def key_of(row: Columns) -> KeyRow:
     """An API key, from KEYS."""
     key_hash, name, hint, created_at, revoked_at = row
-    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_moment(revoked_at))
+    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_instant(revoked_at))
 
 
-def upkeep_of(row: Columns) -> Upkeep:
+def maintenance_run_of(row: Columns) -> MaintenanceRun:
     """What was done for the database's keep, from UPKEEP."""
     task, at, outcome = row
-    return Upkeep(task, from_micros(at), unpack_data(outcome) or {})
+    return MaintenanceRun(task, from_micros(at), unpack_data(outcome) or {})
 
 
-def upkeep_columns(note: Upkeep) -> Columns:
+def maintenance_run_columns(note: MaintenanceRun) -> Columns:
     """UPKEEP of what was done."""
     return (note.task, to_micros(note.at), pack_data(note.outcome))
 

@@ -7,8 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from laurels.engine.values import plain
-
 SPAN = 60
 """How many seconds back it reads."""
 
@@ -18,7 +16,7 @@ STEPS = 8
 LEAST = 1e-6
 
 
-@plain
+@dataclass(slots=True)
 class Flow:
     """How many acts were written in a second, and within how many milliseconds half of the writes, and 99 of 100, were done."""
 
@@ -30,7 +28,7 @@ class Flow:
 @dataclass(slots=True)
 class _Second:
     number: int
-    acts: int = 0
+    adjustments: int = 0
     waits: Counter[int] = field(default_factory=Counter[int])
 
 
@@ -41,13 +39,13 @@ class Meter:
         self._began = began
         self._seconds: deque[_Second] = deque(maxlen=SPAN + 1)
 
-    def note(self, now: float, acts: int, waits: Iterable[float]) -> None:
+    def note(self, now: float, adjustments: int, waits: Iterable[float]) -> None:
         """So many acts were written just now; their writers waited so many seconds each."""
         number = int(now)
         if not self._seconds or self._seconds[-1].number != number:
             self._seconds.append(_Second(number))
         second = self._seconds[-1]
-        second.acts += acts
+        second.adjustments += adjustments
         second.waits.update([int(STEPS * math.log2(wait / LEAST)) if wait > LEAST else 0 for wait in waits])
 
     def read(self, now: float) -> Flow:
@@ -55,7 +53,7 @@ class Meter:
         recent = [second for second in self._seconds if second.number > now - SPAN]
         waits = sum((second.waits for second in recent), Counter[int]())
         seconds = min(float(SPAN), max(1.0, now - self._began))
-        return Flow(sum(second.acts for second in recent) / seconds, _within(waits, 0.5), _within(waits, 0.99))
+        return Flow(sum(second.adjustments for second in recent) / seconds, _within(waits, 0.5), _within(waits, 0.99))
 
 
 def _within(waits: Counter[int], share: float) -> float | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, Server, environment
-from tests.http.desk import Page
+from tests.http.work import Page
 
 Serving = Callable[..., Server]
 

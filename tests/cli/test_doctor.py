@@ -13,12 +13,12 @@ from tests.cli.conftest import Cli
 def findings(cli: Cli, *arguments: str) -> dict[str, dict[str, Any]]:
     ended = cli("doctor", "--database", cli.database, "--json", *arguments)
     document = ended.json
-    assert (ended.code == 0) == document["ok"] == all(not one["mend"] for one in document["findings"])
+    assert (ended.code == 0) == document["ok"] == all(not one["fix"] for one in document["findings"])
     return {one["what"]: one for one in document["findings"]}
 
 
 def wrong(cli: Cli, *arguments: str) -> set[str]:
-    return {what for what, one in findings(cli, *arguments).items() if one["mend"]}
+    return {what for what, one in findings(cli, *arguments).items() if one["fix"]}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_database_that_is_not_there_is_told_with_its_mend_and_not_made(cli: Cl
     found = findings(cli)
 
     assert wrong(cli) == {"database"}
-    assert "laurels migrate" in found["database"]["mend"]
+    assert "laurels migrate" in found["database"]["fix"]
     assert list(cli.folder.iterdir()) == []
 
 
@@ -88,7 +88,7 @@ def test_a_clock_behind_the_newest_event_is_told(made: Cli) -> None:
     connection.close()
 
     assert wrong(made) == {"clock"}
-    assert "NTP" in findings(made)["clock"]["mend"]
+    assert "NTP" in findings(made)["clock"]["fix"]
 
 
 def test_a_log_that_grows_without_end_is_told(made: Cli) -> None:

@@ -13,14 +13,14 @@ import pytest
 from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
 from laurels.present.shapes import (
-    BoardsShape,
-    HistoryShape,
-    NextBadgeShape,
-    ProfileShape,
-    RankShape,
-    StandingShape,
-    StreakShape,
-    UserShape,
+    History,
+    LeaderboardList,
+    LeaderboardStanding,
+    NextBadge,
+    Profile,
+    User,
+    UserRank,
+    UserStreak,
 )
 from laurels.settings import Settings
 from laurels.testing import sandbox
@@ -75,12 +75,12 @@ def test_a_profile_as_json_has_the_shapes_of_the_api(filled: Cli) -> None:
 
     profile = document["profile"]
     for shape, value in (
-        (UserShape, document["user"]),
-        (ProfileShape, profile),
-        (RankShape, profile["rank"]),
-        (list[NextBadgeShape], profile["next"]),
-        (list[StreakShape], profile["streaks"]),
-        (HistoryShape, profile["history"]),
+        (User, document["user"]),
+        (Profile, profile),
+        (UserRank, profile["rank"]),
+        (list[NextBadge], profile["next"]),
+        (list[UserStreak], profile["streaks"]),
+        (History, profile["history"]),
     ):
         msgspec.json.decode(msgspec.json.encode(value), type=shape)
     assert (profile["points"], profile["level"], profile["streak"], profile["userRank"]) == (100, 2, 3, 1)
@@ -118,7 +118,7 @@ def test_the_leaderboard_is_in_order_and_counts_all_who_are_ranked(filled: Cli) 
     document = board(filled, "--json").json
     shown = board(filled)
 
-    standings = msgspec.convert(document["standings"], list[StandingShape])
+    standings = msgspec.convert(document["standings"], list[LeaderboardStanding])
     assert document["rankedUsers"] == 3
     assert [(one.rank, one.user_id, one.points) for one in standings] == [
         (1, "ada", 100),
@@ -214,7 +214,11 @@ def test_all_leaderboards_are_listed_with_what_they_count(filled: Cli) -> None:
 
     assert listed.code == 0
     assert "weekly       Weekly    points  week, UTC   1 2 3 4" in listed.out
-    assert [one.id for one in msgspec.convert(document, BoardsShape).leaderboards] == ["points", "weekly", "monthly"]
+    assert [one.id for one in msgspec.convert(document, LeaderboardList).leaderboards] == [
+        "points",
+        "weekly",
+        "monthly",
+    ]
 
 
 @pytest.mark.parametrize(

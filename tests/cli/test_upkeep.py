@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laurels.storage import open_store
-from laurels.storage.contract import Upkeep
+from laurels.storage.contract import MaintenanceRun
 from tests.cli.conftest import Cli
 from tests.postgres import wait_for
 
@@ -27,10 +27,10 @@ def filled(cli: Cli) -> Cli:
     return cli
 
 
-def noted(database: str) -> Mapping[str, Upkeep]:
-    async def read() -> Mapping[str, Upkeep]:
+def noted(database: str) -> Mapping[str, MaintenanceRun]:
+    async def read() -> Mapping[str, MaintenanceRun]:
         store = open_store(database)
-        notes = {note.task: note for note in await store.upkeep()}
+        notes = {note.task: note for note in await store.maintenance_runs()}
         await store.close()
         return notes
 
@@ -43,7 +43,7 @@ def run_sql(cli: Cli, statement: str) -> None:
         connection.commit()
 
 
-def outcome(note: Upkeep) -> Mapping[str, Any]:
+def outcome(note: MaintenanceRun) -> Mapping[str, Any]:
     assert abs(datetime.now(UTC) - note.at) < JUST_NOW
     return note.outcome
 

@@ -104,7 +104,7 @@ class Life:
 
 
 @dataclass
-class Told:
+class Expected:
     """What the streak is."""
 
     length: int = 0
@@ -130,14 +130,14 @@ class _Run:
     gap: list[date] = field(default_factory=list)
 
 
-def tell(life: Life, moment: datetime) -> Told:
+def expected_reading(life: Life, moment: datetime) -> Expected:
     """The streak as it reads at this moment."""
     today = life.unit(life.date_at(moment))
     credited = life.credited()
-    told = Told(freezes=life.initial, total=len(credited))
+    manual = Expected(freezes=life.initial, total=len(credited))
     if not credited:
-        told.freezes += sum(count for day, count in life.grants if life.unit(day) <= today)
-        return told
+        manual.freezes += sum(count for day, count in life.grants if life.unit(day) <= today)
+        return manual
     now = max([today, *credited])
     first = min([*credited, *(life.unit(day) for day, _ in life.grants)])
     shown = life.dates_shown(first, now + 90 * DAY)
@@ -145,22 +145,24 @@ def tell(life: Life, moment: datetime) -> Told:
     run = _Run()
     for unit in _units(life, first, now):
         if unit in credited:
-            _credit(life, told, run, unit)
-            told.freezes += life.given_in(unit)
+            _credit(life, manual, run, unit)
+            manual.freezes += life.given_in(unit)
         else:
-            told.freezes += life.given_in(unit)
-            if unit != now and run.alive and not held.whole(unit):
+            manual.freezes += life.given_in(unit)
+            if unit != now and run.alive and not held.integer(unit):
                 run.gap.append(unit)
-                if len(run.gap) > told.freezes:  # at its close, the gap is more than freezes can cover: none is burned
+                if (
+                    len(run.gap) > manual.freezes
+                ):  # at its close, the gap is more than freezes can cover: none is burned
                     run.alive, run.gap = False, []
     if run.alive:
-        told.length, told.since = run.length, run.start
-        told.ends = _end(life, held, told, run, now, credited)
-        told.frozen |= set(run.gap)
-        told.freezes -= len(run.gap)
-    told.status = _status(held, run, now, credited)
-    told.why = {unit: _why(held, told, unit, now, credited) for unit in _units(life, min(credited), now)}
-    return told
+        manual.length, manual.since = run.length, run.start
+        manual.ends = _end(life, held, manual, run, now, credited)
+        manual.frozen |= set(run.gap)
+        manual.freezes -= len(run.gap)
+    manual.status = _status(held, run, now, credited)
+    manual.why = {unit: _why(held, manual, unit, now, credited) for unit in _units(life, min(credited), now)}
+    return manual
 
 
 def _units(life: Life, first: date, last: date) -> Iterator[date]:
@@ -176,7 +178,7 @@ class _Held:
         self.life = life
         self.shown = shown
 
-    def whole(self, unit: date) -> bool:
+    def integer(self, unit: date) -> bool:
         life = self.life
         return all(
             day not in self.shown or day.weekday() in life.rest or day in life.excused or day in life.paused
@@ -184,29 +186,29 @@ class _Held:
         )
 
     def paused(self, unit: date) -> bool:
-        return self.whole(unit) and any(day in self.life.paused for day in self.life.days_of(unit))
+        return self.integer(unit) and any(day in self.life.paused for day in self.life.days_of(unit))
 
 
-def _credit(life: Life, told: Told, run: _Run, unit: date) -> None:
+def _credit(life: Life, manual: Expected, run: _Run, unit: date) -> None:
     if run.alive:
-        told.frozen |= set(run.gap)
-        told.freezes -= len(run.gap)
+        manual.frozen |= set(run.gap)
+        manual.freezes -= len(run.gap)
     else:
         run.alive, run.start, run.length = True, unit, 0
     run.gap = []
     run.length += 1
-    if life.per_days and run.length % life.per_days == 0 and told.freezes < life.most:
-        told.freezes += 1
-    if run.length > told.longest:
-        told.longest, told.longest_from, told.longest_to = run.length, run.start, unit
+    if life.per_days and run.length % life.per_days == 0 and manual.freezes < life.most:
+        manual.freezes += 1
+    if run.length > manual.longest:
+        manual.longest, manual.longest_from, manual.longest_to = run.length, run.start, unit
 
 
-def _end(life: Life, held: _Held, told: Told, run: _Run, now: date, credited: set[date]) -> date:
+def _end(life: Life, held: _Held, manual: Expected, run: _Run, now: date, credited: set[date]) -> date:
     missed = len(run.gap)
     unit = life.after(now) if now in credited else now
     while True:
-        missed += 0 if held.whole(unit) else 1
-        if missed > told.freezes:
+        missed += 0 if held.integer(unit) else 1
+        if missed > manual.freezes:
             return unit
         unit = life.after(unit)
 
@@ -220,16 +222,16 @@ def _status(held: _Held, run: _Run, now: date, credited: set[date]) -> str:
         return "paused"
     if run.gap:
         return "frozen"
-    return "active" if held.whole(now) else "at_risk"
+    return "active" if held.integer(now) else "at_risk"
 
 
-def _why(held: _Held, told: Told, unit: date, now: date, credited: set[date]) -> str:
+def _why(held: _Held, manual: Expected, unit: date, now: date, credited: set[date]) -> str:
     if unit in credited:
         return "credited"
     if held.paused(unit):
         return "paused"
-    if held.whole(unit):
+    if held.integer(unit):
         return "excused"
-    if unit in told.frozen:
+    if unit in manual.frozen:
         return "frozen"
     return "open" if unit == now else "missed"

@@ -6,16 +6,16 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from laurels.engine.pseudonyms import ADJECTIVES, ANIMALS, NUMBERS, alias, alias_id
+from laurels.engine.pseudonyms import ADJECTIVES, ANIMALS, NUMBERS, pseudonym, pseudonym_id
 
 
 @given(st.binary(min_size=8, max_size=64))
 def test_an_invented_name_is_an_adjective_an_animal_and_four_digits(seal: bytes) -> None:
-    found = re.fullmatch(r"([A-Z][a-z]+) ([A-Z][a-z]+) (\d{4})", alias(seal))
+    found = re.fullmatch(r"([A-Z][a-z]+) ([A-Z][a-z]+) (\d{4})", pseudonym(seal))
     assert found
     assert found[1].lower() in ADJECTIVES
     assert found[2].lower() in ANIMALS
-    assert alias(seal) == alias(seal)
+    assert pseudonym(seal) == pseudonym(seal)
 
 
 def test_no_word_stands_twice() -> None:
@@ -24,7 +24,7 @@ def test_no_word_stands_twice() -> None:
 
 
 def test_a_thousand_users_have_nearly_as_many_names() -> None:
-    names = {alias(hashlib.sha256(str(number).encode()).digest()) for number in range(1000)}
+    names = {pseudonym(hashlib.sha256(str(number).encode()).digest()) for number in range(1000)}
     assert len(names) >= 998
     assert len({name.rsplit(" ", 1)[0] for name in names}) > 700
 
@@ -34,12 +34,12 @@ def test_two_users_of_one_name_have_two_ids() -> None:
     here, there = (
         number.to_bytes(8, "big") + hashlib.sha256(bytes([number % 251])).digest() for number in (7, names + 7)
     )
-    assert alias(here) == alias(there)
-    assert alias_id(here) != alias_id(there)
-    assert re.fullmatch(r"[a-z]+-[a-z]+-\d{4}-[0-9a-f]{16}", alias_id(here))
+    assert pseudonym(here) == pseudonym(there)
+    assert pseudonym_id(here) != pseudonym_id(there)
+    assert re.fullmatch(r"[a-z]+-[a-z]+-\d{4}-[0-9a-f]{16}", pseudonym_id(here))
 
 
 def test_no_two_of_many_users_share_an_id() -> None:
     seals = [hashlib.sha256(str(number).encode()).digest() for number in range(40_000)]
-    assert len({alias(seal) for seal in seals}) < len(seals)
-    assert len({alias_id(seal) for seal in seals}) == len(seals)
+    assert len({pseudonym(seal) for seal in seals}) < len(seals)
+    assert len({pseudonym_id(seal) for seal in seals}) == len(seals)

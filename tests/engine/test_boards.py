@@ -25,11 +25,11 @@ def board(**more: Any) -> dict[str, Any]:
 def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
     with pytest.raises(CatalogError) as caught:
         Catalog.parse(catalog_text(metrics=METRICS, leaderboards=boards))
-    return [(one.where, one.what, one.mend) for one in caught.value.faults]
+    return [(one.where, one.what, one.fix) for one in caught.value.faults]
 
 
 @pytest.mark.parametrize(
-    ("table", "where", "what", "mend"),
+    ("table", "where", "what", "fix"),
     [
         ({}, "id", "is missing", "add id = ..."),
         (board(id=""), "id", "must be a text, not ''", 'write id = "..."'),
@@ -85,13 +85,13 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
     ],
 )
 def test_each_fault_of_a_leaderboard_is_named_with_its_mend(
-    table: dict[str, Any], where: str, what: str, mend: str
+    table: dict[str, Any], where: str, what: str, fix: str
 ) -> None:
     label = f" '{table['id']}'" if table.get("id") else ""
-    at_, says, mends = faults(table)[0]
+    at_, says, fixes = faults(table)[0]
     assert at_ == f"leaderboards[1]{label}.{where}".rstrip(".")
     assert says.startswith(what)
-    assert mends == mend
+    assert fixes == fix
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_each_fault_of_a_leaderboard_is_named_with_its_mend(
 def test_each_fault_of_seasons_is_named(seasons: list[dict[str, Any]], what: str) -> None:
     found = faults(board(period="season", seasons=seasons))
     assert any(says.startswith(what) for _, says, _ in found), found
-    assert all(mend for _, _, mend in found)
+    assert all(fix for _, _, fix in found)
 
 
 def test_a_leaderboard_that_stands_twice_is_refused() -> None:
@@ -161,7 +161,7 @@ def test_every_key_of_a_leaderboard_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "counts_anew"),
+    ("change", "counts_again"),
     [
         ({"name": "Other"}, False),
         ({"ties": "dense"}, False),
@@ -174,11 +174,11 @@ def test_every_key_of_a_leaderboard_is_read() -> None:
         ({"by": "metric", "of": "agents"}, True),
     ],
 )
-def test_only_what_changes_who_stands_where_makes_users_anew(change: dict[str, Any], *, counts_anew: bool) -> None:
+def test_only_what_changes_who_stands_where_makes_users_anew(change: dict[str, Any], *, counts_again: bool) -> None:
     of = {"by": "metric", "of": "messages"}
     before = catalog(metrics=METRICS, leaderboards=[board(**of)])
     after = catalog(metrics=METRICS, leaderboards=[board(**of) | change])
-    assert (after.rules != before.rules) == counts_anew
+    assert (after.rules != before.rules) == counts_again
 
 
 def test_late_hours_count_anew_where_there_are_periods() -> None:

@@ -26,8 +26,8 @@ def days(*after: int) -> Days:
     return found
 
 
-def read_on(of: Streak, credited: Days, today: int, **told: object) -> Reading:
-    calendar = Calendar(of, NONE, **told)  # type: ignore[arg-type]  # what each is, the tests say
+def read_on(of: Streak, credited: Days, today: int, **manual: object) -> Reading:
+    calendar = Calendar(of, NONE, **manual)  # type: ignore[arg-type]  # what each is, the tests say
     return read(of, credited, folded(of, credited, calendar), calendar, FIRST + today)
 
 

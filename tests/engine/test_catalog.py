@@ -26,7 +26,7 @@ def faults(text: str) -> list[Fault]:
 def fault(**tables: Any) -> tuple[str, str, str]:
     """The one fault of a catalog with these tables: where, what, mend."""
     (one,) = faults(catalog_text(**tables))
-    return one.where, one.what, one.mend
+    return one.where, one.what, one.fix
 
 
 # ---- the contract's catalog -------------------------------------------------------------------
@@ -54,7 +54,7 @@ def test_the_contracts_texts_stand_where_it_gives_them() -> None:
 def test_every_fault_is_reported_at_once() -> None:
     bad = badge("b", -1, metric="mesages", at_least=0) | {"category": "usge", "icn": "🏅"}
     found = faults(catalog_text(metrics=METRICS, badges=[bad], levels=[{"title": "One", "points": 5}], extra=1))
-    assert {one.where: (one.what, one.mend) for one in found} == {
+    assert {one.where: (one.what, one.fix) for one in found} == {
         "levels[1] 'One'.points": ("the first level must begin at 0 points", "write points = 0"),
         "badges[1] 'b'.points": ("must be a whole number of 0 or more, not -1", "write points = 1"),
         "badges[1] 'b'.category": ("unknown category 'usge'", "did you mean 'usage'?"),
@@ -143,10 +143,10 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
     ],
 )
 def test_a_fault_says_where_and_what(tables: dict[str, Any], where: str, what: str) -> None:
-    at_, says, mend = fault(**tables)
+    at_, says, fix = fault(**tables)
     assert at_.startswith(where)
     assert what in says
-    assert mend
+    assert fix
 
 
 def test_the_description_of_a_badge_may_have_lines() -> None:
@@ -164,19 +164,19 @@ def test_an_empty_file_lacks_levels_and_a_profile() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "mend"),
+    ("word", "fix"),
     [("mesages", "did you mean 'messages'?"), ("sleep", "known are agents, messages")],
 )
-def test_a_wrong_name_is_mended_by_the_nearest_or_by_all(word: str, mend: str) -> None:
+def test_a_wrong_name_is_mended_by_the_nearest_or_by_all(word: str, fix: str) -> None:
     metrics = METRICS | {"agents": count("agent.created")}
-    assert fault(metrics=metrics, badges=[badge("b", metric=word, at_least=1)])[2] == mend
+    assert fault(metrics=metrics, badges=[badge("b", metric=word, at_least=1)])[2] == fix
 
 
 def test_badges_that_wait_for_each_other_are_refused() -> None:
     ring = [badge("a", has_badge="b"), badge("b", has_badge="c"), badge("c", all_of=[MESSAGES, {"has_badge": "a"}])]
     found = faults(catalog_text(metrics=METRICS, badges=[*ring, badge("d", has_badge="a"), badge("e", **MESSAGES)]))
     assert [one.where for one in found] == [f"badges '{name}'.when" for name in "abcd"]
-    assert all("circle" in one.mend for one in found)
+    assert all("circle" in one.fix for one in found)
 
 
 def test_a_badge_that_waits_for_itself_is_refused() -> None:

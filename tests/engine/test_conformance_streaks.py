@@ -133,7 +133,7 @@ def excused(case: Case, progress: Progress) -> Progress:
     days = Days()
     for amnesty in case.get("amnesties", []):
         days |= Days.span(*(date.fromisoformat(amnesty[end]).toordinal() for end in ("from", "to")))
-    after = replace(progress, told=replace(progress.told, amnesty=days))
+    after = replace(progress, manual=replace(progress.manual, amnesty=days))
     return rejudge(rules_of(case), progress, after, at(case["readAt"])).progress
 
 

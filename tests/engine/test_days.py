@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from laurels.engine.days import Days, Zones, day_of, first_moment, skipped_days, zone
+from laurels.engine.days import Days, Zones, day_of, first_instant, skipped_days, zone
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
 from tests.support import at, day
 
@@ -73,19 +73,21 @@ def test_a_name_that_is_no_zone_is_refused(name: str) -> None:
     ],
 )
 def test_a_day_lasts_as_long_as_its_clock_says(name: str, on: str, hours: float) -> None:
-    begins, ends = first_moment(day(on), name), first_moment(day(on) + 1, name)
+    begins, ends = first_instant(day(on), name), first_instant(day(on) + 1, name)
     assert ends - begins == timedelta(hours=hours)
 
 
 def test_cairos_day_of_the_clock_change_begins_at_one() -> None:
-    begins = first_moment(day("2026-04-24"), "Africa/Cairo")
+    begins = first_instant(day("2026-04-24"), "Africa/Cairo")
     assert begins == at("2026-04-23T22:00")
     assert begins.astimezone(zone("Africa/Cairo")).time() == time(1)
 
 
 def test_a_skipped_day_begins_where_the_next_one_does() -> None:
     skipped = day("2011-12-30")
-    assert first_moment(skipped, "Pacific/Apia") == first_moment(skipped + 1, "Pacific/Apia") == at("2011-12-30T10:00")
+    assert (
+        first_instant(skipped, "Pacific/Apia") == first_instant(skipped + 1, "Pacific/Apia") == at("2011-12-30T10:00")
+    )
 
 
 def first_moment_by_walking(ordinal: int, name: str) -> datetime:
@@ -107,7 +109,7 @@ def first_moment_by_walking(ordinal: int, name: str) -> datetime:
 @example(day("2026-11-01"), "America/Havana")
 @example(day("1919-03-31"), "America/Toronto")  # 23:30 of the day before went to 00:30
 def test_the_first_moment_is_truly_the_first_instant_of_the_day(ordinal: int, name: str) -> None:
-    assert first_moment(ordinal, name) == first_moment_by_walking(ordinal, name)
+    assert first_instant(ordinal, name) == first_moment_by_walking(ordinal, name)
 
 
 @given(SINCE_1970, st.sampled_from(ZONES), st.integers(0, 86_399))

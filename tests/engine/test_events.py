@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from laurels.engine.events import MAX_NUMBER, Event, check_event, effective_moment
+from laurels.engine.events import MAX_NUMBER, Event, check_event, effective_instant
 from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
 from tests.support import at
 
@@ -59,7 +59,7 @@ def test_what_breaks_a_limit_is_refused_with_its_field(change: dict[str, Any], f
 
 
 def happens(moment: datetime | None, late_window: timedelta | None = MONTH) -> datetime:
-    return effective_moment(replace(GOOD, occurred_at=moment), NOW, late_window)
+    return effective_instant(replace(GOOD, occurred_at=moment), NOW, late_window)
 
 
 def test_an_event_without_a_time_happens_now() -> None:

@@ -101,7 +101,7 @@ def test_a_type_that_the_catalog_does_not_know_changes_nothing() -> None:
     progress = Progress(points=7)
     outcome = judge(CONTRACT, progress, dated("coffee.drunk"), MONDAY.toordinal())
     assert outcome.progress is progress
-    assert not outcome.moments
+    assert not outcome.notifications
 
 
 SIZES = [
@@ -246,7 +246,7 @@ def test_an_outcome_tells_all_that_changed() -> None:
     assert outcome.points == Change(10, 110)
     assert outcome.level == Change(1, 2)
     assert outcome.streaks == {"login": Change(1, 2)}
-    assert [(moment.type, dict(moment.data)) for moment in outcome.moments] == [
+    assert [(moment.type, dict(moment.data)) for moment in outcome.notifications] == [
         ("badge.earned", {"badge": "twice", "points": 90}),
         ("badge.earned", {"badge": "none", "points": 0}),
         ("level.reached", {"level": 2, "title": "Two"}),
@@ -257,7 +257,7 @@ def test_an_outcome_tells_all_that_changed() -> None:
 def test_a_second_visit_on_the_same_day_keeps_the_streak_and_tells_nothing() -> None:
     progress = fold(CONTRACT, [dated("login", name="1")])
     outcome = judge(CONTRACT, progress, dated("login", name="2"), MONDAY.toordinal())
-    assert (outcome.streaks, outcome.moments) == ({}, ())
+    assert (outcome.streaks, outcome.notifications) == ({}, ())
 
 
 def test_points_are_reached_when_the_newest_event_that_changed_them_occurred() -> None:
@@ -280,7 +280,7 @@ def test_a_joining_time_can_earn_a_badge_without_any_event() -> None:
 def test_what_changes_nothing_has_no_outcome() -> None:
     progress = fold(CONTRACT, [dated("agent.created")])
     outcome = rejudge(CONTRACT, progress, replace(progress, joined_at=at("2025-12-31")), MONDAY)
-    assert (outcome.awards, outcome.entries, outcome.moments) == ((), (), ())
+    assert (outcome.awards, outcome.entries, outcome.notifications) == ((), (), ())
     assert outcome.progress.joined_at == at("2025-12-31")
 
 

@@ -13,14 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones, first_moment
+from laurels.engine.days import Days, Zones, first_instant
 from laurels.engine.events import Event
 from laurels.engine.judge import calendar_of, judge, read_streak_of, rebuild, rejudge, reverse
-from laurels.engine.progress import Progress, Told
+from laurels.engine.progress import ManualState, Progress
 from laurels.engine.streaks import WEEKDAYS, Streak, marks
 from laurels.storage.codec import pack_progress, unpack_progress
-from tests.engine.oracle import Life, Visit, tell, zone_names
-from tests.engine.oracle import Told as Expected
+from tests.engine.oracle import Expected, Life, Visit, expected_reading, zone_names
 from tests.support import at, badge, catalog
 
 SPAN = 40
@@ -189,7 +188,7 @@ class Engine:
             reversal = reverse(self.case.rules, self.progress, self.recorded, str(step.value), self.now)
             self.progress = reversal.progress
         else:
-            after = replace(self.progress, told=said(self.progress.told, step))
+            after = replace(self.progress, manual=said(self.progress.manual, step))
             self.progress = rejudge(self.case.rules, self.progress, after, self.now).progress
 
     def record(self, index: int) -> None:
@@ -200,16 +199,16 @@ class Engine:
         self.progress = judge(self.case.rules, self.progress, event, today).progress
 
 
-def said(told: Told, step: Step) -> Told:
+def said(manual: ManualState, step: Step) -> ManualState:
     """What is told, and this too."""
     if step.what == "grant":
-        return replace(told, grants={"kept": (*told.grants.get("kept", ()), step.value)})
+        return replace(manual, grants={"kept": (*manual.grants.get("kept", ()), step.value)})
     span = Days.span(*step.value)
     if step.what == "amnesty":
-        return replace(told, amnesty=told.amnesty | span)
+        return replace(manual, amnesty=manual.amnesty | span)
     if step.what == "repair":
-        return replace(told, repairs={"kept": told.repairs.get("kept", Days()) | span})
-    return replace(told, pauses={"": told.pauses.get("", Days()) | span})
+        return replace(manual, repairs={"kept": manual.repairs.get("kept", Days()) | span})
+    return replace(manual, pauses={"": manual.pauses.get("", Days()) | span})
 
 
 def as_told(case: Case, progress: Progress) -> Expected:
@@ -248,7 +247,7 @@ def targets_up_to(longest: int) -> set[str]:
 @given(lives())
 def test_the_engine_reads_every_life_as_the_oracle_tells_it(case: Case) -> None:
     progress = Engine(case).progress
-    expected = tell(stands(case), case.moment)
+    expected = expected_reading(stands(case), case.moment)
     assert as_told(case, progress) == expected
     assert progress.badges.keys() >= targets_up_to(expected.longest)
 
@@ -261,7 +260,7 @@ def test_without_freezes_any_order_gives_the_same_streak_and_the_same_badges(cas
     order.shuffle(steps)
     other = Engine(replace(case, steps=(*steps, *(step for step in case.steps if step.what == "take back"))))
     assert pack_progress(other.progress) == pack_progress(engine.progress)
-    assert engine.progress.badges.keys() == targets_up_to(tell(stands(case), case.moment).longest)
+    assert engine.progress.badges.keys() == targets_up_to(expected_reading(stands(case), case.moment).longest)
 
 
 @settings(max_examples=120)
@@ -285,7 +284,7 @@ def test_with_freezes_any_order_gives_the_same_streak(case: Case, order: random.
     backs = [step for step in case.steps if step.what == "take back"]
     other = Engine(replace(case, steps=(*steps, *backs)))
     one, two = Engine(case).progress, other.progress
-    assert replace(one, told=two.told, badges={}, points=0, reached_at=None) == replace(
+    assert replace(one, manual=two.manual, badges={}, points=0, reached_at=None) == replace(
         two, badges={}, points=0, reached_at=None
     )
 
@@ -297,20 +296,20 @@ def test_in_every_zone_of_tzdata_a_month_of_visits_reads_as_the_oracle_tells_it(
     for index, name in enumerate(names):
         drawn = random.Random(name)
         base = at(BASES[index % len(BASES)])
-        moments = [
+        notifications = [
             base + timedelta(days=day, minutes=drawn.randrange(1440)) for day in range(30) if drawn.random() > 0.1
         ]
-        life = Life(name, visits=[Visit(moment) for moment in moments])
-        steps = tuple(Step("visit", number) for number in range(len(moments)))
-        case = Case(life, rules, moments[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
-        assert as_told(case, Engine(case).progress) == tell(life, case.moment), name
+        life = Life(name, visits=[Visit(moment) for moment in notifications])
+        steps = tuple(Step("visit", number) for number in range(len(notifications)))
+        case = Case(life, rules, notifications[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
+        assert as_told(case, Engine(case).progress) == expected_reading(life, case.moment), name
 
 
 @settings(max_examples=150)
 @given(st.sampled_from(zone_names()), st.sampled_from(BASES), st.integers(0, SPAN))
 def test_a_day_begins_where_the_clock_first_shows_it(name: str, base: str, on: int) -> None:
     day = at(base).toordinal() + on
-    begins = first_moment(day, name)
+    begins = first_instant(day, name)
     before, after = (Life(name).date_at(moment).toordinal() for moment in (begins - timedelta(seconds=1), begins))
     assert before < day <= after
 
@@ -334,8 +333,8 @@ def test_the_end_that_is_told_is_the_instant_from_which_the_streak_reads_0() -> 
             name, visits=[Visit(at("2026-04-20T12:00") + timedelta(days=n)) for n in range(drawn.randrange(1, 9))]
         )
         moment = life.visits[-1].at
-        ends = tell(life, moment).ends
+        ends = expected_reading(life, moment).ends
         assert ends is not None
-        instant = first_moment(ends.toordinal() + 1, name)
-        assert tell(life, instant - timedelta(seconds=1)).length == len(life.visits)
-        assert tell(life, instant.astimezone(UTC)).length == 0
+        instant = first_instant(ends.toordinal() + 1, name)
+        assert expected_reading(life, instant - timedelta(seconds=1)).length == len(life.visits)
+        assert expected_reading(life, instant.astimezone(UTC)).length == 0

@@ -34,8 +34,8 @@ def zones_of(case: dict[str, Any]) -> Zones:
 
 
 def logins(case: dict[str, Any], zones: Zones) -> list[Event]:
-    moments = [at(event["at"]) for event in case["events"]]
-    return [Event("ada", f"e{i}", "login", moment, day=zones.day(moment)) for i, moment in enumerate(moments)]
+    notifications = [at(event["at"]) for event in case["events"]]
+    return [Event("ada", f"e{i}", "login", moment, day=zones.day(moment)) for i, moment in enumerate(notifications)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.house import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, House, event
+from tests.http.context import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, DecisionContext, event
 
 pytestmark = pytest.mark.anyio
 
@@ -18,17 +18,17 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def playing(home: House) -> House:
+async def playing(home: DecisionContext) -> DecisionContext:
     """A house over a sandbox, whose clock stands at noon of 5 January 2026 until it is moved."""
     await home.laurels.set_clock_offset(timedelta())
     return home
 
 
-async def move(home: House, **by: Any) -> httpx2.Response:
+async def move(home: DecisionContext, **by: Any) -> httpx2.Response:
     return await home.client.post(CLOCK, json=by, headers=home.by_key)
 
 
-def moment_of(answer: httpx2.Response) -> datetime:
+def notification_of(answer: httpx2.Response) -> datetime:
     assert answer.status_code == 200, answer.text
     return datetime.fromisoformat(answer.json()["now"])
 
@@ -43,11 +43,11 @@ def moment_of(answer: httpx2.Response) -> datetime:
         ({"days": 36_500}, timedelta(days=36_500)),
     ],
 )
-async def test_the_clock_moves_on_and_is_read(playing: House, by: dict[str, float], ahead: timedelta) -> None:
+async def test_the_clock_moves_on_and_is_read(playing: DecisionContext, by: dict[str, float], ahead: timedelta) -> None:
     moved = await move(playing, **by)
     read = await playing.client.get(CLOCK, headers=playing.by_key)
 
-    assert moment_of(moved) == moment_of(read) == NOON + ahead
+    assert notification_of(moved) == notification_of(read) == NOON + ahead
     assert moved.json() == read.json() == {"now": moved.json()["now"], "sandbox": True}
 
 
@@ -63,14 +63,16 @@ async def test_the_clock_moves_on_and_is_read(playing: House, by: dict[str, floa
     ],
 )
 async def test_tomorrow_is_the_next_date_of_the_zone_however_long_the_day_is(
-    playing: House, start: str, zone: str, tomorrow: str
+    playing: DecisionContext, start: str, zone: str, tomorrow: str
 ) -> None:
     playing.clock.set(datetime.fromisoformat(start))
 
-    assert moment_of(await move(playing, days=1, timeZone=zone)) == datetime.fromisoformat(tomorrow)
+    assert notification_of(await move(playing, days=1, timeZone=zone)) == datetime.fromisoformat(tomorrow)
 
 
-async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_loses_it(playing: House) -> None:
+async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_loses_it(
+    playing: DecisionContext,
+) -> None:
     token = await playing.sign_in("ada", timeZone="Europe/Berlin")
     streaks = [(await playing.visit(token)).json()["streak"]]
     for days in (1, 1, 1, 2):
@@ -80,10 +82,10 @@ async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_
     assert streaks == [1, 2, 3, 4, 1]
 
 
-async def test_those_who_move_it_at_once_each_move_it(playing: House) -> None:
+async def test_those_who_move_it_at_once_each_move_it(playing: DecisionContext) -> None:
     answers = await asyncio.gather(*(move(playing, days=1) for _ in range(8)))
 
-    assert sorted(map(moment_of, answers)) == [NOON + timedelta(days=days) for days in range(1, 9)]
+    assert sorted(map(notification_of, answers)) == [NOON + timedelta(days=days) for days in range(1, 9)]
     assert await playing.laurels.now() == NOON + timedelta(days=8)
 
 
@@ -100,17 +102,19 @@ async def test_those_who_move_it_at_once_each_move_it(playing: House) -> None:
         ({"to": "2025-01-01T00:00:00Z"}, "/to"),
     ],
 )
-async def test_a_move_that_cannot_be_names_its_field(playing: House, by: dict[str, Any], pointer: str) -> None:
+async def test_a_move_that_cannot_be_names_its_field(
+    playing: DecisionContext, by: dict[str, Any], pointer: str
+) -> None:
     answer = await move(playing, **by)
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
     assert await playing.laurels.now() == NOON
 
 
-async def test_at_its_farthest_everything_else_still_works(playing: House) -> None:
+async def test_at_its_farthest_everything_else_still_works(playing: DecisionContext) -> None:
     token = await playing.sign_in("ada")
     await playing.visit(token)
-    assert moment_of(await move(playing, days=36_500)).year == 2125
+    assert notification_of(await move(playing, days=36_500)).year == 2125
     beyond = await move(playing, days=26)
     assert (beyond.status_code, beyond.json()["errors"][0]["pointer"]) == (422, "/days")
 
@@ -124,14 +128,16 @@ async def test_at_its_farthest_everything_else_still_works(playing: House) -> No
     assert await playing.laurels.close_periods() == []
 
 
-async def test_a_clock_that_the_command_line_set_far_ahead_is_not_moved_beyond_all_dates(playing: House) -> None:
+async def test_a_clock_that_the_command_line_set_far_ahead_is_not_moved_beyond_all_dates(
+    playing: DecisionContext,
+) -> None:
     await playing.laurels.set_clock_offset(datetime(9998, 12, 31, tzinfo=UTC) - NOON)
 
     for by in ({"days": 36_500}, {"hours": 876_000}, {"days": 1}):
         assert (await move(playing, **by)).status_code == 422
 
 
-async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: House) -> None:
+async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: DecisionContext) -> None:
     read = await home.client.get(CLOCK, headers=home.by_key)
     moved = await move(home, days=1)
 
@@ -141,7 +147,7 @@ async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: House)
     assert not await home.laurels.sandboxed()
 
 
-async def test_users_do_not_move_the_clock(playing: House) -> None:
+async def test_users_do_not_move_the_clock(playing: DecisionContext) -> None:
     token = await playing.sign_in("ada")
     for headers in ({}, {"cookie": f"laurels-session={token}"}, {"authorization": f"Bearer {token}"}):
         assert (await playing.client.get(CLOCK, headers=headers)).status_code == 401
@@ -149,7 +155,7 @@ async def test_users_do_not_move_the_clock(playing: House) -> None:
     assert await playing.laurels.now() == NOON
 
 
-async def test_events_and_sessions_happen_at_the_moved_moment(playing: House) -> None:
+async def test_events_and_sessions_happen_at_the_moved_moment(playing: DecisionContext) -> None:
     await move(playing, days=40)
 
     session = await playing.client.post(SESSIONS, json={"userId": "ada"}, headers=playing.by_key)

@@ -10,8 +10,8 @@ import pytest
 
 from laurels.auth.keys import create_key, is_well_formed
 from laurels.console.guards import own_path
-from tests.http.desk import ORIGIN, SIGN_IN, Desk, Page, at, desk_over
-from tests.http.house import USERS, House, event, house
+from tests.http.context import USERS, DecisionContext, context, event
+from tests.http.work import ORIGIN, SIGN_IN, Page, UnitOfWork, at, work_over
 from tests.support import sql
 
 pytestmark = pytest.mark.anyio
@@ -33,41 +33,43 @@ def is_in(answer: httpx2.Response) -> bool:
     return answer.status_code == 303 and f"{COOKIE}=" in answer.headers.get("set-cookie", "")
 
 
-def cookie_of(desk: Desk) -> str:
-    return next(one.value for one in desk.client.cookies.jar if one.name == COOKIE)
+def cookie_of(work: UnitOfWork) -> str:
+    return next(one.value for one in work.client.cookies.jar if one.name == COOKIE)
 
 
-def with_cookie(desk: Desk, value: str) -> None:
-    desk.client.cookies.clear()
-    desk.client.cookies.set(COOKIE, value, path="/console")
+def with_cookie(work: UnitOfWork, value: str) -> None:
+    work.client.cookies.clear()
+    work.client.cookies.set(COOKIE, value, path="/console")
 
 
 # ---- keys -------------------------------------------------------------------------------------
 
 
-async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_for(home: House) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        asked = await desk.client.get("/console/users?q=ada")
-        answer = await desk.sign_in(path=asked.headers["location"])
+async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_for(home: DecisionContext) -> None:
+    async with work_over(home, signed_in=False) as work:
+        asked = await work.client.get("/console/users?q=ada")
+        answer = await work.sign_in(path=asked.headers["location"])
 
         assert asked.status_code == 303
         assert is_in(answer)
         assert answer.headers["location"] == "/console/users?q=ada"
-        assert "anna" in (await desk.page("/console/users")).text
+        assert "anna" in (await work.page("/console/users")).text
 
 
-async def test_an_api_key_is_refused_with_what_to_make_instead(home: House) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        answer = await desk.sign_in(home.key)
+async def test_an_api_key_is_refused_with_what_to_make_instead(home: DecisionContext) -> None:
+    async with work_over(home, signed_in=False) as work:
+        answer = await work.sign_in(home.key)
 
         assert answer.status_code == 401
         assert "laurels key create --admin" in Page(answer.text).text
         assert home.key not in answer.text
-        assert (await desk.client.get("/console/users")).status_code == 303
+        assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(home: House, desk: Desk) -> None:
-    headers = {"authorization": f"Bearer {desk.key}"}
+async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(
+    home: DecisionContext, work: UnitOfWork
+) -> None:
+    headers = {"authorization": f"Bearer {work.key}"}
     for answer in (
         await home.client.put(f"{USERS}/ada", json={}, headers=headers),
         await home.client.post("/api/gamification/events", json=[], headers=headers),
@@ -77,49 +79,51 @@ async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(home
         assert "laurels key create --name my-app" in answer.json()["detail"]
 
 
-async def test_both_kinds_of_key_can_be_told_by_their_looks(home: House, desk: Desk) -> None:
-    assert re.fullmatch(r"laurels_admin_[A-Za-z0-9]{46}", desk.key)
-    assert is_well_formed(desk.key)
-    assert not is_well_formed(desk.key[:-1] + ("a" if desk.key[-1] != "a" else "b"))
-    assert not is_well_formed(desk.key.replace("admin", "key")[:-1])
+async def test_both_kinds_of_key_can_be_told_by_their_looks(home: DecisionContext, work: UnitOfWork) -> None:
+    assert re.fullmatch(r"laurels_admin_[A-Za-z0-9]{46}", work.key)
+    assert is_well_formed(work.key)
+    assert not is_well_formed(work.key[:-1] + ("a" if work.key[-1] != "a" else "b"))
+    assert not is_well_formed(work.key.replace("admin", "key")[:-1])
 
 
-async def test_the_role_of_a_key_cannot_be_rewritten(home: House) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        assert (await desk.sign_in(home.key.replace("laurels_key_", "laurels_admin_"))).status_code == 401
-        as_app = {"authorization": f"Bearer {desk.key.replace('laurels_admin_', 'laurels_key_')}"}
+async def test_the_role_of_a_key_cannot_be_rewritten(home: DecisionContext) -> None:
+    async with work_over(home, signed_in=False) as work:
+        assert (await work.sign_in(home.key.replace("laurels_key_", "laurels_admin_"))).status_code == 401
+        as_app = {"authorization": f"Bearer {work.key.replace('laurels_admin_', 'laurels_key_')}"}
         assert (await home.client.put(f"{USERS}/ada", json={}, headers=as_app)).status_code == 401
 
 
 @pytest.mark.parametrize("key", ["", " ", "laurels_admin_", "a" * 60_000, "pass\x00word", "<script>", "ключ"])
-async def test_what_is_no_key_is_refused_and_never_shown(home: House, key: str) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        answer = await desk.sign_in(key or " ")
+async def test_what_is_no_key_is_refused_and_never_shown(home: DecisionContext, key: str) -> None:
+    async with work_over(home, signed_in=False) as work:
+        answer = await work.sign_in(key or " ")
 
         assert answer.status_code == 401
         assert "unknown, or it was revoked" in Page(answer.text).text
         assert Page(answer.text).form().fields["key"] == ""
 
 
-async def test_a_revoked_key_is_refused_and_ends_its_sessions_at_once(home: House, desk: Desk) -> None:
-    assert (await desk.client.get("/console/users")).status_code == 200
+async def test_a_revoked_key_is_refused_and_ends_its_sessions_at_once(home: DecisionContext, work: UnitOfWork) -> None:
+    assert (await work.client.get("/console/users")).status_code == 200
 
     await home.laurels.store.revoke_key("anna", home.clock())
 
-    assert (await desk.client.get("/console/users")).status_code == 303
-    assert (await desk.sign_in()).status_code == 401
+    assert (await work.client.get("/console/users")).status_code == 303
+    assert (await work.sign_in()).status_code == 401
 
 
-async def test_another_key_under_the_same_name_does_not_revive_a_session(home: House, desk: Desk) -> None:
+async def test_another_key_under_the_same_name_does_not_revive_a_session(
+    home: DecisionContext, work: UnitOfWork
+) -> None:
     await home.laurels.store.revoke_key("anna", home.clock())
     await create_key(home.laurels.store, "anna", home.clock(), "admin")
 
-    assert (await desk.client.get("/console/users")).status_code == 303
+    assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: House) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        answers = [await desk.sign_in("laurels_admin_guess") for _ in range(12)]
+async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: DecisionContext) -> None:
+    async with work_over(home, signed_in=False) as work:
+        answers = [await work.sign_in("laurels_admin_guess") for _ in range(12)]
 
         assert [answer.status_code for answer in answers[:5]] == [401] * 5
         assert answers[-1].status_code == 429
@@ -132,90 +136,90 @@ async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: H
 
 @pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
 async def test_the_cookie_stays_with_the_console_and_away_from_scripts(scheme: str, secure: bool) -> None:
-    async with house() as home:
+    async with context() as home:
         key = await create_key(home.laurels.store, "anna", home.clock(), "admin")
-        desk = Desk(home.app, home.laurels, key, f"{scheme}://laurels.test")
-        async with desk.client:
-            parts = (await desk.sign_in()).headers["set-cookie"].split("; ")
+        work = UnitOfWork(home.app, home.laurels, key, f"{scheme}://laurels.test")
+        async with work.client:
+            parts = (await work.sign_in()).headers["set-cookie"].split("; ")
 
     assert {"Path=/console", "HttpOnly", "SameSite=Strict", "Max-Age=43200"} <= set(parts)
     assert ("Secure" in parts) is secure
 
 
-async def test_a_session_ends_after_twelve_hours(home: House, desk: Desk) -> None:
+async def test_a_session_ends_after_twelve_hours(home: DecisionContext, work: UnitOfWork) -> None:
     home.clock.advance(hours=11.9)
-    assert (await desk.client.get("/console/users")).status_code == 200
+    assert (await work.client.get("/console/users")).status_code == 200
     home.clock.advance(hours=0.2)
-    assert (await desk.client.get("/console/users")).status_code == 303
+    assert (await work.client.get("/console/users")).status_code == 303
     home.clock.advance(hours=-13)
-    assert (await desk.client.get("/console/users")).status_code == 303  # made in what is now the future
+    assert (await work.client.get("/console/users")).status_code == 303  # made in what is now the future
 
 
-async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: House, desk: Desk) -> None:
+async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: DecisionContext, work: UnitOfWork) -> None:
     await home.laurels.set_clock_offset(timedelta(days=30))
 
-    assert (await desk.client.get("/console/users")).status_code == 200
+    assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(desk: Desk) -> None:
-    copied = cookie_of(desk)
-    answer = await desk.send((await desk.page("/console/users")).forms[0])
+async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(work: UnitOfWork) -> None:
+    copied = cookie_of(work)
+    answer = await work.send((await work.page("/console/users")).forms[0])
 
     assert answer.status_code == 303
     assert answer.headers["location"] == SIGN_IN
     assert "Max-Age=0" in answer.headers["set-cookie"]
-    assert (await desk.client.get("/console/users")).status_code == 303
-    with_cookie(desk, copied)
-    assert (await desk.client.get("/console/users")).status_code == 303
-    desk.client.cookies.clear()
-    assert (await desk.sign_in()).status_code == 303
-    assert (await desk.client.get("/console/users")).status_code == 200
+    assert (await work.client.get("/console/users")).status_code == 303
+    with_cookie(work, copied)
+    assert (await work.client.get("/console/users")).status_code == 303
+    work.client.cookies.clear()
+    assert (await work.sign_in()).status_code == 303
+    assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_a_cookie_that_was_changed_opens_nothing(desk: Desk) -> None:
-    real = cookie_of(desk)
+async def test_a_cookie_that_was_changed_opens_nothing(work: UnitOfWork) -> None:
+    real = cookie_of(work)
     for place in range(0, len(real), 7):
         letter = "A" if real[place] != "A" else "B"
-        with_cookie(desk, real[:place] + letter + real[place + 1 :])
-        assert (await desk.client.get("/console/users")).status_code == 303, place
-    with_cookie(desk, real)
-    assert (await desk.client.get("/console/users")).status_code == 200
+        with_cookie(work, real[:place] + letter + real[place + 1 :])
+        assert (await work.client.get("/console/users")).status_code == 303, place
+    with_cookie(work, real)
+    assert (await work.client.get("/console/users")).status_code == 200
 
 
 @pytest.mark.parametrize("value", ["", ".", "a.b", "%00", "W10.x", "é", "1" * 5000])
-async def test_what_is_no_cookie_of_ours_opens_nothing(desk: Desk, value: str) -> None:
-    desk.client.cookies.clear()
+async def test_what_is_no_cookie_of_ours_opens_nothing(work: UnitOfWork, value: str) -> None:
+    work.client.cookies.clear()
     headers = [(b"cookie", f"{COOKIE}={value}".encode())]
 
-    assert (await desk.client.get("/console/users", headers=headers)).status_code == 303
+    assert (await work.client.get("/console/users", headers=headers)).status_code == 303
 
 
-async def test_a_cookie_of_another_database_opens_nothing(desk: Desk) -> None:
-    async with house() as other, desk_over(other) as theirs:
-        with_cookie(desk, cookie_of(theirs))
+async def test_a_cookie_of_another_database_opens_nothing(work: UnitOfWork) -> None:
+    async with context() as other, work_over(other) as theirs:
+        with_cookie(work, cookie_of(theirs))
 
-        assert (await desk.client.get("/console/users")).status_code == 303
-
-
-async def test_a_token_of_a_form_is_no_session(desk: Desk) -> None:
-    with_cookie(desk, (await desk.page("/console/users")).forms[0].fields["token"])
-
-    assert (await desk.client.get("/console/users")).status_code == 303
+        assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session(desk: Desk) -> None:
-    held = cookie_of(desk)
-    stranger = httpx2.AsyncClient(transport=desk.client._transport, base_url=ORIGIN)
+async def test_a_token_of_a_form_is_no_session(work: UnitOfWork) -> None:
+    with_cookie(work, (await work.page("/console/users")).forms[0].fields["token"])
+
+    assert (await work.client.get("/console/users")).status_code == 303
+
+
+async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session(work: UnitOfWork) -> None:
+    held = cookie_of(work)
+    stranger = httpx2.AsyncClient(transport=work.client._transport, base_url=ORIGIN)
     shown = await stranger.get(SIGN_IN)  # as a link from elsewhere: SameSite=Strict leaves the cookie out
 
     assert COOKIE + "=" not in shown.headers["set-cookie"]
-    assert cookie_of(desk) == held
+    assert cookie_of(work) == held
 
 
 # ---- forms ------------------------------------------------------------------------------------
 
 
-async def states(home: House) -> list[object]:
+async def states(home: DecisionContext) -> list[object]:
     """All that an act could change."""
     tables = ("users", "events", "acts", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
     return [await sql(home.laurels.store, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
@@ -233,12 +237,14 @@ async def states(home: House) -> list[object]:
         {"sec-fetch-site": "none"},
     ],
 )
-async def test_a_form_from_another_site_does_nothing(home: House, desk: Desk, headers: dict[str, str]) -> None:
+async def test_a_form_from_another_site_does_nothing(
+    home: DecisionContext, work: UnitOfWork, headers: dict[str, str]
+) -> None:
     await home.record(event("ada"))
-    form = (await desk.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/acts/grant"))).form()
     before = await states(home)
 
-    answer = await desk.send(form, headers=headers, badge="early_adopter", reason="a prize")
+    answer = await work.send(form, headers=headers, badge="early_adopter", reason="a prize")
 
     assert answer.status_code == 403
     assert "another site" in Page(answer.text).text
@@ -246,12 +252,14 @@ async def test_a_form_from_another_site_does_nothing(home: House, desk: Desk, he
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin", "origin": "http://inner:8000"}, {"origin": ""}])
-async def test_a_form_of_ours_counts_behind_a_proxy_too(home: House, desk: Desk, headers: dict[str, str]) -> None:
+async def test_a_form_of_ours_counts_behind_a_proxy_too(
+    home: DecisionContext, work: UnitOfWork, headers: dict[str, str]
+) -> None:
     await home.record(event("ada"))
-    form = (await desk.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/acts/grant"))).form()
     sent = {**form.fields, "badge": "early_adopter", "reason": "a prize"}
 
-    answer = await desk.client.post(
+    answer = await work.client.post(
         form.action, data=sent, headers={name: value for name, value in headers.items() if value}
     )
 
@@ -259,73 +267,73 @@ async def test_a_form_of_ours_counts_behind_a_proxy_too(home: House, desk: Desk,
 
 
 @pytest.mark.parametrize("token", ["", "x", "W10.x", "\x00"])
-async def test_a_form_without_its_token_does_nothing(home: House, desk: Desk, token: str) -> None:
+async def test_a_form_without_its_token_does_nothing(home: DecisionContext, work: UnitOfWork, token: str) -> None:
     await home.record(event("ada"))
     before = await states(home)
     for path in ("/acts/grant", "/reverse?event=message.sent"):
-        answer = await desk.fill(at("ada", path), token=token, reason="a prize")
+        answer = await work.fill(at("ada", path), token=token, reason="a prize")
 
         assert answer.status_code == 403
         assert "stale" in Page(answer.text).text
-    assert (await desk.fill("/console/amnesties", token=token, reason="x")).status_code == 403
+    assert (await work.fill("/console/amnesties", token=token, reason="x")).status_code == 403
     assert await states(home) == before
 
 
-async def test_a_token_of_another_session_does_nothing(home: House, desk: Desk) -> None:
+async def test_a_token_of_another_session_does_nothing(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
-    async with desk_over(home, "bob") as other:
+    async with work_over(home, "bob") as other:
         token = (await other.page(at("ada", "/acts/grant"))).form().fields["token"]
         before = await states(home)
 
-        answer = await desk.fill(at("ada", "/acts/grant"), token=token, reason="a prize")
+        answer = await work.fill(at("ada", "/acts/grant"), token=token, reason="a prize")
 
         assert answer.status_code == 403
         assert await states(home) == before
 
 
-async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: House, desk: Desk) -> None:
+async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
-    form = (await desk.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/acts/grant"))).form()
     await home.laurels.store.revoke_key("anna", home.clock())
     before = await states(home)
 
-    answer = await desk.send(form, reason="a prize")
+    answer = await work.send(form, reason="a prize")
 
     assert answer.status_code == 403
     assert "signed out" in Page(answer.text).text
     assert await states(home) == before
 
 
-async def test_the_sign_in_form_needs_its_own_token_and_origin(home: House) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        form = (await desk.page(SIGN_IN)).form()
+async def test_the_sign_in_form_needs_its_own_token_and_origin(home: DecisionContext) -> None:
+    async with work_over(home, signed_in=False) as work:
+        form = (await work.page(SIGN_IN)).form()
 
-        assert (await desk.send(form, key=desk.key, token="x")).status_code == 403
-        assert (await desk.send(form, {"origin": "https://evil.test"}, key=desk.key)).status_code == 403
-        desk.client.cookies.clear()
-        assert (await desk.send(form, key=desk.key)).status_code == 403
-        assert (await desk.sign_in()).status_code == 303
+        assert (await work.send(form, key=work.key, token="x")).status_code == 403
+        assert (await work.send(form, {"origin": "https://evil.test"}, key=work.key)).status_code == 403
+        work.client.cookies.clear()
+        assert (await work.send(form, key=work.key)).status_code == 403
+        assert (await work.sign_in()).status_code == 303
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", "multipart/form-data; boundary=x", ""])
-async def test_what_is_no_form_is_refused(desk: Desk, content_type: str) -> None:
-    answer = await desk.client.post("/console/sign-out", content=b"a=b", headers={"content-type": content_type})
+async def test_what_is_no_form_is_refused(work: UnitOfWork, content_type: str) -> None:
+    answer = await work.client.post("/console/sign-out", content=b"a=b", headers={"content-type": content_type})
 
     assert answer.status_code == 415
     assert "text/html" in answer.headers["content-type"]
 
 
 @pytest.mark.parametrize("body", [b"a=%ff", b"\xff=1", b"&".join(b"a%d=1" % number for number in range(60))])
-async def test_a_form_that_cannot_be_read_is_refused(desk: Desk, body: bytes) -> None:
+async def test_a_form_that_cannot_be_read_is_refused(work: UnitOfWork, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
-    assert (await desk.client.post("/console/sign-out", content=body, headers=headers)).status_code == 400
+    assert (await work.client.post("/console/sign-out", content=body, headers=headers)).status_code == 400
 
 
-async def test_a_form_that_is_too_large_is_refused(desk: Desk) -> None:
+async def test_a_form_that_is_too_large_is_refused(work: UnitOfWork) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
-    answer = await desk.client.post("/console/sign-out", content=b"a=" + b"b" * 70_000, headers=headers)
+    answer = await work.client.post("/console/sign-out", content=b"a=" + b"b" * 70_000, headers=headers)
 
     assert answer.status_code == 413
 
@@ -334,11 +342,11 @@ async def test_a_form_that_is_too_large_is_refused(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, SIGN_IN])
-async def test_no_page_is_kept_framed_or_given_a_script(home: House, desk: Desk, path: str) -> None:
+async def test_no_page_is_kept_framed_or_given_a_script(home: DecisionContext, work: UnitOfWork, path: str) -> None:
     await home.record(event("ada"))
     if path == SIGN_IN:
-        desk.client.cookies.clear()
-    answer = await desk.client.get(path)
+        work.client.cookies.clear()
+    answer = await work.client.get(path)
 
     assert answer.status_code == 200
     assert "no-store" in answer.headers["cache-control"]
@@ -351,23 +359,23 @@ async def test_no_page_is_kept_framed_or_given_a_script(home: House, desk: Desk,
         assert not {name for name in attributes if name == "style" or name.startswith("on")}, (tag, attributes)
 
 
-async def test_reading_changes_nothing(home: House, desk: Desk) -> None:
+async def test_reading_changes_nothing(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created"))
-    await desk.do(at("ada", "/acts/grant"), badge="early_adopter", reason="a prize")
+    await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="a prize")
     before = await states(home)
 
     for path in (*PAGES, at("ada", "/verify"), at("ada", "/undo?act=x"), at("ada", "/reverse?event=agent.created")):
-        assert (await desk.client.get(path)).status_code == 200
+        assert (await work.client.get(path)).status_code == 200
         assert (
-            await desk.client.get(path + ("&" if "?" in path else "?") + "confirmed=yes&reason=x")
+            await work.client.get(path + ("&" if "?" in path else "?") + "confirmed=yes&reason=x")
         ).status_code == 200
     assert await states(home) == before
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_every_page_asks_who_is_there(home: House, path: str) -> None:
-    async with desk_over(home, signed_in=False) as desk:
-        answer = await desk.client.get(path)
+async def test_every_page_asks_who_is_there(home: DecisionContext, path: str) -> None:
+    async with work_over(home, signed_in=False) as work:
+        answer = await work.client.get(path)
 
         assert (answer.status_code, answer.text) == (303, "")
         assert answer.headers["location"].startswith(SIGN_IN)
@@ -395,19 +403,19 @@ async def test_nobody_is_sent_elsewhere(wanted: str | None) -> None:
     assert own_path(wanted) == "/console"
 
 
-async def test_a_user_who_never_was_is_a_page_that_says_so(desk: Desk) -> None:
+async def test_a_user_who_never_was_is_a_page_that_says_so(work: UnitOfWork) -> None:
     for path in ("/console/users/nobody", "/console/users/nobody/acts/grant", "/console/users/nobody/verify"):
-        answer = await desk.client.get(path)
+        answer = await work.client.get(path)
 
         assert answer.status_code == 404
         assert "No such user" in Page(answer.text).text
 
 
-async def test_the_console_says_when_the_database_is_away(filed: House) -> None:
-    async with desk_over(filed) as desk:
+async def test_the_console_says_when_the_database_is_away(filed: DecisionContext) -> None:
+    async with work_over(filed) as work:
         await filed.laurels.store.close()
 
-        for answer in (await desk.client.get("/console/users"), await desk.client.get(SIGN_IN)):
+        for answer in (await work.client.get("/console/users"), await work.client.get(SIGN_IN)):
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
             assert "database" in Page(answer.text).text.lower()

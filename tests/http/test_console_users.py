@@ -10,8 +10,8 @@ import pytest
 
 from laurels import Event
 from laurels.console.users import STORY_PAGE
-from tests.http.desk import Desk, Page, at, desk_over
-from tests.http.house import House, event
+from tests.http.context import DecisionContext, event
+from tests.http.work import Page, UnitOfWork, at, work_over
 from tests.support import sql
 
 pytestmark = pytest.mark.anyio
@@ -20,67 +20,67 @@ ODD = "a/b?c#d%2F'\"<i>&é 🙂\\;+="
 EVIL = "<script>alert(1)</script>"
 
 
-async def acts_of(home: House, user_id: str = "ada") -> list[Any]:
+async def acts_of(home: DecisionContext, user_id: str = "ada") -> list[Any]:
     history = await home.laurels.history(user_id, 1000)
     return [entry.act for entry in history.entries if entry.act]
 
 
-async def points_of(home: House, user_id: str = "ada") -> int:
+async def points_of(home: DecisionContext, user_id: str = "ada") -> int:
     return (await home.laurels.profile(user_id)).points
 
 
-async def badges_of(home: House, user_id: str = "ada") -> set[str]:
+async def badges_of(home: DecisionContext, user_id: str = "ada") -> set[str]:
     return {badge.id for badge in (await home.laurels.profile(user_id)).badges}
 
 
-async def undo(desk: Desk, act_id: str, user_id: str = "ada") -> Page:
-    return await desk.do(at(user_id, f"/undo?act={act_id}"), reason="a slip")
+async def undo(work: UnitOfWork, adjustment_id: str, user_id: str = "ada") -> Page:
+    return await work.do(at(user_id, f"/undo?act={adjustment_id}"), reason="a slip")
 
 
 # ---- finding and seeing -----------------------------------------------------------------------
 
 
-async def test_a_user_is_found_by_the_very_id(home: House, desk: Desk) -> None:
+async def test_a_user_is_found_by_the_very_id(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"), event("adam"))
 
-    page = await desk.page("/console/users?q=ada")
+    page = await work.page("/console/users?q=ada")
 
     assert page.links["Anonymous"] == "/console/users/ada"
-    assert "Nobody" in (await desk.page("/console/users?q=zoe")).text
+    assert "Nobody" in (await work.page("/console/users?q=zoe")).text
 
 
-async def test_any_id_has_its_page_and_its_forms(home: House, desk: Desk) -> None:
+async def test_any_id_has_its_page_and_its_forms(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event(ODD, "agent.created", ODD))
 
-    page = await desk.page(at(ODD))
+    page = await work.page(at(ODD))
     assert ODD in page.text
-    shown = await desk.page(page.links["Reverse"])
+    shown = await work.page(page.links["Reverse"])
     assert ODD in shown.text
-    said = await desk.send(shown.form(), reason=EVIL)
+    said = await work.send(shown.form(), reason=EVIL)
 
-    assert (await desk.page(said.headers["location"])).text.count(ODD) >= 2
+    assert (await work.page(said.headers["location"])).text.count(ODD) >= 2
     assert (await acts_of(home, ODD))[0].reason == EVIL
 
 
-async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: House, desk: Desk) -> None:
+async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: DecisionContext, work: UnitOfWork) -> None:
     quoted = EVIL + "\" ' onmouseover='alert(1)"
     await home.laurels.update_user(quoted, name=EVIL + '"', groups=[EVIL])
     await home.laurels.record(Event(quoted, quoted, quoted, data={EVIL: [EVIL, "</pre>"]}))
-    await desk.do(at(quoted, "/acts/grant"), badge="early_adopter", reason=quoted)
-    await desk.do("/console/amnesties", first="2026-01-01", last="2026-01-02", group=EVIL, reason=quoted)
+    await work.do(at(quoted, "/acts/grant"), badge="early_adopter", reason=quoted)
+    await work.do("/console/amnesties", first="2026-01-01", last="2026-01-02", group=EVIL, reason=quoted)
 
     paths = [at(quoted), at(quoted, "/verify"), at(quoted, "/acts/grant"), "/console/amnesties"]
     for path in [*paths, f"/console/users?q={EVIL}", at(quoted, "/reverse?event=" + at(quoted).rpartition("/")[2])]:
-        page = await desk.page(path)
+        page = await work.page(path)
         assert EVIL in page.text or path.startswith("/console/users?")
         assert not [tag for tag, _ in page.tags if tag in ("script", "i")]
         assert not [name for _, found in page.tags for name in found if name.startswith("on")]
 
 
-async def test_a_wrong_field_is_shown_back_as_text(home: House, desk: Desk) -> None:
+async def test_a_wrong_field_is_shown_back_as_text(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
 
-    answer = await desk.fill(at("ada", "/acts/adjustment"), amount='"><script>', reason=EVIL)
+    answer = await work.fill(at("ada", "/acts/adjustment"), amount='"><script>', reason=EVIL)
 
     page = Page(answer.text)
     assert answer.status_code == 422
@@ -89,23 +89,23 @@ async def test_a_wrong_field_is_shown_back_as_text(home: House, desk: Desk) -> N
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-async def test_who_somebody_is_stands_on_their_page(home: House, desk: Desk) -> None:
+async def test_who_somebody_is_stands_on_their_page(home: DecisionContext, work: UnitOfWork) -> None:
     await home.laurels.update_user("ada", name="Ada", time_zone="Europe/Berlin", groups=["red", "team/a"])
     home.clock.advance(days=2)
     await home.laurels.update_user("ada", time_zone="Asia/Tokyo", visibility="pseudonym")
     await home.record(event("ada", "agent.created"))
-    await desk.sign_in()
+    await work.sign_in()
 
-    text = (await desk.page("/console/users/ada")).text
+    text = (await work.page("/console/users/ada")).text
 
     for said in ("Ada", "Asia/Tokyo", "Europe/Berlin", "red, team/a", "pseudonym", "Points 50", "of 1"):
         assert said in text
 
 
-async def test_the_page_says_why_and_why_not(home: House, desk: Desk) -> None:
+async def test_the_page_says_why_and_why_not(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created", "agent-1"), event("ada", quantity=73))
 
-    text = (await desk.page("/console/users/ada")).text
+    text = (await work.page("/console/users/ada")).text
 
     assert "Agent Creator was earned on 2026-01-05 with the event agent-1" in text
     assert "27 more messages to earn Century Club." in text
@@ -113,7 +113,7 @@ async def test_the_page_says_why_and_why_not(home: House, desk: Desk) -> None:
 
 
 async def test_the_page_of_many_badges_asks_for_them_together(
-    home: House, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    home: DecisionContext, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await home.record(event("ada", "agent.created"), event("ada", quantity=1000))
     store, asked = home.laurels.store, list[str]()
@@ -130,46 +130,46 @@ async def test_the_page_of_many_badges_asks_for_them_together(
     with monkeypatch.context() as counting:
         counting.setattr(store, "awards", counted_awards)
         counting.setattr(store, "event", counted_event)
-        page = await desk.page("/console/users/ada")
+        page = await work.page("/console/users/ada")
 
     assert page.text.count("was earned on") == len(await badges_of(home)) > 2
     assert asked.count("awards") <= 2  # also for the profile
     assert sorted(set(asked) - {"awards"}) == sorted(one for one in asked if one != "awards")
 
 
-async def test_the_calendar_says_why_each_day_counts(home: House, desk: Desk) -> None:
+async def test_the_calendar_says_why_each_day_counts(home: DecisionContext, work: UnitOfWork) -> None:
     for days in (0, 1, 2):
         home.clock.advance(days=days)
         await home.laurels.profile("ada", login=True)
-    await desk.sign_in()
+    await work.sign_in()
 
-    page = await desk.page("/console/users/ada")
+    page = await work.page("/console/users/ada")
 
     assert "5 credited 6 credited 7 missed 8 credited" in page.text
 
 
-async def test_the_story_is_told_page_by_page_without_a_gap(home: House, desk: Desk) -> None:
+async def test_the_story_is_told_page_by_page_without_a_gap(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(*(event("ada", event_id=f"event-{number:03}") for number in range(2 * STORY_PAGE + 3)))
 
-    page, seen = await desk.page("/console/users/ada"), list[str]()
+    page, seen = await work.page("/console/users/ada"), list[str]()
     for _ in range(4):
         seen += re.findall(r"event-\d{3}(?= Occurred)", page.text)
         if "Older" not in page.links:
             break
-        page = await desk.page(page.links["Older"].partition("#")[0])
+        page = await work.page(page.links["Older"].partition("#")[0])
 
     assert seen == [f"event-{number:03}" for number in reversed(range(2 * STORY_PAGE + 3))]
     for wrong in ("0", "x", "-1", "9" * 30):
-        assert (await desk.client.get(f"/console/users/ada?before={wrong}")).status_code == 422
+        assert (await work.client.get(f"/console/users/ada?before={wrong}")).status_code == 422
 
 
-async def test_verifying_finds_nothing_or_says_what(home: House, desk: Desk) -> None:
+async def test_verifying_finds_nothing_or_says_what(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created"))
-    assert "0 differences" in (await desk.page("/console/users/ada/verify")).text
+    assert "0 differences" in (await work.page("/console/users/ada/verify")).text
 
     await sql(home.laurels.store, "UPDATE users SET points = points + 7 RETURNING 1")
 
-    text = (await desk.page("/console/users/ada/verify")).text
+    text = (await work.page("/console/users/ada/verify")).text
     assert "differences between" in text
     assert "points 57 50" in text
 
@@ -177,10 +177,10 @@ async def test_verifying_finds_nothing_or_says_what(home: House, desk: Desk) -> 
 # ---- acts -------------------------------------------------------------------------------------
 
 
-async def test_a_grant_and_its_undo(home: House, desk: Desk) -> None:
+async def test_a_grant_and_its_undo(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
 
-    page = await desk.do(at("ada", "/acts/grant"), badge="early_adopter", reason="at our conference")
+    page = await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="at our conference")
 
     assert "early_adopter" in await badges_of(home)
     for said in ("The grant is recorded.", "Earned: 🌅 Early Adopter (+500).", "Points: 0 → 500.", "Level: 1 → 3"):
@@ -188,30 +188,30 @@ async def test_a_grant_and_its_undo(home: House, desk: Desk) -> None:
     act = (await acts_of(home))[0]
     assert (act.kind, act.reason, act.actor) == ("grant", "at our conference", "anna")
 
-    page = await undo(desk, act.id)
+    page = await undo(work, act.id)
 
     assert "early_adopter" not in await badges_of(home)
     assert "Points: 500 → 0." in page.text
     undone = (await acts_of(home))[0]
-    assert (undone.undone, undone.undoing.actor, undone.undoing.reason) == (True, "anna", "a slip")
+    assert (undone.undone, undone.undo.actor, undone.undo.reason) == (True, "anna", "a slip")
     assert "Undone 2026-01-05 12:00 : “a slip” anna" in page.text
 
 
-async def test_a_revocation_asks_first_and_can_be_undone(home: House, desk: Desk) -> None:
+async def test_a_revocation_asks_first_and_can_be_undone(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created"))
 
-    asked = await desk.fill(at("ada", "/acts/revocation"), badge="first_agent", reason="a test account")
+    asked = await work.fill(at("ada", "/acts/revocation"), badge="first_agent", reason="a test account")
 
     assert asked.status_code == 200
     assert "Really revoke a badge?" in Page(asked.text).text
     assert "first_agent" in await badges_of(home)
 
-    page = await desk.page((await desk.send(Page(asked.text).form())).headers["location"])
+    page = await work.page((await work.send(Page(asked.text).form())).headers["location"])
 
     assert "first_agent" not in await badges_of(home)
     assert "Taken away: first_agent." in page.text
     assert (await acts_of(home))[0].reason == "a test account"
-    await undo(desk, (await acts_of(home))[0].id)
+    await undo(work, (await acts_of(home))[0].id)
     assert "first_agent" in await badges_of(home)
 
 
@@ -219,78 +219,78 @@ async def test_a_revocation_asks_first_and_can_be_undone(home: House, desk: Desk
     ("typed", "amount", "asks"), [("50", 50, False), ("+7", 7, False), ("-20", -20, True), ("−20", -20, True)]
 )
 async def test_points_are_given_at_once_and_taken_after_asking(
-    home: House, desk: Desk, typed: str, amount: int, asks: bool
+    home: DecisionContext, work: UnitOfWork, typed: str, amount: int, asks: bool
 ) -> None:
     await home.record(event("ada", "agent.created"))
 
-    answer = await desk.fill(at("ada", "/acts/adjustment"), amount=typed, reason="birthday")
+    answer = await work.fill(at("ada", "/acts/adjustment"), amount=typed, reason="birthday")
     assert answer.status_code == (200 if asks else 303)
     if asks:
         assert await points_of(home) == 50
-        answer = await desk.send(Page(answer.text).form())
+        answer = await work.send(Page(answer.text).form())
 
-    assert f"Points: 50 → {50 + amount}." in (await desk.page(answer.headers["location"])).text
-    await undo(desk, (await acts_of(home))[0].id)
+    assert f"Points: 50 → {50 + amount}." in (await work.page(answer.headers["location"])).text
+    await undo(work, (await acts_of(home))[0].id)
     assert await points_of(home) == 50
 
 
-async def test_freezes_pauses_and_repairs_and_their_undo(home: House, desk: Desk) -> None:
+async def test_freezes_pauses_and_repairs_and_their_undo(home: DecisionContext, work: UnitOfWork) -> None:
     for days in (1, 1, 2):
         await home.laurels.profile("ada", login=True)
         home.clock.advance(days=days)
     await home.laurels.profile("ada", login=True)  # 5, 6, 7 and 9 January
-    await desk.sign_in()
+    await work.sign_in()
 
     async def login() -> Any:
         return (await home.laurels.streaks("ada")).streaks[0]
 
     assert (await login()).length == 1
-    page = await desk.do(at("ada", "/acts/repair"), streak="login", day="2026-01-08", reason="our outage")
+    page = await work.do(at("ada", "/acts/repair"), streak="login", day="2026-01-08", reason="our outage")
     assert "The login streak: 1 → 4." in page.text
-    await undo(desk, (await acts_of(home))[0].id)
+    await undo(work, (await acts_of(home))[0].id)
     assert (await login()).length == 1
 
-    await desk.do(at("ada", "/acts/pause"), streak="", first="2026-01-08", last="2026-01-08", reason="ill")
+    await work.do(at("ada", "/acts/pause"), streak="", first="2026-01-08", last="2026-01-08", reason="ill")
     assert (await login()).length == 4
-    await undo(desk, (await acts_of(home))[0].id)
+    await undo(work, (await acts_of(home))[0].id)
 
-    await desk.do(at("ada", "/acts/freezes"), streak="login", count="2", reason="a gift")
+    await work.do(at("ada", "/acts/freezes"), streak="login", count="2", reason="a gift")
     assert (await login()).freezes == 2
-    await undo(desk, (await acts_of(home))[0].id)
+    await undo(work, (await acts_of(home))[0].id)
     assert (await login()).freezes == 0
 
 
-async def test_an_exclusion_asks_first_and_can_be_undone(home: House, desk: Desk) -> None:
+async def test_an_exclusion_asks_first_and_can_be_undone(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"))
 
-    page = await desk.do(at("ada", "/acts/exclusion"), reason="a bot")
+    page = await work.do(at("ada", "/acts/exclusion"), reason="a bot")
 
     assert "excluded from leaderboards" in page.text
     assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
-    await undo(desk, (await acts_of(home))[0].id)
+    await undo(work, (await acts_of(home))[0].id)
     assert len((await home.laurels.leaderboard()).standings) == 2
 
 
-async def test_an_event_is_reversed_and_counts_again(home: House, desk: Desk) -> None:
+async def test_an_event_is_reversed_and_counts_again(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created", "agent-1"))
-    page = await desk.page("/console/users/ada")
+    page = await work.page("/console/users/ada")
 
-    page = await desk.do(page.links["Reverse"], reason="sent by a script")
+    page = await work.do(page.links["Reverse"], reason="sent by a script")
 
     assert "The reversal is recorded. Taken away: first_agent. Points: 50 → 0." in page.text
     assert "reversed" in page.text
     assert await points_of(home) == 0
-    page = await desk.do(page.links["Undo"], reason="it was real")
+    page = await work.do(page.links["Undo"], reason="it was real")
     assert "The reversal was undone." in page.text
     assert await points_of(home) == 50
 
 
-async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: House, desk: Desk) -> None:
+async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
     for path in ("/acts/nothing", "/acts/reversal", "/reverse", "/undo", "/undo?act=%00"):
-        assert (await desk.client.get(at("ada", path))).status_code == 404, path
-    assert (await desk.fill(at("ada", "/reverse?event=never"), reason="x")).status_code == 404
-    assert (await desk.fill(at("ada", "/undo?act=never"), reason="x")).status_code == 404
+        assert (await work.client.get(at("ada", path))).status_code == 404, path
+    assert (await work.fill(at("ada", "/reverse?event=never"), reason="x")).status_code == 404
+    assert (await work.fill(at("ada", "/undo?act=never"), reason="x")).status_code == 404
     assert await acts_of(home) == []
 
 
@@ -314,11 +314,11 @@ async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: House
     ],
 )
 async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
-    home: House, desk: Desk, kind: str, fields: dict[str, str], said: str
+    home: DecisionContext, work: UnitOfWork, kind: str, fields: dict[str, str], said: str
 ) -> None:
     await home.record(event("ada"))
 
-    answer = await desk.fill(at("ada", f"/acts/{kind}"), **fields)
+    answer = await work.fill(at("ada", f"/acts/{kind}"), **fields)
 
     page = Page(answer.text)
     assert answer.status_code in (404, 409, 422)
@@ -331,15 +331,15 @@ async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
     assert await acts_of(home) == []
 
 
-@pytest.mark.parametrize("act_id", ["", "reversal:message.sent", "x" * 300, "\x00"])
+@pytest.mark.parametrize("adjustment_id", ["", "reversal:message.sent", "x" * 300, "\x00"])
 async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
-    home: House, desk: Desk, act_id: str
+    home: DecisionContext, work: UnitOfWork, adjustment_id: str
 ) -> None:
     await home.record(event("ada"))
 
     answers = [
-        await desk.fill(at("ada", "/acts/adjustment"), act=act_id, amount="50", reason="birthday"),
-        await desk.fill("/console/amnesties", act=act_id[:1], first="2026-01-01", last="2026-01-01", reason=""),
+        await work.fill(at("ada", "/acts/adjustment"), act=adjustment_id, amount="50", reason="birthday"),
+        await work.fill("/console/amnesties", act=adjustment_id[:1], first="2026-01-01", last="2026-01-01", reason=""),
     ]
 
     assert [answer.status_code for answer in answers] == [422, 422]
@@ -351,82 +351,84 @@ async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
 # ---- once -------------------------------------------------------------------------------------
 
 
-async def test_a_form_that_is_sent_twice_counts_once(home: House, desk: Desk) -> None:
+async def test_a_form_that_is_sent_twice_counts_once(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"))
-    form = (await desk.page(at("ada", "/acts/adjustment"))).form()
+    form = (await work.page(at("ada", "/acts/adjustment"))).form()
 
-    answers = await asyncio.gather(*(desk.send(form, amount="50", reason="birthday") for _ in range(10)))
+    answers = await asyncio.gather(*(work.send(form, amount="50", reason="birthday") for _ in range(10)))
 
     assert {answer.status_code for answer in answers} == {303}
     assert await points_of(home) == 50
     assert len(await acts_of(home)) == 1
-    texts = [(await desk.page(answer.headers["location"])).text for answer in answers]
+    texts = [(await work.page(answer.headers["location"])).text for answer in answers]
     assert sum("Points: 0 → 50." in text for text in texts) == 1
     assert sum("done already" in text for text in texts) == 9
 
 
-async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_own(home: House, desk: Desk) -> None:
+async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_own(
+    home: DecisionContext, work: UnitOfWork
+) -> None:
     await home.record(event("ada"))
-    form = (await desk.page(at("ada", "/acts/adjustment"))).form()
-    await desk.send(form, amount="50", reason="birthday")
+    form = (await work.page(at("ada", "/acts/adjustment"))).form()
+    await work.send(form, amount="50", reason="birthday")
 
-    again = await desk.send(form, amount="60", reason="birthday")
+    again = await work.send(form, amount="60", reason="birthday")
 
     assert again.status_code == 409
     assert await points_of(home) == 50
-    assert (await desk.send(Page(again.text).form())).status_code == 303
+    assert (await work.send(Page(again.text).form())).status_code == 303
     assert await points_of(home) == 110
 
 
-async def test_reversing_and_undoing_twice_count_once(home: House, desk: Desk) -> None:
+async def test_reversing_and_undoing_twice_count_once(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada", "agent.created"))
-    form = (await desk.page(at("ada", "/reverse?event=agent.created"))).form()
-    back = [await desk.send(form, reason="a test") for _ in range(3)]
+    form = (await work.page(at("ada", "/reverse?event=agent.created"))).form()
+    back = [await work.send(form, reason="a test") for _ in range(3)]
     assert {answer.status_code for answer in back} == {303}
     assert len(await acts_of(home)) == 1
 
-    form = (await desk.page(at("ada", "/undo?act=reversal:agent.created"))).form()
-    await asyncio.gather(*(desk.send(form, reason="a slip") for _ in range(5)))
+    form = (await work.page(at("ada", "/undo?act=reversal:agent.created"))).form()
+    await asyncio.gather(*(work.send(form, reason="a slip") for _ in range(5)))
     assert await points_of(home) == 50
 
 
-async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: House, desk: Desk) -> None:
+async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: DecisionContext, work: UnitOfWork) -> None:
     await home.record(event("ada"), event("bob"))
-    answer = await desk.fill(at("ada", "/acts/adjustment"), amount="50", reason="birthday")
+    answer = await work.fill(at("ada", "/acts/adjustment"), amount="50", reason="birthday")
     location = answer.headers["location"]
 
-    async with desk_over(home, "bob") as other:
-        assert "Points: 0 → 50." in (await desk.page(location)).text
+    async with work_over(home, "bob") as other:
+        assert "Points: 0 → 50." in (await work.page(location)).text
         assert "Points: 0 → 50." not in (await other.page(location)).text
-        assert "Points: 0 → 50." not in (await desk.page(location.replace("/ada?", "/bob?"))).text
-        assert "Points: 0 → 50." not in (await desk.page(location[:-1] + "!")).text
+        assert "Points: 0 → 50." not in (await work.page(location.replace("/ada?", "/bob?"))).text
+        assert "Points: 0 → 50." not in (await work.page(location[:-1] + "!")).text
 
 
 # ---- amnesties --------------------------------------------------------------------------------
 
 
-async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: House, desk: Desk) -> None:
-    form = (await desk.page("/console/amnesties")).form()
+async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: DecisionContext, work: UnitOfWork) -> None:
+    form = (await work.page("/console/amnesties")).form()
     for _ in range(2):
-        answer = await desk.send(form, first="2026-01-01", last="2026-01-02", reason="our outage")
-    page = await desk.page(answer.headers["location"])
+        answer = await work.send(form, first="2026-01-01", last="2026-01-02", reason="our outage")
+    page = await work.page(answer.headers["location"])
 
     assert "2026-01-01 to 2026-01-02 excused for everybody." in page.text
     (row,) = await home.laurels.store.amnesties()
     assert (row.reason, row.actor, row.for_group) == ("our outage", "anna", None)
 
-    other = await desk.send(form, first="2026-01-01", last="2026-01-03", reason="our outage")
+    other = await work.send(form, first="2026-01-01", last="2026-01-03", reason="our outage")
     assert other.status_code == 409
 
-    lift = (await desk.page(page.links["Lift"])).form()
-    assert (await desk.send(lift, reason="")).status_code == 422
+    lift = (await work.page(page.links["Lift"])).form()
+    assert (await work.send(lift, reason="")).status_code == 422
     for said in ("required again", "lifted already"):
-        answer = await desk.send(lift, reason="it was no outage")
-        assert said in (await desk.page(answer.headers["location"])).text
+        answer = await work.send(lift, reason="it was no outage")
+        assert said in (await work.page(answer.headers["location"])).text
     (row,) = await home.laurels.store.amnesties()
     assert row.lifted_at
     assert (row.lifted_by, row.lift_reason) == ("anna", "it was no outage")
-    assert "“it was no outage” — anna" in (await desk.page("/console/amnesties")).text
+    assert "“it was no outage” — anna" in (await work.page("/console/amnesties")).text
 
 
 @pytest.mark.parametrize(
@@ -440,9 +442,9 @@ async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: House, de
     ],
 )
 async def test_a_wrong_amnesty_is_shown_at_its_field(
-    home: House, desk: Desk, fields: dict[str, str], wrong: str
+    home: DecisionContext, work: UnitOfWork, fields: dict[str, str], wrong: str
 ) -> None:
-    answer = await desk.fill("/console/amnesties", **fields)
+    answer = await work.fill("/console/amnesties", **fields)
 
     assert answer.status_code == 422
     assert f'id="{wrong}-wrong"' in answer.text

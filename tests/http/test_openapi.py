@@ -10,13 +10,13 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from laurels.server.app import HANDLERS
-from tests.http.house import House, event
+from tests.http.context import DecisionContext, event
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def document(home: House) -> Any:
+async def document(home: DecisionContext) -> Any:
     return (await home.client.get("/docs/openapi.json")).json()
 
 
@@ -91,7 +91,7 @@ async def test_every_body_has_examples_that_are_valid(document: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", ["recordEvents", "putUser", "createSession"])
-async def test_the_examples_of_a_body_are_taken(home: House, document: Any, operation: str) -> None:
+async def test_the_examples_of_a_body_are_taken(home: DecisionContext, document: Any, operation: str) -> None:
     found = [(name.split(), one) for name, one in operations(document) if one["operationId"] == operation]
     ((method, path), one), *_ = found
     for example in one["requestBody"]["content"]["application/json"]["examples"].values():
@@ -107,7 +107,7 @@ async def test_every_operation_that_asks_who_calls_can_answer_401(document: Any)
         assert asks == ("401" in one["responses"]), name
 
 
-async def test_real_answers_are_what_the_document_says(home: House, document: Any) -> None:
+async def test_real_answers_are_what_the_document_says(home: DecisionContext, document: Any) -> None:
     schemas = {name: {"$ref": f"#/components/schemas/{name}"} for name in document["components"]["schemas"]}
     token = await home.sign_in("ada", name="Ada", timeZone="Europe/Berlin")
     sent = await home.send([event("ada", quantity=100, data={"a": 1}), event("ada", "login"), {"id": 5}])
@@ -140,7 +140,7 @@ async def test_the_limits_of_data_are_in_the_document(document: Any) -> None:
 # ---- the page ---------------------------------------------------------------------------------
 
 
-async def test_the_page_loads_nothing_from_elsewhere(home: House) -> None:
+async def test_the_page_loads_nothing_from_elsewhere(home: DecisionContext) -> None:
     page = await home.client.get("/docs")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -153,7 +153,7 @@ async def test_the_page_loads_nothing_from_elsewhere(home: House) -> None:
     assert len(loaded) == 3
 
 
-async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: House) -> None:
+async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: DecisionContext) -> None:
     policy = (await home.client.get("/docs")).headers["content-security-policy"]
 
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -166,7 +166,7 @@ async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: House) -
     assert "unsafe" not in rules["script-src"]
 
 
-async def test_the_page_asks_for_the_document(home: House) -> None:
+async def test_the_page_asks_for_the_document(home: DecisionContext) -> None:
     page = await home.client.get("/docs")
 
     assert '"/docs/openapi.json"' in page.text
@@ -182,5 +182,5 @@ async def test_the_page_asks_for_the_document(home: House) -> None:
         "/docs/assets/",
     ],
 )
-async def test_only_what_the_page_needs_is_served(home: House, path: str) -> None:
+async def test_only_what_the_page_needs_is_served(home: DecisionContext, path: str) -> None:
     assert (await home.client.get(path)).status_code == 404

@@ -10,7 +10,7 @@ import pytest
 
 from laurels import errors
 from laurels.http.problems import ALL_KINDS, BadRequest, Kind, answer_for, kind_of
-from tests.http.house import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, House, check_problem
+from tests.http.context import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, DecisionContext, check_problem
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ def test_every_kind_has_its_section_in_the_documents(kind: Kind) -> None:
         re.findall(r"^## ([\w-]+)\n\n(.*?)(?=^## |\Z)", DOCUMENT.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     )
 
-    for told in (kind.title, str(kind.status), f'"error": "{kind.error}"', kind.mend):
+    for told in (kind.title, str(kind.status), f'"error": "{kind.error}"', kind.fix):
         assert told in sections[kind.code]
 
 
@@ -45,15 +45,15 @@ def test_codes_are_told_apart_and_fit_into_an_address() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.code)
-async def test_the_type_of_a_problem_is_the_address_of_its_page(home: House, kind: Kind) -> None:
+async def test_the_type_of_a_problem_is_the_address_of_its_page(home: DecisionContext, kind: Kind) -> None:
     page = await home.client.get(f"/problems/{kind.code}")
 
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/plain; charset=utf-8"
-    assert all(told in page.text for told in (kind.title, str(kind.status), kind.mend))
+    assert all(told in page.text for told in (kind.title, str(kind.status), kind.fix))
 
 
-async def test_an_unknown_kind_has_no_page(home: House) -> None:
+async def test_an_unknown_kind_has_no_page(home: DecisionContext) -> None:
     assert (await home.client.get("/problems/nonsense")).status_code == 404
 
 
@@ -88,8 +88,8 @@ def test_overload_is_told_now_and_then_and_says_when_to_come_again(caplog: pytes
     assert all((b"retry-after", b"7") in answer.headers for answer in answers)
 
 
-async def test_what_cannot_be_written_says_when_to_come_again(filed: House) -> None:
-    await filed.laurels.recorder.close()
+async def test_what_cannot_be_written_says_when_to_come_again(filed: DecisionContext) -> None:
+    await filed.laurels.group_commit.close()
 
     answer = await filed.send({"userId": "ada", "id": "e", "type": "t"})
 
@@ -98,7 +98,7 @@ async def test_what_cannot_be_written_says_when_to_come_again(filed: House) -> N
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/gamification", "/docs/nothing", "/docs/assets/nothing"])
-async def test_an_unknown_address_is_404(home: House, path: str) -> None:
+async def test_an_unknown_address_is_404(home: DecisionContext, path: str) -> None:
     answer = await home.client.get(path)
 
     assert answer.status_code == 404
@@ -119,14 +119,14 @@ async def test_an_unknown_address_is_404(home: House, path: str) -> None:
         ("/docs", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_another_method_is_405_and_says_which_there_are(home: House, path: str, methods: str) -> None:
+async def test_another_method_is_405_and_says_which_there_are(home: DecisionContext, path: str, methods: str) -> None:
     answer = await home.client.request("PATCH", path)
 
     assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
     assert ", ".join(sorted(answer.headers["allow"].split(", "))) == methods
 
 
-async def test_the_options_of_an_address_are_those_of_its_refusals(home: House) -> None:
+async def test_the_options_of_an_address_are_those_of_its_refusals(home: DecisionContext) -> None:
     for path in (PROFILE, EVENTS, f"{USERS}/ada"):
         refused = await home.client.request("PATCH", path)
         options = await home.client.options(path)
@@ -135,7 +135,7 @@ async def test_the_options_of_an_address_are_those_of_its_refusals(home: House) 
         assert sorted(options.headers["allow"].split(", ")) == sorted(refused.headers["allow"].split(", "))
 
 
-async def test_a_head_of_an_error_has_its_headers_and_no_body(home: House) -> None:
+async def test_a_head_of_an_error_has_its_headers_and_no_body(home: DecisionContext) -> None:
     answer = await home.client.head(PROFILE)
 
     assert (answer.status_code, answer.content) == (401, b"")

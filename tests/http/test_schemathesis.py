@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from laurels.auth.keys import create_key
-from laurels.auth.sessions import OwnSessions
+from laurels.auth.sessions import Sessions
 from laurels.engine.events import LEAST_DATA_NUMBER, MOST_DATA_NUMBER
 from laurels.server.app import create_app
 from laurels.settings import Settings
@@ -91,7 +91,7 @@ def load() -> OpenApiSchema:
     laurels, clock = runner.run(opened.__aenter__())
     key = runner.run(create_key(laurels.store, "schemathesis", clock()))
     runner.run(laurels.update_user(USER))
-    session = runner.run(OwnSessions(laurels).create(USER, timedelta(days=365)))
+    session = runner.run(Sessions(laurels).create(USER, timedelta(days=365)))
     app = create_app(laurels, Settings())
     return schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=configuration(key, session.token))
 

@@ -21,7 +21,7 @@ from laurels.server.app import Front
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.house import CATALOG, PROFILE, SESSIONS, USERS, House, Json, check_problem, event, house
+from tests.http.context import CATALOG, PROFILE, SESSIONS, USERS, DecisionContext, Json, check_problem, context, event
 from tests.http.serving import SECONDS, Served, Server
 from tests.support import LASTING_ENGINES, badge, behind, catalog_text, count
 
@@ -79,7 +79,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(home: House, token: str, query: str = "", **headers: str) -> AsyncIterator[Heard]:
+async def listening(home: DecisionContext, token: str, query: str = "", **headers: str) -> AsyncIterator[Heard]:
     """Listen to the application in this process; in the end, the client hangs up, and the application notices."""
     chunks: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     gone = asyncio.Event()
@@ -122,13 +122,13 @@ async def listening(home: House, token: str, query: str = "", **headers: str) ->
 
 
 @pytest.fixture
-async def noted() -> AsyncIterator[House]:
+async def noted() -> AsyncIterator[DecisionContext]:
     """A house in which every note earns a badge."""
-    async with house(Catalog.parse(NOTES)) as one:
+    async with context(Catalog.parse(NOTES)) as one:
         yield one
 
 
-async def notes(home: House, first: int, last: int) -> None:
+async def notes(home: DecisionContext, first: int, last: int) -> None:
     await home.record(*[event("ada", "note", f"note-{number}") for number in range(first, last + 1)])
 
 
@@ -139,38 +139,38 @@ def named(first: int, last: int) -> list[str]:
 # ---- what is told -----------------------------------------------------------------------------
 
 
-async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toast_needs(home: House) -> None:
+async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toast_needs(home: DecisionContext) -> None:
     token = await home.sign_in("ada")
     await home.record(event("ada", "agent.created", "before"))
     async with listening(home, token) as heard:
         assert (await heard.block()).startswith(b"retry: ")
         await home.give_points("ada", messages=100)
-        moments = {moment["type"]: moment for moment in [await heard.moment() for _ in range(2)]}
+        notifications = {moment["type"]: moment for moment in [await heard.moment() for _ in range(2)]}
 
-    told = moments["badge.earned"]
+    told = notifications["badge.earned"]
     assert told["badge"] == {"id": "message_100", "name": "Century Club", "icon": "💬", "points": 100}
     assert told["at"] == "2026-01-05T12:00:00Z"
     assert told["data"] == {"badge": "message_100", "points": 100}
-    assert moments["level.reached"]["level"] == 2
-    assert moments["level.reached"]["title"] == "Beginner"
+    assert notifications["level.reached"]["level"] == 2
+    assert notifications["level.reached"]["title"] == "Beginner"
 
 
-async def test_streaks_and_boards_are_told_in_their_own_fields(home: House) -> None:
+async def test_streaks_and_boards_are_told_in_their_own_fields(home: DecisionContext) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await home.record(event("ada", "login"), event("ada", "agent.created"))
-        moments: dict[str, Json] = {}
-        while not {"streak.extended", "leaderboard.top"} <= moments.keys():
+        notifications: dict[str, Json] = {}
+        while not {"streak.extended", "leaderboard.top"} <= notifications.keys():
             moment = await heard.moment()
-            moments[moment["type"]] = moment
+            notifications[moment["type"]] = moment
 
-    extended, entered = moments["streak.extended"], moments["leaderboard.top"]
+    extended, entered = notifications["streak.extended"], notifications["leaderboard.top"]
     assert (extended["streak"], extended["before"], extended["length"]) == ("login", 0, 1)
     assert (entered["board"]["id"], entered["rank"], entered["before"]) == ("points", 1, None)
     assert entered["period"] == "all"
 
 
-async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: House) -> None:
+async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: DecisionContext) -> None:
     token = await home.sign_in("ada")
     async with behind(home.laurels.store) as ask:
         await ask("INSERT INTO outbox VALUES ('ada', 9, 0, 0, 'comet.seen', '{\"tail\": 3}')")
@@ -180,7 +180,7 @@ async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: House) ->
     assert moment == {"id": "9-0", "type": "comet.seen", "at": "1970-01-01T00:00:00Z", "data": {"tail": 3}}
 
 
-async def test_nobody_hears_of_another(noted: House) -> None:
+async def test_nobody_hears_of_another(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     async with listening(noted, token) as heard:
         await heard.block()
@@ -190,7 +190,7 @@ async def test_nobody_hears_of_another(noted: House) -> None:
     assert b"bob" not in heard.raw
 
 
-async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: House) -> None:
+async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 10)
     async with listening(noted, token) as new, listening(noted, token, "lastEventId=0-0") as old:
@@ -202,7 +202,7 @@ async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: 
 # ---- nothing is skipped, nothing told twice ---------------------------------------------------
 
 
-async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: House) -> None:
+async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     last, earned = None, list[str]()
     writing = asyncio.create_task(write_slowly(noted))
@@ -216,13 +216,13 @@ async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: Hou
     assert earned == named(1, 30)
 
 
-async def write_slowly(home: House) -> None:
+async def write_slowly(home: DecisionContext) -> None:
     for number in range(1, 31):
         await notes(home, number, number)
         await asyncio.sleep(0.02)
 
 
-async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_began(noted: House) -> None:
+async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_began(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 2)
     async with listening(noted, token) as heard:
@@ -232,7 +232,7 @@ async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_b
         assert await again.badges(2) == named(3, 4)
 
 
-async def test_the_header_counts_before_the_address(noted: House) -> None:
+async def test_the_header_counts_before_the_address(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 3)
     async with listening(noted, token, "lastEventId=0-0") as first:
@@ -241,7 +241,7 @@ async def test_the_header_counts_before_the_address(noted: House) -> None:
         assert await again.badges(1) == named(3, 3)
 
 
-async def test_more_than_a_portion_comes_as_a_whole(noted: House) -> None:
+async def test_more_than_a_portion_comes_as_a_whole(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     rows = ", ".join(f"('ada', {number}, 0, 0, 'comet.seen', '{{}}')" for number in range(1, 1001))
     async with behind(noted.laurels.store) as ask:
@@ -250,7 +250,7 @@ async def test_more_than_a_portion_comes_as_a_whole(noted: House) -> None:
         assert [(await heard.moment())["id"] for _ in range(1000)] == [f"{number}-0" for number in range(1, 1001)]
 
 
-async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: House) -> None:
+async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: DecisionContext) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 1)
     async with listening(noted, token, "lastEventId=999999-0") as heard:
@@ -260,7 +260,7 @@ async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: House)
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "1", "1-", "-1-0", "1-0-0", "1_0", "1-0 ", f"{10**18}-0", "١-٠"])
-async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: House, wrong: str) -> None:
+async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: DecisionContext, wrong: str) -> None:
     token = await home.sign_in("ada")
     answer = await home.client.get(
         STREAM, params={"lastEventId": wrong}, headers={"cookie": f"laurels-session={token}"}
@@ -275,12 +275,12 @@ async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: House, wron
 # ---- who may listen, and for how long ---------------------------------------------------------
 
 
-async def test_only_a_session_may_listen(home: House) -> None:
+async def test_only_a_session_may_listen(home: DecisionContext) -> None:
     assert (await home.client.get(STREAM)).status_code == 401
     assert (await home.client.get(STREAM, headers=home.by_key)).status_code == 401
 
 
-async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(home: House) -> None:
+async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(home: DecisionContext) -> None:
     cookie = {"cookie": f"laurels-session={await home.sign_in('ada')}"}
     looks = [
         await home.client.head(STREAM, headers=cookie),
@@ -294,7 +294,7 @@ async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(hom
         assert answer.headers["x-accel-buffering"] == "no"
 
 
-async def test_listening_is_no_login(home: House) -> None:
+async def test_listening_is_no_login(home: DecisionContext) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await heard.block()
@@ -302,7 +302,7 @@ async def test_listening_is_no_login(home: House) -> None:
     assert (await home.profile_of("ada"))["streak"] == 0
 
 
-async def test_silence_is_filled_with_comments(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_is_filled_with_comments(home: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
@@ -312,7 +312,7 @@ async def test_silence_is_filled_with_comments(home: House, monkeypatch: pytest.
 
 @pytest.mark.parametrize("ended", ["session", "user"])
 async def test_the_stream_ends_with_the_session_and_with_the_user(
-    home: House, monkeypatch: pytest.MonkeyPatch, ended: str
+    home: DecisionContext, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await home.sign_in("ada")
@@ -327,7 +327,7 @@ async def test_the_stream_ends_with_the_session_and_with_the_user(
     assert (await home.client.get(STREAM, headers={"cookie": f"laurels-session={token}"})).status_code == 401
 
 
-async def test_a_store_that_is_away_ends_no_stream(noted: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_is_away_ends_no_stream(noted: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await noted.sign_in("ada")
 
@@ -345,7 +345,7 @@ async def test_a_store_that_is_away_ends_no_stream(noted: House, monkeypatch: py
 
 
 async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the_requests() -> None:
-    async with house(settings=Settings(requests_limit=2, streams_limit=3)) as home:
+    async with context(settings=Settings(requests_limit=2, streams_limit=3)) as home:
         assert isinstance(home.app, Front)
         token = await home.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
@@ -361,7 +361,9 @@ async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the
             await heard.block()
 
 
-async def test_one_user_cannot_take_the_places_of_all_others(home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_user_cannot_take_the_places_of_all_others(
+    home: DecisionContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(listening_module, "MOST_OF_USER", 2)
     ada, bob = await home.sign_in("ada"), await home.sign_in("bob")
     async with contextlib.AsyncExitStack() as stack:

@@ -12,7 +12,16 @@ import pytest
 
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import Move, Place, Ties
-from laurels.storage.contract import Asked, AskedTeams, Changes, Found, Listed, Listing, Store, UserRow
+from laurels.storage.contract import (
+    Changes,
+    LeaderboardLines,
+    LeaderboardRequest,
+    Loaded,
+    LoadRequest,
+    Store,
+    TeamsRequest,
+    UserRow,
+)
 from tests.support import MONDAY, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
@@ -39,24 +48,26 @@ TIES = pytest.mark.parametrize("ties", get_args(Ties))
 async def put(store: Store, key: Key, scores: Mapping[str, tuple[int, int] | None], **more: Any) -> None:
     """Bring users to these places on a board, in one transaction; None takes them off it."""
 
-    def decide(found: Found) -> Changes:
+    def decide(found: Loaded) -> Changes:
         users = [UserRow(one, f"Name of {one}", MONDAY, 1, "r", Progress(points=3)) for one in scores]
         moves = [move(found, one, score) for one, score in scores.items()]
         return Changes([*users], moves=[one for one in moves if one.before != one.after], **more)
 
-    def move(found: Found, user: str, score: tuple[int, int] | None) -> Move:
+    def move(found: Loaded, user: str, score: tuple[int, int] | None) -> Move:
         before = found.standings.get(user, {}).get(key)
         return Move(user, *key, before, Place(*score, user) if score else None)
 
     users = frozenset(scores)
-    await store.change(Asked(users | {one for one, _ in more.get("erased", [])}, frozenset(), "r", whole=users), decide)
+    await store.change(
+        LoadRequest(users | {one for one, _ in more.get("erased", [])}, frozenset(), "r", in_full=users), decide
+    )
 
 
 def sorted_users(scores: Scores) -> list[str]:
     return sorted(scores, key=lambda user: (*scores[user], user))
 
 
-def shown(listed: Listed) -> list[tuple[int, str]]:
+def shown(listed: LeaderboardLines) -> list[tuple[int, str]]:
     return [(line.rank, line.place.user_id) for line in listed.lines]
 
 
@@ -75,8 +86,8 @@ async def filled(store: Store) -> Store:
     return store
 
 
-def asking(ties: Ties, **more: Any) -> Listing:
-    return Listing(*BOARD, ties=ties, **more)
+def asking(ties: Ties, **more: Any) -> LeaderboardRequest:
+    return LeaderboardRequest(*BOARD, ties=ties, **more)
 
 
 @TIES
@@ -138,7 +149,7 @@ async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store
 
 async def test_a_board_on_which_nobody_stands_is_empty(filled: Store) -> None:
     for key in (("off", "2026"), ("b", "2027"), ("none", "all")):
-        listed = await filled.listing(Listing(*key, me="u1"))
+        listed = await filled.listing(LeaderboardRequest(*key, me="u1"))
         assert (list(listed.lines), listed.me, listed.ranked) == ([], None, 0)
         assert await filled.rank(*key, "u1") == (None, 0)
 
@@ -165,8 +176,8 @@ async def test_who_is_erased_leaves_every_board(filled: Store) -> None:
     await put(filled, BOARD, {}, erased=[("u4", MONDAY), ("u8", MONDAY), ("never-was", MONDAY)])
     assert [user for _, user in shown(await filled.listing(asking("first")))] == ["u1", "u2", "u3", "u5", "u6", "u7"]
     assert await filled.rank(*BOARD, "u5", "shared") == (4, 6)
-    assert shown(await filled.listing(Listing("b", "2025"))) == [(1, "u9")]
-    assert shown(await filled.listing(Listing("a", "2026"))) == [(1, "u9")]
+    assert shown(await filled.listing(LeaderboardRequest("b", "2025"))) == [(1, "u9")]
+    assert shown(await filled.listing(LeaderboardRequest("a", "2026"))) == [(1, "u9")]
     assert await sql(filled, "SELECT count(*) FROM standings WHERE user_id IN ('u4', 'u8')") == [(0,)]
     assert await filled.wrong_tallies() == 0
     await check_tallies(filled)
@@ -183,7 +194,7 @@ async def test_tallies_of_every_board_are_made_anew_from_its_standings(filled: S
 
 
 async def test_a_found_user_comes_with_the_places_on_all_boards(filled: Store) -> None:
-    found = await filled.whole("u8")
+    found = await filled.user_snapshot("u8")
     assert found
     assert found.standings == {("a", "2026"): Place(-99, 0, "u8"), BOARD: Place(-1, 0, "u8")}
 
@@ -227,7 +238,7 @@ async def test_any_moves_leave_what_sorting_gives_on_each_board(store: Store, se
         boards[key] = {user: score for user, score in (boards[key] | scores).items() if score}
         for one, of_board in boards.items():
             in_order = sorted_users(of_board)
-            assert [user for _, user in shown(await store.listing(Listing(*one, limit=20)))] == in_order
+            assert [user for _, user in shown(await store.listing(LeaderboardRequest(*one, limit=20)))] == in_order
             for number, user in enumerate(in_order, start=1):
                 better = [score for score, _ in of_board.values() if score < of_board[user][0]]
                 assert await store.rank(*one, user, "first") == (number, len(in_order))
@@ -242,10 +253,10 @@ async def test_a_rank_is_exact_at_every_edge_of_the_tallies_nodes(store: Store, 
     keys = [
         sign * (edge + off) for edge in (64, 96, 4096, 2**12 + 2**11, 2**24, 2**53 - 40) for off in (-32, -1, 0, 1, 32)
     ]
-    moments = [
+    notifications = [
         edge + off for edge in (2**31, 2**32, 2**39, 2**40, 2**48 + 2**47) for off in (-(2**24), -1, 0, 1, 2**24)
     ]
-    places = [*((key, 5) for key in keys), *((sign * 96, moment) for moment in moments)]
+    places = [*((key, 5) for key in keys), *((sign * 96, moment) for moment in notifications)]
     scores = {f"u{number:02}": place for number, place in enumerate(places)}
     await put(store, BOARD, scores)
     for user, (key, _) in scores.items():
@@ -279,7 +290,7 @@ async def test_teams_are_ranked_by_the_exact_sum_or_mean(store: Store, mean: boo
         for name in in_order
     ]
     for limit, mine in ((9, ()), (50, ("t3", "no")), (3, (in_order[7], in_order[1])), (1, ())):
-        found = await store.teams(AskedTeams("crew", "2026", limit, mine, mean, highest))
+        found = await store.teams(TeamsRequest("crew", "2026", limit, mine, mean, highest))
         expected = [line for index, line in enumerate(whole) if index < limit or line[1] in mine]
         assert [(team.rank, team.name) for team in found.lines] == expected
         assert [(team.total, team.members) for team in found.lines] == [
@@ -293,5 +304,5 @@ def order_of(values: Mapping[str, Fraction], name: str, highest: bool) -> Fracti
 
 
 async def test_without_any_team_there_are_none(store: Store) -> None:
-    found = await store.teams(AskedTeams("crew", "2026", 10, ["red"]))
+    found = await store.teams(TeamsRequest("crew", "2026", 10, ["red"]))
     assert ([*found.lines], found.members) == ([], 0)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from laurels.storage.contract import Listing, Store
+from laurels.storage.contract import LeaderboardRequest, Store
 from tests.arena import CLOSE, WEEK, Arena, arena, walked
 from tests.storage.test_boards import put
 from tests.support import LASTING_ENGINES, new_database, sql
@@ -30,16 +30,16 @@ async def test_a_period_is_closed_once_however_many_close_it(home: Arena) -> Non
     store = home.laurels.store
     closed = await asyncio.gather(*(store.close_period(*KEY, CLOSE) for _ in range(20)))
     assert sorted(closed) == [False] * 19 + [True]
-    told = await asyncio.gather(*(store.tell_closing(*KEY, 2, "first", CLOSE) for _ in range(20)))
+    told = await asyncio.gather(*(store.notify_closing(*KEY, 2, "first", CLOSE) for _ in range(20)))
     assert sorted(told) == [False] * 19 + [True]
-    assert [user_id for user_id, _ in await home.moments("leaderboard.closed")] == ["ann", "bob"]
+    assert [user_id for user_id, _ in await home.notifications("leaderboard.closed")] == ["ann", "bob"]
 
 
 async def test_a_period_is_closed_when_those_in_front_were_told(store: Store) -> None:
     assert not await store.is_closed(*KEY)
     await store.close_period(*KEY, CLOSE)
     assert not await store.is_closed(*KEY)
-    assert await store.tell_closing(*KEY, 0, "first", CLOSE)
+    assert await store.notify_closing(*KEY, 0, "first", CLOSE)
     assert await store.is_closed(*KEY)
     assert not await store.is_closed("weekly", "2026-W03")
     assert not await store.is_closed("weekly/hidden", WEEK)
@@ -58,7 +58,7 @@ async def test_what_is_told_raises_the_revision_so_that_no_moment_is_written_twi
     store = home.laurels.store
     before = await store.user("ann")
     await store.close_period(*KEY, CLOSE)
-    await store.tell_closing(*KEY, 1, "first", CLOSE)
+    await store.notify_closing(*KEY, 1, "first", CLOSE)
     after = await store.user("ann")
     assert before is not None
     assert after is not None
@@ -69,15 +69,19 @@ async def test_what_is_told_raises_the_revision_so_that_no_moment_is_written_twi
 
 async def test_standings_of_a_closed_period_are_no_users_to_move(home: Arena) -> None:
     store = home.laurels.store
-    whole = await store.whole("ann")
+    whole = await store.user_snapshot("ann")
     assert whole is not None
     assert KEY in whole.standings
     await store.close_period(*KEY, CLOSE)
-    whole = await store.whole("ann")
+    whole = await store.user_snapshot("ann")
     assert whole is not None
     assert KEY not in whole.standings
     assert ("weekly-days", WEEK) in whole.standings
-    assert [line.place.user_id for line in (await store.listing(Listing(*KEY))).lines] == ["ann", "bob", "cay"]
+    assert [line.place.user_id for line in (await store.listing(LeaderboardRequest(*KEY))).lines] == [
+        "ann",
+        "bob",
+        "cay",
+    ]
     await store.rebuild_tallies()
     assert await store.wrong_tallies() == 0
 
@@ -104,7 +108,7 @@ async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None
 
 
 async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_closed_and_told(store: Store) -> None:
-    seats = (
+    partitions = (
         "crew",
         "crew-2",
         "crew/hidden",
@@ -115,8 +119,8 @@ async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_c
         "d/team/x",
     )
     for number in (1, 2, 3):
-        for index, seat in enumerate(seats):
-            await put(store, (seat, f"2026-W0{number}"), {f"u{index}": (-1, 0)})
+        for index, partition in enumerate(partitions):
+            await put(store, (partition, f"2026-W0{number}"), {f"u{index}": (-1, 0)})
     await put(store, ("late/team/b", "2026-W02"), {"ann": (-1, 0)})
     boards = ("crew", "crew-2", "crew0", "d")
     weeks = [f"2026-W0{number}" for number in (1, 2, 3)]
@@ -125,7 +129,7 @@ async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_c
     for board in ("crew", "d"):
         await store.close_period(board, "2026-W02", CLOSE)
     assert [tuple(key) for key in await store.periods()] == every
-    await store.tell_closing("crew", "2026-W02", 0, "first", CLOSE)
+    await store.notify_closing("crew", "2026-W02", 0, "first", CLOSE)
     assert [tuple(key) for key in await store.periods()] == [key for key in every if key != ("crew", "2026-W02")]
     await put(store, ("crew0", "2026-W03"), {"u6": None})
     assert ("crew0", "2026-W03") not in [tuple(key) for key in await store.periods()]

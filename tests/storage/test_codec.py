@@ -14,8 +14,8 @@ from laurels.storage.codec import (
     decrypted,
     encrypted,
     from_micros,
+    maybe_instant,
     maybe_micros,
-    maybe_moment,
     pack_data,
     pack_progress,
     pack_zones,
@@ -49,7 +49,7 @@ TOLD = st.builds(
 @given(MOMENTS)
 def test_a_moment_survives_to_the_microsecond(moment: datetime) -> None:
     assert from_micros(to_micros(moment)) == moment
-    assert maybe_moment(maybe_micros(moment)) == moment
+    assert maybe_instant(maybe_micros(moment)) == moment
 
 
 def test_a_moment_of_another_zone_is_the_same_moment() -> None:
@@ -59,7 +59,7 @@ def test_a_moment_of_another_zone_is_the_same_moment() -> None:
 
 
 def test_nothing_stays_nothing() -> None:
-    assert (maybe_micros(None), maybe_moment(None)) == (None, None)
+    assert (maybe_micros(None), maybe_instant(None)) == (None, None)
     assert (pack_data(None), unpack_data(None)) == (None, None)
 
 
@@ -71,7 +71,7 @@ def stored(progress: Progress) -> Progress:
 @settings(max_examples=25)
 @given(catalogs(), histories(), TOLD)
 def test_a_progress_survives(catalog: Catalog, events: list[Event], told: Told) -> None:
-    progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, told=told))
+    progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, manual=told))
     assert stored(progress) == progress
 
 

@@ -25,18 +25,18 @@ from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     POINTS_BOARD,
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
-    Asked,
     AwardRow,
     Changes,
     Counts,
     EventRow,
-    Found,
     KeyRow,
+    LeaderboardRequest,
     LedgerRow,
-    Listing,
-    MomentRow,
+    Loaded,
+    LoadRequest,
+    NotificationRow,
     Store,
     UserRow,
 )
@@ -82,29 +82,32 @@ async def rank_of(store: Store, user_id: str) -> tuple[int | None, int]:
 
 async def top(store: Store, limit: int) -> list[str]:
     """The first users of the board of all points."""
-    return [line.place.user_id for line in (await store.listing(Listing(POINTS_BOARD, ALL_TIME, limit=limit))).lines]
+    return [
+        line.place.user_id
+        for line in (await store.listing(LeaderboardRequest(POINTS_BOARD, ALL_TIME, limit=limit))).lines
+    ]
 
 
 async def save(store: Store, *users: UserRow, ranks: bool = True, **rows: Any) -> Mapping[str, Ranks]:
     """Write these users, their places on the board, and other rows, in one transaction."""
 
-    def decide(found: Found) -> Changes:
+    def decide(found: Loaded) -> Changes:
         moves = [move_of(row.user_id, found.users.get(row.user_id), row) for row in users]
         return Changes([*users], moves=[move for move in moves if move.before != move.after], **rows)
 
     asked = {row.user_id for row in users} | {user_id for user_id, _ in rows.get("erased", [])}
-    return await store.change(Asked(frozenset(asked), frozenset(), RULES, ranks=ranks), decide)
+    return await store.change(LoadRequest(frozenset(asked), frozenset(), RULES, ranks=ranks), decide)
 
 
-async def find(store: Store, *users: str, events: Sequence[tuple[str, str]] = (), **asked: Any) -> Found:
+async def find(store: Store, *users: str, events: Sequence[tuple[str, str]] = (), **asked: Any) -> Loaded:
     """What a transaction finds."""
-    seen: list[Found] = []
+    seen: list[Loaded] = []
 
-    def decide(found: Found) -> Changes:
+    def decide(found: Loaded) -> Changes:
         seen.append(found)
         return Changes()
 
-    await store.change(Asked(frozenset(users), frozenset(events), asked.pop("rules", RULES), **asked), decide)
+    await store.change(LoadRequest(frozenset(users), frozenset(events), asked.pop("rules", RULES), **asked), decide)
     return seen[-1]
 
 
@@ -195,7 +198,13 @@ async def test_a_closed_store_is_unavailable(database: str) -> None:
     store = open_store(database)
     await store.migrate()
     await store.close()
-    for verb in (store.counts(), store.user("ada"), store.view("ada", 1), save(store, user("ada")), store.ready()):
+    for verb in (
+        store.counts(),
+        store.user("ada"),
+        store.profile_view("ada", 1),
+        save(store, user("ada")),
+        store.ready(),
+    ):
         with pytest.raises(StoreUnavailable):
             await verb
 
@@ -210,7 +219,9 @@ def test_an_address_that_no_engine_serves_is_refused(database: str) -> None:
 
 
 async def test_what_was_never_written_is_not_found(store: Store) -> None:
-    found = await find(store, "ada", events=[("ada", "e")], told=frozenset({"ada"}), whole=frozenset({"ada"}))
+    found = await find(
+        store, "ada", events=[("ada", "e")], with_adjustments=frozenset({"ada"}), in_full=frozenset({"ada"})
+    )
     assert (found.users, found.events, found.erased, found.histories) == ({}, {}, frozenset(), {})
     assert (found.amnesties, found.amnesty_count) == ([], 0)
 
@@ -247,11 +258,11 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
             LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1", MONDAY - timedelta(days=1, microseconds=1)),
             LedgerRow("ada", 1, 1, MONDAY, 1, "rule", "r", None),
         ],
-        "moments": [MomentRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
-        "acts": [ActRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6)],
+        "notifications": [NotificationRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
+        "adjustments": [AdjustmentRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6)],
     }
     await save(store, FULL, **rows)
-    page, whole = await store.history("ada", 10), await store.whole("ada")
+    page, whole = await store.history("ada", 10), await store.user_snapshot("ada")
     assert whole
     assert await store.user("ada") == whole.user == FULL
     ranked = replace(rows["events"][0], rank_before=None, rank_after=1)
@@ -259,7 +270,7 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
     assert await store.event("ada", "e2") == rows["events"][1]
     assert page.awards == whole.awards == await store.awards("ada") == rows["awards"]
     assert page.ledger == rows["ledger"]
-    assert page.acts == whole.acts == rows["acts"]
+    assert page.adjustments == whole.adjustments == rows["adjustments"]
     assert (whole.ledger, whole.standings) == (rows["ledger"], {(POINTS_BOARD, ALL_TIME): place_of(FULL)})
     assert await sql(store, "SELECT user_id, revision, position, at, type, data FROM outbox") == [
         ("ada", 1, 0, START, "badge.earned", '{"badge":"b"}')
@@ -271,7 +282,7 @@ async def test_a_user_is_found_as_saved_with_the_events_asked_for(store: Store) 
     found = await find(store, "ada", "bob", events=[("ada", "e1"), ("ada", "e3"), ("bob", "e1")])
     assert found.users == {"ada": FULL}
     assert found.events == {("ada", "e1"): event("ada", "e1")}
-    assert (found.histories, found.acts, found.awards) == ({}, {}, {})
+    assert (found.histories, found.adjustments, found.awards) == ({}, {}, {})
     assert (found.ledgers, found.standings) == ({}, {})
 
 
@@ -280,32 +291,35 @@ async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None
         "events": [event("ada", "e2", 2), event("ada", "e1", 1)],
         "awards": [AwardRow("ada", "b", 1, MONDAY, 10, "e1")],
         "ledger": [LedgerRow("ada", 1, 0, MONDAY, 10, "badge", "b", "e1")],
-        "acts": [ActRow("ada", "act", 3, MONDAY, "grant", {}, "r", "a", None)],
+        "adjustments": [AdjustmentRow("ada", "act", 3, MONDAY, "grant", {}, "r", "a", None)],
     }
     await save(store, FULL, user("bob"), **rows)
     other_rules = await find(store, "ada", "bob", rules="rules-2")
-    asked_whole = await find(store, "ada", "bob", whole=frozenset({"ada"}))
-    for found in (other_rules, asked_whole):
+    asked_full = await find(store, "ada", "bob", in_full=frozenset({"ada"}))
+    for found in (other_rules, asked_full):
         assert [row.event.id for row in found.histories["ada"]] == ["e1", "e2"]
         assert (found.awards["ada"], found.ledgers["ada"]) == (rows["awards"], rows["ledger"])
-        assert found.acts["ada"] == rows["acts"]
+        assert found.adjustments["ada"] == rows["adjustments"]
         assert found.standings["ada"] == {(POINTS_BOARD, ALL_TIME): place_of(FULL)}
-    assert "bob" not in asked_whole.histories
+    assert "bob" not in asked_full.histories
     assert list(other_rules.histories["bob"]) == []
-    assert (await find(store, "ada", told=frozenset({"ada"}))).acts == {"ada": rows["acts"]}
+    assert (await find(store, "ada", with_adjustments=frozenset({"ada"}))).adjustments == {"ada": rows["adjustments"]}
 
 
 async def test_what_was_written_before_is_replaced(store: Store) -> None:
     await save(
-        store, FULL, events=[event("ada", "e")], acts=[ActRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", None)]
+        store,
+        FULL,
+        events=[event("ada", "e")],
+        adjustments=[AdjustmentRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", None)],
     )
-    undone = ActRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", 9)
+    undone = AdjustmentRow("ada", "x", 1, MONDAY, "grant", {}, "r", "a", 9)
     newer = replace(user("ada", 3), revision=8, created_at=MONDAY)
-    await save(store, newer, marked=[replace(event("ada", "e"), reversed_by=9)], acts=[undone])
-    whole = await store.whole("ada")
+    await save(store, newer, marked=[replace(event("ada", "e"), reversed_by=9)], adjustments=[undone])
+    whole = await store.user_snapshot("ada")
     assert whole
     assert whole.user == replace(newer, created_at=FULL.created_at)  # when a user was made never changes
-    assert (whole.events[0].reversed_by, whole.acts) == (9, [undone])
+    assert (whole.events[0].reversed_by, whole.adjustments) == (9, [undone])
 
 
 async def test_a_revoked_award_goes_before_new_ones_come(store: Store) -> None:
@@ -325,11 +339,11 @@ async def test_if_the_decision_raises_nothing_is_written_and_its_error_comes_thr
     await save(store, user("ada", 5))
     before = await contents(store)
 
-    def decide(found: Found) -> Changes:
+    def decide(found: Loaded) -> Changes:
         raise Stop(found.users["ada"].progress.points)
 
     with pytest.raises(Stop, match="5"):
-        await store.change(Asked(frozenset({"ada"}), frozenset(), RULES), decide)
+        await store.change(LoadRequest(frozenset({"ada"}), frozenset(), RULES), decide)
     assert await contents(store) == before
     await save(store, user("ada", 6))
 
@@ -345,12 +359,12 @@ async def test_an_event_cannot_be_written_twice_and_what_stood_beside_it_is_not_
 async def test_nobody_changes_a_user_between_finding_and_saving(store: Store) -> None:
     await save(store, user("ada", 1))
 
-    def add_one(found: Found) -> Changes:
+    def add_one(found: Loaded) -> Changes:
         old = found.users["ada"]
         new = user("ada", old.progress.points + 1)
         return Changes([new], moves=[move_of("ada", old, new)])
 
-    asked = Asked(frozenset({"ada"}), frozenset(), RULES)
+    asked = LoadRequest(frozenset({"ada"}), frozenset(), RULES)
     await asyncio.gather(*(store.change(asked, add_one) for _ in range(50)))
     row = await store.user("ada")
     assert row
@@ -470,7 +484,7 @@ async def test_a_view_sees_every_commit_of_any_process(engine: str, database: st
     other = open_store(database) if engine in LASTING_ENGINES else store
     for points in (5, 7, 9):
         await save(other, replace(user("ada", points), name=f"Ada {points}"))
-        view = await store.view("ada", 10)
+        view = await store.profile_view("ada", 10)
         assert view.user
         assert view.user.progress.points == points
         assert [(line.points, line.name) for line in view.top] == [(points, f"Ada {points}")]
@@ -481,8 +495,8 @@ async def test_a_view_sees_every_commit_of_any_process(engine: str, database: st
 async def test_a_view_has_as_many_lines_as_asked_for(store: Store) -> None:
     await save(store, *(user(f"u{i}", 10 + i) for i in range(5)))
     for limit in (2, 4, 2):
-        assert len((await store.view("u1", limit)).top) == limit
-    assert (await store.view("unknown", 2)).user is None
+        assert len((await store.profile_view("u1", limit)).top) == limit
+    assert (await store.profile_view("unknown", 2)).user is None
 
 
 async def test_tallies_can_be_made_anew(store: Store) -> None:
@@ -508,8 +522,8 @@ async def fill(store: Store, user_id: str) -> None:
         events=[event(user_id, "e", 1)],
         awards=[AwardRow(user_id, "b", 1, MONDAY, 10, "e")],
         ledger=[LedgerRow(user_id, 1, 0, MONDAY, 10, "badge", "b", "e")],
-        moments=[MomentRow(user_id, 1, 0, MONDAY, "badge.earned", {})],
-        acts=[ActRow(user_id, "act", 2, MONDAY, "grant", {}, "r", "a", None)],
+        notifications=[NotificationRow(user_id, 1, 0, MONDAY, "badge.earned", {})],
+        adjustments=[AdjustmentRow(user_id, "act", 2, MONDAY, "grant", {}, "r", "a", None)],
     )
     await store.add_session(user_id, b"token", MONDAY, MONDAY + timedelta(days=1))
 
@@ -517,13 +531,13 @@ async def fill(store: Store, user_id: str) -> None:
 async def test_the_moments_of_many_are_read_behind_each_ones_own_cursor(store: Store) -> None:
     places = [(1, 0), (1, 1), (2, 0), (10, 0), (10, 1), (10, 2)]
     told = {
-        name: [MomentRow(name, *place, MONDAY, "badge.earned", {"badge": f"{place}"}) for place in places]
+        name: [NotificationRow(name, *place, MONDAY, "badge.earned", {"badge": f"{place}"}) for place in places]
         for name in ("ada", "bob", "cyd")
     }
-    await save(store, *map(user, told), moments=[row for rows in told.values() for row in reversed(rows)])
+    await save(store, *map(user, told), notifications=[row for rows in told.values() for row in reversed(rows)])
 
-    async def read(limit: int = 100, **after: tuple[int, int]) -> dict[str, list[MomentRow]]:
-        found = await store.moments(after, limit)
+    async def read(limit: int = 100, **after: tuple[int, int]) -> dict[str, list[NotificationRow]]:
+        found = await store.notifications(after, limit)
         return {name: [row for row in found if row.user_id == name] for name in after}
 
     assert await read(ada=BEGINNING, bob=(1, 1), dan=BEGINNING) == {
@@ -533,8 +547,8 @@ async def test_the_moments_of_many_are_read_behind_each_ones_own_cursor(store: S
     }
     assert await read(2, ada=(1, 0), cyd=(2, 0)) == {"ada": told["ada"][1:3], "cyd": told["cyd"][3:5]}
     assert await read(ada=(10, 2), bob=(10, 1), cyd=(11, 0)) == {"ada": [], "bob": told["bob"][5:], "cyd": []}
-    assert await store.moments({}, 10) in ([], ())
-    assert [await store.newest_moment(name) for name in ("ada", "dan")] == [(10, 2), BEGINNING]
+    assert await store.notifications({}, 10) in ([], ())
+    assert [await store.newest_notification(name) for name in ("ada", "dan")] == [(10, 2), BEGINNING]
 
 
 async def test_a_moment_is_found_by_who_asked_in_vain_before(store: Store) -> None:
@@ -542,11 +556,11 @@ async def test_a_moment_is_found_by_who_asked_in_vain_before(store: Store) -> No
     for revision in range(1, 4):
         after = {"ada": (revision, 0)}
         for _ in range(2):
-            assert not await store.moments(after, 10)
-        row = MomentRow("ada", revision + 1, 0, MONDAY, "level.reached", {"level": 2})
-        await save(store, user("ada"), moments=[row])
-        assert await store.moments(after, 10) == [row]
-        assert await store.moments(after, 10) == [row]
+            assert not await store.notifications(after, 10)
+        row = NotificationRow("ada", revision + 1, 0, MONDAY, "level.reached", {"level": 2})
+        await save(store, user("ada"), notifications=[row])
+        assert await store.notifications(after, 10) == [row]
+        assert await store.notifications(after, 10) == [row]
 
 
 @LASTING
@@ -555,12 +569,12 @@ async def test_a_moment_that_another_process_wrote_is_found_by_who_asked_in_vain
 ) -> None:
     await save(store, user("ada"))
     other = open_store(database)
-    row = MomentRow("ada", 1, 0, MONDAY, "level.reached", {"level": 2})
-    assert not await store.moments({"ada": BEGINNING}, 10)
-    await save(other, user("ada"), moments=[row])
+    row = NotificationRow("ada", 1, 0, MONDAY, "level.reached", {"level": 2})
+    assert not await store.notifications({"ada": BEGINNING}, 10)
+    await save(other, user("ada"), notifications=[row])
     await other.close()
 
-    assert await store.moments({"ada": BEGINNING}, 10) == [row]
+    assert await store.notifications({"ada": BEGINNING}, 10) == [row]
 
 
 async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
@@ -587,7 +601,7 @@ async def test_an_erased_user_is_found_erased_for_ever(store: Store) -> None:
     assert found.erased == {FORGOTTEN, "never-was"}
     assert (found.users, found.events) == ({}, {})
     assert await store.user(FORGOTTEN) is None
-    assert await store.whole(FORGOTTEN) is None
+    assert await store.user_snapshot(FORGOTTEN) is None
     assert not await store.has_session(FORGOTTEN, b"token", MONDAY)
 
 
@@ -615,13 +629,13 @@ async def test_history_pages_go_back_by_revisions_that_hold_a_row(store: Store) 
         events=[event("ada", f"e{i}", i) for i in (1, 2, 4, 7)] + [event("bob", "e", 5)],
         awards=[AwardRow("ada", "b", 4, MONDAY, 10, "e4"), AwardRow("ada", "a", 5, MONDAY, 10, None)],
         ledger=[LedgerRow("ada", 6, position, MONDAY, 1, "rule", "r", None) for position in (0, 1)],
-        acts=[ActRow("ada", "act", 9, MONDAY, "grant", {}, "r", "a", None)],
+        adjustments=[AdjustmentRow("ada", "act", 9, MONDAY, "grant", {}, "r", "a", None)],
     )
     seen: list[list[int]] = []
     before = None
     for _ in range(4):
         page = await store.history("ada", 3, before)
-        rows = [*page.events, *page.awards, *page.ledger, *page.acts]
+        rows = [*page.events, *page.awards, *page.ledger, *page.adjustments]
         seen.append(sorted({row.revision for row in rows}))
         before = min(seen[-1], default=None)
         if before is None:
@@ -657,23 +671,23 @@ def amnesty(name: str, created_at: datetime = MONDAY, group: str | None = None) 
 
 async def test_the_count_of_amnesties_grows_with_each_one_made_and_each_one_lifted(store: Store) -> None:
     await save(store, user("ada"))
-    assert (await store.view("ada", 1)).amnesty_count == 0
+    assert (await store.profile_view("ada", 1)).amnesty_count == 0
     later = amnesty("a1", MONDAY + timedelta(seconds=1), "red")
     await store.add_amnesty(later)
     await store.add_amnesty(amnesty("a2"))
     assert await store.amnesties() == [amnesty("a2"), later]
-    assert (await store.view("ada", 1)).amnesty_count == 2
+    assert (await store.profile_view("ada", 1)).amnesty_count == 2
     await store.add_amnesty(amnesty("a2", MONDAY, "blue"))
     assert await store.amnesties() == [amnesty("a2"), later]
     assert await store.lift_amnesty("a2", MONDAY, "eve", "no outage") is True
     assert await store.lift_amnesty("a2", MONDAY, "bob", "again") is False
     assert await store.lift_amnesty("never-was", MONDAY) is False
     found = await find(store, "ada")
-    whole = await store.whole("ada")
+    whole = await store.user_snapshot("ada")
     assert whole
     lifted = [replace(amnesty("a2"), lifted_at=MONDAY, lifted_by="eve", lift_reason="no outage"), later]
     assert found.amnesties == whole.amnesties == lifted
-    assert found.amnesty_count == (await store.view("ada", 1)).amnesty_count == 3
+    assert found.amnesty_count == (await store.profile_view("ada", 1)).amnesty_count == 3
 
 
 async def test_only_a_sandbox_has_a_clock_of_its_own(store: Store) -> None:

@@ -17,7 +17,7 @@ from laurels.errors import NotEmpty, StoreError, StoreUnavailable, UserErased
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import Asked, Batch, Changes, Store
+from laurels.storage.contract import Batch, Changes, LoadRequest, Store
 from laurels.storage.copying import copy
 from laurels.storage.tables import OF_EACH, TABLES
 from tests.support import ENGINES, MONDAY, check_tallies, contents, sql, tables
@@ -230,11 +230,11 @@ async def test_two_readings_at_once_see_the_same(store: Store) -> None:
 
 
 async def test_what_was_read_before_the_filling_is_read_anew(store: Store) -> None:
-    assert (await store.view("nobody", 10)).top == []
+    assert (await store.profile_view("nobody", 10)).top == []
 
     await store.fill(batches(EXTREMES))
 
-    view = await store.view("nobody", 10)
+    view = await store.profile_view("nobody", 10)
     assert [line.place.user_id for line in view.top] == ["a", "b"]
     assert view.amnesty_count == 3
     assert await store.rank("points", "all", "nobody") == (None, 2)
@@ -243,7 +243,7 @@ async def test_what_was_read_before_the_filling_is_read_anew(store: Store) -> No
 async def test_an_erased_user_stays_erased_in_the_copy(store: Store, other: Store) -> None:
     async with asyncio.TaskGroup() as looks:  # each has looked for an erased user once, with a secret of its own
         for one in (store, other):
-            looks.create_task(one.change(Asked(frozenset({"ada"}), frozenset(), "rules"), lambda _: Changes()))
+            looks.create_task(one.change(LoadRequest(frozenset({"ada"}), frozenset(), "rules"), lambda _: Changes()))
     laurels = Laurels(store)
     await laurels.record(Event("ada", "e", "message.sent"))
     await laurels.erase_user("ada")

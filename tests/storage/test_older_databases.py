@@ -14,7 +14,7 @@ from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
 from laurels.storage.contract import LedgerRow, Store
 from tests.support import MONDAY, badge, catalog, catalog_text, count, sql
-from tests.test_history import check_whole
+from tests.test_history import check_stored
 
 pytestmark = pytest.mark.anyio
 
@@ -100,7 +100,7 @@ def laurels_of(store: Store, of: Catalog) -> Laurels:
 
 
 async def test_what_an_older_version_paid_counts_when_its_event_occurred(old: Store) -> None:
-    whole = await old.whole("bob")
+    whole = await old.user_snapshot("bob")
     assert whole
     assert [(row.ref, row.counts_at) for row in whole.ledger] == [
         ("a", SUNDAY),
@@ -109,7 +109,7 @@ async def test_what_an_older_version_paid_counts_when_its_event_occurred(old: St
         ("gift", NOW),
     ]
     assert whole.ledger[0] == LedgerRow("bob", 1, 0, NOW, 10, "rule", "a", "e1", SUNDAY)
-    assert (whole.user.progress.scores, whole.user.progress.told.excluded, whole.user.visibility) == ({}, False, None)
+    assert (whole.user.progress.scores, whole.user.progress.manual.excluded, whole.user.visibility) == ({}, False, None)
 
 
 async def test_what_a_catalog_made_up_for_counts_in_no_period(store: Store, engine: str) -> None:
@@ -127,7 +127,7 @@ async def test_under_the_same_catalog_nothing_of_an_old_database_differs(old: St
     laurels = laurels_of(old, PLAIN)
     lines = [(line.rank, line.user_id, line.score) for line in (await laurels.leaderboard()).standings]
     assert lines == [(1, "bob", 77), (2, "ada", 70)]
-    await check_whole(laurels)
+    await check_stored(laurels)
 
 
 async def test_leaderboards_that_a_new_catalog_brings_count_what_was_there_before(old: Store) -> None:
@@ -144,7 +144,7 @@ async def test_leaderboards_that_a_new_catalog_brings_count_what_was_there_befor
     for (board, period), scores in expected.items():
         page = await laurels.leaderboard(board, period)
         assert {line.user_id: line.score for line in page.standings} == scores
-    await check_whole(laurels)
+    await check_stored(laurels)
 
 
 def test_a_catalog_without_leaderboards_has_the_fingerprint_it_had_before_there_were_any() -> None:

@@ -14,15 +14,15 @@ import pytest
 from laurels.engine.days import Days
 from laurels.engine.progress import Progress
 from laurels.storage.contract import (
-    ActRow,
-    Asked,
+    AdjustmentRow,
     AwardRow,
     Changes,
     LedgerRow,
-    Paid,
+    LoadRequest,
+    MaintenanceRun,
+    PointsPaid,
+    ReportUser,
     Store,
-    Surveyed,
-    Upkeep,
     UserRow,
 )
 from laurels.storage.rows import end_of_prefix
@@ -43,14 +43,14 @@ def entry(user_id: str, revision: int, amount: int, days: float = 0, reason: str
     return LedgerRow(user_id, revision, 0, MONDAY + timedelta(days=days), amount, reason, ref, None)
 
 
-def act(user_id: str, name: str, hours: int, revision: int = 1) -> ActRow:
+def act(user_id: str, name: str, hours: int, revision: int = 1) -> AdjustmentRow:
     at = MONDAY + timedelta(hours=hours)
-    return ActRow(user_id, name, revision, at, "grant", {"badge": "x"}, "because", "ann", None)
+    return AdjustmentRow(user_id, name, revision, at, "grant", {"badge": "x"}, "because", "ann", None)
 
 
 async def save(store: Store, *users: UserRow, **rows: Any) -> None:
     asked = frozenset(row.user_id for row in users)
-    await store.change(Asked(asked, frozenset(), "rules"), lambda _: Changes([*users], **rows))
+    await store.change(LoadRequest(asked, frozenset(), "rules"), lambda _: Changes([*users], **rows))
 
 
 async def found(store: Store, text: str, limit: int = 10) -> Sequence[str]:
@@ -65,18 +65,18 @@ async def test_holders_are_counted_badge_by_badge(store: Store) -> None:
     awards = [award(f"u{number}", badge) for number in range(30) for badge in ("a", "b", "c")[: number % 4]]
     await save(store, *users, awards=awards)
 
-    assert await store.holders() == Counter(row.badge for row in awards)
+    assert await store.badge_holders() == Counter(row.badge for row in awards)
 
 
 async def test_nobody_holds_anything_in_an_empty_database(store: Store) -> None:
-    assert await store.holders() == {}
+    assert await store.badge_holders() == {}
 
 
 async def test_a_badge_that_was_taken_away_is_held_no_more(store: Store) -> None:
     await save(store, user("ada"), user("bob"), awards=[award("ada", "a"), award("bob", "a"), award("bob", "b")])
     await save(store, user("bob"), revoked=[("bob", "a"), ("bob", "b")])
 
-    assert await store.holders() == {"a": 1}
+    assert await store.badge_holders() == {"a": 1}
 
 
 # ---- finding users ----------------------------------------------------------------------------
@@ -176,24 +176,24 @@ async def test_a_survey_reads_the_row_the_awards_and_the_points_by_day_and_reaso
     await save(store, user("ada"), user("bob"), awards=awards, ledger=[*entries, entry("bob", 1, 99)])
 
     today = MONDAY.toordinal()
-    assert await store.survey(["bob", "nobody", "ada"]) == [
-        Surveyed(
+    assert await store.community_report(["bob", "nobody", "ada"]) == [
+        ReportUser(
             user("ada"),
             awards[::-1],
             [
-                Paid(today - 30_000, "rule", "a", 1),
-                Paid(today, "badge", "x", 13),
-                Paid(today, "rule", "a", 12),
-                Paid(today, "rule", "b", -3),
-                Paid(today + 1, "rule", "a", 11),
+                PointsPaid(today - 30_000, "rule", "a", 1),
+                PointsPaid(today, "badge", "x", 13),
+                PointsPaid(today, "rule", "a", 12),
+                PointsPaid(today, "rule", "b", -3),
+                PointsPaid(today + 1, "rule", "a", 11),
             ],
         ),
-        Surveyed(user("bob"), [], [Paid(today, "rule", "a", 99)]),
+        ReportUser(user("bob"), [], [PointsPaid(today, "rule", "a", 99)]),
     ]
 
 
 async def test_a_survey_of_nobody_reads_nothing(store: Store) -> None:
-    assert await store.survey([]) == []
+    assert await store.community_report([]) == []
 
 
 # ---- acts and upkeep --------------------------------------------------------------------------
@@ -202,31 +202,33 @@ async def test_a_survey_of_nobody_reads_nothing(store: Store) -> None:
 async def test_the_newest_acts_of_everybody_come_page_by_page(store: Store) -> None:
     draw = random.Random(3)
     users = [user(f"u{number}") for number in range(5)]
-    acts = [act(f"u{number % 5}", f"act-{number}", draw.randrange(6), number + 1) for number in range(40)]
-    await save(store, *users, acts=acts)
+    adjustments = [act(f"u{number % 5}", f"act-{number}", draw.randrange(6), number + 1) for number in range(40)]
+    await save(store, *users, adjustments=adjustments)
 
-    pages: list[ActRow] = []
-    while page := await store.newest_acts(7, (pages[-1].at, pages[-1].user_id, pages[-1].act_id) if pages else None):
+    pages: list[AdjustmentRow] = []
+    while page := await store.newest_adjustments(
+        7, (pages[-1].at, pages[-1].user_id, pages[-1].adjustment_id) if pages else None
+    ):
         assert len(page) <= 7
         pages += page
 
-    assert pages == sorted(acts, key=lambda row: (row.at, row.user_id, row.act_id), reverse=True)
+    assert pages == sorted(adjustments, key=lambda row: (row.at, row.user_id, row.adjustment_id), reverse=True)
 
 
 async def test_what_was_done_for_the_keep_is_noted_by_task(store: Store) -> None:
-    assert await store.upkeep() == []
-    verified = Upkeep("verify", MONDAY, {"ok": False, "users": 3})
+    assert await store.maintenance_runs() == []
+    verified = MaintenanceRun("verify", MONDAY, {"ok": False, "users": 3})
 
-    await store.note_upkeep(replace(verified, at=MONDAY - timedelta(days=1), outcome={}))
-    await store.note_upkeep(verified)
-    await store.note_upkeep(Upkeep("backup", MONDAY, {"bytes": 5}))
+    await store.save_maintenance_run(replace(verified, at=MONDAY - timedelta(days=1), outcome={}))
+    await store.save_maintenance_run(verified)
+    await store.save_maintenance_run(MaintenanceRun("backup", MONDAY, {"bytes": 5}))
 
-    assert await store.upkeep() == [Upkeep("backup", MONDAY, {"bytes": 5}), verified]
+    assert await store.maintenance_runs() == [MaintenanceRun("backup", MONDAY, {"bytes": 5}), verified]
 
 
 async def test_looking_sees_what_was_written_just_before(store: Store) -> None:
     for number in range(3):
         await save(store, user(f"u{number}", "Same"), awards=[award(f"u{number}", "a")])
-        assert await store.holders() == {"a": number + 1}
+        assert await store.badge_holders() == {"a": number + 1}
         assert len(await store.find_users("same", 10)) == number + 1
         assert (await store.sample(10)).users == number + 1

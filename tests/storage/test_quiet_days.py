@@ -20,10 +20,10 @@ async def test_the_days_that_nobody_has_an_event_on(store: Store) -> None:
         [Event(user, f"e-{day}", "login", MONDAY + timedelta(days=day)) for user, day in events], ranks=False
     )
 
-    assert list(await store.quiet_days(FIRST, FIRST + 9)) == [FIRST + day for day in (2, 3, 5, 6, 7, 8)]
-    assert list(await store.quiet_days(FIRST, FIRST + 1)) == []
-    assert list(await store.quiet_days(FIRST + 9, FIRST + 11)) == [FIRST + 10, FIRST + 11]
+    assert list(await store.days_without_events(FIRST, FIRST + 9)) == [FIRST + day for day in (2, 3, 5, 6, 7, 8)]
+    assert list(await store.days_without_events(FIRST, FIRST + 1)) == []
+    assert list(await store.days_without_events(FIRST + 9, FIRST + 11)) == [FIRST + 10, FIRST + 11]
 
 
 async def test_without_events_every_day_is_quiet(store: Store) -> None:
-    assert list(await store.quiet_days(FIRST, FIRST + 2)) == [FIRST, FIRST + 1, FIRST + 2]
+    assert list(await store.days_without_events(FIRST, FIRST + 2)) == [FIRST, FIRST + 1, FIRST + 2]

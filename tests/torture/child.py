@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from laurels.commands.events import Recorded, Told
+from laurels.commands.events import Applied, Recorded
 from laurels.errors import LaurelsError, Overloaded, StoreError, StoreUnavailable
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
@@ -124,9 +124,9 @@ class Life:
 async def do(laurels: Laurels, step: Step) -> Any:
     """Do a step; what came of it, as plain values."""
     if step.kind == "events":
-        return [told_of(answer) for answer in await laurels.record_many(step.events)]
+        return [manual_state_of(answer) for answer in await laurels.record_many(step.events)]
     if step.kind in ("reverse", "undo", "grant", "revocation", "adjustment"):
-        return told_of(await _tell(Admin(laurels), step))
+        return manual_state_of(await _tell(Admin(laurels), step))
     if step.kind == "login":
         await laurels.profile(step.user, login=True)
     elif step.kind == "name":
@@ -139,7 +139,7 @@ async def do(laurels: Laurels, step: Step) -> Any:
     return None
 
 
-async def _tell(admin: Admin, step: Step) -> Told:
+async def _tell(admin: Admin, step: Step) -> Applied:
     why = ("because", "a test")
     if step.kind == "reverse":
         return await admin.reverse(step.user, step.name, *why)
@@ -150,10 +150,10 @@ async def _tell(admin: Admin, step: Step) -> Told:
     return await admin.tell(step.user, step.name, step.kind, data, *why)
 
 
-def told_of(answer: Recorded | Told | LaurelsError) -> Any:
+def manual_state_of(answer: Recorded | Applied | LaurelsError) -> Any:
     """An answer as plain values."""
     if isinstance(answer, Recorded):
-        kept = answer.kept
+        kept = answer.outcome
         return {
             "event": [answer.event.user_id, answer.event.id],
             "duplicate": answer.duplicate,
@@ -161,8 +161,8 @@ def told_of(answer: Recorded | Told | LaurelsError) -> Any:
             "awards": [name for name, _ in kept.awards],
             "ranks": [answer.rank_before, answer.rank_after],
         }
-    if isinstance(answer, Told):
-        return {"act": [answer.act.user_id, answer.act.act_id], "duplicate": answer.duplicate}
+    if isinstance(answer, Applied):
+        return {"act": [answer.act.user_id, answer.act.adjustment_id], "duplicate": answer.duplicate}
     return {"error": type(answer).__name__}
 
 

@@ -85,7 +85,7 @@ async def test_an_answer_that_a_lost_connection_held_back_is_the_answer_of_the_f
             assert answer.rank_after is not None
         assert await count_events(laurels) == len(known) + 4
         again = await laurels.record_many(events)
-        assert [(one.kept, one.rank_after) for one in again] == [(one.kept, one.rank_after) for one in answers]
+        assert [(one.outcome, one.rank_after) for one in again] == [(one.outcome, one.rank_after) for one in answers]
         assert all(one.duplicate for one in again)
         await check_books(laurels)
 
@@ -135,7 +135,7 @@ async def test_when_patience_ends_in_doubt_the_error_says_so_and_the_event_count
         wire.accept()
         (answer,) = await laurels.record_many(notes("ada 1"))
         assert answer.duplicate == (when == "after")
-        assert answer.kept.points == (1 + 1, 2 + 1) or answer.kept.points
+        assert answer.outcome.points == (1 + 1, 2 + 1) or answer.outcome.points
         assert await count_events(laurels) == 2
         await check_books(laurels)
 

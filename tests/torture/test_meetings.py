@@ -14,7 +14,7 @@ import pytest
 from laurels.engine.events import Event
 from laurels.errors import UserErased, UserNotFound
 from laurels.service.laurels import Laurels
-from laurels.storage.contract import Asked, Changes, Found
+from laurels.storage.contract import Changes, Loaded, LoadRequest
 from laurels.storage.postgres import pool as lines
 from laurels.storage.postgres.store import PostgresStore
 from tests import postgres
@@ -167,13 +167,13 @@ async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(data
     dice = random.Random(7)
     async with several(database, 2) as (laurels, other):
         await laurels.record(Event("ada", "0", "note"))
-        asked = Asked(frozenset(["ada", "new"]), frozenset(), CATALOG.rules, whole=frozenset(["ada"]))
+        asked = LoadRequest(frozenset(["ada", "new"]), frozenset(), CATALOG.rules, in_full=frozenset(["ada"]))
         for _ in range(60):
             work = dice.choice(
                 [
                     lambda: laurels.store.change(asked, lambda _: Changes()),
                     lambda: laurels.history("ada"),
-                    lambda: laurels.store.whole("ada"),
+                    lambda: laurels.store.user_snapshot("ada"),
                     lambda: laurels.profile("ada"),
                     laurels.store.rebuild_tallies,
                 ]
@@ -201,11 +201,11 @@ async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting
             async with several(database, 1) as (other,):
                 await other.record(Event("ada", "1", "note"))
 
-        def decide(found: Found) -> Changes:
+        def decide(found: Loaded) -> Changes:
             calls.append(found.users["ada"].revision)
             if len(calls) == 1:  # this process stands still; another one does not
                 postgres.wait_for(record_elsewhere())
             return Changes()
 
-        await laurels.store.change(Asked(frozenset(["ada"]), frozenset(), CATALOG.rules), decide)
+        await laurels.store.change(LoadRequest(frozenset(["ada"]), frozenset(), CATALOG.rules), decide)
         assert calls == [1, 2]

@@ -58,7 +58,7 @@ async def write(database: str, batches: list[list[Event]]) -> dict[str, Any]:
                 assert isinstance(answer, Recorded)
                 heard["duplicate" if answer.duplicate else "recorded"] += 1
                 if not answer.duplicate:
-                    awards.extend([answer.event.user_id, name] for name, _ in answer.kept.awards)
+                    awards.extend([answer.event.user_id, name] for name, _ in answer.outcome.awards)
 
     async with Laurels.open(database, CATALOG) as laurels:
         await asyncio.gather(*(hand(laurels) for _ in range(HANDS)))

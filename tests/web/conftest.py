@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.http.house import House
+from tests.http.context import DecisionContext
 from tests.http.serving import Served, Server
 from tests.support import ENGINES, LASTING_ENGINES
 from tests.web.chromium import LIGHT, MISSING, Look, chromium, find_chromium
@@ -64,16 +64,16 @@ def look() -> Look:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def context() -> AsyncIterator[DecisionContext]:
     """The house behind `home`."""
     async with housed() as one:
         yield one
 
 
 @pytest.fixture
-async def home(browser: Browser, look: Look, house: House) -> AsyncIterator[Site]:
+async def home(browser: Browser, look: Look, context: DecisionContext) -> AsyncIterator[Site]:
     """A Laurels of this process in memory, empty, at noon of 5 January 2026."""
-    async with site(browser, str(house.client.base_url), house.sign_in, look) as one:
+    async with site(browser, str(context.client.base_url), context.sign_in, look) as one:
         yield one
 
 

@@ -18,7 +18,7 @@ from uvicorn import Server
 from laurels.server.run import address_of, listen, server_config
 from laurels.settings import Settings
 from tests.cli.conftest import environment
-from tests.http.house import SESSIONS, House, house
+from tests.http.context import SESSIONS, DecisionContext, context
 
 WAIT = 60
 
@@ -44,10 +44,10 @@ async def listening(app: Any, settings: Settings | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def housed(**of_house: Any) -> AsyncIterator[House]:
+async def housed(**of_house: Any) -> AsyncIterator[DecisionContext]:
     """A house that stands on a real port; its client goes there, too."""
     async with (
-        house(**of_house) as one,
+        context(**of_house) as one,
         listening(one.app) as address,
         httpx2.AsyncClient(base_url=address, timeout=WAIT, trust_env=False) as client,
     ):

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from laurels import Event
 from laurels.auth.keys import create_key
 from laurels.service.admin import Admin
-from tests.http.house import House, event
+from tests.http.context import DecisionContext, event
 from tests.web.checks import check_accessible, check_fits, tab_order
 from tests.web.chromium import SCREENS
 from tests.web.visitor import Site, Visitor
@@ -36,22 +36,22 @@ PAGES = (
 LONG = "x" * 200
 
 
-async def lived_in(house: House) -> None:
+async def lived_in(context: DecisionContext) -> None:
     """A community of one who did something of every kind, and of one whose id is as long as ids get."""
-    await house.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
-    await house.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
-    await house.laurels.record(Event(LONG, LONG, "agent.created", data={LONG: LONG}))
-    await house.laurels.profile("ada", login=True)
-    admin = Admin(house.laurels)
+    await context.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
+    await context.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
+    await context.laurels.record(Event(LONG, LONG, "agent.created", data={LONG: LONG}))
+    await context.laurels.profile("ada", login=True)
+    admin = Admin(context.laurels)
     await admin.tell("ada", "gift", "adjustment", {"amount": 50}, "a birthday", "anna")
     await admin.tell("ada", "g", "grant", {"badge": "early_adopter"}, LONG * 2, "anna")
     await admin.undo("ada", "g", "a slip", "bob")
-    await admin.add_amnesty(house.clock().date(), house.clock().date(), "an outage", "anna")
+    await admin.add_amnesty(context.clock().date(), context.clock().date(), "an outage", "anna")
 
 
-async def operator(home: Site, house: House) -> tuple[Visitor, Page]:
+async def operator(home: Site, context: DecisionContext) -> tuple[Visitor, Page]:
     """Somebody who signed in by hand."""
-    key = await create_key(house.laurels.store, "anna", house.clock(), "admin")
+    key = await create_key(context.laurels.store, "anna", context.clock(), "admin")
     visitor = await home.visit()
     page = await visitor.open("/console")
     await page.get_by_label("Admin key").fill(key)
@@ -61,9 +61,9 @@ async def operator(home: Site, house: House) -> tuple[Visitor, Page]:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_every_page_fits_and_is_accessible(home: Site, house: House) -> None:
-    await lived_in(house)
-    visitor, page = await operator(home, house)
+async def test_every_page_fits_and_is_accessible(home: Site, context: DecisionContext) -> None:
+    await lived_in(context)
+    visitor, page = await operator(home, context)
     await expect(page.get_by_role("heading", name="Retention").or_(page.get_by_text("being made"))).to_be_visible()
 
     for path in (*PAGES, f"/users/{LONG}"):
@@ -76,8 +76,10 @@ async def test_every_page_fits_and_is_accessible(home: Site, house: House) -> No
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(home: Site, house: House) -> None:
-    visitor, page = await operator(home, house)
+async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(
+    home: Site, context: DecisionContext
+) -> None:
+    visitor, page = await operator(home, context)
 
     for path in ("", "/users", "/users?q=nobody", "/amnesties", "/audit", "/catalog", "/health"):
         await visitor.open("/console" + path)
@@ -105,9 +107,9 @@ async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
     await check_accessible(page)
 
 
-async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, house: House) -> None:
-    await house.record(event("ada"))
-    visitor, page = await operator(home, house)
+async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, context: DecisionContext) -> None:
+    await context.record(event("ada"))
+    visitor, page = await operator(home, context)
     await visitor.open("/console/users")
     await page.keyboard.type("ada")
     await page.keyboard.press("Enter")
@@ -127,9 +129,9 @@ async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, hou
     await expect(page.get_by_role("status")).to_contain_text("Points: 500 → 0.")
 
 
-async def test_every_link_and_field_can_be_reached_in_order(home: Site, house: House) -> None:
-    await house.record(event("ada"))
-    visitor, _ = await operator(home, house)
+async def test_every_link_and_field_can_be_reached_in_order(home: Site, context: DecisionContext) -> None:
+    await context.record(event("ada"))
+    visitor, _ = await operator(home, context)
     page = await visitor.open("/console/users/ada/acts/pause")
 
     stops = await tab_order(page)
@@ -139,9 +141,9 @@ async def test_every_link_and_field_can_be_reached_in_order(home: Site, house: H
     assert any(stop == "button Excuse days" for stop in stops)
 
 
-async def test_a_double_click_on_a_form_counts_once(home: Site, house: House) -> None:
-    await house.record(event("ada"))
-    visitor, page = await operator(home, house)
+async def test_a_double_click_on_a_form_counts_once(home: Site, context: DecisionContext) -> None:
+    await context.record(event("ada"))
+    visitor, page = await operator(home, context)
     await visitor.open("/console/users/ada/acts/adjustment")
     await page.get_by_label("Points").fill("50")
     await page.get_by_label("Reason").fill("a birthday")
@@ -149,13 +151,13 @@ async def test_a_double_click_on_a_form_counts_once(home: Site, house: House) ->
     await page.get_by_role("button", name="Adjust points").dblclick()
 
     await expect(page.get_by_role("status")).to_be_visible()
-    assert (await house.laurels.profile("ada")).points == 50
-    assert len((await house.laurels.history("ada")).entries) == 2
+    assert (await context.laurels.profile("ada")).points == 50
+    assert len((await context.laurels.history("ada")).entries) == 2
 
 
-async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, house: House) -> None:
-    await house.record(event("ada"))
-    visitor, page = await operator(home, house)
+async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, context: DecisionContext) -> None:
+    await context.record(event("ada"))
+    visitor, page = await operator(home, context)
     await visitor.open("/console/users/ada/acts/adjustment")
     visitor.expects(422, "/console/users/ada/acts/adjustment")
     await page.get_by_label("Points").fill("many")

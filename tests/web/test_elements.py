@@ -16,7 +16,7 @@ import laurels
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.settings import Settings
-from tests.http.house import LEADERBOARDS, PROFILE, House, event
+from tests.http.context import LEADERBOARDS, PROFILE, DecisionContext, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order
 from tests.web.chromium import DARK, LIGHT, PHONE, SCREENS, STILL, Look
 from tests.web.hosting import STREAM, Host, refused
@@ -54,7 +54,7 @@ async def host(home: Site) -> Host:
 
 
 @pytest.fixture
-async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, House]]:
+async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, DecisionContext]]:
     """An app on an origin that Laurels lists, and the house of that Laurels."""
     async with housed(settings=Settings(origins=ELSEWHERE)) as one, site(browser, ELSEWHERE, one.sign_in, look) as app:
         yield Host(app, str(one.client.base_url)), one
@@ -76,7 +76,7 @@ def requests_of(visitor: Visitor, path: str) -> list[Request]:
     return asked
 
 
-async def alone(host: Host, house: House) -> None:
+async def alone(host: Host, context: DecisionContext) -> None:
     """Each element by itself shows what it is for, fits, and is accessible."""
     visitor = await host.visit()
     for body, text in ALONE.items():
@@ -86,7 +86,7 @@ async def alone(host: Host, house: House) -> None:
             await page.emulate_media(reduced_motion="reduce")  # half faded in, it has too little contrast
             await page.wait_for_load_state("networkidle")
             await asyncio.sleep(0.2)
-            await house.give_points("ada", agents=1)
+            await context.give_points("ada", agents=1)
         await expect(page.get_by_text(text).filter(visible=True).last).to_be_visible()
         await check_fits(page)
         await check_accessible(page)
@@ -96,22 +96,22 @@ async def alone(host: Host, house: House) -> None:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_each_element_stands_by_itself(host: Host, house: House) -> None:
-    await house.laurels.update_user("ada", name="Ada")
-    await alone(host, house)
+async def test_each_element_stands_by_itself(host: Host, context: DecisionContext) -> None:
+    await context.laurels.update_user("ada", name="Ada")
+    await alone(host, context)
 
 
-async def test_each_element_works_from_another_origin(far: tuple[Host, House]) -> None:
-    host, house = far
-    await house.laurels.update_user("ada", name="Ada")
-    await alone(host, house)
+async def test_each_element_works_from_another_origin(far: tuple[Host, DecisionContext]) -> None:
+    host, context = far
+    await context.laurels.update_user("ada", name="Ada")
+    await alone(host, context)
 
 
 async def test_another_origin_that_is_not_listed_is_told_that_nothing_can_be_read(
-    house: House, browser: Browser
+    context: DecisionContext, browser: Browser
 ) -> None:
-    async with site(browser, ELSEWHERE, house.sign_in) as app:
-        host = Host(app, str(house.client.base_url))
+    async with site(browser, ELSEWHERE, context.sign_in) as app:
+        host = Host(app, str(context.client.base_url))
         visitor = await host.visit()
         page = await host.show(visitor, "<laurels-streak></laurels-streak>")
 
@@ -136,17 +136,17 @@ async def test_a_way_in_of_the_apps_own_stands_where_one_is_signed_out(host: Hos
     await check_accessible(page)
 
 
-async def test_who_signs_in_sees_all_after_a_refresh(host: Host, house: House) -> None:
+async def test_who_signs_in_sees_all_after_a_refresh(host: Host, context: DecisionContext) -> None:
     visitor = await host.visit(None)
     visitor.expects(401, PROFILE)
     page = await host.show(visitor, "<laurels-profile></laurels-profile>")
     await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
 
-    await visitor.sign_in(await house.sign_in("ada"))
+    await visitor.sign_in(await context.sign_in("ada"))
     await page.evaluate(REFRESH)
 
     await expect(page.get_by_role("heading", name="Newcomer")).to_be_visible()
-    assert (await house.profile_of("ada"))["streak"] == 1
+    assert (await context.profile_of("ada"))["streak"] == 1
 
 
 @pytest.mark.parametrize("look", [DARK, PHONE], ids=str)
@@ -210,8 +210,8 @@ async def test_what_is_not_there_is_said_to_be_so(host: Host, body: str) -> None
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
-async def test_while_it_loads_its_place_is_kept(host: Host, house: House) -> None:
-    await house.give_points("ada", agents=1)
+async def test_while_it_loads_its_place_is_kept(host: Host, context: DecisionContext) -> None:
+    await context.give_points("ada", agents=1)
     visitor, go = await host.visit(), asyncio.Event()
 
     async def hold(route: Route) -> None:
@@ -233,8 +233,8 @@ async def test_while_it_loads_its_place_is_kept(host: Host, house: House) -> Non
 # ---- what they say and how ----------------------------------------------------------------------
 
 
-async def test_bars_tell_what_they_show(host: Host, house: House) -> None:
-    await house.give_points("ada", messages=40)
+async def test_bars_tell_what_they_show(host: Host, context: DecisionContext) -> None:
+    await context.give_points("ada", messages=40)
     page = await shown(host, "<laurels-profile></laurels-profile>")
 
     level = page.get_by_role("progressbar", name="Level 1")
@@ -273,8 +273,8 @@ async def test_themes_properties_and_parts_take_effect(host: Host) -> None:
 
 
 @pytest.mark.parametrize("look", [LIGHT, STILL], ids=str)
-async def test_nothing_moves_for_whoever_wants_it_still(host: Host, house: House, look: Look) -> None:
-    await house.give_points("ada", messages=100)
+async def test_nothing_moves_for_whoever_wants_it_still(host: Host, context: DecisionContext, look: Look) -> None:
+    await context.give_points("ada", messages=100)
     visitor = await host.visit()
     await visitor.context.add_init_script(
         "addEventListener('animationstart', (one) => (window.moved ??= []).push(one), true)"
@@ -312,15 +312,17 @@ async def test_names_that_look_like_markup_stay_text(browser: Browser) -> None:
 # ---- with the keyboard --------------------------------------------------------------------------
 
 
-async def crowd(house: House) -> None:
+async def crowd(context: DecisionContext) -> None:
     """Thirty on each board, and ada last."""
-    await house.record(
+    await context.record(
         *(event(f"u{number:02}", "agent.created", quantity=3) for number in range(29)), event("ada", "agent.created")
     )
 
 
-async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_period(host: Host, house: House) -> None:
-    await crowd(house)
+async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_period(
+    host: Host, context: DecisionContext
+) -> None:
+    await crowd(context)
     page = await shown(host, "<laurels-leaderboard board='weekly' limit='12'></laurels-leaderboard>")
     assert await tab_order(page) == ["button Now", "button Before", "button Show more"]
     more = page.get_by_role("button", name="Show more")
@@ -353,17 +355,19 @@ async def test_all_elements_of_a_page_share_one_request_and_one_stream(host: Hos
     assert (len(profiles), len(boards), len(streams)) == (1, 1, 1)
 
 
-async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visit(host: Host, house: House) -> None:
+async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visit(
+    host: Host, context: DecisionContext
+) -> None:
     visitor = await host.visit()
     page = await host.show(visitor, "<laurels-streak></laurels-streak>")
     await expect(page.get_by_text("1 day in a row")).to_be_visible()
     asked = requests_of(visitor, PROFILE)
-    house.clock.advance(days=1)
+    context.clock.advance(days=1)
 
     await page.evaluate(REFRESH)
     await expect(page.get_by_text("Still open, until")).to_be_visible()
     assert [await one.header_value("x-purpose") for one in asked] == ["preview"]
-    assert (await house.profile_of("ada"))["streak"] == 1
+    assert (await context.profile_of("ada"))["streak"] == 1
 
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await page.evaluate("Date.prototype.toDateString = () => 'the day after'")
@@ -410,7 +414,7 @@ async def test_a_stream_that_was_refused_is_tried_again_later(host: Host) -> Non
     assert await tried_after(100) == 3, "a stream that stands is not opened again"
 
 
-async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, house: House) -> None:
+async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, context: DecisionContext) -> None:
     visitor = await host.visit()
     await visitor.page.clock.install()
     await refused(visitor, STREAM, 401)
@@ -482,7 +486,7 @@ cadence = "weekly"
 
 
 @pytest.fixture
-async def practised() -> AsyncIterator[House]:
+async def practised() -> AsyncIterator[DecisionContext]:
     """A house where ada practised for four weeks, with one day missed, one kept by a freeze, one excused and one paused."""
     text = DEFAULT.replace("# ---- leaderboards", STREAKS + "\n# ---- leaderboards")
     async with housed(catalog=Catalog.parse(text)) as one:
@@ -501,7 +505,7 @@ async def practised() -> AsyncIterator[House]:
         yield one
 
 
-async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised: House) -> None:
+async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised: DecisionContext) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='practice'></laurels-streak>")
 
@@ -519,7 +523,7 @@ async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised:
         await check_accessible(page)
 
 
-async def test_a_streak_of_weeks_has_a_row_of_weeks(browser: Browser, practised: House) -> None:
+async def test_a_streak_of_weeks_has_a_row_of_weeks(browser: Browser, practised: DecisionContext) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='reading'></laurels-streak>")
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from laurels.http.answers import Answer, Receive, Scope, Send
-from tests.http.house import PROFILE, House
+from tests.http.context import PROFILE, DecisionContext
 from tests.http.serving import Server
 from tests.web.checks import check_accessible, check_fits, first_paint, tab_order
 from tests.web.chromium import DARK, GERMAN, PHONE, SCREENS, STILL, Look
@@ -244,8 +244,8 @@ async def test_a_page_knows_how_it_is_looked_at(ground: Ground, look: Look) -> N
     assert seen == [look.width, look.height, look.touch, dark, look.language, still]
 
 
-async def test_one_visitor_is_signed_in_and_another_is_not(home: Site, house: House) -> None:
-    await house.give_points("ada", messages=100)
+async def test_one_visitor_is_signed_in_and_another_is_not(home: Site, context: DecisionContext) -> None:
+    await context.give_points("ada", messages=100)
     ada, stranger = await home.visit("ada"), await home.visit(look=DARK)
 
     stranger.expects(401, PROFILE)

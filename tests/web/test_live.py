@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.http.house import EVENTS, PROFILE, House, event
+from tests.http.context import EVENTS, PROFILE, DecisionContext, event
 from tests.http.serving import Server
 from tests.web.visitor import BROKEN, Site, Visitor
 
@@ -145,8 +145,8 @@ async def test_a_server_that_is_told_to_stop_does_not_wait_for_open_tabs(served:
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_pages_work_and_move_while_the_stream_is_down(home: Site, house: House, status: int) -> None:
-    await house.give_points("ada", agents=1)
+async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context: DecisionContext, status: int) -> None:
+    await context.give_points("ada", agents=1)
     visitor = await home.visit("ada")
     visitor.expects(status, STREAM)
     await visitor.context.route("**" + STREAM, lambda route: route.fulfill(status=status))
@@ -154,7 +154,7 @@ async def test_pages_work_and_move_while_the_stream_is_down(home: Site, house: H
     ring = page.locator("laurels-profile .points")
     await expect(ring).to_have_text("50")
 
-    await house.record(event("ada", "referral.completed"))
+    await context.record(event("ada", "referral.completed"))
     await page.evaluate("window.dispatchEvent(new Event('laurels:refresh'))")
 
     await expect(ring).to_have_text("150")
@@ -163,8 +163,8 @@ async def test_pages_work_and_move_while_the_stream_is_down(home: Site, house: H
     await expect(page.locator("laurels-leaderboard .mine")).to_contain_text("150")
 
 
-async def test_a_stream_that_comes_back_is_heard_again(home: Site, house: House) -> None:
-    await house.record(event("ada"))
+async def test_a_stream_that_comes_back_is_heard_again(home: Site, context: DecisionContext) -> None:
+    await context.record(event("ada"))
     visitor = await home.visit("ada")
     visitor.expects(503, STREAM)
     await visitor.context.route("**" + STREAM, lambda route: route.fulfill(status=503), times=1)
@@ -174,5 +174,5 @@ async def test_a_stream_that_comes_back_is_heard_again(home: Site, house: House)
     async with page.expect_response(lambda answer: answer.url.endswith(STREAM) and answer.ok):
         await page.evaluate("window.dispatchEvent(new Event('laurels:refresh'))")
 
-    await house.record(event("ada", "agent.created"))
+    await context.record(event("ada", "agent.created"))
     await expect(toast(page, "Agent Creator")).to_be_visible()

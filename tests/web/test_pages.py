@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from laurels.settings import Settings
-from tests.http.house import LEADERBOARDS, PROFILE, House, event
+from tests.http.context import LEADERBOARDS, PROFILE, DecisionContext, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
 from tests.web.chromium import DARK_PHONE, GERMAN, LIGHT, PHONE, SCREENS, Look
 from tests.web.serving import housed
@@ -24,11 +24,11 @@ PAGES = {
 }
 
 
-async def lived_in(house: House) -> None:
+async def lived_in(context: DecisionContext) -> None:
     """Ada leads, and seven others follow."""
     for place, name in enumerate(("ada", *OTHERS)):
-        await house.laurels.update_user(name, name=name.title() + " of the Long Name" * (place == 1))
-        await house.record(event(name, "agent.created", quantity=2), event(name, quantity=120 - 15 * place))
+        await context.laurels.update_user(name, name=name.title() + " of the Long Name" * (place == 1))
+        await context.record(event(name, "agent.created", quantity=2), event(name, quantity=120 - 15 * place))
 
 
 async def opened(home: Site, path: str, user_id: str | None = "ada") -> Page:
@@ -39,8 +39,8 @@ async def opened(home: Site, path: str, user_id: str | None = "ada") -> Page:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_every_page_fits_and_is_accessible(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_every_page_fits_and_is_accessible(home: Site, context: DecisionContext) -> None:
+    await lived_in(context)
     visitor = await home.visit("ada")
 
     for path, shown in PAGES.items():
@@ -70,16 +70,18 @@ async def test_whoever_is_signed_out_is_told_so_once(home: Site, path: str) -> N
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
 @pytest.mark.parametrize("path", ["/profile", "/leaderboards/weekly"])
-async def test_a_page_does_not_jump_while_it_loads(home: Site, house: House, path: str) -> None:
-    await lived_in(house)
+async def test_a_page_does_not_jump_while_it_loads(home: Site, context: DecisionContext, path: str) -> None:
+    await lived_in(context)
 
     page = await opened(home, path)
 
     assert await layout_shift(page) < 0.1
 
 
-async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(
+    home: Site, context: DecisionContext
+) -> None:
+    await lived_in(context)
 
     painted = await first_paint(await opened(home, "/profile"))
 
@@ -87,8 +89,8 @@ async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(hom
     assert len(needed) <= 2, needed
 
 
-async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, context: DecisionContext) -> None:
+    await lived_in(context)
     visitor = await home.visit("ada")
     asked: list[str] = []
     visitor.context.on("request", lambda request: asked.append(request.url.removeprefix(visitor.address)))
@@ -102,8 +104,8 @@ async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, hous
 
 
 @pytest.mark.parametrize("look", [GERMAN], ids=str)
-async def test_a_german_browser_reads_german_pages(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_a_german_browser_reads_german_pages(home: Site, context: DecisionContext) -> None:
+    await lived_in(context)
     page = await (await home.visit("ada")).open("/profile")
 
     await expect(page.get_by_role("heading", name="Verdiente Abzeichen")).to_be_visible()
@@ -114,9 +116,9 @@ async def test_a_german_browser_reads_german_pages(home: Site, house: House) -> 
 
 
 async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_stands(
-    home: Site, house: House
+    home: Site, context: DecisionContext
 ) -> None:
-    await lived_in(house)
+    await lived_in(context)
 
     assert await tab_order(await opened(home, "/profile")) == [
         "link Skip to the content",
@@ -130,8 +132,8 @@ async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_
     ]
 
 
-async def test_a_board_is_opened_from_the_list_of_boards(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: DecisionContext) -> None:
+    await lived_in(context)
     page = await opened(home, "/leaderboards")
 
     await page.get_by_role("link", name="Weekly").focus()
@@ -141,8 +143,10 @@ async def test_a_board_is_opened_from_the_list_of_boards(home: Site, house: Hous
     await expect(page.get_by_role("row", name="Hal", exact=False)).to_be_visible()
 
 
-async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(home: Site, house: House) -> None:
-    await lived_in(house)
+async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(
+    home: Site, context: DecisionContext
+) -> None:
+    await lived_in(context)
     page = await opened(home, "/profile")
     await expect(page.get_by_role("table")).to_have_count(2)
     visitor = await home.visit("bob")
@@ -155,7 +159,7 @@ async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(h
     await page.evaluate("dispatchEvent(new Event('laurels:refresh'))")
     await expect(page.locator(".old", has_text="Nothing newer can be read")).to_have_count(1)
     await expect(page.get_by_role("heading", name="Badges earned")).to_be_visible()
-    await house.give_points("bob", agents=1)
+    await context.give_points("bob", agents=1)
     await page.get_by_role("button", name="Try again").click()
 
     await expect(page.get_by_text("Agent Army").first).to_be_visible()

@@ -64,11 +64,11 @@ class EventRow:
 
 
 @plain
-class ActRow:
+class AdjustmentRow:
     """Something told of a user beside the events. `undone_by` is the revision that undid it (None: it stands)."""
 
     user_id: str
-    act_id: str
+    adjustment_id: str
     revision: int
     at: datetime
     kind: str
@@ -125,7 +125,7 @@ class LedgerRow:
 
 
 @plain
-class MomentRow:
+class NotificationRow:
     """Something worth telling, written in the same transaction as what it tells."""
 
     user_id: str
@@ -177,7 +177,7 @@ class Teams:
 
 
 @plain
-class AskedTeams:
+class TeamsRequest:
     """Which teams of a board are asked for, within a period: the first, and behind them one's own.
 
     mean     whether a team has the mean of its members' scores, else their sum
@@ -193,17 +193,17 @@ class AskedTeams:
 
 
 @plain
-class Closing:
+class ClosedPeriodRow:
     """A period of a board that is closed for good. `told_at` is when those in front were told (None: not yet)."""
 
     board: str
     period: str
     closed_at: datetime
-    told_at: datetime | None = None
+    notified_at: datetime | None = None
 
 
 @plain
-class Listing:
+class LeaderboardRequest:
     """Which lines of a board are asked for, within a period: the first, or those behind a place, around a user, or of some.
 
     board, period, ties  which board and period, and which rank equal scores show
@@ -225,7 +225,7 @@ class Listing:
 
 
 @plain
-class Listed:
+class LeaderboardLines:
     """Lines of a board, from one snapshot; `me` is the reader's own, `ranked` how many there are in all.
 
     `next` is behind which place to go on; None behind the last line, or where lines do not follow one another.
@@ -261,27 +261,27 @@ class Counts:
 
 
 @plain
-class Asked:
+class LoadRequest:
     """What a transaction must find before it decides.
 
     users   every user it may touch
     events  every event identity (user_id, id) it may write or take back
     rules   the catalog's fingerprint: users made under other rules come with all their events
-    told    users of whom the acts told are needed
-    whole   users of whom everything is needed: acts, all events, awards, the ledger and the standings
+    with_adjustments  users whose adjustments are needed
+    in_full  users of whom everything is needed: acts, all events, awards, the ledger and the standings
     ranks   whether to measure the ranks of users whose place changes
     """
 
     users: frozenset[str]
     events: frozenset[tuple[str, str]]
     rules: str
-    told: frozenset[str] = frozenset()
-    whole: frozenset[str] = frozenset()
+    with_adjustments: frozenset[str] = frozenset()
+    in_full: frozenset[str] = frozenset()
     ranks: bool = True
 
 
 @plain
-class Found:
+class Loaded:
     """What was found, inside the transaction. A user or event that is missing here does not exist.
 
     `acts` are those of users asked for them; `histories`, `awards`, `ledgers` and `standings` (by board and period,
@@ -292,7 +292,7 @@ class Found:
     users: Mapping[str, UserRow]
     events: Mapping[tuple[str, str], EventRow]
     erased: frozenset[str]
-    acts: Mapping[str, Sequence[ActRow]] = field(default_factory=dict[str, Sequence[ActRow]])
+    adjustments: Mapping[str, Sequence[AdjustmentRow]] = field(default_factory=dict[str, Sequence[AdjustmentRow]])
     histories: Mapping[str, Sequence[EventRow]] = field(default_factory=dict[str, Sequence[EventRow]])
     awards: Mapping[str, Sequence[AwardRow]] = field(default_factory=dict[str, Sequence[AwardRow]])
     ledgers: Mapping[str, Sequence[LedgerRow]] = field(default_factory=dict[str, Sequence[LedgerRow]])
@@ -316,11 +316,13 @@ class Changes:
     events: list[EventRow] = field(default_factory=list[EventRow])
     awards: list[AwardRow] = field(default_factory=list[AwardRow])
     ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
-    moments: list[MomentRow] = field(default_factory=list[MomentRow])
+    notifications: list[NotificationRow] = field(default_factory=list[NotificationRow])
     moves: list[Move] = field(default_factory=list[Move])
     tops: Mapping[str, Board] = field(default_factory=dict[str, Board])
-    next_moments: dict[str, tuple[int, int, datetime]] = field(default_factory=dict[str, tuple[int, int, datetime]])
-    acts: list[ActRow] = field(default_factory=list[ActRow])
+    next_notifications: dict[str, tuple[int, int, datetime]] = field(
+        default_factory=dict[str, tuple[int, int, datetime]]
+    )
+    adjustments: list[AdjustmentRow] = field(default_factory=list[AdjustmentRow])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
@@ -329,13 +331,13 @@ class Changes:
         """Take out what was to be written of this user."""
         self.awards = [row for row in self.awards if row.user_id != user_id]
         self.ledger = [row for row in self.ledger if row.user_id != user_id]
-        self.moments = [row for row in self.moments if row.user_id != user_id]
-        self.acts = [row for row in self.acts if row.user_id != user_id]
+        self.notifications = [row for row in self.notifications if row.user_id != user_id]
+        self.adjustments = [row for row in self.adjustments if row.user_id != user_id]
         self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
 
 
 @plain
-class Paid:
+class PointsPaid:
     """What one reason paid a user on one day (UTC), by the ledger's `at`."""
 
     day: int
@@ -345,16 +347,16 @@ class Paid:
 
 
 @plain
-class Surveyed:
+class ReportUser:
     """What a survey reads of one user: the row, the awards oldest first, and the points by day, reason and ref."""
 
     user: UserRow
     awards: Sequence[AwardRow]
-    paid: Sequence[Paid]
+    paid: Sequence[PointsPaid]
 
 
 @plain
-class Sample:
+class UserSample:
     """Some users, and how many there are in all."""
 
     user_ids: Sequence[str]
@@ -362,7 +364,7 @@ class Sample:
 
 
 @plain
-class Upkeep:
+class MaintenanceRun:
     """When something was last done for the database's keep, and what came of it."""
 
     task: Literal["backup", "verify"]
@@ -371,7 +373,7 @@ class Upkeep:
 
 
 @plain
-class View:
+class ProfileView:
     """What a profile is read from."""
 
     user: UserRow | None
@@ -380,29 +382,29 @@ class View:
 
 
 @plain
-class Page:
+class HistoryRows:
     """Some revisions of a user's history, each kind of row oldest first."""
 
     events: Sequence[EventRow] = ()
     awards: Sequence[AwardRow] = ()
     ledger: Sequence[LedgerRow] = ()
-    acts: Sequence[ActRow] = ()
+    adjustments: Sequence[AdjustmentRow] = ()
 
 
 @plain
-class Whole:
+class UserSnapshot:
     """All that is stored of one user. `standings` are by board and period, but for those in periods that somebody closed."""
 
     user: UserRow
     events: Sequence[EventRow]
-    acts: Sequence[ActRow]
+    adjustments: Sequence[AdjustmentRow]
     awards: Sequence[AwardRow]
     ledger: Sequence[LedgerRow]
     standings: Mapping[tuple[str, str], Place]
     amnesties: Sequence[AmnestyRow]
 
 
-Decide = Callable[[Found], Changes]
+Decide = Callable[[Loaded], Changes]
 """A pure function: the same found rows always give the same changes, so a transaction may be tried again."""
 
 
@@ -447,7 +449,7 @@ class Store(Protocol):
         """Finish what is running and let go of the database. Closing twice is harmless."""
         ...
 
-    async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+    async def change(self, asked: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         """Find, decide, save, in one transaction that is durable when this returns.
 
         Nobody else changes the asked users between the finding and the saving. If `decide` raises, nothing is
@@ -461,11 +463,11 @@ class Store(Protocol):
         """The user's row; None for one that never was, or was erased."""
         ...
 
-    async def view(self, user_id: str, limit: int) -> View:
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         """The user, the first `limit` lines of the points board and the count of amnesties, from one snapshot."""
         ...
 
-    async def listing(self, asked: Listing) -> Listed:
+    async def listing(self, asked: LeaderboardRequest) -> LeaderboardLines:
         """Lines of a board in its one order, from one snapshot. Users without a score are not on it."""
         ...
 
@@ -480,7 +482,7 @@ class Store(Protocol):
         """
         ...
 
-    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+    async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         """Tell the users of the first `top` ranks of a closed period, each once, as a moment 'leaderboard.closed'.
 
         Users of one rank are told alike, the first MOST_TOLD in all; whoever is excluded by now is not. False where they
@@ -488,11 +490,11 @@ class Store(Protocol):
         """
         ...
 
-    async def teams(self, asked: AskedTeams) -> Teams:
+    async def teams(self, asked: TeamsRequest) -> Teams:
         """Teams with any score. All of the board are looked at, while others work."""
         ...
 
-    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+    async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         """The closed periods of a board, those closed last first."""
         ...
 
@@ -519,15 +521,15 @@ class Store(Protocol):
         """The user's awards, oldest first."""
         ...
 
-    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
         """All rows of the newest `limit` revisions (below `before`, where given) that hold any row, each kind oldest first."""
         ...
 
-    async def newest_moment(self, user_id: str) -> Cursor:
+    async def newest_notification(self, user_id: str) -> Cursor:
         """Where a user's moments end by now; BEGINNING without any."""
         ...
 
-    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
         """The next moments of these users, each one's behind their own cursor: at most `limit` of each, in order.
 
         In one round trip, whatever the number of users; and where nobody has written anything since the same was asked, and there
@@ -535,7 +537,7 @@ class Store(Protocol):
         """
         ...
 
-    async def whole(self, user_id: str) -> Whole | None:
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
         """All that is stored of a user, from one snapshot; None for one that never was, or was erased."""
         ...
 
@@ -588,14 +590,14 @@ class Store(Protocol):
         """How much is stored."""
         ...
 
-    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+    async def days_without_events(self, first: int, last: int) -> Sequence[int]:
         """The days from `first` to `last` that no event has, oldest first.
 
         Where every day has one, only the first few events are read; else every event is, once.
         """
         ...
 
-    async def holders(self) -> Mapping[str, int]:
+    async def badge_holders(self) -> Mapping[str, int]:
         """Every badge that anybody has, with how many users have it. All awards are read, while others work."""
         ...
 
@@ -608,26 +610,28 @@ class Store(Protocol):
         """
         ...
 
-    async def sample(self, most: int) -> Sample:
+    async def sample(self, most: int) -> UserSample:
         """At most so many users, evenly chosen by a hash of their ids: the same ones while nobody comes or goes.
 
         All ids are read, while others work.
         """
         ...
 
-    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
+    async def community_report(self, user_ids: Sequence[str]) -> Sequence[ReportUser]:
         """What a survey reads of each of these users, in one order for all calls; whoever is unknown is left out."""
         ...
 
-    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+    async def newest_adjustments(
+        self, limit: int, before: tuple[datetime, str, str] | None = None
+    ) -> Sequence[AdjustmentRow]:
         """The newest acts of everybody, newest first; where given, those behind the act of this moment, user and id."""
         ...
 
-    async def upkeep(self) -> Sequence[Upkeep]:
+    async def maintenance_runs(self) -> Sequence[MaintenanceRun]:
         """What was last done for the database's keep, by task; what was never done is missing."""
         ...
 
-    async def note_upkeep(self, note: Upkeep) -> None:
+    async def save_maintenance_run(self, note: MaintenanceRun) -> None:
         """Keep this in the place of what was noted of the same task."""
         ...
 

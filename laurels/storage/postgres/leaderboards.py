@@ -33,7 +33,15 @@ from laurels.engine.ranking import (
 )
 from laurels.storage import rows
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import ALL_TIME, POINTS_BOARD, AskedTeams, Listed, Listing, Standing, Teams
+from laurels.storage.contract import (
+    ALL_TIME,
+    POINTS_BOARD,
+    LeaderboardLines,
+    LeaderboardRequest,
+    Standing,
+    Teams,
+    TeamsRequest,
+)
 from laurels.storage.postgres import statements as sql
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
 
@@ -118,14 +126,14 @@ async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
         for key, place in found[user_id].items():
             moves.append(Move(user_id, *key, place, None))
             if base(*key) in closed:
-                nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
+                nobody = Place(place.sort_key, place.reached_at, rows.ERASED_USER + secrets.token_hex(8))
                 moves.append(Move(nobody.user_id, *key, None, nobody))
     return moves
 
 
 async def _leave_gaps(connection: Connection, user_id: str, keys: Sequence[Key]) -> None:
     """Note ahead of the next equals, who may be hidden, that somebody stood there, and what was noted ahead of them."""
-    asked = [(seat, period, board) for seat, period in keys for board in [base(seat, period)[0]]]
+    asked = [(partition, period, board) for partition, period in keys for board in [base(partition, period)[0]]]
     of_users = [(*key, int(key[0] == key[2])) for key in asked if key[0] in (key[2], key[2] + HIDDEN)]
     if of_users:  # who is hidden took no rank
         await connection.execute(sql.LEAVE_GAPS, user_id, *map(list, zip(*of_users, strict=True)))
@@ -137,7 +145,7 @@ async def close(connection: Connection, key: Key, at: datetime) -> bool:
     return await connection.fetchval(sql.CLOSE, *key, to_micros(at)) is not None
 
 
-async def tell(connection: Connection, asked: Listing, top: int, at: datetime) -> bool:
+async def tell(connection: Connection, asked: LeaderboardRequest, top: int, at: datetime) -> bool:
     """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if await connection.fetchval(sql.TOLD, asked.board, asked.period, to_micros(at)) is None:
         return False
@@ -146,18 +154,18 @@ async def tell(connection: Connection, asked: Listing, top: int, at: datetime) -
     users = sorted(line.place.user_id for line in lines)
     await connection.execute(sql.LOCK_USERS, users)
     revisions = dict(await connection.fetch(sql.NEXT_REVISIONS, users))
-    moments = (
-        rows.closing_moment(line, asked, listed.ranked, revisions[line.place.user_id], at)
+    notifications = (
+        rows.closing_notification(line, asked, listed.ranked, revisions[line.place.user_id], at)
         for line in lines
         if line.place.user_id in revisions
     )
-    await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
+    await write(connection, sql.ADD_MOMENTS, map(rows.notification_columns, notifications))
     return True
 
 
-def base(seat: str, period: str) -> Key:
+def base(partition: str, period: str) -> Key:
     """The board that a seat is a part of, and the period."""
-    return seat.partition(WITHIN)[0], period
+    return partition.partition(WITHIN)[0], period
 
 
 def _lock(key: Key) -> int:
@@ -247,14 +255,14 @@ async def rank(connection: Connection, key: Key, user_id: str, ties: Ties) -> tu
     return (None if better is None else better + 1), ranked
 
 
-async def teams(connection: Connection, asked: AskedTeams) -> Teams:
+async def teams(connection: Connection, asked: TeamsRequest) -> Teams:
     """The teams asked for, with their totals and members."""
     mine = [asked.board + TEAM + name for name in asked.mine]
     statement = sql.TEAMS[asked.mean, asked.highest]
-    return rows.teams_of(asked, await connection.fetch(statement, *rows.seats_of_teams(asked), asked.limit, mine))
+    return rows.teams_of(asked, await connection.fetch(statement, *rows.partitions_of_teams(asked), asked.limit, mine))
 
 
-async def listing(connection: Connection, asked: Listing) -> Listed:
+async def listing(connection: Connection, asked: LeaderboardRequest) -> LeaderboardLines:
     """The lines asked for."""
     key = (asked.board, asked.period)
     if asked.only is not None:
@@ -266,7 +274,7 @@ async def listing(connection: Connection, asked: Listing) -> Listed:
     if me is None and asked.me is not None:
         mine = [row] if (row := await _line_of(connection, key, asked.me)) else []
         me = next(iter(await _shown(connection, key, mine, asked.ties)), None)
-    return Listed(lines, me, await connection.fetchval(sql.RANKED, *key), next_lines)
+    return LeaderboardLines(lines, me, await connection.fetchval(sql.RANKED, *key), next_lines)
 
 
 def top(found: Iterable[Any]) -> list[Standing]:
@@ -293,7 +301,9 @@ async def _shown(connection: Connection, key: Key, found: Sequence[Any], ties: T
     return [*map(rows.standing_of, found, await _with_gaps(connection, key, places, ties, numbers))]
 
 
-async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
+async def _following(
+    connection: Connection, key: Key, asked: LeaderboardRequest
+) -> tuple[list[Standing], Place | None]:
     """Lines that follow one another on the board, and where to go on: only up to the first of them is counted."""
     found = await _rows(connection, key, asked)
     if not found:
@@ -308,12 +318,12 @@ async def _following(connection: Connection, key: Key, asked: Listing) -> tuple[
     return lines, _next(asked, places)
 
 
-def _next(asked: Listing, places: Sequence[Place]) -> Place | None:
+def _next(asked: LeaderboardRequest, places: Sequence[Place]) -> Place | None:
     """Behind which of these places to go on; None where they are the last."""
     return places[-1] if asked.around is None and len(places) == asked.limit else None
 
 
-async def _rows(connection: Connection, key: Key, asked: Listing) -> list[Any]:
+async def _rows(connection: Connection, key: Key, asked: LeaderboardRequest) -> list[Any]:
     if asked.around is not None:
         row = await connection.fetchrow(sql.LINES_OF, *key, [asked.around])
         seen = row or await _line_of(connection, key, asked.around)

@@ -120,7 +120,7 @@ ACTS_OF = f"SELECT {rows.ACTS} FROM acts WHERE user_id = ANY($1) ORDER BY user_i
 ACTS_WITHIN = f"SELECT {rows.ACTS} FROM acts WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
 SAVE_ACTS = f"""
 {_insert("acts", rows.ACTS)}
-ON CONFLICT (user_id, act_id) DO UPDATE SET {_setting(rows.ACTS, "excluded", but="user_id, act_id")}
+ON CONFLICT (user_id, act_id) DO UPDATE SET {_setting(rows.ACTS, "excluded", but="user_id, adjustment_id")}
 """
 AWARDS_OF = f"SELECT {rows.AWARDS} FROM awards WHERE user_id = ANY($1) ORDER BY user_id, revision, badge"
 AWARDS_WITHIN = (
@@ -266,7 +266,7 @@ WITH gap AS (
         SELECT equal.user_id, seat.board FROM unnest(ARRAY[asked.base, asked.base || '{HIDDEN}']) AS seat (board), LATERAL (
             SELECT e.user_id FROM standings e
             WHERE e.board = seat.board AND e.period = s.period AND e.sort_key = s.sort_key AND e.reached_at = s.reached_at
-                AND e.user_id > $1 AND e.user_id < '{rows.NOBODY}'
+                AND e.user_id > $1 AND e.user_id < '{rows.ERASED_USER}'
             ORDER BY e.user_id LIMIT 1
         ) AS equal ORDER BY equal.user_id LIMIT 1
     ) AS following

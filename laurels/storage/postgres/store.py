@@ -21,40 +21,40 @@ from laurels.engine.leaderboards import MOST_TOLD
 from laurels.engine.ranking import Ranks, Ties
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import rows
-from laurels.storage.codec import maybe_moment, to_micros, tombstone
+from laurels.storage.codec import maybe_instant, to_micros, tombstone
 from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     CONNECTIONS,
     POINTS_BOARD,
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
-    Asked,
-    AskedTeams,
     AwardRow,
     Batch,
     Changes,
-    Closing,
+    ClosedPeriodRow,
     Counts,
     Cursor,
     Decide,
     EventRow,
-    Found,
+    HistoryRows,
     KeyRow,
+    LeaderboardLines,
+    LeaderboardRequest,
     LedgerRow,
-    Listed,
-    Listing,
-    MomentRow,
-    Page,
-    Paid,
+    Loaded,
+    LoadRequest,
+    MaintenanceRun,
+    NotificationRow,
+    PointsPaid,
+    ProfileView,
+    ReportUser,
     Rows,
-    Sample,
-    Surveyed,
     Teams,
-    Upkeep,
+    TeamsRequest,
     UserRow,
-    View,
-    Whole,
+    UserSample,
+    UserSnapshot,
 )
 from laurels.storage.migrate import load_migrations, pending
 from laurels.storage.postgres import leaderboards as boards
@@ -148,7 +148,7 @@ class PostgresStore:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+    async def change(self, asked: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
         alone: set[str] = set()  # users without a row who are to be erased, as an attempt found out
 
@@ -172,7 +172,7 @@ class PostgresStore:
                 raise StoreUnavailable(f"{error}; {_DOUBT}") from error
             raise
 
-    async def _find(self, connection: Connection, asked: Asked, alone: set[str]) -> Found:
+    async def _find(self, connection: Connection, asked: LoadRequest, alone: set[str]) -> Loaded:
         locked = await connection.fetch(sql.LOCK_USERS, sorted(asked.users))
         users = {row[0]: rows.user_of(row) for row in locked}
         erased = await self._erased(connection, asked.users - users.keys(), alone)
@@ -180,13 +180,13 @@ class PostgresStore:
         found = await connection.fetch(sql.EVENTS, [user for user, _ in known], [event for _, event in known])
         amnesties = await self._read_amnesties(connection) if found[0][0] else []
         events = [rows.event_of(row[1:]) for row in found if row[1] is not None]
-        whole = [user_id for user_id, user in users.items() if user_id in asked.whole or user.rules != asked.rules]
-        told = [*{*whole, *(asked.told & users.keys())}]
-        return Found(
+        whole = [user_id for user_id, user in users.items() if user_id in asked.in_full or user.rules != asked.rules]
+        told = [*{*whole, *(asked.with_adjustments & users.keys())}]
+        return Loaded(
             users=users,
             events={(row.event.user_id, row.event.id): row for row in events},
             erased=erased,
-            acts=await self._read_acts(connection, told) if told else {},
+            adjustments=await self._read_adjustments(connection, told) if told else {},
             histories=await self._read_events(connection, whole) if whole else {},
             awards=await self._read_awards(connection, whole) if whole else {},
             ledgers=await self._read_ledgers(connection, whole) if whole else {},
@@ -216,7 +216,7 @@ class PostgresStore:
         return self._secret
 
     async def _save(
-        self, connection: Connection, changes: Changes, found: Found, alone: set[str], *, measure: bool
+        self, connection: Connection, changes: Changes, found: Loaded, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
         leaving = await boards.leaving(connection, erased) if erased else ()
@@ -232,18 +232,18 @@ class PostgresStore:
             sql.MARK_EVENTS,
             ((row.reversed_by, row.event.user_id, row.event.id) for row in changes.marked),
         )
-        await write(connection, sql.SAVE_ACTS, map(rows.act_columns, changes.acts))
+        await write(connection, sql.SAVE_ACTS, map(rows.adjustment_columns, changes.adjustments))
         await write(connection, sql.DROP_AWARDS, changes.revoked)
         await write(connection, sql.ADD_AWARDS, map(rows.award_columns, changes.awards))
         await write(connection, sql.ADD_ENTRIES, map(rows.entry_columns, changes.ledger))
-        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
-        await write(connection, sql.ADD_MOMENTS, map(rows.moment_columns, moments))
+        notifications = [*changes.notifications, *rows.rank_notifications(changes, measured)]
+        await write(connection, sql.ADD_MOMENTS, map(rows.notification_columns, notifications))
         if moves:
             await boards.save(connection, moves)  # last, for others wait for these rows until the commit
         return ranks
 
     @staticmethod
-    async def _save_users(connection: Connection, users: Iterable[UserRow], found: Found) -> None:
+    async def _save_users(connection: Connection, users: Iterable[UserRow], found: Loaded) -> None:
         """Write users who were there, and add the others in the order of their ids."""
         in_order = sorted(users, key=lambda user: user.user_id)
         new = [rows.user_columns(user) for user in in_order if user.user_id not in found.users]
@@ -255,7 +255,7 @@ class PostgresStore:
         await write(connection, sql.SAVE_USERS, known)
 
     async def _erase(
-        self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Found, alone: set[str]
+        self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Loaded, alone: set[str]
     ) -> None:
         names = [user_id for user_id, _ in erased]
         missing = {name for name in names if name not in found.users}
@@ -280,10 +280,10 @@ class PostgresStore:
         found = await self._lines.run(lambda connection: connection.fetch(sql.SOME_USERS, user_ids))
         return {row[0]: rows.user_of(row) for row in found}
 
-    async def view(self, user_id: str, limit: int) -> View:
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         return await self._views((user_id, limit))
 
-    async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[View]:
+    async def _ask_views(self, keys: Sequence[tuple[str, int]]) -> Sequence[ProfileView]:
         asked = [*{user_id for user_id, _ in keys}]
         most = max(limit for _, limit in keys)
         found = await self._lines.run(lambda connection: connection.fetch(sql.VIEWS % most, *BOARD, asked))
@@ -292,10 +292,12 @@ class PostgresStore:
         lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
         top = boards.top(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
         count = next(row["amnesties"] for row in found if row[0] == "amnesties")
-        return [View(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
+        return [
+            ProfileView(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys
+        ]
 
-    async def listing(self, asked: Listing) -> Listed:
-        async def read(connection: Connection) -> Listed:
+    async def listing(self, asked: LeaderboardRequest) -> LeaderboardLines:
+        async def read(connection: Connection) -> LeaderboardLines:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 return await boards.listing(connection, asked)
 
@@ -308,18 +310,18 @@ class PostgresStore:
 
         return await self._lines.run(close, self._patience)
 
-    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+    async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         async def tell(connection: Connection) -> bool:
             async with connection.transaction():
-                asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+                asked = LeaderboardRequest(board, period, ties, MOST_TOLD if top else 0)
                 return await boards.tell(connection, asked, top, at)
 
         return await self._lines.run(tell, self._patience)
 
-    async def teams(self, asked: AskedTeams) -> Teams:
+    async def teams(self, asked: TeamsRequest) -> Teams:
         return await self._lines.run(lambda connection: boards.teams(connection, asked))
 
-    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+    async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         found = await self._lines.run(lambda connection: connection.fetch(sql.CLOSINGS, board, limit))
         return [rows.closing_of(row) for row in found]
 
@@ -344,44 +346,44 @@ class PostgresStore:
         found = await self._lines.run(lambda connection: self._read_awards(connection, [user_id]))
         return found[user_id]
 
-    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
-        async def read(connection: Connection) -> Page:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
+        async def read(connection: Connection) -> HistoryRows:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 newest = 2**62 if before is None else before
                 revisions = [row[0] for row in await connection.fetch(sql.REVISIONS, user_id, newest, limit)]
                 if not revisions:
-                    return Page()
+                    return HistoryRows()
                 span = (user_id, revisions[-1], revisions[0])
-                return Page(
+                return HistoryRows(
                     [rows.event_of(row) for row in await connection.fetch(sql.EVENTS_WITHIN, *span)],
                     [rows.award_of(row) for row in await connection.fetch(sql.AWARDS_WITHIN, *span)],
                     [rows.entry_of(row) for row in await connection.fetch(sql.ENTRIES_WITHIN, *span)],
-                    [rows.act_of(row) for row in await connection.fetch(sql.ACTS_WITHIN, *span)],
+                    [rows.adjustment_of(row) for row in await connection.fetch(sql.ACTS_WITHIN, *span)],
                 )
 
         return await self._lines.run(read)
 
-    async def newest_moment(self, user_id: str) -> Cursor:
+    async def newest_notification(self, user_id: str) -> Cursor:
         row = await self._lines.run(lambda connection: connection.fetchrow(sql.NEWEST_MOMENT, user_id))
         return (row[0], row[1]) if row else BEGINNING
 
-    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
         revisions, positions = [one for one, _ in after.values()], [one for _, one in after.values()]
         found = await self._lines.run(
             lambda connection: connection.fetch(sql.NEXT_MOMENTS, [*after], revisions, positions, limit)
         )
-        return [rows.moment_of(row) for row in found]
+        return [rows.notification_of(row) for row in found]
 
-    async def whole(self, user_id: str) -> Whole | None:
-        async def read(connection: Connection) -> Whole | None:
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
+        async def read(connection: Connection) -> UserSnapshot | None:
             async with connection.transaction(isolation="repeatable_read", readonly=True):
                 row = await connection.fetchrow(sql.USER, user_id)
                 if row is None:
                     return None
-                return Whole(
+                return UserSnapshot(
                     user=rows.user_of(row),
                     events=(await self._read_events(connection, [user_id]))[user_id],
-                    acts=(await self._read_acts(connection, [user_id]))[user_id],
+                    adjustments=(await self._read_adjustments(connection, [user_id]))[user_id],
                     awards=(await self._read_awards(connection, [user_id]))[user_id],
                     ledger=(await self._read_ledgers(connection, [user_id]))[user_id],
                     standings=(await boards.standings(connection, [user_id]))[user_id],
@@ -396,8 +398,10 @@ class PostgresStore:
         return _by_user(users, ((row[0], rows.event_of(row)) for row in found))
 
     @staticmethod
-    async def _read_acts(connection: Connection, users: Sequence[str]) -> Mapping[str, list[ActRow]]:
-        return _by_user(users, ((row[0], rows.act_of(row)) for row in await connection.fetch(sql.ACTS_OF, users)))
+    async def _read_adjustments(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AdjustmentRow]]:
+        return _by_user(
+            users, ((row[0], rows.adjustment_of(row)) for row in await connection.fetch(sql.ACTS_OF, users))
+        )
 
     @staticmethod
     async def _read_awards(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AwardRow]]:
@@ -459,9 +463,9 @@ class PostgresStore:
         users, events, awards, sessions, newest = await self._lines.run(
             lambda connection: _one(connection, sql.COUNTS, timeout=LONG_STATEMENT_SECONDS)
         )
-        return Counts(users, events, awards, sessions, maybe_moment(newest))
+        return Counts(users, events, awards, sessions, maybe_instant(newest))
 
-    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+    async def days_without_events(self, first: int, last: int) -> Sequence[int]:
         async def look(connection: Connection) -> Sequence[int]:
             missing, after = set(range(first, last + 1)), ("", "")
             while missing:  # each search goes on where the one before found a day, so no event is read twice
@@ -478,7 +482,7 @@ class PostgresStore:
 
     # ---- what operators look at ---------------------------------------------------------------
 
-    async def holders(self) -> Mapping[str, int]:
+    async def badge_holders(self) -> Mapping[str, int]:
         return dict(await self._look(lambda connection: connection.fetch(sql.BADGE_HOLDERS)))
 
     async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
@@ -491,35 +495,37 @@ class PostgresStore:
 
         return await self._look(find)
 
-    async def sample(self, most: int) -> Sample:
-        async def choose(connection: Connection) -> Sample:
+    async def sample(self, most: int) -> UserSample:
+        async def choose(connection: Connection) -> UserSample:
             users = await connection.fetchval(sql.COUNT["users"])
-            return Sample([row[0] for row in await connection.fetch(sql.SAMPLE, most)], users)
+            return UserSample([row[0] for row in await connection.fetch(sql.SAMPLE, most)], users)
 
         return await self._look(choose)
 
-    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
-        async def look(connection: Connection) -> Sequence[Surveyed]:
+    async def community_report(self, user_ids: Sequence[str]) -> Sequence[ReportUser]:
+        async def look(connection: Connection) -> Sequence[ReportUser]:
             found = [rows.user_of(row) for row in await connection.fetch(sql.SURVEYED, user_ids)]
             users = [user.user_id for user in found]
             awards = await self._read_awards(connection, users)
             lines = await connection.fetch(sql.PAID, users)
-            paid = _by_user(users, ((row[0], Paid(*row[1:])) for row in lines))
-            return [Surveyed(user, awards[user.user_id], paid[user.user_id]) for user in found]
+            paid = _by_user(users, ((row[0], PointsPaid(*row[1:])) for row in lines))
+            return [ReportUser(user, awards[user.user_id], paid[user.user_id]) for user in found]
 
         return await self._look(look)
 
-    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+    async def newest_adjustments(
+        self, limit: int, before: tuple[datetime, str, str] | None = None
+    ) -> Sequence[AdjustmentRow]:
         behind = (to_micros(before[0]), *before[1:]) if before else (2**62, "", "")
         found = await self._lines.run(lambda connection: connection.fetch(sql.NEWEST_ACTS, *behind, limit))
-        return [rows.act_of(row) for row in found]
+        return [rows.adjustment_of(row) for row in found]
 
-    async def upkeep(self) -> Sequence[Upkeep]:
+    async def maintenance_runs(self) -> Sequence[MaintenanceRun]:
         found = await self._lines.run(lambda connection: connection.fetch(sql.ALL_UPKEEP))
-        return [rows.upkeep_of(row) for row in found]
+        return [rows.maintenance_run_of(row) for row in found]
 
-    async def note_upkeep(self, note: Upkeep) -> None:
-        await self._value(sql.SAVE_UPKEEP, *rows.upkeep_columns(note))
+    async def save_maintenance_run(self, note: MaintenanceRun) -> None:
+        await self._value(sql.SAVE_UPKEEP, *rows.maintenance_run_columns(note))
 
     async def _look(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         """A long reading as of one moment, which the server ends when it takes too long."""
@@ -681,7 +687,7 @@ def _locks(users: Iterable[str], alone: set[str]) -> dict[int, bool]:
     return {bucket: bucket in taken_alone for bucket in sorted({*buckets.values()})}
 
 
-def _has_landed(changes: Changes, found: Found) -> bool:
+def _has_landed(changes: Changes, found: Loaded) -> bool:
     """Whether these changes, whose commit is in doubt, were committed.
 
     All of their events and acts must be there as they were written: one alone may be another process's, of the same moment
@@ -689,9 +695,9 @@ def _has_landed(changes: Changes, found: Found) -> bool:
     """
     events = [(row, found.events.get((row.event.user_id, row.event.id))) for row in changes.events]
     return (
-        bool(changes.events or changes.acts)
+        bool(changes.events or changes.adjustments)
         and all(known and _same_recording(known, row) for row, known in events)
-        and all(act in found.acts.get(act.user_id, ()) for act in changes.acts)
+        and all(act in found.adjustments.get(act.user_id, ()) for act in changes.adjustments)
     )
 
 

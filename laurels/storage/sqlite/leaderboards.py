@@ -39,7 +39,15 @@ from laurels.engine.ranking import (
 )
 from laurels.storage import rows
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import ALL_TIME, POINTS_BOARD, AskedTeams, Listed, Listing, Standing, Teams
+from laurels.storage.contract import (
+    ALL_TIME,
+    POINTS_BOARD,
+    LeaderboardLines,
+    LeaderboardRequest,
+    Standing,
+    Teams,
+    TeamsRequest,
+)
 
 Key = tuple[str, str]
 Measured = Mapping[Key, Mapping[str, Ranks]]
@@ -67,9 +75,9 @@ NEXT_REVISION = "UPDATE users SET revision = revision + 1 WHERE user_id = ? RETU
 SAVE_MOMENT = f"INSERT INTO outbox ({rows.MOMENTS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-def _base(seat: str) -> str:
+def _base(partition: str) -> str:
     """The board that a seat is a part of."""
-    return f"substr({seat}, 1, instr({seat} || '{WITHIN}', '{WITHIN}') - 1)"
+    return f"substr({partition}, 1, instr({partition} || '{WITHIN}', '{WITHIN}') - 1)"
 
 
 SEATS_OF_PERIODS = f"tallies INDEXED BY tallies_by_period WHERE level = {FIRST_TIME_LEVEL - 1}"
@@ -154,7 +162,7 @@ WHERE board IN (?, ? || '{HIDDEN}') AND period = ? AND ahead > 0
 GAP_OF = "SELECT ahead FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 NEXT_EQUAL = f"""
 SELECT user_id, board FROM standings
-WHERE board = ? AND period = ? AND sort_key = ? AND reached_at = ? AND user_id > ? AND user_id < '{rows.NOBODY}'
+WHERE board = ? AND period = ? AND sort_key = ? AND reached_at = ? AND user_id > ? AND user_id < '{rows.ERASED_USER}'
 ORDER BY user_id LIMIT 1
 """
 WIDEN_GAP = "UPDATE standings SET ahead = ahead + ? WHERE user_id = ? AND board = ? AND period = ?"
@@ -240,19 +248,19 @@ def leaving(connection: sqlite3.Connection, users: Iterable[str]) -> list[Move]:
             moves.append(Move(user_id, *key, place, None))
             if is_closed_for_good(connection, key):
                 _leave_gap(connection, key, place)
-                nobody = Place(place.sort_key, place.reached_at, rows.NOBODY + secrets.token_hex(8))
+                nobody = Place(place.sort_key, place.reached_at, rows.ERASED_USER + secrets.token_hex(8))
                 moves.append(Move(nobody.user_id, *key, None, nobody))
     return moves
 
 
 def _leave_gap(connection: sqlite3.Connection, key: Key, place: Place) -> None:
     """Note ahead of the next equal, who may be hidden, that somebody stood there, and what was noted ahead of them."""
-    seat, period = key
-    board = seat.partition(WITHIN)[0]
-    if seat not in (board, board + HIDDEN):
+    partition, period = key
+    board = partition.partition(WITHIN)[0]
+    if partition not in (board, board + HIDDEN):
         return
     (gap,) = connection.execute(GAP_OF, (place.user_id, *key)).fetchone()
-    gap += seat == board  # who is hidden took no rank
+    gap += partition == board  # who is hidden took no rank
     found = [connection.execute(NEXT_EQUAL, (one, period, *order(place))).fetchone() for one in (board, board + HIDDEN)]
     equals = [row for row in found if row]
     if gap and equals:
@@ -264,7 +272,7 @@ def close(connection: sqlite3.Connection, key: Key, at: datetime) -> bool:
     return connection.execute(CLOSE, (*key, to_micros(at))).rowcount == 1
 
 
-def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime) -> bool:
+def tell(connection: sqlite3.Connection, asked: LeaderboardRequest, top: int, at: datetime) -> bool:
     """Tell those of the first `top` ranks among the lines asked for, of a closed period, once."""
     if connection.execute(TOLD, (to_micros(at), asked.board, asked.period)).rowcount != 1:
         return False
@@ -272,7 +280,7 @@ def tell(connection: sqlite3.Connection, asked: Listing, top: int, at: datetime)
     for line in rows.in_front(listed.lines, top):
         (revision,) = connection.execute(NEXT_REVISION, (line.place.user_id,)).fetchone()
         connection.execute(
-            SAVE_MOMENT, rows.moment_columns(rows.closing_moment(line, asked, listed.ranked, revision, at))
+            SAVE_MOMENT, rows.notification_columns(rows.closing_notification(line, asked, listed.ranked, revision, at))
         )
     return True
 
@@ -372,18 +380,22 @@ def is_closed_for_good(connection: sqlite3.Connection, key: Key) -> bool:
     return connection.execute(CLOSED, (key[0].partition(WITHIN)[0], key[1])).fetchone() is not None
 
 
-def teams(connection: sqlite3.Connection, asked: AskedTeams) -> Teams:
+def teams(connection: sqlite3.Connection, asked: TeamsRequest) -> Teams:
     """The teams asked for, with their totals and members."""
-    values = (*rows.seats_of_teams(asked), asked.limit, json.dumps([asked.board + TEAM + name for name in asked.mine]))
+    values = (
+        *rows.partitions_of_teams(asked),
+        asked.limit,
+        json.dumps([asked.board + TEAM + name for name in asked.mine]),
+    )
     return rows.teams_of(asked, connection.execute(TEAMS[asked.mean, asked.highest], values).fetchall())
 
 
-def listing(connection: sqlite3.Connection, asked: Listing) -> Listed:
+def listing(connection: sqlite3.Connection, asked: LeaderboardRequest) -> LeaderboardLines:
     """The lines asked for."""
     key = (asked.board, asked.period)
     me = _line_of(connection, key, asked.me) if asked.me is not None else None
     lines, next_lines = _lines(connection, key, asked)
-    return Listed(
+    return LeaderboardLines(
         lines=lines,
         next=next_lines,
         me=rows.standing_of(me, _shown_rank(connection, key, _place(me), asked.ties)) if me else None,
@@ -397,7 +409,7 @@ def first(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing
     return [rows.standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def _lines(connection: sqlite3.Connection, key: Key, asked: Listing) -> tuple[list[Standing], Place | None]:
+def _lines(connection: sqlite3.Connection, key: Key, asked: LeaderboardRequest) -> tuple[list[Standing], Place | None]:
     if asked.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(asked.only)]
         some = [rows.standing_of(row, _shown_rank(connection, key, _place(row), asked.ties)) for row in found if row]
@@ -428,7 +440,7 @@ def hidden(key: Key) -> Key:
     return key[0] + HIDDEN, key[1]
 
 
-def _following(connection: sqlite3.Connection, key: Key, asked: Listing) -> list[Any]:
+def _following(connection: sqlite3.Connection, key: Key, asked: LeaderboardRequest) -> list[Any]:
     """Rows that follow one another on the board."""
     if asked.around is not None:
         row = connection.execute(LINE_OF, (*key, asked.around)).fetchone()

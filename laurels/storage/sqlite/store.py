@@ -37,40 +37,40 @@ from laurels.errors import (
     UserNotFound,
 )
 from laurels.storage import rows
-from laurels.storage.codec import maybe_moment, to_micros, tombstone
+from laurels.storage.codec import maybe_instant, to_micros, tombstone
 from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
     POINTS_BOARD,
-    ActRow,
+    AdjustmentRow,
     AmnestyRow,
-    Asked,
-    AskedTeams,
     AwardRow,
     Batch,
     Changes,
-    Closing,
+    ClosedPeriodRow,
     Counts,
     Cursor,
     Decide,
     EventRow,
-    Found,
+    HistoryRows,
     KeyRow,
+    LeaderboardLines,
+    LeaderboardRequest,
     LedgerRow,
-    Listed,
-    Listing,
-    MomentRow,
-    Page,
-    Paid,
+    Loaded,
+    LoadRequest,
+    MaintenanceRun,
+    NotificationRow,
+    PointsPaid,
+    ProfileView,
+    ReportUser,
     Rows,
-    Sample,
     Standing,
-    Surveyed,
     Teams,
-    Upkeep,
+    TeamsRequest,
     UserRow,
-    View,
-    Whole,
+    UserSample,
+    UserSnapshot,
 )
 from laurels.storage.migrate import load_migrations, pending
 from laurels.storage.sqlite import leaderboards as boards
@@ -258,10 +258,10 @@ class SQLiteStore:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    async def change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+    async def change(self, asked: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         return await self._write(lambda: self._change(asked, decide))
 
-    def _change(self, asked: Asked, decide: Decide) -> Mapping[str, Ranks]:
+    def _change(self, asked: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         with self._transaction() as connection:
             found = self._find(connection, asked)
             changes = decide(found)
@@ -269,7 +269,7 @@ class SQLiteStore:
             connection.executemany(RENAME_USER, rows.renamed(found, changes))
             return ranks
 
-    def _find(self, connection: sqlite3.Connection, asked: Asked) -> Found:
+    def _find(self, connection: sqlite3.Connection, asked: LoadRequest) -> Loaded:
         users: dict[str, UserRow] = {}
         erased: set[str] = set()
         for user_id in asked.users:
@@ -283,12 +283,14 @@ class SQLiteStore:
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
                 events[identity] = rows.event_of(row)
         amnesties, count = self._read_amnesties(connection)
-        whole = [user_id for user_id, user in users.items() if user_id in asked.whole or user.rules != asked.rules]
-        return Found(
+        whole = [user_id for user_id, user in users.items() if user_id in asked.in_full or user.rules != asked.rules]
+        return Loaded(
             users=users,
             events=events,
             erased=frozenset(erased),
-            acts={user_id: self._read_acts(connection, user_id) for user_id in {*whole, *asked.told}},
+            adjustments={
+                user_id: self._read_adjustments(connection, user_id) for user_id in {*whole, *asked.with_adjustments}
+            },
             histories={user_id: self._read_events(connection, user_id) for user_id in whole},
             awards={user_id: self._read_awards(connection, user_id, 0, 2**62) for user_id in whole},
             ledgers={user_id: self._read_ledger(connection, user_id) for user_id in whole},
@@ -302,8 +304,8 @@ class SQLiteStore:
         return [rows.event_of(row) for row in connection.execute(EVENTS_OF_USER, (user_id,))]
 
     @staticmethod
-    def _read_acts(connection: sqlite3.Connection, user_id: str) -> list[ActRow]:
-        return [rows.act_of(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
+    def _read_adjustments(connection: sqlite3.Connection, user_id: str) -> list[AdjustmentRow]:
+        return [rows.adjustment_of(row) for row in connection.execute(ACTS_OF_USER, (user_id,))]
 
     @staticmethod
     def _read_ledger(connection: sqlite3.Connection, user_id: str) -> list[LedgerRow]:
@@ -339,9 +341,9 @@ class SQLiteStore:
             connection.executemany(SAVE_AWARD, map(rows.award_columns, changes.awards))
         if changes.ledger:
             connection.executemany(SAVE_ENTRY, map(rows.entry_columns, changes.ledger))
-        moments = [*changes.moments, *rows.climbing_moments(changes, measured)]
-        if moments:
-            connection.executemany(SAVE_MOMENT, map(rows.moment_columns, moments))
+        notifications = [*changes.notifications, *rows.rank_notifications(changes, measured)]
+        if notifications:
+            connection.executemany(SAVE_MOMENT, map(rows.notification_columns, notifications))
         return ranks
 
     @staticmethod
@@ -349,8 +351,8 @@ class SQLiteStore:
         """Write acts, and what they take back; most transactions have none."""
         for row in changes.marked:
             connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
-        for act in changes.acts:
-            connection.execute(SAVE_ACT, rows.act_columns(act))
+        for act in changes.adjustments:
+            connection.execute(SAVE_ACT, rows.adjustment_columns(act))
         for award in changes.revoked:
             connection.execute(DROP_AWARD, award)
 
@@ -374,11 +376,11 @@ class SQLiteStore:
             found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
         return {row[0]: rows.user_of(row) for row in found}
 
-    async def view(self, user_id: str, limit: int) -> View:
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
             shared = self._shared(connection, limit)
-        return View(rows.user_of(row) if row else None, shared.top, shared.amnesty_count)
+        return ProfileView(rows.user_of(row) if row else None, shared.top, shared.amnesty_count)
 
     def _shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
         """What every reader sees alike, read anew only when anybody, in any process, has committed since."""
@@ -392,21 +394,21 @@ class SQLiteStore:
         """What differs whenever anybody, in any process, has committed since."""
         return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
 
-    async def listing(self, asked: Listing) -> Listed:
+    async def listing(self, asked: LeaderboardRequest) -> LeaderboardLines:
         with self._snapshot as connection:
             return boards.listing(connection, asked)
 
     async def close_period(self, board: str, period: str, at: datetime) -> bool:
         return await self._write(lambda: self._in_transaction(partial(boards.close, key=(board, period), at=at)))
 
-    async def tell_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
-        asked = Listing(board, period, ties, MOST_TOLD if top else 0)
+    async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        asked = LeaderboardRequest(board, period, ties, MOST_TOLD if top else 0)
         return await self._write(lambda: self._in_transaction(partial(boards.tell, asked=asked, top=top, at=at)))
 
-    async def teams(self, asked: AskedTeams) -> Teams:
+    async def teams(self, asked: TeamsRequest) -> Teams:
         return await self._aside(partial(boards.teams, asked=asked))
 
-    async def closings(self, board: str, limit: int) -> Sequence[Closing]:
+    async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         with _translated:
             return [rows.closing_of(row) for row in self._reader.execute(boards.CLOSINGS, (board, limit))]
 
@@ -443,12 +445,12 @@ class SQLiteStore:
         )
         return [rows.award_of(row) for row in found]
 
-    async def history(self, user_id: str, limit: int, before: int | None = None) -> Page:
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
         asked = {"user": user_id, "before": 2**62 if before is None else before, "limit": limit}
         with self._snapshot as connection:
             revisions = [row[0] for row in connection.execute(HISTORY_REVISIONS, asked)]
             if not revisions:
-                return Page()
+                return HistoryRows()
             span = (user_id, revisions[-1], revisions[0])
             events = connection.execute(
                 f"SELECT {rows.EVENTS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision",
@@ -459,42 +461,42 @@ class SQLiteStore:
                 "WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, position",
                 span,
             )
-            acts = connection.execute(
+            adjustments = connection.execute(
                 f"SELECT {rows.ACTS} FROM acts WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision", span
             )
-            return Page(
+            return HistoryRows(
                 [rows.event_of(row) for row in events.fetchall()],
                 self._read_awards(connection, *span),
                 [rows.entry_of(row) for row in ledger.fetchall()],
-                [rows.act_of(row) for row in acts.fetchall()],
+                [rows.adjustment_of(row) for row in adjustments.fetchall()],
             )
 
-    async def newest_moment(self, user_id: str) -> Cursor:
+    async def newest_notification(self, user_id: str) -> Cursor:
         with _translated:
             return self._reader.execute(NEWEST_MOMENT, (user_id,)).fetchone() or BEGINNING
 
-    async def moments(self, after: Mapping[str, Cursor], limit: int) -> Sequence[MomentRow]:
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
         with self._snapshot as connection:
             asked = (self._version(connection), after)
             if asked == self._quiet:
                 return ()
             found = [
-                rows.moment_of(row)
+                rows.notification_of(row)
                 for user_id, cursor in after.items()
                 for row in connection.execute(MOMENTS, (user_id, *cursor, limit))
             ]
             self._quiet = None if found else (asked[0], dict(after))
         return found
 
-    async def whole(self, user_id: str) -> Whole | None:
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is None:
                 return None
-            return Whole(
+            return UserSnapshot(
                 user=rows.user_of(row),
                 events=self._read_events(connection, user_id),
-                acts=self._read_acts(connection, user_id),
+                adjustments=self._read_adjustments(connection, user_id),
                 awards=self._read_awards(connection, user_id, 0, 2**62),
                 ledger=self._read_ledger(connection, user_id),
                 standings=boards.standings(connection, user_id),
@@ -567,11 +569,11 @@ class SQLiteStore:
                 for table in ("users", "events", "awards", "sessions")
             )
             newest = connection.execute("SELECT max(recorded_at) FROM events").fetchone()[0]
-            return Counts(users, events, awards, sessions, maybe_moment(newest))
+            return Counts(users, events, awards, sessions, maybe_instant(newest))
 
         return await self._aside(count)
 
-    async def quiet_days(self, first: int, last: int) -> Sequence[int]:
+    async def days_without_events(self, first: int, last: int) -> Sequence[int]:
         missing, after = set(range(first, last + 1)), ("", "")
         with self._snapshot as connection:
             while missing:  # each search goes on where the one before found a day, so no event is read twice
@@ -585,7 +587,7 @@ class SQLiteStore:
 
     # ---- what operators look at ---------------------------------------------------------------
 
-    async def holders(self) -> Mapping[str, int]:
+    async def badge_holders(self) -> Mapping[str, int]:
         return await self._aside(lambda connection: Counter(row[0] for row in connection.execute(HELD)))
 
     async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
@@ -600,39 +602,41 @@ class SQLiteStore:
 
         return await self._aside(find)
 
-    async def sample(self, most: int) -> Sample:
-        def choose(connection: sqlite3.Connection) -> Sample:
+    async def sample(self, most: int) -> UserSample:
+        def choose(connection: sqlite3.Connection) -> UserSample:
             (users,) = connection.execute(COUNT_USERS).fetchone()
             ids = (row[0] for row in connection.execute(ALL_IDS))
             chosen = list(ids) if users <= most else nsmallest(most, ids, key=_hashed)
-            return Sample(chosen, users)
+            return UserSample(chosen, users)
 
         return await self._aside(choose)
 
-    async def survey(self, user_ids: Sequence[str]) -> Sequence[Surveyed]:
-        def look(connection: sqlite3.Connection) -> list[Surveyed]:
+    async def community_report(self, user_ids: Sequence[str]) -> Sequence[ReportUser]:
+        def look(connection: sqlite3.Connection) -> list[ReportUser]:
             found = (connection.execute(USER, (user_id,)).fetchone() for user_id in sorted(user_ids))
             return [self._read_surveyed(connection, rows.user_of(row)) for row in found if row]
 
         return await self._aside(look)
 
-    def _read_surveyed(self, connection: sqlite3.Connection, user: UserRow) -> Surveyed:
+    def _read_surveyed(self, connection: sqlite3.Connection, user: UserRow) -> ReportUser:
         awards = self._read_awards(connection, user.user_id, 0, 2**62)
-        return Surveyed(user, awards, [Paid(*row) for row in connection.execute(PAID, (user.user_id,))])
+        return ReportUser(user, awards, [PointsPaid(*row) for row in connection.execute(PAID, (user.user_id,))])
 
-    async def newest_acts(self, limit: int, before: tuple[datetime, str, str] | None = None) -> Sequence[ActRow]:
+    async def newest_adjustments(
+        self, limit: int, before: tuple[datetime, str, str] | None = None
+    ) -> Sequence[AdjustmentRow]:
         behind = (to_micros(before[0]), *before[1:]) if before else (2**62, "", "")
         with _translated:
-            return [rows.act_of(row) for row in self._reader.execute(NEWEST_ACTS, (*behind, limit))]
+            return [rows.adjustment_of(row) for row in self._reader.execute(NEWEST_ACTS, (*behind, limit))]
 
-    async def upkeep(self) -> Sequence[Upkeep]:
+    async def maintenance_runs(self) -> Sequence[MaintenanceRun]:
         with _translated:
             found = self._reader.execute(f"SELECT {rows.UPKEEP} FROM upkeep ORDER BY task")
-            return [rows.upkeep_of(row) for row in found]
+            return [rows.maintenance_run_of(row) for row in found]
 
-    async def note_upkeep(self, note: Upkeep) -> None:
+    async def save_maintenance_run(self, note: MaintenanceRun) -> None:
         def save(connection: sqlite3.Connection) -> None:
-            connection.execute(SAVE_UPKEEP, rows.upkeep_columns(note))
+            connection.execute(SAVE_UPKEEP, rows.maintenance_run_columns(note))
 
         await self._write(lambda: self._in_transaction(save))
 

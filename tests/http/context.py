@@ -29,7 +29,7 @@ Json = Any
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class DecisionContext:
     """One Laurels with its application, and a client that has no credentials of its own."""
 
     laurels: Laurels
@@ -59,9 +59,9 @@ class House:
 
     async def give_points(self, user_id: str, *, agents: int = 0, messages: int = 0) -> None:
         """A user with what so many agents and messages earn."""
-        moments = [event(user_id, "agent.created", quantity=agents)] if agents else []
-        moments += [event(user_id, "message.sent", quantity=messages)] if messages else []
-        await self.record(*moments)
+        notifications = [event(user_id, "agent.created", quantity=agents)] if agents else []
+        notifications += [event(user_id, "message.sent", quantity=messages)] if messages else []
+        await self.record(*notifications)
 
     async def sign_in(self, user_id: str, **more: Json) -> str:
         """The token of a new session."""
@@ -84,29 +84,29 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def context(
     catalog: Catalog | None = None,
     settings: Settings | None = None,
     base_url: str = "http://laurels.test",
     **of_sandbox: Any,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[DecisionContext]:
     """An application over a sandbox of its own."""
     async with (
         sandbox(catalog, **of_sandbox) as (laurels, clock),
-        house_over(laurels, clock, settings, base_url) as one,
+        context_over(laurels, clock, settings, base_url) as one,
     ):
         yield one
 
 
 @asynccontextmanager
-async def house_over(
+async def context_over(
     laurels: Laurels, clock: TestClock, settings: Settings | None = None, base_url: str = "http://laurels.test"
-) -> AsyncIterator[House]:
+) -> AsyncIterator[DecisionContext]:
     """An application over this Laurels."""
     app = create_app(laurels, settings or Settings())
     key = await create_key(laurels.store, "tests", clock())
     async with client_of(app, base_url) as client:
-        yield House(laurels, clock, app, client, key)
+        yield DecisionContext(laurels, clock, app, client, key)
 
 
 def client_of(app: Application, base_url: str = "http://laurels.test") -> httpx2.AsyncClient:

@@ -13,7 +13,7 @@ import httpx2
 from laurels.auth.keys import create_key
 from laurels.server.app import Application
 from laurels.service.laurels import Laurels
-from tests.http.house import House
+from tests.http.context import DecisionContext
 
 SIGN_IN = "/console/sign-in"
 ORIGIN = "http://laurels.test"
@@ -70,7 +70,7 @@ class Page(HTMLParser):
         return next(form for form in self.forms if form.action.endswith(ending) and "sign-out" not in form.action)
 
 
-class Desk:
+class UnitOfWork:
     """A browser at the console of one application."""
 
     def __init__(self, app: Application, laurels: Laurels, key: str, base_url: str = ORIGIN) -> None:
@@ -108,14 +108,14 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk_over(home: House, name: str = "anna", *, signed_in: bool = True) -> AsyncIterator[Desk]:
+async def work_over(home: DecisionContext, name: str = "anna", *, signed_in: bool = True) -> AsyncIterator[UnitOfWork]:
     """A desk with an admin key of this name."""
     key = await create_key(home.laurels.store, name, home.clock(), "admin")
-    desk = Desk(home.app, home.laurels, key)
-    async with desk.client:
+    work = UnitOfWork(home.app, home.laurels, key)
+    async with work.client:
         if signed_in:
-            assert (await desk.sign_in()).status_code == 303
-        yield desk
+            assert (await work.sign_in()).status_code == 303
+        yield work
 
 
 def at(user_id: str, rest: str = "") -> str:

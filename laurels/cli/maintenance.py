@@ -1,0 +1,27 @@
+"""What the database keeps about its own maintenance: the last backup, the last verify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from laurels.cli.output import note
+from laurels.errors import LaurelsError
+from laurels.service.laurels import utc_now
+from laurels.service.opening import existing
+from laurels.settings import Settings
+from laurels.storage.contract import MaintenanceRun
+
+
+def save_maintenance_run(settings: Settings, task: Literal["backup", "verify"], outcome: Mapping[str, Any]) -> None:
+    """Let the database keep that this was done just now. Where it takes no writing, what was done is done all the same."""
+
+    async def write() -> None:
+        async with existing(settings.database) as store:
+            await store.save_maintenance_run(MaintenanceRun(task, utc_now(), outcome))
+
+    try:
+        asyncio.run(write())
+    except LaurelsError as error:
+        note(f"The database cannot keep that this was done: {error}")
