@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from laurels.storage import open_store
 from laurels.storage.contract import Store
 from tests import postgres
+from tests.external import EXTERNAL_NEEDS
 from tests.support import ENGINES
 
 settings.register_profile(
@@ -23,16 +24,26 @@ settings.load_profile("laurels")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "needs_external(name): needs something of EXTERNAL_NEEDS; skips where it is missing"
+    )
     if not hasattr(config, "workerinput"):  # this process began the run
         postgres.begin_run()
         config.add_cleanup(postgres.end_run)
 
 
+def external_needs(item: pytest.Item) -> list[str]:
+    """The names of what this test needs from outside. Raises KeyError for a name that is not in the list."""
+    names = [str(mark.args[0]) for mark in item.iter_markers("needs_external")]
+    return [name for name in names if EXTERNAL_NEEDS[name]]
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where LAURELS_TEST_NO_SKIP is set, as in CI, a test that is skipped has failed."""
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With LAURELS_TEST_NO_SKIP set, as in CI, a skipped test has failed, unless it is marked `needs_external`."""
     report = yield
-    if report.skipped and os.environ.get("LAURELS_TEST_NO_SKIP") and not hasattr(report, "wasxfail"):
+    no_skip = os.environ.get("LAURELS_TEST_NO_SKIP") and not external_needs(item)
+    if report.skipped and no_skip and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where nothing may be: {report.longrepr}"
     return report
