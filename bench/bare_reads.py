@@ -19,9 +19,9 @@ import uvloop
 from bench.community import SEED
 from bench.machine import pin, processors
 from laurels.present.views import RANKED_IN_PROFILE
-from laurels.storage.contract import ALL_TIME, POINTS_BOARD
-from laurels.storage.postgres.statements import SESSIONS, VIEWS
-from laurels.storage.postgres.store import CONNECTIONS
+from laurels.storage.contract import ALL_TIME, CONNECTIONS, POINTS_BOARD
+from laurels.storage.postgres.access import SESSION_ENDS
+from laurels.storage.postgres.records import PROFILES
 
 
 async def measure(address: str, seconds: float) -> float:
@@ -42,10 +42,10 @@ async def measure(address: str, seconds: float) -> float:
 
 
 async def _read(connection: asyncpg.pool.PoolConnectionProxy, people: list[tuple[str, bytes]], until: float) -> int:
-    rng, count, view = random.Random(SEED), 0, VIEWS % RANKED_IN_PROFILE
+    rng, count, view = random.Random(SEED), 0, PROFILES % RANKED_IN_PROFILE
     while time.perf_counter() < until:
         user_id, token_hash = rng.choice(people)
-        (session,) = await connection.fetch(SESSIONS, [user_id], [token_hash])
+        (session,) = await connection.fetch(SESSION_ENDS, [user_id], [token_hash])
         found = await connection.fetch(view, POINTS_BOARD, ALL_TIME, [user_id])
         assert session["user_id"] == found[0]["user_id"]
         count += 1

@@ -11,15 +11,15 @@ from pathlib import Path
 from bench import postgres
 from bench.community import NOON, SESSIONS
 from bench.machine import processors
-from laurels.storage import rows
 from laurels.storage.codec import to_micros
+from laurels.storage.columns import EVENTS, USERS
 
 SOMEBODY = "(SELECT user_id FROM bench.people WHERE n = :n)"
 
 READ = f"""
 \\set n random(1, {SESSIONS})
 SELECT s.expires_at FROM bench.people p JOIN sessions s USING (user_id, token_hash) WHERE p.n = :n;
-SELECT {rows.USERS} FROM users WHERE user_id = {SOMEBODY};
+SELECT {USERS} FROM users WHERE user_id = {SOMEBODY};
 SELECT s.user_id, u.name, -s.sort_key, s.reached_at FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = 'points' AND s.period = 'all' ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT 10;
 """
@@ -28,8 +28,8 @@ WRITE = f"""
 \\set n random(1, {SESSIONS})
 \\set event random(1, 1000000000000000)
 BEGIN;
-SELECT {rows.USERS} FROM users WHERE user_id = {SOMEBODY} FOR NO KEY UPDATE;
-SELECT {rows.EVENTS} FROM events WHERE user_id = {SOMEBODY} AND event_id = 'pgbench-' || :event;
+SELECT {USERS} FROM users WHERE user_id = {SOMEBODY} FOR NO KEY UPDATE;
+SELECT {EVENTS} FROM events WHERE user_id = {SOMEBODY} AND event_id = 'pgbench-' || :event;
 UPDATE users SET revision = revision + 1, progress = progress || '' WHERE user_id = {SOMEBODY};
 INSERT INTO events (user_id, event_id, revision, type, occurred_at, recorded_at, day, quantity)
 SELECT user_id, 'pgbench-' || :event, revision, 'message.sent', {to_micros(NOON)}, {to_micros(NOON)}, {NOON.toordinal()}, 1

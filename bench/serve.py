@@ -21,13 +21,14 @@ from uvicorn.supervisors import Multiprocess
 
 from bench.community import NOON
 from bench.machine import pin, processors
+from laurels.engine.ranking import Ranks
 from laurels.http.profile import PRIVATE
 from laurels.server.app import create_app
 from laurels.server.run import quiet_collector, server_config
 from laurels.service.laurels import Laurels, utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
-from laurels.storage.contract import Decide, LoadRequest, Ranks
+from laurels.storage.contract import Decide, LoadRequest
 
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def new_database(kind: str) -> AbstractContextManager[str]:
 async def behind(store: Store) -> AsyncIterator[postgres.Ask]:
     """What runs SQL past the contract, for a test that must look behind it; values stand where it says '?'."""
     if isinstance(store, PostgresStore):
-        async with postgres.connected(store._lines._address) as ask:
+        async with postgres.connected(store._pool._address) as ask:
             yield ask
         return
     assert isinstance(store, SQLiteStore), "say here how another engine runs SQL"
@@ -63,6 +64,26 @@ async def sql(store: Store, statement: str, *values: Any) -> postgres.Rows:
     """The rows of one statement."""
     async with behind(store) as ask:
         return await ask(statement, *values)
+
+
+async def run_script(store: Store, script: str) -> None:
+    """Run the statements of a script, past the contract."""
+    if isinstance(store, PostgresStore):
+        await store._pool.run(lambda connection: connection.execute(script))
+        return
+    assert isinstance(store, SQLiteStore), "say here how another engine runs a script"
+    store._writer.executescript(script)
+
+
+async def migrate_before(store: Store, end: str) -> None:
+    """Give an empty database the schema from before the migration whose name ends so, as a version of that time did."""
+    assert isinstance(store, (PostgresStore, SQLiteStore))
+    if isinstance(store, PostgresStore):
+        await run_script(store, "CREATE SCHEMA laurels")
+    await run_script(store, "CREATE TABLE migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)")
+    for one in takewhile(lambda one: not one.name.endswith(end), store._migrations):
+        await run_script(store, one.sql)
+        await run_script(store, f"INSERT INTO migrations VALUES ('{one.name}', '{one.checksum}')")
 
 
 async def tables(store: Store) -> list[str]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from laurels.cli import OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note
 from laurels.storage import open_store
+from laurels.storage.contract import AppliedMigration
+
+MARKS = {
+    "pre": "pre: servers of older versions may continue",
+    "post": "post: servers of older versions must be stopped",
+}
 
 
 def migrate(*, database: Database = None, json: Json = False) -> int:
-    """Bring the schema up to date, making the database where it is missing. `laurels serve` does it by itself."""
+    """Bring the schema up to date, creating the database if it is missing. `laurels serve` does this by itself."""
     ran = asyncio.run(_migrate(settings_of(database=database).database))
     if json:
-        emit({"ran": ran})
-    for name in ran:
-        note(f"ran {name}")
+        emit({"ran": [{"name": one.name, "mark": one.mark} for one in ran]})
+    for one in ran:
+        note(f"ran {one.name} ({MARKS[one.mark]})")
     if not ran:
         note("The schema is up to date.")
     return OK
 
 
-async def _migrate(database: str) -> list[str]:
+async def _migrate(database: str) -> Sequence[AppliedMigration]:
     store = open_store(database)
     try:
         return await store.migrate()

@@ -62,7 +62,7 @@ from laurels.present.shapes import (
     UserStreak,
     ZoneChange,
 )
-from laurels.storage.codec import decrypted, encrypted, from_micros, seal
+from laurels.storage.codec import from_micros
 from laurels.storage.contract import (
     AdjustmentRow,
     AmnestyRow,
@@ -79,6 +79,7 @@ from laurels.storage.contract import (
     Teams,
     UserRow,
 )
+from laurels.storage.secrets import decrypted, encrypted, pseudonym_hash
 
 _Number = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 _place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str])
@@ -174,7 +175,7 @@ class Views:
         if user_id == reader or (standing.visibility or board.visibility) != "pseudonym":
             return user_id, standing.name or ANONYMOUS
         assert self.secret is not None, "an invented name needs the database's secret"
-        of_user = seal(self.secret, user_id)
+        of_user = pseudonym_hash(self.secret, user_id)
         return INVENTED + pseudonym_id(of_user), pseudonym(of_user)
 
     def streak_badge(self, recorded: Recorded) -> str | None:

@@ -33,8 +33,7 @@ from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
 from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
 from laurels.service.laurels import Laurels
-from laurels.storage.contract import AmnestyRow, UserSnapshot
-from laurels.storage.rows import amnesty_count
+from laurels.storage.contract import AmnestyRow, UserSnapshot, amnesty_count
 
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366

@@ -1,4 +1,4 @@
-"""Where things are kept. `open_store` turns a database address into the engine that serves it."""
+"""Storage. `open_store` turns a database address into a store of the engine that serves it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from laurels.storage.contract import CONNECTIONS, Store
 
 
 def open_store(database: str, connections: int = CONNECTIONS) -> Store:
-    """The store behind an address.
+    """The store at an address.
 
     'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
-    A database that many processes share is spoken to over at most so many `connections`. Raises SettingsError for an address
-    that no engine serves.
+    A store of a database server opens at most `connections` connections. Raises SettingsError for an address that no engine
+    serves.
     """
     scheme = database.partition(":")[0]
     if scheme == "sqlite":
-        from laurels.storage.sqlite.store import SQLiteStore  # noqa: PLC0415  # an engine loads only when it is used
+        from laurels.storage.sqlite.store import SQLiteStore  # noqa: PLC0415  # an engine is loaded only if used
 
         return SQLiteStore.from_address(database)
     if scheme in ("postgresql", "postgres"):
-        from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # the same
+        from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # as above
 
         return PostgresStore(database, connections)
     raise SettingsError(
@@ -30,6 +30,6 @@ def open_store(database: str, connections: int = CONNECTIONS) -> Store:
 
 
 def without_password(database: str) -> str:
-    """An address as it may be shown and logged."""
+    """An address without its password, safe to show and log."""
     password = urlsplit(database).password
     return database if not password else database.replace(f":{password}@", ":***@", 1)

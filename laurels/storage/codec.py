@@ -1,10 +1,8 @@
-"""How values of the engine become columns, the same for every engine of storage."""
+"""How values become rows and rows become values, the same for every engine."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,10 +10,32 @@ from typing import Any
 import msgspec
 
 from laurels.engine.days import Days, Fold, Zones
+from laurels.engine.events import Event
 from laurels.engine.progress import NO_MANUAL_STATE, ManualState, Progress
+from laurels.engine.ranking import Place, Ranks
+from laurels.storage.contract import (
+    AdjustmentRow,
+    AmnestyRow,
+    AwardRow,
+    ClosedPeriodRow,
+    EventRow,
+    KeyRow,
+    LedgerRow,
+    MaintenanceRun,
+    NotificationRow,
+    Standing,
+    UserRow,
+)
+
+Columns = Sequence[Any]
+"""The values of a row, in the order of its columns in `columns.py`."""
+
+GROUP_SEPARATOR = "\n"  # no name of a group may contain a control character
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+_UNKNOWN_ZONES = Zones()
 
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
@@ -23,7 +43,7 @@ _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 
 
 class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
-    """What was told, as a column holds it; a field that came later is not there in older rows."""
+    """A user's manual state as stored. Later fields are missing in older rows."""
 
     adjusted: int
     granted: list[str]
@@ -41,7 +61,7 @@ _PackedScores = dict[str, dict[str, tuple[int, int]]]
 
 
 class _Packed(msgspec.Struct, array_like=True, frozen=True):
-    """What the column holds; a field that came later is not there in older rows."""
+    """A user's progress as stored. Later fields are missing in older rows."""
 
     totals: _Sums
     days: dict[str, _Set]
@@ -60,19 +80,19 @@ _zones_from_json = msgspec.json.Decoder(tuple[str | None, tuple[tuple[int, str],
 _data_from_json = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def to_micros(moment: datetime) -> int:
+def to_micros(at: datetime) -> int:
     """Microseconds since 1970, UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
-    """The moment, in UTC."""
+    """The time in UTC, from microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
-def maybe_micros(moment: datetime | None) -> int | None:
+def maybe_micros(at: datetime | None) -> int | None:
     """`to_micros`, or None for None."""
-    return None if moment is None else (moment - _EPOCH) // _MICROSECOND
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
 
 
 def maybe_instant(micros: int | None) -> datetime | None:
@@ -81,13 +101,13 @@ def maybe_instant(micros: int | None) -> datetime | None:
 
 
 def pack_progress(progress: Progress) -> bytes:
-    """The sums and sets of a progress. Equal progress gives equal bytes, whatever order it grew in.
+    """The sums and sets of a progress. Equal progress gives equal bytes, in whatever order it was made.
 
     Its points, reached_at, zones and joined_at have columns of their own.
     """
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
     manual = progress.manual
-    nothing_told = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
+    empty = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
     return _pack(
         (
             progress.totals,
@@ -96,7 +116,7 @@ def pack_progress(progress: Progress) -> bytes:
             _pack_by_day(progress.partial),
             folds,
             progress.badges,
-            None if nothing_told else _pack_manual_state(manual),
+            None if empty else _pack_manual_state(manual),
             progress.scores,
         )
     )
@@ -105,26 +125,26 @@ def pack_progress(progress: Progress) -> bytes:
 def unpack_progress(
     packed: bytes, points: int, reached_at: datetime | None, zones: Zones, joined_at: datetime | None
 ) -> Progress:
-    """The progress that these columns hold."""
-    kept = _unpack(packed)
+    """The progress in these columns."""
+    stored = _unpack(packed)
     return Progress(
-        kept.totals,
-        _unpack_sets(kept.days),
-        {rule: dict(amounts) for rule, amounts in kept.capped.items()},
-        {streak: dict(amounts) for streak, amounts in kept.partial.items()},
-        {name: _unpack_fold(fold) for name, fold in kept.folds.items()},
-        kept.badges,
+        stored.totals,
+        _unpack_sets(stored.days),
+        {rule: dict(amounts) for rule, amounts in stored.capped.items()},
+        {streak: dict(amounts) for streak, amounts in stored.partial.items()},
+        {name: _unpack_fold(fold) for name, fold in stored.folds.items()},
+        stored.badges,
         points,
         reached_at,
         zones,
         joined_at,
-        NO_MANUAL_STATE if kept.manual is None else _unpack_manual_state(kept.manual),
-        kept.scores,
+        NO_MANUAL_STATE if stored.manual is None else _unpack_manual_state(stored.manual),
+        stored.scores,
     )
 
 
 def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:
-    """Pairs in the order of days, for the encoder sorts only keys that are texts."""
+    """Pairs sorted by day: the encoder sorts only keys that are strings."""
     return {name: sorted(of_days.items()) for name, of_days in amounts.items()}
 
 
@@ -187,7 +207,7 @@ def _unpack_sets(packed: dict[str, _Set]) -> dict[str, Days]:
 
 @lru_cache(maxsize=1024)
 def pack_zones(zones: Zones) -> str | None:
-    """The user's dated zones as JSON; None for a user of whom no zone is known, where UTC is the default."""
+    """The user's dated zones as JSON; None for a user without a known zone, if the default is UTC."""
     if zones == _UNKNOWN_ZONES:
         return None
     changes = [(to_micros(since), name) for since, name in zones.changes]
@@ -196,7 +216,7 @@ def pack_zones(zones: Zones) -> str | None:
 
 @lru_cache(maxsize=1024)
 def unpack_zones(packed: str | None) -> Zones:
-    """The dated zones that this column holds."""
+    """The dated zones in this column."""
     if packed is None:
         return _UNKNOWN_ZONES
     first, changes, default = _zones_from_json(packed)
@@ -204,58 +224,187 @@ def unpack_zones(packed: str | None) -> Zones:
 
 
 def pack_data(data: Mapping[str, Any] | None) -> str | None:
-    """Free JSON with sorted keys: equal data gives equal text, and 1, 1.0 and true stay apart."""
+    """Free JSON with sorted keys: equal data gives equal text, and 1, 1.0 and true stay different."""
     return None if data is None else _to_json(data).decode()
 
 
 def unpack_data(packed: str | None) -> Mapping[str, Any] | None:
-    """The free JSON that this column holds."""
+    """The free JSON in this column."""
     return None if packed is None else _data_from_json(packed)
 
 
-def tombstone(secret: bytes, user_id: str) -> bytes:
-    """What is kept of an erased user: without the secret, nobody can tell whose it is."""
-    return hmac.digest(secret, user_id.encode(), hashlib.sha256)
+# ---- rows -------------------------------------------------------------------------------------
 
 
-def seal(secret: bytes, user_id: str) -> bytes:
-    """A hash from which an invented name is made: without the secret, nobody can tell whose it is."""
-    return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
+def user_of(row: Columns) -> UserRow:
+    """A user, from USERS."""
+    user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
+    groups, amnesties, visibility, _ = rest
+    unpacked = unpack_progress(
+        progress, points, maybe_instant(reached_at), unpack_zones(zones), maybe_instant(joined_at)
+    )
+    of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
+    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties, visibility)
 
 
-CIPHER_BLOCK = 64
-CIPHER_MARK = 16
+def user_columns(user: UserRow) -> Columns:
+    """USERS of a user."""
+    progress = user.progress
+    return (
+        user.user_id,
+        user.name,
+        pack_zones(progress.zones),
+        maybe_micros(progress.joined_at),
+        to_micros(user.created_at),
+        user.revision,
+        user.rules,
+        progress.points,
+        maybe_micros(progress.reached_at),
+        pack_progress(progress),
+        GROUP_SEPARATOR.join(user.groups) or None,
+        user.amnesties,
+        user.visibility,
+        int(progress.manual.excluded),
+    )
 
 
-def encrypted(secret: bytes, plain: bytes) -> bytes:
-    """What only `decrypted` under this secret can read; the same for the same, and of a length that says little.
-
-    A mark made of the whole (HMAC) stands before it, begins the stream of bytes that hides it (SHAKE-256), and proves when
-    it is read that it is ours.
-    """
-    padded = plain + b"\x80" + bytes(-(len(plain) + 1) % CIPHER_BLOCK)
-    mark = _mark(secret, padded)
-    return mark + _hidden(secret, mark, padded)
-
-
-def decrypted(secret: bytes, sealed: bytes) -> bytes:
-    """What was encrypted. Raises ValueError for what was not, or under another secret."""
-    mark, hidden = sealed[:CIPHER_MARK], sealed[CIPHER_MARK:]
-    padded = _hidden(secret, mark, hidden)
-    if not hidden or not hmac.compare_digest(mark, _mark(secret, padded)):
-        raise ValueError("this was not encrypted here")
-    return padded.rstrip(b"\x00")[:-1]
+def event_of(row: Columns) -> EventRow:
+    """An event, from EVENTS."""
+    user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, *rest = row
+    outcome, before, after, late_by, reversed_by = rest
+    return EventRow(
+        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
+        sent_at=maybe_instant(sent_at),
+        recorded_at=from_micros(recorded_at),
+        revision=revision,
+        outcome=outcome.encode() if outcome else None,
+        rank_before=before,
+        rank_after=after,
+        reversed_by=reversed_by,
+    )
 
 
-def _mark(secret: bytes, padded: bytes) -> bytes:
-    return hmac.digest(secret, b"cipher mark " + padded, hashlib.sha256)[:CIPHER_MARK]
+def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
+    """EVENTS of an event, with the ranks that its transaction measured."""
+    event = row.event
+    assert event.occurred_at is not None
+    moved = ranks.get(event.user_id) if row.outcome else None
+    return (
+        event.user_id,
+        event.id,
+        row.revision,
+        event.type,
+        to_micros(event.occurred_at),
+        maybe_micros(row.sent_at),
+        to_micros(row.recorded_at),
+        event.day,
+        event.quantity,
+        pack_data(event.data),
+        row.outcome.decode() if row.outcome else None,
+        moved.before if moved else None,
+        moved.after if moved else None,
+        event.late_by,
+        row.reversed_by,
+    )
 
 
-def _hidden(secret: bytes, mark: bytes, text: bytes) -> bytes:
-    """This text with the stream that begins with the mark laid over it; laid over it again, the text."""
-    key = hmac.digest(secret, b"cipher stream", hashlib.sha256)
-    stream = hashlib.shake_256(key + mark).digest(len(text))
-    return bytes(one ^ other for one, other in zip(text, stream, strict=True))
+def adjustment_of(row: Columns) -> AdjustmentRow:
+    """An adjustment, from ADJUSTMENTS."""
+    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by = row
+    return AdjustmentRow(
+        user_id, adjustment_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by
+    )
 
 
-_UNKNOWN_ZONES = Zones()
+def adjustment_columns(row: AdjustmentRow) -> Columns:
+    """ADJUSTMENTS of an adjustment."""
+    at, data = to_micros(row.at), pack_data(row.data)
+    return (row.user_id, row.adjustment_id, row.revision, at, row.kind, data, row.reason, row.actor, row.undone_by)
+
+
+def amnesty_of(row: Columns) -> AmnestyRow:
+    """An amnesty, from AMNESTIES."""
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at, *lifting = row
+    made, lifted = from_micros(created_at), maybe_instant(lifted_at)
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, *lifting)
+
+
+def amnesty_columns(row: AmnestyRow) -> Columns:
+    """AMNESTIES of an amnesty."""
+    made, lifted = to_micros(row.created_at), maybe_micros(row.lifted_at)
+    days, lifting = (row.first_day, row.last_day), (lifted, row.lifted_by, row.lift_reason)
+    return (row.amnesty_id, *days, row.for_group, row.reason, row.actor, made, *lifting)
+
+
+def award_of(row: Columns) -> AwardRow:
+    """An award, from AWARDS."""
+    user_id, badge, revision, awarded_at, points, event_id = row
+    return AwardRow(user_id, badge, revision, from_micros(awarded_at), points, event_id)
+
+
+def award_columns(award: AwardRow) -> Columns:
+    """AWARDS of an award."""
+    return (award.user_id, award.badge, award.revision, to_micros(award.awarded_at), award.points, award.event_id)
+
+
+def entry_of(row: Columns) -> LedgerRow:
+    """A ledger entry, from LEDGER."""
+    user_id, revision, position, at, amount, reason, ref, event_id, counts_at = row
+    counted = maybe_instant(counts_at)
+    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, counted)
+
+
+def entry_columns(entry: LedgerRow) -> Columns:
+    """LEDGER of an entry."""
+    at, counts_at, what = to_micros(entry.at), maybe_micros(entry.counts_at), (entry.reason, entry.ref)
+    return (entry.user_id, entry.revision, entry.position, at, entry.amount, *what, entry.event_id, counts_at)
+
+
+def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
+    """A user's places by leaderboard and period, from PLACE."""
+    return {(board, period): Place(sort_key, at, user_id) for user_id, board, period, sort_key, at in rows}
+
+
+def closing_of(row: Columns) -> ClosedPeriodRow:
+    """A closed period, from CLOSINGS."""
+    board, period, closed_at, notified_at = row
+    return ClosedPeriodRow(board, period, from_micros(closed_at), maybe_instant(notified_at))
+
+
+def standing_of(row: Sequence[Any], rank: int) -> Standing:
+    """A line of a leaderboard, from LINE."""
+    user_id, name, points, sort_key, reached_at, visibility, excluded = row
+    return Standing(rank, Place(sort_key, reached_at, user_id), name, points, visibility, bool(excluded))
+
+
+def notification_of(row: Columns) -> NotificationRow:
+    """A notification, from OUTBOX."""
+    user_id, revision, position, at, kind, data = row
+    return NotificationRow(user_id, revision, position, from_micros(at), kind, unpack_data(data) or {})
+
+
+def notification_columns(row: NotificationRow) -> Columns:
+    """OUTBOX of a notification."""
+    return (row.user_id, row.revision, row.position, to_micros(row.at), row.type, pack_data(row.data))
+
+
+def key_of(row: Columns) -> KeyRow:
+    """An API key, from API_KEYS."""
+    key_hash, name, hint, created_at, revoked_at = row
+    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_instant(revoked_at))
+
+
+def maintenance_run_of(row: Columns) -> MaintenanceRun:
+    """The last run of a maintenance task, from MAINTENANCE_RUNS."""
+    task, at, outcome = row
+    return MaintenanceRun(task, from_micros(at), unpack_data(outcome) or {})
+
+
+def maintenance_run_columns(run: MaintenanceRun) -> Columns:
+    """MAINTENANCE_RUNS of a run."""
+    return (run.task, to_micros(run.at), pack_data(run.outcome))
+
+
+def key_columns(key: KeyRow) -> Columns:
+    """API_KEYS of an API key."""
+    return (key.key_hash, key.name, key.hint, to_micros(key.created_at), maybe_micros(key.revoked_at))

@@ -1,4 +1,4 @@
-"""Moving house: all that one database holds into another one, whatever their engines."""
+"""Copying all rows of one database into another, whatever their engines."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import AbstractContextManager
 import msgspec
 
 from laurels.errors import StoreError
+from laurels.storage.columns import TABLES
 from laurels.storage.contract import Batch, Rows, Store
-from laurels.storage.tables import TABLES
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
-"""Shows how far it is: given a label and the number of rows, gives what is told how many are done."""
+"""Shows progress: given a label and the number of rows, gives a function that takes the number of rows done."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 async def copy(source: Store, target: Store, progress: Progress) -> Mapping[str, int]:
-    """Copy all that `source` holds at this moment into the empty `target`, and read it back; how many rows each table has.
+    """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
-    Raises NotEmpty, and StoreError where what is read back is not what was written.
+    Raises NotEmpty, and StoreError if what is read back differs from what was written.
     """
     async with source.rows() as rows:
         with progress("Copying", sum(rows.counts.values())) as update:
@@ -34,27 +34,27 @@ async def copy(source: Store, target: Store, progress: Progress) -> Mapping[str,
                 pass
     if wrong := [table for table in TABLES if written.digest(table) != found.digest(table)]:
         raise StoreError(
-            f"what was read back is not what was written, in {', '.join(wrong)}; let nobody else write to that database, "
-            "and copy again into an empty one"
+            f"what was read back is not what was written, in {', '.join(wrong)}; make sure that no one else writes to "
+            "that database, and copy again into an empty one"
         )
     return rows.counts
 
 
 class Reading:
-    """Hands on the batches of a database, counts them, and keeps a digest of each table."""
+    """Passes on the batches of a database, counts their rows, and computes a digest of each table."""
 
     def __init__(self, rows: Rows, update: Callable[[int], None]) -> None:
-        """`update` is told after each batch how many rows were handed on."""
+        """`update` is called after each batch with the number of rows passed on."""
         self._rows = rows
         self._update = update
         self._digests = {table: hashlib.blake2b(digest_size=32) for table in TABLES}
 
     def digest(self, table: str) -> bytes:
-        """What was handed on of this table: equal for equal rows, whatever the engine and its batches."""
+        """The digest of this table: equal for equal rows, whatever the engine and its batches."""
         return self._digests[table].digest()
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """The batches. Raises StoreError where they are not as many rows as the database counts."""
+        """The batches. Raises StoreError if their rows are not as many as the database counts."""
         done = 0
         async for table, rows in self._rows.batches():
             self._digests[table].update(b"".join(map(_encode, rows)))

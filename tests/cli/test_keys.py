@@ -68,7 +68,7 @@ def test_a_name_that_lives_is_refused(cli: Cli) -> None:
     ended = cli("key", "create", "--name", "my-app", "--database", cli.database)
 
     assert (ended.code, ended.out) == (2, "")
-    assert "a living key is named 'my-app'" in ended.err
+    assert "an active key is named 'my-app'" in ended.err
 
 
 def test_the_list_shows_how_a_key_begins_and_never_the_key(cli: Cli) -> None:

@@ -23,8 +23,8 @@ from laurels.engine.events import Event
 from laurels.errors import StoreError, UserErased
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
+from laurels.storage.columns import TABLES
 from laurels.storage.contract import Store
-from laurels.storage.tables import TABLES
 from tests.cli.conftest import Cli, Ended, environment
 from tests.storage.test_moving import all_rows
 from tests.support import ENGINES, LASTING_ENGINES
@@ -75,7 +75,7 @@ def held(database: str) -> dict[str, list[tuple[object, ...]]]:
     async def read() -> dict[str, list[tuple[object, ...]]]:
         store = open_store(database)
         try:
-            return {**await all_rows(store), "upkeep": []}
+            return {**await all_rows(store), "maintenance_runs": []}
         finally:
             await store.close()
 

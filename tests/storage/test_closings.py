@@ -102,7 +102,7 @@ async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None
                 async with one.laurels.store.rows() as rows:
                     await copy.laurels.store.fill(rows.batches())
                 assert await walked(copy, "weekly", WEEK) == before
-                closings = "SELECT board, period, closed_at, told_at FROM closings ORDER BY board"
+                closings = "SELECT board, period, closed_at, notified_at FROM closings ORDER BY board"
                 assert await sql(copy.laurels.store, closings) == await sql(one.laurels.store, closings)
                 assert await copy.laurels.close_periods() == []
 

@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Zones
 from laurels.engine.events import Event
-from laurels.engine.progress import Progress, Told
+from laurels.engine.progress import ManualState, Progress
 from laurels.storage.codec import (
-    decrypted,
-    encrypted,
     from_micros,
     maybe_instant,
     maybe_micros,
@@ -20,11 +18,11 @@ from laurels.storage.codec import (
     pack_progress,
     pack_zones,
     to_micros,
-    tombstone,
     unpack_data,
     unpack_progress,
     unpack_zones,
 )
+from laurels.storage.secrets import decrypted, encrypted, tombstone
 from tests.strategies import catalogs, deliveries, histories
 from tests.support import MONDAY, at, fold
 
@@ -33,8 +31,8 @@ DAYS = st.sets(st.integers(719_163, 719_400), max_size=20).map(
     lambda ordinals: Days.span(min(ordinals), max(ordinals)) if ordinals else Days()
 )
 NAMES = st.text("ab🙂", max_size=3)
-TOLD = st.builds(
-    Told,
+MANUAL_STATES = st.builds(
+    ManualState,
     st.integers(-(2**53), 2**53),
     st.frozensets(NAMES),
     st.frozensets(NAMES),
@@ -69,9 +67,9 @@ def stored(progress: Progress) -> Progress:
 
 
 @settings(max_examples=25)
-@given(catalogs(), histories(), TOLD)
-def test_a_progress_survives(catalog: Catalog, events: list[Event], told: Told) -> None:
-    progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, manual=told))
+@given(catalogs(), histories(), MANUAL_STATES)
+def test_a_progress_survives(catalog: Catalog, events: list[Event], manual: ManualState) -> None:
+    progress = fold(catalog, events, Progress(zones=Zones("Asia/Tokyo"), joined_at=MONDAY, manual=manual))
     assert stored(progress) == progress
 
 

@@ -1,4 +1,4 @@
-"""Every promise of `laurels/storage/base.py`, held against every engine."""
+"""Every guarantee of `laurels/storage/contract`, checked on every engine."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from laurels.storage.contract import (
     POINTS_BOARD,
     AdjustmentRow,
     AmnestyRow,
+    AppliedMigration,
     AwardRow,
     Changes,
     Counts,
@@ -36,10 +37,14 @@ from laurels.storage.contract import (
     LedgerRow,
     Loaded,
     LoadRequest,
+    Mark,
     NotificationRow,
     Store,
     UserRow,
 )
+from laurels.storage.migrate import migration
+from laurels.storage.postgres.store import PostgresStore
+from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import ENGINES, LASTING_ENGINES, MONDAY, at, check_tallies, contents, sql, tables
 
 pytestmark = pytest.mark.anyio
@@ -116,7 +121,7 @@ async def find(store: Store, *users: str, events: Sequence[tuple[str, str]] = ()
 
 async def test_migrations_run_once(database: str) -> None:
     store = open_store(database)
-    names = await store.migrate()
+    names = [one.name for one in await store.migrate()]
     assert names
     assert names == sorted(names)
     assert await store.migrate() == []
@@ -141,7 +146,10 @@ async def test_a_store_that_lacks_a_migration_is_not_ready(store: Store) -> None
     ("change", "says"),
     [
         ("UPDATE migrations SET checksum = 'x' WHERE name LIKE '0001%'", "another text"),
-        ("INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')", "does not know; use a newer one"),
+        (
+            "INSERT INTO migrations (name, checksum) VALUES ('9999_later', 'x')",
+            "does not know and cannot work with; use a newer version",
+        ),
     ],
 )
 async def test_a_schema_of_another_version_is_refused(store: Store, change: str, says: str) -> None:
@@ -151,6 +159,31 @@ async def test_a_schema_of_another_version_is_refused(store: Store, change: str,
         with pytest.raises(MigrationError, match=says):
             await verb()
     assert await contents(store) == before
+
+
+async def migrate_as_newer_version(store: Store, mark: Mark) -> None:
+    """Run a migration that only a newer version knows: afterwards the store is that of an older process."""
+    assert isinstance(store, (PostgresStore, SQLiteStore))
+    newer = migration("9999_index", f"-- {mark}: adds an index\nCREATE INDEX by_badge ON awards (badge);\n")
+    store._migrations.append(newer)
+    assert await store.migrate() == [AppliedMigration("9999_index", mark)]
+    store._migrations.remove(newer)
+    assert await sql(store, "SELECT mark FROM migrations WHERE name = '9999_index'") == [(mark,)]
+
+
+async def test_an_older_process_continues_after_a_newer_migration_marked_pre(store: Store) -> None:
+    await migrate_as_newer_version(store, "pre")
+    await store.ready()
+    assert await store.migrate() == []
+    await save(store, user("ada", 5))
+    assert await rank_of(store, "ada") == (1, 1)
+
+
+async def test_an_older_process_is_not_ready_after_a_newer_migration_marked_post(store: Store) -> None:
+    await migrate_as_newer_version(store, "post")
+    for verb in (store.ready, store.migrate):
+        with pytest.raises(MigrationError, match="'9999_index', which this version does not know and cannot work with"):
+            await verb()
 
 
 MIGRATE = """
@@ -582,7 +615,7 @@ async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
     before = await contents(store)
     await fill(store, FORGOTTEN)
     mentions = [name for name, rows in (await contents(store)).items() if FORGOTTEN in repr(rows)]
-    of_users = {"acts", "awards", "events", "ledger", "outbox", "sessions", "standings", "users"}
+    of_users = {"adjustments", "awards", "events", "ledger", "outbox", "sessions", "standings", "users"}
     assert set(mentions) == of_users
     await save(store, erased=[(FORGOTTEN, MONDAY)])
     after = await contents(store)
@@ -732,7 +765,7 @@ async def test_a_key_lives_until_it_is_revoked(store: Store) -> None:
 
 async def test_two_living_keys_cannot_have_one_name(store: Store) -> None:
     await store.add_key(key("backend", b"1"))
-    with pytest.raises(InvalidInput, match="a living key is named 'backend'") as caught:
+    with pytest.raises(InvalidInput, match="an active key is named 'backend'") as caught:
         await store.add_key(key("backend", b"2"))
     assert caught.value.field == "name"
     await store.revoke_key("backend", MONDAY)
@@ -787,6 +820,7 @@ async def test_a_session_of_the_console_is_signed_out_until_it_would_have_expire
 
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
     known = (
-        "acts amnesties api_keys awards closings events ledger migrations outbox sandbox secrets sessions signed_out"
+        "adjustments amnesties api_keys awards closings events ledger maintenance_runs migrations outbox sandbox secrets "
+        "sessions signed_out"
     )
-    assert await tables(store) == [*known.split(), "standings", "tallies", "tombstones", "upkeep", "users"]
+    assert await tables(store) == [*known.split(), "standings", "tallies", "tombstones", "users"]

@@ -17,9 +17,9 @@ from laurels.errors import NotEmpty, StoreError, StoreUnavailable, UserErased
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.storage.codec import to_micros
+from laurels.storage.columns import REPLACED, TABLES
 from laurels.storage.contract import Batch, Changes, LoadRequest, Store
 from laurels.storage.copying import copy
-from laurels.storage.tables import OF_EACH, TABLES
 from tests.support import ENGINES, MONDAY, check_tallies, contents, sql, tables
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ EXTREMES: Everything = {
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
     ],
     "signed_out": [(b"", FIRST), (BYTES, LAST)],
-    "upkeep": [("", FIRST, ODD), ("backup", LAST, "")],
+    "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
         *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for name in NAMES),
@@ -52,7 +52,7 @@ EXTREMES: Everything = {
         ("a", "", 1, ODD, FIRST, None, LAST, INT, LONG, None, None, None, None, -INT, None),
         ("a", "1", 2, "", LAST, LAST, FIRST, -INT, 0, ODD * 10_000, ODD, LONG, 0, INT, LONG),
     ],
-    "acts": [("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None), ("a", "2", LONG, FIRST, "", "", "", "", 0)],
+    "adjustments": [("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None), ("a", "2", LONG, FIRST, "", "", "", "", 0)],
     "awards": [("a", ODD, LONG, FIRST, LONG, None), ("a", "b", 0, 0, LEAST, ODD)],
     "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST)],
     "outbox": [("a", 1, 0, LAST, ODD, ODD), ("a", 2, INT, FIRST, "", "")],
@@ -146,7 +146,7 @@ async def test_many_rows_come_in_batches(store: Store) -> None:
     assert len(sizes) > 1
 
 
-@pytest.mark.parametrize("table", [table for table in TABLES if table not in OF_EACH])
+@pytest.mark.parametrize("table", [table for table in TABLES if table not in REPLACED])
 async def test_a_database_that_holds_any_row_is_refused_and_stays_as_it_is(store: Store, table: str) -> None:
     held = {"secrets": [("tombstones", b"its own")], table: EXTREMES[table][:1]}
     await store.fill(batches(held))
@@ -313,7 +313,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 
 async def test_a_text_that_postgresql_cannot_keep_is_said_and_nothing_is_written(store: Store) -> None:
     before = await contents(store)
     with pytest.raises(
-        StoreError, match=r"a text in users holds what PostgreSQL cannot keep, as the character U\+0000"
+        StoreError, match=r"a text in users has a character that PostgreSQL cannot store, such as U\+0000"
     ):
         await store.fill(batches({"users": [("a", "b\0c", *MANY["users"][0][2:])]}))
     assert await contents(store) == before

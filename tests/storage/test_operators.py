@@ -25,7 +25,7 @@ from laurels.storage.contract import (
     Store,
     UserRow,
 )
-from laurels.storage.rows import end_of_prefix
+from laurels.storage.prefixes import end_of_prefix
 from tests.support import MONDAY
 
 pytestmark = pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The SQL of every engine, read as text: users' rows are reached by their user, and no statement asks a clock or chance."""
+"""The SQL of every engine, as text: users' rows are reached by their user, and no statement reads a clock or draws a number."""
 
 from __future__ import annotations
 
@@ -13,40 +13,38 @@ from types import ModuleType
 import pytest
 
 import laurels.storage
+from laurels.storage.columns import TABLES_OF_USERS
 from laurels.storage.migrate import load_migrations
-from laurels.storage.rows import TABLES_OF_USERS
 
-BOARD = "a board is of all users, and read by its own index"
-TALLIES = "a count of a board's standings, for verify and rebuild alone"
-EVERYBODY = "walks or counts all users, a page at a time or for an operator"
-OPERATORS = "what operators look at, of everybody: read apart from all else, within a bound"
-MOVING = "reads or writes whole tables, when a database moves"
+LEADERBOARD = "a leaderboard has all users, and is read by its own index"
+TALLIES = "a count of a leaderboard's standings, only for verify and rebuild"
+ALL_USERS = "reads or counts all users, a page at a time or for an operator"
+OPERATORS = "what operators look at across all users: read apart from all else, within a limit"
+COPYING = "reads or writes whole tables, when a database is copied"
+TEMPLATE = "writes into the table it is given; the statements it makes are constants, and read here as such"
 
 NOT_BY_USER = {
-    "LINE": BOARD,
+    "LINES": LEADERBOARD,
     "LINE_OF": "the line of a user: its own last condition names the user",
     "LINES_OF": "the lines of users: its own last condition names them",
-    "FIRST": BOARD,
-    "BEFORE": BOARD,
-    "BEHIND": BOARD,
-    "VIEWS": BOARD,
-    "AHEAD": BOARD,
-    "BETTER": BOARD,
-    "RANK": BOARD,
-    "GAPS": BOARD,
-    "NEXT_EQUAL": BOARD,
-    "LEAVE_GAPS": BOARD,
-    "LOCK_BOARDS": TALLIES,
+    "FIRST": LEADERBOARD,
+    "BEFORE": LEADERBOARD,
+    "AFTER": LEADERBOARD,
+    "PROFILES": LEADERBOARD,
+    "AHEAD": LEADERBOARD,
+    "BETTER": LEADERBOARD,
+    "RANK": LEADERBOARD,
+    "GAPS": LEADERBOARD,
+    "NEXT_EQUAL": LEADERBOARD,
+    "LEAVE_GAPS": LEADERBOARD,
+    "LOCK_TALLIES": TALLIES,
     "MAKE_TALLIES": TALLIES,
     "TRUE_TALLIES": TALLIES,
     "WRONG_TALLIES": TALLIES,
-    "SOME_USERS": "the users that it is told, each by its key",
-    "USER_IDS": EVERYBODY,
-    "user_ids": EVERYBODY,
-    "COUNTS": EVERYBODY,
-    "counts": EVERYBODY,
-    "count": EVERYBODY,
-    "NEXT_EVENT_OF_DAYS": EVERYBODY,
+    "SOME_USERS": "the given users, each by its key",
+    "USER_IDS": ALL_USERS,
+    "COUNTS": ALL_USERS,
+    "NEXT_EVENT_OF_DAYS": ALL_USERS,
     "BADGE_HOLDERS": OPERATORS,
     "HELD": OPERATORS,
     "USERS_BY_ID": OPERATORS,
@@ -55,17 +53,15 @@ NOT_BY_USER = {
     "ALL_IDS": OPERATORS,
     "COUNT_USERS": OPERATORS,
     "SAMPLE": OPERATORS,
-    "NEWEST_ACTS": OPERATORS,
-    "ALL_ROWS": MOVING,
-    "COUNT": MOVING,
-    "LOCK_ALL": MOVING,
-    "HOLDS_ANY": MOVING,
-    "_begin_reading": MOVING,
-    "_begin_filling": MOVING,
-    "_select": MOVING,
-    "_insert": "into the table that it is told; what it makes is a constant, and read here as one",
+    "NEWEST_ADJUSTMENTS": OPERATORS,
+    "ALL_ROWS": COPYING,
+    "COUNT": COPYING,
+    "LOCK_ALL": COPYING,
+    "HAS_ROWS": COPYING,
+    "insert": TEMPLATE,
+    "insert_all": TEMPLATE,
 }
-"""Constants and methods whose statements may reach users' rows by something else than the user, with the reason."""
+"""Constants and functions whose statements may reach users' rows by something else than the user, with the reason."""
 
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|MERGE|LOCK|TRUNCATE|CREATE|ALTER|DROP|COPY|CALL|DO)\s")
 UNKNOWN = "some_table"
@@ -101,7 +97,7 @@ def is_statement(value: object) -> bool:
 
 
 def text_of(node: ast.expr, module: ModuleType) -> str:
-    """A literal as the program would see it; what only a running function knows may be any table."""
+    """A literal as the program would see it; a name known only in a running function may be any table."""
     if isinstance(node, ast.JoinedStr):
         return "".join(text_of(part, module) for part in node.values)
     if isinstance(node, ast.FormattedValue):
@@ -115,14 +111,14 @@ def text_of(node: ast.expr, module: ModuleType) -> str:
 ALL = sorted({(name, text) for module in modules() for name, text in statements(module)})
 
 
-def reaches_past_the_user(text: str) -> bool:
-    """Whether some mention of a users' table goes without its user, up to the next mention."""
+def is_not_by_user(text: str) -> bool:
+    """Whether a mention of a table of users has no condition on the user, up to the next mention."""
     starts = [found.end() for found in MENTION.finditer(text)]
     return any(not BY_USER.search(text[start:end]) for start, end in zip(starts, [*starts[1:], None], strict=False))
 
 
 @pytest.mark.parametrize(
-    ("text", "reaches"),
+    ("text", "not_by_user"),
     [
         ("SELECT points FROM users WHERE user_id = $1", False),
         ("SELECT points FROM users", True),
@@ -137,13 +133,13 @@ def reaches_past_the_user(text: str) -> bool:
         ("SELECT name FROM api_keys", False),
     ],
 )
-def test_a_statement_past_the_user_is_recognised(text: str, reaches: bool) -> None:
-    assert reaches_past_the_user(text) == reaches
+def test_a_statement_that_does_not_name_the_user_is_recognised(text: str, not_by_user: bool) -> None:
+    assert is_not_by_user(text) == not_by_user
 
 
 def test_users_rows_are_reached_by_their_user_or_the_reason_is_given() -> None:
     assert len(ALL) > 100
-    past = {name for name, text in ALL if reaches_past_the_user(text)}
+    past = {name for name, text in ALL if is_not_by_user(text)}
     assert past == NOT_BY_USER.keys()
 
 
@@ -152,18 +148,18 @@ def test_users_rows_are_reached_by_their_user_or_the_reason_is_given() -> None:
     [
         "SELECT now()",
         "DELETE FROM sessions WHERE expires_at < CURRENT_TIMESTAMP",
-        "INSERT INTO acts (act_id) VALUES (gen_random_uuid())",
+        "INSERT INTO adjustments (adjustment_id) VALUES (gen_random_uuid())",
         "SELECT nextval('numbers')",
         "SELECT hex(randomblob(16))",
         "id BIGSERIAL NOT NULL",
         "id BIGINT GENERATED ALWAYS AS IDENTITY",
     ],
 )
-def test_a_statement_that_asks_a_clock_or_chance_is_recognised(text: str) -> None:
+def test_a_statement_that_reads_a_clock_or_draws_a_number_is_recognised(text: str) -> None:
     assert BY_THEMSELVES.search(text)
 
 
-def test_no_statement_asks_a_clock_or_chance_or_a_sequence() -> None:
+def test_no_statement_reads_a_clock_draws_a_number_or_uses_a_sequence() -> None:
     migrations = [
         (one.name, re.sub("--.*", "", one.sql))
         for engine in ("sqlite", "postgres")

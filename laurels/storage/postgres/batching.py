@@ -1,4 +1,4 @@
-"""Group reading: questions that arrive while one is on its way to the server share the next, as writers share a transaction."""
+"""Batched reads: requests that arrive while another is at the server share the next statement, as writers share a transaction."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 LANES = 2
-"""How many questions are on their way at once: while one is answered, the next gathers."""
+"""The number of statements at the server at once: while one is answered, the next gathers keys."""
 
 MOST_KEYS = 200
 
-_Asked = tuple[K, asyncio.Future[V]]
+_Waiting = tuple[K, asyncio.Future[V]]
 
 
-class Together(Generic[K, V]):
-    """Asks for many keys in one statement. Whatever was committed before a key was asked for is seen by its answer."""
+class Batcher(Generic[K, V]):
+    """Reads many keys in one statement. The answer for a key includes everything committed before it was requested."""
 
     def __init__(self, ask: Callable[[Sequence[K]], Awaitable[Sequence[V]]]) -> None:
-        """`ask` answers some keys, one answer for each, in order."""
+        """`ask` gives one answer for each of its keys, in order."""
         self._ask = ask
-        self._waiting: list[_Asked[K, V]] = []
+        self._waiting: list[_Waiting[K, V]] = []
         self._lanes = 0
-        self._tasks: set[asyncio.Task[None]] = set()  # or the collector of garbage might take one that runs
+        self._tasks: set[asyncio.Task[None]] = set()  # keeps running tasks from garbage collection
 
     async def __call__(self, key: K) -> V:
-        """The answer for this key. Raises what the question raised."""
+        """The answer for this key. Raises what `ask` raised."""
         answer: asyncio.Future[V] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer))
         if self._lanes < LANES:
@@ -44,26 +44,26 @@ class Together(Generic[K, V]):
         try:
             await self._answer_all()
         finally:
-            self._lanes -= 1  # at once: were it done when the task is, a key that comes in between would wait for ever
+            self._lanes -= 1  # here, not when the task is done: a key that came in between would wait for ever
 
     async def _answer_all(self) -> None:
         while self._waiting:
-            asked, self._waiting = self._waiting[:MOST_KEYS], self._waiting[MOST_KEYS:]
-            await self._answer(asked)
+            batch, self._waiting = self._waiting[:MOST_KEYS], self._waiting[MOST_KEYS:]
+            await self._answer(batch)
 
-    async def _answer(self, asked: Sequence[_Asked[K, V]]) -> None:
-        """Ask for some keys. If the server refuses, each is asked for alone, so that one cannot spoil the others."""
+    async def _answer(self, batch: Sequence[_Waiting[K, V]]) -> None:
+        """Read some keys. If the server refuses, each is read alone, so that one bad key cannot fail the others."""
         try:
-            answers = await self._ask([key for key, _ in asked])
-        except Exception as error:  # noqa: BLE001  # whoever asked hears of it
-            if len(asked) > 1 and not isinstance(error, StoreUnavailable):
-                for one in asked:
+            answers = await self._ask([key for key, _ in batch])
+        except Exception as error:  # noqa: BLE001  # passed on to the callers
+            if len(batch) > 1 and not isinstance(error, StoreUnavailable):
+                for one in batch:
                     await self._answer([one])
                 return
-            for _, answer in asked:
+            for _, answer in batch:
                 if not answer.done():
                     answer.set_exception(error)
         else:
-            for (_, answer), value in zip(asked, answers, strict=True):
+            for (_, answer), value in zip(batch, answers, strict=True):
                 if not answer.done():
                     answer.set_result(value)

@@ -1,7 +1,7 @@
-"""Lines to a PostgreSQL server: a pool of connections, and patience with what passes.
+"""A pool of connections to a PostgreSQL server that retries what fails temporarily.
 
-A server that restarts, fails over or drops a connection, and a transaction that another one got in the way of, are no
-errors to a caller: the work is done again, from its beginning, until it succeeds or the patience is at its end.
+A server that restarts, fails over or drops a connection, and a transaction that conflicts with another one, are no errors for
+a caller: the work is done again from its beginning, until it succeeds or the time is up.
 """
 
 from __future__ import annotations
@@ -19,22 +19,26 @@ from laurels.errors import LaurelsError, MigrationError, SettingsError, StoreErr
 T = TypeVar("T")
 
 SCHEMA = "laurels"
-"""Where the tables live, so that a database can be shared with the app's own."""
+"""The schema of our tables, so that they can share a database with the app's own."""
 
 READ_SECONDS = 5.0
 WRITE_SECONDS = 30.0
-"""How long reads and writes keep trying: a failover takes some seconds."""
+"""How long reads and writes are retried: a failover takes some seconds."""
 
 STATEMENT_SECONDS = 60.0
 LONG_STATEMENT_SECONDS = 6 * 3600.0
 """How long a statement may run; the long ones read or rebuild the whole database."""
 
-LOOK_SECONDS = 30
-"""How long each statement of what operators look at may run, for it may read all users or awards."""
+REPORT_SECONDS = 30
+"""How long each statement of a report for operators may run: it may read all users or awards."""
 
-HELD_SECONDS = 50.0
-"""How long a transaction may stand still: then the server ends it, so that a process that is stopped, or a machine that is no
-more to be reached, does not keep users from the others."""
+IDLE_SECONDS = 50.0
+"""How long a transaction may be idle before the server ends it, so that a stopped process or an unreachable machine does not keep
+users locked."""
+
+NO_IDLE_TIMEOUT = "SET idle_in_transaction_session_timeout = 0"
+RESET_IDLE_TIMEOUT = "RESET idle_in_transaction_session_timeout"
+DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.5
@@ -48,10 +52,10 @@ LOST = (
     asyncpg.ReadOnlySQLTransactionError,  # the server was made a standby: the next connection finds the new primary
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TargetServerAttributeNotMatched,
-    asyncpg.InternalClientError,  # the server has just said good-bye to a connection at rest, which can be asked nothing now
-    OSError,  # refused, reset, and, as its subclass, a time-out
+    asyncpg.InternalClientError,  # the server has just closed an idle connection
+    OSError,  # refused, reset, and as a subclass timed out
 )
-"""The connection is gone, or there was none to be had; another may work."""
+"""The connection is gone, or could not be made; another may work."""
 
 CONFLICTS = (
     asyncpg.SerializationError,
@@ -67,11 +71,11 @@ HOPELESS = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
 )
-"""Somebody must do something first, so there is no use in trying again."""
+"""An operator must do something first: retrying does not help."""
 
 
 class Connection(Protocol):
-    """What the store uses of the driver's connection. A row is a sequence of values, and knows its columns' names."""
+    """What the store uses of the driver's connection. A row is a sequence of values that also has the names of its columns."""
 
     async def fetch(self, query: str, *args: Any, timeout: float | None = None) -> list[Any]: ...  # noqa: ASYNC109
     async def fetchrow(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
@@ -90,17 +94,17 @@ class Connection(Protocol):
 
 
 class Cursor(Protocol):
-    """The rows of a statement, some at a time."""
+    """The rows of a statement, a number at a time."""
 
     async def fetch(self, n: int, *, timeout: float | None = None) -> list[Any]: ...  # noqa: ASYNC109
 
 
 class Overtaken(Exception):  # noqa: N818
-    """Another transaction came first, in a way that the server does not call a conflict."""
+    """Another transaction was first, in a way that the server does not report as a conflict."""
 
 
-class Lines:
-    """Connections to one database, opened when they are first needed."""
+class Pool:
+    """Connections to one database, opened when first needed."""
 
     def __init__(self, address: str, most: int) -> None:
         self._address = address
@@ -112,7 +116,7 @@ class Lines:
         self._closed = False
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], patience: float = READ_SECONDS) -> T:
-        """Do this work over some connection, and again where what hindered it passes.
+        """Do this work on a connection, and again after a temporary failure.
 
         It may be done several times, so it must leave nothing behind when it fails. Raises StoreUnavailable when `patience`
         seconds are over or the server lacks something, and StoreError for what it refuses.
@@ -127,21 +131,19 @@ class Lines:
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Connection]:
-        """A connection for work that takes long and cannot be done again. The driver's errors come out of it as ours."""
+        """A connection for long work that cannot be repeated. The driver's errors are raised as ours."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
         self._running += 1
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=READ_SECONDS) as connection:
-                await connection.execute(
-                    "SET idle_in_transaction_session_timeout = 0"
-                )  # it may wait for the other side
+                await connection.execute(NO_IDLE_TIMEOUT)  # it may wait for the other database
                 yield cast(Connection, connection)
-                await connection.execute("RESET idle_in_transaction_session_timeout")
+                await connection.execute(RESET_IDLE_TIMEOUT)
         except LaurelsError:
             raise
-        except Exception as error:  # noqa: BLE001  # each kind has its way out
+        except Exception as error:  # noqa: BLE001  # _raise_as_ours decides on each kind
             _raise_as_ours(error)
         finally:
             self._ended()
@@ -152,7 +154,7 @@ class Lines:
             self._idle.set()
 
     async def close(self) -> None:
-        """Let what runs come to its end, and hang up. Twice is harmless."""
+        """Finish running work, and disconnect. Twice is harmless."""
         self._closed = True
         while self._running:
             self._idle.clear()
@@ -171,12 +173,12 @@ class Lines:
                     return await work(cast(Connection, connection))
             except LaurelsError:
                 raise
-            except Exception as error:  # noqa: BLE001  # each kind has its way out
-                if not _is_passing(error) or clock() + pause > deadline:
+            except Exception as error:  # noqa: BLE001  # _raise_as_ours decides on each kind
+                if not _is_temporary(error) or clock() + pause > deadline:
                     _raise_as_ours(error)
                 if self._pool and not isinstance(error, (*CONFLICTS, Overtaken)):
                     await self._pool.expire_connections()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two do not meet again
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two conflict no more
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -184,42 +186,40 @@ class Lines:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._address,
-                    min_size=0,  # with a floor, the pool connects by itself, and logs each failure
+                    min_size=0,  # otherwise the pool connects by itself, and logs each failure
                     max_size=self._most,
                     command_timeout=STATEMENT_SECONDS,
                     timeout=READ_SECONDS,
                     init=_prepare,
-                    reset=_leave_as_it_is,
+                    reset=_keep,
                     server_settings={
                         "application_name": "laurels",
                         "search_path": SCHEMA,
                         "jit": "off",
-                        "idle_in_transaction_session_timeout": str(round(1000 * HELD_SECONDS)),
+                        "idle_in_transaction_session_timeout": str(round(1000 * IDLE_SECONDS)),
                     },
                 )
             return self._pool
 
 
-async def write(connection: Connection, statement: str, lines: Iterable[Iterable[Any]]) -> None:
-    """Run a statement over these lines, turned into columns; over none, not at all."""
-    columns = [list(column) for column in zip(*lines, strict=True)]
+async def write(connection: Connection, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+    """Run a statement over these rows, passed as one array for each column; without rows do nothing."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         await connection.execute(statement, *columns)
 
 
 async def _prepare(connection: Any) -> None:
-    """A commit that is acknowledged must be durable, whatever the server's own default."""
-    await connection.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    )
+    """An acknowledged commit must be durable, whatever the server's default."""
+    await connection.execute(DURABLE)
 
 
-async def _leave_as_it_is(_: Any) -> None:
-    """What a connection is reset to before another uses it: nothing here changes its state, and a reset is a round trip."""
+async def _keep(_: Any) -> None:
+    """Keep a connection's state for its next user: nothing here changes it, and a reset is a round trip."""
 
 
-def _is_passing(error: Exception) -> bool:
-    """Whether trying again may help."""
+def _is_temporary(error: Exception) -> bool:
+    """Whether retrying may help."""
     if isinstance(error, HOPELESS) and not isinstance(error, asyncpg.TooManyConnectionsError):
         return False
     return isinstance(error, (*LOST, *CONFLICTS, Overtaken)) or _says_closed(error)
@@ -232,12 +232,12 @@ def _says_closed(error: Exception) -> bool:
 
 
 def _raise_as_ours(error: Exception) -> NoReturn:
-    """Raise the driver's error as one of ours; anything else as it is."""
+    """Raise the driver's error as one of ours; any other error unchanged."""
     if isinstance(error, asyncpg.UndefinedTableError):
         raise MigrationError("the database has no tables of Laurels; run 'laurels migrate'") from error
     if isinstance(error, (asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError)):
         raise SettingsError(f"the database's address does not work: {error}") from error
-    if isinstance(error, HOPELESS) or _is_passing(error):
+    if isinstance(error, HOPELESS) or _is_temporary(error):
         raise StoreUnavailable(f"PostgreSQL cannot: {error or type(error).__name__}") from error
     if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
         raise StoreError(f"PostgreSQL refused: {error}") from error

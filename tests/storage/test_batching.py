@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from laurels.storage.postgres.batching import LANES, Together
+from laurels.storage.postgres.batching import LANES, Batcher
 
 pytestmark = pytest.mark.anyio
 
@@ -25,11 +25,11 @@ class Questions:
 
 async def test_keys_that_come_while_a_question_is_on_its_way_share_the_next() -> None:
     questions = Questions()
-    together = Together(questions)
-    first = [asyncio.create_task(together(1))]
+    batcher = Batcher(questions)
+    first = [asyncio.create_task(batcher(1))]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    rest = [asyncio.create_task(together(key)) for key in (2, 3, 4)]
+    rest = [asyncio.create_task(batcher(key)) for key in (2, 3, 4)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     questions.open.set()
@@ -39,17 +39,17 @@ async def test_keys_that_come_while_a_question_is_on_its_way_share_the_next() ->
 
 async def test_a_key_that_comes_just_when_every_lane_ends_is_answered() -> None:
     questions = Questions()
-    together = Together(questions)
+    batcher = Batcher(questions)
 
     async def twice() -> int:
-        await together(1)
-        return await together(2)  # asked before the loop has seen that the lanes are done
+        await batcher(1)
+        return await batcher(2)  # asked before the loop has seen that the lanes are done
 
     tasks = [asyncio.create_task(twice())]
     for lane in range(1, LANES):
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        tasks.append(asyncio.create_task(together(10 * lane)))
+        tasks.append(asyncio.create_task(batcher(10 * lane)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(questions.asked) == LANES
@@ -65,17 +65,17 @@ async def test_whoever_asked_hears_of_the_error_and_the_next_is_answered() -> No
             raise ConnectionError
         return keys
 
-    together = Together(ask)
-    answers = await asyncio.gather(*(together(key) for key in range(5)), return_exceptions=True)
+    batcher = Batcher(ask)
+    answers = await asyncio.gather(*(batcher(key) for key in range(5)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [ConnectionError] * 5
     failing = False
-    assert await together(1) == 1
+    assert await batcher(1) == 1
 
 
 async def test_who_gives_up_does_not_spoil_the_answers_of_others() -> None:
     questions = Questions()
-    together = Together(questions)
-    tasks = [asyncio.create_task(together(key)) for key in range(3)]
+    batcher = Batcher(questions)
+    tasks = [asyncio.create_task(batcher(key)) for key in range(3)]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     tasks[1].cancel()

@@ -1,0 +1,182 @@
+"""The columns of every table, once for all engines: in SQL, in packing rows, and in copying a database.
+
+A migration that adds a table or a column adds it here, and `codec.py` gives it a meaning; a test compares this list with the
+schema. Left out of TABLES are `tallies`, which are counted from the standings, and `migrations`, which each engine has of its
+own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Kind = Literal["text", "number", "bytes"]
+TEXT: Kind = "text"
+NUMBER: Kind = "number"
+BYTES: Kind = "bytes"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns with their kinds, those of the primary key first. Written into SQL it is its list of columns."""
+
+    name: str
+    key_length: int
+    kinds: Mapping[str, Kind]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns, in the order of the values of a row."""
+        return tuple(self.kinds)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return self.columns[: self.key_length]
+
+    def __str__(self) -> str:
+        return ", ".join(self.kinds)
+
+
+USERS = Table(
+    "users",
+    1,
+    {
+        "user_id": TEXT,
+        "name": TEXT,
+        "zones": TEXT,
+        "joined_at": NUMBER,
+        "created_at": NUMBER,
+        "revision": NUMBER,
+        "rules": TEXT,
+        "points": NUMBER,
+        "reached_at": NUMBER,
+        "progress": BYTES,
+        "groups": TEXT,
+        "amnesties": NUMBER,
+        "visibility": TEXT,
+        "excluded": NUMBER,
+    },
+)
+EVENTS = Table(
+    "events",
+    2,
+    {
+        "user_id": TEXT,
+        "event_id": TEXT,
+        "revision": NUMBER,
+        "type": TEXT,
+        "occurred_at": NUMBER,
+        "sent_at": NUMBER,
+        "recorded_at": NUMBER,
+        "day": NUMBER,
+        "quantity": NUMBER,
+        "data": TEXT,
+        "outcome": TEXT,
+        "rank_before": NUMBER,
+        "rank_after": NUMBER,
+        "late_by": NUMBER,
+        "reversed_by": NUMBER,
+    },
+)
+ADJUSTMENTS = Table(
+    "adjustments",
+    2,
+    {
+        "user_id": TEXT,
+        "adjustment_id": TEXT,
+        "revision": NUMBER,
+        "at": NUMBER,
+        "kind": TEXT,
+        "data": TEXT,
+        "reason": TEXT,
+        "actor": TEXT,
+        "undone_by": NUMBER,
+    },
+)
+AWARDS = Table(
+    "awards",
+    2,
+    {"user_id": TEXT, "badge": TEXT, "revision": NUMBER, "awarded_at": NUMBER, "points": NUMBER, "event_id": TEXT},
+)
+LEDGER = Table(
+    "ledger",
+    3,
+    {
+        "user_id": TEXT,
+        "revision": NUMBER,
+        "position": NUMBER,
+        "at": NUMBER,
+        "amount": NUMBER,
+        "reason": TEXT,
+        "ref": TEXT,
+        "event_id": TEXT,
+        "counts_at": NUMBER,
+    },
+)
+OUTBOX = Table(
+    "outbox",
+    3,
+    {"user_id": TEXT, "revision": NUMBER, "position": NUMBER, "at": NUMBER, "type": TEXT, "data": TEXT},
+)
+PLACE = Table(
+    "standings",
+    3,
+    {"user_id": TEXT, "board": TEXT, "period": TEXT, "sort_key": NUMBER, "reached_at": NUMBER},
+)
+"""A standing without `ahead`, which changes only in closed periods."""
+
+STANDINGS = Table("standings", 3, {**PLACE.kinds, "ahead": NUMBER})
+CLOSINGS = Table("closings", 2, {"board": TEXT, "period": TEXT, "closed_at": NUMBER, "notified_at": NUMBER})
+AMNESTIES = Table(
+    "amnesties",
+    1,
+    {
+        "amnesty_id": TEXT,
+        "first_day": NUMBER,
+        "last_day": NUMBER,
+        "for_group": TEXT,
+        "reason": TEXT,
+        "actor": TEXT,
+        "created_at": NUMBER,
+        "lifted_at": NUMBER,
+        "lifted_by": TEXT,
+        "lift_reason": TEXT,
+    },
+)
+API_KEYS = Table(
+    "api_keys", 1, {"key_hash": BYTES, "name": TEXT, "hint": TEXT, "created_at": NUMBER, "revoked_at": NUMBER}
+)
+SESSIONS = Table("sessions", 2, {"user_id": TEXT, "token_hash": BYTES, "created_at": NUMBER, "expires_at": NUMBER})
+SIGNED_OUT = Table("signed_out", 1, {"session_hash": BYTES, "expires_at": NUMBER})
+TOMBSTONES = Table("tombstones", 1, {"user_hash": BYTES, "erased_at": NUMBER})
+MAINTENANCE_RUNS = Table("maintenance_runs", 1, {"task": TEXT, "at": NUMBER, "outcome": TEXT})
+SANDBOX = Table("sandbox", 1, {"only_row": NUMBER, "clock_offset": NUMBER})
+SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
+
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        *(SECRETS, TOMBSTONES, API_KEYS, SIGNED_OUT, AMNESTIES, MAINTENANCE_RUNS, SANDBOX),
+        *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, SESSIONS),
+    )
+}
+"""The tables of a copy, in its order."""
+
+REPLACED = ("secrets", "maintenance_runs")
+"""Tables in which an empty database may have rows: a copy replaces them."""
+
+TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")
+"""All tables with rows of one user, in the order of erasing: whatever adds rows of a user locks the user's row first."""
+
+BATCH = 2000
+"""The number of rows read or written at once in a copy: a few megabytes at most."""
+
+LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
+"""The columns of a line of a leaderboard, from a standing `s` and its user `u`."""
+
+_DAY = 86_400_000_000
+DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * _DAY}) / {_DAY}"
+"""The day (UTC) of a ledger entry, as an ordinal: positive numbers are divided alike on every engine."""

@@ -1,0 +1,64 @@
+"""Access: API keys, sessions of users, signed-out sessions of the console, and the database's secret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.values import plain
+
+
+@plain
+class KeyRow:
+    """An API key as stored: a hash, never the key itself. `hint` is its beginning, enough to recognise it."""
+
+    key_hash: bytes
+    name: str
+    hint: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Access(Protocol):
+    """Keys, sessions and the secret."""
+
+    async def secret(self) -> bytes:
+        """The database's own secret, used for pseudonyms and sealed cursors. It never leaves the process."""
+        ...
+
+    async def add_key(self, key: KeyRow) -> None:
+        """Store an API key. Raises InvalidInput if an active key has the same name."""
+        ...
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        """The name of the active key with this hash; None for unknown and revoked keys."""
+        ...
+
+    async def keys(self) -> Sequence[KeyRow]:
+        """All keys, revoked ones included, oldest first."""
+        ...
+
+    async def revoke_key(self, name: str, at: datetime) -> bool:
+        """Revoke the active key of this name, at once for all processes. False if there is none."""
+        ...
+
+    async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
+        """Store a session of an existing user, and delete the user's expired ones. Raises UserNotFound without the user."""
+        ...
+
+    async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
+        """Whether this session exists and has not expired."""
+        ...
+
+    async def end_session(self, user_id: str, token_hash: bytes) -> None:
+        """Delete a session, at once for all processes. Harmless if it does not exist."""
+        ...
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        """Store that a session of the console was signed out, at once for all processes, and delete expired entries."""
+        ...
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        """Whether this session of the console was signed out; entries may be gone once the session has expired."""
+        ...

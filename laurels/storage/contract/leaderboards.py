@@ -1,0 +1,166 @@
+"""Leaderboards: lines in order, ranks, teams, and closing periods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.leaderboards import Visibility
+from laurels.engine.ranking import Place, Ties
+from laurels.engine.values import plain
+
+POINTS_BOARD = "points"
+ALL_TIME = "all"
+
+
+@plain
+class Standing:
+    """One line of a leaderboard. `points` are all points of the user, whatever the leaderboard counts.
+
+    `visibility` is what the user chose (None: nothing), `excluded` whether the user is excluded now.
+    """
+
+    rank: int
+    place: Place
+    name: str | None
+    points: int
+    visibility: Visibility | None = None
+    excluded: bool = False
+
+
+@plain
+class LeaderboardRequest:
+    """Which lines of a leaderboard to read, within a period: the first ones, unless one of the next three is given.
+
+    board, period, ties  the leaderboard and the period, and which rank equal scores show
+    limit                the most lines to read
+    after                only lines after this place, even if no user has it any more
+    around               lines before and after this user's line, and that line; none if the user is not ranked
+    only                 the lines of these users, with their ranks on the whole leaderboard
+    me                   a user whose own line is read too
+    """
+
+    board: str
+    period: str
+    ties: Ties = "first"
+    limit: int = 10
+    after: Place | None = None
+    around: str | None = None
+    only: Sequence[str] | None = None
+    me: str | None = None
+
+
+@plain
+class LeaderboardLines:
+    """Lines of a leaderboard, from one snapshot. `me` is the line of the requested user, `ranked` the number of ranked users.
+
+    `next` is the place after which to continue; None after the last line, and for lines that are not consecutive.
+    A hidden user has a line of their own in `me` and `around`, with the rank they would have, and takes no one's rank.
+    """
+
+    lines: Sequence[Standing]
+    me: Standing | None
+    ranked: int
+    next: Place | None = None
+
+
+@plain
+class TeamsRequest:
+    """Which teams of a leaderboard to read, within a period: the first `limit`, and the reader's own.
+
+    mean     whether a team's score is the mean of its members' scores, otherwise their sum
+    highest  whether the highest score comes first; teams of equal score share a rank and are sorted by name
+    """
+
+    board: str
+    period: str
+    limit: int
+    mine: Sequence[str] = ()
+    mean: bool = False
+    highest: bool = True
+
+
+@plain
+class Team:
+    """A team: its rank, the sum of its members' scores, and the number of members who have a score."""
+
+    rank: int
+    name: str
+    total: int
+    members: int
+
+
+@plain
+class Teams:
+    """Teams of a leaderboard in order, and the number of members of all its teams."""
+
+    lines: Sequence[Team]
+    members: int
+
+
+@plain
+class ClosedPeriodRow:
+    """A period of a leaderboard that is closed for good.
+
+    `notified_at` is when the users in the first ranks were notified (None: not yet).
+    """
+
+    board: str
+    period: str
+    closed_at: datetime
+    notified_at: datetime | None = None
+
+
+class Leaderboards(Protocol):
+    """Reading leaderboards, and closing their periods."""
+
+    async def listing(self, request: LeaderboardRequest) -> LeaderboardLines:
+        """Lines of a leaderboard in its order, from one snapshot. Users without a score are not on it."""
+        ...
+
+    async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
+        """The user's exact rank (None: not ranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def teams(self, request: TeamsRequest) -> Teams:
+        """Teams that have a score. Reads all teams of the leaderboard without blocking other work."""
+        ...
+
+    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+        """Close a period for good: from now on no standing in it changes. False if it was closed before.
+
+        When this returns, every transaction that changed a standing in it has ended.
+        """
+        ...
+
+    async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
+        """Notify the users in the first `top` ranks of a closed period, each once, with 'leaderboard.closed'.
+
+        Users who share a rank are all notified, up to the engine's limit of users; excluded users are not. False if this
+        was done before.
+        """
+        ...
+
+    async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
+        """The closed periods of a leaderboard, the last closed first."""
+        ...
+
+    async def is_closed(self, board: str, period: str) -> bool:
+        """Whether this period is closed and the users in its first ranks were notified."""
+        ...
+
+    async def periods(self) -> Sequence[tuple[str, str]]:
+        """Every (board, period) with a standing, hidden users and teams included, except those closed and notified, sorted.
+
+        The time it takes grows with the number of leaderboards and periods, not with the number of teams or users.
+        """
+        ...
+
+    async def wrong_tallies(self) -> int:
+        """The number of tallies that differ from a recount of the standings."""
+        ...
+
+    async def rebuild_tallies(self) -> None:
+        """Replace the tallies of all leaderboards by a recount of the standings."""
+        ...

@@ -1,0 +1,199 @@
+"""The records of users: the user's row, events, awards, ledger, adjustments and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from laurels.engine.events import Event
+from laurels.engine.leaderboards import Visibility
+from laurels.engine.progress import Progress
+from laurels.engine.ranking import Place
+from laurels.engine.values import plain
+from laurels.storage.contract.amnesties import AmnestyRow
+from laurels.storage.contract.leaderboards import Standing
+
+
+@plain
+class UserRow:
+    """The one row that most operations on a user read.
+
+    `revision` counts the changes to it. `rules` is the fingerprint of the catalog, and `amnesties` the amnesty count, under
+    which its progress was made. `visibility` is how the user chose to be shown on leaderboards (None: no choice).
+    """
+
+    user_id: str
+    name: str | None
+    created_at: datetime
+    revision: int
+    rules: str
+    progress: Progress
+    groups: tuple[str, ...] = ()
+    amnesties: int = 0
+    visibility: Visibility | None = None
+
+
+@plain
+class EventRow:
+    """An event as recorded. `event.occurred_at` is when it counts, `sent_at` the time its sender gave (None: none).
+
+    `outcome` is what it changed, as JSON (None: nothing). The ranks are those before and after its transaction.
+    `reversed_by` is the revision that reversed it (None: it counts).
+    """
+
+    event: Event
+    sent_at: datetime | None
+    recorded_at: datetime
+    revision: int
+    outcome: bytes | None = None
+    rank_before: int | None = None
+    rank_after: int | None = None
+    reversed_by: int | None = None
+
+
+@plain
+class AdjustmentRow:
+    """A change made to a user by hand. `undone_by` is the revision that undid it (None: it is in force)."""
+
+    user_id: str
+    adjustment_id: str
+    revision: int
+    at: datetime
+    kind: str
+    data: Mapping[str, Any]
+    reason: str
+    actor: str
+    undone_by: int | None
+
+
+@plain
+class AwardRow:
+    """A badge that a user has. `event_id` is the event that earned it (None: no event did)."""
+
+    user_id: str
+    badge: str
+    revision: int
+    awarded_at: datetime
+    points: int
+    event_id: str | None
+
+
+@plain
+class LedgerRow:
+    """One change of a user's points. `position` orders the entries of one revision.
+
+    `counts_at` is the time that decides in which periods of leaderboards it counts (None: in none).
+    """
+
+    user_id: str
+    revision: int
+    position: int
+    at: datetime
+    amount: int
+    reason: str
+    ref: str
+    event_id: str | None
+    counts_at: datetime | None = None
+
+
+@plain
+class NotificationRow:
+    """A notification in the outbox, written in the same transaction as the change it reports."""
+
+    user_id: str
+    revision: int
+    position: int
+    at: datetime
+    type: str
+    data: Mapping[str, Any]
+
+
+Cursor = tuple[int, int]
+"""The revision and position of a notification.
+
+A user's notifications are committed in this order: a reader who has one of them can have all earlier ones.
+"""
+
+BEGINNING: Cursor = (0, -1)
+"""Before the first notification of any user."""
+
+
+@plain
+class ProfileView:
+    """What a profile is made from."""
+
+    user: UserRow | None
+    top: Sequence[Standing]
+    amnesty_count: int
+
+
+@plain
+class HistoryRows:
+    """Some revisions of a user's history, each kind of row oldest first."""
+
+    events: Sequence[EventRow] = ()
+    awards: Sequence[AwardRow] = ()
+    ledger: Sequence[LedgerRow] = ()
+    adjustments: Sequence[AdjustmentRow] = ()
+
+
+@plain
+class UserSnapshot:
+    """All that is stored about one user. `standings` are by board and period, without those in closed periods."""
+
+    user: UserRow
+    events: Sequence[EventRow]
+    adjustments: Sequence[AdjustmentRow]
+    awards: Sequence[AwardRow]
+    ledger: Sequence[LedgerRow]
+    standings: Mapping[tuple[str, str], Place]
+    amnesties: Sequence[AmnestyRow]
+
+
+class Records(Protocol):
+    """Reading what is stored about users."""
+
+    async def user(self, user_id: str) -> UserRow | None:
+        """The user's row; None if there never was one, or the user was erased."""
+        ...
+
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        """The rows of these users by id, in one read; users without a row are left out."""
+        ...
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        """The next `limit` user ids after this one, by code point ('' begins)."""
+        ...
+
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
+        """The user, the first `limit` lines of the points leaderboard and the amnesty count, from one snapshot."""
+        ...
+
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        """An event as recorded; None if it was not."""
+        ...
+
+    async def awards(self, user_id: str) -> Sequence[AwardRow]:
+        """The user's awards, oldest first."""
+        ...
+
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
+        """All rows of the newest `limit` revisions (below `before`, if given) that have a row, each kind oldest first."""
+        ...
+
+    async def newest_notification(self, user_id: str) -> Cursor:
+        """The cursor of the user's newest notification; BEGINNING without any."""
+        ...
+
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
+        """The next notifications of these users, each after the user's own cursor: at most `limit` per user, in order.
+
+        One round trip for any number of users. An engine that can tell that nothing was written since the same request found
+        nothing answers at almost no cost.
+        """
+        ...
+
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
+        """All that is stored about a user, from one snapshot; None if there is no such user, or the user was erased."""
+        ...

@@ -1,0 +1,124 @@
+"""Transactions: what is loaded before a decision, what it changes, and the one method that does both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.leaderboards import Board
+from laurels.engine.notifications import Notification
+from laurels.engine.ranking import Move, Place, Ranks
+from laurels.engine.values import plain
+from laurels.storage.contract.amnesties import AmnestyRow
+from laurels.storage.contract.records import AdjustmentRow, AwardRow, EventRow, LedgerRow, NotificationRow, UserRow
+
+
+@plain
+class LoadRequest:
+    """What a transaction must load before it decides.
+
+    users   every user it may change
+    events  every event identity (user_id, id) that it may write or reverse
+    rules   the catalog's fingerprint: users whose progress was made under other rules are loaded with all their events
+    with_adjustments  users whose adjustments are needed
+    in_full  users of whom everything is needed: adjustments, all events, awards, the ledger and the standings
+    ranks   whether to compute the ranks of users whose place changes
+    """
+
+    users: frozenset[str]
+    events: frozenset[tuple[str, str]]
+    rules: str
+    with_adjustments: frozenset[str] = frozenset()
+    in_full: frozenset[str] = frozenset()
+    ranks: bool = True
+
+
+@plain
+class Loaded:
+    """What was loaded, inside the transaction. A user or event that is missing here does not exist.
+
+    `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
+    and period, without closed periods) are those of users requested in full or made under other rules. `amnesty_count`
+    changes with each amnesty that is created or lifted.
+    """
+
+    users: Mapping[str, UserRow]
+    events: Mapping[tuple[str, str], EventRow]
+    erased: frozenset[str]
+    adjustments: Mapping[str, Sequence[AdjustmentRow]] = field(default_factory=dict[str, Sequence[AdjustmentRow]])
+    histories: Mapping[str, Sequence[EventRow]] = field(default_factory=dict[str, Sequence[EventRow]])
+    awards: Mapping[str, Sequence[AwardRow]] = field(default_factory=dict[str, Sequence[AwardRow]])
+    ledgers: Mapping[str, Sequence[LedgerRow]] = field(default_factory=dict[str, Sequence[LedgerRow]])
+    standings: Mapping[str, Mapping[tuple[str, str], Place]] = field(
+        default_factory=dict[str, Mapping[tuple[str, str], Place]]
+    )
+    amnesties: Sequence[AmnestyRow] = ()
+    amnesty_count: int = 0
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a transaction writes: all of it or nothing.
+
+    Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by` changed. `revoked`
+    are the (user, badge) of awards to delete before new ones are written. `tops` are the leaderboards that notify users who
+    climb into their first ranks. `next_notifications` has, for each user, the revision, position and time of a further one.
+    """
+
+    users: list[UserRow] = field(default_factory=list[UserRow])
+    events: list[EventRow] = field(default_factory=list[EventRow])
+    awards: list[AwardRow] = field(default_factory=list[AwardRow])
+    ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
+    notifications: list[NotificationRow] = field(default_factory=list[NotificationRow])
+    moves: list[Move] = field(default_factory=list[Move])
+    tops: Mapping[str, Board] = field(default_factory=dict[str, Board])
+    next_notifications: dict[str, tuple[int, int, datetime]] = field(
+        default_factory=dict[str, tuple[int, int, datetime]]
+    )
+    adjustments: list[AdjustmentRow] = field(default_factory=list[AdjustmentRow])
+    marked: list[EventRow] = field(default_factory=list[EventRow])
+    revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
+
+    def forget(self, user_id: str) -> None:
+        """Drop everything that was to be written about this user."""
+        self.awards = [row for row in self.awards if row.user_id != user_id]
+        self.ledger = [row for row in self.ledger if row.user_id != user_id]
+        self.notifications = [row for row in self.notifications if row.user_id != user_id]
+        self.adjustments = [row for row in self.adjustments if row.user_id != user_id]
+        self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
+
+    def further(self, notifications: Iterable[Notification]) -> list[NotificationRow]:
+        """Rows for notifications that follow from the transaction, each user's after the user's other ones.
+
+        A user whom the transaction does not write gets none: a placeholder of an erased user, or one whose standings were fixed.
+        """
+        rows: list[NotificationRow] = []
+        positions: dict[str, int] = {}
+        for one in notifications:
+            if one.user_id in self.next_notifications:
+                revision, first, at = self.next_notifications[one.user_id]
+                position = positions.get(one.user_id, first)
+                positions[one.user_id] = position + 1
+                rows.append(NotificationRow(one.user_id, revision, position, at, one.type, one.data))
+        return rows
+
+
+Decide = Callable[[Loaded], Changes]
+"""A pure function: the same loaded rows always give the same changes, so that a transaction can be repeated."""
+
+
+class Transactions(Protocol):
+    """Changing users."""
+
+    async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        """Load, decide, save, in one transaction that is durable when this returns.
+
+        No one else changes the requested users between loading and saving. If `decide` raises, nothing is written and its error
+        is passed on. Returns the ranks of the users that moved, computed in the same transaction (for a hidden user the ranks
+        they would have), which are also stored with their events. All rows of a user in `erased` are deleted first: what
+        remains is a keyed hash, and in closed periods a place without a name, so that all other users keep their ranks.
+        """
+        ...

@@ -1,0 +1,104 @@
+"""API keys, sessions, signed-out sessions of the console and the secret on PostgreSQL.
+
+Each statement may be repeated when a lost connection leaves the first attempt in doubt: a row that exists already, under an id
+made for it, is our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+
+from laurels.errors import InvalidInput, UserNotFound
+from laurels.storage.codec import key_columns, key_of, to_micros
+from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
+from laurels.storage.contract import CONNECTIONS, KeyRow
+from laurels.storage.postgres.batching import Batcher
+from laurels.storage.postgres.connections import Connections, insert, is_active
+from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
+
+ADD_KEY = f"{insert(API_KEYS)} ON CONFLICT (key_hash) DO NOTHING"
+KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
+ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
+REVOKE_KEY = f"UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND {is_active('revoked_at')} RETURNING 1"
+LOCK_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
+"""Erasing this user waits until the transaction ends."""
+
+DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2"
+ADD_SESSION = f"{insert(SESSIONS)} ON CONFLICT (user_id, token_hash) DO NOTHING"
+SESSION_ENDS = """
+SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS requested (user_id, token_hash)
+JOIN sessions USING (user_id, token_hash)
+"""
+END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+SIGN_OUT = f"{insert(SIGNED_OUT)} ON CONFLICT (session_hash) DO NOTHING"
+DROP_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= $1"
+IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = $1"
+
+
+class Access(Connections):
+    """Keys, sessions and the secret."""
+
+    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
+        super().__init__(address, connections, patience)
+        self._sessions = Batcher(self._read_session_ends)
+        self._key_names = Batcher(self._read_key_names)
+
+    async def secret(self) -> bytes:
+        return await self._pool.run(self._read_secret)
+
+    async def add_key(self, key: KeyRow) -> None:
+        async def add(connection: Connection) -> None:
+            try:
+                await connection.execute(ADD_KEY, *key_columns(key))
+            except asyncpg.UniqueViolationError:
+                message = f"an active key is named '{key.name}'; revoke it or choose another name"
+                raise InvalidInput("name", message) from None
+
+        await self._pool.run(add)
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        return await self._key_names(key_hash)
+
+    async def _read_key_names(self, hashes: Sequence[bytes]) -> Sequence[str | None]:
+        names: dict[bytes, str] = dict(await self._rows(KEY_NAMES, [*{*hashes}]))
+        return [names.get(key_hash) for key_hash in hashes]
+
+    async def keys(self) -> Sequence[KeyRow]:
+        return [key_of(row) for row in await self._rows(ALL_KEYS)]
+
+    async def revoke_key(self, name: str, at: datetime) -> bool:
+        return await self._end(REVOKE_KEY, at, name)
+
+    async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
+        async def add(connection: Connection) -> None:
+            now = to_micros(created_at)
+            async with connection.transaction():
+                if not await connection.fetchval(LOCK_USER, user_id):
+                    raise UserNotFound
+                await connection.execute(DROP_EXPIRED, user_id, now)
+                await connection.execute(ADD_SESSION, user_id, token_hash, now, to_micros(expires_at))
+
+        await self._pool.run(add)
+
+    async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
+        expires_at = await self._sessions((user_id, token_hash))
+        return expires_at is not None and expires_at > to_micros(now)
+
+    async def _read_session_ends(self, keys: Sequence[tuple[str, bytes]]) -> Sequence[int | None]:
+        distinct = [*{*keys}]
+        found = await self._rows(SESSION_ENDS, [user for user, _ in distinct], [token for _, token in distinct])
+        ends: dict[tuple[str, bytes], int] = {(user_id, token): end for user_id, token, end in found}
+        return [ends.get(key) for key in keys]
+
+    async def end_session(self, user_id: str, token_hash: bytes) -> None:
+        await self._value(END_SESSION, user_id, token_hash)
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        await self._value(DROP_SIGNED_OUT, to_micros(now))
+        await self._value(SIGN_OUT, session_hash, to_micros(expires_at))
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        return await self._value(IS_SIGNED_OUT, session_hash) is not None

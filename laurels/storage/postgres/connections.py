@@ -1,0 +1,124 @@
+"""How the parts of a store on PostgreSQL run statements: on connections of one pool, with retries.
+
+A batch of rows is written as one statement for each table, with one array for each column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any, TypeVar
+
+from laurels.storage.codec import to_micros
+from laurels.storage.columns import BYTES, NUMBER, TEXT, Kind, Table
+from laurels.storage.contract import CONNECTIONS
+from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connection, Pool
+
+T = TypeVar("T")
+
+LOCK_SPACE = 0x1A07E1
+"""The first key of our advisory locks, to tell them from others in the same database."""
+
+SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
+STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
+
+_TYPES: Mapping[Kind, str] = {TEXT: "text", NUMBER: "bigint", BYTES: "bytea"}
+
+
+class Connections:
+    """The connections of one store. Each part of the store inherits it for how it reads and writes."""
+
+    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
+        """A store at this address; it connects when first used, with at most `connections` connections.
+
+        `patience` is how many seconds a transaction is retried while the server is away.
+        """
+        self._pool = Pool(address, connections)
+        self._patience = patience
+        self._secret: bytes | None = None
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _read_secret(self, connection: Connection) -> bytes:
+        if self._secret is None:
+            secret: bytes = await connection.fetchval(SECRET)
+            self._secret = secret
+            return secret
+        return self._secret
+
+    async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
+        """The first value of the statement's first row; None without any."""
+        return await self._pool.run(lambda connection: connection.fetchval(statement, *values, timeout=timeout))
+
+    async def _rows(self, statement: str, *values: Any) -> list[Any]:
+        """The rows of one statement."""
+        return await self._pool.run(lambda connection: connection.fetch(statement, *values))
+
+    async def _end(self, statement: str, at: datetime, name: str, *more: str | None) -> bool:
+        """Run a statement that ends something active of this name; whether it did. See `is_active`."""
+        attempts = count()
+
+        async def end(connection: Connection) -> bool:
+            again = next(attempts) > 0
+            return await connection.fetchval(statement, to_micros(at), name, again, *more) is not None
+
+        return await self._pool.run(end)
+
+    async def _snapshot(self, read: Callable[[Connection], Awaitable[T]]) -> T:
+        """A read of several statements from one snapshot."""
+
+        async def run(connection: Connection) -> T:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return await read(connection)
+
+        return await self._pool.run(run)
+
+    async def _report(self, read: Callable[[Connection], Awaitable[T]]) -> T:
+        """A long read from one snapshot, which the server ends if it takes too long."""
+
+        async def run(connection: Connection) -> T:
+            await connection.execute(STATEMENT_TIMEOUT)
+            return await read(connection)
+
+        return await self._snapshot(run)
+
+
+def is_active(column: str) -> str:
+    """The condition that something has not ended yet, or, if $3 says that this is a retry, ended at this very time ($1).
+
+    A lost connection leaves in doubt whether the first attempt was committed.
+    """
+    return f"({column} IS NULL OR $3::boolean AND {column} = $1)"
+
+
+def arrays(table: Table) -> str:
+    """One array parameter for each column: 'unnest($1::text[], $2::bigint[])'."""
+    typed = [f"${number}::{_TYPES[kind]}[]" for number, kind in enumerate(table.kinds.values(), start=1)]
+    return f"unnest({', '.join(typed)})"
+
+
+def insert(table: Table) -> str:
+    """The statement that inserts one row."""
+    marks = ", ".join(f"${number}" for number in range(1, len(table.columns) + 1))
+    return f"INSERT INTO {table.name} ({table}) VALUES ({marks})"
+
+
+def insert_all(table: Table) -> str:
+    """The statement that inserts rows given as arrays."""
+    return f"INSERT INTO {table.name} ({table}) SELECT * FROM {arrays(table)}"
+
+
+def setting(table: Table, source: str, *, but: Sequence[str] = ()) -> str:
+    """'name = source.name, ...' of all columns outside the key, but those."""
+    names = [name for name in table.columns[table.key_length :] if name not in but]
+    return ", ".join(f"{name} = {source}.{name}" for name in names)
+
+
+def by_user(users: Sequence[str], found: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """Values grouped by their users, each user with a list."""
+    grouped: dict[str, list[T]] = {user_id: [] for user_id in users}
+    for user_id, value in found:
+        grouped[user_id].append(value)
+    return grouped

@@ -1,0 +1,188 @@
+"""The records of users on PostgreSQL: reading rows, events, awards, ledgers, adjustments and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from laurels.storage import codec
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
+from laurels.storage.contract import (
+    BEGINNING,
+    CONNECTIONS,
+    AdjustmentRow,
+    AwardRow,
+    Cursor,
+    EventRow,
+    HistoryRows,
+    LedgerRow,
+    NotificationRow,
+    ProfileView,
+    UserRow,
+    UserSnapshot,
+)
+from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
+from laurels.storage.postgres.batching import Batcher
+from laurels.storage.postgres.connections import Connections, by_user
+from laurels.storage.postgres.leaderboards import FIRST, first_lines, open_standings
+from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
+from laurels.storage.standings import POINTS
+
+NEWEST = 2**62
+"""After every revision."""
+
+USER = f"SELECT {USERS} FROM users WHERE user_id = $1"
+SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
+USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+PROFILES = f"""
+SELECT 'user' AS kind, {USERS} FROM users WHERE user_id = ANY($3)
+UNION ALL
+SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
+FROM ({FIRST}) AS line
+UNION ALL
+SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT}), NULL, 0
+"""
+"""Some users, the first lines of a leaderboard and the amnesty count, from one snapshot, each kind in the columns of a user (a
+line's sort key in that of the revision).
+"""
+
+EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND event_id = $2"
+EVENTS_OF = f"SELECT {EVENTS} FROM events WHERE user_id = ANY($1) ORDER BY user_id, revision"
+EVENTS_WITHIN = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
+AWARDS_OF = f"SELECT {AWARDS} FROM awards WHERE user_id = ANY($1) ORDER BY user_id, revision, badge"
+AWARDS_WITHIN = (
+    f"SELECT {AWARDS} FROM awards WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision, badge"
+)
+LEDGER_OF = f"SELECT {LEDGER} FROM ledger WHERE user_id = ANY($1) ORDER BY user_id, revision, position"
+LEDGER_WITHIN = (
+    f"SELECT {LEDGER} FROM ledger WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision, position"
+)
+ADJUSTMENTS_OF = f"SELECT {ADJUSTMENTS} FROM adjustments WHERE user_id = ANY($1) ORDER BY user_id, revision"
+ADJUSTMENTS_WITHIN = (
+    f"SELECT {ADJUSTMENTS} FROM adjustments WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
+)
+REVISIONS = """
+SELECT revision FROM (
+    SELECT revision FROM events WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM awards WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM ledger WHERE user_id = $1 AND revision < $2
+    UNION SELECT revision FROM adjustments WHERE user_id = $1 AND revision < $2
+) AS filled ORDER BY revision DESC LIMIT $3
+"""
+NEWEST_NOTIFICATION = """
+SELECT revision, position FROM outbox WHERE user_id = $1 ORDER BY revision DESC, position DESC LIMIT 1
+"""
+NEXT_NOTIFICATIONS = f"""
+SELECT next.* FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS requested (user_id, revision, position), LATERAL (
+    SELECT {OUTBOX} FROM outbox o
+    WHERE o.user_id = requested.user_id AND (o.revision, o.position) > (requested.revision, requested.position)
+    ORDER BY o.revision, o.position LIMIT $4
+) AS next ORDER BY 1, 2, 3
+"""
+"""Each user's own, by the key of the outbox."""
+
+
+async def read_events(connection: Connection, users: Sequence[str]) -> Mapping[str, list[EventRow]]:
+    """All events of users, oldest first."""
+    found = await connection.fetch(EVENTS_OF, users)
+    return by_user(users, ((row[0], codec.event_of(row)) for row in found))
+
+
+async def read_awards(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AwardRow]]:
+    """All awards of users, oldest first."""
+    found = await connection.fetch(AWARDS_OF, users)
+    return by_user(users, ((row[0], codec.award_of(row)) for row in found))
+
+
+async def read_ledgers(connection: Connection, users: Sequence[str]) -> Mapping[str, list[LedgerRow]]:
+    """All ledger entries of users, oldest first."""
+    found = await connection.fetch(LEDGER_OF, users)
+    return by_user(users, ((row[0], codec.entry_of(row)) for row in found))
+
+
+async def read_adjustments(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AdjustmentRow]]:
+    """All adjustments of users, oldest first."""
+    found = await connection.fetch(ADJUSTMENTS_OF, users)
+    return by_user(users, ((row[0], codec.adjustment_of(row)) for row in found))
+
+
+class Records(Connections):
+    """Reading what is stored about users."""
+
+    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
+        super().__init__(address, connections, patience)
+        self._profiles = Batcher(self._read_profiles)
+
+    async def user(self, user_id: str) -> UserRow | None:
+        row = await self._pool.run(lambda connection: connection.fetchrow(USER, user_id))
+        return codec.user_of(row) if row else None
+
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        return {row[0]: codec.user_of(row) for row in await self._rows(SOME_USERS, user_ids)}
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        return [row[0] for row in await self._rows(USER_IDS, after, limit)]
+
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
+        return await self._profiles((user_id, limit))
+
+    async def _read_profiles(self, keys: Sequence[tuple[str, int]]) -> Sequence[ProfileView]:
+        distinct = [*{user_id for user_id, _ in keys}]
+        most = max(limit for _, limit in keys)
+        found = await self._rows(PROFILES % most, *POINTS, distinct)
+        users = {row[1]: codec.user_of(row[1:]) for row in found if row[0] == "user"}
+        columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
+        lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
+        top = first_lines(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
+        count = next(row["amnesties"] for row in found if row[0] == "amnesties")
+        return [
+            ProfileView(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys
+        ]
+
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        row = await self._pool.run(lambda connection: connection.fetchrow(EVENT, user_id, event_id))
+        return codec.event_of(row) if row else None
+
+    async def awards(self, user_id: str) -> Sequence[AwardRow]:
+        return (await self._pool.run(lambda connection: read_awards(connection, [user_id])))[user_id]
+
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
+        async def read(connection: Connection) -> HistoryRows:
+            first = NEWEST if before is None else before
+            revisions = [row[0] for row in await connection.fetch(REVISIONS, user_id, first, limit)]
+            if not revisions:
+                return HistoryRows()
+            span = (user_id, revisions[-1], revisions[0])
+            return HistoryRows(
+                [codec.event_of(row) for row in await connection.fetch(EVENTS_WITHIN, *span)],
+                [codec.award_of(row) for row in await connection.fetch(AWARDS_WITHIN, *span)],
+                [codec.entry_of(row) for row in await connection.fetch(LEDGER_WITHIN, *span)],
+                [codec.adjustment_of(row) for row in await connection.fetch(ADJUSTMENTS_WITHIN, *span)],
+            )
+
+        return await self._snapshot(read)
+
+    async def newest_notification(self, user_id: str) -> Cursor:
+        row = await self._pool.run(lambda connection: connection.fetchrow(NEWEST_NOTIFICATION, user_id))
+        return (row[0], row[1]) if row else BEGINNING
+
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
+        revisions, positions = [one for one, _ in after.values()], [one for _, one in after.values()]
+        found = await self._rows(NEXT_NOTIFICATIONS, [*after], revisions, positions, limit)
+        return [codec.notification_of(row) for row in found]
+
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
+        async def read(connection: Connection) -> UserSnapshot | None:
+            row = await connection.fetchrow(USER, user_id)
+            if row is None:
+                return None
+            return UserSnapshot(
+                user=codec.user_of(row),
+                events=(await read_events(connection, [user_id]))[user_id],
+                adjustments=(await read_adjustments(connection, [user_id]))[user_id],
+                awards=(await read_awards(connection, [user_id]))[user_id],
+                ledger=(await read_ledgers(connection, [user_id]))[user_id],
+                standings=(await open_standings(connection, [user_id]))[user_id],
+                amnesties=await read_amnesties(connection),
+            )
+
+        return await self._snapshot(read)

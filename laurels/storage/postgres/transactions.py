@@ -1,0 +1,227 @@
+"""Transactions on PostgreSQL: a few round trips, whatever their size.
+
+A transaction locks its users in the order of their ids, reads what else it needs, decides, and writes each table in one
+statement. After a temporary failure (a conflict, a lost connection, a failover) all of it is done again: `decide` is pure, and
+the identities of events and adjustments settle whether a commit in doubt was made.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import asyncpg
+
+from laurels.engine.notifications import of_climbing
+from laurels.engine.ranking import Ranks
+from laurels.errors import StoreUnavailable
+from laurels.storage import codec
+from laurels.storage.columns import (
+    ADJUSTMENTS,
+    AWARDS,
+    EVENTS,
+    LEDGER,
+    OUTBOX,
+    TABLES_OF_USERS,
+    TOMBSTONES,
+    USERS,
+)
+from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
+from laurels.storage.postgres import ranking, standings
+from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
+from laurels.storage.postgres.connections import LOCK_SPACE, Connections, arrays, insert_all, setting
+from laurels.storage.postgres.leaderboards import open_standings
+from laurels.storage.postgres.pool import Connection, Overtaken, write
+from laurels.storage.postgres.records import read_adjustments, read_awards, read_events, read_ledgers
+from laurels.storage.secrets import tombstone
+from laurels.storage.standings import Measured, own_ranks
+
+LOCK_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
+"""In the order of their ids, so that two processes that want the same users cannot wait for each other."""
+
+LOCK_NEW = """
+SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
+FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
+"""
+ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
+ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
+LOAD_EVENTS = f"""
+SELECT a.amnesty_count, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count) LEFT JOIN (
+    SELECT {EVENTS} FROM unnest($1::text[], $2::text[]) AS requested (user_id, event_id)
+    JOIN events USING (user_id, event_id)
+) AS e ON true
+"""
+"""The requested events, each with the amnesty count; without any, one row with that count."""
+
+ADD_USERS = insert_all(USERS)
+SAVE_USERS = f"""
+UPDATE users AS u SET {setting(USERS, "n", but=["created_at"])}
+FROM {arrays(USERS)} AS n ({USERS}) WHERE u.user_id = n.user_id
+"""
+ADD_EVENTS = insert_all(EVENTS)
+MARK_EVENTS = """
+UPDATE events AS e SET reversed_by = n.reversed_by
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (reversed_by, user_id, event_id)
+WHERE e.user_id = n.user_id AND e.event_id = n.event_id
+"""
+SAVE_ADJUSTMENTS = f"""
+{insert_all(ADJUSTMENTS)}
+ON CONFLICT (user_id, adjustment_id) DO UPDATE SET {setting(ADJUSTMENTS, "excluded")}
+"""
+ADD_AWARDS = insert_all(AWARDS)
+DROP_AWARDS = """
+DELETE FROM awards AS a USING unnest($1::text[], $2::text[]) AS gone (user_id, badge)
+WHERE a.user_id = gone.user_id AND a.badge = gone.badge
+"""
+ADD_ENTRIES = insert_all(LEDGER)
+ADD_NOTIFICATIONS = insert_all(OUTBOX)
+ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in TABLES_OF_USERS]
+ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
+
+BUCKETS = 64
+"""The number of locks for new users: adding users shares one of them, erasing a user without a row holds it alone."""
+
+_DOUBT = "it is not known whether this was written; send it again: because of its id it counts once"
+
+
+class Transactions(Connections):
+    """Changing users."""
+
+    async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
+        alone: set[str] = set()  # users without a row who are to be erased, as an attempt found out
+
+        async def attempt(connection: Connection) -> Mapping[str, Ranks]:
+            async with connection.transaction(isolation="read_committed"):
+                found = await self._load(connection, request, alone)
+                if tried:
+                    # Twice: the first load may have waited for the very transaction in doubt, and not seen its new users.
+                    found = await self._load(connection, request, alone)
+                    if _was_committed(tried[-1][0], found):
+                        return tried[-1][1]
+                changes = decide(found)
+                ranks = await self._save(connection, changes, found, alone, measure=request.ranks)
+                tried.append((changes, ranks))
+            return ranks
+
+        try:
+            return await self._pool.run(attempt, self._patience)
+        except StoreUnavailable as error:
+            if tried:
+                raise StoreUnavailable(f"{error}; {_DOUBT}") from error
+            raise
+
+    async def _load(self, connection: Connection, request: LoadRequest, alone: set[str]) -> Loaded:
+        locked = await connection.fetch(LOCK_USERS, sorted(request.users))
+        users = {row[0]: codec.user_of(row) for row in locked}
+        erased = await self._erased(connection, request.users - users.keys(), alone)
+        known = [identity for identity in request.events if identity[0] in users]
+        found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
+        amnesties = await read_amnesties(connection) if found[0][0] else []
+        events = [codec.event_of(row[1:]) for row in found if row[1] is not None]
+        full = [name for name, user in users.items() if name in request.in_full or user.rules != request.rules]
+        adjusted = [*{*full, *(request.with_adjustments & users.keys())}]
+        return Loaded(
+            users=users,
+            events={(row.event.user_id, row.event.id): row for row in events},
+            erased=erased,
+            adjustments=await read_adjustments(connection, adjusted) if adjusted else {},
+            histories=await read_events(connection, full) if full else {},
+            awards=await read_awards(connection, full) if full else {},
+            ledgers=await read_ledgers(connection, full) if full else {},
+            standings=await open_standings(connection, full) if full else {},
+            amnesties=amnesties,
+            amnesty_count=amnesty_count(amnesties),
+        )
+
+    async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:
+        """Those of the users without a row who were erased.
+
+        Until this transaction ends no one else erases one of them, nor adds one of those to be locked alone.
+        """
+        if not missing:
+            return frozenset()
+        locks = _locks(missing, alone)
+        await connection.execute(LOCK_NEW, LOCK_SPACE, [*locks], [*locks.values()])
+        secret = await self._read_secret(connection)
+        hashes = {tombstone(secret, user_id): user_id for user_id in missing}
+        found = await connection.fetch(ERASED, [*hashes])
+        return frozenset(hashes[row[0]] for row in found)
+
+    async def _save(
+        self, connection: Connection, changes: Changes, found: Loaded, alone: set[str], *, measure: bool
+    ) -> Mapping[str, Ranks]:
+        erased = [user_id for user_id, _ in changes.erased]
+        leaving = await standings.leaving(connection, erased) if erased else ()
+        moves = await standings.to_make(connection, [*leaving, *changes.moves])
+        measured: Measured = await ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks = own_ranks(measured)
+        if changes.erased:
+            await self._erase(connection, changes.erased, found, alone)
+        await _save_users(connection, changes.users, found)
+        await write(connection, ADD_EVENTS, (codec.event_columns(row, ranks) for row in changes.events))
+        marked = ((row.reversed_by, row.event.user_id, row.event.id) for row in changes.marked)
+        await write(connection, MARK_EVENTS, marked)
+        await write(connection, SAVE_ADJUSTMENTS, map(codec.adjustment_columns, changes.adjustments))
+        await write(connection, DROP_AWARDS, changes.revoked)
+        await write(connection, ADD_AWARDS, map(codec.award_columns, changes.awards))
+        await write(connection, ADD_ENTRIES, map(codec.entry_columns, changes.ledger))
+        notifications = [*changes.notifications, *changes.further(of_climbing(measured, changes.tops))]
+        await write(connection, ADD_NOTIFICATIONS, map(codec.notification_columns, notifications))
+        if moves:
+            await standings.save(connection, moves)  # last, because others wait for these rows until the commit
+        return ranks
+
+    async def _erase(
+        self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Loaded, alone: set[str]
+    ) -> None:
+        names = [user_id for user_id, _ in erased]
+        missing = {name for name in names if name not in found.users}
+        if missing - alone:
+            alone |= missing  # turning a shared lock into an own one would wait for another process that does the same
+            raise Overtaken("a user without a row is to be erased, which needs a lock of its own from the start")
+        if missing and await connection.fetchval(ANY_USER, [*missing]):
+            raise Overtaken("another process added a user who is to be erased")
+        for statement in ERASE:
+            await connection.execute(statement, names)
+        secret = await self._read_secret(connection)
+        gone = {tombstone(secret, user_id): codec.to_micros(at) for user_id, at in erased}
+        await write(connection, ADD_TOMBSTONES, gone.items())
+
+
+async def _save_users(connection: Connection, users: Iterable[UserRow], found: Loaded) -> None:
+    """Update the users that were loaded, and add the others in the order of their ids."""
+    in_order = sorted(users, key=lambda user: user.user_id)
+    new = [codec.user_columns(user) for user in in_order if user.user_id not in found.users]
+    try:
+        await write(connection, ADD_USERS, new)
+    except asyncpg.UniqueViolationError as error:
+        raise Overtaken("another process added the same user at the same time") from error
+    known = (codec.user_columns(user) for user in in_order if user.user_id in found.users)
+    await write(connection, SAVE_USERS, known)
+
+
+def _locks(users: Iterable[str], alone: set[str]) -> dict[int, bool]:
+    """The buckets of these users, in the order in which every process takes them, and whether to take each alone."""
+    buckets = {user_id: zlib.crc32(user_id.encode()) % BUCKETS for user_id in users}
+    taken_alone = {buckets[user_id] for user_id in buckets.keys() & alone}
+    return {bucket: bucket in taken_alone for bucket in sorted({*buckets.values()})}
+
+
+def _was_committed(changes: Changes, found: Loaded) -> bool:
+    """Whether these changes, whose commit is in doubt, were committed.
+
+    All of their events and adjustments must be there as they were written: a single one may be another process's, with the same
+    time if a clock stands still. Without any there is nothing to count twice, and deciding again is harmless.
+    """
+    events = [(row, found.events.get((row.event.user_id, row.event.id))) for row in changes.events]
+    return (
+        bool(changes.events or changes.adjustments)
+        and all(known and _same_recording(known, row) for row, known in events)
+        and all(row in found.adjustments.get(row.user_id, ()) for row in changes.adjustments)
+    )
+
+
+def _same_recording(one: EventRow, other: EventRow) -> bool:
+    return (one.revision, one.recorded_at) == (other.revision, other.recorded_at)

@@ -1,0 +1,50 @@
+"""What the database's secret protects: hashes of erased users, pseudonyms, and sealed cursors."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+CIPHER_BLOCK = 64
+CIPHER_MARK = 16
+
+
+def tombstone(secret: bytes, user_id: str) -> bytes:
+    """What remains of an erased user. Without the secret, no one can tell whose it is."""
+    return hmac.digest(secret, user_id.encode(), hashlib.sha256)
+
+
+def pseudonym_hash(secret: bytes, user_id: str) -> bytes:
+    """A hash from which a pseudonym is made. Without the secret, no one can tell whose it is."""
+    return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
+
+
+def encrypted(secret: bytes, plain: bytes) -> bytes:
+    """Bytes that only `decrypted` with this secret can read. Equal input gives equal output, padded to blocks of 64 bytes.
+
+    The first 16 bytes are an HMAC of the padded input. It is the seed of the key stream (SHAKE-256), and proves on reading
+    that the bytes were made here.
+    """
+    padded = plain + b"\x80" + bytes(-(len(plain) + 1) % CIPHER_BLOCK)
+    mark = _mark(secret, padded)
+    return mark + _with_stream(secret, mark, padded)
+
+
+def decrypted(secret: bytes, sealed: bytes) -> bytes:
+    """The bytes that were encrypted. Raises ValueError for anything else, or if the secret was another."""
+    mark, hidden = sealed[:CIPHER_MARK], sealed[CIPHER_MARK:]
+    padded = _with_stream(secret, mark, hidden)
+    if not hidden or not hmac.compare_digest(mark, _mark(secret, padded)):
+        raise ValueError("this was not encrypted here")
+    return padded.rstrip(b"\x00")[:-1]
+
+
+def _mark(secret: bytes, padded: bytes) -> bytes:
+    return hmac.digest(secret, b"cipher mark " + padded, hashlib.sha256)[:CIPHER_MARK]
+
+
+def _with_stream(secret: bytes, mark: bytes, text: bytes) -> bytes:
+    """This text combined with the key stream of the mark by exclusive or; doing it twice gives the text again."""
+    key = hmac.digest(secret, b"cipher stream", hashlib.sha256)
+    stream = hashlib.shake_256(key + mark).digest(len(text))
+    return bytes(one ^ other for one, other in zip(text, stream, strict=True))

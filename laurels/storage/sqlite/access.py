@@ -1,0 +1,85 @@
+"""API keys, sessions, signed-out sessions of the console and the secret on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from laurels.errors import InvalidInput, UserNotFound
+from laurels.storage.codec import key_columns, key_of, to_micros
+from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
+from laurels.storage.contract import KeyRow
+from laurels.storage.sqlite.connections import Connections, insert, translated
+
+ACTIVE_KEY = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at IS NULL"
+ADD_KEY = insert(API_KEYS)
+KEY_NAME = "SELECT name FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL"
+ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
+REVOKE_KEY = "UPDATE api_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
+IS_USER = "SELECT 1 FROM users WHERE user_id = ?"
+DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
+ADD_SESSION = insert(SESSIONS)
+SESSION_END = "SELECT expires_at FROM sessions WHERE user_id = ? AND token_hash = ?"
+END_SESSION = "DELETE FROM sessions WHERE user_id = ? AND token_hash = ?"
+SIGN_OUT = f"{insert(SIGNED_OUT)} ON CONFLICT (session_hash) DO NOTHING"
+DROP_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= ?"
+IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = ?"
+
+
+class Access(Connections):
+    """Keys, sessions and the secret."""
+
+    async def secret(self) -> bytes:
+        with translated:
+            return self._read_secret(self._reader)
+
+    async def add_key(self, key: KeyRow) -> None:
+        def add(writer: sqlite3.Connection) -> None:
+            if writer.execute(ACTIVE_KEY, (key.name,)).fetchone():
+                raise InvalidInput("name", f"an active key is named '{key.name}'; revoke it or choose another name")
+            writer.execute(ADD_KEY, key_columns(key))
+
+        await self._in_transaction(add)
+
+    async def key_name(self, key_hash: bytes) -> str | None:
+        with translated:
+            row = self._reader.execute(KEY_NAME, (key_hash,)).fetchone()
+        return row[0] if row else None
+
+    async def keys(self) -> Sequence[KeyRow]:
+        with translated:
+            return [key_of(row) for row in self._reader.execute(ALL_KEYS)]
+
+    async def revoke_key(self, name: str, at: datetime) -> bool:
+        values = (to_micros(at), name)
+        return await self._in_transaction(lambda writer: writer.execute(REVOKE_KEY, values).rowcount == 1)
+
+    async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
+        def add(writer: sqlite3.Connection) -> None:
+            if not writer.execute(IS_USER, (user_id,)).fetchone():
+                raise UserNotFound
+            now = to_micros(created_at)
+            writer.execute(DROP_EXPIRED, (user_id, now))
+            writer.execute(ADD_SESSION, (user_id, token_hash, now, to_micros(expires_at)))
+
+        await self._in_transaction(add)
+
+    async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
+        with translated:
+            row = self._reader.execute(SESSION_END, (user_id, token_hash)).fetchone()
+        return row is not None and row[0] > to_micros(now)
+
+    async def end_session(self, user_id: str, token_hash: bytes) -> None:
+        await self._in_transaction(lambda writer: writer.execute(END_SESSION, (user_id, token_hash)))
+
+    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+        def add(writer: sqlite3.Connection) -> None:
+            writer.execute(DROP_SIGNED_OUT, (to_micros(now),))
+            writer.execute(SIGN_OUT, (session_hash, to_micros(expires_at)))
+
+        await self._in_transaction(add)
+
+    async def is_signed_out(self, session_hash: bytes) -> bool:
+        with translated:
+            return self._reader.execute(IS_SIGNED_OUT, (session_hash,)).fetchone() is not None

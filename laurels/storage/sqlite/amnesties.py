@@ -1,0 +1,41 @@
+"""Amnesties on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from laurels.storage import codec
+from laurels.storage.columns import AMNESTIES
+from laurels.storage.contract import AmnestyRow, amnesty_count
+from laurels.storage.sqlite.connections import Connections, insert, translated
+
+ALL_AMNESTIES = f"SELECT {AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
+ADD_AMNESTY = f"{insert(AMNESTIES)} ON CONFLICT (amnesty_id) DO NOTHING"
+LIFT_AMNESTY = """
+UPDATE amnesties SET lifted_at = ?, lifted_by = ?, lift_reason = ? WHERE amnesty_id = ? AND lifted_at IS NULL
+"""
+
+
+def read_amnesties(connection: sqlite3.Connection) -> tuple[list[AmnestyRow], int]:
+    """All amnesties, oldest first, and their count."""
+    amnesties = [codec.amnesty_of(row) for row in connection.execute(ALL_AMNESTIES)]
+    return amnesties, amnesty_count(amnesties)
+
+
+class Amnesties(Connections):
+    """Creating, lifting and listing amnesties."""
+
+    async def amnesties(self) -> Sequence[AmnestyRow]:
+        with translated:
+            return read_amnesties(self._reader)[0]
+
+    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
+        await self._in_transaction(lambda writer: writer.execute(ADD_AMNESTY, codec.amnesty_columns(amnesty)))
+
+    async def lift_amnesty(
+        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+    ) -> bool:
+        values = (codec.to_micros(at), actor, reason, amnesty_id)
+        return await self._in_transaction(lambda writer: writer.execute(LIFT_AMNESTY, values).rowcount == 1)

@@ -1,0 +1,241 @@
+"""Connections to a SQLite database, and how work runs on them.
+
+One writer thread holds the writing connection; each batch of changes is one `BEGIN IMMEDIATE` transaction. Reads run inline on
+a connection of their own: they take some microseconds, and handing them to a thread would cost several times that. Long reads
+run in a thread and a connection of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from laurels.errors import StoreError, StoreUnavailable
+from laurels.storage.columns import Table
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another process's transaction before it gives up."""
+
+PRAGMAS = (
+    "synchronous = FULL",
+    "cache_size = -65536",
+    "wal_autocheckpoint = 4000",
+    "temp_store = MEMORY",
+)
+"""A commit survives a power cut. 64 MB of cache. The log is copied into the database every 16 MB, not every 4: fewer, longer
+copies cost writers less."""
+
+SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
+
+
+class Connections:
+    """The connections of one store. Each part of the store inherits it for how it reads and writes."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file, creating it if it is missing; None keeps everything in memory."""
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, "laurels-writer") if path else None
+        try:
+            self._writer = _connect(path)
+            self._reader = _connect(path) if path else self._writer
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"cannot open {path}: {error}") from error
+        self._snapshot = Snapshot(self._reader)
+        self._commits = 0
+        self._secret: bytes | None = None
+        self._closed = False
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+            self._thread.shutdown()
+            self._reader.close()
+        else:
+            self._writer.close()
+
+    def _version(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """A value that changes with every commit of any process."""
+        return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
+
+    def _read_secret(self, connection: sqlite3.Connection) -> bytes:
+        if self._secret is None:
+            (secret,) = connection.execute(SECRET).fetchone()
+            self._secret = secret
+            return secret
+        return self._secret
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        """Run `work` on the one writer: in its thread, or inline for a database in memory."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with translated:
+            if self._thread is None:
+                return work()
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the writer in a transaction of its own."""
+
+        def run() -> T:
+            with self._transaction() as connection:
+                return work(connection)
+
+        return await self._write(run)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction on the writer: all of it, durable when this ends, or nothing."""
+        connection = self._writer
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._commits += 1
+
+    async def _in_background(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """A long read from one snapshot, without blocking other work; inline for a database in memory, which is small."""
+        if self._path is None:
+            with self._snapshot as connection:
+                return work(connection)
+        async with self._separate() as separate:
+            return await separate.run(partial(_in_snapshot, work))
+
+    @asynccontextmanager
+    async def _separate(self) -> AsyncIterator[Separate]:
+        """A separate connection for long work. A database in memory has only one connection, so it is one to a copy."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        with translated:
+            connection = _connect(self._path)
+            if self._path is None:
+                self._writer.backup(connection)
+        separate = Separate(connection, self._path)
+        try:
+            yield separate
+        finally:
+            await separate.close()
+
+
+class Translated:
+    """Turns the driver's errors into ours. It surrounds every read, where a generator would cost a microsecond."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Errors name the database file if `path` is given."""
+        self._which = f" use {path}" if path else ""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if not isinstance(error, sqlite3.DatabaseError):
+            return
+        if "closed database" in str(error):
+            raise StoreUnavailable("the store is closed") from error
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
+            raise StoreError(f"SQLite refused: {error}") from error
+        raise StoreUnavailable(f"SQLite cannot{self._which}: {error}") from error
+
+
+translated = Translated()
+
+
+class Snapshot:
+    """Several reads of the same state, with the driver's errors as ours."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        with translated:
+            self._connection.execute("BEGIN")
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with translated:
+            self._connection.execute("COMMIT")
+        translated.__exit__(kind, error, trace)
+
+
+class Separate:
+    """A connection with a thread of its own and one cursor. Work that has started is finished before it closes."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self.connection = connection
+        self._cursor = connection.cursor()
+        self._translated = Translated(path)
+        self._thread = ThreadPoolExecutor(1, "laurels-separate")
+
+    async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+        """Run `work` with the cursor, in the thread."""
+        with self._translated:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._cursor.close()  # a cursor in the middle of its rows would keep the file open
+        self.connection.close()
+
+
+def _in_snapshot(work: Callable[[sqlite3.Connection], T], cursor: sqlite3.Cursor) -> T:
+    """The result of a read from one snapshot; the connection is closed after it."""
+    cursor.execute("BEGIN")
+    return work(cursor.connection)
+
+
+def _connect(path: Path | None) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        if path:
+            _use_wal(connection)
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log.
+
+    Two processes that open a new file at once must retry by themselves: SQLite's busy timeout does not apply here.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def insert(table: Table) -> str:
+    """The statement that inserts a row into a table."""
+    return f"INSERT INTO {table.name} ({table}) VALUES ({', '.join('?' * len(table.columns))})"

@@ -1,0 +1,183 @@
+"""The records of users on SQLite: reading rows, events, awards, ledgers, adjustments and notifications."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from laurels.storage import codec
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
+from laurels.storage.contract import (
+    BEGINNING,
+    AdjustmentRow,
+    AwardRow,
+    Cursor,
+    EventRow,
+    HistoryRows,
+    LedgerRow,
+    NotificationRow,
+    ProfileView,
+    Standing,
+    UserRow,
+    UserSnapshot,
+)
+from laurels.storage.sqlite.amnesties import read_amnesties
+from laurels.storage.sqlite.connections import Connections, translated
+from laurels.storage.sqlite.leaderboards import first_lines, open_standings
+from laurels.storage.standings import POINTS
+
+NEWEST = 2**62
+"""After every revision."""
+
+USER = f"SELECT {USERS} FROM users WHERE user_id = ?"
+SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
+USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
+EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
+EVENTS_WITHIN = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision"
+AWARDS_WITHIN = f"SELECT {AWARDS} FROM awards WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, badge"
+LEDGER_WITHIN = (
+    f"SELECT {LEDGER} FROM ledger WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, position"
+)
+ADJUSTMENTS_WITHIN = (
+    f"SELECT {ADJUSTMENTS} FROM adjustments WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision"
+)
+REVISIONS = """
+SELECT revision FROM (
+    SELECT revision FROM events WHERE user_id = :user AND revision < :before
+    UNION SELECT revision FROM awards WHERE user_id = :user AND revision < :before
+    UNION SELECT revision FROM ledger WHERE user_id = :user AND revision < :before
+    UNION SELECT revision FROM adjustments WHERE user_id = :user AND revision < :before
+) ORDER BY revision DESC LIMIT :limit
+"""
+NEWEST_NOTIFICATION = """
+SELECT revision, position FROM outbox WHERE user_id = ? ORDER BY revision DESC, position DESC LIMIT 1
+"""
+NEXT_NOTIFICATIONS = f"""
+SELECT {OUTBOX} FROM outbox WHERE user_id = ? AND (revision, position) > (?, ?) ORDER BY revision, position LIMIT ?
+"""
+
+
+def read_events(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[EventRow]:
+    """The user's events of these revisions, oldest first."""
+    return [codec.event_of(row) for row in connection.execute(EVENTS_WITHIN, (user_id, first, last))]
+
+
+def read_awards(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[AwardRow]:
+    """The user's awards of these revisions, oldest first."""
+    return [codec.award_of(row) for row in connection.execute(AWARDS_WITHIN, (user_id, first, last))]
+
+
+def read_ledger(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[LedgerRow]:
+    """The user's ledger entries of these revisions, oldest first."""
+    return [codec.entry_of(row) for row in connection.execute(LEDGER_WITHIN, (user_id, first, last))]
+
+
+def read_adjustments(
+    connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST
+) -> list[AdjustmentRow]:
+    """The user's adjustments of these revisions, oldest first."""
+    return [codec.adjustment_of(row) for row in connection.execute(ADJUSTMENTS_WITHIN, (user_id, first, last))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """The part of a profile that is the same for all users, at one version of the database."""
+
+    version: tuple[int, int, int]
+    top: Sequence[Standing]
+    amnesty_count: int
+
+
+class Records(Connections):
+    """Reading what is stored about users."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path)
+        self._shared: _Shared | None = None
+        self._without_news: tuple[tuple[int, int], Mapping[str, Cursor]] | None = None
+
+    async def user(self, user_id: str) -> UserRow | None:
+        with translated:
+            row = self._reader.execute(USER, (user_id,)).fetchone()
+        return codec.user_of(row) if row else None
+
+    async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
+        with self._snapshot as connection:
+            found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
+        return {row[0]: codec.user_of(row) for row in found}
+
+    async def user_ids(self, after: str, limit: int) -> Sequence[str]:
+        with translated:
+            return [row[0] for row in self._reader.execute(USER_IDS, (after, limit))]
+
+    async def profile_view(self, user_id: str, limit: int) -> ProfileView:
+        with self._snapshot as connection:
+            row = connection.execute(USER, (user_id,)).fetchone()
+            shared = self._read_shared(connection, limit)
+        return ProfileView(codec.user_of(row) if row else None, shared.top, shared.amnesty_count)
+
+    def _read_shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
+        """The part that is the same for all users, read again only after a commit of any process."""
+        version = (*self._version(connection), limit)
+        if self._shared is None or self._shared.version != version:
+            top = first_lines(connection, POINTS, limit)
+            self._shared = _Shared(version, top, read_amnesties(connection)[1])
+        return self._shared
+
+    async def event(self, user_id: str, event_id: str) -> EventRow | None:
+        with translated:
+            row = self._reader.execute(EVENT, (user_id, event_id)).fetchone()
+        return codec.event_of(row) if row else None
+
+    async def awards(self, user_id: str) -> Sequence[AwardRow]:
+        with translated:
+            return read_awards(self._reader, user_id)
+
+    async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
+        values = {"user": user_id, "before": NEWEST if before is None else before, "limit": limit}
+        with self._snapshot as connection:
+            revisions = [row[0] for row in connection.execute(REVISIONS, values)]
+            if not revisions:
+                return HistoryRows()
+            span = (user_id, revisions[-1], revisions[0])
+            return HistoryRows(
+                read_events(connection, *span),
+                read_awards(connection, *span),
+                read_ledger(connection, *span),
+                read_adjustments(connection, *span),
+            )
+
+    async def newest_notification(self, user_id: str) -> Cursor:
+        with translated:
+            return self._reader.execute(NEWEST_NOTIFICATION, (user_id,)).fetchone() or BEGINNING
+
+    async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
+        with self._snapshot as connection:
+            request = (self._version(connection), after)
+            if request == self._without_news:
+                return ()
+            found = [
+                codec.notification_of(row)
+                for user_id, cursor in after.items()
+                for row in connection.execute(NEXT_NOTIFICATIONS, (user_id, *cursor, limit))
+            ]
+            self._without_news = None if found else (request[0], dict(after))
+        return found
+
+    async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
+        with self._snapshot as connection:
+            row = connection.execute(USER, (user_id,)).fetchone()
+            if row is None:
+                return None
+            return UserSnapshot(
+                user=codec.user_of(row),
+                events=read_events(connection, user_id),
+                adjustments=read_adjustments(connection, user_id),
+                awards=read_awards(connection, user_id),
+                ledger=read_ledger(connection, user_id),
+                standings=open_standings(connection, user_id),
+                amnesties=read_amnesties(connection)[0],
+            )

@@ -1,0 +1,67 @@
+"""The schema on SQLite: migrations, in one transaction."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from laurels.errors import MigrationError
+from laurels.storage.contract import AppliedMigration
+from laurels.storage.migrate import Recorded, check_ready, load_migrations, pending, recorded
+from laurels.storage.sqlite.connections import Connections, translated
+
+CREATE_MIGRATIONS = "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)"
+"""As in the first version; migrations add its other columns."""
+
+HAS_MIGRATIONS = "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"
+MIGRATIONS = "SELECT * FROM migrations"
+ADD_MIGRATION = "INSERT INTO migrations (name, checksum, mark) VALUES (?, ?, ?)"
+ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', ?) ON CONFLICT (name) DO NOTHING"
+
+
+class Schema(Connections):
+    """Migrating the database, and checking whether this version can work with it."""
+
+    engine = "SQLite"
+
+    def __init__(self, path: Path | None) -> None:
+        self._migrations = load_migrations("laurels.storage.sqlite")
+        super().__init__(path)
+
+    async def migrate(self) -> Sequence[AppliedMigration]:
+        return await self._in_transaction(self._migrate)
+
+    def _migrate(self, connection: sqlite3.Connection) -> Sequence[AppliedMigration]:
+        connection.execute(CREATE_MIGRATIONS)
+        missing = pending(self._migrations, _applied(connection))
+        for one in missing:
+            for statement in statements(one.sql):
+                connection.execute(statement)
+        connection.executemany(ADD_MIGRATION, [(one.name, one.checksum, one.mark) for one in missing])
+        connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
+        return [one.applied for one in missing]
+
+    async def ready(self) -> None:
+        with translated:
+            if not self._reader.execute(HAS_MIGRATIONS).fetchone():
+                raise MigrationError("the database is empty; run 'laurels migrate'")
+            applied = _applied(self._reader)
+        check_ready(self._migrations, applied)
+
+
+def _applied(connection: sqlite3.Connection) -> dict[str, Recorded]:
+    return recorded(connection.execute(MIGRATIONS))
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would commit the transaction they must share."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):
+        raise MigrationError("a migration ends in the middle of a statement")

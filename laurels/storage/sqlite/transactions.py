@@ -1,0 +1,140 @@
+"""Transactions on SQLite: loading, deciding and saving on the one writer."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from laurels.engine.notifications import of_climbing
+from laurels.engine.ranking import Ranks
+from laurels.storage import codec
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, TABLES_OF_USERS, USERS
+from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
+from laurels.storage.secrets import tombstone
+from laurels.storage.sqlite import ranking, standings
+from laurels.storage.sqlite.amnesties import read_amnesties
+from laurels.storage.sqlite.connections import Connections, insert
+from laurels.storage.sqlite.leaderboards import open_standings
+from laurels.storage.sqlite.records import EVENT, USER, read_adjustments, read_awards, read_events, read_ledger
+from laurels.storage.standings import Measured, own_ranks
+
+SAVE_USER = f"""
+{insert(USERS)}
+ON CONFLICT (user_id) DO UPDATE SET
+    zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
+    rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
+    groups = excluded.groups, amnesties = excluded.amnesties,
+    visibility = excluded.visibility, excluded = excluded.excluded
+"""
+RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
+"""Separate, because an event changes no name, and setting it again would rewrite its entry in the index: a quarter more log."""
+
+ADD_EVENT = insert(EVENTS)
+MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
+ADD_AWARD = insert(AWARDS)
+DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
+ADD_ENTRY = insert(LEDGER)
+ADD_NOTIFICATION = insert(OUTBOX)
+SAVE_ADJUSTMENT = f"""
+{insert(ADJUSTMENTS)}
+ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
+    revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
+    reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
+"""
+IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
+ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
+ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in TABLES_OF_USERS]
+
+
+class Transactions(Connections):
+    """Changing users."""
+
+    async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        return await self._write(lambda: self._change(request, decide))
+
+    def _change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        with self._transaction() as connection:
+            found = self._load(connection, request)
+            changes = decide(found)
+            ranks = self._save(connection, changes, measure=request.ranks)
+            connection.executemany(RENAME_USER, _renamed(found, changes))
+            return ranks
+
+    def _load(self, connection: sqlite3.Connection, request: LoadRequest) -> Loaded:
+        users: dict[str, UserRow] = {}
+        erased: set[str] = set()
+        for user_id in request.users:
+            row = connection.execute(USER, (user_id,)).fetchone()
+            if row is not None:
+                users[user_id] = codec.user_of(row)
+            elif self._is_erased(connection, user_id):
+                erased.add(user_id)
+        events: dict[tuple[str, str], EventRow] = {}
+        for identity in request.events:
+            if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
+                events[identity] = codec.event_of(row)
+        amnesties, count = read_amnesties(connection)
+        full = [name for name, user in users.items() if name in request.in_full or user.rules != request.rules]
+        return Loaded(
+            users=users,
+            events=events,
+            erased=frozenset(erased),
+            adjustments={name: read_adjustments(connection, name) for name in {*full, *request.with_adjustments}},
+            histories={name: read_events(connection, name) for name in full},
+            awards={name: read_awards(connection, name) for name in full},
+            ledgers={name: read_ledger(connection, name) for name in full},
+            standings={name: open_standings(connection, name) for name in full},
+            amnesties=amnesties,
+            amnesty_count=count,
+        )
+
+    def _is_erased(self, connection: sqlite3.Connection, user_id: str) -> bool:
+        digest = tombstone(self._read_secret(connection), user_id)
+        return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
+
+    def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
+        leaving = standings.leaving(connection, [user_id for user_id, _ in changes.erased])
+        moves = standings.to_make(connection, [*leaving, *changes.moves])
+        measured: Measured = ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
+        ranks = own_ranks(measured)
+        standings.save(connection, moves)
+        for user_id, at in changes.erased:
+            self._erase(connection, user_id, at)
+        connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
+        connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
+        _save_adjustments(connection, changes)
+        if changes.awards:
+            connection.executemany(ADD_AWARD, map(codec.award_columns, changes.awards))
+        if changes.ledger:
+            connection.executemany(ADD_ENTRY, map(codec.entry_columns, changes.ledger))
+        notifications = [*changes.notifications, *changes.further(of_climbing(measured, changes.tops))]
+        if notifications:
+            connection.executemany(ADD_NOTIFICATION, map(codec.notification_columns, notifications))
+        return ranks
+
+    def _erase(self, connection: sqlite3.Connection, user_id: str, at: datetime) -> None:
+        for statement in ERASE:
+            connection.execute(statement, (user_id,))
+        digest = tombstone(self._read_secret(connection), user_id)
+        connection.execute(ADD_TOMBSTONE, (digest, codec.to_micros(at)))
+
+
+def _save_adjustments(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Write adjustments and what they take back; most transactions have none."""
+    for row in changes.marked:
+        connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
+    for adjustment in changes.adjustments:
+        connection.execute(SAVE_ADJUSTMENT, codec.adjustment_columns(adjustment))
+    for award in changes.revoked:
+        connection.execute(DROP_AWARD, award)
+
+
+def _renamed(found: Loaded, changes: Changes) -> Sequence[tuple[str | None, str]]:
+    """The new name and the id of each known user whose name changed."""
+    known = found.users
+    return [
+        (user.name, user.user_id)
+        for user in changes.users
+        if user.user_id in known and known[user.user_id].name != user.name
+    ]
