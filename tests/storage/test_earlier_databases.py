@@ -1,0 +1,100 @@
+"""Databases that earlier versions made (tests/fixtures/databases): after migrating, everything is read as it was before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels.engine.catalog import Catalog
+from laurels.service.laurels import Laurels
+from laurels.storage import open_store
+from laurels.storage.contract import Store
+from tests.storage.readings import read_again
+from tests.support import contents, run_script, sql
+
+FOLDER = Path(__file__).parents[1] / "fixtures/databases/0001-before-adjustments"
+EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text("utf-8"))
+CATALOG = Catalog.parse((FOLDER / "catalog.toml").read_text("utf-8"))
+DUMPS = {"sqlite-file": "sqlite.sql", "postgresql": "postgresql.sql"}
+
+RENAMED_FIELDS = {"undoing": "undo"}
+"""Fields that were renamed since these readings were made, and nothing else about them."""
+
+RENAMED_KINDS = {"adjustment": "points"}
+"""The same for kinds of adjustments."""
+
+RENAMED_TABLES = {"acts": "adjustments", "upkeep": "maintenance_runs"}
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", DUMPS)]
+
+
+def renamed(reading: Any) -> Any:
+    """An earlier reading with the names of today."""
+    if isinstance(reading, dict):
+        return {
+            RENAMED_FIELDS.get(name, name): RENAMED_KINDS.get(value, value) if name == "kind" else renamed(value)
+            for name, value in reading.items()
+        }
+    return [renamed(one) for one in reading] if isinstance(reading, list) else reading
+
+
+@pytest.fixture
+async def earlier(engine: str, database: str) -> AsyncIterator[Store]:
+    """A store on a database as the earlier version left it, not migrated."""
+    store = open_store(database)
+    await run_script(store, (FOLDER / DUMPS[engine]).read_text("utf-8"))
+    yield store
+    await store.close()
+
+
+def test_the_catalog_has_the_fingerprint_that_the_stored_progress_was_made_under(engine: str) -> None:
+    assert CATALOG.rules == "0134fb00ab5948b4"
+
+
+async def test_every_reading_is_as_before_and_writes_nothing(earlier: Store) -> None:
+    await earlier.migrate()
+    app = Laurels(earlier, CATALOG, clock=lambda: datetime.fromisoformat(EXPECTED["now"]))
+    before = await contents(earlier)
+    found = await read_again(app, EXPECTED)
+    assert found.keys() == EXPECTED.keys()
+    for section, expected in EXPECTED.items():
+        assert found[section] == renamed(expected), section
+    assert await contents(earlier) == before
+    assert found["verify"]["wrongTallies"] == 0
+    assert [one["differences"] for one in found["users"].values()] == [[]] * 14
+
+
+async def test_migrating_renames_and_changes_no_other_value(earlier: Store) -> None:
+    before = await contents(earlier)
+    await earlier.migrate()
+    after = await contents(earlier)
+    ran = {name for name, *_ in after.pop("migrations")} - {name for name, *_ in before.pop("migrations")}
+    assert ran
+    assert after.keys() == {RENAMED_TABLES.get(table, table) for table in before}
+    of_points = {tuple(row) for row in before["acts"] if "adjustment" in row}
+    assert len(of_points) == 3
+    before["acts"] = sorted(
+        (tuple("points" if value == "adjustment" else value for value in row) for row in before["acts"]), key=repr
+    )
+    for table, rows in before.items():
+        assert after[RENAMED_TABLES.get(table, table)] == rows, table
+
+
+async def test_migrating_again_does_nothing(earlier: Store) -> None:
+    assert await earlier.migrate()
+    before = await contents(earlier)
+    assert await earlier.migrate() == []
+    await earlier.ready()
+    assert await contents(earlier) == before
+
+
+async def test_the_migrations_that_had_run_count_as_unsafe_for_older_processes(earlier: Store) -> None:
+    known = [name for (name,) in await sql(earlier, "SELECT name FROM migrations")]
+    await earlier.migrate()
+    marks = dict(await sql(earlier, "SELECT name, mark FROM migrations"))
+    assert {marks[name] for name in known} == {"post"}
