@@ -137,7 +137,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(user=USERS, act=ACTS, amount=st.integers(-60, 90))
     def adjust(self, user: str, act: str, amount: int) -> None:
-        self.tell(user, act, "adjustment", amount=amount)
+        self.tell(user, act, "points", amount=amount)
 
     @rule(user=USERS, act=ACTS, freezes=st.integers(1, 2))
     def give_freezes(self, user: str, act: str, freezes: int) -> None:

@@ -127,8 +127,8 @@ async def reversals(one: Arena) -> None:
 
 
 async def adjustments_and_badges(one: Arena) -> None:
-    await one.tell("fay", "adjustment", "a-1", amount=1000)
-    await one.tell("fay", "adjustment", "a-2", amount=-3)
+    await one.tell("fay", "points", "a-1", amount=1000)
+    await one.tell("fay", "points", "a-2", amount=-3)
     await one.admin.undo("fay", "a-1")
     await one.tell("dan", "grant", badge="gift")
     await one.tell("ann", "grant", badge="gift")

@@ -332,9 +332,9 @@ async def test_a_grant_after_a_revocation_gives_the_badge_and_undone_the_revocat
 
 async def test_an_adjustment_gives_or_takes_points_and_can_be_undone(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "adjustment", amount=95)
+    await home.tell("a1", "points", amount=95)
     assert (await home.points(), await home.badges()) == (135, ["rich"])
-    await home.tell("a2", "adjustment", amount=-35)
+    await home.tell("a2", "points", amount=-35)
     assert await home.points() == 100
     await home.admin.undo("ada", "a2")
     assert await home.points() == 135
@@ -346,18 +346,18 @@ async def test_an_adjustment_leaves_neither_less_than_nothing_nor_more_than_a_nu
 ) -> None:
     await home.send("m1")
     with pytest.raises(AdjustmentRefused, match="points"):
-        await home.tell("a1", "adjustment", amount=amount)
+        await home.tell("a1", "points", amount=amount)
     assert await home.points() == 10
 
 
 async def test_a_reversal_after_an_adjustment_may_leave_a_debt_at_the_first_level(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "adjustment", amount=-10)
+    await home.tell("a1", "points", amount=-10)
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     profile = await home.laurels.profile("ada")
     assert (profile.points, profile.level, profile.progress) == (-10, 1, 0)
     assert (await home.laurels.rank("ada")).rank is None
-    await home.tell("a2", "adjustment", amount=4)
+    await home.tell("a2", "points", amount=4)
     assert await home.points() == -6
 
 
@@ -366,9 +366,9 @@ async def test_a_reversal_after_an_adjustment_may_leave_a_debt_at_the_first_leve
     [
         ("grant", {}, "badge"),
         ("grant", {"badge": "two", "more": 1}, "more"),
-        ("adjustment", {"amount": 0}, "amount"),
-        ("adjustment", {"amount": True}, "amount"),
-        ("adjustment", {"amount": 2**60}, "amount"),
+        ("points", {"amount": 0}, "amount"),
+        ("points", {"amount": True}, "amount"),
+        ("points", {"amount": 2**60}, "amount"),
         ("freezes", {"streak": "login", "count": 0}, "count"),
         ("pause", {"streak": "login", "first": "2026-01-07", "last": "2026-01-06"}, "last"),
         ("pause", {"streak": "login", "first": "2026-01-07", "last": "9999-12-31"}, "last"),
@@ -407,12 +407,12 @@ async def test_what_the_catalog_or_the_days_do_not_have_changes_nothing(
 async def test_an_act_cannot_take_the_id_of_a_reversal(home: Place) -> None:
     await home.send("m1")
     with pytest.raises(InvalidInput):
-        await home.tell("reversal:m1", "adjustment", amount=1)
+        await home.tell("reversal:m1", "points", amount=1)
 
 
 async def test_acts_are_told_of_known_users_only(home: Place) -> None:
     with pytest.raises(UserNotFound):
-        await home.tell("a1", "adjustment", amount=1)
+        await home.tell("a1", "points", amount=1)
     with pytest.raises(AdjustmentNotFound):
         await home.admin.undo("ada", "a1")
     with pytest.raises(UserNotFound):
@@ -424,7 +424,7 @@ async def test_acts_are_told_of_known_users_only(home: Place) -> None:
 async def test_an_act_and_the_first_event_of_its_user_may_share_a_transaction(home: Place) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(home.send, "m1")
-        tasks.start_soon(lambda: home.tell("a1", "adjustment", amount=5))
+        tasks.start_soon(lambda: home.tell("a1", "points", amount=5))
     assert await home.points() == 15
 
 
@@ -719,13 +719,13 @@ async def test_an_event_later_than_the_streaks_window_credits_no_day(database: s
 
 async def test_erasing_takes_acts_along(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "adjustment", amount=5)
+    await home.tell("a1", "points", amount=5)
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     await home.laurels.erase_user("ada")
     rows = await contents(home.laurels.store)
     assert {name for name, of_table in rows.items() if "ada" in repr(of_table)} == set()
     for act in (
-        home.tell("a2", "adjustment", amount=5),
+        home.tell("a2", "points", amount=5),
         home.admin.reverse("ada", "m1", "x", ROOT),
         home.admin.undo("ada", "a1"),
     ):
@@ -738,7 +738,7 @@ async def test_a_history_follows_a_change_of_the_catalog(database: str) -> None:
     async with place(database=database) as here:
         for index in range(3):
             await here.send(f"m{index}")
-        await here.tell("a1", "adjustment", amount=7)
+        await here.tell("a1", "points", amount=7)
         await here.admin.reverse("ada", "m0", "a script", ROOT)
     richer = catalog(
         metrics={"messages": count("message")},

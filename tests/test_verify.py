@@ -34,7 +34,7 @@ CORRUPTIONS = {
     "a deleted event": ("DELETE FROM events WHERE event_id = 'm3'", {"totals"}),
     "an event on another day": ("UPDATE events SET day = day - 9 WHERE event_id = 'in-2026-01-05'", {"days", "folds"}),
     "an event taken back": ("UPDATE events SET reversed_by = 1 WHERE event_id = 'm3'", {"totals"}),
-    "an act undone": ("UPDATE acts SET undone_by = 1 WHERE act_id = 'a1'", {"manual"}),
+    "an act undone": ("UPDATE adjustments SET undone_by = 1 WHERE adjustment_id = 'a1'", {"manual"}),
 }
 
 
@@ -45,7 +45,7 @@ async def home(database: str) -> AsyncIterator[Place]:
         await here.log_in("2026-01-04", "2026-01-05")
         for name in ("m1", "m2", "m3"):
             await here.send(name)
-        await here.tell("a1", "adjustment", amount=7)
+        await here.tell("a1", "points", amount=7)
         await here.laurels.record(Event("bob", "m1", "message"))
         yield here
 

@@ -80,7 +80,7 @@ def adjust(
     json: Json = False,
 ) -> int:
     """Give a user points, or take some away; never below 0."""
-    act = _tell(user, "adjustment", {"amount": amount}, reason, id_, actor)
+    act = _tell(user, "points", {"amount": amount}, reason, id_, actor)
     return _do(act, database, catalog, json=json)
 
 

@@ -87,7 +87,7 @@ class ApplyAdjustment:
         today = user.progress.zones.day(self.at)
         if self.adjustment.kind in ("grant", "revocation") and catalog.badge(data["badge"]) is None:
             raise BadgeNotFound(f"the catalog has no badge '{data['badge']}'")
-        if self.adjustment.kind == "adjustment":
+        if self.adjustment.kind == "points":
             _check_amount(user.progress.points, data["amount"])
         if self.adjustment.kind == "freezes":
             _streak(catalog.streaks, data["streak"])

@@ -71,7 +71,7 @@ KINDS = {
             lambda _: True,
         ),
         Kind(
-            "adjustment",
+            "points",
             "Adjust points",
             "Gives points, or takes them away with a negative number; never below 0.",
             [Field("amount", "Points", "number", "such as 50, or -50 to take them away")],
@@ -325,7 +325,7 @@ def lines_of(shape: AdjustmentResult) -> list[str]:
 DONE = {
     "grant": "The grant",
     "revocation": "The revocation",
-    "adjustment": "The adjustment",
+    "points": "The adjustment",
     "freezes": "The gift of freezes",
     "pause": "The excuse",
     "repair": "The repair",

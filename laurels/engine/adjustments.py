@@ -49,7 +49,7 @@ def manual_state_of(adjustments: Iterable[Adjustment], before: ManualState) -> M
     excluded = False
     for adjustment in adjustments:
         data = adjustment.data
-        if adjustment.kind == "adjustment":
+        if adjustment.kind == "points":
             adjusted += data["amount"]
         elif adjustment.kind == "grant":
             granted[data["badge"]] = None

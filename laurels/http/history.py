@@ -133,7 +133,7 @@ async def post_reversal(request: HttpRequest, user_id: FromPath[str], event_id: 
             one_of(GrantIn, RevocationIn, PointsIn, FreezesIn, PauseIn, RepairIn, ExclusionIn),
             {
                 "grant": {"id": "grant-1", "kind": "grant", "badge": "early_adopter", "reason": "at our conference"},
-                "adjustment": {"id": "gift-1", "kind": "adjustment", "amount": 50, "reason": "birthday"},
+                "adjustment": {"id": "gift-1", "kind": "points", "amount": 50, "reason": "birthday"},
             },
         ),
         answers=shows(AdjustmentResult, "What it changed", GRANT_EXAMPLE)

@@ -449,7 +449,7 @@ class RevocationIn(AdjustmentIn, frozen=True, tag="revocation"):
     badge: ShortName
 
 
-class PointsIn(AdjustmentIn, frozen=True, tag="adjustment"):
+class PointsIn(AdjustmentIn, frozen=True, tag="points"):
     """Give points, or take them away with a negative amount; not below 0."""
 
     amount: Annotated[int, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER, description="Points; not 0")]

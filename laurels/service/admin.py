@@ -364,7 +364,7 @@ MAX_FREEZES = 1000
 FIELDS = {
     "grant": {"badge": _is_text},
     "revocation": {"badge": _is_text},
-    "adjustment": {"amount": _is_amount},
+    "points": {"amount": _is_amount},
     "freezes": {"streak": _is_text, "count": _is_count},
     "pause": {"streak": _is_streak_or_all, "first": _is_day, "last": _is_day},
     "repair": {"streak": _is_text, "day": _is_day},

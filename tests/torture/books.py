@@ -104,10 +104,10 @@ def _in_flight_at_an_end(lines: list[dict[str, Any]]) -> set[Identity]:
 async def _check_acts(store: Store, lines: list[dict[str, Any]]) -> None:
     """Every acknowledged act is there; each was new once at most."""
     async with behind(store) as ask:
-        stored = {(user, name) for user, name in await ask("SELECT user_id, act_id FROM acts")}
+        stored = {(user, name) for user, name in await ask("SELECT user_id, adjustment_id FROM adjustments")}
     firsts: Counter[tuple[str, str, str]] = Counter()
     for line in lines:
-        if line["what"] == "answered" and line["kind"] in ("grant", "revocation", "adjustment"):
+        if line["what"] == "answered" and line["kind"] in ("grant", "revocation", "points"):
             user, name = line["answer"]["act"]
             assert (user, name) in stored
             firsts[line["kind"], user, name] += not line["answer"]["duplicate"]

@@ -125,7 +125,7 @@ async def do(laurels: Laurels, step: Step) -> Any:
     """Do a step; what came of it, as plain values."""
     if step.kind == "events":
         return [manual_state_of(answer) for answer in await laurels.record_many(step.events)]
-    if step.kind in ("reverse", "undo", "grant", "revocation", "adjustment"):
+    if step.kind in ("reverse", "undo", "grant", "revocation", "points"):
         return manual_state_of(await _tell(Admin(laurels), step))
     if step.kind == "login":
         await laurels.profile(step.user, login=True)
@@ -146,7 +146,7 @@ async def _tell(admin: Admin, step: Step) -> Applied:
     if step.kind == "undo":
         return await admin.undo(step.user, step.name)
     amount = 1 + 9 * int(step.name.rpartition("-")[2])
-    data = {"amount": amount} if step.kind == "adjustment" else {"badge": "special"}
+    data = {"amount": amount} if step.kind == "points" else {"badge": "special"}
     return await admin.tell(step.user, step.name, step.kind, data, *why)
 
 

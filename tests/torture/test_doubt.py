@@ -97,7 +97,7 @@ async def test_acts_whose_connection_is_lost_count_once_and_answer_as_the_first_
         await laurels.record_many(notes(*(f"ada {number}" for number in range(5))))
         for tell in (
             lambda: admin.tell("ada", "grant", "grant", {"badge": "rich"}, "because", "a test"),
-            lambda: admin.tell("ada", "gift", "adjustment", {"amount": 30}, "because", "a test"),
+            lambda: admin.tell("ada", "gift", "points", {"amount": 30}, "because", "a test"),
             lambda: admin.reverse("ada", "ada 1", "because", "a test"),
             lambda: admin.undo("ada", "gift"),
         ):
