@@ -243,12 +243,13 @@ def _names(badge: Badge, kind: type) -> bool:
 
 
 def _deciding(board: Board) -> dict[str, Any]:
-    """What of a board decides where users stand."""
-    shown: dict[str, Any] = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
-    late = (
-        None if is_all_time(board) else board.late
-    )  # what came late and was refused counts where a period opens again
-    return {**asdict(board), **shown, "late": late, "visibility": board.visibility == "hidden"}
+    """What of a board decides who is ranked where. The names are part of the fingerprint, so they never change."""
+    fields = asdict(board)
+    del fields["notify_top"]
+    # A longer `late` reopens periods, and events that came too late before count then.
+    late = None if is_all_time(board) else board.late
+    unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
+    return {**fields, **unused, "late": late, "visibility": board.visibility == "hidden"}
 
 
 def _fingerprint(
