@@ -64,7 +64,7 @@ def picture(report: dict[str, Any]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title told" font-family="{FONT}">',
         STYLE,
-        f'<title id="title">{TITLE}</title><desc id="told">{escape(told)}.</desc>',
+        f'<title id="title">{TITLE}</title><desc id="applied">{escape(told)}.</desc>',
         f'<rect width="{WIDTH}" height="{height}" rx="12" fill="{PAPER}"/>',
         _text(MARGIN, 38, TITLE, size=20, weight=600),
         _text(MARGIN, 62, SUBTITLE, size=13, fill=FAINT),

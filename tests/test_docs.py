@@ -21,8 +21,8 @@ from laurels import Catalog
 from laurels.engine.badges import KINDS
 from laurels.engine.leaderboards import ORDERS, SOURCES, TIES
 from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
+from laurels.http.endpoints import API
 from laurels.http.problems import ALL_KINDS
-from laurels.server.app import HANDLERS
 from laurels.settings import Settings
 from tests import postgres
 
@@ -198,22 +198,21 @@ def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
 
 
 SHOWN = {
-    "{user_id:str}": "ada",
-    "{event_id:str}": "agent-1",
-    "{act_id:str}": "grant-1",
-    "{badge_id:str}": "message_100",
-    "{amnesty_id:str}": "$AMNESTY",
-    "{board:str}": "weekly",
+    "{userId}": "ada",
+    "{eventId}": "agent-1",
+    "{adjustmentId}": "grant-1",
+    "{badgeId}": "message_100",
+    "{amnestyId}": "$AMNESTY",
+    "{board}": "weekly",
 }
 
 
 def test_every_address_is_documented() -> None:
     text = (ROOT / "docs/http.md").read_text("utf-8")
 
-    for handler in HANDLERS:
-        for path in handler.paths:
-            shown = "/".join(SHOWN.get(part, part) for part in path.split("/"))
-            assert shown in text, path
+    for one in API:
+        shown = "/".join(SHOWN.get(part, part) for part in one.path.split("/"))
+        assert shown in text, one.path
 
 
 def test_every_command_is_documented() -> None:

@@ -12,7 +12,7 @@ from laurels.engine.events import Event
 from laurels.service.laurels import Laurels
 from laurels.storage.sqlite.store import SQLiteStore
 from laurels.testing import TestClock, sandbox
-from tests.http.context import DecisionContext, context, event
+from tests.http.app import App, event, open_app
 from tests.support import at, catalog, check_ledgers
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +92,7 @@ async def test_no_update_of_the_points_is_lost_when_many_come_at_once(home: Open
 
 
 async def test_a_lost_race_for_a_badge_is_no_500_and_awards_it_once() -> None:
-    async with context() as home:
+    async with open_app() as home:
         async with anyio.create_task_group() as tasks:
             statuses: list[int] = []
             for index in range(20):
@@ -102,7 +102,7 @@ async def test_a_lost_race_for_a_badge_is_no_500_and_awards_it_once() -> None:
         assert [award.badge for award in awards].count("first_agent") == 1
 
 
-async def send(home: DecisionContext, index: int, statuses: list[int]) -> None:
+async def send(home: App, index: int, statuses: list[int]) -> None:
     answer = await home.send(event("ada", "agent.created", f"agent-{index}"))
     statuses.append(answer.status_code)
 

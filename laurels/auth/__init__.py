@@ -1,1 +1,1 @@
-"""Who is calling: one file for each kind of session, one chain that asks them in turn."""
+"""Who is calling: one file for each kind of credential, and one chain that tries them in turn."""

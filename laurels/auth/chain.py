@@ -1,4 +1,4 @@
-"""The chain of verifiers. A new kind of session is one file with one Verifier, and one line where the chain is made."""
+"""The chain of verifiers. A new kind of session is one file with one Verifier, and one line in `server/app.py`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from laurels.errors import Unauthorized
 
 
 @plain
-class Request:
+class Credentials:
     """What a verifier may look at. Header names are in lower case."""
 
     cookies: Mapping[str, str]
@@ -30,27 +30,27 @@ class Caller:
 
     user_id: str
     session: bytes | None = None
-    """What tells this session from all others; None where their kind of session has no such thing."""
+    """What identifies this session; None where this kind of session has no identity of its own."""
 
 
 class Verifier(Protocol):
     """One kind of session."""
 
-    async def verify(self, request: Request) -> Caller | None:
-        """Who is calling; None where the request holds no session of this kind. Raises Unauthorized for a bad one."""
+    async def verify(self, credentials: Credentials) -> Caller | None:
+        """Who is calling; None where there is no session of this kind. Raises Unauthorized for an invalid one."""
         ...
 
 
 class Chain:
-    """Verifiers in order; the first that knows the session decides."""
+    """Verifiers in order; the first that recognizes its kind of session decides."""
 
     def __init__(self, verifiers: Sequence[Verifier]) -> None:
         self._verifiers = verifiers
 
-    async def caller(self, request: Request) -> Caller:
-        """Who is calling. Raises Unauthorized when no verifier knows."""
+    async def caller(self, credentials: Credentials) -> Caller:
+        """Who is calling. Raises Unauthorized where no verifier recognizes the session."""
         for verifier in self._verifiers:
-            caller = await verifier.verify(request)
+            caller = await verifier.verify(credentials)
             if caller is not None:
                 return caller
         raise Unauthorized

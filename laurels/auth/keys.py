@@ -1,8 +1,8 @@
-"""Keys: how the app's own back end says who it is, and how an operator signs in to the console.
+"""Keys: how the app's own back end authenticates, and how an operator signs in to the console.
 
 A key is 'laurels_key_' (the app's) or 'laurels_admin_' (an operator's) + 40 random letters and digits + 6 that check them, so
-that a scanner can tell a leaked key from any other text without asking. What is stored is a SHA-256 of all of it, so a key of
-one role is none of the other; the key itself is shown once.
+that a scanner can tell a leaked key from any other text without asking. Only a SHA-256 of the whole key is stored, so a key of
+one role is never valid for the other. The key itself is shown once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_NAME = 100
 
 
 async def create_key(store: Store, name: str, now: datetime, role: Role = "app") -> str:
-    """Make and store a key, and return it; nobody can read it again. Raises InvalidInput for a name that is taken."""
+    """Create and store a key, and return it; it cannot be read again. Raises InvalidInput for a name that is taken."""
     check_text("name", name, MAX_NAME)
     prefix = PREFIXES[role]
     secret = "".join(secrets.choice(LETTERS) for _ in range(RANDOM_LETTERS))
@@ -41,7 +41,7 @@ async def create_key(store: Store, name: str, now: datetime, role: Role = "app")
 
 
 async def name_of_key(store: Store, key: str | None, role: Role = "app") -> str:
-    """The name of a living key of this role. Raises Unauthorized for anything else; a key of the other role is told so."""
+    """The name of a valid key of this role. Raises Unauthorized for anything else, with a hint for a key of the other role."""
     found = role_of(key) if key else None
     if key is None or found is None:
         raise Unauthorized
@@ -62,17 +62,17 @@ OTHER_ROLE: dict[Role, str] = {
 
 
 def role_of(key: str) -> Role | None:
-    """For whom a key is, by its looks alone; None for what has not the form of a key."""
+    """The role of a key, by its format alone; None for a text that is not in the format of a key."""
     return next((role for role, prefix in PREFIXES.items() if _has_form(key, prefix)), None)
 
 
 def role_of_hint(hint: str) -> Role:
-    """For whom a stored key is."""
+    """The role of a stored key."""
     return "admin" if hint.startswith(ADMIN_PREFIX) else "app"
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether a text has the form of a key, check letters included: what a scanner asks."""
+    """Whether a text is in the format of a key, check letters included: what a scanner asks."""
     return role_of(key) is not None
 
 

@@ -1,7 +1,7 @@
 """Laurels' own sessions: the app's back end asks for one, the browser carries it as a cookie.
 
-A token is 'laurels_session_' + the user id in base64url + '.' + 32 random bytes in base64url. The user id in it leads the
-look-up, so that a sharded database asks one shard. What is stored is a SHA-256 of the whole token.
+A token is 'laurels_session_' + the user id in base64url + '.' + 32 random bytes in base64url. The look-up starts with the user
+id, so that a sharded database asks one shard. Only a SHA-256 of the whole token is stored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from laurels.auth.chain import Caller, Request
+from laurels.auth.chain import Caller, Credentials
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import InvalidInput, Unauthorized
 from laurels.service.laurels import Laurels
@@ -24,14 +24,14 @@ MAX_TOKEN = 2000
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session just made. The token is shown once and kept by nobody but its user."""
+    """A new session. The token is shown once; only its user stores it."""
 
     token: str
     expires_at: datetime
 
 
 class Sessions:
-    """Makes, verifies and ends Laurels' own sessions."""
+    """Creates, verifies and ends Laurels' own sessions."""
 
     def __init__(self, laurels: Laurels) -> None:
         self._laurels = laurels
@@ -43,9 +43,9 @@ class Sessions:
         await self._laurels.store.add_session(user_id, _hash(token), now, now + lifetime)
         return NewSession(token, now + lifetime)
 
-    async def verify(self, request: Request) -> Caller | None:
-        """The user of the session in the cookie or the bearer token. Raises Unauthorized for a dead or forged one."""
-        token = _token(request)
+    async def verify(self, credentials: Credentials) -> Caller | None:
+        """The user of the session in the cookie or the bearer token. Raises Unauthorized for one that has ended or is forged."""
+        token = _token(credentials)
         if token is None:
             return None
         user_id = _user_id(token)
@@ -54,28 +54,28 @@ class Sessions:
             raise Unauthorized
         return Caller(user_id, hashed)
 
-    async def end(self, request: Request) -> None:
-        """End the request's session, at once. Harmless without one."""
-        token = _token(request)
+    async def end(self, credentials: Credentials) -> None:
+        """End the session, at once. Does nothing without one."""
+        token = _token(credentials)
         user_id = _user_id(token) if token else None
         if token and user_id is not None:
             await self._laurels.store.end_session(user_id, _hash(token))
 
 
-def _token(request: Request) -> str | None:
-    """The first of cookie and bearer that looks like a token of ours: what others keep under our name hides nothing."""
-    for token in (request.cookies.get(COOKIE), request.bearer):
+def _token(credentials: Credentials) -> str | None:
+    """The first of cookie and bearer that looks like our token; a foreign cookie of our name does not hide the bearer."""
+    for token in (credentials.cookies.get(COOKIE), credentials.bearer):
         if token and token.startswith(PREFIX) and len(token) <= MAX_TOKEN:
             return token
     return None
 
 
 def _user_id(token: str) -> str | None:
-    """The user id that a token names; None for a token that is none of ours."""
+    """The user id that a token names; None for a token that is not one of ours."""
     try:
         name = token.removeprefix(PREFIX).partition(".")[0].encode("ascii")
         user_id = urlsafe_b64decode(name + b"=" * (-len(name) % 4)).decode()
-        check_text("userId", user_id, MAX_USER_ID)  # no database is asked for what nobody can be called
+        check_text("userId", user_id, MAX_USER_ID)  # do not ask the database for an id that no user can have
     except (ValueError, InvalidInput):
         return None
     return user_id

@@ -228,7 +228,7 @@ async def _done(doing: Doing, database: str | None, catalog: str | None) -> Adju
 
 
 HEADLINES = {
-    "told": "Done",
+    "applied": "Done",
     "undone": "Undone",
     "duplicate": "It was done before, and nothing changed",
 }

@@ -16,7 +16,8 @@ from laurels.cli.options import Options, read
 from laurels.cli.output import say
 from laurels.engine.catalog import Catalog
 from laurels.errors import LaurelsError, SettingsError
-from laurels.server.app import Application, create_app
+from laurels.http.responses import Application
+from laurels.server.app import create_app
 from laurels.server.run import (
     address_of,
     allow_connections,

@@ -1,4 +1,4 @@
-"""The console for operators: one file for each kind of page, `door.py` keeps them, `session.py` knows who is signed in."""
+"""The console for operators: one file for each kind of page, `guards.py` protects them, `session.py` knows who is signed in."""
 
 from laurels.console import adjustments as adjustments
 from laurels.console import amnesties, audit, catalog, health, overview, users
@@ -6,5 +6,5 @@ from laurels.console import sign_in as signing_in
 
 _PAGES = (signing_in, overview, users, adjustments, amnesties, audit, catalog, health)
 
-HANDLERS = tuple(handler for page in _PAGES for handler in page.HANDLERS)
-"""Every address of the console; none of them is in the OpenAPI document."""
+ENDPOINTS = tuple(one for page in _PAGES for one in page.ENDPOINTS)
+"""All addresses of the console; none of them is in the OpenAPI document."""

@@ -6,27 +6,23 @@ A form carries the id of the act that it will be, made when it was shown: sent t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, cast
 
-from litestar import get, post
-from litestar.params import FromPath
-from litestar.response import Response
-
 from laurels.commands.events import Applied
-from laurels.console.guards import Form, done, field_of, redirect, render, shown, user_at
+from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redirect, render, user_at
 from laurels.console.session import ROOT, Visit, new_nonce
-from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
+from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.engine.values import plain
 from laurels.errors import AdjustmentConflict, AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.http.parameters import USER_ID, name_in_path
 from laurels.http.problems import NoSuchPage, kind_of
-from laurels.http.requests import id_in_path, text_of
+from laurels.http.requests import text_of
+from laurels.http.responses import Response
 from laurels.present.shapes import AdjustmentResult, NumberChange
 from laurels.service.admin import MAX_REASON, Admin, check_adjustment
 
-USER = ROOT + "/users/{user_id:str}"
+USER = ROOT + "/users/{userId}"
+KIND = name_in_path("kind")
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 
 REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, AdjustmentRefused, AdjustmentConflict)
@@ -123,30 +119,24 @@ class Requested:
 # ---- what is told of a user -------------------------------------------------------------------
 
 
-@get(USER + "/acts/{kind:str}")
-async def adjustment_page(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
-    """Show the form of an act."""
-    return await shown(request, partial(_act, id_of=user_id, kind=kind))
+@page(USER + "/acts/{kind}", USER_ID, KIND)
+async def adjustment_page(request: Shown) -> Response:
+    """Show the form of an adjustment."""
+    kind = _kind(request.path["kind"])
+    known = {field.name: text_of(request.scope, field.name) or "" for field in kind.fields}
+    return await _ask(request.caller, Requested(request.path["userId"], kind, new_nonce(), known))
 
 
-async def _act(visit: Visit, id_of: str, kind: str) -> Answer:
-    known = {field.name: text_of(visit.scope, field.name) or "" for field in _kind(kind).fields}
-    return await _ask(visit, Requested(_user_id(id_of), _kind(kind), new_nonce(), known))
-
-
-@post(USER + "/acts/{kind:str}", status_code=200)
-async def apply_adjustment(request: HttpRequest, user_id: FromPath[str], kind: FromPath[str]) -> Response[bytes]:
-    """Tell an act, once it is complete and, where it takes something away, confirmed."""
-    return await done(request, partial(_tell, id_of=user_id, kind=kind))
-
-
-async def _tell(visit: Visit, form: Form, id_of: str, kind: str) -> Answer:
-    asked = Requested(_user_id(id_of), _kind(kind), form.get("act", ""), form)
-    reason = form.get("reason", "").strip()
+@form(USER + "/acts/{kind}", USER_ID, KIND)
+async def apply_adjustment(request: Sent) -> Response:
+    """Apply an adjustment, once it is complete and, where it takes something away, confirmed."""
+    visit, kind, typed = request.caller, request.path["kind"], request.body
+    asked = Requested(request.path["userId"], _kind(kind), typed.get("act", ""), typed)
+    reason = typed.get("reason", "").strip()
     try:
-        data = _data(asked.kind, form)
+        data = _data(asked.kind, typed)
         check_adjustment(kind, data, reason, visit.operator)
-        if asked.kind.takes(data) and form.get("confirmed") != "yes":
+        if asked.kind.takes(data) and typed.get("confirmed") != "yes":
             return await _ask(visit, asked, "confirm.html")
         admin = Admin(visit.context.laurels)
         told = await admin.tell(asked.user_id, asked.adjustment_id, kind, data, reason, visit.operator)
@@ -161,7 +151,7 @@ def _refused(asked: Requested, error: Exception) -> Requested:
     return Requested(asked.user_id, asked.kind, adjustment_id, asked.typed, error)
 
 
-async def _ask(visit: Visit, asked: Requested, template: str = "act.html") -> Answer:
+async def _ask(visit: Visit, asked: Requested, template: str = "act.html") -> Response:
     laurels = visit.context.laurels
     return render(
         visit,
@@ -182,9 +172,9 @@ def _kind(kind: str) -> Kind:
     return KINDS[kind]
 
 
-def _data(kind: Kind, form: Form) -> dict[str, Any]:
+def _data(kind: Kind, typed: Form) -> dict[str, Any]:
     """What was typed, as the data of an act. Raises InvalidInput."""
-    data: dict[str, Any] = {field.name: form.get(field.name, "").strip() for field in kind.fields}
+    data: dict[str, Any] = {field.name: typed.get(field.name, "").strip() for field in kind.fields}
     for field in kind.fields:
         if field.of == "number":
             data[field.name] = _number(field.name, data[field.name])
@@ -216,28 +206,28 @@ class Back:
     name: str
 
 
-@get(USER + "/reverse")
-async def reverse_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+@page(USER + "/reverse", USER_ID)
+async def reverse_page(request: Shown) -> Response:
     """Show the form that reverses an event."""
-    return await shown(request, partial(_show_back, id_of=user_id, back=REVERSE))
+    return await _show_back(request, REVERSE)
 
 
-@post(USER + "/reverse", status_code=200)
-async def reverse_event(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Take an event back, with all that it led to."""
-    return await done(request, partial(_take_back, id_of=user_id, back=REVERSE))
+@form(USER + "/reverse", USER_ID)
+async def reverse_event(request: Sent) -> Response:
+    """Take an event back, with everything that followed from it."""
+    return await _take_back(request, REVERSE)
 
 
-@get(USER + "/undo")
-async def undo_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Show the form that undoes an act."""
-    return await shown(request, partial(_show_back, id_of=user_id, back=UNDO))
+@page(USER + "/undo", USER_ID)
+async def undo_page(request: Shown) -> Response:
+    """Show the form that undoes an adjustment."""
+    return await _show_back(request, UNDO)
 
 
-@post(USER + "/undo", status_code=200)
-async def undo_adjustment(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Undo an act, or a reversal."""
-    return await done(request, partial(_take_back, id_of=user_id, back=UNDO))
+@form(USER + "/undo", USER_ID)
+async def undo_adjustment(request: Sent) -> Response:
+    """Undo an adjustment, or a reversal."""
+    return await _take_back(request, UNDO)
 
 
 REVERSE = Back(
@@ -250,13 +240,14 @@ REVERSE = Back(
 UNDO = Back("undo", "Undo the act", "What followed from it is taken back, and the history keeps both.", "act")
 
 
-async def _show_back(visit: Visit, id_of: str, back: Back) -> Answer:
-    wanted = _named(text_of(visit.scope, back.name) or "", back)
-    return await _ask_back(visit, _user_id(id_of), back, wanted, {})
+async def _show_back(request: Shown, back: Back) -> Response:
+    wanted = _named(text_of(request.scope, back.name) or "", back)
+    return await _ask_back(request.caller, request.path["userId"], back, wanted, {})
 
 
-async def _take_back(visit: Visit, form: Form, id_of: str, back: Back) -> Answer:
-    user_id, wanted, reason = _user_id(id_of), _named(form.get(back.name, ""), back), form.get("reason", "").strip()
+async def _take_back(request: Sent, back: Back) -> Response:
+    visit, user_id, typed = request.caller, request.path["userId"], request.body
+    wanted, reason = _named(typed.get(back.name, ""), back), typed.get("reason", "").strip()
     admin = Admin(visit.context.laurels)
     act: Callable[..., Awaitable[Applied]] = admin.reverse if back is REVERSE else admin.undo
     try:
@@ -265,7 +256,7 @@ async def _take_back(visit: Visit, form: Form, id_of: str, back: Back) -> Answer
             await _known_event(visit, user_id, wanted)
         told = await act(user_id, wanted, reason, visit.operator)
     except REFUSALS as error:
-        return await _ask_back(visit, user_id, back, wanted, form, error)
+        return await _ask_back(visit, user_id, back, wanted, typed, error)
     return _go_on(visit, told)
 
 
@@ -277,7 +268,7 @@ async def _known_event(visit: Visit, user_id: str, event_id: str) -> None:
 
 async def _ask_back(
     visit: Visit, user_id: str, back: Back, wanted: str, typed: Form, error: Exception | None = None
-) -> Answer:
+) -> Response:
     return render(
         visit,
         "back.html",
@@ -302,7 +293,7 @@ def _named(text: str, back: Back) -> str:
 # ---- what is said in the end ------------------------------------------------------------------
 
 
-def _go_on(visit: Visit, told: Applied) -> Answer:
+def _go_on(visit: Visit, told: Applied) -> Response:
     """Back to the user's page, which says what changed."""
     shape = visit.context.laurels.views.adjustment_result(told)
     message = visit.message(shape.user_id, lines_of(shape))
@@ -339,8 +330,4 @@ def _change(change: Any) -> str:
     return f"{numbers.before:,} → {numbers.after:,}"
 
 
-def _user_id(raw: str) -> str:
-    return id_in_path(raw, "userId", MAX_USER_ID)
-
-
-HANDLERS = (adjustment_page, apply_adjustment, reverse_page, reverse_event, undo_page, undo_adjustment)
+ENDPOINTS = (adjustment_page, apply_adjustment, reverse_page, reverse_event, undo_page, undo_adjustment)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from functools import partial
 
-from litestar import get, post
-from litestar.response import Response
-
-from laurels.console.guards import Form, done, field_of, redirect, render, shown
+from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redirect, render
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
 from laurels.http.problems import kind_of
 from laurels.http.requests import text_of
+from laurels.http.responses import Response
 from laurels.present.shapes import Amnesty
 from laurels.service.admin import MAX_REASON, Admin
 
@@ -24,13 +19,13 @@ ABOUT = "amnesties"
 """For which page a message is."""
 
 
-@get(PATH)
-async def amnesties_page(request: HttpRequest) -> Response[bytes]:
-    """Show every amnesty, lifted ones too, and the form that adds one."""
-    return await shown(request, partial(_list, typed={"act": new_nonce()}))
+@page(PATH)
+async def amnesties_page(request: Shown) -> Response:
+    """Show all amnesties, lifted ones too, and the form that adds one."""
+    return await _list(request.caller, {"act": new_nonce()})
 
 
-async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Answer:
+async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Response:
     laurels = visit.context.laurels
     rows = await laurels.store.amnesties()
     return render(
@@ -46,22 +41,19 @@ async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> An
     )
 
 
-@post(PATH, status_code=200)
-async def add_amnesty(request: HttpRequest) -> Response[bytes]:
-    """Excuse days for everybody or a group; a form that comes twice counts once."""
-    return await done(request, _add)
-
-
-async def _add(visit: Visit, form: Form) -> Answer:
-    reason, group = form.get("reason", "").strip(), form.get("group", "").strip() or None
+@form(PATH)
+async def add_amnesty(request: Sent) -> Response:
+    """Excuse days for all users or a group; a form that arrives twice counts once."""
+    visit, typed = request.caller, request.body
+    reason, group = typed.get("reason", "").strip(), typed.get("group", "").strip() or None
     try:
-        first, last = _day(form, "first"), _day(form, "last")
+        first, last = _day(typed, "first"), _day(typed, "last")
         admin = Admin(visit.context.laurels)
-        row = await admin.add_amnesty(first, last, reason, visit.operator, group, form.get("act", ""))
+        row = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("act", ""))
     except AdjustmentConflict as error:
-        return await _list(visit, {**form, "act": new_nonce()}, error)
+        return await _list(visit, {**typed, "act": new_nonce()}, error)
     except InvalidInput as error:
-        return await _list(visit, form, error)
+        return await _list(visit, typed, error)
     return _go_on(
         visit, f"{span_of(visit.context.laurels.views.amnesty(row))} excused for {row.for_group or 'everybody'}."
     )
@@ -72,24 +64,20 @@ def span_of(amnesty: Amnesty) -> str:
     return f"{amnesty.first}" if amnesty.first == amnesty.last else f"{amnesty.first} to {amnesty.last}"
 
 
-def _day(form: Form, name: str) -> date:
+def _day(typed: Form, name: str) -> date:
     try:
-        return date.fromisoformat(form.get(name, "").strip())
+        return date.fromisoformat(typed.get(name, "").strip())
     except ValueError:
         raise InvalidInput(name, "must be a date such as 2026-03-01") from None
 
 
-@get(PATH + "/lift")
-async def lift_page(request: HttpRequest) -> Response[bytes]:
+@page(PATH + "/lift")
+async def lift_page(request: Shown) -> Response:
     """Ask whether an amnesty is to be lifted, and why."""
-
-    async def ask(visit: Visit) -> Answer:
-        return await _ask(visit, text_of(visit.scope, "id") or "", {})
-
-    return await shown(request, ask)
+    return await _ask(request.caller, text_of(request.scope, "id") or "", {})
 
 
-async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | None = None) -> Answer:
+async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | None = None) -> Response:
     laurels = visit.context.laurels
     row = next((row for row in await laurels.store.amnesties() if row.amnesty_id == amnesty_id), None)
     if row is None or row.lifted_at:
@@ -105,26 +93,23 @@ async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | No
     )
 
 
-@post(PATH + "/lift", status_code=200)
-async def lift_amnesty(request: HttpRequest) -> Response[bytes]:
-    """Let the days of an amnesty be required again."""
-    return await done(request, _lift)
-
-
-async def _lift(visit: Visit, form: Form) -> Answer:
-    amnesty_id, reason = form.get("id", ""), form.get("reason", "").strip()
+@form(PATH + "/lift")
+async def lift_amnesty(request: Sent) -> Response:
+    """Require the days of an amnesty again."""
+    visit, typed = request.caller, request.body
+    amnesty_id, reason = typed.get("id", ""), typed.get("reason", "").strip()
     try:
         check_text("id", amnesty_id, MAX_EVENT_ID)
         await Admin(visit.context.laurels).lift_amnesty(amnesty_id, reason, visit.operator)
     except InvalidInput as error:
-        return await _ask(visit, amnesty_id, form, error)
+        return await _ask(visit, amnesty_id, typed, error)
     except AmnestyNotFound:
         return _go_on(visit, "It was lifted already, so nothing changed.")
     return _go_on(visit, "The amnesty is lifted: its days are required again.")
 
 
-def _go_on(visit: Visit, line: str) -> Answer:
+def _go_on(visit: Visit, line: str) -> Response:
     return redirect(f"{PATH}?done={visit.message(ABOUT, [line])}")
 
 
-HANDLERS = (amnesties_page, add_amnesty, lift_page, lift_amnesty)
+ENDPOINTS = (amnesties_page, add_amnesty, lift_page, lift_amnesty)

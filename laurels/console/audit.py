@@ -6,18 +6,15 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 import msgspec
-from litestar import get
-from litestar.response import Response
 
-from laurels.console.guards import render, shown
-from laurels.console.session import ROOT, Visit
+from laurels.console.guards import Shown, page, render
+from laurels.console.session import ROOT
 from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_instant, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
-from laurels.http.answers import Answer, Scope
-from laurels.http.context import HttpRequest
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
+from laurels.http.responses import Response, Scope
 from laurels.present.shapes import HistoryAdjustment
 from laurels.present.views import history_adjustment
 
@@ -35,13 +32,10 @@ class Line:
     act: HistoryAdjustment
 
 
-@get(PATH)
-async def audit_page(request: HttpRequest) -> Response[bytes]:
-    """Show the newest acts of everybody."""
-    return await shown(request, _audit)
-
-
-async def _audit(visit: Visit) -> Answer:
+@page(PATH)
+async def audit_page(request: Shown) -> Response:
+    """Show the newest adjustments of all users."""
+    visit = request.caller
     behind = _behind(visit.scope)
     rows = await visit.context.laurels.store.newest_adjustments(ACTS_PAGE, behind)
     last = rows[-1] if len(rows) == ACTS_PAGE else None
@@ -71,4 +65,4 @@ def _behind(scope: Scope) -> tuple[datetime, str, str] | None:
     return at, user_id, adjustment_id
 
 
-HANDLERS = (audit_page,)
+ENDPOINTS = (audit_page,)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from litestar import get
-from litestar.response import Response
-
-from laurels.console.guards import render, shown
-from laurels.console.session import ROOT, Visit
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.console.guards import Shown, page, render
+from laurels.console.session import ROOT
+from laurels.http.responses import Response
 
 PATH = ROOT + "/catalog"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-@get(PATH)
-async def catalog_page(request: HttpRequest) -> Response[bytes]:
+@page(PATH)
+async def catalog_page(request: Shown) -> Response:
     """Show the catalog in force."""
-    return await shown(request, _catalog)
-
-
-async def _catalog(visit: Visit) -> Answer:
+    visit = request.caller
     laurels = visit.context.laurels
     rarity = await visit.context.insights.rarity()
     catalog = laurels.catalog
@@ -43,4 +36,4 @@ def rest_of(bits: int) -> str:
     return ", ".join(day for index, day in enumerate(DAYS) if bits >> index & 1) or "none"
 
 
-HANDLERS = (catalog_page,)
+ENDPOINTS = (catalog_page,)

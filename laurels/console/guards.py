@@ -1,4 +1,4 @@
-"""The door of the console: who may see a page and send a form, and what is shown where something goes wrong."""
+"""Who may see a page of the console and send its forms, and what is shown where something goes wrong."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-from litestar.response import Response
 
 from laurels.console.session import ROOT, SIGN_IN, TOKEN_FIELD, SignedOut, StaleForm, Visit, visit_of
 from laurels.errors import InvalidInput, NotASandbox, Unauthorized, UserNotFound
-from laurels.http.answers import Answer, Headers
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.problems import InvalidParameter, Kind, answer_for, kind_of
-from laurels.http.requests import read_form
-from laurels.site.html import PRIVATE, page
+from laurels.http.access import Access
+from laurels.http.bodies import FormBody
+from laurels.http.context import Context
+from laurels.http.endpoint import AnyRequest, Endpoint, Request, endpoint
+from laurels.http.parameters import Parameter
+from laurels.http.problems import InvalidParameter, Kind, kind_of, problem_response
+from laurels.http.responses import HTML, Headers, Response, Scope
+from laurels.site.html import PRIVATE
+from laurels.site.html import page as html_page
 
 FORM_LIMIT = 64 * 1024
 """How many bytes a form of the console may have."""
@@ -28,48 +31,67 @@ LEADS_OUT = re.compile(r"//|/(?:\.|%2e)", re.ASCII | re.IGNORECASE)
 """What a browser would read as another host, or as a step upwards."""
 
 FORBIDDEN = 403
-KEPT_HEADERS = (b"retry-after", b"allow")
+KEPT_HEADERS = (b"retry-after",)
 
 Form = Mapping[str, str]
-Make = Callable[[Visit], Awaitable[Answer]]
-Do = Callable[[Visit, Form], Awaitable[Answer]]
+Shown = Request[Visit, None]
+"""A request for a page, by an operator."""
+
+Sent = Request[Visit, Form]
+"""A form that an operator sent, and that the same session was shown."""
 
 
-async def shown(request: HttpRequest, make: Make) -> Response[bytes]:
-    """A page for operators; everybody else is sent to sign in."""
-
-    async def answer(visit: Visit) -> Answer:
-        return await make(visit) if visit.operator else redirect(sign_in_for(request))
-
-    return (await _guarded(request, answer)).response()
+async def _operator(context: Context, scope: Scope) -> Visit:
+    visit = await visit_of(context, scope)
+    if not visit.operator:
+        raise SignedOut
+    return visit
 
 
-async def done(request: HttpRequest, do: Do) -> Response[bytes]:
-    """What an operator does with a form that this session was shown."""
-
-    async def answer(visit: Visit) -> Answer:
-        form = await read_form(request.scope, request.receive, FORM_LIMIT)
-        if not visit.operator:
-            raise SignedOut
-        visit.check_form(form)
-        return await do(visit, form)
-
-    return (await _guarded(request, answer)).response()
+OPERATOR: Access[Visit] = Access(_operator)
 
 
-async def _guarded(request: HttpRequest, make: Make) -> Answer:
-    """The answer, or a page that says what went wrong and what to do."""
-    visit = None
-    try:
-        visit = await visit_of(context_of(request), request.scope)
-        return await make(visit)
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told
-        return error_page(error, visit)
+def page(path: str, *parameters: Parameter) -> Callable[[Callable[[Shown], Awaitable[Response]]], Endpoint]:
+    """Declare a page for operators; everyone else is sent to the sign-in page."""
+    return endpoint(
+        "GET", path, access=OPERATOR, parameters=parameters, cross_origin=False, error_response=error_response
+    )
 
 
-def render(visit: Visit | None, template: str, *, status: int = 200, headers: Headers = PRIVATE, **more: Any) -> Answer:
+def form(path: str, *parameters: Parameter) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
+    """Declare what an operator does with a form that this session was shown."""
+
+    def declare(handler: Callable[[Sent], Awaitable[Response]]) -> Endpoint:
+        async def checked(request: Sent) -> Response:
+            request.caller.check_form(request.body)
+            return await handler(request)
+
+        checked.__doc__ = handler.__doc__
+        return endpoint(
+            "POST",
+            path,
+            access=OPERATOR,
+            parameters=parameters,
+            body=FormBody(FORM_LIMIT),
+            cross_origin=False,
+            error_response=error_response,
+        )(checked)
+
+    return declare
+
+
+def error_response(request: AnyRequest, error: Exception) -> Response:
+    """The sign-in page for a page that was asked for without a session; for anything else, what went wrong."""
+    if isinstance(error, SignedOut) and request.endpoint.method == "GET":
+        return redirect(sign_in_for(request.scope))
+    return error_page(error, request.caller)
+
+
+def render(
+    visit: Visit | None, template: str, *, status: int = 200, headers: Headers = PRIVATE, **more: Any
+) -> Response:
     """A page of the console. Every one knows who is signed in, and what its forms must carry."""
-    return page(
+    return html_page(
         f"console/{template}",
         status=status,
         headers=headers,
@@ -83,9 +105,9 @@ def render(visit: Visit | None, template: str, *, status: int = 200, headers: He
     )
 
 
-def error_page(error: Exception, visit: Visit | None = None) -> Answer:
-    """An error as a page: what happened, and the mend."""
-    status, headers, title, fix = _told(error)
+def error_page(error: Exception, visit: Visit | None = None) -> Response:
+    """An error as a page: what happened, and how to fix it."""
+    status, headers, title, fix = _described(error)
     said = "" if status == INTERNAL else str(error)
     return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, said=said, fix=fix)
 
@@ -93,16 +115,15 @@ def error_page(error: Exception, visit: Visit | None = None) -> Answer:
 INTERNAL = 500
 
 
-def _told(error: Exception) -> tuple[int, Headers, str, str]:
-    """Status, headers, title and mend of an error."""
+def _described(error: Exception) -> tuple[int, Headers, str, str]:
+    """Status, headers, title and fix of an error."""
     own = OWN_KINDS.get(type(error))
     if own:
         return own.status, [], own.title, own.fix
-    answer = answer_for(error)  # which also writes to the log what an operator of the server must know
-    kept = [pair for pair in answer.headers if pair[0] in KEPT_HEADERS]
+    response = problem_response(error)  # also writes to the log what an operator of the server must know
+    kept = [pair for pair in response.headers if pair[0] in KEPT_HEADERS]
     kind = kind_of(error)
-    title, fix = (kind.title, kind.fix) if kind.status == answer.status else ("There is nothing here", "")
-    return answer.status, kept, title, FIXES.get(type(error), fix)
+    return response.status, kept, kind.title, FIXES.get(type(error), kind.fix)
 
 
 OWN_KINDS: dict[type[Exception], Kind] = {
@@ -125,7 +146,7 @@ OWN_KINDS: dict[type[Exception], Kind] = {
 FIXES: dict[type[Exception], str] = {
     UserNotFound: "Look for the user by name, or by the beginning of the id.",
     Unauthorized: "Sign in with an admin key.",
-    InvalidParameter: "Mend the address, or look for the user.",
+    InvalidParameter: "Fix the address, or search for the user.",
     NotASandbox: "Leave the header Laurels-Now out.",
 }
 """What an operator should do, where it is another thing than what a program should."""
@@ -136,10 +157,11 @@ def field_of(error: Exception | None, fields: Collection[str]) -> str:
     return error.field if isinstance(error, InvalidInput) and error.field in fields else ""
 
 
-def redirect(to: str, *headers: tuple[bytes, bytes]) -> Answer:
+def redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
     """Go on to another page of the console, with a GET."""
-    assert OWN_PATH.fullmatch(to), to
-    return Answer(303, [*PRIVATE, (b"content-type", b"text/html"), (b"location", to.encode("ascii")), *headers], b"")
+    if not OWN_PATH.fullmatch(to):
+        raise ValueError(f"{to} is not a page of the console")
+    return Response(303, [*PRIVATE, HTML, (b"location", to.encode("ascii")), *headers])
 
 
 def own_path(wanted: str | None) -> str:
@@ -147,9 +169,8 @@ def own_path(wanted: str | None) -> str:
     return wanted if wanted and OWN_PATH.fullmatch(wanted) and not LEADS_OUT.search(wanted) else ROOT
 
 
-def sign_in_for(request: HttpRequest) -> str:
+def sign_in_for(scope: Scope) -> str:
     """The sign-in page that leads back to what was asked for."""
-    scope = request.scope
     query = scope["query_string"].decode("latin-1")
     wanted = own_path(scope["path"] + (f"?{query}" if query else ""))
     return SIGN_IN if wanted == ROOT else f"{SIGN_IN}?{urlencode({'next': wanted})}"

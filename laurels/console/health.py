@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from litestar import get
-from litestar.response import Response
-
-from laurels.console.guards import render, shown
-from laurels.console.session import ROOT, Visit
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.console.guards import Shown, page, render
+from laurels.console.session import ROOT
+from laurels.http.responses import Response
 
 PATH = ROOT + "/health"
 
 
-@get(PATH)
-async def health_page(request: HttpRequest) -> Response[bytes]:
+@page(PATH)
+async def health_page(request: Shown) -> Response:
     """Show what an operator asks first."""
-    return await shown(request, _health)
-
-
-async def _health(visit: Visit) -> Answer:
+    visit = request.caller
     process_status = await visit.context.insights.process_status()
     return render(
         visit,
@@ -33,4 +26,4 @@ async def _health(visit: Visit) -> Answer:
     )
 
 
-HANDLERS = (health_page,)
+ENDPOINTS = (health_page,)

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
-from litestar import get
-from litestar.response import Response
-
 from laurels.console.charts import Columns, Lines, Series, columns, lines, shade
-from laurels.console.guards import render, shown
-from laurels.console.session import ROOT, Visit
+from laurels.console.guards import Shown, page, render
+from laurels.console.session import ROOT
 from laurels.engine.values import plain
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.http.responses import Response
 from laurels.present.shapes import CommunityReport, RetentionCohort, StreakLengths
 
 SOURCES = 5
@@ -56,13 +52,10 @@ class Cohort:
     cells: Sequence[Cell]
 
 
-@get(ROOT)
-async def overview_page(request: HttpRequest) -> Response[bytes]:
+@page(ROOT)
+async def overview_page(request: Shown) -> Response:
     """Show health in short, and the charts."""
-    return await shown(request, _overview)
-
-
-async def _overview(visit: Visit) -> Answer:
+    visit = request.caller
     insights, catalog = visit.context.insights, visit.context.laurels.catalog
     community_report = await insights.community_report()
     names = {badge.id: badge.name for badge in catalog.badges}
@@ -177,4 +170,4 @@ def _cohort(row: RetentionCohort) -> Cohort:
     )
 
 
-HANDLERS = (overview_page,)
+ENDPOINTS = (overview_page,)

@@ -17,9 +17,9 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from laurels import errors
 from laurels.engine.values import plain
-from laurels.http.answers import Scope
 from laurels.http.context import Context
-from laurels.http.requests import header, session_request
+from laurels.http.requests import credentials, header
+from laurels.http.responses import Scope
 
 COOKIE = "laurels-console"
 FORM_COOKIE = "laurels-console-form"
@@ -83,7 +83,7 @@ async def visit_of(context: Context, scope: Scope) -> Visit:
     """Who visits the console: an operator with a living key, or nobody that we know."""
     secret = await context.laurels.store.secret()
     nobody = Visit(context, scope, secret, "")
-    match _read(secret, "session", session_request(scope).cookies.get(COOKIE, "")):
+    match _read(secret, "session", credentials(scope).cookies.get(COOKIE, "")):
         case [str(nonce), str(key_hash), int(issued)] if _lives(context, issued):
             name = await context.laurels.store.key_name(bytes.fromhex(key_hash))
             if name is None or await context.laurels.store.is_signed_out(_hash(nonce)):
@@ -96,7 +96,7 @@ async def visit_of(context: Context, scope: Scope) -> Visit:
 async def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
     """A browser that is about to sign in; without a nonce where it has not seen the form."""
     secret = await context.laurels.store.secret()
-    match _read(secret, "sign-in", session_request(scope).cookies.get(FORM_COOKIE, "")):
+    match _read(secret, "sign-in", credentials(scope).cookies.get(FORM_COOKIE, "")):
         case [str(nonce), int(issued)] if _lives(context, issued):
             return Visit(context, scope, secret, nonce)
         case _:

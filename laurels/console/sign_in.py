@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from litestar import get, post
-from litestar.response import Response
-
 from laurels.auth.keys import hash_of_key, name_of_key
 from laurels.console.guards import (
     FORM_LIMIT,
     Form,
-    done,
+    Sent,
     error_page,
+    error_response,
+    form,
     own_path,
     redirect,
     render,
@@ -30,46 +29,36 @@ from laurels.console.session import (
     visit_of,
 )
 from laurels.errors import Unauthorized
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest, context_of
+from laurels.http.access import PUBLIC
+from laurels.http.bodies import FormBody
+from laurels.http.endpoint import Request, endpoint
 from laurels.http.problems import TooManyRequests, kind_of
-from laurels.http.requests import read_form, text_of
+from laurels.http.requests import text_of
+from laurels.http.responses import Response
 from laurels.site.html import PRIVATE
 
 UNKNOWN = "This key is unknown, or it was revoked."
 TOO_FAST = "Too many attempts: wait a few seconds, then try again."
 
 
-@get(SIGN_IN)
-async def sign_in_page(request: HttpRequest) -> Response[bytes]:
-    """Show the form; who is signed in already goes on."""
-    context, scope = context_of(request), request.scope
+@endpoint("GET", SIGN_IN, access=PUBLIC, cross_origin=False, error_response=error_response)
+async def sign_in_page(request: Request[None, None]) -> Response:
+    """Show the form; an operator who is signed in already continues to the page."""
+    context, scope = request.context, request.scope
+    wanted = own_path(text_of(scope, "next"))
+    if (await visit_of(context, scope)).operator:
+        return redirect(wanted)
+    visit = await visit_before_sign_in(context, scope)
+    return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), wanted)
+
+
+@endpoint("POST", SIGN_IN, access=PUBLIC, body=FormBody(FORM_LIMIT), cross_origin=False, error_response=error_response)
+async def sign_in(request: Request[None, Form]) -> Response:
+    """Take an admin key, and start a session."""
+    visit, typed = await visit_before_sign_in(request.context, request.scope), request.body
+    wanted, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
     try:
-        wanted = own_path(text_of(scope, "next"))
-        if (await visit_of(context, scope)).operator:
-            return redirect(wanted).response()
-        visit = await visit_before_sign_in(context, scope)
-        return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), wanted).response()
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told
-        return error_page(error).response()
-
-
-@post(SIGN_IN, status_code=200)
-async def sign_in(request: HttpRequest) -> Response[bytes]:
-    """Take an admin key, and begin a session."""
-    context, scope = context_of(request), request.scope
-    try:
-        form = await read_form(scope, request.receive, FORM_LIMIT)
-        visit = await visit_before_sign_in(context, scope)
-        return (await _signed_in(visit, form)).response()
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told
-        return error_page(error).response()
-
-
-async def _signed_in(visit: Visit, form: Form) -> Answer:
-    wanted, key, context = own_path(form.get("next")), form.get("key", "").strip(), visit.context
-    try:
-        visit.check_form(form)
+        visit.check_form(typed)
         context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
         await name_of_key(context.laurels.store, key, "admin")
     except StaleForm as error:
@@ -87,20 +76,16 @@ async def _signed_in(visit: Visit, form: Form) -> Answer:
 
 def _form(
     visit: Visit, wanted: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
-) -> Answer:
+) -> Response:
     """The sign-in form, which leads to the wanted page; never with what was typed."""
-    headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else [])]
+    headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else ())]
     return render(visit, "sign_in.html", status=status, headers=headers, wanted=wanted, error=error)
 
 
-@post(ROOT + "/sign-out", status_code=200)
-async def sign_out(request: HttpRequest) -> Response[bytes]:
+@form(ROOT + "/sign-out")
+async def sign_out(request: Sent) -> Response:
     """End the session of this browser."""
-
-    async def end(visit: Visit, _: Form) -> Answer:
-        return redirect(SIGN_IN, await end_session(visit))
-
-    return await done(request, end)
+    return redirect(SIGN_IN, await end_session(request.caller))
 
 
-HANDLERS = (sign_in_page, sign_in, sign_out)
+ENDPOINTS = (sign_in_page, sign_in, sign_out)

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from functools import partial
-
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
 
 from laurels.console.adjustments import KINDS
-from laurels.console.guards import render, shown
-from laurels.console.session import ROOT, Visit
+from laurels.console.guards import Shown, page, render
+from laurels.console.session import ROOT
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest
+from laurels.http.parameters import USER_ID
 from laurels.http.problems import InvalidParameter
-from laurels.http.requests import id_in_path, text_of, whole_number
+from laurels.http.requests import text_of, whole_number
+from laurels.http.responses import Response
 from laurels.present.shapes import Explanation, ProfileBadge, StreakDay, UserStreak
 from laurels.service.admin import Admin
 
@@ -47,13 +42,10 @@ class Calendar:
     weekly: bool
 
 
-@get(PATH)
-async def users_page(request: HttpRequest) -> Response[bytes]:
+@page(PATH)
+async def users_page(request: Shown) -> Response:
     """Find a user."""
-    return await shown(request, _find)
-
-
-async def _find(visit: Visit) -> Answer:
+    visit = request.caller
     wanted = (text_of(visit.scope, "q") or "").strip()
     laurels = visit.context.laurels
     found = await laurels.store.find_users(_searchable(wanted), FOUND) if wanted else ()
@@ -68,14 +60,11 @@ def _searchable(text: str) -> str:
     return text
 
 
-@get(PATH + "/{user_id:str}")
-async def user_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
+@page(PATH + "/{userId}", USER_ID)
+async def user_page(request: Shown) -> Response:
     """Show everything about a user."""
-    return await shown(request, partial(_user, id_of=user_id))
-
-
-async def _user(visit: Visit, id_of: str) -> Answer:
-    laurels, user_id = visit.context.laurels, id_in_path(id_of, "userId", MAX_USER_ID)
+    visit, user_id = request.caller, request.path["userId"]
+    laurels = visit.context.laurels
     before = whole_number(visit.scope, "before", MAX_REVISION)
     row = await laurels.current(user_id)
     badges = laurels.views.whole_catalog().badges
@@ -99,14 +88,11 @@ async def _user(visit: Visit, id_of: str) -> Answer:
     )
 
 
-@get(PATH + "/{user_id:str}/verify")
-async def verify_page(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Compare what is stored of a user with a rebuild from events and acts; nothing is written."""
-    return await shown(request, partial(_verify, id_of=user_id))
-
-
-async def _verify(visit: Visit, id_of: str) -> Answer:
-    laurels, user_id = visit.context.laurels, id_in_path(id_of, "userId", MAX_USER_ID)
+@page(PATH + "/{userId}/verify", USER_ID)
+async def verify_page(request: Shown) -> Response:
+    """Compare what is stored of a user with a rebuild from events and adjustments; nothing is written."""
+    visit, user_id = request.caller, request.path["userId"]
+    laurels = visit.context.laurels
     found = await Admin(laurels).compare(user_id)
     return render(visit, "verify.html", user=await laurels.user(user_id), found=found)
 
@@ -128,4 +114,4 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-HANDLERS = (users_page, user_page, verify_page)
+ENDPOINTS = (users_page, user_page, verify_page)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-from litestar import get
-from litestar.response import Response
 
 from laurels.demo.personas import Narrator, Story
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
-from laurels.http.context import HttpRequest, context_of
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.problems import NoSuchPage
+from laurels.http.responses import Response
 from laurels.service.laurels import Laurels
 from laurels.site.html import site_page
 from laurels.site.static import address
@@ -42,18 +43,17 @@ class Given(msgspec.Struct, frozen=True, rename="camel"):
     texts: Mapping[str, str]
 
 
-@get(PATH)
-async def playground_page(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", PATH, access=PUBLIC, cross_origin=False)
+async def playground_page(request: Request[None, None]) -> Response:
     """Show the playground; its script acts with the demo's key."""
-    context = context_of(request)
-    assert context.playground is not None, "only a demo has this page"
+    context = request.context
+    if context.playground is None:
+        raise NoSuchPage
     language = language_of(request.scope)
     people = await _people(context.laurels, language)
     now = await context.laurels.now()
     given = Given(context.playground, address("laurels.js"), now, people, SCRIPT[language])
-    return site_page(
-        request, "playground.html", here=PATH, p=PAGE[language], given=msgspec.json.encode(given).decode()
-    ).response()
+    return site_page(request, "playground.html", here=PATH, p=PAGE[language], given=msgspec.json.encode(given).decode())
 
 
 async def _people(laurels: Laurels, language: str) -> list[Person]:
@@ -69,3 +69,6 @@ async def _people(laurels: Laurels, language: str) -> list[Person]:
 def _person(story: Story, texts: Mapping[str, str], time_zone: str) -> Person:
     user = story.user
     return Person(user.user_id, user.name or user.user_id, texts[story.kind].format(**story.facts), time_zone)
+
+
+ENDPOINTS = (playground_page,)

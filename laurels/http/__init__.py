@@ -1,1 +1,1 @@
-"""The HTTP API: one file per resource, put together in `server.py`; `problems.py` is the one error table."""
+"""The HTTP API: one file per noun with its endpoints. `endpoint.py` declares them, `dispatch.py` serves each request."""

@@ -1,39 +1,20 @@
-"""GET /api/gamification/catalog and /rarity: what can be earned, and how rare it is. Public: they say nothing of anybody."""
+"""GET /api/gamification/catalog and /rarity: what can be earned, and how rare it is. Public: they name no user."""
 
 from __future__ import annotations
 
-from litestar import get
-from litestar.response import Response
-
-from laurels.http.answers import json_answer
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.profile import PROFILE_EXAMPLE
+from laurels.http.responses import Headers
 from laurels.present.shapes import CatalogSummary, RarityReport
+
+A_MINUTE: Headers = [(b"cache-control", b"public, max-age=60")]
 
 CATALOG_EXAMPLE = {
     "name": "default",
     "levels": [{"level": 1, "title": "Newcomer", "points": 0}],
     "badges": PROFILE_EXAMPLE["badges"],
 }
-
-
-@get(
-    "/api/gamification/catalog",
-    opt=operation(
-        "getCatalog",
-        "Everything that can be earned",
-        "catalog",
-        answers=shows(CatalogSummary, "The levels and the badges, in their order", CATALOG_EXAMPLE)
-        | problems("overloaded"),
-    ),
-)
-async def get_catalog(request: HttpRequest) -> Response[bytes]:
-    """Read the levels and the badges."""
-    shape = context_of(request).laurels.views.whole_catalog()
-    return json_answer(shape, headers=[(b"cache-control", b"public, max-age=60")]).response()
-
-
 RARITY_EXAMPLE = {
     "computedAt": "2026-01-05T12:00:00Z",
     "users": 240,
@@ -41,20 +22,32 @@ RARITY_EXAMPLE = {
 }
 
 
-@get(
-    "/api/gamification/rarity",
-    opt=operation(
-        "getRarity",
-        "How rare each badge is",
-        "catalog",
-        answers=shows(RarityReport, "The badges of the catalog, in their order", RARITY_EXAMPLE)
-        | problems(*STORE_PROBLEMS),
-    ),
+@endpoint(
+    "GET",
+    "/api/gamification/catalog",
+    access=PUBLIC,
+    operation=Operation("getCatalog", "Get catalog", "catalog"),
+    result=Result(CatalogSummary, "The levels and the badges, in order", CATALOG_EXAMPLE, headers=A_MINUTE),
+    uses_store=False,
 )
-async def get_rarity(request: HttpRequest) -> Response[bytes]:
-    """Read what share of all users holds each badge, as counted some minutes ago at most.
+async def get_catalog(request: Request[None, None]) -> CatalogSummary:
+    """Read the levels and the badges."""
+    return request.context.laurels.views.whole_catalog()
 
-    Where there are fewer users than the setting `rarity_users`, nothing is told of how many there are.
+
+@endpoint(
+    "GET",
+    "/api/gamification/rarity",
+    access=PUBLIC,
+    operation=Operation("getRarity", "Get badge rarity", "catalog"),
+    result=Result(RarityReport, "The badges of the catalog, in order", RARITY_EXAMPLE, headers=A_MINUTE),
+)
+async def get_rarity(request: Request[None, None]) -> RarityReport:
+    """Read what share of all users holds each badge, as counted a few minutes ago at most.
+
+    Below the number of users in the setting `rarity_users`, all numbers are null.
     """
-    shape = await context_of(request).insights.public_rarity()
-    return json_answer(shape, headers=[(b"cache-control", b"public, max-age=60")]).response()
+    return await request.context.insights.public_rarity()
+
+
+ENDPOINTS = (get_catalog, get_rarity)

@@ -6,16 +6,17 @@ import hashlib
 from base64 import b64encode
 from importlib import resources
 
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
-
-from laurels.http.answers import Answer
-from laurels.http.context import HttpRequest, context_of
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import name_in_path
 from laurels.http.problems import ALL_KINDS, PAGES, NoSuchPage
+from laurels.http.responses import HTML, Response
 
 DOCUMENT = "/docs/openapi.json"
-ASSETS = {"swagger-ui.css": b"text/css", "swagger-ui-bundle.js": b"text/javascript"}
+ASSETS = {
+    "swagger-ui.css": b"text/css; charset=utf-8",
+    "swagger-ui-bundle.js": b"text/javascript; charset=utf-8",
+}
 
 START = f'SwaggerUIBundle({{url: "{DOCUMENT}", dom_id: "#docs", deepLinking: true, validatorUrl: null}})'
 PAGE = f"""<!doctype html>
@@ -44,34 +45,36 @@ POLICY = (
 A_DAY = (b"cache-control", b"public, max-age=86400")
 
 
-@get("/docs")
-async def docs_page() -> Response[bytes]:
+@endpoint("GET", "/docs", access=PUBLIC, uses_store=False)
+async def docs_page(_: Request[None, None]) -> Response:
     """Show all addresses, with examples that can be tried."""
-    headers = [(b"content-type", b"text/html"), (b"content-security-policy", POLICY.encode())]
-    return Answer(200, headers, PAGE.encode()).response()
+    return Response(200, [HTML, (b"content-security-policy", POLICY.encode())], PAGE.encode())
 
 
-@get("/docs/assets/{name:str}")
-async def docs_asset(name: FromPath[str]) -> Response[bytes]:
+@endpoint("GET", "/docs/assets/{name}", access=PUBLIC, parameters=[name_in_path("name")], uses_store=False)
+async def docs_asset(request: Request[None, None]) -> Response:
     """Serve what the page needs, from the package that brings it."""
+    name = request.path["name"]
     if name not in ASSETS:
         raise NoSuchPage
     file = resources.files("swagger_ui").joinpath("static", name)
-    return Answer(200, [(b"content-type", ASSETS[name]), A_DAY], file.read_bytes()).response()
+    return Response(200, [(b"content-type", ASSETS[name]), A_DAY], file.read_bytes())
 
 
-@get(DOCUMENT)
-async def openapi_document(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", DOCUMENT, access=PUBLIC, uses_store=False)
+async def openapi_document(request: Request[None, None]) -> Response:
     """Serve the OpenAPI document."""
-    headers = [(b"content-type", b"application/vnd.oai.openapi+json")]
-    return Answer(200, headers, context_of(request).document).response()
+    return Response(200, [(b"content-type", b"application/vnd.oai.openapi+json")], request.context.document)
 
 
-@get(PAGES + "{code:str}")
-async def problem_page(code: FromPath[str]) -> Response[bytes]:
+@endpoint("GET", PAGES + "{code}", access=PUBLIC, parameters=[name_in_path("code")], uses_store=False)
+async def problem_page(request: Request[None, None]) -> Response:
     """Say what a problem type means and what to do about it."""
     for kind in ALL_KINDS:
-        if kind.code == code:
+        if kind.code == request.path["code"]:
             text = f"{kind.title}\n\nStatus {kind.status}. {kind.fix}\n"
-            return Answer(200, [(b"content-type", b"text/plain")], text.encode()).response()
+            return Response(200, [(b"content-type", b"text/plain; charset=utf-8")], text.encode())
     raise NoSuchPage
+
+
+ENDPOINTS = (docs_page, docs_asset, openapi_document, problem_page)

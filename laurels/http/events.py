@@ -6,44 +6,36 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from litestar import post
-from litestar.response import Response
 
 from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
-from laurels.http.answers import Answer, Receive, Scope, json_answer
-from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import (
-    BODY_PROBLEMS,
-    BY_KEY,
-    STORE_PROBLEMS,
-    operation,
-    problems,
-    ref,
-    shows,
-    takes,
-)
-from laurels.http.problems import BodyTooLarge, answer_for, problem_of
+from laurels.http.access import KEY
+from laurels.http.bodies import PROBLEMS, json_body, ref
+from laurels.http.context import Context, Key
+from laurels.http.endpoint import Operation, Request, Result, endpoint
+from laurels.http.parameters import Json
+from laurels.http.problems import BodyTooLarge, problem_of
 from laurels.http.requests import decode, invalid, read_body
+from laurels.http.responses import Receive, Scope
 from laurels.present.shapes import EventIn, EventResult, EventResults
+from laurels.settings import Settings
 
 PATH = "/api/gamification/events"
-MAX_EVENTS = 1000
 
 Item = Event | EventResult
 """An event to record, or the result of an item that could not be read as one."""
 
 
 class Identity(msgspec.Struct, rename="camel"):
-    """Which event an item speaks of, whatever else is wrong with it."""
+    """Which event an item is about, even where the rest of it is wrong."""
 
     id: Any = None
     user_id: Any = None
 
 
 EVENT_EXAMPLE = {"userId": "ada", "id": "message-42", "type": "message.sent"}
-ANSWER_EXAMPLE = {
+RESULTS_EXAMPLE = {
     "recorded": 1,
     "duplicates": 0,
     "rejected": 0,
@@ -60,7 +52,6 @@ ANSWER_EXAMPLE = {
     ],
 }
 
-BODY = {"oneOf": [ref(EventIn), {"type": "array", "items": ref(EventIn), "maxItems": MAX_EVENTS}]}
 SEVERAL = [EVENT_EXAMPLE, {**EVENT_EXAMPLE, "id": "message-43", "quantity": 3}]
 
 _one = msgspec.json.Decoder(EventIn)
@@ -69,54 +60,57 @@ _raw = msgspec.json.Decoder(list[msgspec.Raw])
 _identity = msgspec.json.Decoder(Identity)
 
 
-@post(
-    PATH,
-    status_code=200,
-    opt=operation(
-        "recordEvents",
-        "Record what users did",
-        "events",
-        security=BY_KEY,
-        body=takes(BODY, {"one": EVENT_EXAMPLE, "several": SEVERAL}),
-        answers=shows(EventResults, "What became of each event, in the order sent", ANSWER_EXAMPLE)
-        | problems("unauthorized", *BODY_PROBLEMS, *STORE_PROBLEMS),
-    ),
-)
-async def post_events(request: HttpRequest) -> Response[bytes]:
-    """Record one event, or an array of up to 1,000.
+class EventsBody:
+    """One event, or an array of up to `events_limit`. A wrong item of an array becomes its own rejected result."""
 
-    Each item has its own result, in order: recorded, duplicate (the original answer again), or rejected with a
-    problem; one bad item never spoils the others. The answer comes when all that was recorded is durable.
-    """
-    return (await record_events(context_of(request), request.scope, request.receive)).response()
+    types: Sequence[type] = (EventIn,)
+    problems = PROBLEMS
 
-
-async def record_events(context: Context, scope: Scope, receive: Receive) -> Answer:
-    """The answer to an events request; any error becomes its problem."""
-    try:
-        key = await context.require_key(scope)
+    async def read(self, context: Context, scope: Scope, receive: Receive) -> Event | list[Item]:
+        """See Body."""
         text = await read_body(scope, receive, context.settings.body_limit)
         if text.lstrip()[:1] == b"[":
-            items = read_events(text, context.settings.events_limit)
-            context.key_rate.charge(key, len(items) - 1)
-            results = await _record_array(context, items)
-        else:
-            results = [await _record_single(context, decode(_one, text).event())]
-    except Exception as error:  # noqa: BLE001  # answer_for logs what nobody expected
-        return answer_for(error)
+            return read_events(text, context.settings.events_limit)
+        return decode(_one, text).event()
+
+    def described(self, settings: Settings) -> Json:
+        """See Body."""
+        several = {"type": "array", "items": ref(EventIn), "maxItems": settings.events_limit}
+        examples = {"one": EVENT_EXAMPLE, "several": SEVERAL}
+        return json_body({"oneOf": [ref(EventIn), several]}, examples, settings)
+
+
+@endpoint(
+    "POST",
+    PATH,
+    access=KEY,
+    operation=Operation("recordEvents", "Record events", "events"),
+    body=EventsBody(),
+    result=Result(EventResults, "The result of each event, in the order sent", RESULTS_EXAMPLE),
+)
+async def post_events(request: Request[Key, Event | list[Item]]) -> EventResults:
+    """Record one event, or an array of events.
+
+    Each item has its own result, in order: recorded, duplicate (the original result again), or rejected with a problem; a
+    rejected item does not affect the others. The response is sent when all recorded events are durable.
+    """
+    context, wanted = request.context, request.body
+    if isinstance(wanted, Event):
+        results = [await _record_single(context, wanted)]
+    else:
+        context.key_rate.charge(request.caller.name, len(wanted) - 1)
+        results = await _record_array(context, wanted)
     statuses = [result.status for result in results]
-    return json_answer(
-        EventResults(
-            recorded=statuses.count("recorded"),
-            duplicates=statuses.count("duplicate"),
-            rejected=statuses.count("rejected"),
-            results=results,
-        )
+    return EventResults(
+        recorded=statuses.count("recorded"),
+        duplicates=statuses.count("duplicate"),
+        rejected=statuses.count("rejected"),
+        results=results,
     )
 
 
 async def _record_single(context: Context, event: Event) -> EventResult:
-    """The result of an event that came alone. Raises InvalidInput where it breaks a limit."""
+    """The result of an event that was sent alone. Raises InvalidInput where it breaks a limit."""
     (answer,) = await context.laurels.record_many([event])
     if type(answer) is InvalidInput:
         raise answer
@@ -152,7 +146,7 @@ def read_events(text: bytes, limit: int) -> list[Item]:
 
 def _check_count(count: int, limit: int) -> None:
     if count > limit:
-        raise BodyTooLarge(f"the array has {count} events, and this server takes {limit}; send it in parts")
+        raise BodyTooLarge(f"the array has {count} events, and this server accepts {limit}; send it in parts")
 
 
 def _read_item(raw: msgspec.Raw, pointer: str) -> Item:
@@ -180,3 +174,6 @@ def _text(value: Any) -> str | None:
 def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, pointer: str) -> EventResult:
     event_id, user_id = identity
     return EventResult(id=event_id, user_id=user_id, status="rejected", problem=problem_of(error, prefix=pointer))
+
+
+ENDPOINTS = (post_events,)

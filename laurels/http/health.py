@@ -1,16 +1,12 @@
-"""/livez and /readyz: whether the process runs, and whether it can serve. Open to all; they say nothing of anybody."""
+"""/livez and /readyz: whether the process runs, and whether it can serve. Open to all; they reveal nothing else."""
 
 from __future__ import annotations
 
 from importlib import metadata
 
-from litestar import get
-from litestar.response import Response
-
 from laurels.errors import Overloaded
-from laurels.http.answers import json_answer
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import STORE_PROBLEMS, operation, problems, shows
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.present.shapes import Health
 
 VERSION = metadata.version("laurels")
@@ -18,28 +14,35 @@ OK = Health(status="ok", version=VERSION)
 EXAMPLE = {"status": "ok", "version": VERSION}
 
 
-@get(
+@endpoint(
+    "GET",
     "/livez",
-    opt=operation("livez", "The process runs", "health", answers=shows(Health, "It does", EXAMPLE)),
+    access=PUBLIC,
+    operation=Operation("livez", "Check liveness", "health"),
+    result=Result(Health, "The process runs", EXAMPLE),
+    uses_store=False,
+    always=True,
 )
-async def livez() -> Response[bytes]:
+async def livez(_: Request[None, None]) -> Health:
     """Answer without asking the database."""
-    return json_answer(OK).response()
+    return OK
 
 
-@get(
+@endpoint(
+    "GET",
     "/readyz",
-    opt=operation(
-        "readyz",
-        "The process can serve",
-        "health",
-        answers=shows(Health, "It can", EXAMPLE) | problems(*STORE_PROBLEMS),
-    ),
+    access=PUBLIC,
+    operation=Operation("readyz", "Check readiness", "health"),
+    result=Result(Health, "The process can serve", EXAMPLE),
+    always=True,
 )
-async def readyz(request: HttpRequest) -> Response[bytes]:
-    """Ask the database, compare its schema, and say no while shutting down."""
-    laurels = context_of(request).laurels
+async def readyz(request: Request[None, None]) -> Health:
+    """Ask the database and compare its schema. While shutting down, the answer is 503."""
+    laurels = request.context.laurels
     if laurels.group_commit.closed:
         raise Overloaded("shutting down")
     await laurels.store.ready()
-    return json_answer(OK).response()
+    return OK
+
+
+ENDPOINTS = (livez, readyz)

@@ -1,25 +1,23 @@
 """Leaderboards: all of them, and the lines of one within a period. For users with a session, and for the app's back end.
 
-A board is public among the app's users, so a session may ask for the lines around anybody; only whose own line
-stands beside them is the session's to say.
+A leaderboard is public among the app's users, so a session may ask for the lines around any user; the user whose own line is
+shown next to them is always the session's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
-
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME, MAX_USER_ID
 from laurels.errors import InvalidInput
-from laurels.http.answers import Headers, Scope, json_answer
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import BY_BOTH, STORE_PROBLEMS, in_path, operation, problems, shows
+from laurels.http.access import SESSION_OR_KEY
+from laurels.http.context import Key
+from laurels.http.endpoint import Operation, Request, Result, endpoint
+from laurels.http.parameters import Parameter, in_path, number, text
 from laurels.http.problems import InvalidParameter
-from laurels.http.requests import id_in_path, text_of, values_of, whole_number
+from laurels.http.requests import text_of, values_of
+from laurels.http.responses import Headers, Scope
 from laurels.present.shapes import SAFE, ClosedPeriods, LeaderboardList, LeaderboardPage
 from laurels.service.laurels import BOARD_PAGE
 
@@ -74,50 +72,6 @@ LEADERBOARD_EXAMPLE: dict[str, Any] = {
     "computedAt": "2026-03-04T12:00:00Z",
     "next": "k9H_agHPAAZMG0wVMsAB",
 }
-
-
-def _in_query(name: str, description: str, most: int, **more: Any) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": most, "pattern": SAFE, **more}
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-PARAMETERS: list[dict[str, Any]] = [
-    in_path("board", "The leaderboard's id", "weekly", MAX_NAME),
-    _in_query("period", "`current`, `previous`, or a period's key", MAX_NAME, default="current")
-    | {"example": "2026-W10"},
-    {
-        "name": "limit",
-        "in": "query",
-        "description": f"How many lines; at most {MAX_LINES_BY_SESSION} by a session. Left out with `friends`: all of them",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LINES, "default": BOARD_PAGE},
-    },
-    _in_query("after", "Only lines behind here: the `next` of the page before", MAX_CURSOR),
-    _in_query("around", f"The lines around this user; `{ME}` is the reader", MAX_USER_ID),
-    {
-        "name": "friends",
-        "in": "query",
-        "description": (
-            f"Only the lines of these users, at most {MAX_FRIENDS}, with their ranks on the whole board. One value may hold "
-            "several ids with commas between; ids that themselves hold a comma are sent as values of their own, at least two"
-        ),
-        "style": "form",
-        "explode": True,
-        "schema": {
-            "type": "array",
-            "maxItems": MAX_FRIENDS,
-            "items": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID, "pattern": SAFE},
-        },
-    },
-    _in_query("me", "By key only: whose own line stands beside the others; a session's is its user's", MAX_USER_ID),
-]
-
-
-CLOSINGS_LIMIT = {
-    "name": "limit",
-    "in": "query",
-    "description": "How many periods",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_LINES, "default": BOARD_PAGE},
-}
 CLOSINGS_EXAMPLE = {
     "closings": [
         {
@@ -129,51 +83,77 @@ CLOSINGS_EXAMPLE = {
     ]
 }
 
+BOARD = in_path("board", "The leaderboard's id", "weekly", MAX_NAME)
+LIMIT = number(
+    "limit",
+    f"How many lines; at most {MAX_LINES_BY_SESSION} with a session. Left out with `friends`: all of them",
+    MAX_LINES,
+    BOARD_PAGE,
+)
+FRIENDS = Parameter(
+    name="friends",
+    description=(
+        f"Only the lines of these users, at most {MAX_FRIENDS}, with their ranks on the whole leaderboard. One value may hold "
+        "several ids separated by commas; ids that contain a comma are sent as values of their own, at least two"
+    ),
+    schema={
+        "type": "array",
+        "maxItems": MAX_FRIENDS,
+        "items": {"type": "string", "minLength": 1, "maxLength": MAX_USER_ID, "pattern": SAFE},
+    },
+    more={"style": "form", "explode": True},
+)
+PARAMETERS: list[Parameter] = [
+    BOARD,
+    text("period", "`current`, `previous`, or a period's key", MAX_NAME, default="current", example="2026-W10"),
+    LIMIT,
+    text("after", "Only lines after this cursor: the `next` of the previous page", MAX_CURSOR),
+    text("around", f"The lines around this user; `{ME}` is the reader", MAX_USER_ID),
+    FRIENDS,
+    text("me", "API key only: the user whose own line is shown; with a session, it is the session's", MAX_USER_ID),
+]
+CLOSED_LIMIT = number("limit", "How many periods", MAX_LINES, BOARD_PAGE)
 
-@get(
+
+@endpoint(
+    "GET",
     PATH,
-    opt=operation(
-        "getLeaderboards",
-        "All leaderboards",
-        "leaderboards",
-        security=BY_BOTH,
-        answers=shows(LeaderboardList, "The leaderboards, in the catalog's order", {"leaderboards": [BOARD_EXAMPLE]})
-        | problems("unauthorized", *STORE_PROBLEMS),
+    access=SESSION_OR_KEY,
+    operation=Operation("getLeaderboards", "List leaderboards", "leaderboards"),
+    result=Result(
+        LeaderboardList,
+        "The leaderboards, in the catalog's order",
+        {"leaderboards": [BOARD_EXAMPLE]},
+        headers=PRIVATE,
     ),
 )
-async def get_leaderboards(request: HttpRequest) -> Response[bytes]:
-    """Read what each leaderboard counts, and its period of now."""
-    context = context_of(request)
-    await context.caller_or_key(request.scope)
-    return json_answer(await context.laurels.leaderboards(), headers=PRIVATE).response()
+async def get_leaderboards(request: Request[Caller | Key, None]) -> LeaderboardList:
+    """Read what each leaderboard counts, and its current period."""
+    return await request.context.laurels.leaderboards()
 
 
-@get(
-    PATH + "/{board:str}",
-    opt=operation(
-        "getLeaderboard",
-        "Lines of a leaderboard",
-        "leaderboards",
-        security=BY_BOTH,
-        parameters=PARAMETERS,
-        answers=shows(LeaderboardPage, "The lines, and the reader's own", LEADERBOARD_EXAMPLE)
-        | problems("unauthorized", "leaderboard-not-found", "period-not-found", "invalid-input", *STORE_PROBLEMS),
-    ),
+@endpoint(
+    "GET",
+    PATH + "/{board}",
+    access=SESSION_OR_KEY,
+    operation=Operation("getLeaderboard", "Get leaderboard", "leaderboards"),
+    parameters=PARAMETERS,
+    result=Result(LeaderboardPage, "The lines, and the reader's own", LEADERBOARD_EXAMPLE, headers=PRIVATE),
+    problems=["leaderboard-not-found", "period-not-found"],
 )
-async def get_leaderboard(request: HttpRequest, board: FromPath[str]) -> Response[bytes]:
-    """Read the first lines of a period, those behind a cursor, those around a user, or those of some friends.
+async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPage:
+    """Read the first lines of a period, those after a cursor, those around a user, or those of some friends.
 
-    Ranks are exact and those of the whole board, however the lines were chosen. `me` is the line of the session's user, or of the
-    user that the back end names.
+    Ranks are exact and count the whole leaderboard, however the lines were chosen. `me` is the line of the session's user, or
+    of the user that the back end names.
     """
-    context, scope = context_of(request), request.scope
-    caller = await context.caller_or_key(scope)
+    scope, caller = request.scope, request.caller
     period, me = text_of(scope, "period"), _me(scope, caller)
     try:
-        shown = await context.laurels.leaderboard(
-            id_in_path(board, "board", MAX_NAME),
+        return await request.context.laurels.leaderboard(
+            request.path["board"],
             "current" if period is None else period,
-            limit=whole_number(scope, "limit", most=MAX_LINES_BY_SESSION if caller else MAX_LINES),
+            limit=LIMIT.read(scope, MAX_LINES_BY_SESSION if isinstance(caller, Caller) else MAX_LINES),
             after=text_of(scope, "after"),
             around=_around(scope, me),
             friends=_friends(scope),
@@ -181,52 +161,45 @@ async def get_leaderboard(request: HttpRequest, board: FromPath[str]) -> Respons
         )
     except InvalidInput as error:
         raise InvalidParameter(error.field, str(error)) from None
-    return json_answer(shown, headers=PRIVATE).response()
 
 
-@get(
-    PATH + "/{board:str}/periods",
-    opt=operation(
-        "getClosedPeriods",
-        "Closed periods of a leaderboard",
-        "leaderboards",
-        security=BY_BOTH,
-        parameters=[PARAMETERS[0], CLOSINGS_LIMIT],
-        answers=shows(ClosedPeriods, "The closed periods, the newest first", CLOSINGS_EXAMPLE)
-        | problems("unauthorized", "leaderboard-not-found", "invalid-input", *STORE_PROBLEMS),
-    ),
+@endpoint(
+    "GET",
+    PATH + "/{board}/periods",
+    access=SESSION_OR_KEY,
+    operation=Operation("getClosedPeriods", "List closed periods", "leaderboards"),
+    parameters=[BOARD, CLOSED_LIMIT],
+    result=Result(ClosedPeriods, "The closed periods, the newest first", CLOSINGS_EXAMPLE, headers=PRIVATE),
+    problems=["leaderboard-not-found"],
 )
-async def get_closed_periods(request: HttpRequest, board: FromPath[str]) -> Response[bytes]:
-    """Read which periods are closed for good. Their lines are read as any other's, by `?period=` the key."""
-    context, scope = context_of(request), request.scope
-    await context.caller_or_key(scope)
-    limit = whole_number(scope, "limit", most=MAX_LINES) or BOARD_PAGE
-    closings = await context.laurels.closings(id_in_path(board, "board", MAX_NAME), limit)
-    return json_answer(closings, headers=PRIVATE).response()
+async def get_closed_periods(request: Request[Caller | Key, None]) -> ClosedPeriods:
+    """Read which periods are closed and final. Read their lines as any other's, with the key as `?period=`."""
+    limit = CLOSED_LIMIT.read(request.scope) or BOARD_PAGE
+    return await request.context.laurels.closings(request.path["board"], limit)
 
 
-def _me(scope: Scope, caller: Caller | None) -> str | None:
-    """Whose own line is shown: a session's user, or whom the back end names."""
+def _me(scope: Scope, caller: Caller | Key) -> str | None:
+    """The user whose own line is shown: the session's, or the one that the back end names."""
     named = text_of(scope, "me")
-    if caller is None:
+    if isinstance(caller, Key):
         return named
     if named is not None and named != caller.user_id:
-        raise InvalidParameter("me", "is the session's own user; leave it out, or ask with an API key")
+        raise InvalidParameter("me", "must be the session's own user; leave it out, or send an API key")
     return caller.user_id
 
 
 def _around(scope: Scope, me: str | None) -> str | None:
-    """Around whom, with `me` as the reader."""
+    """The user whose neighbours are shown, with `me` as the reader."""
     around = text_of(scope, "around")
     if around != ME:
         return around
     if me is None:
-        raise InvalidParameter("around", f"an API key is nobody: say who '{ME}' is with me=USER, or write around=USER")
+        raise InvalidParameter("around", "an API key is no user: name one with me=USER, or send around=USER")
     return me
 
 
 def _friends(scope: Scope) -> list[str] | None:
-    """The friends, once each; None where none were asked for. A single value is taken apart at its commas."""
+    """The friends, once each; None where none were asked for. A single value is split at its commas."""
     said = values_of(scope["query_string"], "friends")
     if not said:
         return None
@@ -235,3 +208,6 @@ def _friends(scope: Scope) -> list[str] | None:
     if len(friends) > MAX_FRIENDS:
         raise InvalidParameter("friends", f"must be at most {MAX_FRIENDS} users, not {len(friends)}")
     return friends
+
+
+ENDPOINTS = (get_leaderboards, get_leaderboard, get_closed_periods)

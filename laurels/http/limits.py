@@ -9,22 +9,21 @@ from time import monotonic
 from laurels.http.problems import TooManyRequests
 
 BURST_SECONDS = 5
-"""What a caller has left unused in so many seconds may come at once."""
+"""A caller may send at once what it has left unused in this many seconds."""
 
 FEW = 1024
-"""So many buckets are kept without looking which of them are full again."""
-
+"""Up to this many buckets are held without looking for full ones."""
 
 ROUNDING = 1e-6
-"""A sum of fractions of a second may be off by less than this."""
+"""A sum of fractions of a second may be wrong by less than this."""
 
 
 class Rate:
-    """So many requests a second for each caller; 0: any number.
+    """A number of requests a second for each caller; 0: any number.
 
-    A bucket is one number, the moment when it will be full again (the generic cell rate algorithm), and a full one need
-    not be kept: so there are at most twice as many as callers of the last seconds. With several processes, each
-    allows its share, as none knows what the others allow.
+    A bucket is one number, the time when it will be full again (the generic cell rate algorithm), and a full one can be
+    dropped: so there are at most twice as many as callers of the last seconds. With several processes, each allows its
+    share, as none knows what the others allow.
     """
 
     def __init__(self, name: str, rate: int, processes: int = 1, clock: Callable[[], float] = monotonic) -> None:
@@ -37,7 +36,7 @@ class Rate:
         self._look_at = FEW
 
     def __len__(self) -> int:
-        """How many buckets are kept."""
+        """The number of buckets held."""
         return len(self._full_at)
 
     def take(self, caller: Hashable) -> None:
@@ -53,7 +52,7 @@ class Rate:
             self._forget_full(now)
 
     def charge(self, caller: Hashable, tokens: int) -> None:
-        """Count more for a request that was let in: what it has too many, the caller's next ones wait for."""
+        """Count more for a request that was admitted; where that is too much, the caller's next requests wait for it."""
         if self._token and tokens > 0:
             self._full_at[caller] = self._full_at.get(caller, self._clock()) + tokens * self._token
 

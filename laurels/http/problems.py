@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 import msgspec
-from litestar.exceptions import (
-    HTTPException,
-    MethodNotAllowedException,
-    NotFoundException,
-)
 
 from laurels import errors
-from laurels.http.answers import Answer, Headers
+from laurels.http.responses import NO_STORE, Header, Headers, Response
 from laurels.present.shapes import FieldError, Problem
 
 log = logging.getLogger(__name__)
 
-MEDIA_TYPE = b"application/problem+json"
+MEDIA_TYPE = "application/problem+json"
+CONTENT_TYPE: Header = (b"content-type", MEDIA_TYPE.encode())
 RETRY_AFTER = 1
-"""In how many seconds to send again what failed for a reason that says nothing of time."""
+"""After how many seconds to try again, where the error does not say."""
 
 PAGES = "/problems/"
 
-TOLD_EVERY = 10
-"""How many seconds lie between two lines in the log about overload."""
+LOG_SECONDS = 10
+"""The time between two lines in the log about overload."""
 
 
 class BadRequest(errors.LaurelsError):
@@ -39,24 +34,24 @@ class UnsupportedMediaType(errors.LaurelsError):
 
 
 class BodyTooLarge(errors.LaurelsError):
-    """The body is larger than this server takes; send it in parts."""
+    """The body is larger than this server accepts; send it in parts."""
 
 
 class TooSlow(errors.LaurelsError):
-    """The request did not come as a whole within the time that this server waits for it."""
+    """The request did not arrive completely within the time that this server waits for it."""
 
 
 class HeadTooLarge(errors.LaurelsError):
-    """The address and the headers of the request are larger than this server takes."""
+    """The address and the headers of the request are larger than this server accepts."""
 
 
 class TooManyRequests(errors.LaurelsError):
-    """This caller makes more requests than the server takes of one."""
+    """This caller makes more requests than the server accepts from one."""
 
-    def __init__(self, message: str = "", headers: Headers | None = None) -> None:
-        """`headers` say when to come again, Retry-After among them."""
+    def __init__(self, message: str = "", headers: Headers = ()) -> None:
+        """`headers` say when to try again, Retry-After among them."""
         super().__init__(message)
-        self.headers = headers or []
+        self.headers = headers
 
 
 class NoSuchPage(errors.LaurelsError):
@@ -69,7 +64,7 @@ class InvalidParameter(errors.InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One type of problem. `title` is the same for all of its kind, `error` the short text, `mend` what to do about it."""
+    """One type of problem. `title` is the same for all of its kind, `error` a short text, `fix` what to do about it."""
 
     code: str
     status: int
@@ -84,94 +79,102 @@ KINDS: dict[type[Exception], Kind] = {
         400,
         "The request cannot be read",
         "Bad request",
-        "Mend the JSON or the address, then send it again.",
+        "Fix the JSON or the address, then send it again.",
     ),
     errors.Unauthorized: Kind(
         "unauthorized",
         401,
         "No valid session or key",
         "Unauthorized",
-        "Send a session's cookie for a user, or 'Authorization: Bearer KEY' for the app's back end.",
+        "Send a user's session cookie, or 'Authorization: Bearer KEY' from the app's back end.",
     ),
     errors.UserNotFound: Kind(
-        "user-not-found", 404, "No such user", "User not found", "Make the user with PUT, or record an event of theirs."
+        "user-not-found",
+        404,
+        "No such user",
+        "User not found",
+        "Create the user with PUT, or record one of their events.",
     ),
     errors.AdjustmentNotFound: Kind(
-        "act-not-found",
+        "adjustment-not-found",
         404,
-        "Nothing was told under this id",
-        "Act not found",
-        "See the user's history for the ids of acts.",
+        "No such adjustment",
+        "Adjustment not found",
+        "The user's history shows the ids of adjustments.",
     ),
     errors.BadgeNotFound: Kind(
-        "badge-not-found", 404, "No such badge", "Badge not found", "See /api/gamification/catalog for all badges."
+        "badge-not-found", 404, "No such badge", "Badge not found", "GET /api/gamification/catalog lists all badges."
     ),
     errors.StreakNotFound: Kind(
-        "streak-not-found", 404, "No such streak", "Streak not found", "See /api/gamification/streaks for all streaks."
+        "streak-not-found",
+        404,
+        "No such streak",
+        "Streak not found",
+        "GET /api/gamification/streaks lists all streaks.",
     ),
     errors.LeaderboardNotFound: Kind(
         "leaderboard-not-found",
         404,
         "No such leaderboard",
         "Leaderboard not found",
-        "See /api/gamification/leaderboards for all leaderboards.",
+        "GET /api/gamification/leaderboards lists all leaderboards.",
     ),
     errors.PeriodNotFound: Kind(
         "period-not-found",
         404,
         "The leaderboard has no such period",
         "Period not found",
-        "Ask for 'current', 'previous', or a key of the kind that the leaderboard counts by, such as 2026-W47.",
+        "Ask for 'current', 'previous', or a key in the format of the leaderboard's periods, such as 2026-W47.",
     ),
     errors.AmnestyNotFound: Kind(
         "amnesty-not-found",
         404,
-        "No such amnesty stands",
+        "No such amnesty in force",
         "Amnesty not found",
-        "See /api/gamification/amnesties for those that stand.",
+        "GET /api/gamification/amnesties lists all amnesties.",
     ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
     TooSlow: Kind(
         "too-slow",
         408,
-        "The request took too long to come",
+        "The request took too long to arrive",
         "Request timeout",
-        "Send it again, in smaller parts where the line is slow; the operator can set receive_seconds.",
+        "Send it again, in smaller parts on a slow connection; the operator can raise receive_seconds.",
     ),
     errors.EventConflict: Kind(
         "event-conflict",
         409,
         "The same event id with another body",
         "Event conflict",
-        "Give a new event a new id; send a retry exactly as it was first sent.",
+        "Use a new id for a new event; send a retry exactly as the first time.",
     ),
     errors.AdjustmentConflict: Kind(
-        "act-conflict",
+        "adjustment-conflict",
         409,
-        "The same act id for something else",
-        "Act conflict",
-        "Give a new act a new id; send a retry exactly as it was first sent.",
+        "The same adjustment id with another body",
+        "Adjustment conflict",
+        "Use a new id for a new adjustment; send a retry exactly as the first time.",
     ),
     errors.AdjustmentRefused: Kind(
-        "act-refused",
+        "adjustment-refused",
         409,
         "The user's points, days or quota do not allow this",
-        "Act refused",
-        "Read the detail: it says what is left, or which day.",
+        "Adjustment refused",
+        "The detail says what is left, or which day.",
     ),
     errors.NotASandbox: Kind(
         "not-a-sandbox",
         409,
         "The clock of this database cannot be moved",
         "Not a sandbox",
-        "Leave the header Laurels-Now out and the clock alone, or use a database that 'laurels clock' has marked as a sandbox.",
+        "Leave out the header Laurels-Now and do not move the clock, or use a database marked as a sandbox by 'laurels clock'.",
     ),
     errors.ZoneChangeTooSoon: Kind(
         "zone-change-too-soon",
         409,
         "A second change of time zone within 24 hours",
         "Time zone changed too recently",
-        "Send the change again from the time that 'retryAt' says.",
+        "Send the change again after the time in 'retryAt'.",
     ),
     errors.UserErased: Kind(
         "user-erased",
@@ -199,17 +202,17 @@ KINDS: dict[type[Exception], Kind] = {
         422,
         "The event occurred before the late window",
         "Event too late",
-        "Import old history with 'laurels record --any-age', or widen the setting late_days.",
+        "Import old history with 'laurels record --any-age', or raise the setting late_days.",
     ),
     errors.EventTooEarly: Kind(
         "event-too-early",
         422,
-        "The event claims to occur in the future",
+        "The event occurs in the future",
         "Event too early",
-        "Set the sender's clock, or leave occurredAt out.",
+        "Correct the sender's clock, or leave out occurredAt.",
     ),
     errors.InvalidInput: Kind(
-        "invalid-input", 422, "A field is not valid", "Invalid input", "Mend the fields that 'errors' points at."
+        "invalid-input", 422, "A field is not valid", "Invalid input", "Fix the fields listed in 'errors'."
     ),
     HeadTooLarge: Kind(
         "head-too-large",
@@ -221,24 +224,24 @@ KINDS: dict[type[Exception], Kind] = {
     TooManyRequests: Kind(
         "too-many-requests",
         429,
-        "More requests than one caller may make",
+        "Too many requests from one caller",
         "Too many requests",
-        "Send it again after the seconds that Retry-After says; the operator can set key_rate and session_rate.",
+        "Send it again after the seconds in Retry-After; the operator can raise key_rate and session_rate.",
     ),
     errors.Overloaded: Kind(
-        "overloaded", 503, "Too much is waiting", "Overloaded", "Send it again after the seconds that Retry-After says."
+        "overloaded", 503, "The server is overloaded", "Overloaded", "Send it again after the seconds in Retry-After."
     ),
     errors.StoreUnavailable: Kind(
         "store-unavailable",
         503,
         "The database cannot be reached or written",
         "Database unavailable",
-        "Send it again after the seconds that Retry-After says; the operator should run 'laurels doctor'.",
+        "Send it again after the seconds in Retry-After; the operator should run 'laurels doctor'.",
     ),
     errors.MigrationError: Kind(
         "wrong-schema",
         503,
-        "The database's schema is not this version's",
+        "The database has another version's schema",
         "Wrong schema",
         "The operator should run 'laurels migrate'.",
     ),
@@ -248,11 +251,7 @@ METHOD = Kind(
     "method-not-allowed", 405, "This address has other methods", "Method not allowed", "See the Allow header."
 )
 INTERNAL = Kind(
-    "internal",
-    500,
-    "Something failed inside",
-    "Internal error",
-    "Send it again later; the operator finds the cause in the log.",
+    "internal", 500, "Internal error", "Internal error", "Send it again later; the operator finds the cause in the log."
 )
 PROFILE = Kind(
     "profile-failed",
@@ -266,7 +265,7 @@ ALL_KINDS = (*KINDS.values(), METHOD, INTERNAL, PROFILE)
 
 
 def kind_of(error: Exception) -> Kind:
-    """The kind of an error; INTERNAL for one that nobody expected."""
+    """The kind of an error; INTERNAL for one that has none."""
     for ancestor in type(error).__mro__:
         if ancestor in KINDS:
             return KINDS[ancestor]
@@ -276,8 +275,8 @@ def kind_of(error: Exception) -> Kind:
 def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -> Problem:
     """The problem document of an error.
 
-    `prefix` is the JSON pointer of the object that holds the wrong field; `parameter` says that the field stands in the
-    address instead of the body.
+    `prefix` is the JSON pointer of the object that holds the wrong field; `parameter` says that the field is in the address
+    instead of the body.
     """
     kind = kind_of(error)
     wrong: list[FieldError] | None = None
@@ -299,25 +298,35 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
     )
 
 
-def answer_for(error: Exception) -> Answer:
-    """The answer to a request that ended in this error."""
-    error = _ours(error)
-    if isinstance(error, MethodNotAllowedException):
-        return _method_not_allowed(error)
+def problem_response(error: Exception) -> Response:
+    """The response to a request that ended in this error."""
     problem = problem_of(error, parameter=isinstance(error, InvalidParameter))
     if problem.status >= INTERNAL.status:
         _report(problem, error)
-    return as_answer(problem, _headers_of(error))
+    return _response(problem, *_headers_of(error))
 
 
-def as_answer(problem: Problem, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
-    """A problem document as an answer, with these headers beside its own."""
-    own = [(b"content-type", MEDIA_TYPE), (b"cache-control", b"no-store")]
-    return Answer(problem.status, [*own, *headers], msgspec.json.encode(problem))
+def profile_failed() -> Response:
+    """The contract's response when the profile cannot be read."""
+    return _response(_problem(PROFILE))
+
+
+def method_not_allowed(allow: bytes) -> Response:
+    """The response to a method that the address does not have. `allow` lists those that it has."""
+    return _response(_problem(METHOD), (b"allow", allow))
+
+
+def _response(problem: Problem, *headers: Header) -> Response:
+    return Response(problem.status, (CONTENT_TYPE, NO_STORE, *headers), msgspec.json.encode(problem))
+
+
+def _problem(kind: Kind) -> Problem:
+    """A problem of which nothing more can be said than its kind."""
+    return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.fix, error=kind.error)
 
 
 def _headers_of(error: Exception) -> Headers:
-    """What an error says in headers: who may come, and when."""
+    """What an error says in headers: how to authenticate, and when to try again."""
     if isinstance(error, errors.Unauthorized):
         return [(b"www-authenticate", b"Bearer")]
     if isinstance(error, TooManyRequests):
@@ -326,11 +335,11 @@ def _headers_of(error: Exception) -> Headers:
         return [(b"retry-after", b"%d" % error.retry_after)]
     if kind_of(error).status == KINDS[errors.Overloaded].status:
         return [(b"retry-after", b"%d" % RETRY_AFTER)]
-    return []
+    return ()
 
 
 class _Refusals:
-    """Tells of overload now and then: a line for each refusal would be a load of its own."""
+    """Logs overload at most every LOG_SECONDS: a line for each refusal would add to the load."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -341,7 +350,7 @@ class _Refusals:
         now = monotonic()
         if now >= self._silent_until:
             log.warning("%d requests were refused, the last one because: %s", self._count, error)
-            self._count, self._silent_until = 0, now + TOLD_EVERY
+            self._count, self._silent_until = 0, now + LOG_SECONDS
 
 
 _refusals = _Refusals()
@@ -352,34 +361,3 @@ def _report(problem: Problem, error: Exception) -> None:
         _refusals.report(error)
     else:
         log.error("%s: %s", problem.title, error, exc_info=error if problem.status == INTERNAL.status else None)
-
-
-def profile_failed() -> Answer:
-    """The contract's answer when the profile cannot be read."""
-    return as_answer(_plain(PROFILE))
-
-
-def _ours(error: Exception) -> Exception:
-    """The framework's errors as ours, where there is one that means the same."""
-    if isinstance(error, NotFoundException):
-        return NoSuchPage()
-    if isinstance(error, HTTPException) and error.status_code == KINDS[BadRequest].status:
-        return BadRequest(error.detail)
-    return error
-
-
-def _method_not_allowed(error: MethodNotAllowedException) -> Answer:
-    """The framework's refusal of a method, with the methods that the address has."""
-    answer = as_answer(_plain(METHOD))
-    answer.headers.append((b"allow", with_head((error.headers or {}).get("allow", "")).encode()))
-    return answer
-
-
-def with_head(methods: str) -> str:
-    """The methods of an address as the framework knows them, and the HEAD that every GET has."""
-    return methods.replace("GET", "GET, HEAD")
-
-
-def _plain(kind: Kind) -> Problem:
-    """A problem of which nothing more can be said than its kind."""
-    return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.fix, error=kind.error)

@@ -1,19 +1,18 @@
-"""GET /api/gamification/profile: the contract, to the letter. The hottest path of all."""
+"""GET /api/gamification/profile: the contract, to the letter. The busiest address of all."""
 
 from __future__ import annotations
 
 import logging
 from typing import TypedDict
 
-from litestar import get
-from litestar.response import Response
-
+from laurels.auth.chain import Caller
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
-from laurels.http.answers import JSON, Answer, Scope, encode
-from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import BY_SESSION, DAYS, INCLUDE, MAX_DAYS, operation, problems, shows
-from laurels.http.problems import InvalidParameter, TooManyRequests, answer_for, profile_failed
-from laurels.http.requests import values_of, whole_number
+from laurels.http.access import SESSION
+from laurels.http.endpoint import AnyRequest, Operation, Request, Result, endpoint
+from laurels.http.parameters import Parameter, number
+from laurels.http.problems import InvalidParameter, TooManyRequests, problem_response, profile_failed
+from laurels.http.requests import values_of
+from laurels.http.responses import Headers, Response, Scope
 from laurels.present.shapes import Profile
 from laurels.present.views import STREAK_DAYS
 from laurels.service.laurels import INCLUDES
@@ -21,11 +20,16 @@ from laurels.service.laurels import INCLUDES
 log = logging.getLogger(__name__)
 
 PATH = "/api/gamification/profile"
-PRIVATE = [JSON, (b"cache-control", b"private, no-store"), (b"vary", b"Cookie")]
+PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie")]
+MAX_DAYS = 366
 
 PREFETCH_MARKS = (b"prefetch", b"prerender", b"preview")
-PREFETCH_HEADERS = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
-NEXT_HEADERS = (b"next-router-prefetch", b"x-middleware-prefetch")
+PREFETCH_HEADERS = frozenset((b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"))
+NEXT_HEADERS = frozenset((b"next-router-prefetch", b"x-middleware-prefetch"))
+"""Headers that the router of a JavaScript framework sends with a prefetch."""
+
+PURPOSE_HEADERS = PREFETCH_HEADERS | NEXT_HEADERS | {b"sec-fetch-site", b"sec-fetch-mode"}
+"""All headers that say what a request is for."""
 
 PROFILE_EXAMPLE = {
     "badges": [
@@ -52,40 +56,44 @@ PROFILE_EXAMPLE = {
 }
 
 
-@get(
-    PATH,
-    opt=operation(
-        "getProfile",
-        "The caller's profile",
-        "profile",
-        security=BY_SESSION,
-        parameters=[INCLUDE, DAYS],
-        answers=shows(Profile, "The profile", PROFILE_EXAMPLE)
-        | problems("unauthorized", "invalid-input", "profile-failed", "overloaded"),
-    ),
+DAYS = number("days", "For how many days (or weeks) streaks explain why each counts", MAX_DAYS, STREAK_DAYS)
+INCLUDE = Parameter(
+    name="include",
+    description="Fields beyond the eleven of the contract, separated by commas",
+    schema={"type": "array", "items": {"enum": list(INCLUDES)}},
+    more={"style": "form", "explode": False, "example": ["next", "rank"]},
 )
-async def get_profile(request: HttpRequest) -> Response[bytes]:
+
+
+def profile_error(_: AnyRequest, error: Exception) -> Response:
+    """The response to an error: 401, 422, 429, 503, or the contract's 500 for anything else."""
+    if isinstance(error, UserNotFound | UserErased):
+        error = Unauthorized()
+    if isinstance(error, Unauthorized | Overloaded | TooManyRequests | InvalidParameter):
+        return problem_response(error)
+    log.error("a profile could not be read", exc_info=error)
+    return profile_failed()
+
+
+@endpoint(
+    "GET",
+    PATH,
+    access=SESSION,
+    operation=Operation("getProfile", "Get your profile", "profile"),
+    parameters=[INCLUDE, DAYS],
+    result=Result(Profile, "The profile", PROFILE_EXAMPLE, headers=PRIVATE),
+    problems=["profile-failed"],
+    uses_store=False,  # where the database fails, it answers with `profile-failed`
+    error_response=profile_error,
+)
+async def get_profile(request: Request[Caller, None]) -> Profile:
     """Read the caller's badges, points, level, streak and rank.
 
     Each request also counts as the day's login, unless it is a prefetch or a HEAD.
     """
-    return (await read_profile(context_of(request), request.scope)).response()
-
-
-async def read_profile(context: Context, scope: Scope) -> Answer:
-    """The answer to a profile request: 200, 401, 422, 429, 503, or the contract's 500."""
-    try:
-        caller = await context.caller(scope)
-        more: Requested = asked_for(scope) if scope["query_string"] else {}
-        profile = await context.laurels.profile(caller.user_id, login=earns_day(scope), **more)
-    except (UserNotFound, UserErased):
-        return answer_for(Unauthorized())
-    except (Unauthorized, Overloaded, TooManyRequests, InvalidParameter) as error:
-        return answer_for(error)
-    except Exception:
-        log.exception("a profile could not be read")
-        return profile_failed()
-    return Answer(200, PRIVATE, encode(profile))
+    scope = request.scope
+    more: Requested = requested(scope) if scope["query_string"] else {}
+    return await request.context.laurels.profile(request.caller.user_id, login=is_visit(scope), **more)
 
 
 class Requested(TypedDict, total=False):
@@ -95,26 +103,30 @@ class Requested(TypedDict, total=False):
     days: int
 
 
-def asked_for(scope: Scope) -> Requested:
-    """What `?include=` and `?days=` ask for. Raises InvalidParameter for a name that is not known, and for other days."""
-    asked = [name.strip() for value in values_of(scope["query_string"], "include") for name in value.split(",")]
-    asked = [name for name in asked if name]
-    for name in asked:
+def requested(scope: Scope) -> Requested:
+    """What `?include=` and `?days=` ask for. Raises InvalidParameter for an unknown name, and for other days."""
+    names = [name.strip() for value in values_of(scope["query_string"], "include") for name in value.split(",")]
+    names = [name for name in names if name]
+    for name in names:
         if name not in INCLUDES:
             raise InvalidParameter("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
-    return {"include": asked, "days": whole_number(scope, "days", most=MAX_DAYS) or STREAK_DAYS}
+    return {"include": names, "days": DAYS.read(scope) or STREAK_DAYS}
 
 
-def earns_day(scope: Scope) -> bool:
+def is_visit(scope: Scope) -> bool:
     """Whether a request is a person's own visit: no HEAD, no prefetch, no link from a foreign site to this address."""
-    if scope.get("laurels.head"):
+    purposes = [pair for pair in scope["headers"] if pair[0] in PURPOSE_HEADERS]
+    if is_prefetch(scope["method"], purposes):
         return False
-    cross_site = navigates = False
-    for name, value in scope["headers"]:
-        if name in PREFETCH_HEADERS and any(mark in value.lower() for mark in PREFETCH_MARKS):
-            return False
-        if name in NEXT_HEADERS:
-            return False
-        cross_site = cross_site or (name == b"sec-fetch-site" and value == b"cross-site")
-        navigates = navigates or (name == b"sec-fetch-mode" and value == b"navigate")
-    return not (cross_site and navigates)
+    return not ((b"sec-fetch-site", b"cross-site") in purposes and (b"sec-fetch-mode", b"navigate") in purposes)
+
+
+def is_prefetch(method: str, headers: Headers) -> bool:
+    """Whether a program reads ahead of a person, or asks for the headers alone."""
+    return method == "HEAD" or any(
+        name in NEXT_HEADERS or (name in PREFETCH_HEADERS and any(mark in value.lower() for mark in PREFETCH_MARKS))
+        for name, value in headers
+    )
+
+
+ENDPOINTS = (get_profile,)

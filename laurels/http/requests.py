@@ -1,4 +1,4 @@
-"""Reading a request: headers, cookies, the body as JSON of a known shape. Every error names the field and the mend."""
+"""Reading a request: headers, cookies, the body as JSON of a known type. Every error names the field and the fix."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import takewhile
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from laurels.auth.chain import Request
+from laurels.auth.chain import Credentials
 from laurels.engine.events import check_instant, check_text
 from laurels.errors import InvalidInput
-from laurels.http.answers import Receive, Scope
 from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
+from laurels.http.responses import Receive, Scope
 
 T = TypeVar("T")
 
 MAX_DIGITS = 18
-"""So many digits of a Content-Length are enough to know that it is too large."""
+"""This many digits of a Content-Length are enough to know that it is too large."""
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FIELDS = 50
 
 UNKNOWN_KEY = "..."
-"""How a decoder's path speaks of a key that the shape does not name: from there on, nobody knows where it is."""
+"""How a decoder's path writes a key that the type does not name: from there on, the place is not known."""
 
 _PATH = re.compile(r"^(?P<message>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 _FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`")
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
 
 
-def session_request(scope: Scope) -> Request:
-    """What verifiers look at."""
+def credentials(scope: Scope) -> Credentials:
+    """What verifiers may look at."""
     cookies: dict[str, str] = {}
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -42,7 +42,7 @@ def session_request(scope: Scope) -> Request:
             _read_cookies(value.decode("latin-1"), cookies)
         elif name == b"authorization":
             headers["authorization"] = value.decode("latin-1")
-    return Request(cookies, headers)
+    return Credentials(cookies, headers)
 
 
 def _read_cookies(header: str, cookies: dict[str, str]) -> None:
@@ -70,17 +70,17 @@ def path_text(raw: str, parameter: str) -> str:
 
 
 def instant_in(text: str) -> datetime:
-    """A moment as RFC 3339 has it. Raises InvalidParameter."""
+    """A time in the format of RFC 3339. Raises InvalidParameter."""
     try:
-        moment = msgspec.convert(text, datetime)
-        check_instant("Laurels-Now", moment)
+        instant = msgspec.convert(text, datetime)
+        check_instant("Laurels-Now", instant)
     except (msgspec.ValidationError, InvalidInput):
-        raise InvalidParameter("Laurels-Now", "must be a moment such as 2026-03-01T09:00:00Z") from None
-    return moment.astimezone(UTC)
+        raise InvalidParameter("Laurels-Now", "must be a time such as 2026-03-01T09:00:00Z") from None
+    return instant.astimezone(UTC)
 
 
 def id_in_path(raw: str, parameter: str, longest: int) -> str:
-    """An id in the address. Raises InvalidParameter."""
+    """An id in the path. Raises InvalidParameter."""
     text = path_text(raw, parameter)
     try:
         check_text(parameter, text, longest)
@@ -90,18 +90,18 @@ def id_in_path(raw: str, parameter: str, longest: int) -> str:
 
 
 def values_of(query: bytes, name: str) -> list[str]:
-    """All that a query string says of one parameter."""
+    """All values of one parameter in a query string, in order."""
     return [value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name]
 
 
 def text_of(scope: Scope, name: str) -> str | None:
-    """What the address says of a parameter that is said once; None where it is left out."""
-    said = values_of(scope["query_string"], name)
-    return said[-1] if said else None
+    """The value of a parameter in the query, the last one if it is repeated; None where it is left out."""
+    values = values_of(scope["query_string"], name)
+    return values[-1] if values else None
 
 
 def whole_number(scope: Scope, name: str, most: int) -> int | None:
-    """A parameter of the address that counts something, from 1; None where it is left out. Raises InvalidParameter."""
+    """A whole number in the query, from 1 to `most`; None where it is left out. Raises InvalidParameter."""
     text = text_of(scope, name)
     if text is None:
         return None
@@ -112,14 +112,14 @@ def whole_number(scope: Scope, name: str, most: int) -> int | None:
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client went away in the middle)."""
-    # Without a type it is refused, too: a page of a foreign site can send a body without one, and cookies go with it.
+    # A body without a type is refused, too: a page of a foreign site can send one, and the browser adds its cookies.
     if not _is_json(header(scope, b"content-type") or ""):
         raise UnsupportedMediaType
     return await _read_all(scope, receive, limit)
 
 
 async def read_form(scope: Scope, receive: Receive, limit: int) -> dict[str, str]:
-    """The fields of a form that a page sent; of two with one name, the last. Raises as `read_body` does."""
+    """The fields of a form that a page sent; of two with one name, the last. Raises the same errors as `read_body`."""
     content_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
     if content_type != FORM_TYPE:
         raise UnsupportedMediaType(f"The body must be a form: send it with 'Content-Type: {FORM_TYPE}'.")
@@ -127,7 +127,7 @@ async def read_form(scope: Scope, receive: Receive, limit: int) -> dict[str, str
     try:
         pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except ValueError:
-        raise BadRequest(f"the body is no form of at most {MAX_FIELDS} fields in UTF-8") from None
+        raise BadRequest(f"the body is not a form of at most {MAX_FIELDS} fields in UTF-8") from None
     return dict(pairs)
 
 
@@ -136,7 +136,7 @@ async def _read_all(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise UnsupportedMediaType("The body must not be compressed: send it without 'Content-Encoding'.")
     announced = header(scope, b"content-length") or ""
     if announced.isascii() and announced.isdecimal() and int(announced[:MAX_DIGITS]) > limit:
-        raise BodyTooLarge(f"the body has {announced} bytes, and this server takes {limit}; send it in parts")
+        raise BodyTooLarge(f"the body has {announced} bytes, and this server accepts {limit}; send it in parts")
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -162,7 +162,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """The body as a shape. Raises BadRequest where it is no JSON, InvalidInput where it is JSON of another shape."""
+    """The body as the decoder's type. Raises BadRequest where it is not JSON, InvalidInput where it is JSON of another type."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -173,19 +173,8 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadRequest("the body is nested too deeply") from None
 
 
-def kind_of(said: msgspec.Struct) -> str:
-    """The kind of an act, as its shape is tagged."""
-    return str(type(said).__struct_config__.tag)
-
-
-def data_of(said: msgspec.Struct) -> dict[str, Any]:
-    """What an act says beside its id, reason and actor, in plain JSON."""
-    plain = msgspec.to_builtins(said)
-    return {name: value for name, value in plain.items() if name not in ("kind", "id", "reason", "actor")}
-
-
 def invalid(error: msgspec.ValidationError) -> InvalidInput:
-    """A decoder's complaint as ours, with the field as the rest of a JSON pointer ('data/plan')."""
+    """A decoder's error as InvalidInput, with the field as the rest of a JSON pointer ('data/plan')."""
     match = _PATH.match(str(error))
     message, path = (match["message"], match["path"]) if match else (str(error), "$")
     found = (step["name"] or step["index"] for step in _STEP.finditer(path[1:]))

@@ -6,37 +6,42 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Literal
 
-from litestar import get
-from litestar.response import Response
-
+from laurels.auth.chain import Caller
 from laurels.delivery.listeners import Listener
 from laurels.errors import LaurelsError, Unauthorized
-from laurels.http.answers import END, Answer, Headers, Receive, Scope, Send, encode
-from laurels.http.context import Context, HttpRequest, context_of
-from laurels.http.openapi import BY_SESSION, STORE_PROBLEMS, Answers, operation, problems, ref
+from laurels.http.access import SESSION
+from laurels.http.context import Context
+from laurels.http.endpoint import Operation, Request, Result, endpoint
+from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter
-from laurels.http.profile import NEXT_HEADERS, PREFETCH_HEADERS, PREFETCH_MARKS
-from laurels.http.requests import header, session_request, text_of
+from laurels.http.profile import is_prefetch
+from laurels.http.requests import credentials, header, text_of
+from laurels.http.responses import END, Headers, Receive, Response, Scope, Send, encode
 from laurels.present.shapes import NotificationMessage
 from laurels.storage.contract import Cursor
 
 PATH = "/api/gamification/stream"
 
 HEARTBEAT_SECONDS = 15
-"""How often a comment says that the line stands, and the session is looked at anew."""
+"""How often a comment shows that the connection is open, and the session is verified again."""
 
 RETRY_MILLISECONDS = 2000
 """After which time a browser connects again."""
 
-HEADERS: Headers = [(b"cache-control", b"no-store"), (b"vary", b"Cookie"), (b"x-accel-buffering", b"no")]
-CONTENT_TYPE = b"text/event-stream"
+CONTENT_TYPE = "text/event-stream"
+HEADERS: Headers = [
+    (b"content-type", f"{CONTENT_TYPE}; charset=utf-8".encode()),
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Cookie"),
+    (b"x-accel-buffering", b"no"),
+]
 
 LAST_EVENT_ID = b"last-event-id"
 ID = re.compile(r"([0-9]{1,18})-([0-9]{1,9})")
 NOTHING_YET = "0-0"
-"""Says the same as BEGINNING of the storage: no revision is 0."""
+"""The same as BEGINNING of the storage: no revision is 0."""
 
 EXAMPLE = {
     "id": "12-0",
@@ -47,115 +52,101 @@ EXAMPLE = {
 }
 
 
-def _streams() -> Answers:
-    content = {
-        "text/event-stream": {"schema": ref(NotificationMessage), "examples": {"data of a moment": {"value": EXAMPLE}}}
-    }
-    return {
-        "200": {"description": "Events named `moment`, each with an `id` and this as its `data`", "content": content}
-    }
+def _resumes(name: str, place: Literal["header", "query"]) -> Parameter:
+    return Parameter(
+        name=name,
+        place=place,
+        description="Continue after this id; without it, with what happens from now on",
+        schema={"type": "string", "pattern": f"^{ID.pattern}$"},
+        more={"example": "12-0"},
+    )
 
 
-def _resumes(name: str, place: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": place,
-        "description": "Go on behind this id; without it, with what happens from now on",
-        "schema": {"type": "string", "pattern": f"^{ID.pattern}$"},
-        "example": "12-0",
-    }
-
-
-@get(
+@endpoint(
+    "GET",
     PATH,
-    opt=operation(
-        "streamMoments",
-        "What happens to the caller, as it happens",
-        "moments",
-        security=BY_SESSION,
-        parameters=[_resumes("Last-Event-ID", "header"), _resumes("lastEventId", "query")],
-        answers=_streams() | problems("unauthorized", "invalid-input", *STORE_PROBLEMS),
+    access=SESSION,
+    operation=Operation("streamNotifications", "Stream your notifications", "notifications"),
+    parameters=[_resumes("Last-Event-ID", "header"), _resumes("lastEventId", "query")],
+    result=Result(
+        NotificationMessage,
+        "Events named `notification`, each with an `id` and this as its `data`",
+        EXAMPLE,
+        media_type=CONTENT_TYPE,
     ),
 )
-async def get_stream(request: HttpRequest) -> Response[bytes]:
-    """Listen: server-sent events that never end by themselves, until the session does.
+async def get_stream(request: Request[Caller, None]) -> Response:
+    """Listen to server-sent events, until the session ends.
 
-    Each badge, level, streak and place that the caller gains or loses comes within a second, whichever process recorded it. A
-    browser that connects again says with `Last-Event-ID` what it heard last, and misses nothing. Listening is no login.
+    Each badge, level, streak and rank that the caller gains or loses arrives within a second, from any process. A browser that
+    connects again sends `Last-Event-ID`, and misses nothing. Listening does not count as a login.
     """
-    context, scope = context_of(request), cast(Scope, request.scope)
-    caller = await context.caller(scope)
-    asked = last_heard(scope)
-    if only_looks(scope):
-        return Answer(200, [(b"content-type", CONTENT_TYPE), *HEADERS], b"").response()
-    newest = await context.laurels.newest_notification(caller.user_id)
-    # An id from beyond, as of a database before it was restored, would wait for what never comes.
-    listener = context.listeners.join(caller.user_id, newest if asked is None else min(asked, newest))
-    return _Endless(_Stream(context, listener))
+    context, scope = request.context, request.scope
+    last = last_received(scope)
+    if is_prefetch(scope["method"], scope["headers"]):
+        return Response(200, HEADERS)
+    user_id = request.caller.user_id
+    newest = await context.laurels.newest_notification(user_id)
+    # An id beyond the newest, as from a database before it was restored, would wait for what never comes.
+    return _Stream(context, context.listeners.join(user_id, newest if last is None else min(last, newest)))
 
 
-def last_heard(scope: Scope) -> Cursor | None:
-    """Which moment the client heard last; None for one that is new. Raises InvalidParameter."""
+def last_received(scope: Scope) -> Cursor | None:
+    """Which notification the client received last; None for a new client. Raises InvalidParameter."""
     in_header = header(scope, LAST_EVENT_ID)
-    name, said = ("Last-Event-ID", in_header) if in_header else ("lastEventId", text_of(scope, "lastEventId"))
-    if said is None:
+    name, text = ("Last-Event-ID", in_header) if in_header else ("lastEventId", text_of(scope, "lastEventId"))
+    if text is None:
         return None
-    found = ID.fullmatch(said)
+    found = ID.fullmatch(text)
     if found is None:
         raise InvalidParameter(
             name,
-            f"must be the id of a moment, such as 12-0, or {NOTHING_YET} for all; leave it out to hear what comes from now on",
+            f"must be the id of a notification, such as 12-0, or {NOTHING_YET} for all; leave it out for new ones only",
         )
     return int(found[1]), int(found[2])
 
 
-def only_looks(scope: Scope) -> bool:
-    """Whether nobody is going to listen: a HEAD, or a prefetch."""
-    return bool(scope.get("laurels.head")) or any(
-        name in NEXT_HEADERS or (name in PREFETCH_HEADERS and any(mark in value.lower() for mark in PREFETCH_MARKS))
-        for name, value in scope["headers"]
-    )
+class _Stream(Response):
+    """A response without end."""
 
-
-class _Stream:
-    """One answer without end."""
+    __slots__ = ("_context", "_listener")
 
     def __init__(self, context: Context, listener: Listener) -> None:
+        super().__init__(200, HEADERS)
         self._context = context
         self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell all until the client or the session is gone, or the server stops."""
+        """Send notifications until the client or the session is gone, or the server stops."""
         listener = self._listener
-        scope["state"][END] = listener.end
+        scope.get("state", {})[END] = listener.end  # a server without state has no one who would end it
         try:
             async with _watching(receive, listener):
-                content_type = (b"content-type", CONTENT_TYPE + b"; charset=utf-8")
-                await send({"type": "http.response.start", "status": 200, "headers": [content_type, *HEADERS]})
-                # The id alone is no event, but whoever is cut off before the first one goes on from here.
-                await _say(send, b"retry: %d\nid: %d-%d\n\n" % (RETRY_MILLISECONDS, *max(listener.after, (0, 0))))
-                await self._tell(scope, send)
+                await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+                # An id alone is no event, but a client that is cut off before the first event continues from here.
+                await _write(send, b"retry: %d\nid: %d-%d\n\n" % (RETRY_MILLISECONDS, *max(listener.after, (0, 0))))
+                await self._notify(scope, send)
             await send({"type": "http.response.body", "body": b""})
         finally:
             self._context.listeners.leave(listener)
 
-    async def _tell(self, scope: Scope, send: Send) -> None:
+    async def _notify(self, scope: Scope, send: Send) -> None:
         clock = asyncio.get_running_loop().time
         beat_at = clock() + HEARTBEAT_SECONDS
         while not self._listener.ended:
             portion = await self._listener.wait(beat_at - clock())
             if portion:
-                await _say(send, b"".join(map(event, portion)))
+                await _write(send, b"".join(map(event, portion)))
             if clock() >= beat_at:
-                await _say(send, b":\n\n")
-                if not await self._lives(scope):
+                await _write(send, b":\n\n")
+                if not await self._is_signed_in(scope):
                     return
                 beat_at = clock() + HEARTBEAT_SECONDS
 
-    async def _lives(self, scope: Scope) -> bool:
-        """Whether the session still does; where the database is away, it is given the benefit of the doubt."""
+    async def _is_signed_in(self, scope: Scope) -> bool:
+        """Whether the session is still valid; where the database cannot be reached, it is taken as valid."""
         try:
-            await self._context.chain.caller(session_request(scope))
+            await self._context.chain.caller(credentials(scope))
         except Unauthorized:
             return False
         except LaurelsError:
@@ -163,21 +154,9 @@ class _Stream:
         return True
 
 
-class _Endless(Response[bytes]):
-    """An answer through the framework that is written as it comes."""
-
-    def __init__(self, stream: _Stream) -> None:
-        super().__init__(b"")
-        self._stream = stream
-
-    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """The stream itself: it writes its own headers."""
-        return self._stream
-
-
 @asynccontextmanager
 async def _watching(receive: Receive, listener: Listener) -> AsyncIterator[None]:
-    """Meanwhile, end the listening when the client goes away."""
+    """Meanwhile, end the listener when the client disconnects."""
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -192,10 +171,13 @@ async def _watching(receive: Receive, listener: Listener) -> AsyncIterator[None]
         await asyncio.gather(watcher, return_exceptions=True)
 
 
-def event(moment: NotificationMessage) -> bytes:
-    """A moment on the wire. JSON has no line break in it."""
-    return b"id: %b\nevent: moment\ndata: %b\n\n" % (moment.id.encode(), encode(moment))
+def event(message: NotificationMessage) -> bytes:
+    """A notification as a server-sent event. JSON has no line break in it."""
+    return b"id: %b\nevent: notification\ndata: %b\n\n" % (message.id.encode(), encode(message))
 
 
-async def _say(send: Send, text: bytes) -> None:
+async def _write(send: Send, text: bytes) -> None:
     await send({"type": "http.response.body", "body": text, "more_body": True})
+
+
+ENDPOINTS = (get_stream,)

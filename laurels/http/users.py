@@ -1,35 +1,18 @@
-"""/api/gamification/users/{userId}: what the app's back end tells of a user, and reads of one. API key only."""
+"""/api/gamification/users/{userId}: what the app's back end writes and reads about a user. API key only."""
 
 from __future__ import annotations
 
-import msgspec
-from litestar import delete, get, put
-from litestar.params import FromPath
-from litestar.response import Response
-
-from laurels.engine.events import MAX_NUMBER, MAX_USER_ID
-from laurels.http.answers import json_answer
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.openapi import (
-    BODY_PROBLEMS,
-    BY_KEY,
-    DAYS,
-    INCLUDE,
-    STORE_PROBLEMS,
-    USER_ID,
-    operation,
-    problems,
-    ref,
-    shows,
-    shows_nothing,
-    takes,
-)
-from laurels.http.profile import PROFILE_EXAMPLE, asked_for
-from laurels.http.requests import decode, id_in_path, read_body, whole_number
+from laurels.engine.events import MAX_NUMBER
+from laurels.http.access import KEY
+from laurels.http.bodies import JsonBody
+from laurels.http.context import Key
+from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
+from laurels.http.parameters import USER_ID, number
+from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, requested
 from laurels.present.shapes import History, Profile, User, UserIn
 from laurels.service.laurels import HISTORY_PAGE
 
-PATH = "/api/gamification/users/{user_id:str}"
+PATH = "/api/gamification/users/{userId}"
 MAX_PAGE = 500
 
 USER_EXAMPLE = {
@@ -67,134 +50,93 @@ HISTORY_EXAMPLE = {
     "next": None,
 }
 
-LIMIT = {
-    "name": "limit",
-    "in": "query",
-    "description": "How many acts to a page",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": HISTORY_PAGE},
-}
-BEFORE = {
-    "name": "before",
-    "in": "query",
-    "description": "Only acts older than this revision: the `next` of the page before",
-    "schema": {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER},
-}
-READ_PROBLEMS = problems("unauthorized", "user-not-found", "invalid-input", *STORE_PROBLEMS)
-
-_user = msgspec.json.Decoder(UserIn)
+LIMIT = number("limit", "How many entries to a page", MAX_PAGE, HISTORY_PAGE)
+BEFORE = number("before", "Only entries older than this revision: the `next` of the previous page", MAX_NUMBER)
 
 
-@put(
+@endpoint(
+    "PUT",
     PATH,
-    opt=operation(
-        "putUser",
-        "Make or change a user",
-        "users",
-        security=BY_KEY,
-        parameters=[USER_ID],
-        body=takes(ref(UserIn), {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
-        answers=shows(User, "The user as stored", USER_EXAMPLE)
-        | problems("unauthorized", "zone-change-too-soon", "user-erased", *BODY_PROBLEMS, *STORE_PROBLEMS),
-    ),
+    access=KEY,
+    operation=Operation("putUser", "Create or update user", "users"),
+    parameters=[USER_ID],
+    body=JsonBody([UserIn], {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
+    result=Result(User, "The user", USER_EXAMPLE),
+    problems=["zone-change-too-soon", "user-erased"],
 )
-async def put_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Say a user's name, time zone, joining time or groups. What is left out stays. A zone can be changed once in 24 hours."""
-    context = context_of(request)
-    await context.require_key(request.scope)
-    text = await read_body(request.scope, request.receive, context.settings.body_limit)
-    user = decode(_user, text)
-    shape = await context.laurels.update_user(
-        user_id_of(user_id),
+async def put_user(request: Request[Key, UserIn]) -> User:
+    """Set a user's name, time zone, joining time, groups or visibility. Fields that are left out stay as they are.
+
+    The time zone can be changed once in 24 hours.
+    """
+    user = request.body
+    return await request.context.laurels.update_user(
+        request.path["userId"],
         name=user.name,
         time_zone=user.time_zone,
         joined_at=user.joined_at,
         groups=user.groups,
         visibility=user.visibility,
     )
-    return json_answer(shape).response()
 
 
-@get(
+@endpoint(
+    "GET",
     PATH,
-    opt=operation(
-        "getUser",
-        "A user as stored",
-        "users",
-        security=BY_KEY,
-        parameters=[USER_ID],
-        answers=shows(User, "The user", USER_EXAMPLE) | READ_PROBLEMS,
-    ),
+    access=KEY,
+    operation=Operation("getUser", "Get user", "users"),
+    parameters=[USER_ID],
+    result=Result(User, "The user", USER_EXAMPLE),
+    problems=["user-not-found"],
 )
-async def get_user(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Read what is stored of a user, with the dated history of time zones."""
-    context = context_of(request)
-    await context.require_key(request.scope)
-    return json_answer(await context.laurels.user(user_id_of(user_id))).response()
+async def get_user(request: Request[Key, None]) -> User:
+    """Read what is stored about a user, with all time zones by date."""
+    return await request.context.laurels.user(request.path["userId"])
 
 
-@delete(
+@endpoint(
+    "DELETE",
     PATH,
-    status_code=204,
-    opt=operation(
-        "deleteUser",
-        "Erase a user",
-        "users",
-        security=BY_KEY,
-        parameters=[USER_ID],
-        answers=shows_nothing("Nothing of the user is left")
-        | problems("unauthorized", "invalid-input", *STORE_PROBLEMS),
-    ),
+    access=KEY,
+    operation=Operation("deleteUser", "Erase user", "users"),
+    parameters=[USER_ID],
+    result=nothing("All data of the user is erased"),
 )
-async def delete_user(request: HttpRequest, user_id: FromPath[str]) -> Response[None]:
-    """Erase every trace of a user, for good. Harmless to repeat.
+async def delete_user(request: Request[Key, None]) -> None:
+    """Erase all data of a user for good. Repeating it changes nothing.
 
-    A keyed hash stays, so that a late event cannot bring the user back.
+    A keyed hash remains, so that a late event cannot create the user again.
     """
-    context = context_of(request)
-    await context.require_key(request.scope)
-    await context.laurels.erase_user(user_id_of(user_id))
-    return Response(None, status_code=204)
+    await request.context.laurels.erase_user(request.path["userId"])
 
 
-@get(
+@endpoint(
+    "GET",
     PATH + "/profile",
-    opt=operation(
-        "getUserProfile",
-        "A user's profile, for the back end",
-        "users",
-        security=BY_KEY,
-        parameters=[USER_ID, INCLUDE, DAYS],
-        answers=shows(Profile, "The profile", PROFILE_EXAMPLE) | READ_PROBLEMS,
-    ),
+    access=KEY,
+    operation=Operation("getUserProfile", "Get a user's profile", "users"),
+    parameters=[USER_ID, INCLUDE, DAYS],
+    result=Result(Profile, "The profile", PROFILE_EXAMPLE),
+    problems=["user-not-found"],
 )
-async def get_user_profile(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Read a user's profile in the contract's shape. It earns no day."""
-    context = context_of(request)
-    await context.require_key(request.scope)
-    more = asked_for(request.scope)
-    return json_answer(await context.laurels.profile(user_id_of(user_id), **more)).response()
+async def get_user_profile(request: Request[Key, None]) -> Profile:
+    """Read a user's profile, as the user sees it. It does not count as a login."""
+    return await request.context.laurels.profile(request.path["userId"], **requested(request.scope))
 
 
-@get(
+@endpoint(
+    "GET",
     PATH + "/history",
-    opt=operation(
-        "getUserHistory",
-        "What happened to a user",
-        "users",
-        security=BY_KEY,
-        parameters=[USER_ID, LIMIT, BEFORE],
-        answers=shows(History, "A page of the history, newest first", HISTORY_EXAMPLE) | READ_PROBLEMS,
-    ),
+    access=KEY,
+    operation=Operation("getUserHistory", "Get a user's history", "users"),
+    parameters=[USER_ID, LIMIT, BEFORE],
+    result=Result(History, "A page of the history, newest first", HISTORY_EXAMPLE),
+    problems=["user-not-found"],
 )
-async def get_user_history(request: HttpRequest, user_id: FromPath[str]) -> Response[bytes]:
-    """Read a user's events, awards and ledger, one entry for each act, newest first."""
-    context = context_of(request)
-    await context.require_key(request.scope)
-    limit = whole_number(request.scope, "limit", most=MAX_PAGE) or HISTORY_PAGE
-    before = whole_number(request.scope, "before", most=MAX_NUMBER)
-    return json_answer(await context.laurels.history(user_id_of(user_id), limit, before)).response()
+async def get_user_history(request: Request[Key, None]) -> History:
+    """Read a user's events, adjustments, awards and points, newest first."""
+    limit = LIMIT.read(request.scope) or HISTORY_PAGE
+    return await request.context.laurels.history(request.path["userId"], limit, BEFORE.read(request.scope))
 
 
-def user_id_of(raw: str) -> str:
-    """The user id in the address. Raises InvalidParameter."""
-    return id_in_path(raw, "userId", MAX_USER_ID)
+ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history)

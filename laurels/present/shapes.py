@@ -421,7 +421,7 @@ class AdjustmentResult(Struct, frozen=True, rename="camel", kw_only=True, omit_d
     kind: str
     reason: str
     actor: str
-    status: Literal["told", "undone", "duplicate"]
+    status: Literal["applied", "undone", "duplicate"]
     awards: list[AwardedBadge] | UnsetType = UNSET
     revoked: list[str] | UnsetType = UNSET
     points: NumberChange | UnsetType = UNSET

@@ -256,7 +256,7 @@ class Views:
     def adjustment_result(self, told: Applied) -> AdjustmentResult:
         """The answer for an act that was told, or undone."""
         act = told.adjustment
-        status = "duplicate" if told.duplicate else "undone" if act.undone_by else "told"
+        status = "duplicate" if told.duplicate else "undone" if act.undone_by else "applied"
         changes = self._changes(told.outcome)
         if told.outcome.revoked:
             changes["revoked"] = list(told.outcome.revoked)

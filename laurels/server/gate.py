@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from laurels.errors import LaurelsError
-from laurels.http.answers import END, Answer
-from laurels.http.problems import BadRequest, HeadTooLarge, TooSlow, answer_for
+from laurels.http.problems import BadRequest, HeadTooLarge, TooSlow, problem_response
+from laurels.http.responses import END, Response
 
 HEAD_LIMIT = 64 * 1024
 """How many bytes may come without being a request's end or a piece of its body."""
@@ -204,7 +204,7 @@ class Gate(HttpToolsProtocol):
             return
         half = cycle if cycle and cycle.more_body else None
         if half is None or not half.response_complete:
-            self.transport.write(self._on_the_wire(answer_for(error)))
+            self.transport.write(self._on_the_wire(problem_response(error)))
         if half is not None:
             half.disconnected = True  # the application waits for the rest no longer
             half.message_event.set()
@@ -213,11 +213,11 @@ class Gate(HttpToolsProtocol):
         self._expect_nothing()
         self._deadline = self.loop.call_later(LINGER, self.hang_up)
 
-    def _on_the_wire(self, answer: Answer) -> bytes:
-        length = (b"content-length", b"%d" % len(answer.body))
-        headers = [*self.server_state.default_headers, *answer.headers, length, (b"connection", b"close")]
+    def _on_the_wire(self, response: Response) -> bytes:
+        length = (b"content-length", b"%d" % len(response.body))
+        headers = [*self.server_state.default_headers, *response.headers, length, (b"connection", b"close")]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        return STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body
+        return STATUS_LINE[response.status] + lines + b"\r\n" + response.body
 
 
 def _is_being_answered(cycle: RequestResponseCycle) -> bool:

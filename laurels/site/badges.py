@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
+from typing import Any
 
 from laurels.engine.badges import CATEGORIES
 from laurels.engine.events import MAX_NAME
 from laurels.engine.values import plain
 from laurels.errors import BadgeNotFound
-from laurels.http.answers import Scope
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.requests import id_in_path
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import in_path
+from laurels.http.responses import Response
 from laurels.present.shapes import ProfileBadge, RarityReport
 from laurels.site.html import site_page
 from laurels.site.texts import grouped, language_of
@@ -34,31 +31,31 @@ class Rarity:
     users: str
 
 
-@get(PATH)
-async def badges_page(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", PATH, access=PUBLIC)
+async def badges_page(request: Request[None, None]) -> Response:
     """Show all badges by category."""
     badges, rarities = await _all(request)
     by_category = {name: [badge for badge in badges if badge.category == name] for name in CATEGORIES}
     categories = {name: of_name for name, of_name in by_category.items() if of_name}
-    return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities).response()
+    return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities)
 
 
-@get(PATH + "/{badge:str}")
-async def badge_page(request: HttpRequest, badge: FromPath[str]) -> Response[bytes]:
+@endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME)])
+async def badge_page(request: Request[None, None]) -> Response:
     """Show one badge. Raises BadgeNotFound, which a browser reads as a page."""
-    wanted = id_in_path(badge, "badge", MAX_NAME)
+    wanted = request.path["badge"]
     badges, rarities = await _all(request)
     found = next((one for one in badges if one.id == wanted), None)
     if found is None:
         raise BadgeNotFound
     context: dict[str, Any] = {"badge": found, "rarity": rarities.get(wanted)}
-    return site_page(request, "badge.html", here=PATH, **context).response()
+    return site_page(request, "badge.html", here=PATH, **context)
 
 
-async def _all(request: HttpRequest) -> tuple[list[ProfileBadge], dict[str, Rarity]]:
-    context = context_of(request)
+async def _all(request: Request[None, None]) -> tuple[list[ProfileBadge], dict[str, Rarity]]:
+    context = request.context
     rarity = await context.insights.public_rarity()
-    return context.laurels.views.whole_catalog().badges, _rarities(rarity, language_of(cast(Scope, request.scope)))
+    return context.laurels.views.whole_catalog().badges, _rarities(rarity, language_of(request.scope))
 
 
 def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:
@@ -81,3 +78,6 @@ def _held(holders: int | None, share: float) -> str:
     if share < 0.01:  # noqa: PLR2004  # the least whole percentage
         return "rarity_below"
     return "rarity_above" if round(100 * share) == 100 else "rarity_share"  # noqa: PLR2004
+
+
+ENDPOINTS = (badges_page, badge_page)

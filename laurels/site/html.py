@@ -1,4 +1,4 @@
-"""Pages as answers: the templates of `web/templates`, and what a browser may load for them."""
+"""Pages as responses: the templates of `web/templates`, and what a browser may load for them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from laurels.http.answers import Answer, Headers, Scope
-from laurels.http.context import HttpRequest, context_of
+from laurels.http.endpoint import AnyRequest
+from laurels.http.problems import problem_response
 from laurels.http.requests import header
+from laurels.http.responses import HTML, Headers, Response, Scope
 from laurels.site import static
 from laurels.site.texts import TEXTS, asked_language, grouped, language_of
 
@@ -21,7 +22,10 @@ PATHS = ("/profile", "/leaderboards", "/badges")
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
 AWAY = 500
-"""From which status on it is us who are in trouble."""
+"""The first status of an error on our side."""
+
+MISSING = (404, 422)
+"""The statuses of an address that leads nowhere, and of one that cannot lead anywhere."""
 
 STYLE = "page.css"
 """The style of all public pages. It stands in each document, so that nothing but the script is waited for."""
@@ -58,7 +62,7 @@ def policy() -> bytes:
     ).encode()
 
 
-def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **context: Any) -> Answer:
+def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **context: Any) -> Response:
     """A page for people."""
     text = templates().get_template(template).render(context)
     guards = [
@@ -66,16 +70,16 @@ def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **cont
         (b"x-content-type-options", b"nosniff"),
         (b"referrer-policy", b"same-origin"),
     ]
-    return Answer(status, [(b"content-type", b"text/html"), *guards, *headers], text.encode())
+    return Response(status, [HTML, *guards, *headers], text.encode())
 
 
-def site_page(request: HttpRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Answer:
+def site_page(request: AnyRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Response:
     """A page of the public site, with its header and navigation, in the visitor's language. `here` is where it hangs.
 
     Templates find their texts in `t`, write numbers with `number`, and end every address within the site with `lang_query`,
     so that a language which was asked for stays.
     """
-    scope = cast(Scope, request.scope)
+    scope = request.scope
     language, asked = language_of(scope), asked_language(scope)
     site: dict[str, Any] = {
         "lang": language,
@@ -85,7 +89,7 @@ def site_page(request: HttpRequest, template: str, *, status: int = 200, here: s
         "lang_query": f"?lang={asked}" if asked else "",
         "site": "Laurels",
         "here": here,
-        "paths": ("/playground", *PATHS) if context_of(request).playground else PATHS,
+        "paths": ("/playground", *PATHS) if request.context.playground else PATHS,
     }
     return page(template, status=status, **site, **context)
 
@@ -95,8 +99,15 @@ def reads_pages(scope: Scope) -> bool:
     return not scope["path"].startswith("/api/") and "text/html" in (header(scope, b"accept") or "")
 
 
-def trouble_page(request: HttpRequest, problem: Answer) -> Answer:
-    """What a browser shows instead of this problem: that there is nothing here, or that the page can be had later."""
-    here = "away" if problem.status >= AWAY else "missing"
+def error_response(request: AnyRequest, error: Exception) -> Response:
+    """An error as a problem document; where a browser asked for a page that is missing or cannot be had now, as a page."""
+    response = problem_response(error)
+    shown = response.status in MISSING or response.status >= AWAY
+    return trouble_page(request, response) if shown and reads_pages(request.scope) else response
+
+
+def trouble_page(request: AnyRequest, problem: Response) -> Response:
+    """The page that a browser shows instead of this problem: not found, or to be tried again later."""
+    trouble = "away" if problem.status >= AWAY else "missing"
     headers = [*PRIVATE, *(pair for pair in problem.headers if pair[0] == b"retry-after")]
-    return site_page(request, "trouble.html", status=problem.status, headers=headers, trouble=here)
+    return site_page(request, "trouble.html", status=problem.status, headers=headers, trouble=trouble)

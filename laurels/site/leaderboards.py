@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
-
 from laurels.engine.events import MAX_NAME
 from laurels.errors import LeaderboardNotFound
-from laurels.http.context import HttpRequest, context_of
-from laurels.http.requests import id_in_path
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import in_path
+from laurels.http.responses import Response
 from laurels.site.html import site_page
 
 PATH = "/leaderboards"
@@ -17,19 +15,22 @@ PREVIEWS = 6
 """For how many boards the page shows who leads them; each is one request. The others stand there by name."""
 
 
-@get(PATH)
-async def leaderboards_page(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", PATH, access=PUBLIC)
+async def leaderboards_page(request: Request[None, None]) -> Response:
     """Show all leaderboards."""
-    boards = (await context_of(request).laurels.leaderboards()).leaderboards
-    return site_page(request, "leaderboards.html", here=PATH, boards=boards, previews=PREVIEWS).response()
+    boards = (await request.context.laurels.leaderboards()).leaderboards
+    return site_page(request, "leaderboards.html", here=PATH, boards=boards, previews=PREVIEWS)
 
 
-@get(PATH + "/{board:str}")
-async def leaderboard_page(request: HttpRequest, board: FromPath[str]) -> Response[bytes]:
+@endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME)])
+async def leaderboard_page(request: Request[None, None]) -> Response:
     """Show one leaderboard. Raises LeaderboardNotFound, which a browser reads as a page."""
-    wanted = id_in_path(board, "board", MAX_NAME)
-    boards = (await context_of(request).laurels.leaderboards()).leaderboards
+    wanted = request.path["board"]
+    boards = (await request.context.laurels.leaderboards()).leaderboards
     found = next((one for one in boards if one.id == wanted), None)
     if found is None:
         raise LeaderboardNotFound
-    return site_page(request, "leaderboard.html", here=PATH, board=found).response()
+    return site_page(request, "leaderboard.html", here=PATH, board=found)
+
+
+ENDPOINTS = (leaderboards_page, leaderboard_page)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from litestar import get
-from litestar.response import Response
-
 from laurels.engine.leaderboards import POINTS
-from laurels.http.answers import Answer, Scope
-from laurels.http.context import HttpRequest, context_of
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.responses import NO_STORE, Response
 from laurels.site.html import site_page
 from laurels.site.texts import asked_language
 
@@ -18,16 +14,19 @@ PLAYGROUND = "/playground"
 """Where a demo has its playground."""
 
 
-@get(PATH)
-async def profile_page(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", PATH, access=PUBLIC, uses_store=False)
+async def profile_page(request: Request[None, None]) -> Response:
     """Show the shell of the profile; the elements in it read the rest with the visitor's cookie."""
-    return site_page(request, "profile.html", here=PATH, board=POINTS).response()
+    return site_page(request, "profile.html", here=PATH, board=POINTS)
 
 
-@get("/")
-async def front_page(request: HttpRequest) -> Response[bytes]:
+@endpoint("GET", "/", access=PUBLIC, uses_store=False)
+async def front_page(request: Request[None, None]) -> Response:
     """Lead to the profile; in a demo, to the playground. A language that was asked for stays."""
-    path = PLAYGROUND if context_of(request).playground else PATH
-    asked = asked_language(cast(Scope, request.scope))
+    path = PLAYGROUND if request.context.playground else PATH
+    asked = asked_language(request.scope)
     location = f"{path}?lang={asked}" if asked else path
-    return Answer(302, [(b"location", location.encode()), (b"cache-control", b"no-store")], b"").response()
+    return Response(302, [(b"location", location.encode()), NO_STORE])
+
+
+ENDPOINTS = (profile_page, front_page)

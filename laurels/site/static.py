@@ -6,18 +6,16 @@ import hashlib
 from functools import cache
 from importlib import resources
 
-from litestar import get
-from litestar.params import FromPath
-from litestar.response import Response
-
 from laurels.engine.values import plain
-from laurels.http.answers import Answer, Headers
-from laurels.http.context import HttpRequest
+from laurels.http.access import PUBLIC
+from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import name_in_path
 from laurels.http.problems import NoSuchPage
 from laurels.http.requests import header
+from laurels.http.responses import Headers, Response
 
 PATH = "/static/"
-TYPES = {"js": b"text/javascript", "css": b"text/css", "svg": b"image/svg+xml"}
+TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
 
 FOR_EVER: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
 A_WHILE: Headers = [(b"cache-control", b"public, max-age=600")]
@@ -51,10 +49,10 @@ def address(name: str) -> str:
     return f"{PATH}{name}?v={files()[name].version}"
 
 
-@get(PATH + "{name:str}")
-async def static_file(request: HttpRequest, name: FromPath[str]) -> Response[bytes]:
+@endpoint("GET", PATH + "{name}", access=PUBLIC, parameters=[name_in_path("name")], uses_store=False)
+async def static_file(request: Request[None, None]) -> Response:
     """Serve a script, a style or a picture."""
-    file = files().get(name)
+    file = files().get(request.path["name"])
     if file is None:
         raise NoSuchPage
     scope = request.scope
@@ -62,5 +60,8 @@ async def static_file(request: HttpRequest, name: FromPath[str]) -> Response[byt
     kept = FOR_EVER if scope["query_string"] == f"v={file.version}".encode() else A_WHILE
     headers: Headers = [*FOR_ALL, *kept, (b"etag", tag.encode())]
     if header(scope, b"if-none-match") == tag:
-        return Answer(304, headers, b"").response()
-    return Answer(200, [(b"content-type", file.content_type), *headers], file.body).response()
+        return Response(304, headers)
+    return Response(200, [(b"content-type", file.content_type), *headers], file.body)
+
+
+ENDPOINTS = (static_file,)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.http.answers import Scope
 from laurels.http.requests import header, values_of
+from laurels.http.responses import Scope
 
 ENGLISH = "en"
 MOST_RANGES = 20

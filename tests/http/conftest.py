@@ -5,26 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.context import DecisionContext, context
-from tests.http.work import UnitOfWork, work_over
+from tests.http.app import App, open_app
+from tests.http.operator import Operator, operator_over
 
 
 @pytest.fixture
-async def home() -> AsyncIterator[DecisionContext]:
+async def home() -> AsyncIterator[App]:
     """A house in memory, at noon of 5 January 2026."""
-    async with context() as one:
+    async with open_app() as one:
         yield one
 
 
 @pytest.fixture
-async def filed(tmp_path: Path) -> AsyncIterator[DecisionContext]:
+async def filed(tmp_path: Path) -> AsyncIterator[App]:
     """A house on a file of its own."""
-    async with context(database=f"sqlite:///{tmp_path / 'laurels.db'}") as one:
+    async with open_app(database=f"sqlite:///{tmp_path / 'laurels.db'}") as one:
         yield one
 
 
 @pytest.fixture
-async def work(home: DecisionContext) -> AsyncIterator[UnitOfWork]:
+async def work(home: App) -> AsyncIterator[Operator]:
     """An operator who is signed in as 'anna'."""
-    async with work_over(home) as one:
+    async with operator_over(home) as one:
         yield one

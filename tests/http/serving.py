@@ -17,7 +17,7 @@ import httpx2
 from laurels.auth.keys import create_key
 from laurels.service.laurels import Laurels, utc_now
 from laurels.storage import open_store
-from tests.http.context import EVENTS, SESSIONS
+from tests.http.app import EVENTS, SESSIONS
 from tests.support import check_file, check_ledgers, check_tallies, sql
 
 SECONDS = 60

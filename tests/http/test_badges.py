@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from laurels.settings import Settings
-from tests.http.context import DecisionContext, context, event, ids_of
+from tests.http.app import App, event, ids_of, open_app
 from tests.support import badge, catalog
 
 pytestmark = pytest.mark.anyio
@@ -18,14 +18,14 @@ BROWSER = {"accept": "text/html"}
 
 
 @pytest.fixture
-async def many() -> AsyncIterator[DecisionContext]:
+async def many() -> AsyncIterator[App]:
     """A house that tells of rarity from four users on, with five users: two of them made an agent."""
-    async with context(settings=Settings(rarity_users=4)) as one:
+    async with open_app(settings=Settings(rarity_users=4)) as one:
         await one.record(*(event(f"u{number}", "agent.created" if number < 2 else "login") for number in range(5)))
         yield one
 
 
-async def shown(home: DecisionContext, path: str) -> str:
+async def shown(home: App, path: str) -> str:
     """A page as text, each blank alike."""
     answer = await home.client.get(path, headers=BROWSER)
     assert answer.status_code == 200, answer.text
@@ -35,7 +35,7 @@ async def shown(home: DecisionContext, path: str) -> str:
 # ---- rarity -----------------------------------------------------------------------------------
 
 
-async def test_rarity_is_public_and_may_be_kept_for_a_minute(many: DecisionContext) -> None:
+async def test_rarity_is_public_and_may_be_kept_for_a_minute(many: App) -> None:
     answer = await many.client.get(RARITY)
 
     assert answer.headers["cache-control"] == "public, max-age=60"
@@ -46,7 +46,7 @@ async def test_rarity_is_public_and_may_be_kept_for_a_minute(many: DecisionConte
     assert len(told["badges"]) == 11
 
 
-async def test_nothing_is_told_of_how_few_there_are(home: DecisionContext) -> None:
+async def test_nothing_is_told_of_how_few_there_are(home: App) -> None:
     await home.record(event("ada", "agent.created"))
 
     told = (await home.client.get(RARITY)).json()
@@ -58,7 +58,7 @@ async def test_nothing_is_told_of_how_few_there_are(home: DecisionContext) -> No
 # ---- pages ------------------------------------------------------------------------------------
 
 
-async def test_all_badges_stand_by_category_each_with_a_page(many: DecisionContext) -> None:
+async def test_all_badges_stand_by_category_each_with_a_page(many: App) -> None:
     page = await shown(many, "/badges")
 
     served = (await many.client.get("/api/gamification/catalog")).json()["badges"]
@@ -69,7 +69,7 @@ async def test_all_badges_stand_by_category_each_with_a_page(many: DecisionConte
     assert "Held by none of 5 users yet" in page
 
 
-async def test_a_badge_has_its_name_words_points_and_rarity(many: DecisionContext) -> None:
+async def test_a_badge_has_its_name_words_points_and_rarity(many: App) -> None:
     page = await shown(many, "/badges/first_agent")
 
     for part in (
@@ -85,7 +85,7 @@ async def test_a_badge_has_its_name_words_points_and_rarity(many: DecisionContex
     assert 'stroke-dasharray="40 100"' in page
 
 
-async def test_a_link_to_a_badge_says_what_it_is(many: DecisionContext) -> None:
+async def test_a_link_to_a_badge_says_what_it_is(many: App) -> None:
     page = await shown(many, "/badges/first_agent")
 
     assert '<meta property="og:title" content="Agent Creator">' in page
@@ -93,7 +93,7 @@ async def test_a_link_to_a_badge_says_what_it_is(many: DecisionContext) -> None:
 
 
 @pytest.mark.parametrize("path", ["/badges", "/badges/first_agent"])
-async def test_of_few_users_no_page_says_anything_of_rarity(home: DecisionContext, path: str) -> None:
+async def test_of_few_users_no_page_says_anything_of_rarity(home: App, path: str) -> None:
     await home.record(event("ada", "agent.created"))
 
     page = await shown(home, path)
@@ -104,7 +104,7 @@ async def test_of_few_users_no_page_says_anything_of_rarity(home: DecisionContex
     assert "ommon" not in main
 
 
-async def test_german_readers_are_told_in_german(many: DecisionContext) -> None:
+async def test_german_readers_are_told_in_german(many: App) -> None:
     answer = await many.client.get("/badges/first_agent", headers={**BROWSER, "accept-language": "de-AT,en;q=0.5"})
 
     assert '<html lang="de">' in answer.text
@@ -112,7 +112,7 @@ async def test_german_readers_are_told_in_german(many: DecisionContext) -> None:
     assert "40\u00a0% von 5 Leuten haben es" in answer.text
 
 
-async def test_a_badge_that_is_not_there_is_a_page_for_people_and_a_problem_for_programs(home: DecisionContext) -> None:
+async def test_a_badge_that_is_not_there_is_a_page_for_people_and_a_problem_for_programs(home: App) -> None:
     for_programs = await home.client.get("/badges/none")
     home.client.event_hooks = {}  # a page is no problem document
     for_people = await home.client.get("/badges/none", headers=BROWSER)
@@ -124,7 +124,7 @@ async def test_a_badge_that_is_not_there_is_a_page_for_people_and_a_problem_for_
 
 async def test_what_a_catalog_says_is_text_on_a_page() -> None:
     odd = {**badge("a b?ü", streak="login", streak_of=2), "name": "<b>&", "description": '"<script>'}
-    async with context(catalog(badges=[odd])) as home:
+    async with open_app(catalog(badges=[odd])) as home:
         page = await shown(home, "/badges")
         (link,) = re.findall(r'class="card" href="([^"]+)"', page)
         one = await shown(home, link)
@@ -136,7 +136,7 @@ async def test_what_a_catalog_says_is_text_on_a_page() -> None:
 
 
 async def test_a_catalog_without_badges_says_so() -> None:
-    async with context(catalog()) as home:
+    async with open_app(catalog()) as home:
         assert "There is no badge yet." in await shown(home, "/badges")
 
 
@@ -151,7 +151,7 @@ async def test_a_catalog_without_badges_says_so() -> None:
     ],
 )
 async def test_few_are_not_called_none_and_most_not_all(holders: int, users: int, says: str) -> None:
-    async with context() as home:
+    async with open_app() as home:
         kinds = ("agent.created" if number < holders else "login" for number in range(users))
         await home.record(*(event(f"u{number}", kind) for number, kind in enumerate(kinds)))
 

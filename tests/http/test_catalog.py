@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.http.context import CATALOG, DecisionContext, context, ids_of
+from tests.http.app import CATALOG, App, ids_of, open_app
 from tests.support import badge, catalog
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_catalog_has_its_name_levels_and_badges(home: DecisionContext) -> None:
+async def test_the_catalog_has_its_name_levels_and_badges(home: App) -> None:
     served = (await home.client.get(CATALOG)).json()
 
     assert list(served) == ["name", "levels", "badges"]
@@ -19,7 +19,7 @@ async def test_the_catalog_has_its_name_levels_and_badges(home: DecisionContext)
     assert (len(served["levels"]), len(served["badges"])) == (7, 11)
 
 
-async def test_a_badge_says_what_to_do_for_it(home: DecisionContext) -> None:
+async def test_a_badge_says_what_to_do_for_it(home: App) -> None:
     served = (await home.client.get(CATALOG)).json()
 
     assert served["badges"][1] == {
@@ -33,7 +33,7 @@ async def test_a_badge_says_what_to_do_for_it(home: DecisionContext) -> None:
     }
 
 
-async def test_the_catalog_is_public_and_may_be_kept_for_a_minute(home: DecisionContext) -> None:
+async def test_the_catalog_is_public_and_may_be_kept_for_a_minute(home: App) -> None:
     answer = await home.client.get(CATALOG)
 
     assert answer.headers["cache-control"] == "public, max-age=60"
@@ -41,7 +41,7 @@ async def test_the_catalog_is_public_and_may_be_kept_for_a_minute(home: Decision
 
 async def test_a_catalog_of_ones_own_is_served_in_its_order() -> None:
     own = catalog(name="mine", badges=[badge(name, streak="login", streak_of=2) for name in ("z", "a", "m")])
-    async with context(own) as home:
+    async with open_app(own) as home:
         served = (await home.client.get(CATALOG)).json()
 
     assert served["name"] == "mine"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.context import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, DecisionContext, event
+from tests.http.app import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, event
 
 pytestmark = pytest.mark.anyio
 
@@ -18,13 +18,13 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-async def playing(home: DecisionContext) -> DecisionContext:
+async def playing(home: App) -> App:
     """A house over a sandbox, whose clock stands at noon of 5 January 2026 until it is moved."""
     await home.laurels.set_clock_offset(timedelta())
     return home
 
 
-async def move(home: DecisionContext, **by: Any) -> httpx2.Response:
+async def move(home: App, **by: Any) -> httpx2.Response:
     return await home.client.post(CLOCK, json=by, headers=home.by_key)
 
 
@@ -43,7 +43,7 @@ def notification_of(answer: httpx2.Response) -> datetime:
         ({"days": 36_500}, timedelta(days=36_500)),
     ],
 )
-async def test_the_clock_moves_on_and_is_read(playing: DecisionContext, by: dict[str, float], ahead: timedelta) -> None:
+async def test_the_clock_moves_on_and_is_read(playing: App, by: dict[str, float], ahead: timedelta) -> None:
     moved = await move(playing, **by)
     read = await playing.client.get(CLOCK, headers=playing.by_key)
 
@@ -63,7 +63,7 @@ async def test_the_clock_moves_on_and_is_read(playing: DecisionContext, by: dict
     ],
 )
 async def test_tomorrow_is_the_next_date_of_the_zone_however_long_the_day_is(
-    playing: DecisionContext, start: str, zone: str, tomorrow: str
+    playing: App, start: str, zone: str, tomorrow: str
 ) -> None:
     playing.clock.set(datetime.fromisoformat(start))
 
@@ -71,7 +71,7 @@ async def test_tomorrow_is_the_next_date_of_the_zone_however_long_the_day_is(
 
 
 async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_loses_it(
-    playing: DecisionContext,
+    playing: App,
 ) -> None:
     token = await playing.sign_in("ada", timeZone="Europe/Berlin")
     streaks = [(await playing.visit(token)).json()["streak"]]
@@ -82,7 +82,7 @@ async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_
     assert streaks == [1, 2, 3, 4, 1]
 
 
-async def test_those_who_move_it_at_once_each_move_it(playing: DecisionContext) -> None:
+async def test_those_who_move_it_at_once_each_move_it(playing: App) -> None:
     answers = await asyncio.gather(*(move(playing, days=1) for _ in range(8)))
 
     assert sorted(map(notification_of, answers)) == [NOON + timedelta(days=days) for days in range(1, 9)]
@@ -102,16 +102,14 @@ async def test_those_who_move_it_at_once_each_move_it(playing: DecisionContext) 
         ({"to": "2025-01-01T00:00:00Z"}, "/to"),
     ],
 )
-async def test_a_move_that_cannot_be_names_its_field(
-    playing: DecisionContext, by: dict[str, Any], pointer: str
-) -> None:
+async def test_a_move_that_cannot_be_names_its_field(playing: App, by: dict[str, Any], pointer: str) -> None:
     answer = await move(playing, **by)
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
     assert await playing.laurels.now() == NOON
 
 
-async def test_at_its_farthest_everything_else_still_works(playing: DecisionContext) -> None:
+async def test_at_its_farthest_everything_else_still_works(playing: App) -> None:
     token = await playing.sign_in("ada")
     await playing.visit(token)
     assert notification_of(await move(playing, days=36_500)).year == 2125
@@ -129,7 +127,7 @@ async def test_at_its_farthest_everything_else_still_works(playing: DecisionCont
 
 
 async def test_a_clock_that_the_command_line_set_far_ahead_is_not_moved_beyond_all_dates(
-    playing: DecisionContext,
+    playing: App,
 ) -> None:
     await playing.laurels.set_clock_offset(datetime(9998, 12, 31, tzinfo=UTC) - NOON)
 
@@ -137,7 +135,7 @@ async def test_a_clock_that_the_command_line_set_far_ahead_is_not_moved_beyond_a
         assert (await move(playing, **by)).status_code == 422
 
 
-async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: DecisionContext) -> None:
+async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: App) -> None:
     read = await home.client.get(CLOCK, headers=home.by_key)
     moved = await move(home, days=1)
 
@@ -147,7 +145,7 @@ async def test_the_clock_of_a_real_database_is_read_but_never_moved(home: Decisi
     assert not await home.laurels.sandboxed()
 
 
-async def test_users_do_not_move_the_clock(playing: DecisionContext) -> None:
+async def test_users_do_not_move_the_clock(playing: App) -> None:
     token = await playing.sign_in("ada")
     for headers in ({}, {"cookie": f"laurels-session={token}"}, {"authorization": f"Bearer {token}"}):
         assert (await playing.client.get(CLOCK, headers=headers)).status_code == 401
@@ -155,7 +153,7 @@ async def test_users_do_not_move_the_clock(playing: DecisionContext) -> None:
     assert await playing.laurels.now() == NOON
 
 
-async def test_events_and_sessions_happen_at_the_moved_moment(playing: DecisionContext) -> None:
+async def test_events_and_sessions_happen_at_the_moved_moment(playing: App) -> None:
     await move(playing, days=40)
 
     session = await playing.client.post(SESSIONS, json={"userId": "ada"}, headers=playing.by_key)

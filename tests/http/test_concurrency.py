@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from laurels.service.laurels import utc_now
-from tests.http.context import EVENTS, PROFILE, USERS, event
+from tests.http.app import EVENTS, PROFILE, USERS, event
 from tests.http.serving import Served, Server
 from tests.support import LASTING_ENGINES
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from laurels.engine.catalog import Catalog
-from tests.http.context import CATALOG, PROFILE, USERS, DecisionContext, context, event, ids_of
+from tests.http.app import CATALOG, PROFILE, USERS, App, event, ids_of, open_app
 from tests.support import at, cases, catalog
 
 pytestmark = pytest.mark.anyio
@@ -27,8 +27,8 @@ def named(cases: Sequence[Any], key: str = "name") -> Any:
 
 
 @pytest.fixture
-async def home(database: str) -> AsyncIterator[DecisionContext]:
-    async with context(database=database) as one:
+async def home(database: str) -> AsyncIterator[App]:
+    async with open_app(database=database) as one:
         yield one
 
 
@@ -44,7 +44,7 @@ def paying_by_quantity() -> Catalog:
 
 @pytest.mark.parametrize("case", named(cases("levels"), "points"))
 async def test_points_read_as_their_level(database: str, case: Any) -> None:
-    async with context(paying_by_quantity(), database=database) as home:
+    async with open_app(paying_by_quantity(), database=database) as home:
         token = await home.sign_in("ada")
         if case["points"]:
             await home.record(event("ada", "work", quantity=case["points"]))
@@ -54,7 +54,7 @@ async def test_points_read_as_their_level(database: str, case: Any) -> None:
     assert {name: profile[name] for name in case} == case
 
 
-async def test_the_catalog_is_that_of_the_contract(home: DecisionContext) -> None:
+async def test_the_catalog_is_that_of_the_contract(home: App) -> None:
     served = (await home.client.get(CATALOG)).json()
 
     assert served["levels"] == CONTRACT["levels"]
@@ -64,7 +64,7 @@ async def test_the_catalog_is_that_of_the_contract(home: DecisionContext) -> Non
 
 @pytest.mark.parametrize("case", named(cases("earning")))
 @pytest.mark.parametrize("order", ["as listed", "backwards, twice", "shuffled, in two requests"])
-async def test_events_earn_what_the_contract_says(home: DecisionContext, case: Any, order: str) -> None:
+async def test_events_earn_what_the_contract_says(home: App, case: Any, order: str) -> None:
     events = [
         event("ada", one["type"], f"e-{index}", quantity=one["quantity"]) for index, one in enumerate(case["events"])
     ]
@@ -85,7 +85,7 @@ async def test_events_earn_what_the_contract_says(home: DecisionContext, case: A
 # ---- streaks ----------------------------------------------------------------------------------
 
 
-async def live_in(home: DecisionContext, case: Any) -> None:
+async def live_in(home: App, case: Any) -> None:
     """A user in this case's zone, with its changes of zone, each made at its time."""
     home.clock.set(min(at(one["at"]) for one in case["events"]) - timedelta(days=40))
     await put_zone(home, case["zone"])
@@ -93,17 +93,17 @@ async def live_in(home: DecisionContext, case: Any) -> None:
         await change_zone(home, change)
 
 
-async def put_zone(home: DecisionContext, zone: str) -> int:
+async def put_zone(home: App, zone: str) -> int:
     answer = await home.client.put(f"{USERS}/ada", json={"timeZone": zone}, headers=home.by_key)
     return answer.status_code
 
 
-async def change_zone(home: DecisionContext, change: Any) -> None:
+async def change_zone(home: App, change: Any) -> None:
     home.clock.set(at(change["at"]))
     assert await put_zone(home, change["zone"]) == (409 if change.get("refused") else 200)
 
 
-async def read_at(home: DecisionContext, moment: datetime) -> Any:
+async def read_at(home: App, moment: datetime) -> Any:
     home.clock.set(moment)
     return await home.profile_of("ada", "streaks")
 
@@ -126,7 +126,7 @@ async def test_login_events_make_the_streak_of_the_contract(database: str, case:
     if order == "shuffled, twice":
         logins = [*logins, *logins]
         random.Random(case["name"]).shuffle(logins)
-    async with context(database=database, late_window=None) as home:
+    async with open_app(database=database, late_window=None) as home:
         await live_in(home, case)
         home.clock.set(at(case["readAt"]))
         await home.record(*logins)
@@ -147,7 +147,7 @@ def lived(case: Any) -> list[tuple[datetime, Any]]:
 @pytest.mark.parametrize("case", named(STREAKS))
 async def test_visits_make_the_streak_of_the_contract(database: str, case: Any) -> None:
     notifications = lived(case)
-    async with context(database=database, start=notifications[0][0] - timedelta(minutes=1)) as home:
+    async with open_app(database=database, start=notifications[0][0] - timedelta(minutes=1)) as home:
         token = await home.sign_in("ada", timeZone=case["zone"], lifetimeSeconds=60 * 86400)
         for moment, change in notifications:
             if change:
@@ -168,7 +168,7 @@ async def test_visits_make_the_streak_of_the_contract(database: str, case: Any) 
 @pytest.mark.parametrize("order", ["as listed", "backwards"])
 async def test_scores_stand_in_the_order_of_the_contract(database: str, case: Any, order: str) -> None:
     scores = case["scores"] if order == "as listed" else case["scores"][::-1]
-    async with context(paying_by_quantity(), database=database) as home:
+    async with open_app(paying_by_quantity(), database=database) as home:
         for user_id, _, _ in scores:
             await home.client.put(f"{USERS}/{user_id}", json={}, headers=home.by_key)
         await home.record(

@@ -16,8 +16,8 @@ from laurels.present.shapes import CommunityReport, DailyPoints
 from laurels.service.admin import Admin
 from laurels.settings import Settings
 from laurels.storage.contract import MaintenanceRun
-from tests.http.context import DecisionContext, context, event
-from tests.http.work import UnitOfWork, work_over
+from tests.http.app import App, event, open_app
+from tests.http.operator import Operator, operator_over
 from tests.support import catalog
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 DAY = date(2026, 1, 5)
 
 
-async def surveyed(home: DecisionContext, work: UnitOfWork) -> str:
+async def surveyed(home: App, work: Operator) -> str:
     """The overview once its charts are made."""
     for _ in range(100):
         page = await work.page("/console")
@@ -35,7 +35,7 @@ async def surveyed(home: DecisionContext, work: UnitOfWork) -> str:
     raise AssertionError("the charts never came")
 
 
-async def test_the_overview_draws_what_happened_and_says_it_in_numbers(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_overview_draws_what_happened_and_says_it_in_numbers(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"), event("cyd"))
     for user_id in ("ada", "bob"):
         await home.laurels.profile(user_id, login=True)
@@ -53,7 +53,7 @@ async def test_the_overview_draws_what_happened_and_says_it_in_numbers(home: Dec
     assert "5 Jan 2 100" in text  # the cohort of this week
 
 
-async def test_an_empty_community_has_an_overview(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_an_empty_community_has_an_overview(home: App, work: Operator) -> None:
     assert "There is nobody yet" in await surveyed(home, work)
 
 
@@ -86,7 +86,7 @@ def survey_of(points: list[DailyPoints]) -> CommunityReport:
 # ---- the audit --------------------------------------------------------------------------------
 
 
-async def test_the_audit_names_who_did_what_and_why_newest_first(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("bob"))
     admin = Admin(home.laurels)
     await admin.tell("ada", "a", "grant", {"badge": "early_adopter"}, "a prize", "bea")
@@ -101,7 +101,7 @@ async def test_the_audit_names_who_did_what_and_why_newest_first(home: DecisionC
         assert said in text
 
 
-async def test_the_audit_and_the_story_say_how_many_also_of_one(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_audit_and_the_story_say_how_many_also_of_one(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     admin = Admin(home.laurels)
     await admin.tell("ada", "a", "adjustment", {"amount": 1}, "a gift", "bea")
@@ -113,7 +113,7 @@ async def test_the_audit_and_the_story_say_how_many_also_of_one(home: DecisionCo
         assert "freezes count 1" in text
 
 
-async def test_the_audit_is_read_page_by_page_without_a_gap(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_audit_is_read_page_by_page_without_a_gap(home: App, work: Operator) -> None:
     await home.laurels.record_many([Event(f"user {number}/", "e", "message.sent") for number in range(3)])
     admin = Admin(home.laurels)
     for number in range(2 * ACTS_PAGE + 3):  # all at one moment
@@ -134,7 +134,7 @@ async def test_the_audit_is_read_page_by_page_without_a_gap(home: DecisionContex
 @pytest.mark.parametrize(
     "query", ["at=x", "at=2026-01-05", "at=2026-01-05T00:00:00Z", "at=2026-01-05T00:00:00Z&user=%00&act=a"]
 )
-async def test_an_address_that_is_none_of_the_audit_is_refused(work: UnitOfWork, query: str) -> None:
+async def test_an_address_that_is_none_of_the_audit_is_refused(work: Operator, query: str) -> None:
     assert (await work.client.get(f"/console/audit?{query}")).status_code == 422
 
 
@@ -142,7 +142,7 @@ async def test_an_address_that_is_none_of_the_audit_is_refused(work: UnitOfWork,
 
 
 async def test_the_catalog_shows_everything_and_who_holds_it() -> None:
-    async with context(settings=Settings(rarity_users=1)) as home, work_over(home) as work:
+    async with open_app(settings=Settings(rarity_users=1)) as home, operator_over(home) as work:
         await home.record(event("ada", "agent.created"), event("bob"))
 
         page = await work.page("/console/catalog")
@@ -160,7 +160,7 @@ async def test_rules_of_streaks_and_points_stand_in_the_catalog() -> None:
         streaks={"gym": {"events": ["gym"], "amount": 3, "rest_days": ["sat", "sun"]}},
         points=[{"id": "sweat", "events": ["gym"], "amount": 4, "per": "quantity", "cap_per_day": 40}],
     )
-    async with context(rules) as home, work_over(home) as work:
+    async with open_app(rules) as home, operator_over(home) as work:
         text = (await work.page("/console/catalog")).text
 
     assert "gym gym days of at least 3 Sat, Sun" in text
@@ -168,9 +168,7 @@ async def test_rules_of_streaks_and_points_stand_in_the_catalog() -> None:
     assert [rest_of(0), rest_of(0b1100000), rest_of(0b1)] == ["none", "Sat, Sun", "Mon"]
 
 
-async def test_health_says_how_the_process_does_and_when_the_database_was_last_kept(
-    home: DecisionContext, work: UnitOfWork
-) -> None:
+async def test_health_says_how_the_process_does_and_when_the_database_was_last_kept(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     text = (await work.page("/console/health")).text
     assert "Never noted. On the server: laurels backup" in text
@@ -187,7 +185,7 @@ async def test_health_says_how_the_process_does_and_when_the_database_was_last_k
     assert "differences 0 ok yes users 1,234" in text
 
 
-async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: App, work: Operator) -> None:
     await home.laurels.store.save_maintenance_run(MaintenanceRun("backup", home.clock(), {"rows": 1}))
     await home.laurels.set_clock_offset(timedelta(days=30))
 
@@ -195,5 +193,5 @@ async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: DecisionConte
 
 
 async def test_health_says_that_others_serve_too() -> None:
-    async with context(settings=Settings(workers=4)) as home, work_over(home) as work:
+    async with open_app(settings=Settings(workers=4)) as home, operator_over(home) as work:
         assert "4 processes serve here" in (await work.page("/console/health")).text

@@ -11,8 +11,8 @@ import pytest
 from laurels.auth.keys import create_key
 from laurels.service.laurels import utc_now
 from laurels.storage import open_store
+from tests.http.operator import SIGN_IN, Page
 from tests.http.serving import Served, Server
-from tests.http.work import SIGN_IN, Page
 from tests.support import LASTING_ENGINES
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", LASTING_ENGINES)]

@@ -10,8 +10,8 @@ import pytest
 
 from laurels.auth.keys import create_key, is_well_formed
 from laurels.console.guards import own_path
-from tests.http.context import USERS, DecisionContext, context, event
-from tests.http.work import ORIGIN, SIGN_IN, Page, UnitOfWork, at, work_over
+from tests.http.app import USERS, App, event, open_app
+from tests.http.operator import ORIGIN, SIGN_IN, Operator, Page, at, operator_over
 from tests.support import sql
 
 pytestmark = pytest.mark.anyio
@@ -33,11 +33,11 @@ def is_in(answer: httpx2.Response) -> bool:
     return answer.status_code == 303 and f"{COOKIE}=" in answer.headers.get("set-cookie", "")
 
 
-def cookie_of(work: UnitOfWork) -> str:
+def cookie_of(work: Operator) -> str:
     return next(one.value for one in work.client.cookies.jar if one.name == COOKIE)
 
 
-def with_cookie(work: UnitOfWork, value: str) -> None:
+def with_cookie(work: Operator, value: str) -> None:
     work.client.cookies.clear()
     work.client.cookies.set(COOKIE, value, path="/console")
 
@@ -45,8 +45,8 @@ def with_cookie(work: UnitOfWork, value: str) -> None:
 # ---- keys -------------------------------------------------------------------------------------
 
 
-async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_for(home: DecisionContext) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_for(home: App) -> None:
+    async with operator_over(home, signed_in=False) as work:
         asked = await work.client.get("/console/users?q=ada")
         answer = await work.sign_in(path=asked.headers["location"])
 
@@ -56,8 +56,8 @@ async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_f
         assert "anna" in (await work.page("/console/users")).text
 
 
-async def test_an_api_key_is_refused_with_what_to_make_instead(home: DecisionContext) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_an_api_key_is_refused_with_what_to_make_instead(home: App) -> None:
+    async with operator_over(home, signed_in=False) as work:
         answer = await work.sign_in(home.key)
 
         assert answer.status_code == 401
@@ -66,9 +66,7 @@ async def test_an_api_key_is_refused_with_what_to_make_instead(home: DecisionCon
         assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(
-    home: DecisionContext, work: UnitOfWork
-) -> None:
+async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(home: App, work: Operator) -> None:
     headers = {"authorization": f"Bearer {work.key}"}
     for answer in (
         await home.client.put(f"{USERS}/ada", json={}, headers=headers),
@@ -79,23 +77,23 @@ async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(
         assert "laurels key create --name my-app" in answer.json()["detail"]
 
 
-async def test_both_kinds_of_key_can_be_told_by_their_looks(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_both_kinds_of_key_can_be_told_by_their_looks(home: App, work: Operator) -> None:
     assert re.fullmatch(r"laurels_admin_[A-Za-z0-9]{46}", work.key)
     assert is_well_formed(work.key)
     assert not is_well_formed(work.key[:-1] + ("a" if work.key[-1] != "a" else "b"))
     assert not is_well_formed(work.key.replace("admin", "key")[:-1])
 
 
-async def test_the_role_of_a_key_cannot_be_rewritten(home: DecisionContext) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_the_role_of_a_key_cannot_be_rewritten(home: App) -> None:
+    async with operator_over(home, signed_in=False) as work:
         assert (await work.sign_in(home.key.replace("laurels_key_", "laurels_admin_"))).status_code == 401
         as_app = {"authorization": f"Bearer {work.key.replace('laurels_admin_', 'laurels_key_')}"}
         assert (await home.client.put(f"{USERS}/ada", json={}, headers=as_app)).status_code == 401
 
 
 @pytest.mark.parametrize("key", ["", " ", "laurels_admin_", "a" * 60_000, "pass\x00word", "<script>", "ключ"])
-async def test_what_is_no_key_is_refused_and_never_shown(home: DecisionContext, key: str) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_what_is_no_key_is_refused_and_never_shown(home: App, key: str) -> None:
+    async with operator_over(home, signed_in=False) as work:
         answer = await work.sign_in(key or " ")
 
         assert answer.status_code == 401
@@ -103,7 +101,7 @@ async def test_what_is_no_key_is_refused_and_never_shown(home: DecisionContext, 
         assert Page(answer.text).form().fields["key"] == ""
 
 
-async def test_a_revoked_key_is_refused_and_ends_its_sessions_at_once(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_revoked_key_is_refused_and_ends_its_sessions_at_once(home: App, work: Operator) -> None:
     assert (await work.client.get("/console/users")).status_code == 200
 
     await home.laurels.store.revoke_key("anna", home.clock())
@@ -112,17 +110,15 @@ async def test_a_revoked_key_is_refused_and_ends_its_sessions_at_once(home: Deci
     assert (await work.sign_in()).status_code == 401
 
 
-async def test_another_key_under_the_same_name_does_not_revive_a_session(
-    home: DecisionContext, work: UnitOfWork
-) -> None:
+async def test_another_key_under_the_same_name_does_not_revive_a_session(home: App, work: Operator) -> None:
     await home.laurels.store.revoke_key("anna", home.clock())
     await create_key(home.laurels.store, "anna", home.clock(), "admin")
 
     assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: DecisionContext) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: App) -> None:
+    async with operator_over(home, signed_in=False) as work:
         answers = [await work.sign_in("laurels_admin_guess") for _ in range(12)]
 
         assert [answer.status_code for answer in answers[:5]] == [401] * 5
@@ -136,9 +132,9 @@ async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: D
 
 @pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
 async def test_the_cookie_stays_with_the_console_and_away_from_scripts(scheme: str, secure: bool) -> None:
-    async with context() as home:
+    async with open_app() as home:
         key = await create_key(home.laurels.store, "anna", home.clock(), "admin")
-        work = UnitOfWork(home.app, home.laurels, key, f"{scheme}://laurels.test")
+        work = Operator(home.app, home.laurels, key, f"{scheme}://laurels.test")
         async with work.client:
             parts = (await work.sign_in()).headers["set-cookie"].split("; ")
 
@@ -146,7 +142,7 @@ async def test_the_cookie_stays_with_the_console_and_away_from_scripts(scheme: s
     assert ("Secure" in parts) is secure
 
 
-async def test_a_session_ends_after_twelve_hours(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_session_ends_after_twelve_hours(home: App, work: Operator) -> None:
     home.clock.advance(hours=11.9)
     assert (await work.client.get("/console/users")).status_code == 200
     home.clock.advance(hours=0.2)
@@ -155,13 +151,13 @@ async def test_a_session_ends_after_twelve_hours(home: DecisionContext, work: Un
     assert (await work.client.get("/console/users")).status_code == 303  # made in what is now the future
 
 
-async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: App, work: Operator) -> None:
     await home.laurels.set_clock_offset(timedelta(days=30))
 
     assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(work: UnitOfWork) -> None:
+async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(work: Operator) -> None:
     copied = cookie_of(work)
     answer = await work.send((await work.page("/console/users")).forms[0])
 
@@ -176,7 +172,7 @@ async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(w
     assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_a_cookie_that_was_changed_opens_nothing(work: UnitOfWork) -> None:
+async def test_a_cookie_that_was_changed_opens_nothing(work: Operator) -> None:
     real = cookie_of(work)
     for place in range(0, len(real), 7):
         letter = "A" if real[place] != "A" else "B"
@@ -187,27 +183,27 @@ async def test_a_cookie_that_was_changed_opens_nothing(work: UnitOfWork) -> None
 
 
 @pytest.mark.parametrize("value", ["", ".", "a.b", "%00", "W10.x", "é", "1" * 5000])
-async def test_what_is_no_cookie_of_ours_opens_nothing(work: UnitOfWork, value: str) -> None:
+async def test_what_is_no_cookie_of_ours_opens_nothing(work: Operator, value: str) -> None:
     work.client.cookies.clear()
     headers = [(b"cookie", f"{COOKIE}={value}".encode())]
 
     assert (await work.client.get("/console/users", headers=headers)).status_code == 303
 
 
-async def test_a_cookie_of_another_database_opens_nothing(work: UnitOfWork) -> None:
-    async with context() as other, work_over(other) as theirs:
+async def test_a_cookie_of_another_database_opens_nothing(work: Operator) -> None:
+    async with open_app() as other, operator_over(other) as theirs:
         with_cookie(work, cookie_of(theirs))
 
         assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_a_token_of_a_form_is_no_session(work: UnitOfWork) -> None:
+async def test_a_token_of_a_form_is_no_session(work: Operator) -> None:
     with_cookie(work, (await work.page("/console/users")).forms[0].fields["token"])
 
     assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session(work: UnitOfWork) -> None:
+async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session(work: Operator) -> None:
     held = cookie_of(work)
     stranger = httpx2.AsyncClient(transport=work.client._transport, base_url=ORIGIN)
     shown = await stranger.get(SIGN_IN)  # as a link from elsewhere: SameSite=Strict leaves the cookie out
@@ -219,7 +215,7 @@ async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session
 # ---- forms ------------------------------------------------------------------------------------
 
 
-async def states(home: DecisionContext) -> list[object]:
+async def states(home: App) -> list[object]:
     """All that an act could change."""
     tables = ("users", "events", "adjustments", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
     return [await sql(home.laurels.store, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
@@ -237,9 +233,7 @@ async def states(home: DecisionContext) -> list[object]:
         {"sec-fetch-site": "none"},
     ],
 )
-async def test_a_form_from_another_site_does_nothing(
-    home: DecisionContext, work: UnitOfWork, headers: dict[str, str]
-) -> None:
+async def test_a_form_from_another_site_does_nothing(home: App, work: Operator, headers: dict[str, str]) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/acts/grant"))).form()
     before = await states(home)
@@ -252,9 +246,7 @@ async def test_a_form_from_another_site_does_nothing(
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin", "origin": "http://inner:8000"}, {"origin": ""}])
-async def test_a_form_of_ours_counts_behind_a_proxy_too(
-    home: DecisionContext, work: UnitOfWork, headers: dict[str, str]
-) -> None:
+async def test_a_form_of_ours_counts_behind_a_proxy_too(home: App, work: Operator, headers: dict[str, str]) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/acts/grant"))).form()
     sent = {**form.fields, "badge": "early_adopter", "reason": "a prize"}
@@ -267,7 +259,7 @@ async def test_a_form_of_ours_counts_behind_a_proxy_too(
 
 
 @pytest.mark.parametrize("token", ["", "x", "W10.x", "\x00"])
-async def test_a_form_without_its_token_does_nothing(home: DecisionContext, work: UnitOfWork, token: str) -> None:
+async def test_a_form_without_its_token_does_nothing(home: App, work: Operator, token: str) -> None:
     await home.record(event("ada"))
     before = await states(home)
     for path in ("/acts/grant", "/reverse?event=message.sent"):
@@ -279,9 +271,9 @@ async def test_a_form_without_its_token_does_nothing(home: DecisionContext, work
     assert await states(home) == before
 
 
-async def test_a_token_of_another_session_does_nothing(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_token_of_another_session_does_nothing(home: App, work: Operator) -> None:
     await home.record(event("ada"))
-    async with work_over(home, "bob") as other:
+    async with operator_over(home, "bob") as other:
         token = (await other.page(at("ada", "/acts/grant"))).form().fields["token"]
         before = await states(home)
 
@@ -291,7 +283,7 @@ async def test_a_token_of_another_session_does_nothing(home: DecisionContext, wo
         assert await states(home) == before
 
 
-async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/acts/grant"))).form()
     await home.laurels.store.revoke_key("anna", home.clock())
@@ -304,8 +296,8 @@ async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: Dec
     assert await states(home) == before
 
 
-async def test_the_sign_in_form_needs_its_own_token_and_origin(home: DecisionContext) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_the_sign_in_form_needs_its_own_token_and_origin(home: App) -> None:
+    async with operator_over(home, signed_in=False) as work:
         form = (await work.page(SIGN_IN)).form()
 
         assert (await work.send(form, key=work.key, token="x")).status_code == 403
@@ -316,7 +308,7 @@ async def test_the_sign_in_form_needs_its_own_token_and_origin(home: DecisionCon
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", "multipart/form-data; boundary=x", ""])
-async def test_what_is_no_form_is_refused(work: UnitOfWork, content_type: str) -> None:
+async def test_what_is_no_form_is_refused(work: Operator, content_type: str) -> None:
     answer = await work.client.post("/console/sign-out", content=b"a=b", headers={"content-type": content_type})
 
     assert answer.status_code == 415
@@ -324,13 +316,13 @@ async def test_what_is_no_form_is_refused(work: UnitOfWork, content_type: str) -
 
 
 @pytest.mark.parametrize("body", [b"a=%ff", b"\xff=1", b"&".join(b"a%d=1" % number for number in range(60))])
-async def test_a_form_that_cannot_be_read_is_refused(work: UnitOfWork, body: bytes) -> None:
+async def test_a_form_that_cannot_be_read_is_refused(work: Operator, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
     assert (await work.client.post("/console/sign-out", content=body, headers=headers)).status_code == 400
 
 
-async def test_a_form_that_is_too_large_is_refused(work: UnitOfWork) -> None:
+async def test_a_form_that_is_too_large_is_refused(work: Operator) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
     answer = await work.client.post("/console/sign-out", content=b"a=" + b"b" * 70_000, headers=headers)
@@ -342,7 +334,7 @@ async def test_a_form_that_is_too_large_is_refused(work: UnitOfWork) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, SIGN_IN])
-async def test_no_page_is_kept_framed_or_given_a_script(home: DecisionContext, work: UnitOfWork, path: str) -> None:
+async def test_no_page_is_kept_framed_or_given_a_script(home: App, work: Operator, path: str) -> None:
     await home.record(event("ada"))
     if path == SIGN_IN:
         work.client.cookies.clear()
@@ -359,7 +351,7 @@ async def test_no_page_is_kept_framed_or_given_a_script(home: DecisionContext, w
         assert not {name for name in attributes if name == "style" or name.startswith("on")}, (tag, attributes)
 
 
-async def test_reading_changes_nothing(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_reading_changes_nothing(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
     await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="a prize")
     before = await states(home)
@@ -373,8 +365,8 @@ async def test_reading_changes_nothing(home: DecisionContext, work: UnitOfWork) 
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_every_page_asks_who_is_there(home: DecisionContext, path: str) -> None:
-    async with work_over(home, signed_in=False) as work:
+async def test_every_page_asks_who_is_there(home: App, path: str) -> None:
+    async with operator_over(home, signed_in=False) as work:
         answer = await work.client.get(path)
 
         assert (answer.status_code, answer.text) == (303, "")
@@ -403,7 +395,7 @@ async def test_nobody_is_sent_elsewhere(wanted: str | None) -> None:
     assert own_path(wanted) == "/console"
 
 
-async def test_a_user_who_never_was_is_a_page_that_says_so(work: UnitOfWork) -> None:
+async def test_a_user_who_never_was_is_a_page_that_says_so(work: Operator) -> None:
     for path in ("/console/users/nobody", "/console/users/nobody/acts/grant", "/console/users/nobody/verify"):
         answer = await work.client.get(path)
 
@@ -411,8 +403,8 @@ async def test_a_user_who_never_was_is_a_page_that_says_so(work: UnitOfWork) -> 
         assert "No such user" in Page(answer.text).text
 
 
-async def test_the_console_says_when_the_database_is_away(filed: DecisionContext) -> None:
-    async with work_over(filed) as work:
+async def test_the_console_says_when_the_database_is_away(filed: App) -> None:
+    async with operator_over(filed) as work:
         await filed.laurels.store.close()
 
         for answer in (await work.client.get("/console/users"), await work.client.get(SIGN_IN)):

@@ -10,8 +10,8 @@ import pytest
 
 from laurels import Event
 from laurels.console.users import STORY_PAGE
-from tests.http.context import DecisionContext, event
-from tests.http.work import Page, UnitOfWork, at, work_over
+from tests.http.app import App, event
+from tests.http.operator import Operator, Page, at, operator_over
 from tests.support import sql
 
 pytestmark = pytest.mark.anyio
@@ -20,27 +20,27 @@ ODD = "a/b?c#d%2F'\"<i>&é 🙂\\;+="
 EVIL = "<script>alert(1)</script>"
 
 
-async def acts_of(home: DecisionContext, user_id: str = "ada") -> list[Any]:
+async def acts_of(home: App, user_id: str = "ada") -> list[Any]:
     history = await home.laurels.history(user_id, 1000)
     return [entry.act for entry in history.entries if entry.act]
 
 
-async def points_of(home: DecisionContext, user_id: str = "ada") -> int:
+async def points_of(home: App, user_id: str = "ada") -> int:
     return (await home.laurels.profile(user_id)).points
 
 
-async def badges_of(home: DecisionContext, user_id: str = "ada") -> set[str]:
+async def badges_of(home: App, user_id: str = "ada") -> set[str]:
     return {badge.id for badge in (await home.laurels.profile(user_id)).badges}
 
 
-async def undo(work: UnitOfWork, adjustment_id: str, user_id: str = "ada") -> Page:
+async def undo(work: Operator, adjustment_id: str, user_id: str = "ada") -> Page:
     return await work.do(at(user_id, f"/undo?act={adjustment_id}"), reason="a slip")
 
 
 # ---- finding and seeing -----------------------------------------------------------------------
 
 
-async def test_a_user_is_found_by_the_very_id(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_user_is_found_by_the_very_id(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("adam"))
 
     page = await work.page("/console/users?q=ada")
@@ -49,7 +49,7 @@ async def test_a_user_is_found_by_the_very_id(home: DecisionContext, work: UnitO
     assert "Nobody" in (await work.page("/console/users?q=zoe")).text
 
 
-async def test_any_id_has_its_page_and_its_forms(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_any_id_has_its_page_and_its_forms(home: App, work: Operator) -> None:
     await home.record(event(ODD, "agent.created", ODD))
 
     page = await work.page(at(ODD))
@@ -62,7 +62,7 @@ async def test_any_id_has_its_page_and_its_forms(home: DecisionContext, work: Un
     assert (await acts_of(home, ODD))[0].reason == EVIL
 
 
-async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: App, work: Operator) -> None:
     quoted = EVIL + "\" ' onmouseover='alert(1)"
     await home.laurels.update_user(quoted, name=EVIL + '"', groups=[EVIL])
     await home.laurels.record(Event(quoted, quoted, quoted, data={EVIL: [EVIL, "</pre>"]}))
@@ -77,7 +77,7 @@ async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: DecisionCo
         assert not [name for _, found in page.tags for name in found if name.startswith("on")]
 
 
-async def test_a_wrong_field_is_shown_back_as_text(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_wrong_field_is_shown_back_as_text(home: App, work: Operator) -> None:
     await home.record(event("ada"))
 
     answer = await work.fill(at("ada", "/acts/adjustment"), amount='"><script>', reason=EVIL)
@@ -89,7 +89,7 @@ async def test_a_wrong_field_is_shown_back_as_text(home: DecisionContext, work: 
     assert "script" not in {tag for tag, _ in page.tags}
 
 
-async def test_who_somebody_is_stands_on_their_page(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_who_somebody_is_stands_on_their_page(home: App, work: Operator) -> None:
     await home.laurels.update_user("ada", name="Ada", time_zone="Europe/Berlin", groups=["red", "team/a"])
     home.clock.advance(days=2)
     await home.laurels.update_user("ada", time_zone="Asia/Tokyo", visibility="pseudonym")
@@ -102,7 +102,7 @@ async def test_who_somebody_is_stands_on_their_page(home: DecisionContext, work:
         assert said in text
 
 
-async def test_the_page_says_why_and_why_not(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_page_says_why_and_why_not(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created", "agent-1"), event("ada", quantity=73))
 
     text = (await work.page("/console/users/ada")).text
@@ -113,7 +113,7 @@ async def test_the_page_says_why_and_why_not(home: DecisionContext, work: UnitOf
 
 
 async def test_the_page_of_many_badges_asks_for_them_together(
-    home: DecisionContext, work: UnitOfWork, monkeypatch: pytest.MonkeyPatch
+    home: App, work: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await home.record(event("ada", "agent.created"), event("ada", quantity=1000))
     store, asked = home.laurels.store, list[str]()
@@ -137,7 +137,7 @@ async def test_the_page_of_many_badges_asks_for_them_together(
     assert sorted(set(asked) - {"awards"}) == sorted(one for one in asked if one != "awards")
 
 
-async def test_the_calendar_says_why_each_day_counts(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_calendar_says_why_each_day_counts(home: App, work: Operator) -> None:
     for days in (0, 1, 2):
         home.clock.advance(days=days)
         await home.laurels.profile("ada", login=True)
@@ -148,7 +148,7 @@ async def test_the_calendar_says_why_each_day_counts(home: DecisionContext, work
     assert "5 credited 6 credited 7 missed 8 credited" in page.text
 
 
-async def test_the_story_is_told_page_by_page_without_a_gap(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_the_story_is_told_page_by_page_without_a_gap(home: App, work: Operator) -> None:
     await home.record(*(event("ada", event_id=f"event-{number:03}") for number in range(2 * STORY_PAGE + 3)))
 
     page, seen = await work.page("/console/users/ada"), list[str]()
@@ -163,7 +163,7 @@ async def test_the_story_is_told_page_by_page_without_a_gap(home: DecisionContex
         assert (await work.client.get(f"/console/users/ada?before={wrong}")).status_code == 422
 
 
-async def test_verifying_finds_nothing_or_says_what(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_verifying_finds_nothing_or_says_what(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
     assert "0 differences" in (await work.page("/console/users/ada/verify")).text
 
@@ -177,7 +177,7 @@ async def test_verifying_finds_nothing_or_says_what(home: DecisionContext, work:
 # ---- acts -------------------------------------------------------------------------------------
 
 
-async def test_a_grant_and_its_undo(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_grant_and_its_undo(home: App, work: Operator) -> None:
     await home.record(event("ada"))
 
     page = await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="at our conference")
@@ -197,7 +197,7 @@ async def test_a_grant_and_its_undo(home: DecisionContext, work: UnitOfWork) -> 
     assert "Undone 2026-01-05 12:00 : “a slip” anna" in page.text
 
 
-async def test_a_revocation_asks_first_and_can_be_undone(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_revocation_asks_first_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
 
     asked = await work.fill(at("ada", "/acts/revocation"), badge="first_agent", reason="a test account")
@@ -219,7 +219,7 @@ async def test_a_revocation_asks_first_and_can_be_undone(home: DecisionContext, 
     ("typed", "amount", "asks"), [("50", 50, False), ("+7", 7, False), ("-20", -20, True), ("−20", -20, True)]
 )
 async def test_points_are_given_at_once_and_taken_after_asking(
-    home: DecisionContext, work: UnitOfWork, typed: str, amount: int, asks: bool
+    home: App, work: Operator, typed: str, amount: int, asks: bool
 ) -> None:
     await home.record(event("ada", "agent.created"))
 
@@ -234,7 +234,7 @@ async def test_points_are_given_at_once_and_taken_after_asking(
     assert await points_of(home) == 50
 
 
-async def test_freezes_pauses_and_repairs_and_their_undo(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_freezes_pauses_and_repairs_and_their_undo(home: App, work: Operator) -> None:
     for days in (1, 1, 2):
         await home.laurels.profile("ada", login=True)
         home.clock.advance(days=days)
@@ -260,7 +260,7 @@ async def test_freezes_pauses_and_repairs_and_their_undo(home: DecisionContext, 
     assert (await login()).freezes == 0
 
 
-async def test_an_exclusion_asks_first_and_can_be_undone(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_an_exclusion_asks_first_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"))
 
     page = await work.do(at("ada", "/acts/exclusion"), reason="a bot")
@@ -271,7 +271,7 @@ async def test_an_exclusion_asks_first_and_can_be_undone(home: DecisionContext, 
     assert len((await home.laurels.leaderboard()).standings) == 2
 
 
-async def test_an_event_is_reversed_and_counts_again(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_an_event_is_reversed_and_counts_again(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created", "agent-1"))
     page = await work.page("/console/users/ada")
 
@@ -285,7 +285,7 @@ async def test_an_event_is_reversed_and_counts_again(home: DecisionContext, work
     assert await points_of(home) == 50
 
 
-async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     for path in ("/acts/nothing", "/acts/reversal", "/reverse", "/undo", "/undo?act=%00"):
         assert (await work.client.get(at("ada", path))).status_code == 404, path
@@ -314,7 +314,7 @@ async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: Decis
     ],
 )
 async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
-    home: DecisionContext, work: UnitOfWork, kind: str, fields: dict[str, str], said: str
+    home: App, work: Operator, kind: str, fields: dict[str, str], said: str
 ) -> None:
     await home.record(event("ada"))
 
@@ -333,7 +333,7 @@ async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
 
 @pytest.mark.parametrize("adjustment_id", ["", "reversal:message.sent", "x" * 300, "\x00"])
 async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
-    home: DecisionContext, work: UnitOfWork, adjustment_id: str
+    home: App, work: Operator, adjustment_id: str
 ) -> None:
     await home.record(event("ada"))
 
@@ -351,7 +351,7 @@ async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
 # ---- once -------------------------------------------------------------------------------------
 
 
-async def test_a_form_that_is_sent_twice_counts_once(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_form_that_is_sent_twice_counts_once(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/acts/adjustment"))).form()
 
@@ -365,9 +365,7 @@ async def test_a_form_that_is_sent_twice_counts_once(home: DecisionContext, work
     assert sum("done already" in text for text in texts) == 9
 
 
-async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_own(
-    home: DecisionContext, work: UnitOfWork
-) -> None:
+async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_own(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/acts/adjustment"))).form()
     await work.send(form, amount="50", reason="birthday")
@@ -380,7 +378,7 @@ async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_o
     assert await points_of(home) == 110
 
 
-async def test_reversing_and_undoing_twice_count_once(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_reversing_and_undoing_twice_count_once(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
     form = (await work.page(at("ada", "/reverse?event=agent.created"))).form()
     back = [await work.send(form, reason="a test") for _ in range(3)]
@@ -392,12 +390,12 @@ async def test_reversing_and_undoing_twice_count_once(home: DecisionContext, wor
     assert await points_of(home) == 50
 
 
-async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("bob"))
     answer = await work.fill(at("ada", "/acts/adjustment"), amount="50", reason="birthday")
     location = answer.headers["location"]
 
-    async with work_over(home, "bob") as other:
+    async with operator_over(home, "bob") as other:
         assert "Points: 0 → 50." in (await work.page(location)).text
         assert "Points: 0 → 50." not in (await other.page(location)).text
         assert "Points: 0 → 50." not in (await work.page(location.replace("/ada?", "/bob?"))).text
@@ -407,7 +405,7 @@ async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: Deci
 # ---- amnesties --------------------------------------------------------------------------------
 
 
-async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: DecisionContext, work: UnitOfWork) -> None:
+async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: App, work: Operator) -> None:
     form = (await work.page("/console/amnesties")).form()
     for _ in range(2):
         answer = await work.send(form, first="2026-01-01", last="2026-01-02", reason="our outage")
@@ -442,7 +440,7 @@ async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: DecisionC
     ],
 )
 async def test_a_wrong_amnesty_is_shown_at_its_field(
-    home: DecisionContext, work: UnitOfWork, fields: dict[str, str], wrong: str
+    home: App, work: Operator, fields: dict[str, str], wrong: str
 ) -> None:
     answer = await work.fill("/console/amnesties", **fields)
 

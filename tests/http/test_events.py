@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laurels.settings import Settings
-from tests.http.context import EVENTS, USERS, DecisionContext, check_problem, context, event
+from tests.http.app import EVENTS, USERS, App, check_problem, event, open_app
 from tests.support import catalog, check_ledgers
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ def statuses(results: list[Any]) -> list[str]:
 # ---- one, several -----------------------------------------------------------------------------
 
 
-async def test_a_single_event_says_all_that_it_changed(home: DecisionContext) -> None:
+async def test_a_single_event_says_all_that_it_changed(home: App) -> None:
     await home.give_points("ada", agents=1)
 
     answer = await home.send(event("ada", "message.sent", "m-1", quantity=100))
@@ -55,25 +55,25 @@ async def test_a_single_event_says_all_that_it_changed(home: DecisionContext) ->
     }
 
 
-async def test_an_event_that_changes_nothing_says_nothing_more(home: DecisionContext) -> None:
+async def test_an_event_that_changes_nothing_says_nothing_more(home: App) -> None:
     answer = (await home.send(event("ada", "coffee.drunk"))).json()
 
     assert answer["results"] == [{"id": "coffee.drunk", "userId": "ada", "status": "recorded"}]
 
 
-async def test_a_login_says_how_the_streak_changed(home: DecisionContext) -> None:
+async def test_a_login_says_how_the_streak_changed(home: App) -> None:
     (result,) = await home.record(event("ada", "login"))
 
     assert result["streaks"] == {"login": {"before": 0, "after": 1}}
 
 
-async def test_an_empty_array_records_nothing(home: DecisionContext) -> None:
+async def test_an_empty_array_records_nothing(home: App) -> None:
     answer = await home.send([])
 
     assert answer.json() == {"recorded": 0, "duplicates": 0, "rejected": 0, "results": []}
 
 
-async def test_results_stand_in_the_order_of_the_events(home: DecisionContext) -> None:
+async def test_results_stand_in_the_order_of_the_events(home: App) -> None:
     events = [event(f"user-{index % 7}", "message.sent", f"e-{index}") for index in range(100)]
     random.Random(1).shuffle(events)
 
@@ -82,7 +82,7 @@ async def test_results_stand_in_the_order_of_the_events(home: DecisionContext) -
     assert [(result["userId"], result["id"]) for result in results] == [(one["userId"], one["id"]) for one in events]
 
 
-async def test_both_roads_to_the_events_answer_alike(home: DecisionContext) -> None:
+async def test_both_roads_to_the_events_answer_alike(home: App) -> None:
     """The framework's own handler stands behind the hot lane, and serves the address with a slash at its end."""
     await home.record(event("ada", "agent.created"))
     for content in (event("ada", "agent.created"), [event("ada", "agent.created"), 5], event("ada", quantity=0), "no"):
@@ -93,7 +93,7 @@ async def test_both_roads_to_the_events_answer_alike(home: DecisionContext) -> N
         assert dict(hot.headers) == dict(framework.headers)
 
 
-async def test_the_answer_is_not_stored_on_the_way(home: DecisionContext) -> None:
+async def test_the_answer_is_not_stored_on_the_way(home: App) -> None:
     answer = await home.send(event("ada"))
 
     assert answer.headers["cache-control"] == "no-store"
@@ -103,7 +103,7 @@ async def test_the_answer_is_not_stored_on_the_way(home: DecisionContext) -> Non
 # ---- good, bad, duplicate, conflicting --------------------------------------------------------
 
 
-async def test_one_bad_event_never_spoils_the_others(home: DecisionContext) -> None:
+async def test_one_bad_event_never_spoils_the_others(home: App) -> None:
     await home.record(event("ada", "agent.created", "known"))
     await home.record(event("eve"))
     await home.client.delete(f"{USERS}/eve", headers=home.by_key)
@@ -130,7 +130,7 @@ async def test_one_bad_event_never_spoils_the_others(home: DecisionContext) -> N
     assert (await home.profile_of("ada"))["points"] == 150
 
 
-async def test_a_rejected_item_carries_a_whole_problem_with_its_place(home: DecisionContext) -> None:
+async def test_a_rejected_item_carries_a_whole_problem_with_its_place(home: App) -> None:
     results = await home.record(
         event("ada"), event("ada", "message.sent", "m-2", quantity=0), 7, {"id": 5, "userId": "ada"}
     )
@@ -141,14 +141,14 @@ async def test_a_rejected_item_carries_a_whole_problem_with_its_place(home: Deci
         assert [wrong["pointer"] for wrong in result["problem"]["errors"]] == [pointer]
 
 
-async def test_an_array_of_one_is_an_array(home: DecisionContext) -> None:
+async def test_an_array_of_one_is_an_array(home: App) -> None:
     answer = await home.send([event("ada", "message.sent", "laurels:mine")])
 
     assert answer.status_code == 200
     assert answer.json()["results"][0]["problem"]["errors"][0]["pointer"] == "/0/id"
 
 
-async def test_a_single_bad_event_is_422_with_the_fields_pointer(home: DecisionContext) -> None:
+async def test_a_single_bad_event_is_422_with_the_fields_pointer(home: App) -> None:
     for wrong, pointer in (
         (event("ada", quantity=0), "/quantity"),
         (event("ada", "message.sent", "laurels:mine"), "/id"),
@@ -163,7 +163,7 @@ async def test_a_single_bad_event_is_422_with_the_fields_pointer(home: DecisionC
         assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-async def test_a_single_event_that_conflicts_is_a_rejected_result(home: DecisionContext) -> None:
+async def test_a_single_event_that_conflicts_is_a_rejected_result(home: App) -> None:
     await home.record(event("ada"))
 
     answer = await home.send(event("ada", quantity=2))
@@ -172,7 +172,7 @@ async def test_a_single_event_that_conflicts_is_a_rejected_result(home: Decision
     check_problem(answer.json()["results"][0]["problem"], 409)
 
 
-async def test_a_single_late_event_points_into_itself(home: DecisionContext) -> None:
+async def test_a_single_late_event_points_into_itself(home: App) -> None:
     answer = (await home.send(event("ada", occurredAt="2025-01-01T00:00:00Z"))).json()
 
     (result,) = answer["results"]
@@ -180,7 +180,7 @@ async def test_a_single_late_event_points_into_itself(home: DecisionContext) -> 
     assert result["problem"]["errors"][0]["pointer"] == "/occurredAt"
 
 
-async def test_a_duplicate_gets_the_original_answer_again(home: DecisionContext) -> None:
+async def test_a_duplicate_gets_the_original_answer_again(home: App) -> None:
     await home.give_points("bob", agents=3)
     events = [event("ada", "agent.created"), event("ada", "message.sent", quantity=100), event("ada", "login")]
     first = [(await home.record(one))[0] for one in events]
@@ -192,7 +192,7 @@ async def test_a_duplicate_gets_the_original_answer_again(home: DecisionContext)
     assert [{**one, "status": "recorded"} for one in again] == first
 
 
-async def test_a_duplicate_in_the_same_request_gets_the_same_answer(home: DecisionContext) -> None:
+async def test_a_duplicate_in_the_same_request_gets_the_same_answer(home: App) -> None:
     await home.give_points("bob", agents=3)
     one = event("ada", "message.sent", quantity=100)
 
@@ -214,7 +214,7 @@ async def test_a_duplicate_in_the_same_request_gets_the_same_answer(home: Decisi
     ],
     ids=str,
 )
-async def test_the_same_id_with_another_body_is_refused(home: DecisionContext, change: Any) -> None:
+async def test_the_same_id_with_another_body_is_refused(home: App, change: Any) -> None:
     one = event("ada", "message.sent", "m-1", data={"a": 1})
     await home.record(one)
 
@@ -223,7 +223,7 @@ async def test_the_same_id_with_another_body_is_refused(home: DecisionContext, c
     assert result["problem"]["type"] == "/problems/event-conflict"
 
 
-async def test_the_same_event_written_otherwise_is_a_duplicate(home: DecisionContext) -> None:
+async def test_the_same_event_written_otherwise_is_a_duplicate(home: App) -> None:
     await home.record(event("ada", "message.sent", "m-1", occurredAt=NOON, data={"a": 1, "b": [True, None]}))
 
     answer = await home.send_raw(
@@ -234,7 +234,7 @@ async def test_the_same_event_written_otherwise_is_a_duplicate(home: DecisionCon
     assert counts(answer.json()) == (0, 1, 0)
 
 
-async def test_the_same_id_of_two_users_is_two_events(home: DecisionContext) -> None:
+async def test_the_same_id_of_two_users_is_two_events(home: App) -> None:
     results = await home.record(event("ada", "message.sent", "m-1"), event("bob", "message.sent", "m-1"))
 
     assert statuses(results) == ["recorded", "recorded"]
@@ -256,7 +256,7 @@ async def test_the_same_id_of_two_users_is_two_events(home: DecisionContext) -> 
     ],
 )
 async def test_an_event_may_be_thirty_days_late_and_five_minutes_early(
-    home: DecisionContext, occurred_at: str, problem: str | None
+    home: App, occurred_at: str, problem: str | None
 ) -> None:
     (result,) = await home.record(event("ada", occurredAt=occurred_at))
 
@@ -266,14 +266,14 @@ async def test_an_event_may_be_thirty_days_late_and_five_minutes_early(
 @pytest.mark.parametrize(
     "occurred_at", ["2026-01-05T12:00:00", "2026-01-05", "", 1767614400, "0000-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]
 )
-async def test_a_time_without_an_offset_is_no_time(home: DecisionContext, occurred_at: Any) -> None:
+async def test_a_time_without_an_offset_is_no_time(home: App, occurred_at: Any) -> None:
     answer = await home.send(event("ada", occurredAt=occurred_at))
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/occurredAt"
 
 
-async def test_a_late_event_counts_on_its_own_day(home: DecisionContext) -> None:
+async def test_a_late_event_counts_on_its_own_day(home: App) -> None:
     token = await home.sign_in("ada")
     await home.visit(token)
 
@@ -286,10 +286,10 @@ async def test_a_late_event_counts_on_its_own_day(home: DecisionContext) -> None
 
 
 @pytest.fixture
-async def payday() -> AsyncIterator[DecisionContext]:
+async def payday() -> AsyncIterator[App]:
     """A house where each unit of work is a point."""
     rule = {"id": "work", "events": ["work"], "amount": 1, "per": "quantity"}
-    async with context(catalog(points=[rule])) as home:
+    async with open_app(catalog(points=[rule])) as home:
         yield home
 
 
@@ -298,7 +298,7 @@ def naive_rank(board: dict[str, tuple[int, str]], user_id: str) -> int | None:
     return order.index(user_id) + 1 if user_id in board else None
 
 
-async def test_the_rank_before_and_after_is_that_of_a_naive_sort(payday: DecisionContext) -> None:
+async def test_the_rank_before_and_after_is_that_of_a_naive_sort(payday: App) -> None:
     dice = random.Random(2)
     board: dict[str, tuple[int, str]] = {}
     for index in range(300):
@@ -313,7 +313,7 @@ async def test_the_rank_before_and_after_is_that_of_a_naive_sort(payday: Decisio
         assert result["rank"] == {"before": before, "after": naive_rank(board, user_id)}
 
 
-async def test_the_ranks_of_a_batch_are_those_before_and_after_it(payday: DecisionContext) -> None:
+async def test_the_ranks_of_a_batch_are_those_before_and_after_it(payday: App) -> None:
     await payday.record(*[event(f"u{index}", "work", quantity=10 * index) for index in range(1, 6)])
 
     results = await payday.record(
@@ -327,7 +327,7 @@ async def test_the_ranks_of_a_batch_are_those_before_and_after_it(payday: Decisi
 # ---- limits -----------------------------------------------------------------------------------
 
 
-async def test_a_thousand_events_are_taken_and_one_more_is_413(home: DecisionContext) -> None:
+async def test_a_thousand_events_are_taken_and_one_more_is_413(home: App) -> None:
     events = [event("ada", "message.sent", f"e-{index}") for index in range(1001)]
 
     refused = await home.send(events)
@@ -337,13 +337,13 @@ async def test_a_thousand_events_are_taken_and_one_more_is_413(home: DecisionCon
     assert counts((await home.send(events[:1000])).json()) == (1000, 0, 0)
 
 
-async def test_a_thousand_wrong_events_are_read_and_one_more_is_413(home: DecisionContext) -> None:
+async def test_a_thousand_wrong_events_are_read_and_one_more_is_413(home: App) -> None:
     assert counts((await home.send([5] * 1000)).json()) == (0, 0, 1000)
     assert (await home.send([5] * 1001)).status_code == 413
 
 
-async def small_context() -> AsyncIterator[DecisionContext]:
-    async with context(settings=Settings(body_limit=1024)) as home:
+async def small_context() -> AsyncIterator[App]:
+    async with open_app(settings=Settings(body_limit=1024)) as home:
         yield home
 
 
@@ -358,21 +358,21 @@ async def pieces(size: int, piece: int = 100) -> AsyncIterator[bytes]:
         yield whole[start : start + piece]
 
 
-async def test_a_body_over_the_limit_is_413_by_its_announced_length(tight: DecisionContext) -> None:
+async def test_a_body_over_the_limit_is_413_by_its_announced_length(tight: App) -> None:
     answer = await tight.send_raw(b" " * 1025)
 
     assert answer.status_code == 413
     assert answer.json()["type"] == "/problems/too-large"
 
 
-async def test_a_body_over_the_limit_is_413_when_it_comes_in_chunks(tight: DecisionContext) -> None:
+async def test_a_body_over_the_limit_is_413_when_it_comes_in_chunks(tight: App) -> None:
     headers = {**tight.by_key, "content-type": "application/json"}
 
     assert (await tight.client.post(EVENTS, content=pieces(1025), headers=headers)).status_code == 413
     assert (await tight.client.post(EVENTS, content=pieces(1024), headers=headers)).status_code == 200
 
 
-async def test_a_body_that_says_less_than_it_has_is_413_all_the_same(tight: DecisionContext) -> None:
+async def test_a_body_that_says_less_than_it_has_is_413_all_the_same(tight: App) -> None:
     answer = await tight.send_raw(b" " * 5000, {"content-length": "10"})
 
     assert answer.status_code == 413
@@ -393,7 +393,7 @@ def nested(levels: int) -> Any:
     [{}, nested(20), {"x": [[]]}, {"x": "y" * 16_374}, {"n": [0, -(2**63), 2**64 - 1, 1.5, True, None]}, {"": "\x00"}],
     ids=["empty", "20 levels", "lists", "16 KiB", "numbers", "nul"],
 )
-async def test_data_within_the_limits_comes_back_as_it_was(home: DecisionContext, data: Any) -> None:
+async def test_data_within_the_limits_comes_back_as_it_was(home: App, data: Any) -> None:
     await home.record(event("ada", data=data))
 
     history = (await home.client.get(f"{USERS}/ada/history", headers=home.by_key)).json()
@@ -406,7 +406,7 @@ async def test_data_within_the_limits_comes_back_as_it_was(home: DecisionContext
     [nested(21), {"x": "y" * 16_385}, {"x": [2**64]}, {"x": {"y": -(2**63) - 1}}, {"x": list(range(20_000))}],
     ids=["21 levels", "over 16 KiB", "2**64", "-(2**63) - 1", "20,000 numbers"],
 )
-async def test_data_beyond_the_limits_is_refused_and_spoils_nothing(home: DecisionContext, data: Any) -> None:
+async def test_data_beyond_the_limits_is_refused_and_spoils_nothing(home: App, data: Any) -> None:
     results = await home.record(event("ada", "message.sent", "m-1", data=data), event("ada", "agent.created"))
 
     assert statuses(results) == ["rejected", "recorded"]
@@ -419,7 +419,7 @@ async def test_data_beyond_the_limits_is_refused_and_spoils_nothing(home: Decisi
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "laurels_key_" + "a" * 46, "Bearer", "\xe4\xf6\xfc"])
-async def test_without_a_valid_key_it_is_401(home: DecisionContext, key: str) -> None:
+async def test_without_a_valid_key_it_is_401(home: App, key: str) -> None:
     answer = await home.client.post(
         EVENTS, json=event("ada"), headers={"authorization": f"Bearer {key}".encode("latin-1")}
     )
@@ -428,11 +428,11 @@ async def test_without_a_valid_key_it_is_401(home: DecisionContext, key: str) ->
     assert answer.json()["error"] == "Unauthorized"
 
 
-async def test_without_any_key_it_is_401_before_the_body_is_read(home: DecisionContext) -> None:
+async def test_without_any_key_it_is_401_before_the_body_is_read(home: App) -> None:
     assert (await home.client.post(EVENTS, content=b"{{{" * 10_000_000)).status_code == 401
 
 
-async def test_a_users_session_may_not_send_events(home: DecisionContext) -> None:
+async def test_a_users_session_may_not_send_events(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.post(EVENTS, json=event("ada"), headers={"authorization": f"Bearer {token}"})
@@ -441,7 +441,7 @@ async def test_a_users_session_may_not_send_events(home: DecisionContext) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "Token", ""])
-async def test_only_a_bearer_is_a_key(home: DecisionContext, scheme: str) -> None:
+async def test_only_a_bearer_is_a_key(home: App, scheme: str) -> None:
     answer = await home.client.post(
         EVENTS, json=event("ada"), headers={"authorization": f"{scheme} {home.key}".strip()}
     )
@@ -466,7 +466,7 @@ async def test_only_a_bearer_is_a_key(home: DecisionContext, scheme: str) -> Non
         "",
     ],
 )
-async def test_another_content_type_is_415(home: DecisionContext, content_type: str) -> None:
+async def test_another_content_type_is_415(home: App, content_type: str) -> None:
     answer = await home.send_raw(json.dumps(event("ada")).encode(), {"content-type": content_type})
 
     assert answer.status_code == 415
@@ -483,19 +483,19 @@ async def test_another_content_type_is_415(home: DecisionContext, content_type: 
         "application/json;",
     ],
 )
-async def test_json_by_any_of_its_names_is_taken(home: DecisionContext, content_type: str) -> None:
+async def test_json_by_any_of_its_names_is_taken(home: App, content_type: str) -> None:
     answer = await home.send_raw(json.dumps(event("ada")).encode(), {"content-type": content_type})
 
     assert answer.status_code == 200
 
 
-async def test_a_body_without_a_type_is_415(home: DecisionContext) -> None:
+async def test_a_body_without_a_type_is_415(home: App) -> None:
     answer = await home.client.post(EVENTS, content=json.dumps(event("ada")), headers=home.by_key)
 
     assert answer.status_code == 415
 
 
-async def test_a_compressed_body_is_415_and_says_so(home: DecisionContext) -> None:
+async def test_a_compressed_body_is_415_and_says_so(home: App) -> None:
     answer = await home.send_raw(b"\x1f\x8b\x08\x00", {"content-encoding": "gzip"})
 
     assert answer.status_code == 415
@@ -505,7 +505,7 @@ async def test_a_compressed_body_is_415_and_says_so(home: DecisionContext) -> No
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[", b"[{}", b"{]", b"nonsense", b"{'a': 1}", b'{"id": "e",}', b"\xff\xfe"]
 )
-async def test_a_body_that_is_no_json_is_400(home: DecisionContext, body: bytes) -> None:
+async def test_a_body_that_is_no_json_is_400(home: App, body: bytes) -> None:
     answer = await home.send_raw(body)
 
     assert answer.status_code == 400
@@ -513,7 +513,7 @@ async def test_a_body_that_is_no_json_is_400(home: DecisionContext, body: bytes)
 
 
 @pytest.mark.parametrize("body", [b"null", b"5", b'"text"', b"true"])
-async def test_json_that_is_no_event_is_422(home: DecisionContext, body: bytes) -> None:
+async def test_json_that_is_no_event_is_422(home: App, body: bytes) -> None:
     answer = await home.send_raw(body)
 
     assert answer.status_code == 422
@@ -529,7 +529,7 @@ def keys_of(value: Any) -> set[str]:
     return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
 
 
-async def test_every_name_is_in_camel_case(home: DecisionContext) -> None:
+async def test_every_name_is_in_camel_case(home: App) -> None:
     await home.record(event("ada", "message.sent", quantity=100), event("ada", "login"), event("ada", quantity=2))
     token = await home.sign_in("ada", timeZone="Europe/Berlin")
     by_key = [f"{USERS}/ada", f"{USERS}/ada/history", "/api/gamification/catalog"]

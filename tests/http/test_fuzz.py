@@ -14,7 +14,7 @@ import anyio
 import httpx2
 import pytest
 
-from tests.http.context import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, DecisionContext, context, event
+from tests.http.app import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, App, event, open_app
 from tests.support import KINDS, check_ledgers, new_database
 
 pytestmark = pytest.mark.anyio
@@ -81,15 +81,15 @@ FIELDS = ["userId", "id", "type", "occurredAt", "quantity", "data"]
 
 
 @pytest.fixture(params=KINDS)
-async def sturdy(request: pytest.FixtureRequest) -> AsyncIterator[DecisionContext]:
+async def sturdy(request: pytest.FixtureRequest) -> AsyncIterator[App]:
     """A house on each kind of engine, which must be as sound after the test as before it."""
     with new_database(request.param) as database:
-        async with context(database=database) as home, sound(home):
+        async with open_app(database=database) as home, sound(home):
             yield home
 
 
 @asynccontextmanager
-async def sound(home: DecisionContext) -> AsyncIterator[None]:
+async def sound(home: App) -> AsyncIterator[None]:
     """Serves afterwards as before."""
     await home.record(event("ada", "agent.created", quantity=3))
     yield
@@ -122,7 +122,7 @@ async def not_broken(answer: httpx2.Response) -> None:
     assert answer.status_code < 500, answer.text
 
 
-async def send(home: DecisionContext, body: bytes, **headers: str) -> httpx2.Response:
+async def send(home: App, body: bytes, **headers: str) -> httpx2.Response:
     with anyio.fail_after(SECONDS):
         return await home.send_raw(body, headers)
 
@@ -131,19 +131,19 @@ async def send(home: DecisionContext, body: bytes, **headers: str) -> httpx2.Res
 
 
 @pytest.mark.parametrize("value", NUMBERS, ids=lambda text: text[:20])
-async def test_a_quantity_that_is_none_is_refused(sturdy: DecisionContext, value: str) -> None:
+async def test_a_quantity_that_is_none_is_refused(sturdy: App, value: str) -> None:
     await refused(await send(sturdy, with_field("quantity", value)))
     await refused(await send(sturdy, b"[" + with_field("quantity", value) + b"]"))
 
 
 @pytest.mark.parametrize("field", ["userId", "id", "type", "occurredAt"])
-async def test_texts_of_all_sorts_break_nothing(sturdy: DecisionContext, field: str) -> None:
+async def test_texts_of_all_sorts_break_nothing(sturdy: App, field: str) -> None:
     for value in TEXTS + NUMBERS:
         await not_broken(await send(sturdy, with_field(field, value)))
         await not_broken(await send(sturdy, b"[" + with_field(field, value) + b"]"))
 
 
-async def test_a_broken_item_takes_no_other_with_it(sturdy: DecisionContext) -> None:
+async def test_a_broken_item_takes_no_other_with_it(sturdy: App) -> None:
     """Each item is broken in its own way, though all of it is JSON."""
     broken = [
         with_field(field, value)
@@ -161,7 +161,7 @@ async def test_a_broken_item_takes_no_other_with_it(sturdy: DecisionContext) -> 
 
 
 @pytest.mark.parametrize("value", NUMBERS + TEXTS, ids=lambda text: ascii(text)[:20])
-async def test_data_of_all_sorts_breaks_nothing(sturdy: DecisionContext, value: str) -> None:
+async def test_data_of_all_sorts_breaks_nothing(sturdy: App, value: str) -> None:
     for data in (value, f'{{"x": {value}}}', f'{{"x": [{value}, {{"y": {value}}}]}}', f"{{{value}: 1}}"):
         await not_broken(await send(sturdy, with_field("data", data)))
         await not_broken(await send(sturdy, b"[" + with_field("data", data) + b"]"))
@@ -169,7 +169,7 @@ async def test_data_of_all_sorts_breaks_nothing(sturdy: DecisionContext, value: 
 
 @pytest.mark.parametrize("depth", [DEEP, 900, 400])
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")], ids=["[", "{", "[{"])
-async def test_deep_nesting_is_refused(sturdy: DecisionContext, opening: str, closing: str, depth: int) -> None:
+async def test_deep_nesting_is_refused(sturdy: App, opening: str, closing: str, depth: int) -> None:
     nested = opening * depth + "1" + closing * depth
 
     for field in FIELDS:
@@ -210,12 +210,12 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-async def test_a_body_that_is_no_event_is_refused(sturdy: DecisionContext, body: bytes) -> None:
+async def test_a_body_that_is_no_event_is_refused(sturdy: App, body: bytes) -> None:
     await refused(await send(sturdy, body))
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-async def test_a_body_that_is_no_user_or_session_is_refused(sturdy: DecisionContext, body: bytes) -> None:
+async def test_a_body_that_is_no_user_or_session_is_refused(sturdy: App, body: bytes) -> None:
     headers = {**sturdy.by_key, "content-type": "application/json"}
     for method, path in (("PUT", f"{USERS}/ada"), ("POST", SESSIONS)):
         with anyio.fail_after(SECONDS):
@@ -224,13 +224,13 @@ async def test_a_body_that_is_no_user_or_session_is_refused(sturdy: DecisionCont
         assert 400 <= answer.status_code < 500
 
 
-async def test_of_a_key_that_stands_twice_the_last_counts(sturdy: DecisionContext) -> None:
+async def test_of_a_key_that_stands_twice_the_last_counts(sturdy: App) -> None:
     answer = await send(sturdy, b'{"userId": "eve", "userId": "ada", "id": "a", "id": "b", "type": "t"}')
 
     assert [(one["userId"], one["id"]) for one in answer.json()["results"]] == [("ada", "b")]
 
 
-async def test_bytes_at_random_break_nothing(sturdy: DecisionContext) -> None:
+async def test_bytes_at_random_break_nothing(sturdy: App) -> None:
     dice = random.Random(3)
     seeds = [PLAIN, b"[" + PLAIN + b"," + PLAIN + b"]", json.dumps(event("ada", data={"a": [1, "x", None]})).encode()]
     for _ in range(600):
@@ -257,7 +257,7 @@ async def test_bytes_at_random_break_nothing(sturdy: DecisionContext) -> None:
 @pytest.mark.parametrize(
     "path", [PROFILE, EVENTS, SESSIONS, CATALOG, f"{USERS}/ada", f"{USERS}/ada/history", "/livez", "/docs"]
 )
-async def test_methods_of_all_sorts_break_nothing(sturdy: DecisionContext, path: str) -> None:
+async def test_methods_of_all_sorts_break_nothing(sturdy: App, path: str) -> None:
     for method in ("PATCH", "TRACE", "CONNECT", "PROPFIND", "G" * 1000, "X-Y"):
         answer = await sturdy.client.request(method, path, headers=sturdy.by_key)
 
@@ -295,7 +295,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path[:40])
-async def test_addresses_of_all_sorts_break_nothing(sturdy: DecisionContext, path: str) -> None:
+async def test_addresses_of_all_sorts_break_nothing(sturdy: App, path: str) -> None:
     for method in ("GET", "PUT", "DELETE", "POST", "HEAD", "OPTIONS"):
         with anyio.fail_after(SECONDS):
             answer = await sturdy.client.request(
@@ -321,7 +321,7 @@ async def test_addresses_of_all_sorts_break_nothing(sturdy: DecisionContext, pat
     ],
     ids=lambda query: query[:20],
 )
-async def test_queries_of_all_sorts_break_nothing(sturdy: DecisionContext, query: str) -> None:
+async def test_queries_of_all_sorts_break_nothing(sturdy: App, query: str) -> None:
     token = await sturdy.sign_in("ada")
     for path in (PROFILE, f"{PROFILE}/"):
         await not_broken(await sturdy.visit(token, f"{path}?{query}"))
@@ -366,7 +366,7 @@ HEADERS: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), HEADERS, ids=[f"{name} {value[:12]!r}" for name, value in HEADERS])
-async def test_headers_of_all_sorts_break_nothing(sturdy: DecisionContext, name: str, value: bytes) -> None:
+async def test_headers_of_all_sorts_break_nothing(sturdy: App, name: str, value: bytes) -> None:
     for method, path in (
         ("GET", PROFILE),
         ("GET", PROFILE + "/"),
@@ -382,7 +382,7 @@ async def test_headers_of_all_sorts_break_nothing(sturdy: DecisionContext, name:
         assert answer.status_code < 500
 
 
-async def test_a_control_character_in_an_id_is_refused(home: DecisionContext) -> None:
+async def test_a_control_character_in_an_id_is_refused(home: App) -> None:
     for letter in map(chr, [*range(0x20), *range(0x7F, 0xA0)]):
         for field in ("userId", "id", "type"):
             answer = await home.send({**GOOD, field: f"a{letter}b"})
@@ -391,7 +391,7 @@ async def test_a_control_character_in_an_id_is_refused(home: DecisionContext) ->
             assert answer.json()["errors"][0]["pointer"] == f"/{field}"
 
 
-async def test_every_other_character_may_stand_in_an_id(sturdy: DecisionContext) -> None:
+async def test_every_other_character_may_stand_in_an_id(sturdy: App) -> None:
     odd = string.printable[:95] + "\xa0\u200d\u2028\ufeff\uffff\U0010ffff\u202e"
 
     results = await sturdy.record(*[event(f"u{one}", "message.sent", f"e{one}") for one in odd])

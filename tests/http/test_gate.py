@@ -16,7 +16,7 @@ import pytest
 
 from laurels.server.gate import PATIENCE
 from laurels.settings import Settings
-from tests.http.context import CATALOG, EVENTS, check_problem, context, event
+from tests.http.app import CATALOG, EVENTS, check_problem, event, open_app
 from tests.http.serving import SECONDS, Served, Server
 
 pytestmark = pytest.mark.anyio
@@ -233,7 +233,7 @@ async def test_silent_connections_make_room_for_those_who_ask(served: Served) ->
 
 
 async def test_a_body_that_comes_alone_has_room_and_leaves_it() -> None:
-    async with context(settings=Settings(bodies_limit=1024)) as home:
+    async with open_app(settings=Settings(bodies_limit=1024)) as home:
         for number in range(3):
             assert (await home.send(event("ada", event_id=f"{number}", data={"a": "x" * 2000}))).status_code == 200
 

@@ -11,7 +11,7 @@ from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.context import DecisionContext, client_of
+from tests.http.app import App, client_of
 from tests.support import sql
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +20,7 @@ OK = {"status": "ok", "version": metadata.version("laurels")}
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-async def test_a_healthy_process_says_so_to_anybody(home: DecisionContext, path: str) -> None:
+async def test_a_healthy_process_says_so_to_anybody(home: App, path: str) -> None:
     answer = await home.client.get(path)
 
     assert (answer.status_code, answer.json()) == (200, OK)
@@ -28,13 +28,13 @@ async def test_a_healthy_process_says_so_to_anybody(home: DecisionContext, path:
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-async def test_a_head_is_enough(home: DecisionContext, path: str) -> None:
+async def test_a_head_is_enough(home: App, path: str) -> None:
     answer = await home.client.head(path)
 
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-async def not_ready(home: DecisionContext, problem: str) -> None:
+async def not_ready(home: App, problem: str) -> None:
     answer = await home.client.get("/readyz")
 
     assert (answer.status_code, answer.json()["type"]) == (503, f"/problems/{problem}")
@@ -54,19 +54,19 @@ async def test_an_unmigrated_database_is_not_ready(tmp_path: Path) -> None:
     assert migrated.status_code == 200
 
 
-async def test_a_database_of_a_newer_version_is_not_ready(filed: DecisionContext) -> None:
+async def test_a_database_of_a_newer_version_is_not_ready(filed: App) -> None:
     await sql(filed.laurels.store, "INSERT INTO migrations (name, checksum) VALUES ('9999_future', 'x')")
 
     await not_ready(filed, "wrong-schema")
 
 
-async def test_a_process_that_shuts_down_is_not_ready(filed: DecisionContext) -> None:
+async def test_a_process_that_shuts_down_is_not_ready(filed: App) -> None:
     await filed.laurels.group_commit.close()
 
     await not_ready(filed, "overloaded")
 
 
-async def test_a_closed_database_is_not_ready(filed: DecisionContext) -> None:
+async def test_a_closed_database_is_not_ready(filed: App) -> None:
     await filed.laurels.store.close()
 
     await not_ready(filed, "store-unavailable")

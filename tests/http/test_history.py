@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.http.context import COOKIE, USERS, DecisionContext, Json, context, event
+from tests.http.app import COOKIE, USERS, App, Json, event, open_app
 from tests.test_history import rules
 
 pytestmark = pytest.mark.anyio
@@ -19,37 +19,37 @@ AMNESTIES = f"{BASE}/amnesties"
 
 
 @pytest.fixture
-async def home() -> AsyncIterator[DecisionContext]:
+async def home() -> AsyncIterator[App]:
     """A house whose streak may be paused and repaired; ada was there on the 1st, the 2nd and today, the 5th of January 2026."""
-    async with context(rules(pause_days=5, repair_days=3)) as one:
+    async with open_app(rules(pause_days=5, repair_days=3)) as one:
         visits = [event("ada", "login", f"in-{day}", occurredAt=f"2026-01-0{day}T12:00:00Z") for day in (1, 2, 5)]
         await one.record(*visits, event("ada", "message", "m1"), event("ada", "message", "m2"))
         yield one
 
 
-async def reverse(home: DecisionContext, event_id: str, user_id: str = "ada", **said: Json) -> httpx2.Response:
+async def reverse(home: App, event_id: str, user_id: str = "ada", **said: Json) -> httpx2.Response:
     path = f"{BASE}/events/{quote(user_id, safe='')}/{quote(event_id, safe='')}/reversal"
     return await home.client.post(path, json={"reason": "a script", **said}, headers=home.by_key)
 
 
 async def tell(
-    home: DecisionContext, adjustment_id: str, kind: str, data: Json, user_id: str = "ada", **said: Json
+    home: App, adjustment_id: str, kind: str, data: Json, user_id: str = "ada", **said: Json
 ) -> httpx2.Response:
     body = {"id": adjustment_id, "kind": kind, "reason": "because", **data, **said}
-    return await home.client.post(f"{USERS}/{quote(user_id, safe='')}/acts", json=body, headers=home.by_key)
+    return await home.client.post(f"{USERS}/{quote(user_id, safe='')}/adjustments", json=body, headers=home.by_key)
 
 
-async def undo(home: DecisionContext, adjustment_id: str, user_id: str = "ada") -> httpx2.Response:
-    path = f"{USERS}/{quote(user_id, safe='')}/acts/{quote(adjustment_id, safe='')}"
+async def undo(home: App, adjustment_id: str, user_id: str = "ada") -> httpx2.Response:
+    path = f"{USERS}/{quote(user_id, safe='')}/adjustments/{quote(adjustment_id, safe='')}"
     return await home.client.delete(path, headers=home.by_key)
 
 
-async def excuse(home: DecisionContext, **said: Json) -> httpx2.Response:
+async def excuse(home: App, **said: Json) -> httpx2.Response:
     body = {"first": "2026-01-03", "last": "2026-01-04", "reason": "an outage", **said}
     return await home.client.post(AMNESTIES, json=body, headers=home.by_key)
 
 
-async def streak_of(home: DecisionContext, user_id: str = "ada", query: str = "") -> Json:
+async def streak_of(home: App, user_id: str = "ada", query: str = "") -> Json:
     answer = await home.client.get(f"{USERS}/{quote(user_id, safe='')}/streaks{query}", headers=home.by_key)
     assert answer.status_code == 200, answer.text
     return answer.json()["streaks"][0]
@@ -63,64 +63,68 @@ def pointers(answer: httpx2.Response) -> list[str]:
 
 BY_KEY_ONLY = [
     ("POST", f"{BASE}/events/ada/m1/reversal"),
-    ("POST", f"{USERS}/ada/acts"),
-    ("DELETE", f"{USERS}/ada/acts/a1"),
+    ("POST", f"{USERS}/ada/adjustments"),
+    ("DELETE", f"{USERS}/ada/adjustments/a1"),
     ("GET", AMNESTIES),
     ("POST", AMNESTIES),
     ("DELETE", f"{AMNESTIES}/x"),
     ("GET", f"{USERS}/ada/streaks"),
     ("GET", f"{USERS}/ada/badges/two/explanation"),
 ]
-BY_SESSION_ONLY = [("GET", f"{BASE}/streaks"), ("GET", f"{BASE}/badges/two/explanation"), ("POST", f"{BASE}/acts")]
+BY_SESSION_ONLY = [
+    ("GET", f"{BASE}/streaks"),
+    ("GET", f"{BASE}/badges/two/explanation"),
+    ("POST", f"{BASE}/adjustments"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), [*BY_KEY_ONLY, *BY_SESSION_ONLY])
-async def test_nobody_is_answered_without_credentials(home: DecisionContext, method: str, path: str) -> None:
+async def test_nobody_is_answered_without_credentials(home: App, method: str, path: str) -> None:
     assert (await home.client.request(method, path)).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), BY_KEY_ONLY)
-async def test_a_session_opens_nothing_of_the_back_ends(home: DecisionContext, method: str, path: str) -> None:
+async def test_a_session_opens_nothing_of_the_back_ends(home: App, method: str, path: str) -> None:
     token = await home.sign_in("ada")
     answer = await home.client.request(method, path, headers={"cookie": f"{COOKIE}={token}"})
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), BY_SESSION_ONLY)
-async def test_a_key_is_no_session(home: DecisionContext, method: str, path: str) -> None:
+async def test_a_key_is_no_session(home: App, method: str, path: str) -> None:
     assert (await home.client.request(method, path, headers=home.by_key)).status_code == 401
 
 
 # ---- reversals --------------------------------------------------------------------------------
 
 
-async def test_a_reversal_answers_with_all_that_followed(home: DecisionContext) -> None:
+async def test_a_reversal_answers_with_all_that_followed(home: App) -> None:
     answer = await reverse(home, "m2")
     assert answer.status_code == 200
     told = answer.json()
-    assert (told["id"], told["status"], told["actor"]) == ("reversal:m2", "told", "tests")
+    assert (told["id"], told["status"], told["actor"]) == ("reversal:m2", "applied", "tests")
     assert (told["revoked"], told["points"]) == (["two"], {"before": 85, "after": 25})
     assert (await reverse(home, "m2")).json()["status"] == "duplicate"
 
 
-async def test_a_reversal_may_name_its_actor(home: DecisionContext) -> None:
+async def test_a_reversal_may_name_its_actor(home: App) -> None:
     assert (await reverse(home, "m2", actor="eve")).json()["actor"] == "eve"
 
 
-async def test_a_reversal_before_its_event_holds(home: DecisionContext) -> None:
+async def test_a_reversal_before_its_event_holds(home: App) -> None:
     await reverse(home, "m3")
     (result,) = await home.record(event("ada", "message", "m3"))
     assert (result["status"], result["reversed"]) == ("recorded", True)
 
 
-async def test_a_reversal_is_undone_by_its_act(home: DecisionContext) -> None:
+async def test_a_reversal_is_undone_by_its_act(home: App) -> None:
     await reverse(home, "m2")
     answer = await undo(home, "reversal:m2")
     assert (answer.json()["status"], answer.json()["points"]) == ("undone", {"before": 25, "after": 85})
     assert (await undo(home, "reversal:m2")).json()["status"] == "duplicate"
 
 
-async def test_ids_may_hold_slashes_and_more(home: DecisionContext) -> None:
+async def test_ids_may_hold_slashes_and_more(home: App) -> None:
     user_id, event_id = "org/ada lovelace?", "m/1#ü"
     await home.record(event(user_id, "message", event_id))
     assert (await reverse(home, event_id, user_id)).json()["points"] == {"before": 10, "after": 0}
@@ -129,7 +133,7 @@ async def test_ids_may_hold_slashes_and_more(home: DecisionContext) -> None:
     assert (await undo(home, "a/1", user_id)).status_code == 200
 
 
-async def test_the_history_shows_the_act_and_its_event(home: DecisionContext) -> None:
+async def test_the_history_shows_the_act_and_its_event(home: App) -> None:
     await reverse(home, "m2")
     answer = await home.client.get(f"{USERS}/ada/history", headers=home.by_key)
     newest, second = answer.json()["entries"][:2]
@@ -141,12 +145,12 @@ async def test_the_history_shows_the_act_and_its_event(home: DecisionContext) ->
 # ---- acts -------------------------------------------------------------------------------------
 
 
-async def test_a_grant_counts_once_under_its_id(home: DecisionContext) -> None:
+async def test_a_grant_counts_once_under_its_id(home: App) -> None:
     granted = (await tell(home, "g1", "grant", {"badge": "unearned"})).json()
-    assert (granted["status"], granted["actor"], granted["awards"][0]["id"]) == ("told", "tests", "unearned")
+    assert (granted["status"], granted["actor"], granted["awards"][0]["id"]) == ("applied", "tests", "unearned")
     assert (await tell(home, "g1", "grant", {"badge": "unearned"})).json()["status"] == "duplicate"
     conflict = await tell(home, "g1", "adjustment", {"amount": 1})
-    assert (conflict.status_code, conflict.json()["type"]) == (409, "/problems/act-conflict")
+    assert (conflict.status_code, conflict.json()["type"]) == (409, "/problems/adjustment-conflict")
     assert (await undo(home, "g1")).json()["revoked"] == ["unearned"]
 
 
@@ -165,9 +169,9 @@ async def test_a_grant_counts_once_under_its_id(home: DecisionContext) -> None:
         ({}, "/kind"),
     ],
 )
-async def test_a_wrong_act_is_422_with_a_pointer(home: DecisionContext, body: Json, pointer: str) -> None:
+async def test_a_wrong_act_is_422_with_a_pointer(home: App, body: Json, pointer: str) -> None:
     sent = {"id": "x", "reason": "because", **body}
-    answer = await home.client.post(f"{USERS}/ada/acts", json=sent, headers=home.by_key)
+    answer = await home.client.post(f"{USERS}/ada/adjustments", json=sent, headers=home.by_key)
     assert (answer.status_code, pointers(answer)) == (422, [pointer])
 
 
@@ -178,17 +182,17 @@ async def test_a_wrong_act_is_422_with_a_pointer(home: DecisionContext, body: Js
         {"kind": "repair", "streak": "login", "day": "2026-01-05"},
     ],
 )
-async def test_what_the_points_or_days_do_not_allow_is_409(home: DecisionContext, body: Json) -> None:
+async def test_what_the_points_or_days_do_not_allow_is_409(home: App, body: Json) -> None:
     answer = await home.client.post(
-        f"{USERS}/ada/acts", json={"id": "x", "reason": "because", **body}, headers=home.by_key
+        f"{USERS}/ada/adjustments", json={"id": "x", "reason": "because", **body}, headers=home.by_key
     )
-    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/act-refused")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/adjustment-refused")
 
 
-async def test_what_is_not_there_is_404(home: DecisionContext) -> None:
+async def test_what_is_not_there_is_404(home: App) -> None:
     answers = {
         "user-not-found": await tell(home, "a1", "adjustment", {"amount": 1}, "nobody"),
-        "act-not-found": await undo(home, "a1"),
+        "adjustment-not-found": await undo(home, "a1"),
         "streak-not-found": await tell(home, "a1", "freezes", {"streak": "none", "count": 1}),
         "amnesty-not-found": await home.client.delete(f"{AMNESTIES}/none", headers=home.by_key),
         "badge-not-found": await home.client.get(f"{USERS}/ada/badges/none/explanation", headers=home.by_key),
@@ -200,19 +204,19 @@ async def test_what_is_not_there_is_404(home: DecisionContext) -> None:
 
 
 @pytest.mark.parametrize("path", ["streaks", "badges/two/explanation"])
-async def test_nothing_is_read_of_a_user_nobody_knows(home: DecisionContext, path: str) -> None:
+async def test_nothing_is_read_of_a_user_nobody_knows(home: App, path: str) -> None:
     answer = await home.client.get(f"{USERS}/nobody/{path}", headers=home.by_key)
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/user-not-found")
 
 
-async def test_an_erased_user_is_410(home: DecisionContext) -> None:
+async def test_an_erased_user_is_410(home: App) -> None:
     await home.client.delete(f"{USERS}/ada", headers=home.by_key)
     answers = [await reverse(home, "m1"), await tell(home, "a1", "adjustment", {"amount": 1}), await undo(home, "a1")]
     assert [answer.status_code for answer in answers] == [410, 410, 410]
 
 
-@pytest.mark.parametrize("path", [f"{BASE}/events/ada/m1/reversal", f"{USERS}/ada/acts", AMNESTIES])
-async def test_a_body_that_is_no_json_is_400_and_another_type_415(home: DecisionContext, path: str) -> None:
+@pytest.mark.parametrize("path", [f"{BASE}/events/ada/m1/reversal", f"{USERS}/ada/adjustments", AMNESTIES])
+async def test_a_body_that_is_no_json_is_400_and_another_type_415(home: App, path: str) -> None:
     sent = {**home.by_key, "content-type": "application/json"}
     assert (await home.client.post(path, content=b"{", headers=sent)).status_code == 400
     assert (
@@ -220,13 +224,13 @@ async def test_a_body_that_is_no_json_is_400_and_another_type_415(home: Decision
     ).status_code == 415
 
 
-async def test_an_id_that_is_too_long_is_422_with_its_parameter(home: DecisionContext) -> None:
+async def test_an_id_that_is_too_long_is_422_with_its_parameter(home: App) -> None:
     answers = [await reverse(home, "x" * 201), await reverse(home, "m1", "x" * 201), await undo(home, "x" * 210)]
     assert [answer.status_code for answer in answers] == [422, 422, 422]
     assert [pointers(answer) for answer in answers] == [["eventId"], ["userId"], ["actId"]]
 
 
-async def test_an_event_of_the_longest_id_can_be_reversed_and_restored(home: DecisionContext) -> None:
+async def test_an_event_of_the_longest_id_can_be_reversed_and_restored(home: App) -> None:
     longest = "x" * 200
     await home.record(event("ada", "message", longest))
     assert (await reverse(home, longest)).status_code == 200
@@ -236,25 +240,25 @@ async def test_an_event_of_the_longest_id_can_be_reversed_and_restored(home: Dec
 # ---- a user's own acts ------------------------------------------------------------------------
 
 
-async def own(home: DecisionContext, token: str, adjustment_id: str, kind: str, data: Json) -> httpx2.Response:
+async def own(home: App, token: str, adjustment_id: str, kind: str, data: Json) -> httpx2.Response:
     body = {"id": adjustment_id, "kind": kind, **data}
-    return await home.client.post(f"{BASE}/acts", json=body, headers={"cookie": f"{COOKIE}={token}"})
+    return await home.client.post(f"{BASE}/adjustments", json=body, headers={"cookie": f"{COOKIE}={token}"})
 
 
-async def test_a_user_pauses_and_repairs_as_far_as_the_catalog_allows(home: DecisionContext) -> None:
+async def test_a_user_pauses_and_repairs_as_far_as_the_catalog_allows(home: App) -> None:
     token = await home.sign_in("ada")
     repaired = await own(home, token, "r1", "repair", {"streak": "login", "day": "2026-01-03"})
     assert repaired.json()["streaks"] == {"login": {"before": 1, "after": 3}}
     assert repaired.headers["cache-control"] == "private, no-store"
     paused = await own(home, token, "p1", "pause", {"streak": "login", "first": "2026-01-06", "last": "2026-01-08"})
-    assert (paused.json()["actor"], paused.json()["status"]) == ("the user", "told")
+    assert (paused.json()["actor"], paused.json()["status"]) == ("the user", "applied")
     much = await own(home, token, "p2", "pause", {"streak": "login", "first": "2026-01-10", "last": "2026-01-12"})
-    assert (much.status_code, much.json()["type"]) == (409, "/problems/act-refused")
+    assert (much.status_code, much.json()["type"]) == (409, "/problems/adjustment-refused")
     past = await own(home, token, "p3", "pause", {"streak": "login", "first": "2026-01-04", "last": "2026-01-04"})
-    assert (past.status_code, past.json()["type"]) == (409, "/problems/act-refused")
+    assert (past.status_code, past.json()["type"]) == (409, "/problems/adjustment-refused")
 
 
-async def test_a_user_grants_nothing_to_themselves(home: DecisionContext) -> None:
+async def test_a_user_grants_nothing_to_themselves(home: App) -> None:
     token = await home.sign_in("ada")
     answer = await own(home, token, "g1", "grant", {"badge": "unearned"})
     assert (answer.status_code, pointers(answer)) == (422, ["/kind"])
@@ -263,7 +267,7 @@ async def test_a_user_grants_nothing_to_themselves(home: DecisionContext) -> Non
 # ---- streaks and explanations -----------------------------------------------------------------
 
 
-async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: DecisionContext) -> None:
+async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: App) -> None:
     await home.client.put(f"{USERS}/ada", json={"timeZone": "Europe/Berlin"}, headers=home.by_key)
     streak = await streak_of(home)
     assert streak == {
@@ -290,7 +294,7 @@ async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: DecisionCo
     }
 
 
-async def test_a_user_reads_their_own_streaks_and_only_some_days(home: DecisionContext) -> None:
+async def test_a_user_reads_their_own_streaks_and_only_some_days(home: App) -> None:
     token = await home.sign_in("ada")
     answer = await home.visit(token, f"{BASE}/streaks?days=2")
     assert [day["day"] for day in answer.json()["streaks"][0]["days"]] == ["2026-01-05", "2026-01-04"]
@@ -299,14 +303,14 @@ async def test_a_user_reads_their_own_streaks_and_only_some_days(home: DecisionC
     assert (wrong.status_code, pointers(wrong)) == (422, ["days"])
 
 
-async def test_reading_streaks_earns_no_day(home: DecisionContext) -> None:
+async def test_reading_streaks_earns_no_day(home: App) -> None:
     token = await home.sign_in("ada")
     home.clock.advance(days=1)
     answer = await home.visit(token, f"{BASE}/streaks")
     assert (answer.json()["streaks"][0]["status"], (await streak_of(home))["totalDays"]) == ("at_risk", 3)
 
 
-async def test_a_badge_is_explained_to_its_user_and_to_the_back_end(home: DecisionContext) -> None:
+async def test_a_badge_is_explained_to_its_user_and_to_the_back_end(home: App) -> None:
     token = await home.sign_in("ada")
     mine = (await home.visit(token, f"{BASE}/badges/two/explanation")).json()
     answer = await home.client.get(f"{USERS}/ada/badges/two/explanation", headers=home.by_key)
@@ -319,7 +323,7 @@ async def test_a_badge_is_explained_to_its_user_and_to_the_back_end(home: Decisi
 # ---- amnesties --------------------------------------------------------------------------------
 
 
-async def test_an_amnesty_is_added_listed_and_lifted(home: DecisionContext) -> None:
+async def test_an_amnesty_is_added_listed_and_lifted(home: App) -> None:
     added = await excuse(home)
     assert added.status_code == 201
     assert (added.json()["actor"], added.json()["group"], added.json()["liftedAt"]) == ("tests", None, None)
@@ -332,7 +336,7 @@ async def test_an_amnesty_is_added_listed_and_lifted(home: DecisionContext) -> N
     assert (await streak_of(home))["length"] == 1
 
 
-async def test_an_amnesty_may_be_for_a_group(home: DecisionContext) -> None:
+async def test_an_amnesty_may_be_for_a_group(home: App) -> None:
     await excuse(home, group="eu", actor="ops")
     assert (await streak_of(home))["length"] == 1
     await home.client.put(f"{USERS}/ada", json={"groups": ["eu"]}, headers=home.by_key)
@@ -350,7 +354,7 @@ async def test_an_amnesty_may_be_for_a_group(home: DecisionContext) -> None:
         ({"group": ""}, "/group"),
     ],
 )
-async def test_a_wrong_amnesty_is_422_with_a_pointer(home: DecisionContext, said: Json, pointer: str) -> None:
+async def test_a_wrong_amnesty_is_422_with_a_pointer(home: App, said: Json, pointer: str) -> None:
     answer = await excuse(home, **said)
     assert (answer.status_code, pointers(answer)) == (422, [pointer])
 
@@ -358,11 +362,11 @@ async def test_a_wrong_amnesty_is_422_with_a_pointer(home: DecisionContext, said
 # ---- the moment of a sandbox ------------------------------------------------------------------
 
 
-async def visit_at(home: DecisionContext, token: str, moment: str) -> httpx2.Response:
+async def visit_at(home: App, token: str, moment: str) -> httpx2.Response:
     return await home.visit(token, laurels_now=moment)
 
 
-async def test_in_a_sandbox_a_request_says_when_it_happens(home: DecisionContext) -> None:
+async def test_in_a_sandbox_a_request_says_when_it_happens(home: App) -> None:
     await home.laurels.set_clock_offset(timedelta())
     token = await home.sign_in("bob")
     for number in range(6, 20):
@@ -371,13 +375,13 @@ async def test_in_a_sandbox_a_request_says_when_it_happens(home: DecisionContext
 
 
 @pytest.mark.parametrize("moment", ["soon", "", "2026-01-05T12:00:00", "0001-01-01T00:00:00Z"])
-async def test_in_a_sandbox_a_moment_that_is_none_is_422(home: DecisionContext, moment: str) -> None:
+async def test_in_a_sandbox_a_moment_that_is_none_is_422(home: App, moment: str) -> None:
     await home.laurels.set_clock_offset(timedelta())
     answer = await home.client.get(f"{BASE}/catalog", headers={"laurels-now": moment})
     assert (answer.status_code, pointers(answer)) == (422, ["Laurels-Now"])
 
 
-async def test_elsewhere_the_header_is_refused(home: DecisionContext) -> None:
+async def test_elsewhere_the_header_is_refused(home: App) -> None:
     answer = await visit_at(home, await home.sign_in("bob"), "2027-01-05T12:00:00Z")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/not-a-sandbox")
     user = await home.laurels.store.user("bob")

@@ -9,22 +9,22 @@ import pytest
 
 from laurels.auth.keys import PREFIX, create_key, is_well_formed
 from laurels.errors import InvalidInput
-from tests.http.context import USERS, DecisionContext, bytes_in
+from tests.http.app import USERS, App, bytes_in
 
 pytestmark = pytest.mark.anyio
 
 
-async def status_with(home: DecisionContext, key: str) -> int:
+async def status_with(home: App, key: str) -> int:
     answer = await home.client.put(f"{USERS}/ada", json={}, headers={"authorization": f"Bearer {key}"})
     return answer.status_code
 
 
-async def test_a_key_can_be_told_by_its_looks(home: DecisionContext) -> None:
+async def test_a_key_can_be_told_by_its_looks(home: App) -> None:
     assert re.fullmatch(r"laurels_key_[A-Za-z0-9]{46}", home.key)
     assert is_well_formed(home.key)
 
 
-async def test_the_check_letters_catch_every_single_slip(home: DecisionContext) -> None:
+async def test_the_check_letters_catch_every_single_slip(home: App) -> None:
     for place in range(len(PREFIX), len(home.key)):
         letter = "a" if home.key[place] != "a" else "b"
         slip = home.key[:place] + letter + home.key[place + 1 :]
@@ -34,24 +34,24 @@ async def test_the_check_letters_catch_every_single_slip(home: DecisionContext) 
 
 
 @pytest.mark.parametrize("cut", [slice(0, -1), slice(1, None), slice(0, 12), slice(0, 0)])
-async def test_a_part_of_a_key_is_no_key(home: DecisionContext, cut: slice) -> None:
+async def test_a_part_of_a_key_is_no_key(home: App, cut: slice) -> None:
     assert not is_well_formed(home.key[cut])
     assert not is_well_formed(home.key + "a")
 
 
-async def test_keys_differ(home: DecisionContext) -> None:
+async def test_keys_differ(home: App) -> None:
     keys = {await create_key(home.laurels.store, f"key-{index}", home.clock()) for index in range(20)}
 
     assert len(keys) == 20
 
 
-async def test_every_living_key_opens(home: DecisionContext) -> None:
+async def test_every_living_key_opens(home: App) -> None:
     other = await create_key(home.laurels.store, "other", home.clock())
 
     assert [await status_with(home, key) for key in (home.key, other)] == [200, 200]
 
 
-async def test_a_revoked_key_is_refused_at_once(home: DecisionContext) -> None:
+async def test_a_revoked_key_is_refused_at_once(home: App) -> None:
     assert await status_with(home, home.key) == 200
 
     await home.laurels.store.revoke_key("tests", home.clock())
@@ -59,7 +59,7 @@ async def test_a_revoked_key_is_refused_at_once(home: DecisionContext) -> None:
     assert await status_with(home, home.key) == 401
 
 
-async def test_a_name_is_free_again_once_its_key_is_revoked(home: DecisionContext) -> None:
+async def test_a_name_is_free_again_once_its_key_is_revoked(home: App) -> None:
     with pytest.raises(InvalidInput, match="tests"):
         await create_key(home.laurels.store, "tests", home.clock())
     await home.laurels.store.revoke_key("tests", home.clock())
@@ -67,7 +67,7 @@ async def test_a_name_is_free_again_once_its_key_is_revoked(home: DecisionContex
     assert await status_with(home, await create_key(home.laurels.store, "tests", home.clock())) == 200
 
 
-async def test_no_key_is_in_the_database(filed: DecisionContext, tmp_path: Path) -> None:
+async def test_no_key_is_in_the_database(filed: App, tmp_path: Path) -> None:
     await status_with(filed, filed.key)
     await filed.laurels.close()
 

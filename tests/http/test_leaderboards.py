@@ -18,7 +18,7 @@ from laurels import Catalog
 from laurels.http.leaderboards import MAX_FRIENDS
 from laurels.server import app as server
 from laurels.settings import Settings
-from tests.http.context import LEADERBOARDS, PROFILE, USERS, DecisionContext, context, event
+from tests.http.app import LEADERBOARDS, PROFILE, USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 
@@ -119,31 +119,31 @@ when = { metric = "books", at_least = 100 }
 
 
 @pytest.fixture
-async def boards() -> AsyncIterator[DecisionContext]:
+async def boards() -> AsyncIterator[App]:
     """A house with a board of each kind, at noon of Monday, 5 January 2026."""
-    async with context(Catalog.parse(CATALOG)) as one:
+    async with open_app(Catalog.parse(CATALOG)) as one:
         yield one
 
 
 @pytest.fixture
-async def everywhere(database: str) -> AsyncIterator[DecisionContext]:
+async def everywhere(database: str) -> AsyncIterator[App]:
     """The same, once for each engine of storage."""
-    async with context(Catalog.parse(CATALOG), database=database) as one:
+    async with open_app(Catalog.parse(CATALOG), database=database) as one:
         yield one
 
 
-async def read(home: DecisionContext, path: str, **parameters: Any) -> httpx2.Response:
+async def read(home: App, path: str, **parameters: Any) -> httpx2.Response:
     """Lines of a board as the back end reads them."""
     return await home.client.get(f"{LEADERBOARDS}/{path}", params=parameters, headers=home.by_key)
 
 
-async def page(home: DecisionContext, path: str, **parameters: Any) -> Any:
+async def page(home: App, path: str, **parameters: Any) -> Any:
     answer = await read(home, path, **parameters)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def give(home: DecisionContext, **pages: int) -> None:
+async def give(home: App, **pages: int) -> None:
     """Points of their own moment for each user, one second after the other."""
     for user_id, number in pages.items():
         await home.record(event(user_id, "page.read", home.clock().isoformat(), quantity=number))
@@ -157,7 +157,7 @@ def places(shown: Any) -> list[tuple[int, str, int]]:
 # ---- what a board says ------------------------------------------------------------------------
 
 
-async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(boards: DecisionContext) -> None:
+async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(boards: App) -> None:
     answer = await boards.client.get(LEADERBOARDS, headers=boards.by_key)
 
     told = {board["id"]: board for board in answer.json()["leaderboards"]}
@@ -186,7 +186,7 @@ async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(
     assert (told["books"]["by"], told["books"]["of"], told["staff"]["groups"]) == ("metric", "books", ["staff"])
 
 
-async def test_a_line_says_rank_user_score_and_level(everywhere: DecisionContext) -> None:
+async def test_a_line_says_rank_user_score_and_level(everywhere: App) -> None:
     await everywhere.client.put(f"{USERS}/ada", json={"name": "Ada"}, headers=everywhere.by_key)
     await give(everywhere, ada=60, bob=10)
 
@@ -211,7 +211,7 @@ async def test_a_line_says_rank_user_score_and_level(everywhere: DecisionContext
     assert shown["period"] == shown["board"]["current"]
 
 
-async def test_boards_by_metric_and_by_streak_count_what_they_say(everywhere: DecisionContext) -> None:
+async def test_boards_by_metric_and_by_streak_count_what_they_say(everywhere: App) -> None:
     await everywhere.record(
         event("ada", "book.finished", "b-1"),
         event("ada", "race.run", "r-1", data={"seconds": 50}),
@@ -226,7 +226,7 @@ async def test_boards_by_metric_and_by_streak_count_what_they_say(everywhere: De
     assert places(await page(everywhere, "points")) == []
 
 
-async def test_only_members_of_its_groups_stand_on_a_board(boards: DecisionContext) -> None:
+async def test_only_members_of_its_groups_stand_on_a_board(boards: App) -> None:
     await boards.client.put(f"{USERS}/ada", json={"groups": ["staff"]}, headers=boards.by_key)
     await give(boards, ada=1, bob=2)
 
@@ -234,7 +234,7 @@ async def test_only_members_of_its_groups_stand_on_a_board(boards: DecisionConte
     assert (await page(boards, "staff", me="bob"))["me"] is None
 
 
-async def test_nobody_stands_on_an_empty_board(everywhere: DecisionContext) -> None:
+async def test_nobody_stands_on_an_empty_board(everywhere: App) -> None:
     shown = await page(everywhere, "weekly", me="ada", around="ada")
 
     assert (shown["standings"], shown["me"], shown["rankedUsers"], shown["next"]) == ([], None, 0, None)
@@ -246,9 +246,7 @@ async def test_nobody_stands_on_an_empty_board(everywhere: DecisionContext) -> N
 @pytest.mark.parametrize(
     ("board", "ranks"), [("points", [1, 2, 3, 4]), ("berlin", [1, 2, 2, 4]), ("books", [1, 2, 2, 3])]
 )
-async def test_equal_scores_show_the_ranks_that_the_board_says(
-    everywhere: DecisionContext, board: str, ranks: list[int]
-) -> None:
+async def test_equal_scores_show_the_ranks_that_the_board_says(everywhere: App, board: str, ranks: list[int]) -> None:
     for user_id, number in (("ada", 9), ("bob", 5), ("cyd", 5), ("dan", 1)):
         await give(everywhere, **{user_id: number})
         await everywhere.record(*[event(user_id, "book.finished", f"book-{i}") for i in range(number)])
@@ -265,7 +263,7 @@ async def test_equal_scores_show_the_ranks_that_the_board_says(
 
 
 async def test_the_profile_and_the_answer_to_an_event_agree_with_the_board_of_points(
-    everywhere: DecisionContext,
+    everywhere: App,
 ) -> None:
     users = [f"user-{number:02}" for number in range(12)]
     for number, user_id in enumerate(users):
@@ -284,7 +282,7 @@ async def test_the_profile_and_the_answer_to_an_event_agree_with_the_board_of_po
         assert [one["userId"] for one in profile["leaderboard"]] == [one["userId"] for one in lines[:5]]
 
 
-async def test_what_a_session_reads_is_what_the_back_end_reads(boards: DecisionContext) -> None:
+async def test_what_a_session_reads_is_what_the_back_end_reads(boards: App) -> None:
     await give(boards, ada=9, bob=5, cyd=5)
     token = await boards.sign_in("bob")
 
@@ -300,7 +298,7 @@ async def test_what_a_session_reads_is_what_the_back_end_reads(boards: DecisionC
 # ---- which lines ------------------------------------------------------------------------------
 
 
-async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(everywhere: DecisionContext) -> None:
+async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(everywhere: App) -> None:
     await give(everywhere, a=9, b=8, c=7, d=6, e=5, f=4)
     near = {}
     for user_id in "abcdef":
@@ -315,7 +313,7 @@ async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(every
     assert (around["me"]["userId"], around["next"]) == ("a", None)
 
 
-async def test_the_back_end_says_who_me_is(boards: DecisionContext) -> None:
+async def test_the_back_end_says_who_me_is(boards: App) -> None:
     await give(boards, a=9, b=8, c=7)
 
     assert [line[1] for line in places(await page(boards, "weekly", around="me", me="c", limit=1))] == ["c"]
@@ -327,7 +325,7 @@ async def test_the_back_end_says_who_me_is(boards: DecisionContext) -> None:
 @pytest.mark.parametrize(
     "query", ["friends=cyd,ada,nobody", "friends=cyd&friends=ada", "friends=cyd%2Cada", "friends=ada,,cyd,ada"]
 )
-async def test_friends_have_the_ranks_of_the_whole_board(everywhere: DecisionContext, query: str) -> None:
+async def test_friends_have_the_ranks_of_the_whole_board(everywhere: App, query: str) -> None:
     await give(everywhere, ada=9, bob=5, cyd=3)
     token = await everywhere.sign_in("bob")
 
@@ -339,19 +337,19 @@ async def test_friends_have_the_ranks_of_the_whole_board(everywhere: DecisionCon
     assert places(first) == [(1, "ada", 9)]
 
 
-async def test_who_has_no_friends_sees_no_lines(everywhere: DecisionContext) -> None:
+async def test_who_has_no_friends_sees_no_lines(everywhere: App) -> None:
     await give(everywhere, ada=9)
 
     assert places(await page(everywhere, "weekly", friends="")) == []
 
 
-async def test_a_friends_id_may_hold_a_comma(boards: DecisionContext) -> None:
+async def test_a_friends_id_may_hold_a_comma(boards: App) -> None:
     await give(boards, **{"a,b": 9})
 
     assert places(await page(boards, "weekly", friends=["a,b", "cyd"])) == [(1, "a,b", 9)]
 
 
-async def test_all_friends_come_where_no_limit_is_said(boards: DecisionContext) -> None:
+async def test_all_friends_come_where_no_limit_is_said(boards: App) -> None:
     users = {f"user-{number:03}": 1 for number in range(30)}
     await give(boards, **users)
 
@@ -361,7 +359,7 @@ async def test_all_friends_come_where_no_limit_is_said(boards: DecisionContext) 
 # ---- pages ------------------------------------------------------------------------------------
 
 
-async def walk(home: DecisionContext, limit: int, between: Any = None) -> list[Any]:
+async def walk(home: App, limit: int, between: Any = None) -> list[Any]:
     """All pages of the weekly board, as long as each says where the next begins."""
     pages = [await page(home, "weekly", limit=limit)]
     while pages[-1]["next"]:
@@ -372,7 +370,7 @@ async def walk(home: DecisionContext, limit: int, between: Any = None) -> list[A
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 100])
-async def test_the_pages_of_a_board_are_the_board(everywhere: DecisionContext, limit: int) -> None:
+async def test_the_pages_of_a_board_are_the_board(everywhere: App, limit: int) -> None:
     await everywhere.record(*[event(f"user-{i:02}", "page.read", quantity=1 + i // 5) for i in range(23)])
 
     lines = [place for shown in await walk(everywhere, limit) for place in places(shown)]
@@ -381,7 +379,7 @@ async def test_the_pages_of_a_board_are_the_board(everywhere: DecisionContext, l
     assert [rank for rank, _, _ in lines] == list(range(1, 24))
 
 
-async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywhere: DecisionContext) -> None:
+async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywhere: App) -> None:
     await give(everywhere, **{f"still-{i:02}": 100 - i for i in range(20)}, climber=1)
 
     async def climb(number: int) -> None:
@@ -393,7 +391,7 @@ async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywher
     assert still == [f"still-{i:02}" for i in range(20)]
 
 
-async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along(everywhere: DecisionContext) -> None:
+async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along(everywhere: App) -> None:
     """Streaks of a day have one moment, so only the user id keeps the lines apart."""
     for user in "abcdef":
         await everywhere.record(event(user, "login", everywhere.clock().isoformat()))
@@ -407,7 +405,7 @@ async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along
     assert places(rest) == [(4, "d", 1), (5, "e", 1), (6, "f", 1)]
 
 
-async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: DecisionContext) -> None:
+async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: App) -> None:
     await give(boards, ada=9, bob=8, cyd=7)
     first = await page(boards, "weekly", limit=2)
     await give(boards, dan=20)
@@ -415,7 +413,7 @@ async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: DecisionCo
     assert places(await page(boards, "weekly", limit=2, after=first["next"])) == [(4, "cyd", 7)]
 
 
-async def test_a_cursor_names_nobody(boards: DecisionContext) -> None:
+async def test_a_cursor_names_nobody(boards: App) -> None:
     await give(boards, somebody=9, another=8)
 
     cursor = (await page(boards, "weekly", limit=1))["next"]
@@ -427,7 +425,7 @@ async def test_a_cursor_names_nobody(boards: DecisionContext) -> None:
     assert [user for _, user, _ in places(await page(boards, "weekly", after=cursor))] == ["another"]
 
 
-async def test_a_cursor_is_as_long_as_any_users_id_needs(everywhere: DecisionContext) -> None:
+async def test_a_cursor_is_as_long_as_any_users_id_needs(everywhere: App) -> None:
     longest = "🏆" * 200
     await everywhere.record(event(longest, "page.read", quantity=9), event("another", "page.read"))
 
@@ -439,7 +437,7 @@ async def test_a_cursor_is_as_long_as_any_users_id_needs(everywhere: DecisionCon
 # ---- periods ----------------------------------------------------------------------------------
 
 
-async def test_this_week_the_week_before_and_any_week_by_its_key(boards: DecisionContext) -> None:
+async def test_this_week_the_week_before_and_any_week_by_its_key(boards: App) -> None:
     await give(boards, ada=9)
     boards.clock.advance(days=7)
     await give(boards, bob=5)
@@ -458,7 +456,7 @@ async def test_this_week_the_week_before_and_any_week_by_its_key(boards: Decisio
     assert places(await page(boards, "weekly", period="2025-W02")) == []
 
 
-async def test_a_period_is_coming_runs_ends_and_closes(boards: DecisionContext) -> None:
+async def test_a_period_is_coming_runs_ends_and_closes(boards: App) -> None:
     seen: list[str] = []
     for moment in (
         "2026-01-11T23:59:59",
@@ -474,7 +472,7 @@ async def test_a_period_is_coming_runs_ends_and_closes(boards: DecisionContext) 
     assert seen == ["coming", "running", "running", "ended", "ended", "closed"]
 
 
-async def test_a_late_event_counts_until_its_period_closes_and_no_longer(everywhere: DecisionContext) -> None:
+async def test_a_late_event_counts_until_its_period_closes_and_no_longer(everywhere: App) -> None:
     everywhere.clock.set(datetime(2026, 1, 12, 23, 59, tzinfo=UTC))
     await everywhere.record(event("ada", "page.read", "in-time", occurredAt="2026-01-11T12:00:00Z", quantity=5))
     everywhere.clock.set(datetime(2026, 1, 13, tzinfo=UTC))
@@ -484,7 +482,7 @@ async def test_a_late_event_counts_until_its_period_closes_and_no_longer(everywh
     assert places(await page(everywhere, "points")) == [(1, "ada", 10)]
 
 
-async def test_between_seasons_there_is_no_current_one_and_the_one_before_stands(boards: DecisionContext) -> None:
+async def test_between_seasons_there_is_no_current_one_and_the_one_before_stands(boards: App) -> None:
     await give(boards, ada=9)
     boards.clock.set(datetime(2026, 2, 1, tzinfo=UTC))
 
@@ -520,7 +518,7 @@ async def test_between_seasons_there_is_no_current_one_and_the_one_before_stands
     ],
 )
 async def test_an_unknown_period_is_404_and_says_which_there_are(
-    boards: DecisionContext, board: str, period: str, said: str
+    boards: App, board: str, period: str, said: str
 ) -> None:
     answer = await read(boards, board, period=period)
 
@@ -528,7 +526,7 @@ async def test_an_unknown_period_is_404_and_says_which_there_are(
     assert said in answer.json()["detail"]
 
 
-async def test_an_unknown_board_is_404_and_says_which_there_are(boards: DecisionContext) -> None:
+async def test_an_unknown_board_is_404_and_says_which_there_are(boards: App) -> None:
     answer = await read(boards, "nonsense")
 
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/leaderboard-not-found")
@@ -565,7 +563,7 @@ async def test_an_unknown_board_is_404_and_says_which_there_are(boards: Decision
     ],
     ids=lambda one: str(one)[:24],
 )
-async def test_a_wrong_parameter_is_422_and_named(boards: DecisionContext, query: str, parameter: str) -> None:
+async def test_a_wrong_parameter_is_422_and_named(boards: App, query: str, parameter: str) -> None:
     await give(boards, ada=9, bob=5)
     cursor = (await page(boards, "weekly", limit=1))["next"]
 
@@ -576,7 +574,7 @@ async def test_a_wrong_parameter_is_422_and_named(boards: DecisionContext, query
     assert wrong["parameter"] == parameter
 
 
-async def test_a_key_may_ask_for_more_lines_than_a_session(boards: DecisionContext) -> None:
+async def test_a_key_may_ask_for_more_lines_than_a_session(boards: App) -> None:
     token = await boards.sign_in("ada")
 
     assert (await boards.visit(token, f"{LEADERBOARDS}/weekly?limit=100")).status_code == 200
@@ -586,14 +584,14 @@ async def test_a_key_may_ask_for_more_lines_than_a_session(boards: DecisionConte
 
 
 @pytest.mark.parametrize("board", ["%00", "a%0Ab", "%ff", "x" * 101])
-async def test_a_boards_id_that_can_be_none_is_422(boards: DecisionContext, board: str) -> None:
+async def test_a_boards_id_that_can_be_none_is_422(boards: App, board: str) -> None:
     answer = await boards.client.get(f"{LEADERBOARDS}/{board}", headers=boards.by_key)
 
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "board")
 
 
 @pytest.mark.parametrize("user_id", ["me", "a/b", "a+b&c=d", "日本語", "%41", "x" * 200, "👑" * 200])
-async def test_any_users_id_may_be_asked_for(boards: DecisionContext, user_id: str) -> None:
+async def test_any_users_id_may_be_asked_for(boards: App, user_id: str) -> None:
     await give(boards, **{user_id: 5})
 
     for parameter in ("around", "friends", "me"):
@@ -606,7 +604,7 @@ async def test_any_users_id_may_be_asked_for(boards: DecisionContext, user_id: s
 
 
 @pytest.mark.parametrize("path", ["", "/weekly"])
-async def test_a_board_is_for_the_apps_users_and_its_back_end(boards: DecisionContext, path: str) -> None:
+async def test_a_board_is_for_the_apps_users_and_its_back_end(boards: App, path: str) -> None:
     token = await boards.sign_in("ada")
     bad_key = boards.key[:-1] + ("a" if boards.key[-1] != "a" else "b")
 
@@ -619,7 +617,7 @@ async def test_a_board_is_for_the_apps_users_and_its_back_end(boards: DecisionCo
         assert answer.headers["cache-control"] == "private, no-store"
 
 
-async def test_a_session_says_nothing_of_who_it_is(boards: DecisionContext) -> None:
+async def test_a_session_says_nothing_of_who_it_is(boards: App) -> None:
     await give(boards, ada=9, bob=5)
     token = await boards.sign_in("ada")
 
@@ -629,7 +627,7 @@ async def test_a_session_says_nothing_of_who_it_is(boards: DecisionContext) -> N
     assert (await boards.visit(token, f"{LEADERBOARDS}/weekly?me=ada")).json()["me"]["userId"] == "ada"
 
 
-async def test_reading_a_board_is_no_login_and_makes_nobody(boards: DecisionContext) -> None:
+async def test_reading_a_board_is_no_login_and_makes_nobody(boards: App) -> None:
     token = await boards.sign_in("ada")
     await boards.visit(token, f"{LEADERBOARDS}/weekly")
     await page(boards, "weekly", me="nobody", around="nobody")
@@ -638,7 +636,7 @@ async def test_reading_a_board_is_no_login_and_makes_nobody(boards: DecisionCont
     assert (await boards.client.get(f"{USERS}/nobody", headers=boards.by_key)).status_code == 404
 
 
-async def test_an_erased_user_is_on_no_board(everywhere: DecisionContext) -> None:
+async def test_an_erased_user_is_on_no_board(everywhere: App) -> None:
     await give(everywhere, ada=9, bob=5)
     await everywhere.client.delete(f"{USERS}/ada", headers=everywhere.by_key)
 
@@ -648,7 +646,7 @@ async def test_an_erased_user_is_on_no_board(everywhere: DecisionContext) -> Non
 
 
 async def test_boards_count_for_the_rates_of_their_callers() -> None:
-    async with context(Catalog.parse(CATALOG), Settings(session_rate=1, key_rate=1)) as one:
+    async with open_app(Catalog.parse(CATALOG), Settings(session_rate=1, key_rate=1)) as one:
         token = await one.sign_in("ada")
         for _ in range(5):
             assert (await one.visit(token, LEADERBOARDS)).status_code == 200
@@ -659,7 +657,7 @@ async def test_boards_count_for_the_rates_of_their_callers() -> None:
     assert by_key[-1] == 429
 
 
-async def test_a_head_has_the_headers_of_the_get(boards: DecisionContext) -> None:
+async def test_a_head_has_the_headers_of_the_get(boards: App) -> None:
     await give(boards, ada=9)
     for path in ("", "/weekly"):
         got = await boards.client.get(LEADERBOARDS + path, headers=boards.by_key)
@@ -668,7 +666,7 @@ async def test_a_head_has_the_headers_of_the_get(boards: DecisionContext) -> Non
         assert head.headers["content-length"] == got.headers["content-length"] == str(len(got.content))
 
 
-async def test_the_board_of_the_profile_is_the_first_page_of_the_board_of_points(boards: DecisionContext) -> None:
+async def test_the_board_of_the_profile_is_the_first_page_of_the_board_of_points(boards: App) -> None:
     await give(boards, a=3, b=5, c=5, d=1, e=2, f=9)
     token = await boards.sign_in("a")
 
@@ -684,7 +682,7 @@ async def test_the_board_of_the_profile_is_the_first_page_of_the_board_of_points
 # ---- closed periods ---------------------------------------------------------------------------
 
 
-async def test_closed_periods_are_listed_the_newest_first(everywhere: DecisionContext) -> None:
+async def test_closed_periods_are_listed_the_newest_first(everywhere: App) -> None:
     for _ in range(3):
         await give(everywhere, ada=5)
         everywhere.clock.advance(days=7)
@@ -699,7 +697,7 @@ async def test_closed_periods_are_listed_the_newest_first(everywhere: DecisionCo
     assert (await read(everywhere, "none/periods")).status_code == 404
 
 
-async def test_a_server_closes_periods_by_itself(boards: DecisionContext) -> None:
+async def test_a_server_closes_periods_by_itself(boards: App) -> None:
     await give(boards, ada=5)
     boards.clock.advance(days=9)
     async with server._closing_periods(boards.laurels, cast(Litestar, None)):

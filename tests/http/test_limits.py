@@ -16,7 +16,7 @@ from laurels.http.problems import TooManyRequests
 from laurels.service.laurels import utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.context import CATALOG, EVENTS, PROFILE, USERS, DecisionContext, context, event
+from tests.http.app import CATALOG, EVENTS, PROFILE, USERS, App, event, open_app
 from tests.http.serving import Served
 
 pytestmark = pytest.mark.anyio
@@ -122,13 +122,13 @@ def test_a_bucket_that_is_full_again_is_not_kept_and_an_empty_one_is(seconds: Se
 
 
 @pytest.fixture
-async def strict() -> AsyncIterator[DecisionContext]:
+async def strict() -> AsyncIterator[App]:
     """A house that takes one request a second of anybody."""
-    async with context(settings=Settings(key_rate=1, session_rate=1)) as one:
+    async with open_app(settings=Settings(key_rate=1, session_rate=1)) as one:
         yield one
 
 
-async def test_no_address_forgets_to_count(strict: DecisionContext) -> None:
+async def test_no_address_forgets_to_count(strict: App) -> None:
     token = await strict.sign_in("ada")
     document = (await strict.client.get("/docs/openapi.json")).json()
     while (await strict.send(event("ada"))).status_code == 200:
@@ -157,7 +157,7 @@ async def test_no_address_forgets_to_count(strict: DecisionContext) -> None:
         assert (await strict.client.get(open_to_all)).status_code == 200
 
 
-async def test_each_event_of_an_array_counts_and_a_refused_request_records_nothing(strict: DecisionContext) -> None:
+async def test_each_event_of_an_array_counts_and_a_refused_request_records_nothing(strict: App) -> None:
     first = await strict.send([event("ada", event_id=f"e{number}") for number in range(20)])
     second = await strict.send(event("ada", event_id="late"))
 
@@ -166,7 +166,7 @@ async def test_each_event_of_an_array_counts_and_a_refused_request_records_nothi
     assert (await strict.laurels.store.counts()).events == 20
 
 
-async def test_sessions_of_one_user_are_counted_apart(strict: DecisionContext) -> None:
+async def test_sessions_of_one_user_are_counted_apart(strict: App) -> None:
     one, other = await strict.sign_in("ada"), await strict.sign_in("ada")
     while (await strict.visit(one)).status_code == 200:
         pass

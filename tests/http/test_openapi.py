@@ -9,23 +9,19 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from laurels.server.app import HANDLERS
-from tests.http.context import DecisionContext, event
+from laurels.http.endpoints import API
+from tests.http.app import App, event
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def document(home: DecisionContext) -> Any:
+async def document(home: App) -> Any:
     return (await home.client.get("/docs/openapi.json")).json()
 
 
 def operations(document: Any) -> list[tuple[str, Any]]:
     return [(f"{method} {path}", one) for path, item in document["paths"].items() for method, one in item.items()]
-
-
-def in_camel_case(path: str) -> str:
-    return re.sub(r"_(\w)", lambda found: found[1].upper(), path.replace(":str", ""))
 
 
 def validator(document: Any, schema: Any) -> jsonschema_rs.Draft202012Validator:
@@ -46,12 +42,7 @@ async def test_every_schema_is_a_schema(document: Any) -> None:
 
 
 async def test_every_address_is_in_the_document(document: Any) -> None:
-    served = {
-        f"{method.lower()} {in_camel_case(path)}"
-        for handler in HANDLERS
-        for path in handler.paths
-        for method in handler.http_methods
-    }
+    served = {f"{one.method.lower()} {one.path}" for one in API}
 
     assert {name for name, _ in operations(document)} == served
 
@@ -91,7 +82,7 @@ async def test_every_body_has_examples_that_are_valid(document: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", ["recordEvents", "putUser", "createSession"])
-async def test_the_examples_of_a_body_are_taken(home: DecisionContext, document: Any, operation: str) -> None:
+async def test_the_examples_of_a_body_are_taken(home: App, document: Any, operation: str) -> None:
     found = [(name.split(), one) for name, one in operations(document) if one["operationId"] == operation]
     ((method, path), one), *_ = found
     for example in one["requestBody"]["content"]["application/json"]["examples"].values():
@@ -107,7 +98,7 @@ async def test_every_operation_that_asks_who_calls_can_answer_401(document: Any)
         assert asks == ("401" in one["responses"]), name
 
 
-async def test_real_answers_are_what_the_document_says(home: DecisionContext, document: Any) -> None:
+async def test_real_answers_are_what_the_document_says(home: App, document: Any) -> None:
     schemas = {name: {"$ref": f"#/components/schemas/{name}"} for name in document["components"]["schemas"]}
     token = await home.sign_in("ada", name="Ada", timeZone="Europe/Berlin")
     sent = await home.send([event("ada", quantity=100, data={"a": 1}), event("ada", "login"), {"id": 5}])
@@ -140,7 +131,7 @@ async def test_the_limits_of_data_are_in_the_document(document: Any) -> None:
 # ---- the page ---------------------------------------------------------------------------------
 
 
-async def test_the_page_loads_nothing_from_elsewhere(home: DecisionContext) -> None:
+async def test_the_page_loads_nothing_from_elsewhere(home: App) -> None:
     page = await home.client.get("/docs")
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -153,7 +144,7 @@ async def test_the_page_loads_nothing_from_elsewhere(home: DecisionContext) -> N
     assert len(loaded) == 3
 
 
-async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: DecisionContext) -> None:
+async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: App) -> None:
     policy = (await home.client.get("/docs")).headers["content-security-policy"]
 
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
@@ -166,7 +157,7 @@ async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: Decision
     assert "unsafe" not in rules["script-src"]
 
 
-async def test_the_page_asks_for_the_document(home: DecisionContext) -> None:
+async def test_the_page_asks_for_the_document(home: App) -> None:
     page = await home.client.get("/docs")
 
     assert '"/docs/openapi.json"' in page.text
@@ -182,5 +173,5 @@ async def test_the_page_asks_for_the_document(home: DecisionContext) -> None:
         "/docs/assets/",
     ],
 )
-async def test_only_what_the_page_needs_is_served(home: DecisionContext, path: str) -> None:
+async def test_only_what_the_page_needs_is_served(home: App, path: str) -> None:
     assert (await home.client.get(path)).status_code == 404

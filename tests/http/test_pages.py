@@ -18,7 +18,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
 from laurels.site.static import files
 from laurels.site.texts import TEXTS
-from tests.http.context import COOKIE, LEADERBOARDS, DecisionContext, context
+from tests.http.app import COOKIE, LEADERBOARDS, App, open_app
 
 pytestmark = pytest.mark.anyio
 
@@ -28,21 +28,21 @@ MOST_BYTES = 30_000
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-async def opened(home: DecisionContext, path: str, **headers: str) -> httpx2.Response:
+async def opened(home: App, path: str, **headers: str) -> httpx2.Response:
     """A page as a browser opens it."""
     sent = {"accept": BROWSER, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return await home.client.get(path, headers=sent)
 
 
 @pytest.fixture
-async def evil() -> AsyncIterator[DecisionContext]:
+async def evil() -> AsyncIterator[App]:
     """A house with a leaderboard that has markup for a name."""
     text = (
         (Path(laurels.__file__).parent / "engine/default.toml")
         .read_text("utf-8")
         .replace('name = "Weekly"', f'name = "{EVIL}"')
     )
-    async with context(Catalog.parse(text)) as one:
+    async with open_app(Catalog.parse(text)) as one:
         yield one
 
 
@@ -50,7 +50,7 @@ async def evil() -> AsyncIterator[DecisionContext]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_private_and_stands_in_one_language(home: DecisionContext, path: str) -> None:
+async def test_a_page_is_private_and_stands_in_one_language(home: App, path: str) -> None:
     answer = await opened(home, path)
 
     assert answer.status_code == 200
@@ -61,9 +61,7 @@ async def test_a_page_is_private_and_stands_in_one_language(home: DecisionContex
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_may_load_our_own_files_and_its_own_style_and_nothing_else(
-    home: DecisionContext, path: str
-) -> None:
+async def test_a_page_may_load_our_own_files_and_its_own_style_and_nothing_else(home: App, path: str) -> None:
     answer = await opened(home, path)
     policy = answer.headers["content-security-policy"]
     (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
@@ -77,21 +75,21 @@ async def test_a_page_may_load_our_own_files_and_its_own_style_and_nothing_else(
     assert all(address.startswith("/static/") for address in loaded)
 
 
-async def test_the_profile_page_loads_one_script_and_the_elements_that_read_the_rest(home: DecisionContext) -> None:
+async def test_the_profile_page_loads_one_script_and_the_elements_that_read_the_rest(home: App) -> None:
     page = (await opened(home, "/profile")).text
 
     assert page.count("<script") == 1
     assert all(f"<laurels-{name}" in page for name in ("profile", "streak", "leaderboard", "toast"))
 
 
-async def test_opening_a_page_is_no_visit(home: DecisionContext) -> None:
+async def test_opening_a_page_is_no_visit(home: App) -> None:
     token = await home.sign_in("ada")
     await opened(home, "/profile", cookie=f"{COOKIE}={token}")
 
     assert (await home.profile_of("ada"))["streak"] == 0
 
 
-async def test_the_front_leads_to_the_profile(home: DecisionContext) -> None:
+async def test_the_front_leads_to_the_profile(home: App) -> None:
     answer = await opened(home, "/")
 
     assert (answer.status_code, answer.headers["location"]) == (302, "/profile")
@@ -100,7 +98,7 @@ async def test_the_front_leads_to_the_profile(home: DecisionContext) -> None:
 # ---- what stands there ------------------------------------------------------------------------
 
 
-async def test_every_leaderboard_of_the_catalog_has_its_place(home: DecisionContext) -> None:
+async def test_every_leaderboard_of_the_catalog_has_its_place(home: App) -> None:
     page = (await opened(home, "/leaderboards")).text
 
     assert re.findall(r'<laurels-leaderboard board="(\w+)"', page) == ["points", "weekly", "monthly"]
@@ -108,14 +106,14 @@ async def test_every_leaderboard_of_the_catalog_has_its_place(home: DecisionCont
     assert "<h1>Weekly</h1>" in (await opened(home, "/leaderboards/weekly")).text
 
 
-async def test_a_name_with_markup_is_a_name(evil: DecisionContext) -> None:
+async def test_a_name_with_markup_is_a_name(evil: App) -> None:
     for path in ("/leaderboards", "/leaderboards/weekly"):
         page = (await opened(evil, path)).text
         assert "<img src=x" not in page, path
         assert "&lt;img src=x" in page, path
 
 
-async def test_a_board_that_is_none_is_a_page_for_people_and_a_problem_for_programs(home: DecisionContext) -> None:
+async def test_a_board_that_is_none_is_a_page_for_people_and_a_problem_for_programs(home: App) -> None:
     page = await opened(home, "/leaderboards/nothing?lang=de")
     problem = await home.client.get("/leaderboards/nothing")
     by_api = await opened(home, f"{LEADERBOARDS}/nothing", authorization=home.by_key["authorization"])
@@ -127,14 +125,14 @@ async def test_a_board_that_is_none_is_a_page_for_people_and_a_problem_for_progr
     assert by_api.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_address_that_is_none_shows_people_the_way_back(home: DecisionContext) -> None:
+async def test_an_address_that_is_none_shows_people_the_way_back(home: App) -> None:
     page = await opened(home, "/nothing/here")
 
     assert page.status_code == 404
     assert 'href="/profile"' in page.text
 
 
-async def test_an_address_that_can_lead_nowhere_is_a_page_for_people_too(home: DecisionContext) -> None:
+async def test_an_address_that_can_lead_nowhere_is_a_page_for_people_too(home: App) -> None:
     page, problem = await opened(home, "/badges/%ff"), await home.client.get("/badges/%ff")
 
     assert (page.status_code, problem.status_code) == (422, 422)
@@ -143,7 +141,7 @@ async def test_an_address_that_can_lead_nowhere_is_a_page_for_people_too(home: D
 
 
 async def test_while_the_database_is_away_people_read_when_to_come_again(
-    home: DecisionContext, monkeypatch: pytest.MonkeyPatch
+    home: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> Any:
         raise StoreUnavailable
@@ -175,16 +173,14 @@ async def test_while_the_database_is_away_people_read_when_to_come_again(
         ("", "en"),
     ],
 )
-async def test_the_language_is_the_one_that_the_browser_likes_best(
-    home: DecisionContext, liked: str, language: str
-) -> None:
+async def test_the_language_is_the_one_that_the_browser_likes_best(home: App, liked: str, language: str) -> None:
     page = (await opened(home, "/profile", accept_language=liked)).text
 
     assert f'<html lang="{language}">' in page
     assert f"<h1>{TEXTS[language]['profile_title']}</h1>" in page
 
 
-async def test_a_language_that_was_asked_for_stays_from_page_to_page(home: DecisionContext) -> None:
+async def test_a_language_that_was_asked_for_stays_from_page_to_page(home: App) -> None:
     page = (await opened(home, "/leaderboards?lang=de", accept_language="en")).text
 
     assert "<h1>Ranglisten</h1>" in page
@@ -192,7 +188,7 @@ async def test_a_language_that_was_asked_for_stays_from_page_to_page(home: Decis
     assert 'href="/leaderboards/weekly?lang=de"' in page
 
 
-async def test_a_language_that_we_do_not_speak_is_left_out(home: DecisionContext) -> None:
+async def test_a_language_that_we_do_not_speak_is_left_out(home: App) -> None:
     page = (await opened(home, '/profile?lang="><script>', accept_language="de")).text
 
     assert '<html lang="de">' in page

@@ -22,7 +22,7 @@ from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.testing import TestClock
-from tests.http.context import DecisionContext, client_of, context_over, event
+from tests.http.app import App, client_of, event, open_app_over
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-async def playing(home: DecisionContext) -> AsyncIterator[DecisionContext]:
+async def playing(home: App) -> AsyncIterator[App]:
     """A house whose application has a playground."""
     app = create_app(home.laurels, Settings(), playground=home.key)
     async with client_of(app) as client:
@@ -39,14 +39,14 @@ async def playing(home: DecisionContext) -> AsyncIterator[DecisionContext]:
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[DecisionContext]:
+async def demo(tmp_path: Path) -> AsyncIterator[App]:
     """A house over a sample community, with a playground."""
     file, catalog = tmp_path / "demo.db", Catalog.parse(demo_catalog())
     await fill(file, catalog, community(7, 60, 60, NOW), NOW, lambda: None)
     clock = TestClock(NOW)
     async with Laurels.open(f"sqlite:///{file}", catalog, clock=clock) as laurels:
         key = await create_key(laurels.store, "demo", NOW)
-        async with context_over(laurels, clock) as one:
+        async with open_app_over(laurels, clock) as one:
             app = create_app(laurels, Settings(), playground=key)
             async with client_of(app) as client:
                 yield replace(one, app=app, client=client, key=key)
@@ -61,7 +61,7 @@ class Given(HTMLParser):
             self.found = json.loads(said["data-given"] or "")
 
 
-async def given_by(home: DecisionContext, query: str = "") -> Any:
+async def given_by(home: App, query: str = "") -> Any:
     answer = await home.client.get(PLAYGROUND + query)
     assert answer.status_code == 200
     parser = Given()
@@ -81,7 +81,7 @@ def told(stories: Iterable[Story]) -> list[tuple[str, Mapping[str, int | str]]]:
 # ---- who has it -------------------------------------------------------------------------------
 
 
-async def test_no_server_but_a_demo_has_a_playground(home: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_server_but_a_demo_has_a_playground(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await home.client.get(PLAYGROUND)).status_code == 404
     assert (await home.client.get("/")).headers["location"] == "/profile"
     assert (await home.client.get("/?lang=de")).headers["location"] == "/profile?lang=de"
@@ -91,7 +91,7 @@ async def test_no_server_but_a_demo_has_a_playground(home: DecisionContext, monk
         assert (await client.get(PLAYGROUND)).status_code == 404
 
 
-async def test_the_front_of_a_demo_leads_to_its_playground(playing: DecisionContext) -> None:
+async def test_the_front_of_a_demo_leads_to_its_playground(playing: App) -> None:
     front = await playing.client.get("/")
     page = await playing.client.get(front.headers["location"])
 
@@ -103,7 +103,7 @@ async def test_the_front_of_a_demo_leads_to_its_playground(playing: DecisionCont
     assert " style=" not in page.text
 
 
-async def test_reading_the_page_makes_nobody(playing: DecisionContext) -> None:
+async def test_reading_the_page_makes_nobody(playing: App) -> None:
     given = await given_by(playing)
 
     assert given["key"] == playing.key
@@ -112,7 +112,7 @@ async def test_reading_the_page_makes_nobody(playing: DecisionContext) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-async def test_the_page_speaks_the_language_that_is_asked_for(demo: DecisionContext, language: str) -> None:
+async def test_the_page_speaks_the_language_that_is_asked_for(demo: App, language: str) -> None:
     page = (await demo.client.get(f"{PLAYGROUND}?lang={language}")).text
     given = await given_by(demo, f"?lang={language}")
 
@@ -130,7 +130,7 @@ def test_every_text_is_there_in_every_language_with_the_same_facts() -> None:
         assert facts(table["en"]) == facts(table["de"])
 
 
-async def test_a_name_cannot_break_out_of_the_page(playing: DecisionContext) -> None:
+async def test_a_name_cannot_break_out_of_the_page(playing: App) -> None:
     name = """</div><script>alert("x")</script>' &quot;"""
     await playing.laurels.update_user("eve", name=name, joined_at=NOW - timedelta(days=90))
 
@@ -141,7 +141,7 @@ async def test_a_name_cannot_break_out_of_the_page(playing: DecisionContext) -> 
 # ---- what it says of people -------------------------------------------------------------------
 
 
-async def test_some_twenty_people_are_found_each_once_and_those_before_a_badge_first(demo: DecisionContext) -> None:
+async def test_some_twenty_people_are_found_each_once_and_those_before_a_badge_first(demo: App) -> None:
     people = (await given_by(demo))["people"]
 
     ids = [person["userId"] for person in people]
@@ -150,7 +150,7 @@ async def test_some_twenty_people_are_found_each_once_and_those_before_a_badge_f
     assert all(person["name"] and person["story"] for person in people)
 
 
-async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: DecisionContext) -> None:
+async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: App) -> None:
     near = [*(await narrator_of(demo.laurels)).near_a_badge()]
     assert len(near) >= 3
 
@@ -160,7 +160,7 @@ async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: D
         assert story.facts["badge"] in [f"{award['icon']} {award['name']}" for award in awards]
 
 
-async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: DecisionContext) -> None:
+async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: App) -> None:
     token = await playing.sign_in("ada")
     kinds: list[list[str]] = []
     for _ in range(8):
@@ -174,7 +174,7 @@ async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: Decis
     assert kinds == [[], [], [], [], [], ["badge_tomorrow"], ["badge_today"], []]
 
 
-async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: DecisionContext) -> None:
+async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: App) -> None:
     laurels, clock = playing.laurels, playing.clock
     await laurels.profile("gone", login=True)
     clock.advance(days=20)
@@ -200,13 +200,13 @@ async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: De
 
 
 async def test_whoever_stands_close_before_a_level_is_told_how_many_points_are_missing(
-    playing: DecisionContext,
+    playing: App,
 ) -> None:
     await playing.give_points("ada", agents=10, messages=1000)  # 1,300 points, and Expert from 2,500
     await playing.give_points("bob", agents=1)
     assert told((await narrator_of(playing.laurels)).near_a_level()) == []
 
     act = {"id": "1", "kind": "adjustment", "amount": 1195, "reason": "a test"}
-    await playing.client.post("/api/gamification/users/ada/acts", json=act, headers=playing.by_key)
+    await playing.client.post("/api/gamification/users/ada/adjustments", json=act, headers=playing.by_key)
 
     assert told((await narrator_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from laurels import errors
-from laurels.http.problems import ALL_KINDS, BadRequest, Kind, answer_for, kind_of
-from tests.http.context import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, DecisionContext, check_problem
+from laurels.http.problems import ALL_KINDS, BadRequest, Kind, kind_of, problem_response
+from tests.http.app import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, check_problem
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,7 @@ def test_codes_are_told_apart_and_fit_into_an_address() -> None:
 
 
 @pytest.mark.parametrize("kind", ALL_KINDS, ids=lambda kind: kind.code)
-async def test_the_type_of_a_problem_is_the_address_of_its_page(home: DecisionContext, kind: Kind) -> None:
+async def test_the_type_of_a_problem_is_the_address_of_its_page(home: App, kind: Kind) -> None:
     page = await home.client.get(f"/problems/{kind.code}")
 
     assert page.status_code == 200
@@ -53,7 +53,7 @@ async def test_the_type_of_a_problem_is_the_address_of_its_page(home: DecisionCo
     assert all(told in page.text for told in (kind.title, str(kind.status), kind.fix))
 
 
-async def test_an_unknown_kind_has_no_page(home: DecisionContext) -> None:
+async def test_an_unknown_kind_has_no_page(home: App) -> None:
     assert (await home.client.get("/problems/nonsense")).status_code == 404
 
 
@@ -67,7 +67,7 @@ def test_every_error_that_a_caller_can_cause_has_a_kind_of_its_own(error: type[E
 
 def test_an_unexpected_error_is_logged_whole_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
-        answer = answer_for(ValueError("the password is swordfish"))
+        answer = problem_response(ValueError("the password is swordfish"))
 
     assert answer.status == 500
     assert b"swordfish" not in answer.body
@@ -76,19 +76,19 @@ def test_an_unexpected_error_is_logged_whole_and_told_to_nobody(caplog: pytest.L
 
 
 def test_a_callers_mistake_is_no_entry_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    answer_for(BadRequest("nonsense"))
+    problem_response(BadRequest("nonsense"))
 
     assert not caplog.records
 
 
 def test_overload_is_told_now_and_then_and_says_when_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
-    answers = [answer_for(errors.Overloaded(retry_after=7)) for _ in range(1000)]
+    answers = [problem_response(errors.Overloaded(retry_after=7)) for _ in range(1000)]
 
     assert len(caplog.records) <= 1
     assert all((b"retry-after", b"7") in answer.headers for answer in answers)
 
 
-async def test_what_cannot_be_written_says_when_to_come_again(filed: DecisionContext) -> None:
+async def test_what_cannot_be_written_says_when_to_come_again(filed: App) -> None:
     await filed.laurels.group_commit.close()
 
     answer = await filed.send({"userId": "ada", "id": "e", "type": "t"})
@@ -98,7 +98,7 @@ async def test_what_cannot_be_written_says_when_to_come_again(filed: DecisionCon
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/gamification", "/docs/nothing", "/docs/assets/nothing"])
-async def test_an_unknown_address_is_404(home: DecisionContext, path: str) -> None:
+async def test_an_unknown_address_is_404(home: App, path: str) -> None:
     answer = await home.client.get(path)
 
     assert answer.status_code == 404
@@ -119,14 +119,14 @@ async def test_an_unknown_address_is_404(home: DecisionContext, path: str) -> No
         ("/docs", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_another_method_is_405_and_says_which_there_are(home: DecisionContext, path: str, methods: str) -> None:
+async def test_another_method_is_405_and_says_which_there_are(home: App, path: str, methods: str) -> None:
     answer = await home.client.request("PATCH", path)
 
     assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
     assert ", ".join(sorted(answer.headers["allow"].split(", "))) == methods
 
 
-async def test_the_options_of_an_address_are_those_of_its_refusals(home: DecisionContext) -> None:
+async def test_the_options_of_an_address_are_those_of_its_refusals(home: App) -> None:
     for path in (PROFILE, EVENTS, f"{USERS}/ada"):
         refused = await home.client.request("PATCH", path)
         options = await home.client.options(path)
@@ -135,7 +135,7 @@ async def test_the_options_of_an_address_are_those_of_its_refusals(home: Decisio
         assert sorted(options.headers["allow"].split(", ")) == sorted(refused.headers["allow"].split(", "))
 
 
-async def test_a_head_of_an_error_has_its_headers_and_no_body(home: DecisionContext) -> None:
+async def test_a_head_of_an_error_has_its_headers_and_no_body(home: App) -> None:
     answer = await home.client.head(PROFILE)
 
     assert (answer.status_code, answer.content) == (401, b"")

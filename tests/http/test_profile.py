@@ -16,7 +16,7 @@ from laurels.server.app import create_app
 from laurels.service.laurels import INCLUDES, Clock, Laurels, utc_now
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.context import COOKIE, PROFILE, USERS, DecisionContext, client_of, context, event, ids_of
+from tests.http.app import COOKIE, PROFILE, USERS, App, client_of, event, ids_of, open_app
 from tests.support import badge, catalog, sql
 
 pytestmark = pytest.mark.anyio
@@ -50,13 +50,13 @@ BADGE = {
 # ---- the shape --------------------------------------------------------------------------------
 
 
-async def test_the_profile_has_exactly_the_eleven_fields(home: DecisionContext) -> None:
+async def test_the_profile_has_exactly_the_eleven_fields(home: App) -> None:
     profile = (await home.visit(await home.sign_in("ada"))).json()
 
     assert list(profile) == FIELDS
 
 
-async def test_every_field_has_its_type(home: DecisionContext) -> None:
+async def test_every_field_has_its_type(home: App) -> None:
     await home.give_points("ada", agents=3)
 
     profile = (await home.visit(await home.sign_in("ada"))).json()
@@ -68,7 +68,7 @@ async def test_every_field_has_its_type(home: DecisionContext) -> None:
     assert all(type(profile[name]) is list for name in ("badges", "leaderboard", "availableBadges"))
 
 
-async def test_a_badge_has_the_seven_fields_of_the_contract(home: DecisionContext) -> None:
+async def test_a_badge_has_the_seven_fields_of_the_contract(home: App) -> None:
     await home.give_points("ada", messages=100)
 
     profile = (await home.visit(await home.sign_in("ada"))).json()
@@ -77,7 +77,7 @@ async def test_a_badge_has_the_seven_fields_of_the_contract(home: DecisionContex
     assert all(badge.keys() == BADGE.keys() for badge in profile["availableBadges"])
 
 
-async def test_a_line_of_the_leaderboard_has_the_five_fields_of_the_contract(home: DecisionContext) -> None:
+async def test_a_line_of_the_leaderboard_has_the_five_fields_of_the_contract(home: App) -> None:
     await home.give_points("ada", messages=100)
 
     profile = (await home.visit(await home.sign_in("ada", name="Ada"))).json()
@@ -85,7 +85,7 @@ async def test_a_line_of_the_leaderboard_has_the_five_fields_of_the_contract(hom
     assert profile["leaderboard"] == [{"userId": "ada", "name": "Ada", "points": 100, "level": 2, "title": "Beginner"}]
 
 
-async def test_a_newcomer_has_nothing_yet_and_everything_to_earn(home: DecisionContext) -> None:
+async def test_a_newcomer_has_nothing_yet_and_everything_to_earn(home: App) -> None:
     profile = (await home.visit(await home.sign_in("ada"))).json()
 
     assert {name: profile[name] for name in FIELDS[:-1]} == {
@@ -103,7 +103,7 @@ async def test_a_newcomer_has_nothing_yet_and_everything_to_earn(home: DecisionC
     assert len(profile["availableBadges"]) == 11
 
 
-async def test_the_example_of_the_contract_comes_out(home: DecisionContext) -> None:
+async def test_the_example_of_the_contract_comes_out(home: App) -> None:
     for rival in ("rosa", "lise", "emmy"):
         await home.give_points(rival, messages=1000)
     token = await home.sign_in("ada")
@@ -121,7 +121,7 @@ async def test_the_example_of_the_contract_comes_out(home: DecisionContext) -> N
     assert ids_of(profile["badges"]) == ["first_agent", "message_100"]
 
 
-async def test_earned_and_available_badges_are_the_catalog_in_its_order(home: DecisionContext) -> None:
+async def test_earned_and_available_badges_are_the_catalog_in_its_order(home: App) -> None:
     await home.give_points("ada", agents=3, messages=100)
     catalog = [badge.id for badge in home.laurels.catalog.badges]
 
@@ -135,7 +135,7 @@ async def test_earned_and_available_badges_are_the_catalog_in_its_order(home: De
 # ---- the board --------------------------------------------------------------------------------
 
 
-async def eleven_users(home: DecisionContext) -> None:
+async def eleven_users(home: App) -> None:
     """u01 to u11 by points, highest first."""
     await home.record(
         *[event(f"u{rank:02}", "message.sent", quantity=1000) for rank in range(1, 12)],
@@ -144,7 +144,7 @@ async def eleven_users(home: DecisionContext) -> None:
     )
 
 
-async def test_the_leaderboard_has_at_most_five_lines(home: DecisionContext) -> None:
+async def test_the_leaderboard_has_at_most_five_lines(home: App) -> None:
     await eleven_users(home)
 
     profile = await home.profile_of("u01")
@@ -152,20 +152,20 @@ async def test_the_leaderboard_has_at_most_five_lines(home: DecisionContext) -> 
     assert [line["userId"] for line in profile["leaderboard"]] == ["u01", "u02", "u03", "u04", "u05"]
 
 
-async def test_the_rank_is_null_beyond_the_top_ten(home: DecisionContext) -> None:
+async def test_the_rank_is_null_beyond_the_top_ten(home: App) -> None:
     await eleven_users(home)
 
     assert (await home.profile_of("u10"))["userRank"] == 10
     assert (await home.profile_of("u11"))["userRank"] is None
 
 
-async def test_a_user_without_a_name_is_anonymous_on_the_board(home: DecisionContext) -> None:
+async def test_a_user_without_a_name_is_anonymous_on_the_board(home: App) -> None:
     await home.give_points("ada", messages=100)
 
     assert (await home.profile_of("ada"))["leaderboard"][0]["name"] == "Anonymous"
 
 
-async def test_a_name_can_be_taken_away_again(home: DecisionContext) -> None:
+async def test_a_name_can_be_taken_away_again(home: App) -> None:
     await home.give_points("ada", messages=100)
     for name in ("Ada", None):
         await home.client.put(f"{USERS}/ada", json={"name": name}, headers=home.by_key)
@@ -176,7 +176,7 @@ async def test_a_name_can_be_taken_away_again(home: DecisionContext) -> None:
 # ---- days -------------------------------------------------------------------------------------
 
 
-async def test_twice_a_day_counts_once(home: DecisionContext) -> None:
+async def test_twice_a_day_counts_once(home: App) -> None:
     token = await home.sign_in("ada")
 
     streaks = [(await home.visit(token)).json()["streak"] for _ in range(3)]
@@ -184,7 +184,7 @@ async def test_twice_a_day_counts_once(home: DecisionContext) -> None:
     assert streaks == [1, 1, 1]
 
 
-async def test_a_missed_day_begins_the_streak_anew(home: DecisionContext) -> None:
+async def test_a_missed_day_begins_the_streak_anew(home: App) -> None:
     token = await home.sign_in("ada")
     await home.visit(token)
     home.clock.advance(days=2)
@@ -192,7 +192,7 @@ async def test_a_missed_day_begins_the_streak_anew(home: DecisionContext) -> Non
     assert (await home.visit(token)).json()["streak"] == 1
 
 
-async def test_the_day_is_that_of_the_users_zone(home: DecisionContext) -> None:
+async def test_the_day_is_that_of_the_users_zone(home: App) -> None:
     token = await home.sign_in("ada", timeZone="Pacific/Kiritimati")  # 14 hours ahead: noon UTC is the next day's 02:00
     await home.visit(token)
     home.clock.advance(hours=20)
@@ -202,7 +202,7 @@ async def test_the_day_is_that_of_the_users_zone(home: DecisionContext) -> None:
     assert (await home.visit(token)).json()["streak"] == 2
 
 
-async def visit_daily(home: DecisionContext, days: int) -> list[Any]:
+async def visit_daily(home: App, days: int) -> list[Any]:
     """What each of these days' first visits says."""
     token = await home.sign_in("ada", lifetimeSeconds=60 * 86400)
     profiles: list[Any] = []
@@ -212,7 +212,7 @@ async def visit_daily(home: DecisionContext, days: int) -> list[Any]:
     return profiles
 
 
-async def test_the_seventh_and_the_thirtieth_day_award_their_badges(home: DecisionContext) -> None:
+async def test_the_seventh_and_the_thirtieth_day_award_their_badges(home: App) -> None:
     profiles = await visit_daily(home, 31)
 
     awarded = {day: profile["badgeAwarded"] for day, profile in enumerate(profiles, start=1) if profile["badgeAwarded"]}
@@ -220,7 +220,7 @@ async def test_the_seventh_and_the_thirtieth_day_award_their_badges(home: Decisi
     assert [profile["streak"] for profile in profiles] == list(range(1, 32))
 
 
-async def test_the_visit_that_awards_a_badge_already_includes_it(home: DecisionContext) -> None:
+async def test_the_visit_that_awards_a_badge_already_includes_it(home: App) -> None:
     seventh = (await visit_daily(home, 7))[-1]
 
     assert ids_of(seventh["badges"]) == ["login_streak_7"]
@@ -228,7 +228,7 @@ async def test_the_visit_that_awards_a_badge_already_includes_it(home: DecisionC
     assert seventh["leaderboard"][0]["points"] == 200
 
 
-async def test_a_badge_is_named_by_one_visit_alone(home: DecisionContext) -> None:
+async def test_a_badge_is_named_by_one_visit_alone(home: App) -> None:
     await visit_daily(home, 6)
     token = await home.sign_in("ada")
 
@@ -239,7 +239,7 @@ async def test_a_badge_is_named_by_one_visit_alone(home: DecisionContext) -> Non
 
 async def test_of_two_streak_badges_the_one_with_more_points_is_named() -> None:
     two = [badge(name, points, streak="login", streak_of=2) for name, points in (("less", 10), ("more", 50))]
-    async with context(catalog(badges=two)) as home:
+    async with open_app(catalog(badges=two)) as home:
         profile = (await visit_daily(home, 2))[-1]
 
     assert profile["badgeAwarded"] == "more"
@@ -259,7 +259,7 @@ async def test_of_two_streak_badges_the_one_with_more_points_is_named() -> None:
         ("x-middleware-prefetch", "1"),
     ],
 )
-async def test_a_prefetch_earns_no_day(home: DecisionContext, header: str, value: str) -> None:
+async def test_a_prefetch_earns_no_day(home: App, header: str, value: str) -> None:
     answer = await home.visit(await home.sign_in("ada"), **{header: value})
 
     assert (answer.status_code, answer.json()["streak"]) == (200, 0)
@@ -277,13 +277,13 @@ async def test_a_prefetch_earns_no_day(home: DecisionContext, header: str, value
         {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"},
     ],
 )
-async def test_a_visit_of_ones_own_earns_the_day(home: DecisionContext, headers: dict[str, str]) -> None:
+async def test_a_visit_of_ones_own_earns_the_day(home: App, headers: dict[str, str]) -> None:
     answer = await home.visit(await home.sign_in("ada"), **headers)
 
     assert answer.json()["streak"] == 1
 
 
-async def test_a_link_from_a_foreign_site_earns_no_day(home: DecisionContext) -> None:
+async def test_a_link_from_a_foreign_site_earns_no_day(home: App) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
     answer = await home.visit(await home.sign_in("ada"), **foreign)
@@ -291,7 +291,7 @@ async def test_a_link_from_a_foreign_site_earns_no_day(home: DecisionContext) ->
     assert answer.json()["streak"] == 0
 
 
-async def test_a_head_earns_no_day_and_has_the_headers_of_the_get(home: DecisionContext) -> None:
+async def test_a_head_earns_no_day_and_has_the_headers_of_the_get(home: App) -> None:
     cookie = {"cookie": f"{COOKIE}={await home.sign_in('ada')}"}
 
     head = await home.client.head(PROFILE, headers=cookie)
@@ -302,7 +302,7 @@ async def test_a_head_earns_no_day_and_has_the_headers_of_the_get(home: Decision
     assert read.json()["streak"] == 0
 
 
-async def test_reading_as_the_back_end_earns_no_day(home: DecisionContext) -> None:
+async def test_reading_as_the_back_end_earns_no_day(home: App) -> None:
     await home.sign_in("ada")
 
     assert (await home.profile_of("ada"))["streak"] == 0
@@ -311,7 +311,7 @@ async def test_reading_as_the_back_end_earns_no_day(home: DecisionContext) -> No
 # ---- headers ----------------------------------------------------------------------------------
 
 
-async def test_the_profile_is_private_and_never_stored(home: DecisionContext) -> None:
+async def test_the_profile_is_private_and_never_stored(home: App) -> None:
     answer = await home.visit(await home.sign_in("ada"))
 
     assert answer.headers["cache-control"] == "private, no-store"
@@ -322,44 +322,44 @@ async def test_the_profile_is_private_and_never_stored(home: DecisionContext) ->
 # ---- who is calling ---------------------------------------------------------------------------
 
 
-async def dead_by_time(home: DecisionContext) -> str:
+async def dead_by_time(home: App) -> str:
     token = await home.sign_in("ada", lifetimeSeconds=60)
     home.clock.advance(seconds=60)
     return token
 
 
-async def dead_by_end(home: DecisionContext) -> str:
+async def dead_by_end(home: App) -> str:
     token = await home.sign_in("ada")
     await home.client.delete("/api/gamification/sessions", headers={"cookie": f"{COOKIE}={token}"})
     return token
 
 
-async def dead_by_erasure(home: DecisionContext) -> str:
+async def dead_by_erasure(home: App) -> str:
     token = await home.sign_in("ada")
     await home.client.delete(f"{USERS}/ada", headers=home.by_key)
     return token
 
 
-async def forged(home: DecisionContext) -> str:
+async def forged(home: App) -> str:
     token = await home.sign_in("ada")
     return token.partition(".")[0] + "." + secrets.token_urlsafe(32)
 
 
-async def of_somebody_else(home: DecisionContext) -> str:
+async def of_somebody_else(home: App) -> str:
     """Ada's secret under Eve's name."""
     ada, eve = await home.sign_in("ada"), await home.sign_in("eve")
     return eve.partition(".")[0] + "." + ada.partition(".")[2]
 
 
-async def garbage(_: DecisionContext) -> str:
+async def garbage(_: App) -> str:
     return "%%%=;\"'"
 
 
-async def a_key(home: DecisionContext) -> str:
+async def a_key(home: App) -> str:
     return home.key
 
 
-async def nothing(_: DecisionContext) -> str:
+async def nothing(_: App) -> str:
     return ""
 
 
@@ -368,16 +368,14 @@ async def nothing(_: DecisionContext) -> str:
     [dead_by_time, dead_by_end, dead_by_erasure, forged, of_somebody_else, garbage, a_key, nothing],
     ids=lambda function: function.__name__,
 )
-async def test_without_a_living_session_it_is_401(
-    home: DecisionContext, token_of: Callable[[DecisionContext], Awaitable[str]]
-) -> None:
+async def test_without_a_living_session_it_is_401(home: App, token_of: Callable[[App], Awaitable[str]]) -> None:
     token = await token_of(home)
 
     for headers in ({"cookie": f"{COOKIE}={token}"}, {"authorization": f"Bearer {token}"}):
         refused(await home.client.get(PROFILE, headers=headers))
 
 
-async def test_without_any_cookie_it_is_401(home: DecisionContext) -> None:
+async def test_without_any_cookie_it_is_401(home: App) -> None:
     refused(await home.client.get(PROFILE))
 
 
@@ -392,7 +390,7 @@ def refused(answer: httpx2.Response) -> None:
     assert problem["detail"]
 
 
-async def test_a_session_also_comes_as_a_bearer_token(home: DecisionContext) -> None:
+async def test_a_session_also_comes_as_a_bearer_token(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.get(PROFILE, headers={"authorization": f"bearer {token}"})
@@ -400,7 +398,7 @@ async def test_a_session_also_comes_as_a_bearer_token(home: DecisionContext) -> 
     assert answer.json()["streak"] == 1
 
 
-async def test_other_cookies_beside_the_session_do_not_matter(home: DecisionContext) -> None:
+async def test_other_cookies_beside_the_session_do_not_matter(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.get(PROFILE, headers={"cookie": f'a=b; {COOKIE}="{token}"; c; =d; e=f=g'})
@@ -408,13 +406,13 @@ async def test_other_cookies_beside_the_session_do_not_matter(home: DecisionCont
     assert answer.status_code == 200
 
 
-async def test_the_session_may_stand_in_any_of_several_cookie_headers(home: DecisionContext) -> None:
+async def test_the_session_may_stand_in_any_of_several_cookie_headers(home: App) -> None:
     cookies = [("cookie", "a=b"), ("cookie", f"{COOKIE}={await home.sign_in('ada')}"), ("cookie", f"{COOKIE}=old")]
 
     assert (await home.client.get(PROFILE, headers=cookies)).status_code == 200
 
 
-async def test_a_foreign_cookie_of_our_name_does_not_hide_the_bearer_token(home: DecisionContext) -> None:
+async def test_a_foreign_cookie_of_our_name_does_not_hide_the_bearer_token(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.get(PROFILE, headers={"cookie": f"{COOKIE}=old", "authorization": f"Bearer {token}"})
@@ -426,26 +424,26 @@ async def test_a_foreign_cookie_of_our_name_does_not_hide_the_bearer_token(home:
 
 
 @pytest.mark.parametrize("name", INCLUDES)
-async def test_each_include_adds_its_field_and_no_other(home: DecisionContext, name: str) -> None:
+async def test_each_include_adds_its_field_and_no_other(home: App, name: str) -> None:
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?include={name}")).json()
 
     assert list(profile) == [*FIELDS, name]
 
 
 @pytest.mark.parametrize("query", ["include=rank,next", "include=next&include=rank", "include=%20next%20,,rank,next"])
-async def test_several_includes_come_together(home: DecisionContext, query: str) -> None:
+async def test_several_includes_come_together(home: App, query: str) -> None:
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?{query}")).json()
 
     assert profile.keys() == {*FIELDS, "rank", "next"}
 
 
-async def test_the_included_rank_is_exact_beyond_the_top_ten(home: DecisionContext) -> None:
+async def test_the_included_rank_is_exact_beyond_the_top_ten(home: App) -> None:
     await eleven_users(home)
 
     assert (await home.profile_of("u11", "rank"))["rank"] == {"rank": 11, "rankedUsers": 11}
 
 
-async def test_the_included_next_badges_say_how_far_it_is(home: DecisionContext) -> None:
+async def test_the_included_next_badges_say_how_far_it_is(home: App) -> None:
     await home.give_points("ada", messages=90)
 
     nearest = (await home.profile_of("ada", "next"))["next"][0]
@@ -455,7 +453,7 @@ async def test_the_included_next_badges_say_how_far_it_is(home: DecisionContext)
     assert "Century Club" in nearest["sentence"]
 
 
-async def test_every_badge_that_can_be_earned_says_how_far_it_is_in_the_catalogs_order(home: DecisionContext) -> None:
+async def test_every_badge_that_can_be_earned_says_how_far_it_is_in_the_catalogs_order(home: App) -> None:
     await home.give_points("ada", messages=150, agents=1)
     profile = await home.profile_of("ada", "toward")
 
@@ -467,7 +465,7 @@ async def test_every_badge_that_can_be_earned_says_how_far_it_is_in_the_catalogs
 
 async def test_a_badge_that_can_no_longer_be_earned_is_not_on_the_way() -> None:
     badges = [badge("early", joined_before=datetime(2025, 1, 1, tzinfo=UTC)), badge("first", points_of=5)]
-    async with context(catalog(badges=badges)) as home:
+    async with open_app(catalog(badges=badges)) as home:
         await home.record(event("ada"))
         profile = await home.profile_of("ada", "toward")
 
@@ -475,17 +473,17 @@ async def test_a_badge_that_can_no_longer_be_earned_is_not_on_the_way() -> None:
         assert ids_of(profile["toward"]) == ["first"]
 
 
-async def test_a_badge_that_was_revoked_is_not_on_the_way(home: DecisionContext) -> None:
+async def test_a_badge_that_was_revoked_is_not_on_the_way(home: App) -> None:
     await home.give_points("ada", messages=100)
     said = {"kind": "revocation", "id": "r-1", "reason": "a mistake", "badge": "message_100"}
-    assert (await home.client.post(f"{USERS}/ada/acts", json=said, headers=home.by_key)).status_code == 200
+    assert (await home.client.post(f"{USERS}/ada/adjustments", json=said, headers=home.by_key)).status_code == 200
     profile = await home.profile_of("ada", "toward")
 
     assert "message_100" in ids_of(profile["availableBadges"])
     assert "message_100" not in ids_of(profile["toward"])
 
 
-async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: DecisionContext) -> None:
+async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: App) -> None:
     token = await home.sign_in("ada", lifetimeSeconds=60 * 86400)
     for _ in range(40):
         assert (await home.visit(token)).status_code == 200
@@ -499,14 +497,14 @@ async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: Dec
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "367", "many", "1.5", ""])
-async def test_days_that_are_no_number_of_days_are_422_and_name_the_parameter(home: DecisionContext, days: str) -> None:
+async def test_days_that_are_no_number_of_days_are_422_and_name_the_parameter(home: App, days: str) -> None:
     answer = await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=streaks&days={days}")
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["parameter"] == "days"
 
 
-async def test_the_included_streaks_say_when_they_would_end(home: DecisionContext) -> None:
+async def test_the_included_streaks_say_when_they_would_end(home: App) -> None:
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=streaks")).json()
 
     assert profile["streaks"] == [
@@ -529,7 +527,7 @@ async def test_the_included_streaks_say_when_they_would_end(home: DecisionContex
     ]
 
 
-async def test_the_included_history_begins_with_the_newest(home: DecisionContext) -> None:
+async def test_the_included_history_begins_with_the_newest(home: App) -> None:
     await home.give_points("ada", messages=100)
 
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=history")).json()
@@ -537,7 +535,7 @@ async def test_the_included_history_begins_with_the_newest(home: DecisionContext
     assert [entry["event"]["type"] for entry in profile["history"]["entries"]] == ["login", "message.sent"]
 
 
-async def test_an_unknown_include_is_422_and_names_the_parameter(home: DecisionContext) -> None:
+async def test_an_unknown_include_is_422_and_names_the_parameter(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.visit(token, f"{PROFILE}?include=rank,%00secrets")
@@ -547,7 +545,7 @@ async def test_an_unknown_include_is_422_and_names_the_parameter(home: DecisionC
     assert (await home.visit(token, sec_purpose="prefetch")).json()["streak"] == 0
 
 
-async def test_other_parameters_are_overlooked(home: DecisionContext) -> None:
+async def test_other_parameters_are_overlooked(home: App) -> None:
     answer = await home.visit(await home.sign_in("ada"), f"{PROFILE}?utm_source=mail&include=&%ff=%00")
 
     assert list(answer.json()) == FIELDS
@@ -559,7 +557,7 @@ async def test_other_parameters_are_overlooked(home: DecisionContext) -> None:
 @pytest.mark.parametrize(
     "query", ["", "?include=rank,next,streaks,history", "?include=rank&include=next", "?include=no"]
 )
-async def test_both_roads_to_the_profile_answer_alike(home: DecisionContext, query: str) -> None:
+async def test_both_roads_to_the_profile_answer_alike(home: App, query: str) -> None:
     """The framework's own handler stands behind the hot lane, and serves the address with a slash at its end."""
     await home.give_points("ada", agents=3)
     token = await home.sign_in("ada")
@@ -572,14 +570,14 @@ async def test_both_roads_to_the_profile_answer_alike(home: DecisionContext, que
     assert dict(hot.headers) == dict(framework.headers)
 
 
-async def test_both_roads_refuse_alike(home: DecisionContext) -> None:
+async def test_both_roads_refuse_alike(home: App) -> None:
     hot, framework = await home.client.get(PROFILE), await home.client.get(PROFILE + "/")
 
     assert (hot.status_code, hot.content) == (framework.status_code, framework.content)
     assert dict(hot.headers) == dict(framework.headers)
 
 
-async def test_a_slash_at_the_end_earns_the_day_too(home: DecisionContext) -> None:
+async def test_a_slash_at_the_end_earns_the_day_too(home: App) -> None:
     token = await home.sign_in("ada")
 
     assert (await home.visit(token, PROFILE + "/", Sec_Purpose="prefetch")).json()["streak"] == 0
@@ -598,14 +596,14 @@ def failed(answer: httpx2.Response) -> None:
 
 
 @pytest.mark.parametrize("path", [PROFILE, PROFILE + "/"])
-async def test_a_closed_database_is_the_500_of_the_contract(filed: DecisionContext, path: str) -> None:
+async def test_a_closed_database_is_the_500_of_the_contract(filed: App, path: str) -> None:
     token = await filed.sign_in("ada")
     await filed.laurels.store.close()
 
     failed(await filed.visit(token, path))
 
 
-async def test_a_corrupt_database_is_the_500_of_the_contract(filed: DecisionContext, tmp_path: Path) -> None:
+async def test_a_corrupt_database_is_the_500_of_the_contract(filed: App, tmp_path: Path) -> None:
     token = await filed.sign_in("ada")
     (page,) = (await sql(filed.laurels.store, "SELECT rootpage FROM sqlite_schema WHERE name = 'users'"))[0]
     await filed.laurels.close()

@@ -10,14 +10,14 @@ import httpx2
 import pytest
 
 from laurels.settings import Settings
-from tests.http.context import COOKIE, PROFILE, SESSIONS, USERS, DecisionContext, bytes_in, context
+from tests.http.app import COOKIE, PROFILE, SESSIONS, USERS, App, bytes_in, open_app
 
 pytestmark = pytest.mark.anyio
 
 THIRTY_DAYS = 30 * 86400
 
 
-async def create(home: DecisionContext, **body: Any) -> httpx2.Response:
+async def create(home: App, **body: Any) -> httpx2.Response:
     answer = await home.client.post(SESSIONS, json={"userId": "ada", **body}, headers=home.by_key)
     home.client.cookies.clear()
     return answer
@@ -27,14 +27,14 @@ def cookie_of(answer: httpx2.Response) -> Morsel[str]:
     return SimpleCookie(answer.headers["set-cookie"])[COOKIE]
 
 
-async def status_with(home: DecisionContext, token: str) -> int:
+async def status_with(home: App, token: str) -> int:
     return (await home.visit(token, sec_purpose="prefetch")).status_code
 
 
 # ---- beginning --------------------------------------------------------------------------------
 
 
-async def test_a_session_is_a_token_and_when_it_ends(home: DecisionContext) -> None:
+async def test_a_session_is_a_token_and_when_it_ends(home: App) -> None:
     answer = await create(home)
 
     assert answer.status_code == 201
@@ -44,7 +44,7 @@ async def test_a_session_is_a_token_and_when_it_ends(home: DecisionContext) -> N
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_cookie_carries_the_token_and_no_script_can_read_it(home: DecisionContext) -> None:
+async def test_the_cookie_carries_the_token_and_no_script_can_read_it(home: App) -> None:
     answer = await create(home)
 
     cookie = cookie_of(answer)
@@ -56,24 +56,24 @@ async def test_the_cookie_carries_the_token_and_no_script_can_read_it(home: Deci
 
 async def test_the_cookie_is_secure_on_https_only() -> None:
     for scheme, secure in (("http", ""), ("https", True)):
-        async with context(base_url=f"{scheme}://laurels.test") as home:
+        async with open_app(base_url=f"{scheme}://laurels.test") as home:
             assert cookie_of(await create(home))["secure"] == secure
 
 
-async def test_a_browser_that_takes_the_cookie_is_signed_in(home: DecisionContext) -> None:
+async def test_a_browser_that_takes_the_cookie_is_signed_in(home: App) -> None:
     await home.client.post(SESSIONS, json={"userId": "ada"}, headers=home.by_key)
 
     assert (await home.client.get(PROFILE)).json()["streak"] == 1
 
 
-async def test_signing_in_makes_the_user_with_name_and_zone(home: DecisionContext) -> None:
+async def test_signing_in_makes_the_user_with_name_and_zone(home: App) -> None:
     await create(home, name="Ada", timeZone="Europe/Berlin")
 
     user = (await home.client.get(f"{USERS}/ada", headers=home.by_key)).json()
     assert (user["name"], user["timeZone"]) == ("Ada", "Europe/Berlin")
 
 
-async def test_signing_in_again_keeps_what_is_not_said(home: DecisionContext) -> None:
+async def test_signing_in_again_keeps_what_is_not_said(home: App) -> None:
     await create(home, name="Ada", timeZone="Europe/Berlin")
     await create(home)
 
@@ -81,7 +81,7 @@ async def test_signing_in_again_keeps_what_is_not_said(home: DecisionContext) ->
     assert (user["name"], user["timeZone"]) == ("Ada", "Europe/Berlin")
 
 
-async def test_two_tokens_of_one_user_differ_and_both_live(home: DecisionContext) -> None:
+async def test_two_tokens_of_one_user_differ_and_both_live(home: App) -> None:
     first, second = [(await create(home)).json()["token"] for _ in range(2)]
 
     assert first != second
@@ -103,7 +103,7 @@ async def test_two_tokens_of_one_user_differ_and_both_live(home: DecisionContext
     ],
     ids=str,
 )
-async def test_a_wrong_field_is_422_with_its_pointer(home: DecisionContext, body: Any, pointer: str) -> None:
+async def test_a_wrong_field_is_422_with_its_pointer(home: App, body: Any, pointer: str) -> None:
     answer = await create(home, **body)
 
     assert answer.status_code == 422
@@ -111,7 +111,7 @@ async def test_a_wrong_field_is_422_with_its_pointer(home: DecisionContext, body
     assert "set-cookie" not in answer.headers
 
 
-async def test_only_the_back_end_signs_users_in(home: DecisionContext) -> None:
+async def test_only_the_back_end_signs_users_in(home: App) -> None:
     token = (await create(home)).json()["token"]
 
     for headers in ({}, {"authorization": f"Bearer {token}"}, {"cookie": f"{COOKIE}={token}"}):
@@ -121,7 +121,7 @@ async def test_only_the_back_end_signs_users_in(home: DecisionContext) -> None:
 # ---- how long ---------------------------------------------------------------------------------
 
 
-async def test_a_session_lives_thirty_days(home: DecisionContext) -> None:
+async def test_a_session_lives_thirty_days(home: App) -> None:
     token = (await create(home)).json()["token"]
 
     home.clock.advance(seconds=THIRTY_DAYS - 1)
@@ -130,7 +130,7 @@ async def test_a_session_lives_thirty_days(home: DecisionContext) -> None:
     assert await status_with(home, token) == 401
 
 
-async def test_a_session_lives_as_long_as_was_asked(home: DecisionContext) -> None:
+async def test_a_session_lives_as_long_as_was_asked(home: App) -> None:
     answer = await create(home, lifetimeSeconds=90)
 
     assert cookie_of(answer)["max-age"] == "90"
@@ -140,11 +140,11 @@ async def test_a_session_lives_as_long_as_was_asked(home: DecisionContext) -> No
 
 
 async def test_the_setting_says_how_long_unless_the_request_does() -> None:
-    async with context(settings=Settings(session_days=1)) as home:
+    async with open_app(settings=Settings(session_days=1)) as home:
         assert cookie_of(await create(home))["max-age"] == "86400"
 
 
-async def test_expired_sessions_are_swept_when_the_user_signs_in_again(home: DecisionContext) -> None:
+async def test_expired_sessions_are_swept_when_the_user_signs_in_again(home: App) -> None:
     for _ in range(3):
         await create(home, lifetimeSeconds=60)
     home.clock.advance(seconds=60)
@@ -159,7 +159,7 @@ async def test_expired_sessions_are_swept_when_the_user_signs_in_again(home: Dec
 @pytest.mark.parametrize(
     "carry", [lambda token: {"cookie": f"{COOKIE}={token}"}, lambda token: {"authorization": f"Bearer {token}"}]
 )
-async def test_ending_a_session_ends_it_at_once_and_takes_the_cookie_away(home: DecisionContext, carry: Any) -> None:
+async def test_ending_a_session_ends_it_at_once_and_takes_the_cookie_away(home: App, carry: Any) -> None:
     token, other = [(await create(home)).json()["token"] for _ in range(2)]
 
     answer = await home.client.delete(SESSIONS, headers=carry(token))
@@ -175,14 +175,14 @@ async def test_ending_a_session_ends_it_at_once_and_takes_the_cookie_away(home: 
     "cookie",
     ["", f"{COOKIE}=", f"{COOKIE}=garbage", f"{COOKIE}=laurels_session_%%%", f"{COOKIE}=laurels_session_YWRh.x"],
 )
-async def test_ending_without_a_session_is_harmless(home: DecisionContext, cookie: str) -> None:
+async def test_ending_without_a_session_is_harmless(home: App, cookie: str) -> None:
     assert (await home.client.delete(SESSIONS, headers={"cookie": cookie})).status_code == 204
 
 
 # ---- at rest ----------------------------------------------------------------------------------
 
 
-async def test_no_token_is_in_the_database(filed: DecisionContext, tmp_path: Path) -> None:
+async def test_no_token_is_in_the_database(filed: App, tmp_path: Path) -> None:
     token = (await create(filed)).json()["token"]
     await filed.visit(token)
     await filed.laurels.close()

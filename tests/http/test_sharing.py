@@ -11,7 +11,7 @@ from laurels.errors import SettingsError
 from laurels.server.app import create_app
 from laurels.settings import Settings, origins_in
 from laurels.testing import sandbox
-from tests.http.context import CATALOG, EVENTS, PROFILE, SESSIONS, DecisionContext, client_of, context, event
+from tests.http.app import CATALOG, EVENTS, PROFILE, SESSIONS, App, client_of, event, open_app
 
 pytestmark = pytest.mark.anyio
 
@@ -21,8 +21,8 @@ FOREIGN = ["https://evil.example", "https://app.example.com.evil.example", "http
 
 
 @pytest.fixture
-async def home() -> AsyncIterator[DecisionContext]:
-    async with context(settings=Settings(origins=f"{OURS}, {ALSO_OURS}")) as one:
+async def home() -> AsyncIterator[App]:
+    async with open_app(settings=Settings(origins=f"{OURS}, {ALSO_OURS}")) as one:
         yield one
 
 
@@ -30,15 +30,13 @@ def shares(answer: httpx2.Response) -> set[str]:
     return {name for name in answer.headers if name.startswith("access-control-")}
 
 
-async def ask_first(home: DecisionContext, origin: str, path: str = PROFILE, method: str = "GET") -> httpx2.Response:
+async def ask_first(home: App, origin: str, path: str = PROFILE, method: str = "GET") -> httpx2.Response:
     asked = {"access-control-request-method": method, "access-control-request-headers": "content-type"}
     return await home.client.options(path, headers={"origin": origin, **asked})
 
 
 @pytest.mark.parametrize("origin", [OURS, ALSO_OURS])
-async def test_a_listed_origin_reads_whatever_is_answered_with_the_visitors_cookie(
-    home: DecisionContext, origin: str
-) -> None:
+async def test_a_listed_origin_reads_whatever_is_answered_with_the_visitors_cookie(home: App, origin: str) -> None:
     token = await home.sign_in("ada")
     answers = [
         await home.visit(token, origin=origin),
@@ -55,7 +53,7 @@ async def test_a_listed_origin_reads_whatever_is_answered_with_the_visitors_cook
     assert answers[0].headers["vary"] == "Cookie, Origin"
 
 
-async def test_what_anybody_may_load_is_given_to_a_listed_origin_by_name(home: DecisionContext) -> None:
+async def test_what_anybody_may_load_is_given_to_a_listed_origin_by_name(home: App) -> None:
     name = "/static/laurels.js"
     listed = await home.client.get(name, headers={"origin": OURS})
     foreign = await home.client.get(name, headers={"origin": FOREIGN[0]})
@@ -65,7 +63,7 @@ async def test_what_anybody_may_load_is_given_to_a_listed_origin_by_name(home: D
     assert "access-control-allow-credentials" not in foreign.headers
 
 
-async def test_a_listed_origin_may_ask_before_it_sends(home: DecisionContext) -> None:
+async def test_a_listed_origin_may_ask_before_it_sends(home: App) -> None:
     answer = await ask_first(home, OURS, "/api/gamification/visibility", "PUT")
 
     assert (answer.status_code, answer.content) == (204, b"")
@@ -79,7 +77,7 @@ async def test_a_listed_origin_may_ask_before_it_sends(home: DecisionContext) ->
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-async def test_no_other_origin_is_told_anything(home: DecisionContext, origin: str) -> None:
+async def test_no_other_origin_is_told_anything(home: App, origin: str) -> None:
     token = await home.sign_in("ada")
     read, asked = await home.visit(token, origin=origin), await ask_first(home, origin)
 
@@ -88,21 +86,21 @@ async def test_no_other_origin_is_told_anything(home: DecisionContext, origin: s
     assert "Origin" in read.headers["vary"]  # or a cache would give it to one that is listed
 
 
-async def test_an_options_that_asks_for_nothing_is_answered_as_ever(home: DecisionContext) -> None:
+async def test_an_options_that_asks_for_nothing_is_answered_as_ever(home: App) -> None:
     answer = await home.client.options(PROFILE, headers={"origin": OURS})
 
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/", "/console/users"])
-async def test_the_console_is_shared_with_nobody(home: DecisionContext, path: str) -> None:
+async def test_the_console_is_shared_with_nobody(home: App, path: str) -> None:
     read = await home.client.get(path, headers={"origin": OURS})
     asked = await ask_first(home, OURS, path)
 
     assert not {"access-control-allow-origin", "access-control-allow-credentials"} & (shares(read) | shares(asked))
 
 
-async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: DecisionContext) -> None:
+async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: App) -> None:
     app = create_app(home.laurels, Settings(origins=OURS), playground=home.key)
     async with client_of(app) as client:
         read = await client.get("/playground", headers={"origin": OURS})
@@ -112,7 +110,7 @@ async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: DecisionC
 
 
 async def test_without_the_setting_nobody_is_told_anything() -> None:
-    async with context() as home:
+    async with open_app() as home:
         answer = await home.client.get(CATALOG, headers={"origin": OURS})
 
         assert not shares(answer)
@@ -126,9 +124,9 @@ async def test_without_the_setting_nobody_is_told_anything() -> None:
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
 )
-@pytest.mark.parametrize("path", [SESSIONS, EVENTS, "/api/gamification/acts"])
+@pytest.mark.parametrize("path", [SESSIONS, EVENTS, "/api/gamification/adjustments"])
 async def test_a_body_that_a_browser_sends_without_asking_first_is_refused(
-    home: DecisionContext, path: str, content_type: str
+    home: App, path: str, content_type: str
 ) -> None:
     token = await home.sign_in("ada")
     headers = {
@@ -147,13 +145,13 @@ async def test_a_body_that_a_browser_sends_without_asking_first_is_refused(
     ("method", "path"), [("DELETE", SESSIONS), ("PUT", "/api/gamification/visibility"), ("POST", SESSIONS)]
 )
 async def test_what_changes_something_is_not_allowed_to_a_foreign_origin_that_asks_first(
-    home: DecisionContext, method: str, path: str
+    home: App, method: str, path: str
 ) -> None:
     assert not shares(await ask_first(home, FOREIGN[0], path, method))
 
 
 async def test_no_operation_that_a_cookie_opens_changes_anything_by_a_request_that_needs_no_asking(
-    home: DecisionContext,
+    home: App,
 ) -> None:
     document = (await home.client.get("/docs/openapi.json")).json()
     opened = [
@@ -208,5 +206,5 @@ async def test_an_origin_that_no_browser_would_say_is_refused_with_the_mend(wron
             create_app(laurels, Settings(origins=wrong))
 
 
-async def test_a_shared_house_still_records(home: DecisionContext) -> None:
+async def test_a_shared_house_still_records(home: App) -> None:
     assert (await home.send(event("ada"))).json()["recorded"] == 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from laurels.site.static import address, files
-from tests.http.context import DecisionContext
+from tests.http.app import App
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_file_of_our_own_pages_is_kept_for_ever(home: DecisionContext) -> None:
+async def test_a_file_of_our_own_pages_is_kept_for_ever(home: App) -> None:
     answer = await home.client.get(address("laurels.js"))
 
     assert answer.status_code == 200
@@ -20,7 +20,7 @@ async def test_a_file_of_our_own_pages_is_kept_for_ever(home: DecisionContext) -
 
 
 async def test_the_script_of_other_sites_is_kept_for_a_while_and_asked_for_again_by_its_tag(
-    home: DecisionContext,
+    home: App,
 ) -> None:
     answer = await home.client.get("/static/laurels.js", headers={"origin": "https://app.example"})
     again = await home.client.get("/static/laurels.js", headers={"if-none-match": answer.headers["etag"]})
@@ -30,6 +30,6 @@ async def test_the_script_of_other_sites_is_kept_for_a_while_and_asked_for_again
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_no_other_file_is_served(home: DecisionContext) -> None:
+async def test_no_other_file_is_served(home: App) -> None:
     for name in ("nothing.js", "..%2F..%2Fapp.py", "%2Fetc%2Fpasswd", "__init__.py"):
         assert (await home.client.get(f"/static/{name}")).status_code == 404, name

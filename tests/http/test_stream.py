@@ -17,11 +17,10 @@ from laurels.delivery import listeners as listening_module
 from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
 from laurels.http import stream
-from laurels.server.app import Front
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.context import CATALOG, PROFILE, SESSIONS, USERS, DecisionContext, Json, check_problem, context, event
+from tests.http.app import CATALOG, PROFILE, SESSIONS, USERS, App, Json, check_problem, event, open_app
 from tests.http.serving import SECONDS, Served, Server
 from tests.support import LASTING_ENGINES, badge, behind, catalog_text, count
 
@@ -57,7 +56,7 @@ class Heard:
 
     async def moment(self) -> Json:
         """The next moment; comments and ids between are passed over."""
-        while b"event: moment" not in (block := await self.block()):
+        while b"event: notification" not in (block := await self.block()):
             pass
         data = json.loads(block.partition(b"data: ")[2])
         assert data["id"] == self.last_id
@@ -79,7 +78,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(home: DecisionContext, token: str, query: str = "", **headers: str) -> AsyncIterator[Heard]:
+async def listening(home: App, token: str, query: str = "", **headers: str) -> AsyncIterator[Heard]:
     """Listen to the application in this process; in the end, the client hangs up, and the application notices."""
     chunks: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     gone = asyncio.Event()
@@ -122,13 +121,13 @@ async def listening(home: DecisionContext, token: str, query: str = "", **header
 
 
 @pytest.fixture
-async def noted() -> AsyncIterator[DecisionContext]:
+async def noted() -> AsyncIterator[App]:
     """A house in which every note earns a badge."""
-    async with context(Catalog.parse(NOTES)) as one:
+    async with open_app(Catalog.parse(NOTES)) as one:
         yield one
 
 
-async def notes(home: DecisionContext, first: int, last: int) -> None:
+async def notes(home: App, first: int, last: int) -> None:
     await home.record(*[event("ada", "note", f"note-{number}") for number in range(first, last + 1)])
 
 
@@ -139,7 +138,7 @@ def named(first: int, last: int) -> list[str]:
 # ---- what is told -----------------------------------------------------------------------------
 
 
-async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toast_needs(home: DecisionContext) -> None:
+async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toast_needs(home: App) -> None:
     token = await home.sign_in("ada")
     await home.record(event("ada", "agent.created", "before"))
     async with listening(home, token) as heard:
@@ -155,7 +154,7 @@ async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toas
     assert notifications["level.reached"]["title"] == "Beginner"
 
 
-async def test_streaks_and_boards_are_told_in_their_own_fields(home: DecisionContext) -> None:
+async def test_streaks_and_boards_are_told_in_their_own_fields(home: App) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await home.record(event("ada", "login"), event("ada", "agent.created"))
@@ -170,7 +169,7 @@ async def test_streaks_and_boards_are_told_in_their_own_fields(home: DecisionCon
     assert entered["period"] == "all"
 
 
-async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: DecisionContext) -> None:
+async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: App) -> None:
     token = await home.sign_in("ada")
     async with behind(home.laurels.store) as ask:
         await ask("INSERT INTO outbox VALUES ('ada', 9, 0, 0, 'comet.seen', '{\"tail\": 3}')")
@@ -180,7 +179,7 @@ async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: DecisionC
     assert moment == {"id": "9-0", "type": "comet.seen", "at": "1970-01-01T00:00:00Z", "data": {"tail": 3}}
 
 
-async def test_nobody_hears_of_another(noted: DecisionContext) -> None:
+async def test_nobody_hears_of_another(noted: App) -> None:
     token = await noted.sign_in("ada")
     async with listening(noted, token) as heard:
         await heard.block()
@@ -190,7 +189,7 @@ async def test_nobody_hears_of_another(noted: DecisionContext) -> None:
     assert b"bob" not in heard.raw
 
 
-async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: DecisionContext) -> None:
+async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 10)
     async with listening(noted, token) as new, listening(noted, token, "lastEventId=0-0") as old:
@@ -202,7 +201,7 @@ async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: 
 # ---- nothing is skipped, nothing told twice ---------------------------------------------------
 
 
-async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: DecisionContext) -> None:
+async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: App) -> None:
     token = await noted.sign_in("ada")
     last, earned = None, list[str]()
     writing = asyncio.create_task(write_slowly(noted))
@@ -216,13 +215,13 @@ async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: Dec
     assert earned == named(1, 30)
 
 
-async def write_slowly(home: DecisionContext) -> None:
+async def write_slowly(home: App) -> None:
     for number in range(1, 31):
         await notes(home, number, number)
         await asyncio.sleep(0.02)
 
 
-async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_began(noted: DecisionContext) -> None:
+async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_began(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 2)
     async with listening(noted, token) as heard:
@@ -232,7 +231,7 @@ async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_b
         assert await again.badges(2) == named(3, 4)
 
 
-async def test_the_header_counts_before_the_address(noted: DecisionContext) -> None:
+async def test_the_header_counts_before_the_address(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 3)
     async with listening(noted, token, "lastEventId=0-0") as first:
@@ -241,7 +240,7 @@ async def test_the_header_counts_before_the_address(noted: DecisionContext) -> N
         assert await again.badges(1) == named(3, 3)
 
 
-async def test_more_than_a_portion_comes_as_a_whole(noted: DecisionContext) -> None:
+async def test_more_than_a_portion_comes_as_a_whole(noted: App) -> None:
     token = await noted.sign_in("ada")
     rows = ", ".join(f"('ada', {number}, 0, 0, 'comet.seen', '{{}}')" for number in range(1, 1001))
     async with behind(noted.laurels.store) as ask:
@@ -250,7 +249,7 @@ async def test_more_than_a_portion_comes_as_a_whole(noted: DecisionContext) -> N
         assert [(await heard.moment())["id"] for _ in range(1000)] == [f"{number}-0" for number in range(1, 1001)]
 
 
-async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: DecisionContext) -> None:
+async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 1)
     async with listening(noted, token, "lastEventId=999999-0") as heard:
@@ -260,7 +259,7 @@ async def test_an_id_from_beyond_the_newest_begins_with_the_newest(noted: Decisi
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "1", "1-", "-1-0", "1-0-0", "1_0", "1-0 ", f"{10**18}-0", "١-٠"])
-async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: DecisionContext, wrong: str) -> None:
+async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: App, wrong: str) -> None:
     token = await home.sign_in("ada")
     answer = await home.client.get(
         STREAM, params={"lastEventId": wrong}, headers={"cookie": f"laurels-session={token}"}
@@ -275,12 +274,12 @@ async def test_an_id_that_is_none_is_422_and_says_what_to_send(home: DecisionCon
 # ---- who may listen, and for how long ---------------------------------------------------------
 
 
-async def test_only_a_session_may_listen(home: DecisionContext) -> None:
+async def test_only_a_session_may_listen(home: App) -> None:
     assert (await home.client.get(STREAM)).status_code == 401
     assert (await home.client.get(STREAM, headers=home.by_key)).status_code == 401
 
 
-async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(home: DecisionContext) -> None:
+async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(home: App) -> None:
     cookie = {"cookie": f"laurels-session={await home.sign_in('ada')}"}
     looks = [
         await home.client.head(STREAM, headers=cookie),
@@ -294,7 +293,7 @@ async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(hom
         assert answer.headers["x-accel-buffering"] == "no"
 
 
-async def test_listening_is_no_login(home: DecisionContext) -> None:
+async def test_listening_is_no_login(home: App) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await heard.block()
@@ -302,7 +301,7 @@ async def test_listening_is_no_login(home: DecisionContext) -> None:
     assert (await home.profile_of("ada"))["streak"] == 0
 
 
-async def test_silence_is_filled_with_comments(home: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silence_is_filled_with_comments(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
@@ -312,7 +311,7 @@ async def test_silence_is_filled_with_comments(home: DecisionContext, monkeypatc
 
 @pytest.mark.parametrize("ended", ["session", "user"])
 async def test_the_stream_ends_with_the_session_and_with_the_user(
-    home: DecisionContext, monkeypatch: pytest.MonkeyPatch, ended: str
+    home: App, monkeypatch: pytest.MonkeyPatch, ended: str
 ) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await home.sign_in("ada")
@@ -327,7 +326,7 @@ async def test_the_stream_ends_with_the_session_and_with_the_user(
     assert (await home.client.get(STREAM, headers={"cookie": f"laurels-session={token}"})).status_code == 401
 
 
-async def test_a_store_that_is_away_ends_no_stream(noted: DecisionContext, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_store_that_is_away_ends_no_stream(noted: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "HEARTBEAT_SECONDS", 0.05)
     token = await noted.sign_in("ada")
 
@@ -345,8 +344,7 @@ async def test_a_store_that_is_away_ends_no_stream(noted: DecisionContext, monke
 
 
 async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the_requests() -> None:
-    async with context(settings=Settings(requests_limit=2, streams_limit=3)) as home:
-        assert isinstance(home.app, Front)
+    async with open_app(settings=Settings(requests_limit=2, streams_limit=3)) as home:
         token = await home.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(3):
@@ -361,9 +359,7 @@ async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the
             await heard.block()
 
 
-async def test_one_user_cannot_take_the_places_of_all_others(
-    home: DecisionContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_one_user_cannot_take_the_places_of_all_others(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listening_module, "MOST_OF_USER", 2)
     ada, bob = await home.sign_in("ada"), await home.sign_in("bob")
     async with contextlib.AsyncExitStack() as stack:

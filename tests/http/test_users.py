@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.http.context import PROFILE, USERS, DecisionContext, event
+from tests.http.app import PROFILE, USERS, App, event
 from tests.support import contents
 
 pytestmark = pytest.mark.anyio
@@ -48,11 +48,11 @@ def address(user_id: str, rest: str = "") -> str:
     return f"{USERS}/{quote(user_id, safe='').replace('.', '%2E')}{rest}"
 
 
-async def put(home: DecisionContext, user_id: str, **body: Any) -> httpx2.Response:
+async def put(home: App, user_id: str, **body: Any) -> httpx2.Response:
     return await home.client.put(address(user_id), json=body, headers=home.by_key)
 
 
-async def read(home: DecisionContext, user_id: str, rest: str = "") -> httpx2.Response:
+async def read(home: App, user_id: str, rest: str = "") -> httpx2.Response:
     return await home.client.get(address(user_id, rest), headers=home.by_key)
 
 
@@ -60,7 +60,7 @@ async def read(home: DecisionContext, user_id: str, rest: str = "") -> httpx2.Re
 
 
 @pytest.mark.parametrize("user_id", STRANGE_IDS, ids=[quote(one)[:20] for one in STRANGE_IDS])
-async def test_any_text_may_be_a_users_id(home: DecisionContext, user_id: str) -> None:
+async def test_any_text_may_be_a_users_id(home: App, user_id: str) -> None:
     assert (await put(home, user_id, name="Ada")).json()["userId"] == user_id
     await home.record(event(user_id, "message.sent", quantity=100))
 
@@ -73,7 +73,7 @@ async def test_any_text_may_be_a_users_id(home: DecisionContext, user_id: str) -
 
 
 @pytest.mark.parametrize("encoded", ["%00", "a%0Ab", "%7f", "%C2%85", "%ff", "%ed%a0%80", "x" * 201, quote("👑" * 201)])
-async def test_an_id_with_control_characters_broken_or_too_long_is_422(home: DecisionContext, encoded: str) -> None:
+async def test_an_id_with_control_characters_broken_or_too_long_is_422(home: App, encoded: str) -> None:
     for rest in ("", "/profile", "/history"):
         answer = await home.client.get(f"{USERS}/{encoded}{rest}", headers=home.by_key)
 
@@ -84,7 +84,7 @@ async def test_an_id_with_control_characters_broken_or_too_long_is_422(home: Dec
 @pytest.mark.parametrize(
     "path", [f"{USERS}/", f"{USERS}//profile", f"{USERS}//", f"{USERS}/ada//profile", f"{USERS}/a/b"]
 )
-async def test_an_empty_id_is_nobodys_address(home: DecisionContext, path: str) -> None:
+async def test_an_empty_id_is_nobodys_address(home: App, path: str) -> None:
     await put(home, "profile")
 
     answer = await home.client.get(path, headers=home.by_key)
@@ -95,7 +95,7 @@ async def test_an_empty_id_is_nobodys_address(home: DecisionContext, path: str) 
 # ---- what is told of a user -------------------------------------------------------------------
 
 
-async def test_a_user_is_made_and_read_back(home: DecisionContext) -> None:
+async def test_a_user_is_made_and_read_back(home: App) -> None:
     made = await put(home, "ada", name="Ada", timeZone="Europe/Berlin", joinedAt="2026-01-01T01:00:00+01:00")
 
     assert made.status_code == 200
@@ -115,13 +115,13 @@ async def test_a_user_is_made_and_read_back(home: DecisionContext) -> None:
     assert (await read(home, "ada")).json() == made.json()
 
 
-async def test_nothing_need_be_told_of_a_user(home: DecisionContext) -> None:
+async def test_nothing_need_be_told_of_a_user(home: App) -> None:
     user = (await put(home, "ada")).json()
 
     assert (user["name"], user["timeZone"], user["joinedAt"]) == (None, "UTC", None)
 
 
-async def test_what_is_left_out_stays_and_null_takes_away(home: DecisionContext) -> None:
+async def test_what_is_left_out_stays_and_null_takes_away(home: App) -> None:
     await put(home, "ada", name="Ada", timeZone="Europe/Berlin", joinedAt="2026-01-01T00:00:00Z")
 
     kept = (await put(home, "ada", name="Countess")).json()
@@ -131,7 +131,7 @@ async def test_what_is_left_out_stays_and_null_takes_away(home: DecisionContext)
     assert (gone["name"], gone["timeZone"], gone["joinedAt"]) == (None, "Europe/Berlin", None)
 
 
-async def test_a_name_is_cleaned_of_what_disturbs_the_text_around_it(home: DecisionContext) -> None:
+async def test_a_name_is_cleaned_of_what_disturbs_the_text_around_it(home: App) -> None:
     user = (await put(home, "ada", name=" \u202eA\u0007d\x1b[31ma\n ")).json()
 
     assert user["name"] == "Ad[31ma"
@@ -158,9 +158,7 @@ async def test_a_name_is_cleaned_of_what_disturbs_the_text_around_it(home: Decis
     ],
     ids=str,
 )
-async def test_a_wrong_field_is_422_with_its_pointer_and_changes_nothing(
-    home: DecisionContext, body: Any, pointer: str
-) -> None:
+async def test_a_wrong_field_is_422_with_its_pointer_and_changes_nothing(home: App, body: Any, pointer: str) -> None:
     answer = await home.client.put(f"{USERS}/ada", json=body, headers=home.by_key)
 
     assert answer.status_code == 422
@@ -171,7 +169,7 @@ async def test_a_wrong_field_is_422_with_its_pointer_and_changes_nothing(
 # ---- zones ------------------------------------------------------------------------------------
 
 
-async def test_a_second_change_of_zone_within_a_day_is_409_and_says_when(home: DecisionContext) -> None:
+async def test_a_second_change_of_zone_within_a_day_is_409_and_says_when(home: App) -> None:
     await put(home, "ada", timeZone="UTC")
     assert (await put(home, "ada", timeZone="Europe/Berlin")).status_code == 200
     home.clock.advance(hours=23.99)
@@ -184,7 +182,7 @@ async def test_a_second_change_of_zone_within_a_day_is_409_and_says_when(home: D
     assert (await read(home, "ada")).json()["name"] is None
 
 
-async def test_a_zone_can_be_changed_at_the_time_that_the_refusal_named(home: DecisionContext) -> None:
+async def test_a_zone_can_be_changed_at_the_time_that_the_refusal_named(home: App) -> None:
     for zone in ("UTC", "Europe/Berlin"):
         await put(home, "ada", timeZone=zone)
     home.clock.advance(hours=24)
@@ -199,12 +197,12 @@ async def test_a_zone_can_be_changed_at_the_time_that_the_refusal_named(home: De
     ]
 
 
-async def test_the_same_zone_again_is_no_change(home: DecisionContext) -> None:
+async def test_the_same_zone_again_is_no_change(home: App) -> None:
     for zone in ("UTC", "Europe/Berlin", "Europe/Berlin"):
         assert (await put(home, "ada", timeZone=zone)).status_code == 200
 
 
-async def test_signing_in_with_another_zone_too_soon_leaves_the_zone_as_it_is(home: DecisionContext) -> None:
+async def test_signing_in_with_another_zone_too_soon_leaves_the_zone_as_it_is(home: App) -> None:
     for zone in ("UTC", "Europe/Berlin"):
         await put(home, "ada", timeZone=zone)
 
@@ -218,7 +216,7 @@ async def test_signing_in_with_another_zone_too_soon_leaves_the_zone_as_it_is(ho
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_users_are_the_back_ends_business(home: DecisionContext, method: str) -> None:
+async def test_users_are_the_back_ends_business(home: App, method: str) -> None:
     await put(home, "ada", name="Ada")
     session = {"authorization": f"Bearer {await home.sign_in('ada')}"}
 
@@ -230,7 +228,7 @@ async def test_users_are_the_back_ends_business(home: DecisionContext, method: s
 
 
 @pytest.mark.parametrize("rest", ["", "/profile", "/history"])
-async def test_an_unknown_user_is_404(home: DecisionContext, rest: str) -> None:
+async def test_an_unknown_user_is_404(home: App, rest: str) -> None:
     answer = await read(home, "nobody", rest)
 
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/user-not-found")
@@ -239,11 +237,11 @@ async def test_an_unknown_user_is_404(home: DecisionContext, rest: str) -> None:
 # ---- erasing ----------------------------------------------------------------------------------
 
 
-async def erase(home: DecisionContext, user_id: str) -> None:
+async def erase(home: App, user_id: str) -> None:
     assert (await home.client.delete(address(user_id), headers=home.by_key)).status_code == 204
 
 
-async def test_erasing_leaves_404_on_every_read(home: DecisionContext) -> None:
+async def test_erasing_leaves_404_on_every_read(home: App) -> None:
     await home.give_points("ada", messages=100)
 
     await erase(home, "ada")
@@ -252,7 +250,7 @@ async def test_erasing_leaves_404_on_every_read(home: DecisionContext) -> None:
         assert (await read(home, "ada", rest)).status_code == 404
 
 
-async def test_an_erased_user_leaves_the_board(home: DecisionContext) -> None:
+async def test_an_erased_user_leaves_the_board(home: App) -> None:
     await home.give_points("ada", messages=1000)
     await home.give_points("bob", messages=100)
 
@@ -263,7 +261,7 @@ async def test_an_erased_user_leaves_the_board(home: DecisionContext) -> None:
     assert profile["rank"] == {"rank": 1, "rankedUsers": 1}
 
 
-async def test_an_erased_user_never_comes_back(home: DecisionContext) -> None:
+async def test_an_erased_user_never_comes_back(home: App) -> None:
     await home.give_points("ada", messages=100)
     await erase(home, "ada")
 
@@ -276,7 +274,7 @@ async def test_an_erased_user_never_comes_back(home: DecisionContext) -> None:
     assert (await read(home, "ada")).status_code == 404
 
 
-async def test_an_erased_users_session_ends(home: DecisionContext) -> None:
+async def test_an_erased_users_session_ends(home: App) -> None:
     token = await home.sign_in("ada")
 
     await erase(home, "ada")
@@ -284,14 +282,14 @@ async def test_an_erased_users_session_ends(home: DecisionContext) -> None:
     assert (await home.visit(token, PROFILE)).status_code == 401
 
 
-async def test_erasing_twice_or_nobody_is_harmless(home: DecisionContext) -> None:
+async def test_erasing_twice_or_nobody_is_harmless(home: App) -> None:
     await erase(home, "ada")
     await erase(home, "ada")
 
     assert (await put(home, "ada")).status_code == 410
 
 
-async def test_nothing_but_a_hash_is_left_of_an_erased_user(home: DecisionContext) -> None:
+async def test_nothing_but_a_hash_is_left_of_an_erased_user(home: App) -> None:
     await home.sign_in("ada-lovelace", name="Countess of Lovelace")
     await home.record(event("ada-lovelace", "message.sent", quantity=100, data={"who": "ada-lovelace"}))
 
@@ -305,13 +303,13 @@ async def test_nothing_but_a_hash_is_left_of_an_erased_user(home: DecisionContex
 # ---- history ----------------------------------------------------------------------------------
 
 
-async def history(home: DecisionContext, query: str = "") -> Any:
+async def history(home: App, query: str = "") -> Any:
     answer = await read(home, "ada", f"/history{query}")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-async def test_the_history_tells_events_awards_and_points(home: DecisionContext) -> None:
+async def test_the_history_tells_events_awards_and_points(home: App) -> None:
     await home.record(event("ada", "message.sent", "m-1", quantity=100, data={"plan": "pro"}))
 
     assert await history(home) == {
@@ -337,7 +335,7 @@ async def test_the_history_tells_events_awards_and_points(home: DecisionContext)
     }
 
 
-async def test_the_history_comes_in_pages_newest_first(home: DecisionContext) -> None:
+async def test_the_history_comes_in_pages_newest_first(home: App) -> None:
     for index in range(45):
         await home.record(event("ada", "coffee.drunk", f"e-{index}"))
 
@@ -351,7 +349,7 @@ async def test_the_history_comes_in_pages_newest_first(home: DecisionContext) ->
     assert [one for page in pages for one in page] == [f"e-{index}" for index in reversed(range(45))]
 
 
-async def test_a_page_has_twenty_acts_unless_asked_otherwise(home: DecisionContext) -> None:
+async def test_a_page_has_twenty_acts_unless_asked_otherwise(home: App) -> None:
     await home.record(*[event("ada", "coffee.drunk", f"e-{index}") for index in range(30)])
 
     assert len((await history(home))["entries"]) == 20
@@ -359,7 +357,7 @@ async def test_a_page_has_twenty_acts_unless_asked_otherwise(home: DecisionConte
     assert len((await history(home, "?limit=500"))["entries"]) == 30
 
 
-async def test_a_user_of_whom_nothing_happened_has_an_empty_history(home: DecisionContext) -> None:
+async def test_a_user_of_whom_nothing_happened_has_an_empty_history(home: App) -> None:
     await put(home, "ada", name="Ada")
 
     assert await history(home) == {"entries": [], "next": None}
@@ -369,9 +367,7 @@ async def test_a_user_of_whom_nothing_happened_has_an_empty_history(home: Decisi
     "value", ["0", "-1", "abc", "", "1.0", "1e1", " 1", "1_0", "٣", "99999999999999999999", "1" * 5000]
 )
 @pytest.mark.parametrize("name", ["limit", "before"])
-async def test_a_parameter_that_is_no_such_number_is_422_and_named(
-    home: DecisionContext, name: str, value: str
-) -> None:
+async def test_a_parameter_that_is_no_such_number_is_422_and_named(home: App, name: str, value: str) -> None:
     await put(home, "ada")
 
     answer = await read(home, "ada", f"/history?{name}={quote(value)}")
@@ -380,7 +376,7 @@ async def test_a_parameter_that_is_no_such_number_is_422_and_named(
     assert answer.json()["errors"][0]["parameter"] == name
 
 
-async def test_at_most_five_hundred_acts_come_at_once(home: DecisionContext) -> None:
+async def test_at_most_five_hundred_acts_come_at_once(home: App) -> None:
     await put(home, "ada")
 
     assert (await read(home, "ada", "/history?limit=501")).status_code == 422

@@ -7,24 +7,24 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.context import COOKIE, LEADERBOARDS, PROFILE, USERS, DecisionContext, event
+from tests.http.app import COOKIE, LEADERBOARDS, PROFILE, USERS, App, event
 
 pytestmark = pytest.mark.anyio
 
 VISIBILITY = "/api/gamification/visibility"
 
 
-async def choose(home: DecisionContext, token: str, body: Any) -> httpx2.Response:
+async def choose(home: App, token: str, body: Any) -> httpx2.Response:
     return await home.client.put(VISIBILITY, json=body, headers={"cookie": f"{COOKIE}={token}"})
 
 
-async def names(home: DecisionContext) -> list[str]:
+async def names(home: App) -> list[str]:
     """The ids on the board of all points, as the back end reads them."""
     answer = await home.client.get(f"{LEADERBOARDS}/points", headers=home.by_key)
     return [line["userId"] for line in answer.json()["standings"]]
 
 
-async def three(home: DecisionContext) -> str:
+async def three(home: App) -> str:
     """Three people with points, and the session of Bob, the second."""
     for user_id, messages in (("ann", 300), ("bob", 200), ("cay", 100)):
         await home.record(event(user_id, "message.sent", quantity=messages))
@@ -32,7 +32,7 @@ async def three(home: DecisionContext) -> str:
     return await home.sign_in("bob", name="Bob")
 
 
-async def test_a_user_hides_and_comes_back_by_their_session(home: DecisionContext) -> None:
+async def test_a_user_hides_and_comes_back_by_their_session(home: App) -> None:
     token = await three(home)
     assert await names(home) == ["ann", "bob", "cay"]
     answer = await choose(home, token, {"visibility": "hidden"})
@@ -44,7 +44,7 @@ async def test_a_user_hides_and_comes_back_by_their_session(home: DecisionContex
     assert await names(home) == ["ann", "bob", "cay"]
 
 
-async def test_an_invented_name_stands_for_the_user_in_every_answer_to_others(home: DecisionContext) -> None:
+async def test_an_invented_name_stands_for_the_user_in_every_answer_to_others(home: App) -> None:
     token = await three(home)
     await choose(home, token, {"visibility": "pseudonym"})
     other = await home.sign_in("ann")
@@ -64,19 +64,19 @@ async def test_an_invented_name_stands_for_the_user_in_every_answer_to_others(ho
 @pytest.mark.parametrize(
     "body", [{}, {"visibility": "secret"}, {"visibility": 1}, {"visibility": ["hidden"]}, [], "hidden"]
 )
-async def test_what_is_no_visibility_is_refused(home: DecisionContext, body: Any) -> None:
+async def test_what_is_no_visibility_is_refused(home: App, body: Any) -> None:
     token = await three(home)
     assert (await choose(home, token, body)).status_code in (400, 422)
     assert await names(home) == ["ann", "bob", "cay"]
 
 
-async def test_a_visibility_is_a_users_own_to_choose(home: DecisionContext) -> None:
+async def test_a_visibility_is_a_users_own_to_choose(home: App) -> None:
     assert (await choose(home, "no-such-token", {"visibility": "hidden"})).status_code == 401
     by_key = await home.client.put(VISIBILITY, json={"visibility": "hidden"}, headers=home.by_key)
     assert by_key.status_code == 401
 
 
-async def test_the_back_end_says_how_a_user_is_shown(home: DecisionContext) -> None:
+async def test_the_back_end_says_how_a_user_is_shown(home: App) -> None:
     await three(home)
     put = await home.client.put(f"{USERS}/bob", json={"visibility": "hidden"}, headers=home.by_key)
     assert (put.status_code, put.json()["visibility"]) == (200, "hidden")
@@ -90,29 +90,29 @@ async def test_the_back_end_says_how_a_user_is_shown(home: DecisionContext) -> N
     assert await names(home) == ["ann", "bob", "cay"]
 
 
-async def test_the_back_end_excludes_a_user_and_lets_them_back(home: DecisionContext) -> None:
+async def test_the_back_end_excludes_a_user_and_lets_them_back(home: App) -> None:
     await three(home)
     said = {"id": "out-1", "kind": "exclusion", "reason": "a script"}
-    told = await home.client.post(f"{USERS}/bob/acts", json=said, headers=home.by_key)
-    assert (told.status_code, told.json()["status"]) == (200, "told")
-    again = await home.client.post(f"{USERS}/bob/acts", json=said, headers=home.by_key)
+    told = await home.client.post(f"{USERS}/bob/adjustments", json=said, headers=home.by_key)
+    assert (told.status_code, told.json()["status"]) == (200, "applied")
+    again = await home.client.post(f"{USERS}/bob/adjustments", json=said, headers=home.by_key)
     assert again.json()["status"] == "duplicate"
     assert await names(home) == ["ann", "cay"]
-    undone = await home.client.delete(f"{USERS}/bob/acts/out-1", headers=home.by_key)
+    undone = await home.client.delete(f"{USERS}/bob/adjustments/out-1", headers=home.by_key)
     assert undone.json()["status"] == "undone"
     assert await names(home) == ["ann", "bob", "cay"]
 
 
 @pytest.mark.parametrize("more", [{"reason": ""}, {"reason": None}, {"amount": 5}, {"id": ""}])
-async def test_an_exclusion_needs_an_id_and_a_reason_and_nothing_more(home: DecisionContext, more: Any) -> None:
+async def test_an_exclusion_needs_an_id_and_a_reason_and_nothing_more(home: App, more: Any) -> None:
     await three(home)
     said = {"id": "out-1", "kind": "exclusion", "reason": "a script", **more}
-    answer = await home.client.post(f"{USERS}/bob/acts", json=said, headers=home.by_key)
+    answer = await home.client.post(f"{USERS}/bob/adjustments", json=said, headers=home.by_key)
     assert answer.status_code in (400, 422)
     assert await names(home) == ["ann", "bob", "cay"]
 
 
-async def test_the_description_lists_both(home: DecisionContext) -> None:
+async def test_the_description_lists_both(home: App) -> None:
     described = (await home.client.get("/docs/openapi.json")).json()
     assert "put" in described["paths"][VISIBILITY]
     assert "ExclusionIn" in described["components"]["schemas"]

@@ -19,7 +19,7 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
-from tests.http.context import PROFILE, SESSIONS, USERS, event
+from tests.http.app import PROFILE, SESSIONS, USERS, event
 from tests.http.serving import Served, Server
 from tests.support import LASTING_ENGINES, badge, catalog_text, count, sql
 

@@ -28,7 +28,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.http.context import DecisionContext
+from tests.http.app import App
 from tests.http.serving import Served, Server
 from tests.support import ENGINES, LASTING_ENGINES
 from tests.web.chromium import LIGHT, MISSING, Look, chromium, find_chromium
@@ -64,14 +64,14 @@ def look() -> Look:
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[DecisionContext]:
+async def context() -> AsyncIterator[App]:
     """The house behind `home`."""
     async with housed() as one:
         yield one
 
 
 @pytest.fixture
-async def home(browser: Browser, look: Look, context: DecisionContext) -> AsyncIterator[Site]:
+async def home(browser: Browser, look: Look, context: App) -> AsyncIterator[Site]:
     """A Laurels of this process in memory, empty, at noon of 5 January 2026."""
     async with site(browser, str(context.client.base_url), context.sign_in, look) as one:
         yield one

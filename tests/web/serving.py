@@ -18,7 +18,7 @@ from uvicorn import Server
 from laurels.server.run import address_of, listen, server_config
 from laurels.settings import Settings
 from tests.cli.conftest import environment
-from tests.http.context import SESSIONS, DecisionContext, context
+from tests.http.app import SESSIONS, App, open_app
 
 WAIT = 60
 
@@ -44,10 +44,10 @@ async def listening(app: Any, settings: Settings | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def housed(**of_house: Any) -> AsyncIterator[DecisionContext]:
+async def housed(**of_house: Any) -> AsyncIterator[App]:
     """A house that stands on a real port; its client goes there, too."""
     async with (
-        context(**of_house) as one,
+        open_app(**of_house) as one,
         listening(one.app) as address,
         httpx2.AsyncClient(base_url=address, timeout=WAIT, trust_env=False) as client,
     ):

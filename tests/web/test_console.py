@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from laurels import Event
 from laurels.auth.keys import create_key
 from laurels.service.admin import Admin
-from tests.http.context import DecisionContext, event
+from tests.http.app import App, event
 from tests.web.checks import check_accessible, check_fits, tab_order
 from tests.web.chromium import SCREENS
 from tests.web.visitor import Site, Visitor
@@ -36,7 +36,7 @@ PAGES = (
 LONG = "x" * 200
 
 
-async def lived_in(context: DecisionContext) -> None:
+async def lived_in(context: App) -> None:
     """A community of one who did something of every kind, and of one whose id is as long as ids get."""
     await context.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
     await context.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
@@ -49,7 +49,7 @@ async def lived_in(context: DecisionContext) -> None:
     await admin.add_amnesty(context.clock().date(), context.clock().date(), "an outage", "anna")
 
 
-async def operator(home: Site, context: DecisionContext) -> tuple[Visitor, Page]:
+async def operator(home: Site, context: App) -> tuple[Visitor, Page]:
     """Somebody who signed in by hand."""
     key = await create_key(context.laurels.store, "anna", context.clock(), "admin")
     visitor = await home.visit()
@@ -61,7 +61,7 @@ async def operator(home: Site, context: DecisionContext) -> tuple[Visitor, Page]
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_every_page_fits_and_is_accessible(home: Site, context: DecisionContext) -> None:
+async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> None:
     await lived_in(context)
     visitor, page = await operator(home, context)
     await expect(page.get_by_role("heading", name="Retention").or_(page.get_by_text("being made"))).to_be_visible()
@@ -76,9 +76,7 @@ async def test_every_page_fits_and_is_accessible(home: Site, context: DecisionCo
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(
-    home: Site, context: DecisionContext
-) -> None:
+async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(home: Site, context: App) -> None:
     visitor, page = await operator(home, context)
 
     for path in ("", "/users", "/users?q=nobody", "/amnesties", "/audit", "/catalog", "/health"):
@@ -107,7 +105,7 @@ async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
     await check_accessible(page)
 
 
-async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, context: DecisionContext) -> None:
+async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users")
@@ -129,7 +127,7 @@ async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, con
     await expect(page.get_by_role("status")).to_contain_text("Points: 500 → 0.")
 
 
-async def test_every_link_and_field_can_be_reached_in_order(home: Site, context: DecisionContext) -> None:
+async def test_every_link_and_field_can_be_reached_in_order(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, _ = await operator(home, context)
     page = await visitor.open("/console/users/ada/acts/pause")
@@ -141,7 +139,7 @@ async def test_every_link_and_field_can_be_reached_in_order(home: Site, context:
     assert any(stop == "button Excuse days" for stop in stops)
 
 
-async def test_a_double_click_on_a_form_counts_once(home: Site, context: DecisionContext) -> None:
+async def test_a_double_click_on_a_form_counts_once(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users/ada/acts/adjustment")
@@ -155,7 +153,7 @@ async def test_a_double_click_on_a_form_counts_once(home: Site, context: Decisio
     assert len((await context.laurels.history("ada")).entries) == 2
 
 
-async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, context: DecisionContext) -> None:
+async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users/ada/acts/adjustment")

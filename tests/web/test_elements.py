@@ -16,7 +16,7 @@ import laurels
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.settings import Settings
-from tests.http.context import LEADERBOARDS, PROFILE, DecisionContext, event
+from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order
 from tests.web.chromium import DARK, LIGHT, PHONE, SCREENS, STILL, Look
 from tests.web.hosting import STREAM, Host, refused
@@ -54,7 +54,7 @@ async def host(home: Site) -> Host:
 
 
 @pytest.fixture
-async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, DecisionContext]]:
+async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
     """An app on an origin that Laurels lists, and the house of that Laurels."""
     async with housed(settings=Settings(origins=ELSEWHERE)) as one, site(browser, ELSEWHERE, one.sign_in, look) as app:
         yield Host(app, str(one.client.base_url)), one
@@ -76,7 +76,7 @@ def requests_of(visitor: Visitor, path: str) -> list[Request]:
     return asked
 
 
-async def alone(host: Host, context: DecisionContext) -> None:
+async def alone(host: Host, context: App) -> None:
     """Each element by itself shows what it is for, fits, and is accessible."""
     visitor = await host.visit()
     for body, text in ALONE.items():
@@ -96,19 +96,19 @@ async def alone(host: Host, context: DecisionContext) -> None:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_each_element_stands_by_itself(host: Host, context: DecisionContext) -> None:
+async def test_each_element_stands_by_itself(host: Host, context: App) -> None:
     await context.laurels.update_user("ada", name="Ada")
     await alone(host, context)
 
 
-async def test_each_element_works_from_another_origin(far: tuple[Host, DecisionContext]) -> None:
+async def test_each_element_works_from_another_origin(far: tuple[Host, App]) -> None:
     host, context = far
     await context.laurels.update_user("ada", name="Ada")
     await alone(host, context)
 
 
 async def test_another_origin_that_is_not_listed_is_told_that_nothing_can_be_read(
-    context: DecisionContext, browser: Browser
+    context: App, browser: Browser
 ) -> None:
     async with site(browser, ELSEWHERE, context.sign_in) as app:
         host = Host(app, str(context.client.base_url))
@@ -136,7 +136,7 @@ async def test_a_way_in_of_the_apps_own_stands_where_one_is_signed_out(host: Hos
     await check_accessible(page)
 
 
-async def test_who_signs_in_sees_all_after_a_refresh(host: Host, context: DecisionContext) -> None:
+async def test_who_signs_in_sees_all_after_a_refresh(host: Host, context: App) -> None:
     visitor = await host.visit(None)
     visitor.expects(401, PROFILE)
     page = await host.show(visitor, "<laurels-profile></laurels-profile>")
@@ -210,7 +210,7 @@ async def test_what_is_not_there_is_said_to_be_so(host: Host, body: str) -> None
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
-async def test_while_it_loads_its_place_is_kept(host: Host, context: DecisionContext) -> None:
+async def test_while_it_loads_its_place_is_kept(host: Host, context: App) -> None:
     await context.give_points("ada", agents=1)
     visitor, go = await host.visit(), asyncio.Event()
 
@@ -233,7 +233,7 @@ async def test_while_it_loads_its_place_is_kept(host: Host, context: DecisionCon
 # ---- what they say and how ----------------------------------------------------------------------
 
 
-async def test_bars_tell_what_they_show(host: Host, context: DecisionContext) -> None:
+async def test_bars_tell_what_they_show(host: Host, context: App) -> None:
     await context.give_points("ada", messages=40)
     page = await shown(host, "<laurels-profile></laurels-profile>")
 
@@ -273,7 +273,7 @@ async def test_themes_properties_and_parts_take_effect(host: Host) -> None:
 
 
 @pytest.mark.parametrize("look", [LIGHT, STILL], ids=str)
-async def test_nothing_moves_for_whoever_wants_it_still(host: Host, context: DecisionContext, look: Look) -> None:
+async def test_nothing_moves_for_whoever_wants_it_still(host: Host, context: App, look: Look) -> None:
     await context.give_points("ada", messages=100)
     visitor = await host.visit()
     await visitor.context.add_init_script(
@@ -312,16 +312,14 @@ async def test_names_that_look_like_markup_stay_text(browser: Browser) -> None:
 # ---- with the keyboard --------------------------------------------------------------------------
 
 
-async def crowd(context: DecisionContext) -> None:
+async def crowd(context: App) -> None:
     """Thirty on each board, and ada last."""
     await context.record(
         *(event(f"u{number:02}", "agent.created", quantity=3) for number in range(29)), event("ada", "agent.created")
     )
 
 
-async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_period(
-    host: Host, context: DecisionContext
-) -> None:
+async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_period(host: Host, context: App) -> None:
     await crowd(context)
     page = await shown(host, "<laurels-leaderboard board='weekly' limit='12'></laurels-leaderboard>")
     assert await tab_order(page) == ["button Now", "button Before", "button Show more"]
@@ -355,9 +353,7 @@ async def test_all_elements_of_a_page_share_one_request_and_one_stream(host: Hos
     assert (len(profiles), len(boards), len(streams)) == (1, 1, 1)
 
 
-async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visit(
-    host: Host, context: DecisionContext
-) -> None:
+async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visit(host: Host, context: App) -> None:
     visitor = await host.visit()
     page = await host.show(visitor, "<laurels-streak></laurels-streak>")
     await expect(page.get_by_text("1 day in a row")).to_be_visible()
@@ -414,7 +410,7 @@ async def test_a_stream_that_was_refused_is_tried_again_later(host: Host) -> Non
     assert await tried_after(100) == 3, "a stream that stands is not opened again"
 
 
-async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, context: DecisionContext) -> None:
+async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, context: App) -> None:
     visitor = await host.visit()
     await visitor.page.clock.install()
     await refused(visitor, STREAM, 401)
@@ -438,7 +434,7 @@ async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, cont
 
 def moment(kind: str, number: int, **more: Any) -> str:
     told = {"id": f"{number}-0", "type": kind, "at": "2026-01-05T12:00:00Z", "data": {}, **more}
-    return f"id: {number}-0\nevent: moment\ndata: {json.dumps(told)}\n\n"
+    return f"id: {number}-0\nevent: notification\ndata: {json.dumps(told)}\n\n"
 
 
 async def test_each_kind_of_moment_is_told_and_unknown_ones_are_passed_over(host: Host) -> None:
@@ -486,7 +482,7 @@ cadence = "weekly"
 
 
 @pytest.fixture
-async def practised() -> AsyncIterator[DecisionContext]:
+async def practised() -> AsyncIterator[App]:
     """A house where ada practised for four weeks, with one day missed, one kept by a freeze, one excused and one paused."""
     text = DEFAULT.replace("# ---- leaderboards", STREAKS + "\n# ---- leaderboards")
     async with housed(catalog=Catalog.parse(text)) as one:
@@ -505,7 +501,7 @@ async def practised() -> AsyncIterator[DecisionContext]:
         yield one
 
 
-async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised: DecisionContext) -> None:
+async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised: App) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='practice'></laurels-streak>")
 
@@ -523,7 +519,7 @@ async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised:
         await check_accessible(page)
 
 
-async def test_a_streak_of_weeks_has_a_row_of_weeks(browser: Browser, practised: DecisionContext) -> None:
+async def test_a_streak_of_weeks_has_a_row_of_weeks(browser: Browser, practised: App) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='reading'></laurels-streak>")
 

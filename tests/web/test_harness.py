@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from laurels.http.answers import Answer, Receive, Scope, Send
-from tests.http.context import PROFILE, DecisionContext
+from laurels.http.responses import Answer, Receive, Scope, Send
+from tests.http.app import PROFILE, App
 from tests.http.serving import Server
 from tests.web.checks import check_accessible, check_fits, first_paint, tab_order
 from tests.web.chromium import DARK, GERMAN, PHONE, SCREENS, STILL, Look
@@ -244,7 +244,7 @@ async def test_a_page_knows_how_it_is_looked_at(ground: Ground, look: Look) -> N
     assert seen == [look.width, look.height, look.touch, dark, look.language, still]
 
 
-async def test_one_visitor_is_signed_in_and_another_is_not(home: Site, context: DecisionContext) -> None:
+async def test_one_visitor_is_signed_in_and_another_is_not(home: Site, context: App) -> None:
     await context.give_points("ada", messages=100)
     ada, stranger = await home.visit("ada"), await home.visit(look=DARK)
 

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.http.context import EVENTS, PROFILE, DecisionContext, event
+from tests.http.app import EVENTS, PROFILE, App, event
 from tests.http.serving import Server
 from tests.web.visitor import BROKEN, Site, Visitor
 
@@ -145,7 +145,7 @@ async def test_a_server_that_is_told_to_stop_does_not_wait_for_open_tabs(served:
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context: DecisionContext, status: int) -> None:
+async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context: App, status: int) -> None:
     await context.give_points("ada", agents=1)
     visitor = await home.visit("ada")
     visitor.expects(status, STREAM)
@@ -163,7 +163,7 @@ async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context:
     await expect(page.locator("laurels-leaderboard .mine")).to_contain_text("150")
 
 
-async def test_a_stream_that_comes_back_is_heard_again(home: Site, context: DecisionContext) -> None:
+async def test_a_stream_that_comes_back_is_heard_again(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor = await home.visit("ada")
     visitor.expects(503, STREAM)

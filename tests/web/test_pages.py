@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from laurels.settings import Settings
-from tests.http.context import LEADERBOARDS, PROFILE, DecisionContext, event
+from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
 from tests.web.chromium import DARK_PHONE, GERMAN, LIGHT, PHONE, SCREENS, Look
 from tests.web.serving import housed
@@ -24,7 +24,7 @@ PAGES = {
 }
 
 
-async def lived_in(context: DecisionContext) -> None:
+async def lived_in(context: App) -> None:
     """Ada leads, and seven others follow."""
     for place, name in enumerate(("ada", *OTHERS)):
         await context.laurels.update_user(name, name=name.title() + " of the Long Name" * (place == 1))
@@ -39,7 +39,7 @@ async def opened(home: Site, path: str, user_id: str | None = "ada") -> Page:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_every_page_fits_and_is_accessible(home: Site, context: DecisionContext) -> None:
+async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> None:
     await lived_in(context)
     visitor = await home.visit("ada")
 
@@ -70,7 +70,7 @@ async def test_whoever_is_signed_out_is_told_so_once(home: Site, path: str) -> N
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
 @pytest.mark.parametrize("path", ["/profile", "/leaderboards/weekly"])
-async def test_a_page_does_not_jump_while_it_loads(home: Site, context: DecisionContext, path: str) -> None:
+async def test_a_page_does_not_jump_while_it_loads(home: Site, context: App, path: str) -> None:
     await lived_in(context)
 
     page = await opened(home, path)
@@ -78,9 +78,7 @@ async def test_a_page_does_not_jump_while_it_loads(home: Site, context: Decision
     assert await layout_shift(page) < 0.1
 
 
-async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(
-    home: Site, context: DecisionContext
-) -> None:
+async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(home: Site, context: App) -> None:
     await lived_in(context)
 
     painted = await first_paint(await opened(home, "/profile"))
@@ -89,7 +87,7 @@ async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(
     assert len(needed) <= 2, needed
 
 
-async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, context: DecisionContext) -> None:
+async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, context: App) -> None:
     await lived_in(context)
     visitor = await home.visit("ada")
     asked: list[str] = []
@@ -104,7 +102,7 @@ async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, cont
 
 
 @pytest.mark.parametrize("look", [GERMAN], ids=str)
-async def test_a_german_browser_reads_german_pages(home: Site, context: DecisionContext) -> None:
+async def test_a_german_browser_reads_german_pages(home: Site, context: App) -> None:
     await lived_in(context)
     page = await (await home.visit("ada")).open("/profile")
 
@@ -116,7 +114,7 @@ async def test_a_german_browser_reads_german_pages(home: Site, context: Decision
 
 
 async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_stands(
-    home: Site, context: DecisionContext
+    home: Site, context: App
 ) -> None:
     await lived_in(context)
 
@@ -132,7 +130,7 @@ async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_
     ]
 
 
-async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: DecisionContext) -> None:
+async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: App) -> None:
     await lived_in(context)
     page = await opened(home, "/leaderboards")
 
@@ -143,9 +141,7 @@ async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: De
     await expect(page.get_by_role("row", name="Hal", exact=False)).to_be_visible()
 
 
-async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(
-    home: Site, context: DecisionContext
-) -> None:
+async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(home: Site, context: App) -> None:
     await lived_in(context)
     page = await opened(home, "/profile")
     await expect(page.get_by_role("table")).to_have_count(2)

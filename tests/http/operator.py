@@ -11,9 +11,9 @@ from urllib.parse import quote
 import httpx2
 
 from laurels.auth.keys import create_key
-from laurels.server.app import Application
+from laurels.http.responses import Application
 from laurels.service.laurels import Laurels
-from tests.http.context import DecisionContext
+from tests.http.app import App
 
 SIGN_IN = "/console/sign-in"
 ORIGIN = "http://laurels.test"
@@ -70,7 +70,7 @@ class Page(HTMLParser):
         return next(form for form in self.forms if form.action.endswith(ending) and "sign-out" not in form.action)
 
 
-class UnitOfWork:
+class Operator:
     """A browser at the console of one application."""
 
     def __init__(self, app: Application, laurels: Laurels, key: str, base_url: str = ORIGIN) -> None:
@@ -108,10 +108,10 @@ class UnitOfWork:
 
 
 @asynccontextmanager
-async def work_over(home: DecisionContext, name: str = "anna", *, signed_in: bool = True) -> AsyncIterator[UnitOfWork]:
+async def operator_over(home: App, name: str = "anna", *, signed_in: bool = True) -> AsyncIterator[Operator]:
     """A desk with an admin key of this name."""
     key = await create_key(home.laurels.store, name, home.clock(), "admin")
-    work = UnitOfWork(home.app, home.laurels, key)
+    work = Operator(home.app, home.laurels, key)
     async with work.client:
         if signed_in:
             assert (await work.sign_in()).status_code == 303

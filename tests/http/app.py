@@ -12,7 +12,8 @@ import httpx2
 
 from laurels.auth.keys import create_key
 from laurels.engine.catalog import Catalog
-from laurels.server.app import Application, create_app
+from laurels.http.dispatch import Dispatcher
+from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.testing import TestClock, sandbox
@@ -29,12 +30,12 @@ Json = Any
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionContext:
+class App:
     """One Laurels with its application, and a client that has no credentials of its own."""
 
     laurels: Laurels
     clock: TestClock
-    app: Application
+    app: Dispatcher
     client: httpx2.AsyncClient
     key: str
 
@@ -84,32 +85,32 @@ class DecisionContext:
 
 
 @asynccontextmanager
-async def context(
+async def open_app(
     catalog: Catalog | None = None,
     settings: Settings | None = None,
     base_url: str = "http://laurels.test",
     **of_sandbox: Any,
-) -> AsyncIterator[DecisionContext]:
+) -> AsyncIterator[App]:
     """An application over a sandbox of its own."""
     async with (
         sandbox(catalog, **of_sandbox) as (laurels, clock),
-        context_over(laurels, clock, settings, base_url) as one,
+        open_app_over(laurels, clock, settings, base_url) as one,
     ):
         yield one
 
 
 @asynccontextmanager
-async def context_over(
+async def open_app_over(
     laurels: Laurels, clock: TestClock, settings: Settings | None = None, base_url: str = "http://laurels.test"
-) -> AsyncIterator[DecisionContext]:
+) -> AsyncIterator[App]:
     """An application over this Laurels."""
     app = create_app(laurels, settings or Settings())
     key = await create_key(laurels.store, "tests", clock())
     async with client_of(app, base_url) as client:
-        yield DecisionContext(laurels, clock, app, client, key)
+        yield App(laurels, clock, app, client, key)
 
 
-def client_of(app: Application, base_url: str = "http://laurels.test") -> httpx2.AsyncClient:
+def client_of(app: Dispatcher, base_url: str = "http://laurels.test") -> httpx2.AsyncClient:
     """A client that fails the test at the first error answer that is no problem document."""
     transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
     return httpx2.AsyncClient(transport=transport, base_url=base_url, event_hooks={"response": [check_error]})

@@ -1,0 +1,46 @@
+"""Who may call an endpoint: how a request is admitted, and what the OpenAPI document says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from laurels.auth.chain import Caller
+from laurels.http.context import Context, Key
+from laurels.http.responses import Scope
+
+C = TypeVar("C")
+
+Security = Sequence[dict[str, Any]]
+
+BY_KEY: Security = [{"apiKey": []}]
+BY_SESSION: Security = [{"sessionCookie": []}, {"sessionToken": []}]
+
+REFUSALS = ("unauthorized", "too-many-requests")
+
+
+async def _anyone(context: Context, scope: Scope) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Access(Generic[C]):
+    """Who may call.
+
+    admit     finds out who is calling; raises what the caller gets to read
+    security  the same for the OpenAPI document; empty: open to all
+    problems  the codes of the problems that `admit` raises
+    """
+
+    admit: Callable[[Context, Scope], Awaitable[C]]
+    security: Security = ()
+    problems: Sequence[str] = ()
+
+
+PUBLIC: Access[None] = Access(_anyone)
+SESSION: Access[Caller] = Access(Context.caller, BY_SESSION, REFUSALS)
+KEY: Access[Key] = Access(Context.key, BY_KEY, REFUSALS)
+SESSION_OR_KEY: Access[Caller | Key] = Access(Context.caller_or_key, [*BY_SESSION, *BY_KEY], REFUSALS)
+ANY_SESSION: Access[None] = Access(_anyone, [*BY_SESSION, {}])
+"""Open to all; a session may be sent, and it need not be valid."""

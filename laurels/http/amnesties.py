@@ -1,0 +1,77 @@
+"""/api/gamification/amnesties: days that are excused for all users or for a group. API key only."""
+
+from __future__ import annotations
+
+from laurels.engine.events import MAX_EVENT_ID
+from laurels.http.access import KEY
+from laurels.http.bodies import JsonBody
+from laurels.http.context import Key
+from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
+from laurels.http.parameters import in_path
+from laurels.present.shapes import Amnesties, Amnesty, AmnestyIn
+from laurels.service.admin import Admin
+
+PATH = "/api/gamification/amnesties"
+EXAMPLE = {
+    "id": "2026-03-01-61f2a",
+    "first": "2026-03-01",
+    "last": "2026-03-02",
+    "group": None,
+    "reason": "our outage",
+    "actor": "my-app",
+    "createdAt": "2026-03-03T09:00:00Z",
+    "liftedAt": None,
+    "liftedBy": None,
+    "liftReason": None,
+}
+AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EVENT_ID)
+
+
+@endpoint(
+    "GET",
+    PATH,
+    access=KEY,
+    operation=Operation("listAmnesties", "List amnesties", "history"),
+    result=Result(Amnesties, "All amnesties, the oldest first", {"amnesties": [EXAMPLE]}),
+)
+async def get_amnesties(request: Request[Key, None]) -> Amnesties:
+    """Read all amnesties, lifted ones included."""
+    laurels = request.context.laurels
+    return Amnesties(amnesties=[laurels.views.amnesty(row) for row in await laurels.store.amnesties()])
+
+
+@endpoint(
+    "POST",
+    PATH,
+    access=KEY,
+    operation=Operation("addAmnesty", "Create amnesty", "history"),
+    body=JsonBody([AmnestyIn], {"outage": {"first": "2026-03-01", "last": "2026-03-02", "reason": "our outage"}}),
+    result=Result(Amnesty, "The amnesty", EXAMPLE, status=201),
+)
+async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
+    """Excuse days: no streak ends because of them, and freezes that covered them are returned.
+
+    It takes the same time for any number of users.
+    """
+    wanted, laurels = request.body, request.context.laurels
+    row = await Admin(laurels).add_amnesty(
+        wanted.first, wanted.last, wanted.reason, wanted.actor or request.caller.name, wanted.group or None
+    )
+    return laurels.views.amnesty(row)
+
+
+@endpoint(
+    "DELETE",
+    PATH + "/{amnestyId}",
+    access=KEY,
+    operation=Operation("liftAmnesty", "Lift amnesty", "history"),
+    parameters=[AMNESTY_ID],
+    result=nothing("Its days are required again"),
+    problems=["amnesty-not-found"],
+)
+async def delete_amnesty(request: Request[Key, None]) -> None:
+    """Require the days of an amnesty again."""
+    await Admin(request.context.laurels).lift_amnesty(request.path["amnestyId"], actor=request.caller.name)
+
+
+ENDPOINTS = (get_amnesties, post_amnesty, delete_amnesty)

@@ -1,0 +1,56 @@
+"""Why a badge was earned or not, for the user and for the app's back end."""
+
+from __future__ import annotations
+
+from laurels.auth.chain import Caller
+from laurels.engine.events import MAX_NAME
+from laurels.http.access import KEY, SESSION
+from laurels.http.context import Key
+from laurels.http.endpoint import Operation, Request, Result, endpoint
+from laurels.http.parameters import USER_ID, in_path
+from laurels.http.streaks import PRIVATE
+from laurels.http.users import PATH as USER_PATH
+from laurels.present.shapes import Explanation
+
+EXAMPLE = {
+    "badge": "message_100",
+    "name": "Century Club",
+    "earned": False,
+    "sentence": "27 more messages to earn Century Club.",
+    "awardedAt": None,
+    "event": None,
+    "checks": [{"text": "100 messages", "current": 73, "target": 100, "met": False}],
+}
+BADGE_ID = in_path("badgeId", "The badge's id", "message_100", MAX_NAME)
+MISSING = ("user-not-found", "badge-not-found")
+
+
+@endpoint(
+    "GET",
+    "/api/gamification/badges/{badgeId}/explanation",
+    access=SESSION,
+    operation=Operation("explainBadge", "Explain your badge", "streaks"),
+    parameters=[BADGE_ID],
+    result=Result(Explanation, "The reasons", EXAMPLE, headers=PRIVATE),
+    problems=MISSING,
+)
+async def explain_badge(request: Request[Caller, None]) -> Explanation:
+    """Read which facts and which event earned a badge; or each condition, the progress so far, and what is missing."""
+    return await request.context.laurels.explain(request.caller.user_id, request.path["badgeId"])
+
+
+@endpoint(
+    "GET",
+    USER_PATH + "/badges/{badgeId}/explanation",
+    access=KEY,
+    operation=Operation("explainUserBadge", "Explain a user's badge", "streaks"),
+    parameters=[USER_ID, BADGE_ID],
+    result=Result(Explanation, "The reasons", EXAMPLE),
+    problems=MISSING,
+)
+async def explain_user_badge(request: Request[Key, None]) -> Explanation:
+    """Read the same for any user."""
+    return await request.context.laurels.explain(request.path["userId"], request.path["badgeId"])
+
+
+ENDPOINTS = (explain_badge, explain_user_badge)

@@ -1,0 +1,130 @@
+"""What happens to every request exactly once: limits, CORS, the time that it claims, who is calling, errors, counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+from laurels.errors import LaurelsError, NotASandbox, Overloaded
+from laurels.http.context import Context
+from laurels.http.cors import Cors
+from laurels.http.endpoint import AnyRequest, Endpoint, ErrorResponse, Request
+from laurels.http.problems import problem_response
+from laurels.http.requests import header, instant_in
+from laurels.http.responses import Application, Receive, Response, Scope, Send
+from laurels.http.routing import Routes, route_path
+
+NOW_HEADER = b"laurels-now"
+"""In a sandbox, a request says with this header when it happens, so that a test can go through a month in a second."""
+
+
+class Dispatcher:
+    """The ASGI application over all endpoints."""
+
+    def __init__(
+        self, context: Context, endpoints: Sequence[Endpoint], error_response: ErrorResponse, otherwise: Application
+    ) -> None:
+        """An application over these endpoints. Raises SettingsError, and ValueError where two endpoints are the same.
+
+        error_response  shows the errors of endpoints that do not show their own
+        otherwise       serves what is not HTTP: the start and the end of the server
+        """
+        self.context = context
+        self.routes = Routes(endpoints)
+        self.running = 0
+        self.bodies_bytes = 0
+        self._cors = Cors(context.settings.origins)
+        self._error_response = error_response
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._otherwise(scope, receive, send)
+            return
+        endpoint, segments = self.routes.find(scope["method"], route_path(scope))
+        body = None if endpoint.body is None else CountedBody(self, receive)
+        request: AnyRequest = Request(self.context, scope, body or receive, endpoint, segments)
+        self.running += 1
+        try:
+            wanted = header(scope, NOW_HEADER)
+            if wanted is None:
+                await self._serve(request, send, self._refusal(request))
+            else:
+                await self._serve_at(wanted, request, send)
+        finally:
+            self.running -= 1
+            if body is not None:
+                self.bodies_bytes -= body.size
+
+    def _refusal(self, request: AnyRequest) -> Response | None:
+        """The response to a request that no endpoint sees: a browser's preflight, or one too many; None for any other."""
+        if self._cors.origins:
+            preflight = self._cors.preflight(request)
+            if preflight is not None:
+                return preflight
+        # Open streams last for hours, so they do not count as running requests.
+        running = self.running - len(self.context.listeners)
+        if running > self.context.settings.requests_limit and not request.endpoint.always:
+            retry_after = self.context.laurels.group_commit.retry_after
+            return problem_response(Overloaded("too many requests are being answered", retry_after))
+        return None
+
+    async def _serve_at(self, wanted: str, request: AnyRequest, send: Send) -> None:
+        """Serve a request as if it were made at the time that it says; only a sandbox does."""
+        refusal = self._refusal(request)
+        try:
+            now = instant_in(wanted)
+            if refusal is None and not await self.context.laurels.sandboxed():
+                raise NotASandbox
+        except LaurelsError as error:
+            await self._serve(request, send, refusal or problem_response(error))
+            return
+        with self.context.laurels.pretend(now):
+            await self._serve(request, send, refusal)
+
+    async def _serve(self, request: AnyRequest, send: Send, refusal: Response | None) -> None:
+        """Send the refusal, or what the endpoint answers, and count it. The time is that until the response is ready."""
+        endpoint, began = request.endpoint, perf_counter()
+        try:
+            response = refusal or await _answer(request)
+        except Exception as error:  # noqa: BLE001  # the error response writes to the log what no one expected
+            response = (endpoint.error_response or self._error_response)(request, error)
+        self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
+        if self._cors.origins:
+            response.headers = self._cors.shared(request, response.headers)
+        await response(request.scope, request.receive, send)
+
+
+async def _answer(request: AnyRequest) -> Response:
+    """What the endpoint answers: who is calling, then the path, then the body, then the handler."""
+    endpoint = request.endpoint
+    request.caller = await endpoint.access.admit(request.context, request.scope)
+    if request.segments:
+        request.path = endpoint.read_path(request.segments)
+    if endpoint.body is not None:
+        request.body = await endpoint.body.read(request.context, request.scope, request.receive)
+    return endpoint.response(await endpoint.handler(request))
+
+
+class CountedBody:
+    """`receive` of one request whose bytes count as held until the request is answered."""
+
+    __slots__ = ("_dispatcher", "_receive", "size")
+
+    def __init__(self, dispatcher: Dispatcher, receive: Receive) -> None:
+        self._dispatcher = dispatcher
+        self._receive = receive
+        self.size = 0
+
+    async def __call__(self) -> Mapping[str, Any]:
+        """The next piece. Raises Overloaded where there is no room for it; a body that comes alone has room."""
+        message = await self._receive()
+        size, dispatcher = len(message.get("body", b"")), self._dispatcher
+        self.size += size
+        dispatcher.bodies_bytes += size
+        context = dispatcher.context
+        if context.settings.bodies_limit < dispatcher.bodies_bytes > self.size:
+            raise Overloaded("too much is being sent at once", context.laurels.group_commit.retry_after)
+        return message

@@ -1,0 +1,210 @@
+"""One declaration for each address: from it come the route, the decoder, the OpenAPI entry, `Allow`, and the label of counters.
+
+    @endpoint(
+        "GET",
+        "/api/gamification/users/{userId}",
+        access=KEY,
+        operation=Operation("getUser", "Get user", "users"),
+        parameters=[USER_ID],
+        result=Result(User, "The user", USER_EXAMPLE),
+        problems=["user-not-found"],
+    )
+    async def get_user(request: Request[Key, None]) -> User:
+        ...
+
+A handler gets a request that was admitted, with its path and its body already decoded and checked. It returns a value of the
+type that the result declares, or a Response.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast
+
+from laurels.http.access import Access
+from laurels.http.bodies import Body
+from laurels.http.context import Context
+from laurels.http.parameters import Json, Parameter, PathParameter
+from laurels.http.responses import JSON, NO_STORE, Header, Receive, Response, Scope, encode
+
+C = TypeVar("C")
+B = TypeVar("B")
+
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+NO_VALUES: Mapping[str, str] = {}
+
+BUSY = ("overloaded",)
+STORE = ("overloaded", "store-unavailable", "wrong-schema")
+
+
+class Request(Generic[C, B]):
+    """One request to an endpoint.
+
+    caller  who is calling, as the endpoint's access finds out
+    path    the ids in the path, decoded and checked
+    body    the body, decoded and checked; None for endpoints that take none
+    """
+
+    __slots__ = ("body", "caller", "context", "endpoint", "path", "receive", "scope", "segments")
+
+    caller: C
+    body: B
+
+    def __init__(
+        self, context: Context, scope: Scope, receive: Receive, endpoint: Endpoint, segments: Mapping[str, str]
+    ) -> None:
+        """`segments` are those in place of the path's placeholders, still encoded. The other fields are set in their turn."""
+        self.context = context
+        self.scope = scope
+        self.receive = receive
+        self.endpoint = endpoint
+        self.segments = segments
+        self.path = NO_VALUES
+        self.caller = cast(C, None)
+        self.body = cast(B, None)
+
+
+AnyRequest = Request[Any, Any]
+Handler = Callable[[AnyRequest], Awaitable[object]]
+ErrorResponse = Callable[[AnyRequest, Exception], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What an endpoint is in the OpenAPI document; its handler's docstring becomes the description."""
+
+    id: str
+    summary: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an endpoint answers when all goes well.
+
+    type        the type of the value that the handler returns; None: nothing, with status 204
+    headers     what is sent next to the content type: by default, that nothing between stores it
+    documented  headers that the document shows, such as Set-Cookie
+    """
+
+    type: type | None
+    description: str
+    example: Any = None
+    status: int = 200
+    headers: Sequence[Header] = (NO_STORE,)
+    documented: Json | None = None
+    media_type: str = "application/json"
+
+    def response(self, value: object) -> Response:
+        """The response that carries this value as JSON."""
+        if self.type is None:
+            return Response(self.status, self.headers)
+        return Response(self.status, (JSON, *self.headers), encode(value))
+
+
+def nothing(description: str, documented: Json | None = None) -> Result:
+    """A result without a body."""
+    return Result(None, description, status=204, headers=(), documented=documented)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Endpoint:
+    """The declaration of one method at one address.
+
+    result          None: the handler returns a Response of its own
+    problems        codes that only the handler can raise; `all_problems` adds the others
+    operation       None: not in the OpenAPI document
+    uses_store      whether it reads or writes the database
+    always          whether it is answered however busy the process is
+    cross_origin    whether pages of the origins that the operator lists may read it
+    error_response  how an error is shown; None: as every other's
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access[Any]
+    parameters: Sequence[Parameter] = ()
+    body: Body[Any] | None = None
+    result: Result | None = None
+    problems: Sequence[str] = ()
+    operation: Operation | None = None
+    uses_store: bool = True
+    always: bool = False
+    cross_origin: bool = True
+    error_response: ErrorResponse | None = None
+
+    @cached_property
+    def label(self) -> str:
+        """The name of its counters."""
+        return f"{self.method} {self.path}"
+
+    @cached_property
+    def in_path(self) -> Sequence[PathParameter]:
+        """The parameters in its path, in order."""
+        return [one for one in self.parameters if isinstance(one, PathParameter)]
+
+    @property
+    def all_problems(self) -> Sequence[str]:
+        """The codes of all problems that it can answer with."""
+        codes = [*self.access.problems, *self.problems]
+        codes += self.body.problems if self.body else ()
+        codes += ("invalid-input",) if self.parameters else ()
+        codes += STORE if self.uses_store else () if self.always else BUSY
+        return tuple(dict.fromkeys(codes))
+
+    def response(self, value: object) -> Response:
+        """The response of what the handler returned."""
+        if isinstance(value, Response):
+            return value
+        if self.result is None:
+            raise TypeError(f"{self.label} declares no result, so its handler must return a Response")
+        return self.result.response(value)
+
+    def read_path(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The ids in the path, from segments that are still encoded. Raises InvalidParameter."""
+        return {one.name: one.read(values[one.name]) for one in self.in_path}
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    access: Access[C],
+    body: Body[B] | None = None,
+    parameters: Sequence[Parameter] = (),
+    result: Result | None = None,
+    problems: Sequence[str] = (),
+    operation: Operation | None = None,
+    uses_store: bool = True,
+    always: bool = False,
+    cross_origin: bool = True,
+    error_response: ErrorResponse | None = None,
+) -> Callable[[Callable[[Request[C, B]], Awaitable[object]]], Endpoint]:
+    """Make a handler an endpoint; see Endpoint for what each argument means. Raises ValueError where they contradict."""
+
+    def declare(handler: Callable[[Request[C, B]], Awaitable[object]]) -> Endpoint:
+        declared = Endpoint(
+            method=method,
+            path=path,
+            handler=cast(Handler, handler),
+            access=access,
+            body=body,
+            parameters=parameters,
+            result=result,
+            problems=problems,
+            operation=operation,
+            uses_store=uses_store,
+            always=always,
+            cross_origin=cross_origin,
+            error_response=error_response,
+        )
+        named = [one.name for one in declared.in_path]
+        if named != PLACEHOLDER.findall(path):
+            raise ValueError(f"{declared.label} has the parameters {named} for its path")
+        return declared
+
+    return declare

@@ -1,0 +1,43 @@
+"""All endpoints of the API, and those of its documentation."""
+
+from __future__ import annotations
+
+from laurels.http import (
+    adjustments,
+    amnesties,
+    badges,
+    catalog,
+    clock,
+    docs,
+    events,
+    health,
+    leaderboards,
+    profile,
+    reversals,
+    sessions,
+    streaks,
+    stream,
+    users,
+    visibility,
+)
+
+API = (
+    *profile.ENDPOINTS,
+    *events.ENDPOINTS,
+    *users.ENDPOINTS,
+    *visibility.ENDPOINTS,
+    *sessions.ENDPOINTS,
+    *streaks.ENDPOINTS,
+    *badges.ENDPOINTS,
+    *adjustments.ENDPOINTS,
+    *reversals.ENDPOINTS,
+    *amnesties.ENDPOINTS,
+    *leaderboards.ENDPOINTS,
+    *stream.ENDPOINTS,
+    *catalog.ENDPOINTS,
+    *clock.ENDPOINTS,
+    *health.ENDPOINTS,
+)
+"""What the OpenAPI document shows, in its order."""
+
+DOCS = docs.ENDPOINTS

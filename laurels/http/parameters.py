@@ -1,0 +1,92 @@
+"""Parameters of the address and of headers: what the OpenAPI document says of them, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from laurels.engine.events import MAX_USER_ID
+from laurels.http.requests import id_in_path, path_text, whole_number
+from laurels.http.responses import Scope
+from laurels.present.shapes import SAFE
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A parameter as the OpenAPI document describes it. `more` are further members of its description."""
+
+    name: str
+    place: Literal["path", "query", "header"] = "query"
+    description: str
+    schema: Mapping[str, Any]
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def described(self) -> Json:
+        """The parameter object of the document."""
+        start: Json = {"name": self.name, "in": self.place}
+        if self.place == "path":
+            start["required"] = True
+        return {**start, "description": self.description, "schema": dict(self.schema), **self.more}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathParameter(Parameter):
+    """A segment of the path. `longest` is the most characters of an id; None for a name that is only looked up."""
+
+    longest: int | None = None
+
+    def read(self, raw: str) -> str:
+        """The text of a segment that is still percent-encoded. Raises InvalidParameter."""
+        return path_text(raw, self.name) if self.longest is None else id_in_path(raw, self.name, self.longest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeNumber(Parameter):
+    """A number in the query, from 1 to `most`."""
+
+    most: int
+
+    def read(self, scope: Scope, most: int | None = None) -> int | None:
+        """The number; None where it is left out. `most` narrows the range. Raises InvalidParameter."""
+        return whole_number(scope, self.name, self.most if most is None else most)
+
+
+def in_path(name: str, description: str = "", example: str = "", longest: int | None = MAX_USER_ID) -> PathParameter:
+    """An id in the path."""
+    return PathParameter(
+        name=name,
+        place="path",
+        description=f"{description}, percent-encoded",
+        schema={"type": "string", "minLength": 1, "maxLength": longest, "pattern": SAFE},
+        more={"example": example},
+        longest=longest,
+    )
+
+
+def name_in_path(name: str) -> PathParameter:
+    """A name in the path that is looked up; one that is not found is a page that does not exist."""
+    return in_path(name, longest=None)
+
+
+def number(name: str, description: str, most: int, default: int | None = None) -> WholeNumber:
+    """A whole number in the query, from 1 on."""
+    schema: Json = {"type": "integer", "minimum": 1, "maximum": most}
+    if default is not None:
+        schema["default"] = default
+    return WholeNumber(name=name, description=description, schema=schema, most=most)
+
+
+def text(
+    name: str, description: str, longest: int, default: str | None = None, example: str | None = None
+) -> Parameter:
+    """A text in the query."""
+    schema: Json = {"type": "string", "minLength": 1, "maxLength": longest, "pattern": SAFE}
+    if default is not None:
+        schema["default"] = default
+    return Parameter(name=name, description=description, schema=schema, more={"example": example} if example else {})
+
+
+USER_ID = in_path("userId", "The app's own id of the user", "ada")
