@@ -110,13 +110,13 @@ async def test_real_answers_are_what_the_document_says(home: App, document: Any)
     board = await home.client.get("/api/gamification/leaderboards/weekly?me=ada&limit=1", headers=home.by_key)
 
     for name, answer in {
-        "EventsAnswer": sent,
-        "ProfileShape": profile,
-        "HistoryShape": history,
-        "UserShape": user,
-        "CatalogShape": catalog,
-        "BoardsShape": boards,
-        "LeaderboardShape": board,
+        "EventResults": sent,
+        "Profile": profile,
+        "History": history,
+        "User": user,
+        "CatalogSummary": catalog,
+        "LeaderboardList": boards,
+        "LeaderboardPage": board,
     }.items():
         validator(document, schemas[name]).validate(answer.json())
 

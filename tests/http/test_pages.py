@@ -146,7 +146,7 @@ async def test_while_the_database_is_away_people_read_when_to_come_again(
     async def away(*_: object) -> Any:
         raise StoreUnavailable
 
-    monkeypatch.setattr(home.laurels.store, "holders", away)
+    monkeypatch.setattr(home.laurels.store, "badge_holders", away)
     page, problem = await opened(home, "/badges"), await home.client.get("/badges")
 
     assert (page.status_code, problem.status_code) == (503, 503)

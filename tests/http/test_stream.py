@@ -336,7 +336,7 @@ async def test_a_store_that_is_away_ends_no_stream(noted: App, monkeypatch: pyte
     async with listening(noted, token) as heard:
         await heard.block()
         with monkeypatch.context() as broken:
-            broken.setattr(noted.laurels.store, "moments", away)
+            broken.setattr(noted.laurels.store, "notifications", away)
             broken.setattr(noted.laurels.store, "has_session", away)
             await notes(noted, 1, 1)
             assert [await heard.block() for _ in range(10)] == [b":"] * 10
