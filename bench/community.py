@@ -31,13 +31,12 @@ from laurels.auth.keys import create_key
 from laurels.auth.sessions import Sessions
 from laurels.commands.unit_of_work import earned, places_of
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.scoring import open_periods, recounted
+from laurels.engine.zones import Zones
 from laurels.service.laurels import Laurels
-from laurels.storage import rows
 from laurels.storage.codec import to_micros
 from laurels.storage.contract import AwardRow, Changes, EventRow, LedgerRow, LoadRequest, UserRow
 

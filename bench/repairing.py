@@ -15,10 +15,10 @@ from bench.figures import Figure
 from bench.options import Options
 from bench.stream import stream
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress
+from laurels.engine.zones import Zones
 from laurels.present.views import Views
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from laurels.engine.days import zone
 from laurels.engine.parsing import closest
+from laurels.engine.zones import zone
 from laurels.errors import InvalidInput, SettingsError
 
 PREFIX = "LAURELS_"

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Zones
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import Place, nodes
+from laurels.engine.zones import Zones
 from laurels.storage.contract import Store
 from laurels.storage.postgres.store import PostgresStore
 from laurels.storage.sqlite.store import SQLiteStore

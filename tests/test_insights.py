@@ -17,7 +17,7 @@ from laurels.present.shapes import CommunityReport, ReportProgress
 from laurels.service.insights import Insights, StoredOutcome
 from laurels.service.laurels import Laurels
 from laurels.service.report import COHORTS, DAYS, ReportFold, monday
-from laurels.storage.contract import MaintenanceRun, ReportUser, Store, Whole
+from laurels.storage.contract import MaintenanceRun, ReportUser, Store
 from laurels.telemetry.writes import Flow, Meter
 from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count
@@ -47,7 +47,7 @@ async def laurels(store: Store) -> AsyncIterator[Laurels]:
     await one.group_commit.close()
 
 
-async def live(laurels: Laurels, users: int, seed: int) -> list[Whole]:
+async def live(laurels: Laurels, users: int, seed: int) -> list[UserSnapshot]:
     """Users with random histories, as they are stored."""
     draw = random.Random(seed)
     for number in range(users):
@@ -118,7 +118,7 @@ def plain_retention(active: Sequence[set[int]], today: int) -> list[list[int]]:
     return found
 
 
-def check_badges(made: CommunityReport, users: Sequence[Whole]) -> None:
+def check_badges(made: CommunityReport, users: Sequence[UserSnapshot]) -> None:
     """First badges, holders and medians, from the awards themselves."""
     waits: dict[str, list[float]] = defaultdict(list)
     for user in users:

@@ -17,7 +17,7 @@ from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
-from laurels.engine.days import zone
+from laurels.engine.zones import zone
 from laurels.present.shapes import (
     ClosedPeriods,
     LeaderboardInfo,

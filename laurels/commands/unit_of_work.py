@@ -11,13 +11,14 @@ import msgspec
 
 from laurels.engine.adjustments import Adjustment, manual_state_of
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import LedgerEntry, ManualState, Outcome, Progress
 from laurels.engine.ranking import Move, Place
 from laurels.engine.scoring import CLOCKS_APART, Earned, counted, is_closed, may_be_closed, places, recounted
 from laurels.engine.values import plain
+from laurels.engine.zones import Zones
 from laurels.errors import UserErased
 from laurels.storage.contract import (
     AdjustmentRow,

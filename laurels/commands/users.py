@@ -16,11 +16,11 @@ from laurels.commands.unit_of_work import (
     manual_state_by,
     standing,
 )
-from laurels.engine.days import Zones
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.progress import ManualState
 from laurels.engine.scoring import recounted, still_open
+from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import AdjustmentRow, EventRow, UserRow
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count, islice
 
-from laurels.engine.days import zone
 from laurels.engine.events import Event
+from laurels.engine.zones import zone
 
 SEED = 7
 FIRST_HOUR, LOGIN_HOUR, LAST_HOUR, MOVING_HOUR = 8, 10, 22, 4

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-from laurels.engine.days import zone
 from laurels.engine.parsing import Table
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
 from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
+from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
 By = Literal["points", "metric", "streak"]

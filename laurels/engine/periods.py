@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-from laurels.engine.days import day_of, first_instant
 from laurels.engine.values import plain
+from laurels.engine.zones import day_of, first_instant
 
 Kind = Literal["all", "year", "month", "week", "day", "season"]
 KINDS: tuple[Kind, ...] = ("all", "year", "month", "week", "day", "season")

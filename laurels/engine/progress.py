@@ -7,8 +7,9 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
-from laurels.engine.days import Days, Fold, Zones
+from laurels.engine.days import Days, Fold
 from laurels.engine.values import plain
+from laurels.engine.zones import Zones
 
 
 @plain

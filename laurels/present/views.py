@@ -16,7 +16,7 @@ from laurels.commands.events import Applied, Recorded
 from laurels.commands.unit_of_work import NOTHING, StoredOutcome
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, first_instant, zone
+from laurels.engine.days import Days
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
 from laurels.engine.leaderboards import POINTS, Board
 from laurels.engine.periods import Period
@@ -24,6 +24,7 @@ from laurels.engine.progress import Progress
 from laurels.engine.pseudonyms import pseudonym, pseudonym_id
 from laurels.engine.ranking import Place
 from laurels.engine.streaks import Streak, marks
+from laurels.engine.zones import first_instant, zone
 from laurels.errors import InvalidInput
 from laurels.present.shapes import (
     AdjustmentResult,

@@ -18,7 +18,6 @@ from laurels.commands.unit_of_work import amnesty_days, earned, places_of, stand
 from laurels.commands.users import RebuildUser, RefreshUser, rebuilt_manual_state
 from laurels.engine.adjustments import Adjustment, day_from
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import zone
 from laurels.engine.events import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -31,6 +30,7 @@ from laurels.engine.events import (
 from laurels.engine.judge import rebuild
 from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import is_closed, recounted, still_open
+from laurels.engine.zones import zone
 from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, NotASandbox, UserNotFound
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import AmnestyRow, UserSnapshot, amnesty_count

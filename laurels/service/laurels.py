@@ -15,7 +15,7 @@ from laurels.commands.unit_of_work import Command, DecisionContext
 from laurels.commands.users import EraseUser, RefreshUser, UpdateUser
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import (
     MAX_NAME,
     MAX_USER_ID,
@@ -29,6 +29,7 @@ from laurels.engine.leaderboards import VISIBILITIES, Board, Visibility
 from laurels.engine.names import clean_name
 from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
 from laurels.engine.ranking import HIDDEN, WITHIN
+from laurels.engine.zones import Zones
 from laurels.errors import (
     BadgeNotFound,
     InvalidInput,

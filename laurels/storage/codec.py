@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from laurels.engine.days import Days, Fold, Zones
+from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.progress import NO_MANUAL_STATE, ManualState, Progress
 from laurels.engine.ranking import Place, Ranks
+from laurels.engine.zones import Zones
 from laurels.storage.contract import (
     AdjustmentRow,
     AmnestyRow,

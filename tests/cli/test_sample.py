@@ -10,9 +10,9 @@ import pytest
 from laurels import Catalog
 from laurels.demo.filling import demo_catalog, steps
 from laurels.demo.sample import ARCHETYPES, BRINK_ID, BRINK_MESSAGES, MOVES, SEED, Community, community
-from laurels.engine.days import Zones, zone
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress
+from laurels.engine.zones import Zones, zone
 
 NOW = datetime(2026, 3, 9, 15, 30, tzinfo=UTC)
 """The day after the clocks of New York were set forward."""

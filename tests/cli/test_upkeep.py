@@ -88,7 +88,9 @@ def test_a_database_that_takes_no_note_is_backed_up_and_verified_all_the_same(
     filled: Cli, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(filled.folder)
-    run_sql(filled, "CREATE TRIGGER closed BEFORE INSERT ON maintenance_runs BEGIN SELECT RAISE(ABORT, 'read only'); END")
+    run_sql(
+        filled, "CREATE TRIGGER closed BEFORE INSERT ON maintenance_runs BEGIN SELECT RAISE(ABORT, 'read only'); END"
+    )
 
     ended = filled(*command, "--database", filled.database)
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.streaks import Calendar, Freezes, Reading, Streak, folded, marks, read
+from laurels.engine.zones import Zones
 from tests.support import at, day
 
 FIRST = day("2026-01-05")  # a Monday

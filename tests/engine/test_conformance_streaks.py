@@ -18,10 +18,11 @@ import pytest
 
 from laurels.auth.keys import create_key
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import judge, read_streak_of, rejudge
 from laurels.engine.progress import Progress
+from laurels.engine.zones import Zones
 from laurels.errors import ZoneChangeTooSoon
 from laurels.server.app import create_app
 from laurels.service.admin import Admin

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from laurels.engine.days import Days, Zones, day_of, first_instant, skipped_days, zone
+from laurels.engine.days import Days
+from laurels.engine.zones import Zones, day_of, first_instant, skipped_days, zone
 from laurels.errors import InvalidInput, ZoneChangeTooSoon
 from tests.support import at, day
 

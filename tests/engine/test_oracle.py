@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones, first_instant
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import calendar_of, judge, read_streak_of, rebuild, rejudge, reverse
 from laurels.engine.progress import ManualState, Progress
 from laurels.engine.streaks import WEEKDAYS, Streak, marks
+from laurels.engine.zones import Zones, first_instant
 from laurels.storage.codec import pack_progress, unpack_progress
 from tests.engine.oracle import Expected, Life, Visit, expected_reading, zone_names
 from tests.support import at, badge, catalog

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import length_of, read_streak_of
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Calendar, Reading, folded, read
+from laurels.engine.zones import Zones
 from laurels.errors import ZoneChangeTooSoon
 from tests.support import at, cases, day, fold
 

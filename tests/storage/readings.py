@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from laurels.auth.chain import Request
 from laurels.auth.keys import name_of_key, role_of_hint
 from laurels.auth.sessions import Sessions
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.http.answers import encode
+from laurels.http.endpoint import Request
+from laurels.http.responses import encode
 from laurels.present.views import history_adjustment
 from laurels.service.admin import Admin
 from laurels.service.insights import Insights

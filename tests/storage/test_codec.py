@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.progress import ManualState, Progress
+from laurels.engine.zones import Zones
 from laurels.storage.codec import (
     from_micros,
     maybe_instant,

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from laurels.engine.days import Days, Zones
+from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import Move, Place, Ranks
+from laurels.engine.zones import Zones
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
 from laurels.storage.codec import from_micros, to_micros

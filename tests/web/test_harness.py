@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from laurels.http.responses import Answer, Receive, Scope, Send
+from laurels.http.responses import Receive, Scope, Send
 from tests.http.app import PROFILE, App
 from tests.http.serving import Server
 from tests.web.checks import check_accessible, check_fits, first_paint, tab_order
@@ -39,13 +39,13 @@ class Planted:
             return
         await self._answer(scope["path"]).send(send)
 
-    def _answer(self, path: str) -> Answer:
+    def _answer(self, path: str) -> Response:
         if path == "/":
             headers = [(b"content-type", b"text/html; charset=utf-8"), (b"content-security-policy", POLICY)]
-            return Answer(200, headers, SMALL.format(self.body).encode())
+            return Response(200, headers, SMALL.format(self.body).encode())
         if path == "/script.js":
-            return Answer(200, [(b"content-type", b"text/javascript")], self.script.encode())
-        return Answer(int(path.removeprefix("/status/")), [], b"")
+            return Response(200, [(b"content-type", b"text/javascript")], self.script.encode())
+        return Response(int(path.removeprefix("/status/")), [], b"")
 
 
 class Ground:

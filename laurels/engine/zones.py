@@ -1,0 +1,168 @@
+"""Time zones: which calendar day an instant belongs to, and which days a zone skipped. A day is `date.toordinal()`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from importlib import resources
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from laurels.engine.days import Days
+from laurels.engine.values import plain
+from laurels.errors import InvalidInput, ZoneChangeTooSoon
+
+LAST_SEARCHED_YEAR = 2038
+"""The search for skipped days ends here: no zone has announced that it will skip one."""
+
+ZONE_CHANGE_PAUSE = timedelta(hours=24)
+"""The least time between two zone changes of a user, so that changing zones cannot produce extra days."""
+
+INSTANT = timedelta(microseconds=1)
+
+NEVER = date.max.toordinal() + 1
+"""A day after all others."""
+
+MAX_ZONE = 64
+"""The longest zone name that is looked up; file systems raise their own errors for much longer ones."""
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """The IANA zone of this name, from the `tzdata` package, so that every machine has the same days.
+
+    Raises InvalidInput for a name that is not in the package.
+    """
+    parts = name.split("/")
+    if len(name) > MAX_ZONE or not all(
+        part.replace("_", "").replace("-", "").replace("+", "").isalnum() for part in parts
+    ):
+        raise InvalidInput("timeZone", unknown_zone(name))
+    entry = resources.files("tzdata.zoneinfo").joinpath(*parts)
+    if not entry.is_file() or parts[-1].endswith((".py", ".tab", ".zi")):
+        raise InvalidInput("timeZone", unknown_zone(name))
+    with entry.open("rb") as file:
+        try:
+            return ZoneInfo.from_file(file, key=name)
+        except ValueError:
+            raise InvalidInput("timeZone", unknown_zone(name)) from None
+
+
+def unknown_zone(name: str) -> str:
+    """The error text for an unknown zone name."""
+    return f"unknown time zone '{name[:MAX_ZONE]}'; use an IANA name such as 'Europe/Berlin'"
+
+
+def day_of(instant: datetime, zone_name: str) -> int:
+    """The day of an aware datetime in this zone."""
+    return instant.astimezone(zone(zone_name)).toordinal()
+
+
+def first_instant(day: int, zone_name: str) -> datetime:
+    """The first instant of this day in this zone, in UTC. It is 01:00 local time where a clock change skips midnight.
+
+    For a day that the zone skipped, the first instant after it.
+    """
+    there = zone(zone_name)
+    midnight = datetime.combine(date.fromordinal(day), time(), there)
+    instant = midnight.astimezone(UTC)
+    if instant.astimezone(there).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return instant
+    # The clock change skipped midnight. The day begins at the change: find it by bisection.
+    low, high = instant - timedelta(hours=26), instant + timedelta(hours=2)
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(there).toordinal() < day:
+            low = middle
+        else:
+            high = middle
+    return high.replace(microsecond=0)
+
+
+@lru_cache(maxsize=1024)
+def skipped_days(zone_name: str) -> tuple[int, ...]:
+    """The days since 1970 that this zone skipped (Apia: 30 December 2011), oldest first."""
+    there = zone(zone_name)
+    month = date(1970, 1, 1)
+    skipped: list[int] = []
+    before = datetime.combine(month, time(12), there).utcoffset()
+    while month.year < LAST_SEARCHED_YEAR:
+        month = (month.replace(day=28) + timedelta(days=7)).replace(day=1)
+        offset = datetime.combine(month, time(12), there).utcoffset()
+        if before is not None and offset is not None and abs(offset - before) >= timedelta(hours=20):
+            skipped += [day for day in range(month.toordinal() - 31, month.toordinal()) if not exists(day, there)]
+        before = offset
+    return tuple(skipped)
+
+
+def exists(day: int, there: ZoneInfo) -> bool:
+    """Whether clocks in this zone ever showed this date."""
+    noon = datetime.combine(date.fromordinal(day), time(12), there)
+    return noon.astimezone(UTC).astimezone(there).toordinal() == day
+
+
+@plain
+class Zones:
+    """The time zones of one user: the first zone, and dated changes after it.
+
+    `first` is None until a zone is known; until then `default` applies, the setting at the time the user was created.
+    """
+
+    first: str | None = None
+    changes: tuple[tuple[datetime, str], ...] = ()
+    default: str = "UTC"
+
+    def at(self, instant: datetime) -> str:
+        """The zone in force at this instant."""
+        for since, name in reversed(self.changes):
+            if since <= instant:
+                return name
+        return self.first or self.default
+
+    def day(self, instant: datetime) -> int:
+        """The day of this instant in the zone in force at that time."""
+        return day_of(instant, self.at(instant))
+
+    def changed(self, name: str, now: datetime) -> Zones:
+        """These zones with `name` in force from `now` on; the very first zone also applies to all time before.
+
+        Raises InvalidInput for an unknown zone, and ZoneChangeTooSoon for a second change within 24 hours.
+        """
+        zone(name)
+        if self.first is None:
+            return Zones(name, (), self.default)
+        if self.at(now) == name:
+            return self
+        if self.changes and now - self.changes[-1][0] < ZONE_CHANGE_PAUSE:
+            raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)
+        return Zones(self.first, (*self.changes, (now, name)), self.default)
+
+    def skipped(self) -> Days:
+        """The days that this user's calendar skipped."""
+        if not self.changes:
+            return skipped_set(self.first or self.default)
+        stays = self._stays()
+        gone = {day for first, last, name in stays for day in skipped_days(name) if first < day < last}
+        for (_, left, _), (arrived, _, _) in pairwise(stays):
+            gone.update(range(left + 1, arrived))  # a change from far west to far east skips a day
+        days = Days()
+        for day in sorted(gone):
+            if not any(first <= day <= last and day not in skipped_days(name) for first, last, name in stays):
+                days = days.with_day(day)
+        return days
+
+    def _stays(self) -> list[tuple[int, int, str]]:
+        """(first day, last day, zone) for each period in one zone, oldest first; days as clocks in that zone showed them."""
+        names = [self.first or self.default, *(name for _, name in self.changes)]
+        firsts = [0, *(day_of(since, name) for since, name in self.changes)]
+        lasts = [*(day_of(since - INSTANT, name) for (since, _), name in zip(self.changes, names, strict=False)), NEVER]
+        return list(zip(firsts, lasts, names, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def skipped_set(zone_name: str) -> Days:
+    """`skipped_days` as a set."""
+    days = Days()
+    for day in skipped_days(zone_name):
+        days = days.with_day(day)
+    return days
