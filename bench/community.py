@@ -29,7 +29,8 @@ from rich.progress import track
 from bench.machine import cache_folder
 from laurels.auth.keys import create_key
 from laurels.auth.sessions import Sessions
-from laurels.commands.unit_of_work import earned, places_of
+from laurels.commands.rank_changes import places_of
+from laurels.commands.rows import earned
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import judge

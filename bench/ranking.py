@@ -22,7 +22,7 @@ from bench.community import NOON, SEED
 from bench.engines import Site
 from bench.figures import Figure
 from bench.options import Options
-from laurels.commands.unit_of_work import places_of
+from laurels.commands.rank_changes import places_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.ranking import Move, Place
 from laurels.service.laurels import Laurels

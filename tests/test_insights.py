@@ -17,7 +17,7 @@ from laurels.present.shapes import CommunityReport, ReportProgress
 from laurels.service.insights import Insights, StoredOutcome
 from laurels.service.laurels import Laurels
 from laurels.service.report import COHORTS, DAYS, ReportFold, monday
-from laurels.storage.contract import MaintenanceRun, ReportUser, Store
+from laurels.storage.contract import MaintenanceRun, ReportUser, Store, UserSnapshot
 from laurels.telemetry.writes import Flow, Meter
 from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count

@@ -1,5 +1,5 @@
-"""Acts: everything that changes a user. Each is applied to a Desk, which holds what one transaction found and will write.
+"""Commands: everything that changes a user. Each is applied to a UnitOfWork, which holds the rows of one transaction.
 
-An act either raises one of our errors before it touches the desk, or it is done whole. Nothing here reads a clock or a
-database, so a transaction can be tried again from the start.
+A command either raises a LaurelsError before it changes anything, or it is applied completely. Nothing here reads a clock or
+a database, so a transaction can be tried again from the start.
 """

@@ -1,31 +1,22 @@
-"""Events: recording one, once, and taking one back."""
+"""Events: recording one, once, and reversing one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from laurels.commands.unit_of_work import (
-    NOTHING,
-    REVERSED,
-    Needs,
-    StoredOutcome,
-    UnitOfWork,
-    read_outcome,
-    standing,
-    stored_outcome,
-)
+from laurels.commands.outcomes import NOTHING, REVERSED, StoredOutcome, outcome_again, stored_outcome
+from laurels.commands.rows import active_adjustments, active_events
+from laurels.commands.unit_of_work import Needs, UnitOfWork
+from laurels.engine.adjustments import Reversal
 from laurels.engine.events import Event, effective_instant
 from laurels.engine.judge import judge, reverse
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
-from laurels.errors import EventConflict
-from laurels.storage.codec import pack_data
 from laurels.storage.contract import AdjustmentRow, EventRow, UserRow
 
 REVERSAL = "reversal:"
-"""A reversal's act id is this and the event's id, so that an event is taken back once."""
+"""The id of a reversal is this and the event's id, so that an event is reversed once."""
 
 
 @plain
@@ -41,7 +32,7 @@ class Recorded:
 
 @plain
 class Applied:
-    """The answer for an act that was told: whether it was new, and what it changed."""
+    """The answer for an adjustment: whether it was new, and what it changed."""
 
     adjustment: AdjustmentRow
     duplicate: bool
@@ -66,25 +57,25 @@ class RecordEvent:
 
     def apply(self, work: UnitOfWork) -> Recorded:
         event = self.event
-        # First of all, so that a duplicate, too, brings its user under today's rules.
+        # The user comes first, so that a duplicate also brings its user under the rules in force.
         user = work.user(event.user_id, self.at)
-        known = work.event(event.user_id, event.id)
-        if known:
-            return _answer_again(known, event)
-        moment = effective_instant(event, self.at, work.context.late_window)
+        stored = work.event(event.user_id, event.id)
+        if stored:
+            return _duplicate(stored, event)
+        occurred_at = effective_instant(event, self.at, work.context.late_window)
         zones = user.progress.zones
-        day, today = zones.day(moment), zones.day(self.at)
-        dated = Event(event.user_id, event.id, event.type, moment, event.quantity, event.data, day, today - day)
+        day, today = zones.day(occurred_at), zones.day(self.at)
+        dated = Event(event.user_id, event.id, event.type, occurred_at, event.quantity, event.data, day, today - day)
         if event.id in user.progress.manual.awaited:
-            return self._reversed_already(work, user, dated)
+            return self._record_reversed(work, user, dated)
         outcome = judge(work.context.catalog, user.progress, dated, today)
-        kept = stored_outcome(outcome)
+        answer = stored_outcome(outcome)
         changed = work.save(user, outcome, self.at, dated)
-        work.save_event(changed, dated, event.occurred_at, self.at, kept)
-        return Recorded(dated, duplicate=False, outcome=kept)
+        work.save_event(changed, dated, event.occurred_at, self.at, answer)
+        return Recorded(dated, duplicate=False, outcome=answer)
 
-    def _reversed_already(self, work: UnitOfWork, user: UserRow, dated: Event) -> Recorded:
-        """The event of a reversal that came first: it is kept, and earns nothing."""
+    def _record_reversed(self, work: UnitOfWork, user: UserRow, dated: Event) -> Recorded:
+        """Record an event that was reversed before it arrived: it is stored and earns nothing."""
         manual = replace(user.progress.manual, awaited=user.progress.manual.awaited - {dated.id})
         changed = work.save(user, Outcome(replace(user.progress, manual=manual)), self.at)
         work.save_event(changed, dated, self.event.occurred_at, self.at, REVERSED)
@@ -93,7 +84,10 @@ class RecordEvent:
 
 @plain
 class ReverseEvent:
-    """Take an event back, with all it led to. Answers Told; twice is harmless, and before its event it holds."""
+    """Reverse an event, with everything it led to. Answers Applied.
+
+    Reversing twice changes nothing. A reversal may come before its event, which then earns nothing. Raises UserErased.
+    """
 
     user_id: str
     event_id: str
@@ -105,50 +99,43 @@ class ReverseEvent:
     def apply(self, work: UnitOfWork) -> Applied:
         user = work.user(self.user_id, self.at)
         adjustment_id = REVERSAL + self.event_id
-        known = next(
-            (
-                row
-                for row in work.adjustments(self.user_id)
-                if row.adjustment_id == adjustment_id and row.undone_by is None
-            ),
-            None,
-        )
-        if known:
-            return Applied(known, duplicate=True)
+        active = active_adjustments(work.adjustments(self.user_id))
+        stored = next((row for row in active if row.adjustment_id == adjustment_id), None)
+        if stored:
+            return Applied(stored, duplicate=True)
         row = work.event(self.user_id, self.event_id)
-        others = [event for event in standing(work.history(self.user_id)) if event.id != self.event_id]
-        outcome = self._taken_back(work, user, row, others)
+        others = [event for event in active_events(work.history(self.user_id)) if event.id != self.event_id]
+        outcome = self._outcome(work, user, row, others)
         occurred_at = row.event.occurred_at if row else None
         changed = work.save(user, outcome, self.at, counts_at=work.as_paid(self.user_id, occurred_at), events=others)
         if row:
             work.mark_event(row, changed.revision)
-        data: Mapping[str, str] = {"event": self.event_id}
-        act = AdjustmentRow(
-            self.user_id, adjustment_id, changed.revision, self.at, "reversal", data, self.reason, self.actor, None
+        reversal = AdjustmentRow(
+            self.user_id,
+            adjustment_id,
+            changed.revision,
+            self.at,
+            Reversal.kind,
+            Reversal(self.event_id).data(),
+            self.reason,
+            self.actor,
+            None,
         )
-        work.save_adjustment(act)
-        return Applied(act, duplicate=False, outcome=stored_outcome(outcome))
+        work.save_adjustment(reversal)
+        return Applied(reversal, duplicate=False, outcome=stored_outcome(outcome))
 
-    def _taken_back(self, work: UnitOfWork, user: UserRow, row: EventRow | None, others: list[Event]) -> Outcome:
+    def _outcome(self, work: UnitOfWork, user: UserRow, row: EventRow | None, others: list[Event]) -> Outcome:
         if row is None:
             manual = replace(user.progress.manual, awaited=user.progress.manual.awaited | {self.event_id})
             return Outcome(replace(user.progress, manual=manual))
         return reverse(work.context.catalog, user.progress, others, self.event_id, self.at)
 
 
-def _answer_again(known: EventRow, event: Event) -> Recorded:
-    """The original answer, if this is the same event; its sender may leave a time out both times, but not once."""
-    same = (
-        known.event.type == event.type
-        and known.event.quantity == event.quantity
-        and known.sent_at == event.occurred_at
-        and pack_data(known.event.data) == pack_data(event.data)
-    )
-    if not same:
-        raise EventConflict
-    kept = read_outcome(known)
-    if kept.points is None:
-        return Recorded(known.event, duplicate=True, outcome=kept)
+def _duplicate(stored: EventRow, event: Event) -> Recorded:
+    """The original answer for an event that was sent again. Raises EventConflict."""
+    outcome = outcome_again(stored, event)
+    if outcome.points is None:
+        return Recorded(stored.event, duplicate=True, outcome=outcome)
     return Recorded(
-        known.event, duplicate=True, outcome=kept, rank_before=known.rank_before, rank_after=known.rank_after
+        stored.event, duplicate=True, outcome=outcome, rank_before=stored.rank_before, rank_after=stored.rank_after
     )

@@ -1,4 +1,4 @@
-"""Users: what the app knows of one, erasing one, making one anew."""
+"""Users: updating one, rebuilding one from events, erasing one."""
 
 from __future__ import annotations
 
@@ -7,30 +7,22 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.commands.unit_of_work import (
-    Needs,
-    UnitOfWork,
-    amnesty_days,
-    earned,
-    in_no_period,
-    manual_state_by,
-    standing,
-)
+from laurels.commands.rows import active_events, amnesty_days, earned, rebuilt_manual_state
+from laurels.commands.unit_of_work import Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
-from laurels.engine.progress import ManualState
 from laurels.engine.scoring import recounted, still_open
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
-from laurels.storage.contract import AdjustmentRow, EventRow, UserRow
+from laurels.storage.contract import UserRow
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateUser:
-    """Set what the app knows of a user; what is UNSET stays.
+    """Create or update a user; fields that are UNSET stay.
 
-    Answers the UserRow; raises UserErased, InvalidInput, ZoneChangeTooSoon. With `lenient_zone`, a zone change that comes
-    too soon is left out instead.
+    Answers the UserRow. Raises UserErased, InvalidInput, ZoneChangeTooSoon. With `lenient_zone`, a zone change that comes
+    too soon is ignored instead.
     """
 
     user_id: str
@@ -52,8 +44,8 @@ class UpdateUser:
         name = user.name if self.name is msgspec.UNSET else self.name
         groups = user.groups if self.groups is msgspec.UNSET else self.groups
         visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
-        known = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
-        if user.revision and (zones, joined_at, name, groups, visibility) == known:
+        before = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
+        if user.revision and (zones, joined_at, name, groups, visibility) == before:
             return user
         manual = progress.manual
         if groups != user.groups:
@@ -75,7 +67,7 @@ class UpdateUser:
 
 @dataclass(frozen=True, slots=True)
 class RefreshUser:
-    """Bring a user under today's rules and amnesties, where they are not. Answers None; raises UserErased."""
+    """Bring a user under the rules and amnesties in force. Answers None. Raises UserErased."""
 
     user_id: str
     at: datetime
@@ -88,7 +80,7 @@ class RefreshUser:
 
 @dataclass(frozen=True, slots=True)
 class RebuildUser:
-    """Make a user anew from their events, acts and ledger, whatever the row says. Answers whether anything differed.
+    """Compute a user again from their events, adjustments and ledger. Answers whether anything stored was different.
 
     Raises UserErased, UserNotFound.
     """
@@ -103,30 +95,27 @@ class RebuildUser:
         if not user.revision:
             raise UserNotFound
         catalog = work.context.catalog
-        history, adjustments, ledger = (
-            work.history(self.user_id),
-            work.adjustments(self.user_id),
-            work.ledger(self.user_id),
-        )
+        history, ledger = work.history(self.user_id), work.ledger(self.user_id)
+        events = active_events(history)
         truth = replace(
             user.progress,
-            manual=rebuilt_manual_state(history, adjustments, user.progress.manual),
+            manual=rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual),
             badges=work.awards(self.user_id),
             points=sum(entry.amount for entry in ledger),
-            scores=recounted(catalog, standing(history), earned(ledger), self.at),
+            scores=recounted(catalog, events, earned(ledger), self.at),
         )
-        outcome = rebuild(catalog, truth, standing(history), self.at)
+        outcome = rebuild(catalog, truth, events, self.at)
         stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
         if outcome.progress == stored and not outcome.entries and not outcome.awards:
             return work.check_standings(user, self.at)
-        changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=standing(history))
+        changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=events)
         work.check_standings(changed, self.at)
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class EraseUser:
-    """Erase every trace of a user, for good. Answers None; erasing twice, or nobody, is harmless."""
+    """Erase a user permanently. Answers None; erasing twice, or an unknown user, changes nothing."""
 
     user_id: str
     at: datetime
@@ -135,11 +124,3 @@ class EraseUser:
 
     def apply(self, work: UnitOfWork) -> None:
         work.erase(self.user_id, self.at)
-
-
-def rebuilt_manual_state(history: list[EventRow], adjustments: list[AdjustmentRow], before: ManualState) -> ManualState:
-    """What was told of a user, from the acts alone; reversals whose events have not arrived wait for them."""
-    arrived = {row.event.id for row in history}
-    reversals = (row for row in adjustments if row.kind == "reversal" and row.undone_by is None)
-    awaited = frozenset(row.data["event"] for row in reversals if row.data["event"] not in arrived)
-    return replace(manual_state_by(adjustments, before), awaited=awaited)

@@ -1,7 +1,10 @@
-"""Telling: what an admin or the user says beside the events (grants, revocations, adjustments, freezes, pauses, repairs).
+"""Adjustments: changes of one user that are made by hand, each dated and in force until it is undone.
 
-Each is a dated act that stands until it is undone. What is told of a user is a fold over the acts that stand, so undoing one
-is folding the others anew.
+KINDS is the registry. A kind is one class: its fields, how it is checked, what it changes, who may apply it, and its words.
+The bodies of the HTTP API, the forms of the console, the commands of the command line and all checks are made from it, so
+adding a kind means adding one class here.
+
+What adjustments amount to is a fold over those in force (`folded`), so undoing one is folding the others again.
 """
 
 from __future__ import annotations
@@ -9,150 +12,407 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
-from laurels.engine.badges import Badge
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.progress import LedgerEntry, ManualState, Progress
-from laurels.engine.streaks import Calendar, Reading, Streak
-from laurels.errors import AdjustmentRefused
+from laurels.engine.fields import Field, fields_of
+from laurels.engine.parsing import closest
+from laurels.engine.progress import ManualState
+from laurels.errors import AdjustmentRefused, InvalidInput
 
-QUOTA_DAYS = 365
+MAX_FREEZES = 1000
+MAX_PAUSE_DISTANCE = 3660
+"""How many days before or after today a pause may begin or end: a set of days takes one bit for each day in between."""
+
+Caller = Literal["app", "user"]
+"""Who applies an adjustment: the app's back end or an operator, or the user themselves."""
+
+Data = Mapping[str, Any]
+"""The data of a stored adjustment, as JSON: its fields, and what was filled in when it was applied."""
+
+
+class Target(Protocol):
+    """The user whom an adjustment is for, under the catalog in force (`adjust.py` has the one implementation)."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who applies it."""
+        ...
+
+    @property
+    def today(self) -> int:
+        """The user's day."""
+        ...
+
+    @property
+    def points(self) -> int:
+        """The user's balance."""
+        ...
+
+    def check_badge(self, badge: str) -> None:
+        """Raises BadgeNotFound unless the catalog has this badge."""
+        ...
+
+    def check_streak(self, streak: str) -> None:
+        """Raises StreakNotFound unless the catalog has this streak."""
+        ...
+
+    def check_pause(self, streak: str, first: int, last: int) -> None:
+        """Raises AdjustmentRefused unless the user may pause this streak from day `first` to day `last` themselves."""
+        ...
+
+    def check_repair(self, streak: str, last: int) -> None:
+        """Raises AdjustmentRefused unless the user may repair a gap that ended on day `last` themselves."""
+        ...
+
+    def gap_around(self, streak: str, day: int) -> tuple[int, int]:
+        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused where it was not missed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """One thing told. `kind` is one of these; `data` says the rest, as JSON.
+    """The base of all kinds. The docstring of a kind is what people read about it: in the console, help texts and the API.
 
-    grant, revocation   badge
-    adjustment          amount, negative to take away
-    freezes             streak, count, day (ISO date on which they are given)
-    pause               streak ('' for all), first, last (ISO dates, both included)
-    repair              streak, first, last
-    reversal            event (its id)
-    exclusion           nothing more: from all leaderboards
+    kind        its name in bodies, addresses and stored rows
+    verb        what applying it is called: the title of its form
+    noun        what it is called afterwards, as in "The grant is recorded."
+    command     its command: `laurels user COMMAND`
+    applied_by  who may apply it; no one: it has a command of its own
+    loads       what must be loaded of the user: the other adjustments, or all events, awards and ledger entries as well
+    example     fields of a complete one, for the API's documentation
     """
 
-    kind: str
-    data: Mapping[str, Any]
+    kind: ClassVar[str]
+    verb: ClassVar[str]
+    noun: ClassVar[str]
+    command: ClassVar[str]
+    applied_by: ClassVar[frozenset[Caller]] = frozenset({"app"})
+    loads: ClassVar[Literal["adjustments", "all"]] = "adjustments"
+    example: ClassVar[Data]
+
+    @classmethod
+    def meaning(cls) -> str:
+        """What it does, in a sentence or two."""
+        return " ".join((cls.__doc__ or "").split())
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first sentence of its meaning."""
+        return cls.meaning().partition(". ")[0].rstrip(".") + "."
+
+    @classmethod
+    @cache
+    def fields(cls) -> tuple[Field, ...]:
+        """Its fields, in order."""
+        return fields_of(cls)
+
+    def data(self) -> dict[str, Any]:
+        """Its fields as JSON."""
+        values = {field.name: getattr(self, field.name) for field in self.fields()}
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+
+    def takes_away(self) -> bool:
+        """Whether it takes something away from the user, so that a form asks again before it applies it."""
+        return False
+
+    def question(self, user: str, badges: Mapping[str, str]) -> str:
+        """What a form asks before it applies it. `user` is the name of the user; `badges` are names by id."""
+        return f"{self.verb}: {user}?"
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        """Its data for this user: checked against the catalog and the user's days, and filled in where that is needed.
+
+        Raises BadgeNotFound, StreakNotFound, InvalidInput, AdjustmentRefused.
+        """
+        return self.data()
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        """The state with one stored adjustment of this kind added. `state` holds what the earlier ones amount to."""
+        raise NotImplementedError
 
 
-def manual_state_of(adjustments: Iterable[Adjustment], before: ManualState) -> ManualState:
-    """What the standing sayings amount to, in their order; what no saying carries stays as it was before."""
-    adjusted = 0
-    granted: dict[str, None] = {}
-    barred: set[str] = set()
-    pauses: dict[str, Days] = {}
-    repairs: dict[str, Days] = {}
-    grants: dict[str, tuple[tuple[int, int], ...]] = {}
-    excluded = False
-    for adjustment in adjustments:
-        data = adjustment.data
-        if adjustment.kind == "points":
-            adjusted += data["amount"]
-        elif adjustment.kind == "grant":
-            granted[data["badge"]] = None
-            barred.discard(data["badge"])
-        elif adjustment.kind == "revocation":
-            granted.pop(data["badge"], None)
-            barred.add(data["badge"])
-        elif adjustment.kind == "freezes":
-            given = (day_from(data["day"]), data["count"])
-            grants[data["streak"]] = (*grants.get(data["streak"], ()), given)
-        elif adjustment.kind == "exclusion":
-            excluded = True
-        elif adjustment.kind in ("pause", "repair"):
-            kept = pauses if adjustment.kind == "pause" else repairs
-            span = Days.span(day_from(data["first"]), day_from(data["last"]))
-            kept[data["streak"]] = kept.get(data["streak"], Days()) | span
-    return ManualState(
-        adjusted,
-        frozenset(granted),
-        frozenset(barred),
-        before.awaited,
-        pauses,
-        repairs,
-        grants,
-        before.amnesty,
-        excluded,
-    )
+K = TypeVar("K", bound=type[Adjustment])
+
+KINDS: dict[str, type[Adjustment]] = {}
+"""Every kind by its name."""
 
 
-def with_manual_state(
-    badges: Iterable[Badge], progress: Progress, manual: ManualState
-) -> tuple[Progress, list[LedgerEntry]]:
-    """The progress with this told of it, and what that does to the points; streaks and due badges are settled after.
+def register(kind: K) -> K:
+    """Add a kind to KINDS."""
+    if kind.kind in KINDS:
+        raise ValueError(f"there is a kind '{kind.kind}' already")
+    KINDS[kind.kind] = kind
+    return kind
 
-    A badge is given where it is granted and missing, and taken where it is barred, or where its grant is gone and its
-    condition is not met.
+
+def kinds_for(caller: Caller) -> list[type[Adjustment]]:
+    """The kinds that this caller may apply."""
+    return [kind for kind in KINDS.values() if caller in kind.applied_by]
+
+
+def parse_adjustment(kind: str, data: Data, caller: Caller = "app") -> Adjustment:
+    """The adjustment that this JSON describes, complete and with fields of the right types.
+
+    Raises InvalidInput, which names the field and the fix.
     """
-    entries: list[LedgerEntry] = []
-    if manual.adjusted != progress.manual.adjusted:
-        entries.append(LedgerEntry(manual.adjusted - progress.manual.adjusted, "adjustment", "points"))
-    kept = dict(progress.badges)
-    for badge in badges:
-        ungranted = badge.id in kept and badge.id in progress.manual.granted and badge.id not in manual.granted
-        gone = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, badge)))
-        if badge.id in kept and gone:
-            paid = kept.pop(badge.id)
-            entries.append(LedgerEntry(-paid, "revocation", badge.id))
-        elif badge.id in manual.granted and badge.id not in kept:
-            kept[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
-            entries.append(LedgerEntry(kept[badge.id], "grant", badge.id))
-    return replace(progress, badges=kept, manual=manual), [entry for entry in entries if entry.amount]
-
-
-def without(progress: Progress, badge: Badge) -> Progress:
-    """The progress less this badge and its points: a badge does not stand on itself."""
-    kept = {one: paid for one, paid in progress.badges.items() if one != badge.id}
-    return replace(progress, badges=kept, points=progress.points - progress.badges.get(badge.id, 0))
-
-
-def gap_around(
-    streak: Streak, credited: Days, reading: Reading, calendar: Calendar, day: int, today: int
-) -> tuple[int, int]:
-    """The first and last day of the gap that holds this missed day, between credited units or up to yesterday's.
-
-    Raises ActRefused where the day was not missed.
-    """
-    unit = streak.unit(day)
-    missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
-    if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
-        raise AdjustmentRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
-    first = last = unit
-    while first - 1 not in credited:
-        first -= 1
-    while last + 1 not in credited and last + 1 < streak.unit(today):
-        last += 1
-    return streak.first_day(first), streak.first_day(last + 1) - 1
-
-
-def check_pause(streak: Streak, adjustments: Iterable[Adjustment], first: int, last: int, today: int) -> None:
-    """Whether a user may pause this streak for these days by themselves. Raises ActRefused, which says why not."""
-    if first < today:
-        raise AdjustmentRefused("a pause must begin today or later; ask an admin for a day that has passed")
-    taken = sum(
-        day_from(said.data["last"]) - day_from(said.data["first"]) + 1
-        for said in adjustments
-        if said.kind == "pause"
-        and said.data["streak"] == streak.name
-        and said.data.get("own")
-        and day_from(said.data["last"]) > first - QUOTA_DAYS
-    )
-    left = streak.pause_days - taken
-    if last - first + 1 > left:
-        raise AdjustmentRefused(
-            f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
+    if kind not in KINDS or not KINDS[kind].applied_by:
+        known = [one.kind for one in kinds_for("app")]
+        raise InvalidInput("kind", f"unknown kind '{kind}'; {closest(kind, known)}")
+    form = KINDS[kind]
+    if caller not in form.applied_by:
+        own = " or ".join(one.kind for one in kinds_for(caller))
+        raise InvalidInput("kind", f"a user may apply a {own} only; ask the app's operator for anything else")
+    fields = {field.name: field for field in form.fields()}
+    for name in data.keys() - fields.keys():
+        raise InvalidInput(
+            name, f"unknown field of '{kind}'; {closest(name, fields) if fields else 'it has no fields'}"
         )
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name not in data and field.default is None:
+            raise InvalidInput(name, f"is missing; '{kind}' needs {', '.join(fields)}")
+        values[name] = field.parse(data.get(name, field.default))
+    return form(**values)
 
 
-def check_repair(streak: Streak, last: int, today: int) -> None:
-    """Whether a user may repair a gap that ended on day `last` by themselves. Raises ActRefused."""
-    if not streak.repair_days:
-        raise AdjustmentRefused(f"the streak '{streak.name}' can be repaired by an admin only")
-    if today - last > streak.repair_days:
-        raise AdjustmentRefused(f"a gap can be repaired until {streak.repair_days} days after its end")
+def folded(adjustments: Iterable[tuple[str, Data]]) -> ManualState:
+    """What adjustments in force amount to, in their order, as (kind, data)."""
+    state = ManualState()
+    for kind, data in adjustments:
+        state = KINDS[kind].fold(state, data)
+    return state
+
+
+# ---- the kinds --------------------------------------------------------------------------------
+
+Badge = Annotated[str, Field("badge", "Badge")]
+Streak = Annotated[str, Field("streak", "Streak")]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Grant(Adjustment):
+    """Give a badge with its points, even if its condition is not met."""
+
+    kind = "grant"
+    verb = "Grant a badge"
+    noun = "grant"
+    command = "grant"
+    example: ClassVar[Data] = {"badge": "early_adopter"}
+
+    badge: Badge
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        target.check_badge(self.badge)
+        return self.data()
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        badge = frozenset({data["badge"]})
+        return replace(state, granted=state.granted | badge, barred=state.barred - badge)
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Revocation(Adjustment):
+    """Take a badge away with the points it paid. It is not awarded again until this is undone or the badge is granted."""
+
+    kind = "revocation"
+    verb = "Revoke a badge"
+    noun = "revocation"
+    command = "revoke"
+    loads = "all"  # points are taken back from the periods in which they were paid
+    example: ClassVar[Data] = {"badge": "early_adopter"}
+
+    badge: Badge
+
+    def takes_away(self) -> bool:
+        return True
+
+    def question(self, user: str, badges: Mapping[str, str]) -> str:
+        return f"Revoke {badges.get(self.badge, self.badge)} from {user}?"
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        target.check_badge(self.badge)
+        return self.data()
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        badge = frozenset({data["badge"]})
+        return replace(state, granted=state.granted - badge, barred=state.barred | badge)
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Points(Adjustment):
+    """Give points, or take them away with a negative amount. The balance cannot fall below 0 by this."""
+
+    kind = "points"
+    verb = "Adjust points"
+    noun = "points adjustment"
+    command = "adjust"
+    example: ClassVar[Data] = {"amount": 50}
+
+    amount: Annotated[int, Field("number", "Points", "such as 50, or -50 to take points away", zero=False)]
+
+    def takes_away(self) -> bool:
+        return self.amount < 0
+
+    def question(self, user: str, badges: Mapping[str, str]) -> str:
+        count = f"{abs(self.amount):,} point{'' if abs(self.amount) == 1 else 's'}"
+        return f"Take {count} from {user}?" if self.amount < 0 else f"Give {count} to {user}?"
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        """A negative balance, which reversals can leave, may be raised but not lowered."""
+        after = target.points + self.amount
+        if not min(target.points, 0) <= after <= MAX_NUMBER:
+            least, most = -max(target.points, 0), MAX_NUMBER - target.points
+            raise AdjustmentRefused(f"it would leave {after} points; use an amount from {least} to {most}, but not 0")
+        return self.data()
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        return replace(state, adjusted=state.adjusted + data["amount"])
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Freezes(Adjustment):
+    """Give freezes from today on. Each covers one missed day, if there are enough for the whole gap."""
+
+    kind = "freezes"
+    verb = "Add freezes"
+    noun = "gift of freezes"
+    command = "freeze"
+    example: ClassVar[Data] = {"streak": "login", "count": 2}
+
+    streak: Streak
+    count: Annotated[int, Field("number", "How many", f"from 1 to {MAX_FREEZES:,}", least=1, most=MAX_FREEZES)]
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        target.check_streak(self.streak)
+        return {**self.data(), "day": date.fromordinal(target.today).isoformat()}
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        given = (*state.grants.get(data["streak"], ()), (day_from(data["day"]), data["count"]))
+        return replace(state, grants={**state.grants, data["streak"]: given})
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Pause(Adjustment):
+    """Require nothing on these days, past or future: no streak ends because of them."""
+
+    kind = "pause"
+    verb = "Pause a streak"
+    noun = "pause"
+    command = "pause"
+    applied_by = frozenset({"app", "user"})
+    example: ClassVar[Data] = {"streak": "login", "first": "2026-07-01", "last": "2026-07-07"}
+
+    first: Annotated[date, Field("date", "First day", "such as 2026-07-01", option="--from")]
+    last: Annotated[date, Field("date", "Last day", "included", option="--to")]
+    streak: Annotated[str, Field("streak_or_all", "Streak")] = ""
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        first, last = self.first.toordinal(), self.last.toordinal()
+        if last < first:
+            raise InvalidInput("last", "must not be before 'first'")
+        for name, day in (("first", first), ("last", last)):
+            if abs(day - target.today) > MAX_PAUSE_DISTANCE:
+                raise InvalidInput(name, f"must be within {MAX_PAUSE_DISTANCE} days of today")
+        own = target.caller == "user"
+        if self.streak or own:
+            target.check_streak(self.streak)
+        if own:
+            target.check_pause(self.streak, first, last)
+        return {**self.data(), "own": own}
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        return replace(state, pauses=_with_days(state.pauses, data))
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Repair(Adjustment):
+    """Fill the gap around a missed day, so that the earlier streak continues."""
+
+    kind = "repair"
+    verb = "Repair a missed day"
+    noun = "repair"
+    command = "repair"
+    applied_by = frozenset({"app", "user"})
+    example: ClassVar[Data] = {"streak": "login", "day": "2026-03-01"}
+
+    streak: Streak
+    day: Annotated[date, Field("date", "Missed day", "any day of the gap, such as 2026-03-01")]
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        target.check_streak(self.streak)
+        first, last = target.gap_around(self.streak, self.day.toordinal())
+        if target.caller == "user":
+            target.check_repair(self.streak, last)
+        days = {"first": date.fromordinal(first).isoformat(), "last": date.fromordinal(last).isoformat()}
+        return {**self.data(), **days}
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        return replace(state, repairs=_with_days(state.repairs, data))
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Exclusion(Adjustment):
+    """Keep a user off every leaderboard until this is undone. Points and badges stay."""
+
+    kind = "exclusion"
+    verb = "Exclude from leaderboards"
+    noun = "exclusion"
+    command = "exclude"
+    example: ClassVar[Data] = {}
+
+    def takes_away(self) -> bool:
+        return True
+
+    def question(self, user: str, badges: Mapping[str, str]) -> str:
+        return f"Exclude {user} from all leaderboards?"
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        return replace(state, excluded=True)
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Reversal(Adjustment):
+    """Take an event back, with everything it led to. Made by its own command, which also works before the event arrives."""
+
+    kind = "reversal"
+    verb = "Reverse an event"
+    noun = "reversal"
+    command = "reverse"
+    applied_by = frozenset()
+    loads = "all"
+    example: ClassVar[Data] = {"event": "message-42"}
+
+    event: Annotated[str, Field("text", "Event", "the event's id")]
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        """Every reversed event is awaited here; the caller removes those that have arrived."""
+        return replace(state, awaited=state.awaited | {data["event"]})
+
+
+def _with_days(days: Mapping[str, Days], data: Data) -> dict[str, Days]:
+    """Days by streak, with the days from `first` to `last` of one adjustment added."""
+    span = Days.span(day_from(data["first"]), day_from(data["last"]))
+    return {**days, data["streak"]: days.get(data["streak"], Days()) | span}
 
 
 def day_from(text: str) -> int:

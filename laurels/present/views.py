@@ -13,7 +13,7 @@ import msgspec
 
 from laurels.commands.adjustments import UNDONE
 from laurels.commands.events import Applied, Recorded
-from laurels.commands.unit_of_work import NOTHING, StoredOutcome
+from laurels.commands.outcomes import NOTHING, StoredOutcome
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days

@@ -14,16 +14,16 @@ from zoneinfo import ZoneInfo
 
 from laurels.commands.adjustments import ApplyAdjustment, UndoAdjustment
 from laurels.commands.events import REVERSAL, Applied, ReverseEvent
-from laurels.commands.unit_of_work import amnesty_days, earned, places_of, standing
-from laurels.commands.users import RebuildUser, RefreshUser, rebuilt_manual_state
-from laurels.engine.adjustments import Adjustment, day_from
+from laurels.commands.rank_changes import places_of
+from laurels.commands.rows import active_events, amnesty_days, earned, rebuilt_manual_state
+from laurels.commands.users import RebuildUser, RefreshUser
+from laurels.engine.adjustments import Adjustment, parse_adjustment
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     FIRST_YEAR,
     LAST_YEAR,
     MAX_EVENT_ID,
     MAX_NAME,
-    MAX_NUMBER,
     MAX_USER_ID,
     check_text,
 )
@@ -85,7 +85,7 @@ class Admin:
         *,
         own: bool = False,
     ) -> Applied:
-        """Say something of a user: kind and data as in `engine/telling.py`. The same id again answers as a duplicate.
+        """Say something of a user: kind and data as in `engine/adjustments.py`. The same id again answers as a duplicate.
 
         `own` says that the user speaks: a pause or a repair, as far as the catalog allows. Raises InvalidInput, UserNotFound,
         UserErased, BadgeNotFound, StreakNotFound, ActConflict (the same id for something else) and ActRefused (the user's
@@ -263,10 +263,10 @@ def differences(
     )
     badges = {award.badge: award.points for award in whole.awards}
     balance = sum(entry.amount for entry in whole.ledger)
-    scores = recounted(catalog, standing(history), earned(whole.ledger), now)
+    scores = recounted(catalog, active_events(history), earned(whole.ledger), now)
     stored = replace(stored, scores=still_open(catalog, stored.scores, now))
     truth = replace(stored, manual=told, badges=badges, points=balance, scores=scores)
-    rebuilt = rebuild(catalog, truth, standing(history), now).progress
+    rebuilt = rebuild(catalog, truth, active_events(history), now).progress
     user_id = whole.user.user_id
     found = [
         Difference(user_id, name, *_shown(getattr(stored, name), getattr(rebuilt, name)))
@@ -314,59 +314,6 @@ def _check_given(reason: str | None, actor: str | None) -> None:
 
 
 def check_adjustment(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Adjustment:
-    """What `Admin.tell` would say, its fields of the right type and complete. Raises InvalidInput, which names the field."""
+    """The adjustment that `Admin.tell` would apply, complete and valid. Raises InvalidInput, which names the field."""
     _check_why(reason, actor)
-    if kind not in FIELDS:
-        raise InvalidInput("kind", f"unknown kind '{kind}'; use one of {', '.join(FIELDS)}")
-    if own and kind not in ("pause", "repair"):
-        raise InvalidInput("kind", "a user can say a pause or a repair; the rest is an admin's")
-    if kind == "pause":
-        data = {"streak": "", **data}
-    for name in data.keys() - FIELDS[kind].keys():
-        raise InvalidInput(name, f"is no field of '{kind}'; it has {', '.join(FIELDS[kind]) or 'none'}")
-    for name, check in FIELDS[kind].items():
-        if name not in data:
-            raise InvalidInput(name, f"is missing; '{kind}' has {', '.join(FIELDS[kind])}")
-        check(name, data[name])
-    return Adjustment(kind, data)
-
-
-def _is_text(name: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise InvalidInput(name, "must be a text")
-    check_text(name, value, MAX_NAME)
-
-
-def _is_streak_or_all(name: str, value: object) -> None:
-    if value != "":
-        _is_text(name, value)
-
-
-def _is_day(name: str, value: object) -> None:
-    _is_text(name, value)
-    try:
-        day_from(cast(str, value))
-    except ValueError:
-        raise InvalidInput(name, "must be a date such as 2026-03-01") from None
-
-
-def _is_amount(name: str, value: object) -> None:
-    if type(value) is not int or not 0 < abs(value) <= MAX_NUMBER:
-        raise InvalidInput(name, "must be a whole number that is not 0")
-
-
-def _is_count(name: str, value: object) -> None:
-    if type(value) is not int or not 1 <= value <= MAX_FREEZES:
-        raise InvalidInput(name, f"must be a whole number from 1 to {MAX_FREEZES}")
-
-
-MAX_FREEZES = 1000
-FIELDS = {
-    "grant": {"badge": _is_text},
-    "revocation": {"badge": _is_text},
-    "points": {"amount": _is_amount},
-    "freezes": {"streak": _is_text, "count": _is_count},
-    "pause": {"streak": _is_streak_or_all, "first": _is_day, "last": _is_day},
-    "repair": {"streak": _is_text, "day": _is_day},
-    "exclusion": {},
-}
+    return parse_adjustment(kind, data, "user" if own else "app")

@@ -195,7 +195,7 @@ class GroupCommit:
             users=frozenset(act.user_id for act in adjustments),
             events=identities(adjustments),
             rules=self._context.catalog.rules,
-            with_adjustments=frozenset(act.user_id for act in adjustments if act.needs == "acts"),
+            with_adjustments=frozenset(act.user_id for act in adjustments if act.needs == "adjustments"),
             in_full=frozenset(act.user_id for act in adjustments if act.needs == "all"),
             ranks=any(submission.ranks for submission in batch),
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from laurels.http.responses import Receive, Scope, Send
+from laurels.http.responses import Receive, Response, Scope, Send
 from tests.http.app import PROFILE, App
 from tests.http.serving import Server
 from tests.web.checks import check_accessible, check_fits, first_paint, tab_order

@@ -1,0 +1,55 @@
+"""What stored rows mean to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from laurels.engine.adjustments import folded
+from laurels.engine.days import Days
+from laurels.engine.events import Event
+from laurels.engine.progress import ManualState
+from laurels.engine.scoring import Earned
+from laurels.storage.contract import AdjustmentRow, AmnestyRow, EventRow, LedgerRow
+
+
+def active_events(history: Iterable[EventRow]) -> list[Event]:
+    """The events that were not reversed."""
+    return [row.event for row in history if row.reversed_by is None]
+
+
+def active_adjustments(adjustments: Iterable[AdjustmentRow]) -> list[AdjustmentRow]:
+    """The adjustments that were not undone."""
+    return [row for row in adjustments if row.undone_by is None]
+
+
+def amnesty_days(amnesties: Sequence[AmnestyRow], groups: Sequence[str]) -> Days:
+    """The days that amnesties excuse a user of these groups from."""
+    days = Days()
+    for amnesty in amnesties:
+        if amnesty.lifted_at is None and (amnesty.for_group is None or amnesty.for_group in groups):
+            days = days | Days.span(amnesty.first_day, amnesty.last_day)
+    return days
+
+
+def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
+    """The ledger entries that count within periods."""
+    return [Earned(row.amount, row.counts_at) for row in ledger if row.counts_at is not None]
+
+
+def manual_state_of(adjustments: Iterable[AdjustmentRow], before: ManualState) -> ManualState:
+    """What the active adjustments amount to.
+
+    `awaited` and `amnesty` stay as they were before: they depend on which events have arrived, and on amnesties.
+    """
+    state = folded((row.kind, row.data) for row in active_adjustments(adjustments))
+    return replace(state, awaited=before.awaited, amnesty=before.amnesty)
+
+
+def rebuilt_manual_state(
+    history: Iterable[EventRow], adjustments: Iterable[AdjustmentRow], before: ManualState
+) -> ManualState:
+    """The manual state from all adjustments and events. Reversals whose events have not arrived wait for them."""
+    state = folded((row.kind, row.data) for row in active_adjustments(adjustments))
+    awaited = state.awaited - {row.event.id for row in history}
+    return replace(state, awaited=awaited, amnesty=before.amnesty)

@@ -1,0 +1,136 @@
+"""adjust: applies adjustments to a user. Here the kinds meet the catalog, and the rules for what users may do themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from laurels.engine.adjustments import Caller, day_from
+from laurels.engine.badges import Badge
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days
+from laurels.engine.events import MAX_NUMBER
+from laurels.engine.judge import calendar_of, read_streak_of
+from laurels.engine.parsing import closest
+from laurels.engine.progress import LedgerEntry, ManualState, Progress
+from laurels.engine.streaks import Streak
+from laurels.errors import AdjustmentRefused, BadgeNotFound, StreakNotFound
+
+QUOTA_DAYS = 365
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustedUser:
+    """The user whom an adjustment is for: what `adjustments.Target` asks for.
+
+    pauses  the data of all pauses in force
+    """
+
+    catalog: Catalog
+    progress: Progress
+    pauses: Sequence[Mapping[str, Any]]
+    today: int
+    caller: Caller
+
+    @property
+    def points(self) -> int:
+        """The user's balance."""
+        return self.progress.points
+
+    def check_badge(self, badge: str) -> None:
+        """Raises BadgeNotFound unless the catalog has this badge."""
+        if self.catalog.badge(badge) is None:
+            known = [one.id for one in self.catalog.badges]
+            raise BadgeNotFound(f"the catalog has no badge '{badge}'; {closest(badge, known)}")
+
+    def check_streak(self, streak: str) -> None:
+        """Raises StreakNotFound unless the catalog has this streak."""
+        if streak not in self.catalog.streaks:
+            raise StreakNotFound(f"the catalog has no streak '{streak}'; {closest(streak, self.catalog.streaks)}")
+
+    def check_pause(self, streak: str, first: int, last: int) -> None:
+        """Raises AdjustmentRefused unless the user may pause this streak from day `first` to day `last` themselves."""
+        check_pause(self.catalog.streaks[streak], self.pauses, first, last, self.today)
+
+    def check_repair(self, streak: str, last: int) -> None:
+        """Raises AdjustmentRefused unless the user may repair a gap that ended on day `last` themselves."""
+        check_repair(self.catalog.streaks[streak], last, self.today)
+
+    def gap_around(self, streak: str, day: int) -> tuple[int, int]:
+        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused where it was not missed."""
+        return gap_around(self.catalog.streaks[streak], self.progress, day, self.today)
+
+
+def with_manual_state(
+    badges: Iterable[Badge], progress: Progress, manual: ManualState
+) -> tuple[Progress, list[LedgerEntry]]:
+    """The progress with this manual state, and the ledger entries that follow. Streaks and other badges are settled later.
+
+    A badge is given where it is granted and missing. It is taken where it is barred, or where its grant is gone and its
+    condition is not met.
+    """
+    entries: list[LedgerEntry] = []
+    if manual.adjusted != progress.manual.adjusted:
+        entries.append(LedgerEntry(manual.adjusted - progress.manual.adjusted, "adjustment", "points"))
+    held = dict(progress.badges)
+    for badge in badges:
+        ungranted = badge.id in held and badge.id in progress.manual.granted and badge.id not in manual.granted
+        lost = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, badge)))
+        if badge.id in held and lost:
+            paid = held.pop(badge.id)
+            entries.append(LedgerEntry(-paid, "revocation", badge.id))
+        elif badge.id in manual.granted and badge.id not in held:
+            held[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
+            entries.append(LedgerEntry(held[badge.id], "grant", badge.id))
+    return replace(progress, badges=held, manual=manual), [entry for entry in entries if entry.amount]
+
+
+def without(progress: Progress, badge: Badge) -> Progress:
+    """The progress without this badge and its points, so that a badge cannot justify itself."""
+    others = {one: paid for one, paid in progress.badges.items() if one != badge.id}
+    return replace(progress, badges=others, points=progress.points - progress.badges.get(badge.id, 0))
+
+
+def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tuple[int, int]:
+    """The first and last day of the gap that holds this missed day: between credited units, or up to yesterday's unit.
+
+    Raises AdjustmentRefused where the day was not missed.
+    """
+    credited, calendar = progress.days.get(streak.name, Days()), calendar_of(streak, progress)
+    reading = read_streak_of(streak, progress, today)
+    unit = streak.unit(day)
+    missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
+    if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
+        raise AdjustmentRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
+    first = last = unit
+    while first - 1 not in credited:
+        first -= 1
+    while last + 1 not in credited and last + 1 < streak.unit(today):
+        last += 1
+    return streak.first_day(first), streak.first_day(last + 1) - 1
+
+
+def check_pause(streak: Streak, pauses: Iterable[Mapping[str, Any]], first: int, last: int, today: int) -> None:
+    """Whether a user may pause this streak for these days themselves. Raises AdjustmentRefused, which says why not."""
+    if first < today:
+        raise AdjustmentRefused("a pause must begin today or later; ask the app's operator for a day in the past")
+    used = sum(
+        day_from(pause["last"]) - day_from(pause["first"]) + 1
+        for pause in pauses
+        if pause["streak"] == streak.name and pause.get("own") and day_from(pause["last"]) > first - QUOTA_DAYS
+    )
+    left = streak.pause_days - used
+    if last - first + 1 > left:
+        raise AdjustmentRefused(
+            f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
+        )
+
+
+def check_repair(streak: Streak, last: int, today: int) -> None:
+    """Whether a user may repair a gap that ended on day `last` themselves. Raises AdjustmentRefused."""
+    if not streak.repair_days:
+        raise AdjustmentRefused(f"only the app's operator can repair the streak '{streak.name}'")
+    if today - last > streak.repair_days:
+        raise AdjustmentRefused(f"a gap can be repaired until {streak.repair_days} days after its end")

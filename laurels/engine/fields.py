@@ -1,0 +1,75 @@
+"""Typed fields of what a person or program enters: what each may hold, how it is checked, and how forms label it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Literal, cast, get_type_hints
+
+from laurels.engine.events import MAX_NAME, MAX_NUMBER, check_text
+from laurels.errors import InvalidInput
+
+FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a form, of a body and of a command.
+
+    type         what it holds: a text, the id of a badge, the name of a streak (`streak_or_all`: '' means all of them),
+                 a whole number, or a date
+    label, help  what people read next to it
+    least, most  the limits of a number; `zero` says whether 0 is allowed between them
+    option       its name on the command line ('--from'); '' for an argument without a name
+    name         the attribute that holds it; filled in by `fields_of`
+    default      its value when it is left out; None: it must be given
+    """
+
+    type: FieldType
+    label: str
+    help: str = ""
+    least: int = -MAX_NUMBER
+    most: int = MAX_NUMBER
+    zero: bool = True
+    option: str = ""
+    name: str = ""
+    default: str | None = None
+
+    def parse(self, value: object) -> str | int | date:
+        """A JSON value as the value of this field. Raises InvalidInput, which names the field."""
+        if self.type == "number":
+            return self._number(value)
+        if self.type == "date":
+            return self._date(value)
+        if self.type != "streak_or_all" or value != "":
+            check_text(self.name, value, MAX_NAME)
+        return cast(str, value)
+
+    def _number(self, value: object) -> int:
+        if type(value) is int and self.least <= value <= self.most and (value or self.zero):
+            return value
+        limits = f"from {self.least} to {self.most}" if self.zero else "that is not 0"
+        raise InvalidInput(self.name, f"must be a whole number {limits}")
+
+    def _date(self, value: object) -> date:
+        try:
+            return date.fromisoformat(cast(str, value))
+        except (TypeError, ValueError):
+            raise InvalidInput(self.name, "must be a date such as 2026-03-01") from None
+
+
+def fields_of(form: type) -> tuple[Field, ...]:
+    """The fields of a dataclass whose attributes are `Annotated` with a Field, in order."""
+    hints = get_type_hints(form, include_extras=True)
+    found = {name: _field_in(hint) for name, hint in hints.items()}
+    return tuple(replace(field, name=name, default=_default(form, name)) for name, field in found.items() if field)
+
+
+def _field_in(hint: Any) -> Field | None:
+    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Field)), None)
+
+
+def _default(form: Any, name: str) -> str | None:
+    """The default of a dataclass's attribute, or None without one. With slots, the class attribute is not the default."""
+    default = form.__dataclass_fields__[name].default
+    return default if isinstance(default, str) else None
