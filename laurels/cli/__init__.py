@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
+from laurels.engine.adjustments import kinds_for
 from laurels.errors import (
     AdjustmentNotFound,
     AmnestyNotFound,
@@ -116,14 +117,8 @@ def _families() -> list[App]:
             "Look at users, and repair what went wrong with one.",
             show="users:show|Show a user's living profile.",
             history="history:history|Show what happened to a user, newest first.",
-            grant="adjustments:grant|Give a user a badge.",
-            revoke="adjustments:revoke|Take a badge away from a user; it is not awarded again.",
-            adjust="adjustments:adjust|Give a user points, or take some away.",
-            exclude="adjustments:exclude|Keep a user off every leaderboard.",
-            freeze="adjustments:freeze|Give a user freezes of a streak.",
-            pause="adjustments:pause|Pause a user's streak for some days.",
-            repair="adjustments:repair|Repair the gap in a user's streak that holds a day.",
-            reverse="adjustments:reverse|Take an event back, with all it led to.",
+            **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
+            reverse="adjustments:reverse|Reverse an event, with everything it led to.",
             undo="adjustments:undo|Undo any of these.",
         ),
         _family(

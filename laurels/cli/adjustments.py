@@ -1,4 +1,7 @@
-"""`laurels user grant` and its like: what an admin tells of one user. Each counts once under its id, and can be undone."""
+"""`laurels user grant` and the other commands that change one user by hand. Each counts once under its id and can be undone.
+
+The command of a kind of adjustment is made from its class; `reverse` and `undo` are written here.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import date
+from inspect import Parameter as Argument
+from inspect import Signature
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -18,136 +23,93 @@ from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit
 from laurels.cli.tables import console
 from laurels.commands.events import Applied
+from laurels.engine.adjustments import Adjustment, kinds_for
+from laurels.engine.fields import Field
 from laurels.errors import AdjustmentNotFound, InvalidInput
 from laurels.present.shapes import AdjustmentResult, NumberChange
 from laurels.service.admin import Admin
 from laurels.service.opening import changing
 
 User = Annotated[str, Parameter(help="the user's id")]
-Badge = Annotated[str, Parameter(help="the badge's id")]
-Streak = Annotated[str, Parameter(help="the streak's name")]
 Reason = Annotated[str, Parameter(help="why, for the history")]
 Actor = Annotated[
     str | None, Parameter(help="who does it, for the history (default: your login name)", show_default=False)
 ]
 Id = Annotated[
     str | None,
-    Parameter(name="--id", help="the act's id: repeated, it counts once (default: a new one)", show_default=False),
+    Parameter(
+        name="--id", help="the adjustment's id: repeated, it counts once (default: a new one)", show_default=False
+    ),
 ]
 
+# ---- the commands of the kinds ----------------------------------------------------------------
 
-def grant(
-    user: User,
-    badge: Badge,
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Give a user a badge with its points, whatever its condition says."""
-    act = _tell(user, "grant", {"badge": badge}, reason, id_, actor)
-    return _do(act, database, catalog, json=json)
+HELPS = {
+    "badge": "the badge's id",
+    "streak": "the streak's name",
+    "streak_or_all": "the streak's name; '' for all of them",
+}
+"""The help of a field whose type says it all."""
+
+COMMON = {"reason": (Reason, Argument.empty), "id_": (Id, None), "actor": (Actor, None)}
+PLACES = {"database": (Database, None), "catalog": (CatalogFile, None), "json": (Json, False)}
+"""Options that every command has: their types and defaults."""
 
 
-def revoke(
-    user: User,
-    badge: Badge,
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Take a badge away, with the points it paid. It is not awarded again until this is undone, or the badge granted."""
-    act = _tell(user, "revocation", {"badge": badge}, reason, id_, actor)
-    return _do(act, database, catalog, json=json)
+def __getattr__(name: str) -> Callable[..., int]:
+    """The command of a kind of adjustment, by its name."""
+    for kind in kinds_for("app"):
+        if kind.command == name:
+            return command_of(kind)
+    raise AttributeError(name)
 
 
-def adjust(
-    user: User,
-    amount: Annotated[int, Parameter(help="how many points; negative takes away", allow_leading_hyphen=True)],
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Give a user points, or take some away; never below 0."""
-    act = _tell(user, "points", {"amount": amount}, reason, id_, actor)
-    return _do(act, database, catalog, json=json)
+def command_of(kind: type[Adjustment]) -> Callable[..., int]:
+    """The command that applies this kind: its fields as arguments and options, then what all of them take."""
+    signature = _signature(kind)
+
+    def command(*arguments: Any, **options: Any) -> int:
+        bound = signature.bind(*arguments, **options)
+        bound.apply_defaults()
+        given = bound.arguments
+        data = {field.name: _as_json(given[field.name]) for field in kind.fields()}
+        apply = _apply(given["user"], kind.kind, data, given["reason"], given["id_"], given["actor"])
+        return _do(apply, given["database"], given["catalog"], json=given["json"])
+
+    command.__name__ = kind.command
+    command.__doc__ = kind.meaning()
+    vars(command)["__signature__"] = signature
+    return command
 
 
-def exclude(
-    user: User,
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Keep a user off every leaderboard until this is undone; points and badges stay."""
-    return _do(_tell(user, "exclusion", {}, reason, id_, actor), database, catalog, json=json)
+def _signature(kind: type[Adjustment]) -> Signature:
+    """The user, fields without an option's name, then options. An argument has no default, so that none is forgotten."""
+    positional = [Argument("user", Argument.POSITIONAL_OR_KEYWORD, annotation=User)]
+    options: list[Argument] = []
+    for field in kind.fields():
+        if field.option:
+            options.append(Argument(field.name, Argument.KEYWORD_ONLY, annotation=_type_of(field)))
+        else:
+            positional.append(Argument(field.name, Argument.POSITIONAL_OR_KEYWORD, annotation=_type_of(field)))
+    options += [
+        Argument(name, Argument.KEYWORD_ONLY, annotation=annotation, default=default)
+        for name, (annotation, default) in {**COMMON, **PLACES}.items()
+    ]
+    return Signature([*positional, *options], return_annotation=int)
 
 
-def freeze(
-    user: User,
-    streak: Streak,
-    count: Annotated[int, Parameter(help="how many freezes")],
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Give a user freezes from today on: each covers one missed day, if the whole gap can be covered."""
-    act = _tell(user, "freezes", {"streak": streak, "count": count}, reason, id_, actor)
-    return _do(act, database, catalog, json=json)
+def _type_of(field: Field) -> Any:
+    kind = {"number": int, "date": date}.get(field.type, str)
+    text = HELPS.get(field.type) or ", ".join(filter(None, (field.label.lower(), field.help)))
+    negative = field.type == "number" and field.least < 0
+    return Annotated[kind, Parameter(name=field.option or None, help=text, allow_leading_hyphen=negative)]
 
 
-def pause(
-    user: User,
-    streak: Annotated[str, Parameter(help="the streak's name; '' for all of them")],
-    *,
-    first: Annotated[date, Parameter(name="--from", help="the first day, such as 2026-07-01")],
-    last: Annotated[date, Parameter(name="--to", help="the last day")],
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Pause a user's streak: nothing is required on these days, which may have passed."""
-    data = {"streak": streak, "first": _day(first), "last": _day(last)}
-    return _do(_tell(user, "pause", data, reason, id_, actor), database, catalog, json=json)
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
-def repair(
-    user: User,
-    streak: Streak,
-    day: Annotated[date, Parameter(help="any missed day of the gap, such as 2026-03-01")],
-    *,
-    reason: Reason,
-    id_: Id = None,
-    actor: Actor = None,
-    database: Database = None,
-    catalog: CatalogFile = None,
-    json: Json = False,
-) -> int:
-    """Repair one gap in a user's streak, whole: the runs on both sides are one again."""
-    act = _tell(user, "repair", {"streak": streak, "day": _day(day)}, reason, id_, actor)
-    return _do(act, database, catalog, json=json)
+# ---- reversing and undoing --------------------------------------------------------------------
 
 
 def reverse(
@@ -160,57 +122,52 @@ def reverse(
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Take an event back: metrics, days, badges, points, level and standing follow. Before its event arrives, it holds."""
+    """Reverse an event: metrics, streaks, badges, points, level and ranks follow. It may come before its event."""
     who = actor or login_name()
     return _do(lambda admin: admin.reverse(user, event, reason, who), database, catalog, json=json)
 
 
 def undo(
     user: User,
-    act: Annotated[
-        str, Parameter(help="the act's id, as 'laurels user history' shows it; 'reversal:EVENT' for a reversal")
+    adjustment: Annotated[
+        str, Parameter(help="the adjustment's id, as 'laurels user history' shows it; 'reversal:EVENT' for a reversal")
     ],
     *,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Undo a grant, revocation, adjustment, freeze, pause, repair or reversal. The history keeps it. Twice is harmless."""
+    """Undo an adjustment or a reversal. The history shows both. Undoing twice changes nothing."""
 
     async def undone(admin: Admin) -> Applied:
         try:
-            return await admin.undo(user, act, actor=login_name())
+            return await admin.undo(user, adjustment, actor=login_name())
         except AdjustmentNotFound:
-            raise AdjustmentNotFound(f"nothing was told of '{user}' under the id '{act}'") from None
+            raise AdjustmentNotFound(f"the user '{user}' has no adjustment '{adjustment}'") from None
 
     return _do(undone, database, catalog, json=json)
 
 
 def login_name() -> str:
-    """Who runs this command."""
+    """The login name of the person who runs this command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # an operating system user without a name, as some containers have
         return f"uid {os.getuid()}"
 
 
-# ---- doing it ---------------------------------------------------------------------------------
+# ---- running them ---------------------------------------------------------------------------------
 
 Doing = Callable[[Admin], Awaitable[Applied]]
 
 
-def _day(day: date) -> str:
-    return f"{day:%Y-%m-%d}"
-
-
-def _tell(user: str, kind: str, data: dict[str, Any], reason: str, id_: str | None, actor: str | None) -> Doing:
-    """What tells this of the user."""
+def _apply(user: str, kind: str, data: dict[str, Any], reason: str, id_: str | None, actor: str | None) -> Doing:
     adjustment_id = f"{kind}-{secrets.token_hex(8)}" if id_ is None else id_
     return lambda admin: admin.tell(user, adjustment_id, kind, data, reason, actor or login_name())
 
 
 def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) -> int:
-    """Do it, and say what it changed."""
+    """Do it, and print what it changed."""
     shape = asyncio.run(_done(doing, database, catalog))
     if json:
         emit(shape)
@@ -227,24 +184,21 @@ async def _done(doing: Doing, database: str | None, catalog: str | None) -> Adju
             raise InvalidInput(error.field, f"{error.field}: {error}") from None
 
 
-HEADLINES = {
-    "applied": "Done",
-    "undone": "Undone",
-    "duplicate": "It was done before, and nothing changed",
-}
+HEADLINES = {"undone": "Undone", "duplicate": "Done before, so nothing changed"}
 
 
 def _show(shape: AdjustmentResult) -> None:
     to = console()
     to.print(
-        Text(f"{HEADLINES[shape.status]}: {shape.kind}, {shape.user_id}, id {shape.id}", style="bold"), soft_wrap=True
+        Text(f"{HEADLINES.get(shape.status, 'Done')}: {shape.kind}, {shape.user_id}, id {shape.id}", style="bold"),
+        soft_wrap=True,
     )
     for label, text in changes(shape):
         to.print(Text(f"  {label:<8} ", style="dim") + Text(text))
 
 
 def changes(shape: AdjustmentResult) -> list[tuple[str, str]]:
-    """What an act changed, as lines for people."""
+    """What an adjustment changed, as lines for people."""
     lines = [("badge", f"{award.icon} {award.name}, {award.points:+,} points") for award in shape.awards or []]
     lines += [("revoked", badge) for badge in shape.revoked or []]
     if shape.points:

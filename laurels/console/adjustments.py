@@ -1,17 +1,19 @@
-"""/console/users/{id}/acts, /reverse and /undo: what an operator does to a user. Each says why, and counts once.
+"""/console/users/{id}/adjustments, /reverse and /undo: what an operator changes by hand, with a reason.
 
-A form carries the id of the act that it will be, made when it was shown: sent twice, it is told once.
+A form carries the id of its adjustment, made when the form was shown: sent twice, it counts once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from laurels.commands.events import Applied
 from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redirect, render, user_at
 from laurels.console.session import ROOT, Visit, new_nonce
+from laurels.engine.adjustments import KINDS, Adjustment
 from laurels.engine.events import MAX_EVENT_ID, check_text
+from laurels.engine.fields import Field
 from laurels.engine.values import plain
 from laurels.errors import AdjustmentConflict, AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
 from laurels.http.parameters import USER_ID, name_in_path
@@ -24,163 +26,99 @@ from laurels.service.admin import MAX_REASON, Admin, check_adjustment
 USER = ROOT + "/users/{userId}"
 KIND = name_in_path("kind")
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_DIGITS = 18
 
 REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, AdjustmentRefused, AdjustmentConflict)
-"""What the form itself can show, with all that was typed."""
-
-Fields = Mapping[str, Any]
+"""Errors that the form itself shows, with everything that was typed."""
 
 
 @plain
-class Field:
-    """A field of a form. `of` is what can stand in it: badge, streak, any_streak, number or date."""
-
-    name: str
-    label: str
-    of: str
-    help: str = ""
-
-
-@plain
-class Kind:
-    """A kind of act as a form. `takes` says of which data it takes something away, and so asks again."""
-
-    id: str
-    verb: str
-    meaning: str
-    fields: Sequence[Field] = ()
-    takes: Callable[[Fields], bool] = lambda _: False
-
-
-STREAK = Field("streak", "Streak", "streak")
-BADGE = Field("badge", "Badge", "badge")
-
-KINDS = {
-    kind.id: kind
-    for kind in (
-        Kind("grant", "Grant a badge", "Gives a badge with its points, whatever its condition says.", [BADGE]),
-        Kind(
-            "revocation",
-            "Revoke a badge",
-            "Takes a badge away with the points it paid. It is not awarded again until this is undone, or it is granted.",
-            [BADGE],
-            lambda _: True,
-        ),
-        Kind(
-            "points",
-            "Adjust points",
-            "Gives points, or takes them away with a negative number; never below 0.",
-            [Field("amount", "Points", "number", "such as 50, or -50 to take them away")],
-            lambda data: data["amount"] < 0,
-        ),
-        Kind(
-            "freezes",
-            "Add freezes",
-            "Each freeze covers one missed day from today on, if the whole gap can be covered.",
-            [STREAK, Field("count", "How many", "number", "from 1 to 1,000")],
-        ),
-        Kind(
-            "pause",
-            "Excuse days",
-            "Nothing is required on these days: no streak ends by them. They may lie behind or ahead.",
-            [
-                Field("streak", "Streak", "any_streak"),
-                Field("first", "First day", "date"),
-                Field("last", "Last day", "date", "included"),
-            ],
-        ),
-        Kind(
-            "repair",
-            "Repair a missed day",
-            "Closes the gap that holds this missed day, so that the run before it goes on.",
-            [STREAK, Field("day", "Missed day", "date")],
-        ),
-        Kind(
-            "exclusion",
-            "Exclude from leaderboards",
-            "Keeps the user off every leaderboard until this is undone; points and badges stay.",
-            takes=lambda _: True,
-        ),
-    )
-}
-
-
-@plain
-class Requested:
-    """An act as its form shows it: of whom, what is to be done, and under which id it will count once."""
+class AdjustmentForm:
+    """A form of one kind of adjustment for one user, under the id that makes it count once."""
 
     user_id: str
-    kind: Kind
+    kind: type[Adjustment]
     adjustment_id: str
     typed: Form
     error: Exception | None = None
 
 
-# ---- what is told of a user -------------------------------------------------------------------
+# ---- applying an adjustment -------------------------------------------------------------------
 
 
-@page(USER + "/acts/{kind}", USER_ID, KIND)
+@page(USER + "/adjustments/{kind}", USER_ID, KIND)
 async def adjustment_page(request: Shown) -> Response:
-    """Show the form of an adjustment."""
+    """Show the form of a kind of adjustment."""
     kind = _kind(request.path["kind"])
-    known = {field.name: text_of(request.scope, field.name) or "" for field in kind.fields}
-    return await _ask(request.caller, Requested(request.path["userId"], kind, new_nonce(), known))
+    typed = {field.name: text_of(request.scope, field.name) or "" for field in kind.fields()}
+    return await _show(request.caller, AdjustmentForm(request.path["userId"], kind, new_nonce(), typed))
 
 
-@form(USER + "/acts/{kind}", USER_ID, KIND)
+@form(USER + "/adjustments/{kind}", USER_ID, KIND)
 async def apply_adjustment(request: Sent) -> Response:
     """Apply an adjustment, once it is complete and, where it takes something away, confirmed."""
-    visit, kind, typed = request.caller, request.path["kind"], request.body
-    asked = Requested(request.path["userId"], _kind(kind), typed.get("act", ""), typed)
+    visit, kind, typed = request.caller, _kind(request.path["kind"]), request.body
+    shown_form = AdjustmentForm(request.path["userId"], kind, typed.get("adjustment", ""), typed)
     reason = typed.get("reason", "").strip()
     try:
-        data = _data(asked.kind, typed)
-        check_adjustment(kind, data, reason, visit.operator)
-        if asked.kind.takes(data) and typed.get("confirmed") != "yes":
-            return await _ask(visit, asked, "confirm.html")
+        data = _data(kind, typed)
+        adjustment = check_adjustment(kind.kind, data, reason, visit.operator)
+        if adjustment.takes_away() and typed.get("confirmed") != "yes":
+            return await _confirm(visit, shown_form, adjustment)
         admin = Admin(visit.context.laurels)
-        told = await admin.tell(asked.user_id, asked.adjustment_id, kind, data, reason, visit.operator)
+        user_id, adjustment_id = shown_form.user_id, shown_form.adjustment_id
+        applied = await admin.tell(user_id, adjustment_id, kind.kind, data, reason, visit.operator)
     except REFUSALS as error:
-        return await _ask(visit, _refused(asked, error))
-    return _go_on(visit, told)
+        return await _show(visit, _refused(shown_form, error))
+    return _to_user(visit, applied)
 
 
-def _refused(asked: Requested, error: Exception) -> Requested:
-    """The form with its error. One that was sent before with other content becomes an act of its own."""
-    adjustment_id = new_nonce() if isinstance(error, AdjustmentConflict) else asked.adjustment_id
-    return Requested(asked.user_id, asked.kind, adjustment_id, asked.typed, error)
+def _refused(shown_form: AdjustmentForm, error: Exception) -> AdjustmentForm:
+    """The form with its error. One that was sent before with other content becomes an adjustment of its own."""
+    adjustment_id = new_nonce() if isinstance(error, AdjustmentConflict) else shown_form.adjustment_id
+    return AdjustmentForm(shown_form.user_id, shown_form.kind, adjustment_id, shown_form.typed, error)
 
 
-async def _ask(visit: Visit, asked: Requested, template: str = "act.html") -> Response:
+async def _show(visit: Visit, shown_form: AdjustmentForm) -> Response:
     laurels = visit.context.laurels
     return render(
         visit,
-        template,
-        status=kind_of(asked.error).status if asked.error else 200,
-        user=await laurels.user(asked.user_id),
-        asked=asked,
-        wrong=field_of(asked.error, ["reason", *(field.name for field in asked.kind.fields)]),
+        "adjustment.html",
+        status=kind_of(shown_form.error).status if shown_form.error else 200,
+        user=await laurels.user(shown_form.user_id),
+        form=shown_form,
+        wrong=field_of(shown_form.error, ["reason", *(field.name for field in shown_form.kind.fields())]),
         badges=laurels.views.whole_catalog().badges,
         streaks=list(laurels.catalog.streaks),
         longest=MAX_REASON,
     )
 
 
-def _kind(kind: str) -> Kind:
-    if kind not in KINDS:
+async def _confirm(visit: Visit, shown_form: AdjustmentForm, adjustment: Adjustment) -> Response:
+    laurels = visit.context.laurels
+    user = await laurels.user(shown_form.user_id)
+    badges = {badge.id: badge.name for badge in laurels.catalog.badges}
+    question = adjustment.question(user.name or user.user_id, badges)
+    return render(visit, "confirm.html", user=user, form=shown_form, question=question)
+
+
+def _kind(kind: str) -> type[Adjustment]:
+    if kind not in KINDS or "app" not in KINDS[kind].applied_by:
         raise NoSuchPage
     return KINDS[kind]
 
 
-def _data(kind: Kind, typed: Form) -> dict[str, Any]:
-    """What was typed, as the data of an act. Raises InvalidInput."""
-    data: dict[str, Any] = {field.name: typed.get(field.name, "").strip() for field in kind.fields}
-    for field in kind.fields:
-        if field.of == "number":
-            data[field.name] = _number(field.name, data[field.name])
-        elif not data[field.name] and field.of != "any_streak":
-            raise InvalidInput(field.name, "must be given")
-    return data
+def _data(kind: type[Adjustment], typed: Form) -> dict[str, Any]:
+    """What was typed, as the data of an adjustment. Raises InvalidInput."""
+    return {field.name: _value(field, typed.get(field.name, "").strip()) for field in kind.fields()}
+
+
+def _value(field: Field, text: str) -> str | int:
+    if field.type == "number":
+        return _number(field.name, text)
+    if not text and field.default is None:
+        raise InvalidInput(field.name, "must not be empty")
+    return text
 
 
 def _number(name: str, text: str) -> int:
@@ -190,15 +128,12 @@ def _number(name: str, text: str) -> int:
     return sign * int(digits)
 
 
-MAX_DIGITS = 18
-
-
-# ---- taking back an event, or an act ----------------------------------------------------------
+# ---- reversing an event, or undoing an adjustment ---------------------------------------------
 
 
 @plain
-class Back:
-    """What a form takes back: an event, or an act. `address` is where it is sent."""
+class UndoForm:
+    """A form that reverses an event or undoes an adjustment. `address` is where it is sent, `name` its hidden field."""
 
     address: str
     verb: str
@@ -209,72 +144,74 @@ class Back:
 @page(USER + "/reverse", USER_ID)
 async def reverse_page(request: Shown) -> Response:
     """Show the form that reverses an event."""
-    return await _show_back(request, REVERSE)
+    return await _new_undo_form(request, REVERSE)
 
 
 @form(USER + "/reverse", USER_ID)
 async def reverse_event(request: Sent) -> Response:
-    """Take an event back, with everything that followed from it."""
-    return await _take_back(request, REVERSE)
+    """Reverse an event, with everything that it led to."""
+    return await _undo(request, REVERSE)
 
 
 @page(USER + "/undo", USER_ID)
 async def undo_page(request: Shown) -> Response:
     """Show the form that undoes an adjustment."""
-    return await _show_back(request, UNDO)
+    return await _new_undo_form(request, UNDO)
 
 
 @form(USER + "/undo", USER_ID)
 async def undo_adjustment(request: Sent) -> Response:
-    """Undo an adjustment, or a reversal."""
-    return await _take_back(request, UNDO)
+    """Undo an adjustment or a reversal."""
+    return await _undo(request, UNDO)
 
 
-REVERSE = Back(
+REVERSE = UndoForm(
     "reverse",
     "Reverse the event",
-    "The event counts no more: metrics, days, badges, points, level and places on leaderboards follow. "
-    "The history keeps both, and this can be undone.",
+    "The event no longer counts: metrics, streaks, badges, points, level and ranks follow. The history shows both, and "
+    "this can be undone.",
     "event",
 )
-UNDO = Back("undo", "Undo the act", "What followed from it is taken back, and the history keeps both.", "act")
+UNDO = UndoForm(
+    "undo", "Undo the adjustment", "Everything it changed is taken back. The history shows both.", "adjustment"
+)
 
 
-async def _show_back(request: Shown, back: Back) -> Response:
-    wanted = _named(text_of(request.scope, back.name) or "", back)
-    return await _ask_back(request.caller, request.path["userId"], back, wanted, {})
+async def _new_undo_form(request: Shown, undo_form: UndoForm) -> Response:
+    wanted = _id_of(text_of(request.scope, undo_form.name) or "", undo_form)
+    return await _show_undo_form(request.caller, request.path["userId"], undo_form, wanted, {})
 
 
-async def _take_back(request: Sent, back: Back) -> Response:
+async def _undo(request: Sent, undo_form: UndoForm) -> Response:
     visit, user_id, typed = request.caller, request.path["userId"], request.body
-    wanted, reason = _named(typed.get(back.name, ""), back), typed.get("reason", "").strip()
+    wanted, reason = _id_of(typed.get(undo_form.name, ""), undo_form), typed.get("reason", "").strip()
     admin = Admin(visit.context.laurels)
-    act: Callable[..., Awaitable[Applied]] = admin.reverse if back is REVERSE else admin.undo
+    undo: Callable[..., Awaitable[Applied]] = admin.reverse if undo_form is REVERSE else admin.undo
     try:
         check_text("reason", reason, MAX_REASON)
-        if back is REVERSE:
-            await _known_event(visit, user_id, wanted)
-        told = await act(user_id, wanted, reason, visit.operator)
+        if undo_form is REVERSE:
+            await _check_event(visit, user_id, wanted)
+        applied = await undo(user_id, wanted, reason, visit.operator)
     except REFUSALS as error:
-        return await _ask_back(visit, user_id, back, wanted, typed, error)
-    return _go_on(visit, told)
+        return await _show_undo_form(visit, user_id, undo_form, wanted, typed, error)
+    return _to_user(visit, applied)
 
 
-async def _known_event(visit: Visit, user_id: str, event_id: str) -> None:
-    """A person reverses what they see; an event that never was is a slip. Raises NoSuchPage."""
+async def _check_event(visit: Visit, user_id: str, event_id: str) -> None:
+    """A person reverses an event that they see, so an unknown one is a mistake. Raises NoSuchPage."""
     if await visit.context.laurels.store.event(user_id, event_id) is None:
         raise NoSuchPage(f"This user has no event '{event_id}'.")
 
 
-async def _ask_back(
-    visit: Visit, user_id: str, back: Back, wanted: str, typed: Form, error: Exception | None = None
+async def _show_undo_form(
+    visit: Visit, user_id: str, undo_form: UndoForm, wanted: str, typed: Form, error: Exception | None = None
 ) -> Response:
     return render(
         visit,
-        "back.html",
+        "undo.html",
         status=kind_of(error).status if error else 200,
         user=await visit.context.laurels.user(user_id),
-        back=back,
+        form=undo_form,
         wanted=wanted,
         typed=typed,
         error=error,
@@ -282,47 +219,36 @@ async def _ask_back(
     )
 
 
-def _named(text: str, back: Back) -> str:
+def _id_of(text: str, undo_form: UndoForm) -> str:
     try:
-        check_text(back.name, text, MAX_ADJUSTMENT_ID)
+        check_text(undo_form.name, text, MAX_ADJUSTMENT_ID)
     except InvalidInput:
-        raise NoSuchPage(f"The address names no {back.name}.") from None
+        raise NoSuchPage(f"The address names no {undo_form.name}.") from None
     return text
 
 
-# ---- what is said in the end ------------------------------------------------------------------
+# ---- what it changed --------------------------------------------------------------------------
 
 
-def _go_on(visit: Visit, told: Applied) -> Response:
+def _to_user(visit: Visit, applied: Applied) -> Response:
     """Back to the user's page, which says what changed."""
-    shape = visit.context.laurels.views.adjustment_result(told)
-    message = visit.message(shape.user_id, lines_of(shape))
-    return redirect(user_at(shape.user_id, done=message))
+    result = visit.context.laurels.views.adjustment_result(applied)
+    message = visit.message(result.user_id, lines_of(result))
+    return redirect(user_at(result.user_id, done=message))
 
 
-def lines_of(shape: AdjustmentResult) -> list[str]:
-    """What an act changed, in sentences."""
-    if shape.status == "duplicate":
+def lines_of(result: AdjustmentResult) -> list[str]:
+    """What an adjustment changed, in sentences."""
+    if result.status == "duplicate":
         return ["This was done already, so nothing changed."]
-    lines = [f"{DONE[shape.kind]} was undone." if shape.status == "undone" else f"{DONE[shape.kind]} is recorded."]
-    lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in shape.awards or ()]
-    lines += [f"Taken away: {', '.join(shape.revoked)}."] if shape.revoked else []
-    lines += [f"Points: {_change(shape.points)}."] if shape.points else []
-    lines += [f"Level: {_change(shape.level)}, {shape.level.title}."] if shape.level else []
-    lines += [f"The {name} streak: {_change(change)}." for name, change in (shape.streaks or {}).items()]
+    noun = KINDS[result.kind].noun
+    lines = [f"The {noun} was undone." if result.status == "undone" else f"The {noun} is recorded."]
+    lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in result.awards or ()]
+    lines += [f"Taken away: {', '.join(result.revoked)}."] if result.revoked else []
+    lines += [f"Points: {_change(result.points)}."] if result.points else []
+    lines += [f"Level: {_change(result.level)}, {result.level.title}."] if result.level else []
+    lines += [f"The {name} streak: {_change(change)}." for name, change in (result.streaks or {}).items()]
     return lines if len(lines) > 1 else [*lines, "Badges, points and level stay as they were."]
-
-
-DONE = {
-    "grant": "The grant",
-    "revocation": "The revocation",
-    "points": "The adjustment",
-    "freezes": "The gift of freezes",
-    "pause": "The excuse",
-    "repair": "The repair",
-    "exclusion": "The exclusion",
-    "reversal": "The reversal",
-}
 
 
 def _change(change: Any) -> str:

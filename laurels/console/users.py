@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from laurels.console.adjustments import KINDS
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
+from laurels.engine.adjustments import kinds_for
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
@@ -84,7 +84,7 @@ async def user_page(request: Shown) -> Response:
         ],
         story=await laurels.history(user_id, STORY_PAGE, before),
         before=before,
-        kinds=KINDS.values(),
+        kinds=kinds_for("app"),
     )
 
 

@@ -104,7 +104,7 @@ async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work
 async def test_the_audit_and_the_story_say_how_many_also_of_one(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     admin = Admin(home.laurels)
-    await admin.tell("ada", "a", "adjustment", {"amount": 1}, "a gift", "bea")
+    await admin.tell("ada", "a", "points", {"amount": 1}, "a gift", "bea")
     await admin.tell("ada", "b", "freezes", {"streak": "login", "count": 1}, "a gift", "bea")
 
     for path in ("/console/audit", "/console/users/ada"):
