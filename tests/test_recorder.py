@@ -55,7 +55,7 @@ async def event_ids(store: Store) -> list[str]:
 
 @pytest.fixture
 async def group_commit(store: Store) -> AsyncIterator[GroupCommit]:
-    group_commit = GroupCommit(store, HOUSE, queue_limit=10)
+    group_commit = GroupCommit(store, lambda: HOUSE, queue_limit=10)
     yield group_commit
     await group_commit.close()
 
@@ -77,7 +77,7 @@ async def test_what_waits_shares_a_transaction(store: Store, group_commit: Group
 @ON_SQLITE
 async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
     assert isinstance(store, SQLiteStore)
-    group_commit, before = GroupCommit(store, HOUSE, batch_limit=3), store._commits
+    group_commit, before = GroupCommit(store, lambda: HOUSE, batch_limit=3), store._commits
     await asyncio.gather(*(group_commit.submit([act(f"{i}"), act(f"{i}+")]) for i in range(6)))
     assert store._commits - before == 6
     await group_commit.close()
@@ -111,7 +111,7 @@ async def filed(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: Store, tmp_path: Path) -> None:
-    group_commit = GroupCommit(filed, HOUSE, queue_seconds=0.2)
+    group_commit = GroupCommit(filed, lambda: HOUSE, queue_seconds=0.2)
     with locked(tmp_path / "laurels.db"):
         running = asyncio.ensure_future(group_commit.submit([act("running")]))
         await asyncio.sleep(0)
@@ -128,7 +128,7 @@ async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: St
 
 
 async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_path: Path) -> None:
-    group_commit = GroupCommit(filed, HOUSE, batch_limit=1, queue_seconds=1)
+    group_commit = GroupCommit(filed, lambda: HOUSE, batch_limit=1, queue_seconds=1)
     with locked(tmp_path / "laurels.db"):
         slow = asyncio.ensure_future(group_commit.submit([act("slow")]))
         await asyncio.sleep(0.3)
@@ -152,7 +152,7 @@ async def test_an_empty_queue_takes_a_submission_of_any_size(group_commit: Group
 
 
 async def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
-    group_commit = GroupCommit(store, HOUSE, batch_limit=2)
+    group_commit = GroupCommit(store, lambda: HOUSE, batch_limit=2)
     waiting = [asyncio.ensure_future(group_commit.submit([act(f"{i}")])) for i in range(9)]
     await asyncio.sleep(0)
     await group_commit.close()

@@ -79,7 +79,11 @@ class Board:
             return []
         if self.teams:
             return [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
-        return [self.id + HIDDEN if (visibility or self.visibility) == "hidden" else self.id]
+        return [self.id + HIDDEN if self.visibility_of(visibility) == "hidden" else self.id]
+
+    def visibility_of(self, chosen: Visibility | None) -> Visibility:
+        """How a user is shown on this leaderboard: as they chose, or as the leaderboard shows users who did not choose."""
+        return chosen or self.visibility
 
     def closes_at(self, period: Period) -> datetime | None:
         """When a period takes no event any more; None: never."""

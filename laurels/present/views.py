@@ -154,7 +154,7 @@ class Views:
     def _leaders(self, board: _Board, user: UserRow) -> list[Leader]:
         """The leaders as this user sees them: alike for all, but for who has an invented name to the others."""
         rank = board.ranks.get(user.user_id, LEADERS + 1)
-        if rank > LEADERS or (user.visibility or self._points_board.visibility) != "pseudonym":
+        if rank > LEADERS or self._points_board.visibility_of(user.visibility) != "pseudonym":
             return board.leaders
         own = self._leader(board.top[rank - 1], user.user_id)
         return [*board.leaders[: rank - 1], own, *board.leaders[rank:]]
@@ -173,7 +173,7 @@ class Views:
     def _named(self, board: Board, standing: Standing, reader: str | None = None) -> tuple[str, str]:
         """The id and the name under which a reader sees a line; their own is always their own."""
         user_id = standing.place.user_id
-        if user_id == reader or (standing.visibility or board.visibility) != "pseudonym":
+        if user_id == reader or board.visibility_of(standing.visibility) != "pseudonym":
             return user_id, standing.name or ANONYMOUS
         assert self.secret is not None, "an invented name needs the database's secret"
         of_user = pseudonym_hash(self.secret, user_id)
@@ -360,7 +360,7 @@ class Views:
 
         Among friends, who are asked for by their ids, a line under an invented name would say whose it is.
         """
-        visibility = line.visibility or board.visibility
+        visibility = board.visibility_of(line.visibility)
         if line.place.user_id == asked.me:
             return True
         return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and asked.only is None))

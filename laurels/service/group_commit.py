@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from time import monotonic
@@ -46,13 +46,13 @@ class GroupCommit:
     def __init__(
         self,
         store: Store,
-        context: DecisionContext,
+        context_in_force: Callable[[], DecisionContext],
         queue_limit: int = 10_000,
         batch_limit: int = 500,
         queue_seconds: float = 5,
     ) -> None:
         self._store = store
-        self._context = context
+        self._context_in_force = context_in_force
         self.queue_limit = queue_limit
         self.meter = Meter(monotonic())
         self._batch_limit = batch_limit
@@ -185,16 +185,17 @@ class GroupCommit:
     async def _write(self, batch: list[_Submission]) -> list[list[object]]:
         adjustments = [act for submission in batch for act in submission.adjustments]
         answers: list[object] = []
+        context = self._context_in_force()
 
         def decide(found: Loaded) -> Changes:
-            work = UnitOfWork(self._context, found)
+            work = UnitOfWork(context, found)
             answers[:] = [_apply(act, work) for act in adjustments]
             return work.changes()
 
         asked = LoadRequest(
             users=frozenset(act.user_id for act in adjustments),
             events=identities(adjustments),
-            rules=self._context.catalog.rules,
+            rules=context.catalog.rules,
             with_adjustments=frozenset(act.user_id for act in adjustments if act.needs == "adjustments"),
             in_full=frozenset(act.user_id for act in adjustments if act.needs == "all"),
             ranks=any(submission.ranks for submission in batch),

@@ -54,6 +54,7 @@ from laurels.present.shapes import (
 )
 from laurels.present.views import RANKED_IN_PROFILE, STREAK_DAYS, Views
 from laurels.service.group_commit import GroupCommit
+from laurels.service.rules import Rules
 from laurels.storage import open_store
 from laurels.storage.contract import (
     ALL_TIME,
@@ -110,14 +111,32 @@ class Laurels:
     ) -> None:
         """A facade over an opened store; `late_window` None takes events however old."""
         self.store = store
-        self.catalog = catalog or Catalog.default()
-        self.views = Views(self.catalog)
+        self.rules = Rules(catalog or Catalog.default())
+        self._views = Views(self.rules.catalog)
         self.clock = clock
-        context = DecisionContext(self.catalog, default_zone, late_window)
         self._fresh_zones = Zones(default=default_zone)
         self._is_sandbox: bool | None = None
         self._closed: set[tuple[str, str]] = set()
-        self.group_commit = GroupCommit(store, context, queue_limit, batch_limit, queue_seconds)
+        self.group_commit = GroupCommit(
+            store,
+            lambda: DecisionContext(self.rules.catalog, default_zone, late_window),
+            queue_limit,
+            batch_limit,
+            queue_seconds,
+        )
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.rules.catalog
+
+    @property
+    def views(self) -> Views:
+        """What shows stored rows under the catalog in force."""
+        if self._views.catalog is not self.rules.catalog:
+            secret, self._views = self._views.secret, Views(self.rules.catalog)
+            self._views.secret = secret
+        return self._views
 
     @classmethod
     @asynccontextmanager
@@ -300,7 +319,7 @@ class Laurels:
 
     def _hides(self, user: UserRow) -> bool:
         """Whether nobody else sees this user on the board of all points."""
-        return (user.visibility or self.catalog.boards[POINTS_BOARD].visibility) == "hidden"
+        return self.catalog.boards[POINTS_BOARD].visibility_of(user.visibility) == "hidden"
 
     async def _rank_in_profile(self, user_id: str) -> int | None:
         """The rank that a user would have whom nobody else sees, as far as the profile shows ranks."""
@@ -476,7 +495,7 @@ class Laurels:
         user = await self.store.user(user_id)
         if user is None or user.progress.manual.excluded:
             return False
-        return (user.visibility or board.visibility) == "public"
+        return board.visibility_of(user.visibility) == "public"
 
     async def _with_secret(self) -> Views:
         """The views, which need the database's secret for invented names."""
