@@ -30,9 +30,9 @@ from laurels.engine.adjustments import (
 from laurels.engine.fields import Field
 from laurels.engine.progress import ManualState
 from laurels.errors import InvalidInput
-from laurels.http.stream import event
 from laurels.present.adjustments_in import bodies_for, data_of, decoder_for, examples_for, kind_of
-from tests.http.context import context
+from tests.http.app import event, open_app
+from tests.http.operator import operator_over
 from tests.support import badge, catalog, count
 
 pytestmark = pytest.mark.anyio
@@ -94,10 +94,10 @@ def test_a_new_kind_is_a_command(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 @pytest.mark.usefixtures("bonus")
 async def test_a_new_kind_is_a_form_of_the_console() -> None:
-    async with context(catalog(**RULES)) as home, work_over(home) as work:
+    async with open_app(catalog(**RULES)) as home, operator_over(home) as operator:
         await home.record(event("ada", "message", "m1"))
-        assert "Give a bonus" in (await work.page("/console/users/ada")).links
-        page = await work.do("/console/users/ada/adjustments/bonus", stars="3", reason="a gift")
+        assert "Give a bonus" in (await operator.page("/console/users/ada")).links
+        page = await operator.do("/console/users/ada/adjustments/bonus", stars="3", reason="a gift")
         assert "The bonus is recorded. Points: 0 → 30." in page.text
 
 

@@ -160,7 +160,7 @@ def field_of(error: Exception | None, fields: Collection[str]) -> str:
 def redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
     """Go on to another page of the console, with a GET."""
     if not OWN_PATH.fullmatch(to):
-        raise ValueError(f"{to} is not a page of the console")
+        raise ValueError(f"'{to}' is not a page of the console")
     return Response(303, [*PRIVATE, HTML, (b"location", to.encode("ascii")), *headers])
 
 

@@ -102,7 +102,7 @@ def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tupl
     reading = read_streak_of(streak, progress, today)
     unit = streak.unit(day)
     missed = reading.last is not None and credited.first < unit < max(streak.unit(today), reading.last)
-    if not missed or unit in credited or unit in reading.frozen or calendar.holds(unit):
+    if not missed or unit in credited or unit in reading.frozen or calendar.excuses(unit):
         raise AdjustmentRefused(f"{date.fromordinal(day)} was not missed, so there is nothing to repair")
     first = last = unit
     while first - 1 not in credited:

@@ -1,7 +1,7 @@
-"""A badge and its condition: WHICH BADGES ARE DUE is decided here, by `Condition.met`.
+"""Badges and their conditions: which badges are due is decided here, by `Condition.met`.
 
-A condition is data. It is read from the catalog, asked whether it is met, and shown as steps ("73 of 100").
-Every condition only ever goes from unmet to met as events are added, so the order of arrival cannot matter.
+A condition is data: it is read from the catalog, checked, and shown as steps ("73 of 100"). Adding events can only change a
+condition from unmet to met, so the order of arrival does not matter. KINDS lists all conditions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CATEGORIES = ("onboarding", "usage", "social", "achievement")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One countable part of a condition: how far, of how much, and what is missing, in words ("27 more messages")."""
+    """One countable part of a condition: the current number, the target, and what is missing ("27 more messages")."""
 
     current: int
     target: int
@@ -27,13 +27,13 @@ class Step:
 
     @property
     def share(self) -> float:
-        """How much of it is done, 0 to 1."""
+        """The part that is done, 0 to 1."""
         return min(1.0, self.current / self.target)
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One fact that a condition asks for: in words, how far it is, and whether it holds."""
+    """One requirement of a condition: its text, the current number, the target, and whether it is met."""
 
     text: str
     current: int
@@ -42,27 +42,27 @@ class Check:
 
 
 class Condition(Protocol):
-    """What must hold for a badge."""
+    """What a badge requires."""
 
     def met(self, progress: Progress) -> bool:
         """Whether it holds."""
         ...
 
     def parts(self) -> Iterator[Condition]:
-        """This condition and all those within it."""
+        """This condition and all conditions inside it."""
         ...
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
-        """What of it is not met yet; `streaks` are the current lengths. Empty: nothing one could still do."""
+        """The unmet parts; `streaks` are the current lengths. Empty if it is met, or can no longer be met."""
         ...
 
     def checks(self, progress: Progress) -> list[Check]:
-        """Every fact it asks for, met or not."""
+        """Every requirement, met or not."""
         ...
 
 
 class Single:
-    """A condition without others inside."""
+    """A condition without conditions inside."""
 
     __slots__ = ()
 
@@ -72,7 +72,7 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast(Single):
-    """A metric has reached a number. Its words do not show in `repr`, for they decide nothing (see Catalog.rules)."""
+    """A metric has reached a number. Its words are not in `repr`, because they decide nothing (see Catalog.rules)."""
 
     metric: str
     target: int
@@ -97,7 +97,7 @@ class AtLeast(Single):
 
 @dataclass(frozen=True, slots=True)
 class StreakOf(Single):
-    """A streak was once this many days long."""
+    """The longest run of a streak has reached a number of units."""
 
     streak: str
     target: int
@@ -118,7 +118,10 @@ class StreakOf(Single):
 
 @dataclass(frozen=True, slots=True)
 class JoinedBefore(Single):
-    """The user joined before a moment. Nothing one could still do about it, so it has no steps."""
+    """The user joined before an instant. It has no steps, because a user cannot change it.
+
+    The name of its field is part of fingerprints (see Catalog.rules).
+    """
 
     moment: datetime
 
@@ -135,7 +138,7 @@ class JoinedBefore(Single):
 
 @dataclass(frozen=True, slots=True)
 class HasBadge(Single):
-    """Another badge was earned. Its name does not show in `repr`, for it decides nothing (see Catalog.rules)."""
+    """Another badge was earned. Its name is not in `repr`, because it decides nothing (see Catalog.rules)."""
 
     badge: str
     name: str = field(repr=False)
@@ -171,7 +174,7 @@ class PointsOf(Single):
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Every one of these holds."""
+    """All of these are met."""
 
     of: tuple[Condition, ...]
 
@@ -194,7 +197,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of these holds. Its steps are those of the nearest one."""
+    """At least one of these is met. Its steps are those of the nearest one."""
 
     of: tuple[Condition, ...]
 
@@ -218,7 +221,7 @@ class AnyOf:
 
 
 def nearness(steps: list[Step]) -> float:
-    """How near a list of steps is to done, 0 to 1: the mean share."""
+    """How nearly done a list of steps is, 0 to 1: the mean share."""
     return sum(step.share for step in steps) / len(steps)
 
 
@@ -234,7 +237,7 @@ def amount(number: int, one: str, many: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What can be earned once. `condition_text` says for people what `condition` says for the engine."""
+    """What can be earned once. `condition_text` is the condition for people, `condition` for the engine."""
 
     id: str
     name: str
@@ -246,18 +249,18 @@ class Badge:
     condition: Condition
 
     def due(self, progress: Progress) -> bool:
-        """Whether this badge is earned now, was not before, and was not taken away for good."""
+        """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
         return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.manual.barred
 
     @property
     def streaks(self) -> frozenset[str]:
-        """The streaks its condition looks at."""
+        """The streaks in its condition."""
         return frozenset(part.streak for part in self.condition.parts() if isinstance(part, StreakOf))
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a condition may name: metrics with their words, streaks, and badges with their names."""
+    """What conditions may refer to: metrics with their words, streaks, and badges with their names."""
 
     metrics: Mapping[str, tuple[str, str]]
     streaks: frozenset[str]
@@ -282,10 +285,10 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
 
 
 def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
-    """A condition: exactly one of the kinds that KINDS lists, by its key."""
+    """A condition: exactly one of KINDS, by its key."""
     kinds = [key for key in KINDS if table.has(key)]
     if len(kinds) != 1:
-        what = f"says {' and '.join(kinds)} at once" if kinds else "says no condition"
+        what = f"has {' and '.join(kinds)}" if kinds else "has no condition"
         table.fault("", what, f"write exactly one of {', '.join(KINDS)}")
         return AllOf(())
     condition = KINDS[kinds[0]](table, vocabulary)
@@ -318,14 +321,14 @@ def _read_any_of(table: Table, vocabulary: Vocabulary) -> Condition:
 def _read_several(key: str, table: Table, vocabulary: Vocabulary) -> tuple[Condition, ...]:
     inner = table.list_of_tables(key)
     if table.raw.get(key) == []:
-        table.fault(key, "is empty", "write at least one condition, or take it out")
+        table.fault(key, "is empty", "write at least one condition, or remove it")
     return tuple(read_condition(entry, vocabulary) for entry in inner)
 
 
 KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
     "at_least": _read_at_least,
     "streak_of": _read_streak_of,
-    "joined_before": lambda table, _: JoinedBefore(table.moment("joined_before")),
+    "joined_before": lambda table, _: JoinedBefore(table.instant("joined_before")),
     "has_badge": _read_has_badge,
     "points_of": lambda table, _: PointsOf(table.integer("points_of", least=1)),
     "all_of": _read_all_of,

@@ -1,4 +1,4 @@
-"""The catalog: everything that can be earned, read from one TOML text, with every fault reported at once."""
+"""The catalog: everything that can be earned, read from one TOML text, with all its faults reported at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RuleIndex:
-    """All that an event of one type can touch."""
+    """Everything that an event of one type can change."""
 
     metrics: tuple[Metric, ...]
     streaks: tuple[Streak, ...]
@@ -41,12 +41,12 @@ class Catalog:
     """Everything that can be earned.
 
     login_event, login_streak   the event that a profile request records, and the streak that the profile shows
-    plans                       event type -> what it touches
-    settling                    badges that wait for points or for other badges
-    boards                      leaderboards by id; the one of all points is always there
-    tops                        board -> the same, for those whose first ranks are told of
-    points_boards, fed_boards   those that keep scores: by points within periods; by metrics, per event type
-    rules                       a fingerprint of all that decides; names, texts and icons do not change it
+    rule_indexes                event type -> what it can change
+    settling                    badges that depend on points or on other badges
+    boards                      leaderboards by id; 'points' is always there
+    tops                        the leaderboards whose first ranks are notified, by id
+    points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
+    rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     """
 
     name: str
@@ -71,7 +71,7 @@ class Catalog:
         try:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise CatalogError([Fault("the file", f"is not TOML: {error}", "mend that line")]) from error
+            raise CatalogError([Fault("the file", f"is not TOML: {error}", "fix that line")]) from error
         faults: list[Fault] = []
         catalog = _read(Table(raw, "", faults))
         if faults:
@@ -80,11 +80,11 @@ class Catalog:
 
     @staticmethod
     def default() -> Catalog:
-        """The catalog of the contract: 7 levels, 11 badges, one login streak."""
+        """The default catalog of the contract: 7 levels, 11 badges, one login streak."""
         return Catalog.parse(resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8"))
 
-    def is_read_off_days(self, board: Board) -> bool:
-        """Whether a board's scores are read off sets of days, and so are not kept."""
+    def is_scored_by_days(self, board: Board) -> bool:
+        """Whether the scores of a leaderboard are computed from sets of days, and so are not stored."""
         return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].kind == "distinct_days")
 
     def badge(self, badge_id: str) -> Badge | None:
@@ -93,7 +93,7 @@ class Catalog:
 
 
 def _read(table: Table) -> Catalog:
-    """The whole file, noun by noun; what one names of another is checked as it is read."""
+    """The whole file. References between its parts are checked while they are read."""
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
@@ -136,7 +136,7 @@ def _read(table: Table) -> Catalog:
 
 
 def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> Mapping[str, Board]:
-    """The leaderboards by id, the one of all points first where it is not named."""
+    """The leaderboards by id; 'points' comes first unless the catalog lists it."""
     boards = [read_board(entry, metrics, streaks) for entry in table.list_of_tables("leaderboards", [])]
     _check_unique(table, "leaderboards", [board.id for board in boards])
     named = {board.id: board for board in boards}
@@ -144,7 +144,7 @@ def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[s
 
 
 def _fed_boards(boards: Iterable[Board], metrics: Mapping[str, Metric]) -> dict[str, tuple[Board, ...]]:
-    """Event type -> the boards whose scores an event of it grows."""
+    """Event type -> the leaderboards whose scores it changes."""
     fed: dict[str, tuple[Board, ...]] = {}
     for board in boards:
         metric = metrics.get(board.of) if board.by == "metric" else None
@@ -162,11 +162,11 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
     if streak and (streaks[streak].amount > 1 or streaks[streak].weekly):
         profile.fault(
-            "login_streak", f"the streak '{streak}' must be daily and need one event", "name another, or change it"
+            "login_streak", f"the streak '{streak}' must be daily and need one event", "choose another, or change it"
         )
     if streak and streaks[streak].where:
         profile.fault(
-            "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "take the 'where' out"
+            "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "remove the 'where'"
         )
     profile.done()
     return event, streak
@@ -174,17 +174,17 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
 
 def _check_unique(table: Table, key: str, ids: list[str]) -> None:
     for twice in sorted({one for one in ids if one and ids.count(one) > 1}):
-        table.fault(key, f"the id '{twice}' stands more than once", "give each its own id")
+        table.fault(key, f"the id '{twice}' is used more than once", "give each its own id")
 
 
 def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> None:
-    """A distinct-days metric and a streak keep their days side by side, under their names."""
+    """The days of a distinct-days metric and of a streak are stored under their names in one place."""
     for name in sorted(metrics.keys() & streaks.keys()):
         table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
 
 
 def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
-    """Badges that wait for each other can never be earned: grant all other conditions, and see who is left."""
+    """Find badges that require each other, which can never be earned: meet all other conditions, and see what is not due."""
     totals: dict[str, int] = {}
     folds: dict[str, Fold] = {}
     for badge in badges:
@@ -203,7 +203,7 @@ def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
     for badge in badges:
         if badge.id not in earned:
             table.fault(
-                f"badges '{badge.id}'.when", "waits for a badge that waits for it", "break the circle of has_badge"
+                f"badges '{badge.id}'.when", "requires a badge that requires it", "break the cycle of has_badge"
             )
 
 
@@ -260,7 +260,10 @@ def _fingerprint(
     badges: tuple[Badge, ...],
     boards: Mapping[str, Board],
 ) -> str:
-    """16 hex digits over all that decides what is earned. A user whose progress was made under other rules is refolded."""
+    """16 hex digits of everything that decides what is earned. Users whose progress has another one are rebuilt.
+
+    The names of fields and conditions are part of it: renaming one would rebuild every user.
+    """
     wordless = [
         {key: value for key, value in asdict(metric).items() if key not in ("one", "many")}
         for metric in metrics.values()

@@ -1,4 +1,4 @@
-"""Event: one thing a user did, and the limits that every event keeps."""
+"""Event: one thing a user did, and the limits of its fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from laurels.engine.values import plain
 from laurels.errors import EventTooEarly, EventTooLate, InvalidInput
 
 MAX_NUMBER = 2**53 - 1
-"""The largest whole number that every JSON reader holds exactly; totals and points stop here."""
+"""The largest whole number that every JSON parser represents exactly; totals and points stop here."""
 
 MAX_USER_ID = 200
 MAX_EVENT_ID = 200
@@ -22,29 +22,28 @@ MAX_NAME = 100
 MAX_DATA_LEVELS = 20
 MAX_DATA_BYTES = 16 * 1024
 LEAST_DATA_NUMBER, MOST_DATA_NUMBER = -(2**63), 2**64 - 1
-"""Limits of an event's data, so that every database can keep it and give it back as it was."""
+"""Limits of an event's data, so that every database can store it and return it unchanged."""
 
 OWN_PREFIX = "laurels:"
-"""Event ids that begin so are made by Laurels itself (the daily login of a profile request)."""
+"""Event ids with this prefix are made by Laurels itself (the daily login of a profile request)."""
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""Between these, every zone has a day for every moment, and every day a day after it."""
+"""In these years, every instant has a day in every zone, and every day has a next one."""
 
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""Characters that no database and no terminal should be given: controls and lone surrogates."""
+"""Characters that are unsafe in databases and terminals: control characters and lone surrogates."""
 
 SKEW = timedelta(minutes=5)
-"""How far a sender's clock may run ahead; such an event is taken as happening now."""
+"""How far a sender's clock may be ahead; such an event counts as happening now."""
 
 
 @plain
 class Event:
     """One thing a user did. Its identity is the pair (user_id, id): sent twice, it counts once.
 
-    `occurred_at` is an aware datetime, or None for "now". `quantity` is how many of it (1 to 2^53 - 1).
-    `data` is free JSON, which a metric may look into. `day` (a date's ordinal, see `days.py`) is fixed
-    when the event is recorded: its date in the zone that the user then had; `late_by` is how many days before the day of
-    recording that was.
+    `occurred_at` is an aware datetime, or None for "now". `quantity` is how many (1 to 2^53 - 1). `data` is any JSON object;
+    metrics may read it. `day` (a date's ordinal, see `days.py`) is set when the event is recorded: its date in the user's
+    zone at that time. `late_by` is how many days before the day of recording that is.
     """
 
     user_id: str
@@ -58,7 +57,7 @@ class Event:
 
 
 def check_event(event: Event) -> None:
-    """Raise InvalidInput for the first field that breaks a limit. Says nothing of the clock."""
+    """Raise InvalidInput for the first field that breaks a limit. Does not compare with the clock."""
     check_text("userId", event.user_id, MAX_USER_ID)
     check_text("id", event.id, MAX_EVENT_ID)
     check_text("type", event.type, MAX_TYPE)
@@ -73,7 +72,7 @@ def check_event(event: Event) -> None:
 
 
 def check_text(field: str, text: object, longest: int) -> None:
-    """Raise InvalidInput unless `text` is 1 to `longest` characters, none of them a control character."""
+    """Raise InvalidInput unless `text` has 1 to `longest` characters, and no control characters."""
     if not isinstance(text, str):
         raise InvalidInput(field, "must be a text")
     if not 1 <= len(text) <= longest:
@@ -89,7 +88,7 @@ def check_data(data: Mapping[str, Any]) -> None:
     except RecursionError:
         raise InvalidInput("data", f"must nest at most {MAX_DATA_LEVELS} levels") from None
     except (TypeError, ValueError):  # other types, NaN and infinity, lone surrogates, circles
-        raise InvalidInput("data", "must hold only what JSON can say") from None
+        raise InvalidInput("data", "must contain only JSON values") from None
     if size > MAX_DATA_BYTES:
         raise InvalidInput("data", f"must take at most {MAX_DATA_BYTES} bytes as JSON, not {size}")
     if type(data) is not dict:
@@ -102,7 +101,7 @@ _PLAIN = frozenset({str, float, bool, type(None)})
 
 
 def _check_json(value: Any, levels: int) -> None:
-    """Check what the encoder lets pass: depth, keys that are no texts, tuples, numbers beyond 64 bits."""
+    """Check what the encoder does not: depth, keys that are not texts, tuples, numbers beyond 64 bits."""
     kind = cast(type[object], type(value))
     if kind is dict or kind is list:
         if levels == 0:
@@ -113,35 +112,35 @@ def _check_json(value: Any, levels: int) -> None:
             _check_json(item, levels - 1)
     elif kind is int:
         if not LEAST_DATA_NUMBER <= value <= MOST_DATA_NUMBER:
-            raise InvalidInput("data", "must hold no whole number beyond 64 bits")
+            raise InvalidInput("data", "must not contain a whole number beyond 64 bits")
     elif kind not in _PLAIN:
-        raise InvalidInput("data", "must hold only what JSON can say")
+        raise InvalidInput("data", "must contain only JSON values")
 
 
-def check_instant(field: str, moment: object) -> None:
-    """Raise InvalidInput unless `moment` says its zone and lies in 1970 to 9998, where every zone has a day for it."""
-    if not isinstance(moment, datetime):
+def check_instant(field: str, instant: object) -> None:
+    """Raise InvalidInput unless `instant` is an aware datetime in the years 1970 to 9998."""
+    if not isinstance(instant, datetime):
         raise InvalidInput(field, "must be a datetime")
-    if moment.tzinfo is None:
-        raise InvalidInput(field, "must say its offset from UTC, such as '2026-03-01T09:00:00Z'")
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+    if instant.tzinfo is None:
+        raise InvalidInput(field, "must have an offset from UTC, such as '2026-03-01T09:00:00Z'")
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
         raise InvalidInput(field, f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
 
 
 def effective_instant(event: Event, now: datetime, late_window: timedelta | None) -> datetime:
     """When the event counts as having happened, in UTC.
 
-    A time that was left out, or that is up to `SKEW` ahead, is `now`. Raises EventTooEarly past that, and
-    EventTooLate before `now - late_window` (None: however old).
+    No time, or one up to `SKEW` ahead, means `now`. Raises EventTooEarly for a later one, and EventTooLate for one before
+    `now - late_window` (None: no limit).
     """
-    moment = event.occurred_at
-    if moment is None:
+    instant = event.occurred_at
+    if instant is None:
         return now
-    moment = moment.astimezone(UTC)
-    if moment > now:
-        if moment - now > SKEW:
+    instant = instant.astimezone(UTC)
+    if instant > now:
+        if instant - now > SKEW:
             raise EventTooEarly("occurredAt", "lies more than 5 minutes in the future; check the sender's clock")
         return now
-    if late_window is not None and now - moment > late_window:
+    if late_window is not None and now - instant > late_window:
         raise EventTooLate("occurredAt", f"lies more than {late_window.days} days back, before the late window")
-    return moment
+    return instant

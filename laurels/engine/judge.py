@@ -1,7 +1,7 @@
-"""judge: the one door of the engine. It adds an event to a user's progress and settles what that earns.
+"""judge: adds an event to a user's progress and settles what it earns.
 
-Beside it stand the doors for what is not an event: `rejudge` (something was said of the user), `rebuild` (all anew from the
-user's events) and `reverse` (an event is taken back).
+The other entry points are for changes without an event: `rejudge` (something about the user changed), `rebuild` (compute
+everything again from the user's events) and `reverse` (take an event back).
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ _NO_DAYS = Days()
 def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Outcome:
     """What this event changes for its user.
 
-    The event must have its `occurred_at` and `day`; `today` is the user's day at the moment of recording, on which
-    streaks are read. Add, then settle: due badges -> points -> badges due on points ..., until nothing changes.
+    The event must have its `occurred_at` and `day`. `today` is the user's day when the event is recorded; streaks are read
+    on it. First add the event, then settle: due badges -> points -> badges due by points ..., until nothing changes.
     """
-    plan = catalog.rule_indexes.get(event.type)
-    if plan is None:
+    rules = catalog.rule_indexes.get(event.type)
+    if rules is None:
         return Outcome(progress)
     assert event.occurred_at is not None
-    grown, entries = _add(plan, progress, event)
-    settled, awards = _settle(catalog, grown, plan.badges, entries)
+    added, entries = _add(rules, progress, event)
+    settled, awards = _settle(catalog, added, rules.badges, entries)
     if settled.points != progress.points:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
-    streaks = _streak_changes(plan.streaks, progress, settled, today) if settled.days is not progress.days else {}
+    streaks = _streak_changes(rules.streaks, progress, settled, today) if settled.days is not progress.days else {}
     return _outcome(catalog, progress, settled, awards, entries, streaks, late=event.day != today)
 
 
 def rejudge(
     catalog: Catalog, before: Progress, after: Progress, now: datetime, entries: Iterable[LedgerEntry] = ()
 ) -> Outcome:
-    """What follows when something was said of a user, such as a joining time, a pause or an adjustment.
+    """What follows from a change without an event, such as a joining time or an adjustment.
 
-    `after` is the progress with that in it, its folds still those of `before`; `entries` are what it did to the points.
-    Every badge is asked, for any may depend on what changed.
+    `after` is the progress with that change, with the folds of `before`; `entries` are its own ledger entries. Every badge is
+    checked, because any may depend on what changed.
     """
     paid = list(entries)
     points = before.points + sum(entry.amount for entry in paid)
@@ -62,11 +62,11 @@ def rejudge(
 def rebuild(
     catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime, restored: str | None = None
 ) -> Outcome:
-    """The same user, all sums anew from their events in the order of recording, under this catalog.
+    """The same user with all sums computed again from their events, in the order of recording, under this catalog.
 
-    `progress` gives what no event carries: zones, joining time, what was told, and the badges, which stay with the points
-    they paid. Where the events themselves now pay more or less, one ledger entry makes up the difference; it speaks of the
-    catalog, or of `restored`, an event that was taken back and counts again.
+    `progress` gives what is not in events: zones, joining time, manual state, and badges, which stay with the points that they
+    paid. Where the events now pay more or less, one ledger entry makes up the difference. It names the catalog, or
+    `restored`, an event that was reversed and counts again.
     """
     fresh = _sums(catalog, progress, events)
     paid = fresh.points - progress.points
@@ -75,45 +75,46 @@ def rebuild(
 
 
 def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event_id: str, now: datetime) -> Outcome:
-    """The same user without one event: `events` are all others, in the order of recording.
+    """The same user without one event. `events` are all others, in the order of recording.
 
-    A badge whose condition held before and does not hold any more goes, with its points; so do those that stood on it.
+    A badge whose condition held before and no longer holds is lost with its points, and so are badges that depended on it.
     """
     after = _sums(catalog, progress, events)
     after = replace(after, folds=_folds(catalog, after))
     entries: list[LedgerEntry] = []
-    of_rules = after.points - progress.points
-    if of_rules:
-        entries.append(LedgerEntry(of_rules, "reversal", event_id))
-    stood = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
-    fallen = _fallen(after, [badge for badge in stood if badge.id not in progress.manual.granted])
-    entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in fallen if after.badges[badge]]
-    kept = {badge: paid for badge, paid in after.badges.items() if badge not in fallen}
-    return rejudge(catalog, progress, replace(after, badges=kept), now, entries)
+    from_rules = after.points - progress.points
+    if from_rules:
+        entries.append(LedgerEntry(from_rules, "reversal", event_id))
+    held = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
+    lost = _lost(after, [badge for badge in held if badge.id not in progress.manual.granted])
+    entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
+    badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
+    return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
 
 
-def _fallen(after: Progress, stood: Iterable[Badge]) -> list[str]:
-    """Of badges that stood on their conditions, those that do not stand any more.
+def _lost(after: Progress, candidates: Iterable[Badge]) -> list[str]:
+    """Those of the candidates whose conditions no longer hold.
 
-    All are taken away, and come back one upon the other: so none stands on its own points, and no two on each other.
+    Least fixed point: start with none of them, re-add badges whose condition holds, repeat; so badges cannot justify each
+    other, or themselves by their own points.
     """
-    away = {badge.id: badge for badge in stood}
-    kept = {badge: paid for badge, paid in after.badges.items() if badge not in away}
-    held = replace(after, badges=kept, points=after.points - sum(after.badges[badge] for badge in away))
-    while back := [badge for badge in away if away[badge].condition.met(held)]:
-        paid = {badge: after.badges[badge] for badge in back if away.pop(badge)}
-        held = replace(held, badges={**held.badges, **paid}, points=held.points + sum(paid.values()))
-    return list(away)
+    missing = {badge.id: badge for badge in candidates}
+    others = {badge: paid for badge, paid in after.badges.items() if badge not in missing}
+    state = replace(after, badges=others, points=after.points - sum(after.badges[badge] for badge in missing))
+    while met := [badge for badge in missing if missing[badge].condition.met(state)]:
+        paid = {badge: after.badges[badge] for badge in met if missing.pop(badge)}
+        state = replace(state, badges={**state.badges, **paid}, points=state.points + sum(paid.values()))
+    return list(missing)
 
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
-    """The progress made anew from events; its points are those of events, badges and adjustments. Folds come later."""
+    """The progress computed from events; its points are those of events, badges and adjustments. Without folds."""
     manual = progress.manual
     fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, manual=manual, scores=progress.scores)
     for event in events:
-        plan = catalog.rule_indexes.get(event.type)
-        if plan is not None:
-            fresh, _ = _add(plan, fresh, event, folding=False)
+        rules = catalog.rule_indexes.get(event.type)
+        if rules is not None:
+            fresh, _ = _add(rules, fresh, event, folding=False)
     points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + manual.adjusted)
     return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
 
@@ -127,13 +128,13 @@ def calendar_of(streak: Streak, progress: Progress) -> Calendar:
 
 
 def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
-    """This user's streak as it reads on a day."""
+    """This user's streak on a day."""
     days = progress.days.get(streak.name, _NO_DAYS)
     return read(streak, days, progress.folds.get(streak.name), calendar_of(streak, progress), today)
 
 
 def length_of(streak: Streak, progress: Progress, today: int) -> int:
-    """This user's streak's length on a day: what `read_streak_of` says, and cheap where yesterday or today had its event."""
+    """The length of this user's streak on a day. As `read_streak_of`, but cheap if yesterday or today is credited."""
     days = progress.days.get(streak.name)
     if days is not None and not streak.weekly and days.last >= today - 1:
         return progress.folds[streak.name].length
@@ -144,20 +145,20 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
 
 
 def _add(
-    plan: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
+    rules: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
 ) -> tuple[Progress, list[LedgerEntry]]:
-    """The progress with the event in it, and what the event itself paid; badges are not asked yet.
+    """The progress with the event added, and what the event itself paid. Badges are not checked yet.
 
-    Without `folding` the streaks' folds stay as they were, for a caller that folds once, after all events.
+    Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
     """
-    totals, days = _count(plan, progress, event)
+    totals, days = _count(rules, progress, event)
     partial, folds = progress.partial, progress.folds
-    for streak in plan.streaks:
+    for streak in rules.streaks:
         if not streak.where or matches(streak.where, event):
             so_far = replace(progress, days=days, partial=partial, folds=folds)
             days, partial, folds = _credit(streak, so_far, event, folding=folding)
-    capped, entries, points = _pay_rules(plan, progress, event)
-    grown = Progress(
+    capped, entries, points = _pay_rules(rules, progress, event)
+    added = Progress(
         totals,
         days,
         capped,
@@ -171,14 +172,14 @@ def _add(
         progress.manual,
         progress.scores,
     )
-    return grown, entries
+    return added, entries
 
 
-def _count(plan: RuleIndex, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
-    """The metrics' totals and sets of days with the event in them."""
+def _count(rules: RuleIndex, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
+    """The totals and sets of days of all metrics, with the event added."""
     totals = dict(progress.totals)
     days = progress.days
-    for metric in plan.metrics:
+    for metric in rules.metrics:
         if metric.where and not matches(metric.where, event):
             continue
         if metric.kind == "distinct_days":
@@ -190,11 +191,11 @@ def _count(plan: RuleIndex, progress: Progress, event: Event) -> tuple[dict[str,
     return totals, days
 
 
-_Credited = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
+_StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
 
 
-def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _Credited:
-    """The days, partial amounts and folds once this event has counted for the streak."""
+def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
+    """The days, partial amounts and folds with this event counted for the streak."""
     assert event.day is not None
     days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
     unit = streak.unit(event.day)
@@ -216,7 +217,7 @@ def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) 
 
 
 def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
-    """Every streak folded anew, after what its days require has changed."""
+    """Every streak folded again, because what its days require has changed."""
     return {
         streak.name: folded(streak, progress.days[streak.name], calendar_of(streak, progress))
         for streak in catalog.streaks.values()
@@ -224,13 +225,13 @@ def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
     }
 
 
-_Paid = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
+_Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
 
 
-def _pay_rules(plan: RuleIndex, progress: Progress, event: Event) -> _Paid:
-    """The capped sums, ledger entries and points once the point rules have paid for this event."""
+def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
+    """The capped sums, ledger entries and points after the point rules have paid for this event."""
     capped, entries, points = progress.capped, list[LedgerEntry](), progress.points
-    for rule in plan.rules:
+    for rule in rules.rules:
         if rule.where and not matches(rule.where, event):
             continue
         capped, amount = _pay(capped, rule, event)
@@ -244,7 +245,7 @@ def _pay_rules(plan: RuleIndex, progress: Progress, event: Event) -> _Paid:
 def _pay(
     capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event
 ) -> tuple[Mapping[str, Mapping[int, int]], int]:
-    """What the rule pays for this event. The sum of a day stops at the cap, in whatever order its events come."""
+    """What the rule pays for this event. The sum of a day stops at the cap, in any order of its events."""
     worth = rule.worth(event)
     if rule.cap_per_day is None:
         return capped, worth
@@ -261,13 +262,13 @@ def _pay(
 def _settle(
     catalog: Catalog, progress: Progress, candidates: tuple[Badge, ...], entries: list[LedgerEntry]
 ) -> tuple[Progress, list[Award]]:
-    """Award what is due, in rounds, for a badge's points can make another one due.
+    """Award what is due, in rounds, because the points of one badge can make another one due.
 
     Each round awards at least one badge or is the last, so there are at most as many rounds as badges.
     """
     awards: list[Award] = []
-    asked = candidates if not catalog.settling else tuple(dict.fromkeys((*candidates, *catalog.settling)))
-    while due := [badge for badge in asked if badge.due(progress)]:
+    checked = candidates if not catalog.settling else tuple(dict.fromkeys((*candidates, *catalog.settling)))
+    while due := [badge for badge in checked if badge.due(progress)]:
         points = progress.points
         for badge in due:
             amount = min(badge.points, MAX_NUMBER - points)
@@ -277,12 +278,12 @@ def _settle(
                 entries.append(LedgerEntry(amount, "badge", badge.id))
         badges = {**progress.badges, **{award.badge: award.points for award in awards}}
         progress = replace(progress, badges=badges, points=points)
-        asked = catalog.settling
+        checked = catalog.settling
     return progress, awards
 
 
 def _streak_changes(streaks: Iterable[Streak], before: Progress, after: Progress, today: int) -> dict[str, Change]:
-    """The streaks that changed, as they read today before and after."""
+    """The streaks that changed: their lengths today, before and after."""
     changes: dict[str, Change] = {}
     for streak in streaks:
         if after.folds.get(streak.name) is before.folds.get(streak.name) and after.manual is before.manual:
@@ -333,7 +334,7 @@ def _level_notifications(catalog: Catalog, level: Change | None) -> list[Notific
 
 
 def _streak_notifications(streaks: Mapping[str, Change], *, late: bool) -> list[Notification]:
-    """A punctual event extends a streak; anything late or told corrects one."""
+    """An event of today extends a streak; late events and adjustments correct one."""
     notifications: list[Notification] = []
     for name, change in streaks.items():
         if late:

@@ -1,7 +1,7 @@
-"""A leaderboard: what it counts, within which periods, who stands on it, and how ties are ranked.
+"""Leaderboards: what one counts, within which periods, who is ranked on it, and how ties are ranked.
 
-The order of its lines is that of `leaderboards.py`, for every board: equal scores go to who reached them first, then to
-the lower id. A tie rule only says which rank equal scores show.
+`ranking.py` has the order of its lines, the same for all leaderboards: users with equal scores are in the order in which they
+reached them, then by id. The tie rule only decides which rank is shown for equal scores.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from laurels.errors import InvalidInput
 By = Literal["points", "metric", "streak"]
 
 POINTS = "points"
-"""The board of all points of all time, which every catalog has: the contract's profile shows it."""
+"""The id of the leaderboard of all points of all time. Every catalog has it: the contract's profile shows it."""
 
 Visibility = Literal["public", "pseudonym", "hidden"]
 VISIBILITIES: tuple[Visibility, ...] = ("public", "pseudonym", "hidden")
@@ -29,11 +29,11 @@ VISIBILITIES: tuple[Visibility, ...] = ("public", "pseudonym", "hidden")
 SOURCES = ("points", "metric", "streak")
 TIES = ("first", "shared", "dense")
 TEAM_SCORES = ("sum", "mean")
-MOST_TOLD = 1000
-"""How many users at most are told that they were in front when a period closes, however many share the first ranks."""
+MAX_NOTIFIED = 1000
+"""How many users at most are notified of their rank when a period closes, however many share the first ranks."""
 
 OTHER_PERIODS = ("current", "previous")
-"""What readers ask for instead of a period's key, so that no season may be called so."""
+"""Names that requests use instead of a period's key, so that no season may have them."""
 
 ORDERS = ("highest", "lowest")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -52,11 +52,12 @@ class Board:
     periods  within which it is counted
     highest  whether the highest score comes first, else the lowest
     ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
-    groups   who stands on it: users in any of these groups (none named: everybody)
-    late     how long after its end a period still takes events that occurred in it; then it is closed for good
-    visibility  how users are shown who have not chosen: by name, under an invented one, or to nobody else
-    teams    groups whose names begin so compete, not users ('': users do); team_score: a team has its members' sum or mean
-    tell_top those who enter so many first ranks are told, and, when a period closes, those in them (0: nobody)
+    groups   who is ranked: users in any of these groups (empty: everyone)
+    late     how long after its end a period still takes events that occurred in it; then it is closed permanently
+    visibility  how users who did not choose are shown: by name, under a pseudonym, or to no one else
+    teams    the prefix of groups that compete instead of users ('': users compete)
+    team_score  whether the score of a team is the sum or the mean of its members' scores
+    notify_top  users who enter this number of first ranks are notified, and users in them when a period closes (0: no one)
     """
 
     id: str
@@ -74,7 +75,7 @@ class Board:
     notify_top: int = 0
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
-        """Under which keys a user of these groups stands: on the board, among its hidden users, or in teams; or nowhere."""
+        """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none."""
         if self.groups and not any(group in groups for group in self.groups):
             return []
         if self.teams:
@@ -86,19 +87,19 @@ class Board:
         return chosen or self.visibility
 
     def closes_at(self, period: Period) -> datetime | None:
-        """When a period takes no event any more; None: never."""
+        """When a period stops taking events; None: never."""
         return None if period.end is None else period.end + self.late
 
     def is_open(self, period: Period, now: datetime) -> bool:
-        """Whether a period takes events at this moment."""
+        """Whether a period takes events at this time."""
         return period.end is None or now < period.end + self.late
 
     def place(self, score: int, reached_at: int, user_id: str) -> Place | None:
-        """The place of a score; None without any, for nobody ranks with nothing."""
+        """The place of a score; None for a score of 0, which is not ranked."""
         return Place(-score if self.highest else score, reached_at, user_id) if score > 0 else None
 
     def score(self, sort_key: int) -> int:
-        """The score that stands at this sort key."""
+        """The score that has this sort key."""
         return -sort_key if self.highest else sort_key
 
 
@@ -106,7 +107,7 @@ THE_POINTS = Board(POINTS, "All time", notify_top=10)
 
 
 def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
-    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may count."""
+    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may refer to."""
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
     named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
     of = table.choice("of", named[by], by) if by in named else ""
@@ -138,11 +139,11 @@ def read_board(table: Table, metrics: Collection[str], streaks: Collection[str])
 
 def _check(table: Table, board: Board) -> None:
     if WITHIN in board.id:
-        table.fault("id", f"must not hold '{WITHIN}'", "leave it out")
+        table.fault("id", f"must not contain '{WITHIN}'", "remove it")
     if table.has("team_score") and not board.teams:
         table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
-    if board.notify_top > MOST_TOLD:
-        table.fault("tell_top", f"must be at most {MOST_TOLD}", "write tell_top = 10")
+    if board.notify_top > MAX_NOTIFIED:
+        table.fault("tell_top", f"must be at most {MAX_NOTIFIED}", "write tell_top = 10")
     plain = replace(
         THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, notify_top=board.notify_top
     )
@@ -188,16 +189,18 @@ def _check_seasons(table: Table, seasons: Sequence[tuple[str, int, int]]) -> Non
         table.fault("seasons", "is empty", 'write [[leaderboards.seasons]] with name = "...", first and last')
     for name, _, _ in seasons:
         if name in OTHER_PERIODS:
-            table.fault(
-                "seasons", f"'{name}' means another period to who reads the board", "give the season another name"
-            )
+            table.fault("seasons", f"'{name}' has another meaning in requests", "give the season another name")
     if len({name for name, _, _ in seasons}) < len(seasons):
-        table.fault("seasons", "two seasons have one name", "give each its own name")
+        table.fault("seasons", "two seasons have the same name", "give each its own name")
     for (earlier, _, last), (later, first, _) in pairwise(seasons):
         if first <= last:
-            table.fault("seasons", f"'{later}' begins before '{earlier}' has ended", "let them follow one another")
+            table.fault(
+                "seasons",
+                f"'{later}' begins before '{earlier}' has ended",
+                "make the later one begin after the earlier one",
+            )
 
 
 def is_all_time(board: Board) -> bool:
-    """Whether the board counts without any period."""
+    """Whether the leaderboard counts over all time."""
     return board.periods.kind == ALL_TIME

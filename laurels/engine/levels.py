@@ -1,4 +1,4 @@
-"""Levels: a level is read off the points."""
+"""Levels: a level follows from the points."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from laurels.engine.values import plain
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A level, counted from 1, and the points from which it holds."""
+    """A level, counted from 1, and the points at which it begins."""
 
     number: int
     title: str
@@ -20,7 +20,7 @@ class Level:
 
 @plain
 class LevelReading:
-    """Where some points stand: their level, the points of the next one, and the way there in percent."""
+    """The level at some points, the points of the next one, and the progress towards it in percent."""
 
     level: Level
     next_level: int
@@ -29,20 +29,20 @@ class LevelReading:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """All levels, rising. The first begins at 0 points."""
+    """All levels, lowest first. The first begins at 0 points."""
 
     all: tuple[Level, ...]
     thresholds: tuple[int, ...]
 
     def number(self, points: int) -> int:
-        """The level's number at these points; the first below 0, where only adjustments lead."""
+        """The level's number at these points; the first level below 0 points, which reversals can lead to."""
         return max(1, bisect_right(self.thresholds, points))
 
     def read(self, points: int) -> LevelReading:
         """The level at these points.
 
-        progress = points / next level's points x 100, rounded half up, at most 100. At the top there is
-        no next level: it is the top's own threshold, and the progress is 100.
+        progress = points / next level's points x 100, rounded half up, at most 100. At the highest level, which has no next
+        one, the threshold is its own and the progress is 100.
         """
         level = self.all[self.number(points) - 1]
         if level.number == len(self.all):

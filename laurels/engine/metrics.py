@@ -14,13 +14,13 @@ KINDS = ("count", "sum", "max", "distinct_days")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """How one number grows by events.
+    """How events change one number of a user.
 
     kind    count: one per event. sum: adds `of`. max: the largest `of`. distinct_days: how many days had one.
-    events  the event types that feed it
-    of      'quantity', or a key of the event's data that holds a whole number of 0 or more (else it adds nothing)
-    where   only events whose data says exactly this
-    one     a word for one of it ("message"), many for several ("messages"), as people read them
+    events  the event types that it counts
+    of      'quantity', or a key of the event's data; a value there that is no whole number of 0 or more counts as 0
+    where   counts only events whose data has exactly these values
+    one     the word for one of it ("message"); many: for several ("messages")
     """
 
     name: str
@@ -39,7 +39,7 @@ class Metric:
         return max(total, amount) if self.kind == "max" else min(total + amount, MAX_NUMBER)
 
     def amount(self, event: Event) -> int:
-        """What this event brings, from its quantity or its data."""
+        """The number in this event's quantity or data."""
         if self.of == "quantity":
             return event.quantity
         value = (event.data or {}).get(self.of)
@@ -47,7 +47,7 @@ class Metric:
 
 
 def matches(where: Mapping[str, Any], event: Event) -> bool:
-    """Whether the event's data says all that `where` asks, by value and by type (true is not 1)."""
+    """Whether the event's data has all values of `where`, compared by value and by type (true is not 1)."""
     data = event.data or {}
     return all(type(data.get(key)) is type(value) and data[key] == value for key, value in where.items())
 

@@ -1,4 +1,4 @@
-"""Display names: cleaned of what a page cannot show, or would show as something else."""
+"""Display names: without characters that a page cannot show, or would show misleadingly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from laurels.engine.events import MAX_NAME, UNSAFE, check_text
 from laurels.errors import InvalidInput
 
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""They turn the direction of the text around them."""
+"""They change the direction of the text around them."""
 
 FLAG = "\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f"
 """A flag of a region: a black flag, the region in tags, and the tag that ends it."""
@@ -19,7 +19,7 @@ UNSEEN = re.compile(
     "|[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2028\u2029\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb]"
     "|[\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-"""What shows nothing wherever it stands: soft hyphens, zero-width spaces, fillers, tags. The tags of a flag are kept."""
+"""Characters that are never visible: soft hyphens, zero-width spaces, fillers, tags. The tags of a flag are not removed."""
 
 JOINERS = "\u200c\u200d"
 SELECTORS = "\ufe00-\ufe0f"
@@ -27,27 +27,27 @@ IDLE = re.compile(
     rf"(?<![^\x00-\x7f\s{JOINERS}])[{JOINERS}]+|[{JOINERS}]+(?![^\x00-\x7f\s{JOINERS}])"
     rf"|(?<![^\x00-\x22\x24-\x29\x2b-\x2f\x3a-\x7f\s{SELECTORS}])[{SELECTORS}]+"
 )
-"""Joiners that stand between no two characters that they could join, as those of an emoji or of Persian; selectors of a variant
-behind nothing that has one, as an emoji or the digit of a keycap has.
+"""Joiners that are not between two characters that they can join (as in an emoji or in Persian), and variant selectors that do
+not follow a character with variants (an emoji, or the digit of a keycap).
 """
 
 BLANK = "\u2800"
-"""The braille pattern without dots: a space among braille, and nothing by itself."""
+"""The braille pattern without dots: a space within braille, invisible alone."""
 
 
 def clean_name(name: str) -> str:
-    """A display name without control characters, invisible ones, and those that turn the direction of the text around it.
+    """A display name without control characters, invisible characters, and those that change the direction of text.
 
-    Raises InvalidInput when nothing that can be seen is left, or when it is too long.
+    Raises InvalidInput if nothing visible is left, or if it is too long.
     """
     kept = UNSEEN.sub(r"\1", DIRECTION_MARKS.sub("", UNSAFE.sub("", name)))
     kept = IDLE.sub("", kept).strip()
     if kept and not any(_is_seen(character) for character in kept):
-        raise InvalidInput("name", "must hold something that can be seen")
+        raise InvalidInput("name", "must have a visible character")
     check_text("name", kept, MAX_NAME)
     return kept
 
 
 def _is_seen(character: str) -> bool:
-    """Whether a character shows anything by itself: no space, no joiner, no selector, no mark for another to bear."""
+    """Whether a character is visible by itself: not a space, joiner, selector or combining mark."""
     return character != BLANK and category(character) not in ("Zs", "Mn", "Me", "Cf")

@@ -1,4 +1,4 @@
-"""Reading a catalog's tables: typed getters that collect every fault instead of stopping at the first."""
+"""Reading the tables of a catalog: typed getters that collect all faults instead of stopping at the first."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _REQUIRED: Any = object()
 LONGEST_SHOWN = 40
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
-"""Which days a catalog may name; who wants no end writes the last."""
+"""The days that a catalog may have; the last one means no end."""
 
 
 class Table:
-    """One TOML table being read. Each getter takes its key out; `done` reports the keys that nobody asked for."""
+    """One TOML table. Each getter marks its key as known; `done` reports all keys that no getter asked for."""
 
     def __init__(self, raw: dict[str, Any], where: str, faults: list[Fault]) -> None:
         self.raw = raw
@@ -28,15 +28,15 @@ class Table:
         self.asked: set[str] = set()
 
     def fault(self, key: str, what: str, fix: str) -> None:
-        """Note a fault at one of this table's keys ('' for the table itself)."""
+        """Add a fault at one of this table's keys ('' for the table itself)."""
         self.faults.append(Fault(f"{self.where}.{key}".strip("."), what, fix))
 
     def has(self, key: str) -> bool:
-        """Whether the table says this key."""
+        """Whether the table has this key."""
         return key in self.raw
 
     def text(self, key: str, default: str = _REQUIRED, *, lines: bool = False) -> str:
-        """A text that is not empty, and holds no control characters; line ends and tabs where it may have `lines`."""
+        """A text that is not empty and has no control characters, except line breaks and tabs with `lines`."""
         value = self._take(key, default)
         if value is default and default is not _REQUIRED:
             return default
@@ -73,14 +73,14 @@ class Table:
         return ()
 
     def choice(self, key: str, known: Collection[str], kind: str, default: str = _REQUIRED) -> str:
-        """A text that must be one of `known`; `kind` names them in the message."""
+        """A text that must be one of `known`; `kind` names them in the error text."""
         value = self.text(key, default)
         if value and value not in known:
             self.fault(key, f"unknown {kind} '{value}'", closest(value, known))
             return ""
         return value
 
-    def moment(self, key: str) -> datetime:
+    def instant(self, key: str) -> datetime:
         """A date and time with its offset."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, datetime) and value.tzinfo is not None:
@@ -90,7 +90,7 @@ class Table:
         return datetime(1970, 1, 1, tzinfo=UTC)
 
     def day(self, key: str) -> int:
-        """A date, as its ordinal; one that begins and ends within what a moment can be, in every zone."""
+        """A date as its ordinal, between FIRST_DAY and LAST_DAY, so that it has a beginning and an end in every zone."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, date) and not isinstance(value, datetime):
             if FIRST_DAY <= value <= LAST_DAY:
@@ -101,7 +101,7 @@ class Table:
         return 1
 
     def table(self, key: str) -> Table | None:
-        """A table within this one, or None where it is missing or no table."""
+        """A table inside this one; None if it is missing or not a table."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, dict):
             return Table(cast(dict[str, Any], value), f"{self.where}.{key}".strip("."), self.faults)
@@ -110,7 +110,7 @@ class Table:
         return None
 
     def named_tables(self, key: str) -> list[tuple[str, Table]]:
-        """The tables under [key.NAME], in order; none is fine."""
+        """The tables under [key.NAME], in order; there may be none."""
         value = self._take(key, {})
         if not isinstance(value, dict):
             self.fault(key, f"must be tables by name, not {shown(value)}", f"write [{key}.some_name]")
@@ -132,7 +132,7 @@ class Table:
         return [Table(entry, self._place(key, index, entry), self.faults) for index, entry in enumerate(entries)]
 
     def flat(self, key: str) -> dict[str, Any]:
-        """A table of plain values (texts, whole numbers, booleans); none is fine."""
+        """A table of plain values (texts, whole numbers, booleans); it may be missing."""
         value = self._take(key, {})
         entries = cast(dict[str, Any], value) if isinstance(value, dict) else {"": None}
         if all(isinstance(item, (str, int, bool)) for item in entries.values()):
@@ -141,7 +141,7 @@ class Table:
         return {}
 
     def done(self) -> None:
-        """Report each key that no getter asked for."""
+        """Add a fault for each key that no getter asked for."""
         for key in sorted(self.raw.keys() - self.asked):
             self.fault(key, f"unknown key '{key}'", closest(key, self.asked))
 
@@ -158,7 +158,7 @@ class Table:
         return f"{place} '{printable(label)}'" if isinstance(label, str) else place
 
     def _check_printable(self, key: str, text: str) -> None:
-        """Note a fault where a text holds what a database cannot keep (U+0000) or a terminal should not be given."""
+        """Add a fault if a text has characters that are unsafe in databases or terminals."""
         if UNSAFE.search(text):
             self.fault(key, f"must not hold control characters, as {shown(text)} does", "take them out")
 
@@ -173,12 +173,12 @@ class Table:
 
 
 def printable(text: str) -> str:
-    """A text as a message shows it: with a sign in the place of each control character."""
+    """A text for messages, with a replacement character instead of each control character."""
     return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def closest(word: str, known: Iterable[str]) -> str:
-    """A mend for a word that is not among the known ones."""
+    """The fix for an unknown word: the nearest known one, or all of them."""
     known = sorted(known)
     near = get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
@@ -187,6 +187,6 @@ def closest(word: str, known: Iterable[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: short."""
+    """A value for messages, shortened."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

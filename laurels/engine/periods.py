@@ -1,7 +1,7 @@
 """Periods: the years, months, weeks, days and seasons of leaderboards, as instants, in a stated zone.
 
-A period has a key ('2026', '2026-11', '2026-W47', '2026-11-24', a season's own name; 'all' for all time). It holds the
-moments from its start up to, not including, its end, so every moment lies in exactly one period of a kind.
+A period has a key ('2026', '2026-11', '2026-W47', '2026-11-24', the name of a season; 'all' for all time). It contains the
+instants from its start up to its end, without the end, so every instant is in exactly one period of a kind.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Period:
     first_day: int = 0
     last_day: int = date.max.toordinal()
 
-    def holds(self, moment: datetime) -> bool:
-        """Whether this moment lies in it."""
-        return (self.start is None or self.start <= moment) and (self.end is None or moment < self.end)
+    def contains(self, instant: datetime) -> bool:
+        """Whether this instant is in it."""
+        return (self.start is None or self.start <= instant) and (self.end is None or instant < self.end)
 
 
 ALWAYS = Period(ALL_TIME)
@@ -60,34 +60,34 @@ class Periods:
     week_start: int = 0
     seasons: tuple[tuple[str, int, int], ...] = ()
 
-    def at(self, moment: datetime) -> Period | None:
-        """The period of a moment; None between seasons."""
+    def at(self, instant: datetime) -> Period | None:
+        """The period of an instant; None between seasons."""
         if self.kind == "all":
             return ALWAYS
-        day = day_of(moment, self.zone)
+        day = day_of(instant, self.zone)
         period = self._of_day(day)
-        if period is None or period.holds(moment):
+        if period is None or period.contains(instant):
             return period
-        # A clock that was set back over midnight shows a date twice: what counts is the instant.
-        return self._of_day(day + 1 if period.end and moment >= period.end else day - 1)
+        # Where clocks are set back over midnight, a date occurs twice; the instant decides.
+        return self._of_day(day + 1 if period.end and instant >= period.end else day - 1)
 
-    def latest_before(self, moment: datetime) -> Period | None:
-        """The newest period that had ended by then."""
+    def latest_before(self, instant: datetime) -> Period | None:
+        """The newest period that had ended at this instant."""
         if self.kind == "season":
-            ended = [one for name, _, _ in self.seasons if (one := self.named(name)) and one.end and one.end <= moment]
+            ended = [one for name, _, _ in self.seasons if (one := self.named(name)) and one.end and one.end <= instant]
             return ended[-1] if ended else None
-        current = self.at(moment)
+        current = self.at(instant)
         return self.before(current) if current else None
 
     def before(self, period: Period) -> Period | None:
-        """The period that came before; None where there is none."""
+        """The period before this one; None if there is none."""
         if self.kind == "season":
             earlier = [season for season in self.seasons if season[2] < period.first_day]
             return self._season(earlier[-1]) if earlier else None
         return None if period.start is None else self._of_day(period.first_day - 1)
 
     def named(self, key: str) -> Period | None:
-        """The period of this key; None where the key names none of this kind."""
+        """The period of this key; None if no period of this kind has it."""
         if self.kind == "all":
             return ALWAYS if key == ALL_TIME else None
         if self.kind == "season":
@@ -111,7 +111,7 @@ class Periods:
 
 @lru_cache(maxsize=4096)
 def _day_in(kind: Kind, week_start: int, key: str) -> int:
-    """A day of the period of this key; ValueError where there can be none. Each event asks for all its user's periods."""
+    """A day of the period of this key; ValueError if no period can have it. Cached, because each event looks up many keys."""
     found = _KEYS[kind].fullmatch(key)
     if found is None:
         raise ValueError(key)
@@ -121,7 +121,7 @@ def _day_in(kind: Kind, week_start: int, key: str) -> int:
 def _first_day(kind: Kind, week_start: int, year: int, month_or_week: int = 1, day: int = 1) -> int:
     if kind != "week":
         return date(year, month_or_week, day).toordinal()
-    fourth_of_january = date(year, 1, 1 + MIDDLE_OF_WEEK)  # lies in week 1
+    fourth_of_january = date(year, 1, 1 + MIDDLE_OF_WEEK)  # is in week 1
     return _monday_like(fourth_of_january, week_start).toordinal() + 7 * (month_or_week - 1)
 
 

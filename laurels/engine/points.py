@@ -22,7 +22,7 @@ class PointRule:
     cap_per_day: int | None
 
     def worth(self, event: Event) -> int:
-        """What this event is worth before any cap."""
+        """What this event pays before the cap."""
         return min(self.amount * event.quantity if self.per == "quantity" else self.amount, MAX_NUMBER)
 
 

@@ -1,4 +1,4 @@
-"""Progress: all that Laurels knows of one user. Outcome: what one act changed. Values only."""
+"""Progress: everything that Laurels knows about one user. Outcome: what one command changed. Values only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from laurels.engine.zones import Zones
 
 @plain
 class ManualState:
-    """What an admin, or the user, has said of one user: acts that no event carries. All of it can be undone.
+    """The state of one user that was set by hand: what all adjustments in force amount to.
 
-    adjusted  the sum of point adjustments
+    adjusted  the sum of all points adjustments
     granted   badges that were granted
-    barred    badges that were revoked, and are not awarded again
+    barred    badges that were revoked and are not awarded again
     awaited   ids of events that were reversed before they arrived
     pauses    streak ('' for all) -> days that a pause covers
     repairs   streak -> days that were repaired
     grants    streak -> freezes given, as (day, how many)
     amnesty   the days that amnesties excuse this user from
-    excluded  whether the user is kept off every leaderboard
+    excluded  whether the user is excluded from all leaderboards
     """
 
     adjusted: int = 0
@@ -42,27 +42,27 @@ NO_MANUAL_STATE = ManualState()
 
 
 Scores = Mapping[str, Mapping[str, tuple[int, int]]]
-"""Leaderboard -> key of a period -> (score, when it was reached, in microseconds since 1970, UTC)."""
+"""Leaderboard -> key of a period -> (score, when it was reached in microseconds since 1970, UTC)."""
 
 NO_SCORES: Scores = {}
 
 
 @plain
 class Progress:
-    """One user's sums. Adding an event is commutative, so the order of arrival cannot matter.
+    """The sums of one user. Adding events is commutative, so the order of arrival does not matter.
 
     totals      metric -> its number, at most 2^53 - 1
     days        streak -> the set of credited units; distinct-days metric -> the set of days
     capped      capped point rule -> day -> points of that day, at most the cap
-    partial     streak that needs an amount -> unit -> how much of it so far, until it is credited
-    folds       streak -> its runs and freezes, folded from its days
-    badges      badge -> points it paid when it was awarded; an event never takes one away
+    partial     streak that needs an amount -> unit -> the amount so far, until the unit is credited
+    folds       streak -> its run and freezes, folded from its days
+    badges      badge -> points that it paid when it was awarded; events never take a badge away
     points      the balance: the sum of the user's ledger
-    reached_at  when the event that last changed the points occurred (ties on a board: first come, first)
+    reached_at  when the event that last changed the points occurred (equal points: the earlier is ranked first)
     zones       the user's dated time zones
-    joined_at   when the user joined the app, if it said so
-    told        what was said of the user beside the events
-    scores      what `scoring.py` keeps for leaderboards, in periods that are open
+    joined_at   when the user joined the app, if the app said so
+    manual      what was set by hand
+    scores      the scores that `scoring.py` stores for leaderboards, in open periods
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -86,7 +86,7 @@ class Progress:
 
 @plain
 class Award:
-    """This act earned this badge, which paid these points."""
+    """A badge that was earned, and the points that it paid."""
 
     badge: str
     points: int
@@ -94,7 +94,7 @@ class Award:
 
 @plain
 class LedgerEntry:
-    """One change of the balance. `reason` says which kind, `ref` which rule or badge."""
+    """One change of the balance. `ref` is the rule, badge or event that caused it."""
 
     amount: int
     reason: Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment"]
@@ -111,7 +111,7 @@ class Change:
 
 @plain
 class Notification:
-    """Something worth telling: badge.earned, badge.revoked, level.reached, level.lost, streak.extended, streak.corrected."""
+    """Something to notify the user of. Types: badge.earned, badge.revoked, level.reached, level.lost, streak.extended, ..."""
 
     type: str
     data: Mapping[str, Any]
@@ -119,9 +119,9 @@ class Notification:
 
 @plain
 class Outcome:
-    """What one act changed, and the progress after it. Empty fields mean: nothing of that kind.
+    """What one command changed, and the progress after it. Empty fields mean that nothing of that kind changed.
 
-    `streaks` holds, for each streak that changed, its length as read today before and after; `revoked` the badges taken away.
+    `streaks` has the length today, before and after, of each streak that changed. `revoked` has the badges that were lost.
     """
 
     progress: Progress

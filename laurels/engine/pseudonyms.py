@@ -1,4 +1,4 @@
-"""Invented names: how a user is shown on leaderboards who wants no name there. The same user always has the same one."""
+"""Pseudonyms: the names of users who do not want to show theirs on leaderboards. A user always has the same one."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ NUMBERS = 10_000
 
 
 APART = 8
-"""How many bytes of the seal an invented id adds to its name, of which there are 41 million: two users never share one."""
+"""How many bytes of the seal are in the id of a pseudonym. Two users may share one of the 41 million names, but no id."""
 
 
 def pseudonym_id(seal: bytes) -> str:
-    """An invented id such as 'amber-otter-4821-93f1c07be2d45a68': the name alone may be another user's, too."""
+    """An id such as 'amber-otter-4821-93f1c07be2d45a68'. It is unique, unlike the name in it."""
     return f"{pseudonym(seal).lower().replace(' ', '-')}-{seal[-APART:].hex()}"
 
 
 def pseudonym(seal: bytes) -> str:
-    """An invented name such as 'Amber Otter 4821'. `seal` is a hash of the user's id that only the database can make."""
+    """A name such as 'Amber Otter 4821'. `seal` is a hash of the user's id that is keyed with the database's secret."""
     number = int.from_bytes(seal[:8], "big")
     number, tail = divmod(number, NUMBERS)
     number, animal = divmod(number, len(ANIMALS))

@@ -1,12 +1,12 @@
-"""The one order of a leaderboard, and the tallies that make a rank cheap at any size.
+"""The order of every leaderboard, and the counts that make a rank cheap at any size.
 
-A standing is placed by (sort_key, reached_at, user_id), all ascending: `sort_key` is minus the score, so the highest
-comes first; equal scores go to who reached them first, then to the lower user id by code point.
+Standings are ordered by (sort_key, reached_at, user_id), all ascending. `sort_key` is minus the score, so that the highest
+comes first; users with equal scores are in the order in which they reached them, then by id (code point).
 
-A rank is one plus the number of standings ahead. To count those without walking them, each standing is counted
-in one node of every level of two radix trees: levels 0 to 8 over the sort key, 64 children to a node, and levels 9 to 11
-over the time within one sort key, 256 children to a node. The standings ahead are then a few ranges of nodes
-(at most one per level) and the few standings that share the finest time node.
+A rank is one plus the number of standings ahead. To count those without reading them, each standing is counted in one node of
+every level of two radix trees: levels 0 to 8 over the sort key, with 64 children per node, and levels 9 to 11 over the time
+within one sort key, with 256 children per node. The standings ahead are then a few ranges of nodes (at most one per level)
+and the few standings in the same finest time node.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal, TypeVar
 from laurels.engine.values import plain
 
 KEY_SHIFTS = tuple(range(0, 54, 6))
-"""By how many bits each key level is coarser than the key itself."""
+"""By how many bits each key level is coarser than the sort key."""
 
 TIME_SHIFTS = (24, 32, 40)
 """The same for the time levels, in microseconds: about 17 seconds, 72 minutes, 13 days."""
@@ -27,19 +27,19 @@ TIME_SHIFTS = (24, 32, 40)
 T = TypeVar("T")
 
 Ties = Literal["first", "shared", "dense"]
-"""Which rank equal scores show: 1 2 3 4 by who reached them first; 1 2 2 4; 1 2 2 3."""
+"""The ranks of equal scores: 1 2 3 4, in the order in which they were reached; 1 2 2 4; 1 2 2 3."""
 
 WITHIN = "/"
-"""What a board is kept under: its own id, or, behind this sign, a part of it (those who are hidden, or one team)."""
+"""Separates a leaderboard's id from the rest of the name of a partition (hidden users, or one team)."""
 
 HIDDEN = f"{WITHIN}hidden"
-"""Behind a board's id: where those stand whom nobody else sees, so that they have a rank and take none."""
+"""After a leaderboard's id: the partition of hidden users, who have a rank without taking one from others."""
 
 TEAM = f"{WITHIN}team{WITHIN}"
-"""Behind a board's id, and before a team's name: where its members stand."""
+"""Between a leaderboard's id and the name of a team: the partition of the team's members."""
 
 TOTAL_LEVEL = 99
-"""Where a team's seat keeps the sum of its members' scores."""
+"""The level at which the partition of a team stores the sum of its members' scores."""
 
 FIRST_TIME_LEVEL = len(KEY_SHIFTS)
 LEAST_NODE = -(2**62)
@@ -47,7 +47,7 @@ LEAST_NODE = -(2**62)
 
 @plain
 class Place:
-    """Where a user stands on a board. `reached_at` is in microseconds since 1970, UTC."""
+    """The position of a user on a leaderboard. `reached_at` is in microseconds since 1970, UTC."""
 
     sort_key: int
     reached_at: int
@@ -56,7 +56,7 @@ class Place:
 
 @plain
 class Range:
-    """Nodes `low` to `high` of one level; `under` is the sort key that a time level belongs to (0 for key levels)."""
+    """Nodes `low` to `high` of one level; `under` is the sort key of a time level (0 for key levels)."""
 
     level: int
     under: int
@@ -74,7 +74,7 @@ def nodes(place: Place) -> list[tuple[int, int, int]]:
 
 
 def tallied(partition: str, place: Place) -> list[tuple[tuple[int, int, int], int]]:
-    """What a place adds to which nodes of its seat: one standing, and in a team's its score."""
+    """What a place adds to which nodes of its partition: one standing, and for a team its score."""
     counts = [(node, 1) for node in nodes(place)]
     return [*counts, ((TOTAL_LEVEL, 0, 0), abs(place.sort_key))] if TEAM in partition else counts
 
@@ -93,10 +93,10 @@ def finest_time(place: Place) -> int:
 
 @plain
 class Move:
-    """A user's place on a board within a period, before and after; None where unranked.
+    """A user's place on a leaderboard in a period, before and after; None where unranked.
 
-    `late` says that the period may be closed: then the move is left out; else it starts from where the user stands in truth,
-    which a process whose clock runs ahead may have left behind the user's row.
+    `late` says that the period may be closed. If it is, the move is ignored; if not, it starts from the stored place, because a
+    process whose clock is ahead may have ignored an earlier move.
     """
 
     user_id: str
@@ -116,7 +116,7 @@ class Ranks:
 
 
 def joined(shown: Mapping[str, Ranks], hidden: Mapping[str, Ranks]) -> dict[str, Ranks]:
-    """Everybody's own ranks, by user: those that the board shows; of who is hidden, before or after, those they would have."""
+    """The own rank of each user: the shown one, or for hidden users, before or after, the rank that they would have."""
     return {**hidden, **{user_id: _joined(ranks, hidden.get(user_id)) for user_id, ranks in shown.items()}}
 
 
@@ -128,7 +128,7 @@ def _joined(shown: Ranks, hidden: Ranks | None) -> Ranks:
 
 
 def rank_changes(ranks: Ranks, top: int) -> list[str]:
-    """What is worth telling of a change of rank: who passed others among the first ranks, and who came among them."""
+    """The notifications for a change of rank: a user passed others among the first ranks, or came among them."""
     if ranks.after is None or ranks.after > top or (ranks.before is not None and ranks.before <= ranks.after):
         return []
     passed = ["leaderboard.passed"] if ranks.before is not None else []
@@ -142,13 +142,13 @@ def ranks_of(
     holders: Mapping[int, int] | None = None,
     hidden: Iterable[Move] | None = None,
 ) -> dict[str, Ranks]:
-    """The ranks that the board shows, by user, before and after these moves on it, which happen all at once.
+    """The shown ranks by user, before and after these moves on one leaderboard, which happen at the same time.
 
-    With `hidden`, the moves of those who take no rank from anybody, the ranks are theirs: those that they would have.
+    With `hidden`, the moves of hidden users, the result is their ranks: those that they would have.
 
-    `ahead` says how much was ahead of each place before any of them, by the tie rule: standings, standings of better scores, or
-    better scores. After them, what left ahead is less, and what came ahead is more. `holders`, for dense ranks alone, says
-    how many stood at each sort key that somebody leaves or comes to: a score goes with the last and comes with the first.
+    `ahead` is what was ahead of each place before the moves, by the tie rule: standings, standings with better scores, or
+    better scores. The ranks after them follow from what left and what came ahead. `holders`, for dense ranks only, is the number
+    of standings at each sort key in the moves: a score disappears with its last standing and appears with its first.
     """
     moves = list(moves)
     position = order if ties == "first" else _score_alone
@@ -172,7 +172,7 @@ def _score_alone(place: Place) -> tuple[int]:
 
 
 def _scores_moved(moves: Iterable[Move], holders: Mapping[int, int]) -> tuple[list[tuple[int]], list[tuple[int]]]:
-    """The scores that nobody has any more, and those that nobody had."""
+    """The scores that no one has any longer, and those that no one had before."""
     after = Counter(holders)
     for move in moves:
         if move.before:
@@ -185,9 +185,9 @@ def _scores_moved(moves: Iterable[Move], holders: Mapping[int, int]) -> tuple[li
 
 
 def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> list[int]:
-    """The ranks of places that follow one another on a board.
+    """The ranks of consecutive places on a leaderboard.
 
-    `ordinal` is the rank that the first of them has by place alone, `rank` the one that it shows.
+    `ordinal` is the rank of the first of them without ties, `rank` the one that is shown.
     """
     ranks: list[int] = []
     for index, place in enumerate(places):
@@ -198,10 +198,10 @@ def numbered(places: Sequence[Place], ties: Ties, ordinal: int, rank: int) -> li
 
 
 def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int]]) -> list[int]:
-    """How many of nobody's places lie ahead of each of these among its equals of one moment.
+    """How many places of erased users are ahead of each of these, among places with the same score and time.
 
-    `gaps` are the (sort_key, reached_at, user_id, ahead) of lines that have some directly ahead of them. An erased user stood
-    there, whose own place counts behind all equals, for it may not say whose it was.
+    `gaps` are (sort_key, reached_at, user_id, ahead) of lines with such places directly ahead. The stored place of an erased
+    user comes after all others with the same score and time, so that it does not reveal the user's id.
     """
     of_equals: dict[tuple[int, int], list[tuple[str, int]]] = {}
     for sort_key, reached_at, user_id, ahead in sorted(gaps):
@@ -213,24 +213,24 @@ def gaps_before(places: Iterable[Place], gaps: Iterable[tuple[int, int, str, int
     return found
 
 
-def around(before: Sequence[T], row: T | None, behind: Sequence[T], limit: int) -> list[T]:
-    """`limit` rows with one in their middle, or as near to it as the ends of the board allow.
+def around(before: Sequence[T], row: T | None, after: Sequence[T], limit: int) -> list[T]:
+    """`limit` rows with `row` in the middle, or as near to it as the ends of the leaderboard allow.
 
-    Without the row itself, that of a user whom nobody else sees, only those before and behind it.
+    Without `row`, for a hidden user, only the rows before and after it.
     """
     middle = [] if row is None else [row]
     others = limit - len(middle)
-    ahead = min(len(before), max(others // 2, others - len(behind)))
-    return [*before[len(before) - ahead :], *middle, *behind[: others - ahead]]
+    ahead = min(len(before), max(others // 2, others - len(after)))
+    return [*before[len(before) - ahead :], *middle, *after[: others - ahead]]
 
 
 def order(place: Place) -> tuple[int, int, str]:
-    """What a board is sorted by."""
+    """The sort key of leaderboards."""
     return place.sort_key, place.reached_at, place.user_id
 
 
 def _ranges(value: int, shifts: tuple[int, ...], first_level: int, under: int) -> list[Range]:
-    """On each level, the siblings that come before the node of `value`; on the coarsest, all that come before."""
+    """On each level, the siblings before the node of `value`; on the coarsest, all nodes before it."""
     ranges: list[Range] = []
     for level, shift in enumerate(shifts):
         coarsest = level == len(shifts) - 1

@@ -1,8 +1,8 @@
-"""Scoring: what a user has on each leaderboard, in each period that is still open.
+"""Scoring: the scores of a user on each leaderboard, in each open period.
 
-What only grows by events and by points is kept in `Progress.scores` and grown by `counted`; after something was taken
-back, `recounted` makes the same scores anew from all events and the whole ledger. What is read off sets of days (streaks,
-distinct days) is read off them here, so neither needs to be kept. A closed period is never counted again.
+Scores from events and points are stored in `Progress.scores`. `counted` adds to them; after something was taken back,
+`recounted` computes them again from all events and the whole ledger. Scores from sets of days (streaks, distinct days) are
+computed from the days and not stored. A closed period is never counted again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from laurels.engine.streaks import folded
 from laurels.engine.values import plain
 
 Key = tuple[str, str]
-"""A seat, which is a board or a part of it, and a period."""
+"""A partition of a leaderboard, and a period."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
@@ -32,28 +32,28 @@ MICROSECOND = timedelta(microseconds=1)
 DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 FARTHEST_EAST = timedelta(hours=26)
-"""A day may begin so long before it does in a board's zone."""
+"""How much earlier than in a leaderboard's zone a day may begin elsewhere."""
 
 CLOCKS_APART = timedelta(hours=1)
-"""How much the clocks of two processes may differ before one undoes what the other does around the end of a period."""
+"""How far the clocks of two processes may differ before they disagree about the end of a period."""
 
 _NO_DAYS = Days()
 
 
 @plain
 class Earned:
-    """Points that count at a moment."""
+    """Points, and the instant at which they count."""
 
     amount: int
-    moment: datetime
+    at: datetime
 
 
 def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Iterable[Earned], now: datetime) -> Scores:
-    """The scores with an event and what it earned in them. Commutative: the order of arrival cannot matter."""
+    """The scores with an event and its earned points added. Commutative, so the order of arrival does not matter."""
     grown: dict[str, dict[str, tuple[int, int]]] = {}
     for one in earned:
         for board in catalog.points_boards:
-            _add(grown, scores, board, one.moment, now, one.amount)
+            _add(grown, scores, board, one.at, now, one.amount)
     for board in catalog.fed_boards.get(event.type, ()) if event else ():
         assert event is not None
         assert event.occurred_at is not None
@@ -63,19 +63,19 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
             _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
     if not grown:
         return scores
-    until = now - CLOCKS_APART  # what another process, whose clock runs behind, may still add to
-    kept = {**scores, **{name: _open(catalog.boards[name], of_board, until) for name, of_board in grown.items()}}
-    return {name: of_board for name, of_board in kept.items() if of_board}
+    until = now - CLOCKS_APART  # a process whose clock is behind may still add to these periods
+    open_scores = {**scores, **{name: _open(catalog.boards[name], of_board, until) for name, of_board in grown.items()}}
+    return {name: of_board for name, of_board in open_scores.items() if of_board}
 
 
 def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned], now: datetime) -> Scores:
-    """The scores made anew from all events that stand and the whole ledger.
+    """The scores computed again from all active events and the whole ledger.
 
-    Entries of one moment that add up to nothing are a payment and its taking back: they leave no trace.
+    Entries at one instant that add up to 0 are points that were paid and taken back: they leave no trace.
     """
     sums: dict[datetime, int] = defaultdict(int)
     for one in earned:
-        sums[one.moment] += one.amount
+        sums[one.at] += one.amount
     scores = counted(catalog, NO_SCORES, None, (Earned(amount, at) for at, amount in sums.items() if amount), now)
     for event in events:
         scores = counted(catalog, scores, event, (), now)
@@ -83,22 +83,22 @@ def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned
 
 
 def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
-    """The scores of periods that are open at this moment."""
-    kept = {
+    """The scores of periods that are open at this time."""
+    open_scores = {
         name: _open(catalog.boards[name], of_board, now) for name, of_board in scores.items() if name in catalog.boards
     }
-    return {name: of_board for name, of_board in kept.items() if of_board}
+    return {name: of_board for name, of_board in open_scores.items() if of_board}
 
 
 def is_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
-    """Whether a period of a board has closed; a board or period that the catalog does not know has not."""
+    """Whether a period of a leaderboard has closed; False for leaderboards and periods that are not in the catalog."""
     board = catalog.boards.get(partition.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
     return bool(board and period and not board.is_open(period, now))
 
 
 def may_be_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
-    """Whether anybody may have closed a period of a board: a process whose clock runs ahead, or under an older catalog."""
+    """Whether a period may have been closed by a process whose clock is ahead, or under an older catalog."""
     board = catalog.boards.get(partition.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
     return period is None or (period.end is not None and period.end - CLOCKS_APART <= now)
@@ -112,7 +112,7 @@ def places(
     visibility: Visibility | None,
     now: datetime,
 ) -> dict[Key, Place]:
-    """Where a user stands: one place for each seat and open period in which they have anything."""
+    """The places of a user: one for each partition and open period in which they have a score."""
     found: dict[Key, Place] = {}
     for board in () if progress.manual.excluded else catalog.boards.values():
         partitions = board.partitions(groups, visibility)
@@ -123,20 +123,20 @@ def places(
 
 
 def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -> Iterable[tuple[str, tuple[int, int]]]:
-    """A user's scores on one board, by the keys of its open periods."""
+    """A user's scores on one leaderboard, by the keys of its open periods."""
     if board.by == "points" and board.periods.kind == ALL_TIME:
         reached_at = progress.reached_at
         return [(ALL_TIME, (progress.points, _micros(reached_at)))] if reached_at else []
-    if not catalog.is_read_off_days(board):
+    if not catalog.is_scored_by_days(board):
         return _open(board, progress.scores.get(board.id, {}), now).items()
     days = progress.days.get(board.of)
     if days is None:
         return []
-    return [(period.key, _read_off(catalog, board, progress, days, period)) for period in open_periods(board, now)]
+    return [(period.key, _score_of_days(catalog, board, progress, days, period)) for period in open_periods(board, now)]
 
 
-def _read_off(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
-    """How many days, or how long a run, lie within a period, and the last of them as a moment."""
+def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
+    """The number of days, or the longest run, within a period, and its last day as an instant."""
     if board.by == "metric":
         within = days.within(period.first_day, period.last_day)
         return len(within), _midnight(within.last)
@@ -150,7 +150,7 @@ def _read_off(catalog: Catalog, board: Board, progress: Progress, days: Days, pe
 
 
 def open_periods(board: Board, now: datetime) -> list[Period]:
-    """The periods that may hold a day already begun anywhere, and take events still, newest first."""
+    """The open periods of which a day has begun somewhere on Earth, newest first."""
     periods = board.periods
     if periods.kind == "season":
         named = [periods.named(name) for name, _, _ in periods.seasons]
@@ -164,41 +164,41 @@ def open_periods(board: Board, now: datetime) -> list[Period]:
     return found
 
 
-def _add(  # what is added to what, where, when
+def _add(  # one parameter for each part of the sum
     grown: dict[str, dict[str, tuple[int, int]]],
     scores: Scores,
     board: Board,
-    moment: datetime,
+    at: datetime,
     now: datetime,
     amount: int,
     *,
     largest: bool = False,
 ) -> None:
-    period = board.periods.at(moment)
+    period = board.periods.at(at)
     if not amount or period is None or not board.is_open(period, now):
         return
     of_board = grown.setdefault(board.id, dict(scores.get(board.id, {})))
     before, reached_at = of_board.get(period.key, (0, 0))
-    at = _micros(moment)
+    micros = _micros(at)
     if not largest:
-        of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, at))
-    elif amount > before or (amount == before and at < reached_at):
-        of_board[period.key] = (amount, at)
+        of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, micros))
+    elif amount > before or (amount == before and micros < reached_at):
+        of_board[period.key] = (amount, micros)
 
 
 def _open(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) -> dict[str, tuple[int, int]]:
-    kept: dict[str, tuple[int, int]] = {}
+    open_scores: dict[str, tuple[int, int]] = {}
     for key, score in of_board.items():
         period = board.periods.named(key)
         if period and board.is_open(period, now):
-            kept[key] = score
-    return kept
+            open_scores[key] = score
+    return open_scores
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
+def _micros(instant: datetime) -> int:
+    return (instant - EPOCH) // MICROSECOND
 
 
 def _midnight(day: int) -> int:
-    """The beginning of a day as a moment that is the same for everybody, in microseconds since 1970, UTC."""
+    """The beginning of a day in UTC, the same for all users, in microseconds since 1970."""
     return (day - EPOCH_DAY) * DAY_MICROS

@@ -1,9 +1,9 @@
-"""A streak: a run of consecutive days (or weeks), how it folds from a set of days, and how it reads at a moment.
+"""Streaks: runs of consecutive days or weeks, how one is folded from a set of days, and how it reads on a day.
 
-A unit is what must follow on without a gap: a day, or for a weekly streak a week (Monday first). A unit is credited when
-its events reached the rule's amount. Between credited units, a unit may be excused: the zone skipped it, it is a day of
-rest, an amnesty or a pause covers it, or it was repaired. What is neither is missed, and a gap of missed units ends the
-run, unless there are enough freezes for the whole gap. Excused and frozen units hold a run and add no length to it.
+A unit is a day, or for a weekly streak a week (Monday first). A unit is credited when its events reached the rule's amount.
+Other units are excused if the zone skipped them, they are rest days, an amnesty or a pause covers them, or they were repaired.
+The rest are missed. A gap of missed units ends the run, unless there are enough freezes for the whole gap. Excused and frozen
+units continue a run without adding to its length.
 
 The rules and their cases: docs/streaks.md.
 """
@@ -31,7 +31,7 @@ _NO_DAYS = Days()
 
 @dataclass(frozen=True, slots=True)
 class Freezes:
-    """How many freezes a user begins with, earns (one for every `per_days` units of a run; 0: none), and may hold."""
+    """How many freezes a user starts with, earns (one for every `per_days` units of a run; 0: none), and may have."""
 
     initial: int = 0
     per_days: int = 0
@@ -40,14 +40,14 @@ class Freezes:
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """What keeps a streak alive.
+    """The rule of one streak.
 
-    amount       how much quantity a unit needs
+    amount       the quantity that a unit needs
     rest         weekdays that are not required, bit 0 is Monday
     weekly       whether a unit is a week
-    late_days    events recorded more days late than this credit nothing (None: however late)
-    pause_days   how many days a user may pause in 365 days by themselves; 0: only an admin pauses
-    repair_days  how many days after its end a user may repair a gap by themselves; 0: only an admin repairs
+    late_days    events recorded more days late than this credit nothing (None: no limit)
+    pause_days   how many days in 365 users may pause themselves; 0: only operators pause
+    repair_days  how many days after its end users may repair a gap themselves; 0: only operators repair
     """
 
     name: str
@@ -72,11 +72,11 @@ class Streak:
 
 @plain
 class Calendar:
-    """What one user's days require for one streak.
+    """Which days one streak requires of one user.
 
     excused  days on which nothing is required: skipped by the zone, under an amnesty, repaired
     paused   days that a pause covers
-    grants   freezes that an admin gave, as (day, how many)
+    grants   freezes that were given by hand, as (day, how many)
     """
 
     streak: Streak
@@ -85,7 +85,7 @@ class Calendar:
     grants: tuple[tuple[int, int], ...] = ()
 
     def granted(self, after: int, until: int) -> int:
-        """How many freezes were given in the units after `after`, up to `until`."""
+        """How many freezes were given in the units after `after` and up to `until`."""
         return sum(count for day, count in self.grants if after < self.streak.unit(day) <= until)
 
     def bits(self, first: int, count: int) -> int:
@@ -99,25 +99,25 @@ class Calendar:
         """How many of `count` units from `first` on are required."""
         return count - self.bits(first, count).bit_count() if count > 0 else 0
 
-    def holds(self, unit: int) -> bool:
+    def excuses(self, unit: int) -> bool:
         """Whether nothing is required in this unit."""
         return self.bits(unit, 1) == 1
 
     def pauses(self, unit: int) -> bool:
-        """Whether nothing is required in this unit, and a pause has a part in that."""
+        """Whether nothing is required in this unit, at least in part because of a pause."""
         first = self.streak.first_day(unit)
-        return self.holds(unit) and any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
+        return self.excuses(unit) and any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
 
     def covered(self, last: int, until: int, freezes: int) -> bool:
-        """Whether the gap from `last` up to before `until` stands, by `freezes` held in `last` and those given in the gap.
+        """Whether freezes cover the gap between `last` and `until`: those held in `last`, and those given in the gap.
 
-        A freeze covers a missed unit at its close, so one that is given later comes too late for it.
+        A freeze covers a missed unit when the unit ends, so one that is given later does not count for it.
         """
         if not any(last < self.streak.unit(day) < until for day, _ in self.grants):
             return self.missing(last + 1, until - last - 1) <= freezes
         missing = 0
         for unit in range(last + 1, until):
-            missing += 0 if self.holds(unit) else 1
+            missing += 0 if self.excuses(unit) else 1
             if missing > freezes + self.granted(last, unit):
                 return False
         return True
@@ -131,9 +131,9 @@ class Calendar:
 
 
 def extended(streak: Streak, fold: Fold | None, credited: Days, unit: int, calendar: Calendar) -> Fold:
-    """The fold after `unit` was credited. `credited` holds it already; `fold` is of all the others.
+    """The fold after `unit` was credited. `credited` contains it already; `fold` is the fold without it.
 
-    A unit after all others goes on from the fold; one in between folds anew, for it may join runs and give freezes back.
+    The newest unit continues the fold. For an older one everything is folded again, because it may join runs and free freezes.
     """
     if fold is None or unit != credited.last:
         return folded(streak, credited, calendar)
@@ -151,7 +151,7 @@ def folded(streak: Streak, credited: Days, calendar: Calendar) -> Fold:
 
 
 def _pieces(first: int, end: int, calendar: Calendar) -> Iterator[tuple[int, int]]:
-    """A run cut after each unit in which freezes were given: how many more can be earned depends on how many are held."""
+    """A run, cut after each unit in which freezes were given: how many can be earned depends on how many the user has."""
     given = {calendar.streak.unit(day) for day, _ in calendar.grants}
     for stop in sorted({unit for unit in given if first <= unit < end} | {end}):
         yield first, stop
@@ -159,9 +159,9 @@ def _pieces(first: int, end: int, calendar: Calendar) -> Iterator[tuple[int, int
 
 
 def _with_run(streak: Streak, fold: Fold, last: int, first: int, end: int, calendar: Calendar) -> Fold:
-    """The fold with one more unbroken run of credited units; `last` is the newest one before it (-1: none).
+    """The fold with one more unbroken run of credited units; `last` is the newest unit before it (-1: none).
 
-    Freezes may have been given in its last unit, but in none before (`_pieces`).
+    Freezes may have been given in its last unit, but not in earlier ones (see `_pieces`).
     """
     missing = calendar.missing(last + 1, first - last - 1) if last >= 0 else 0
     freezes, frozen = fold.freezes + calendar.granted(last, first - 1), fold.frozen
@@ -171,7 +171,7 @@ def _with_run(streak: Streak, fold: Fold, last: int, first: int, end: int, calen
     elif missing:
         freezes -= missing
         for unit in range(last + 1, first):
-            frozen = frozen if calendar.holds(unit) else frozen.with_day(unit)
+            frozen = frozen if calendar.excuses(unit) else frozen.with_day(unit)
     longer = length + end - first + 1
     rule = streak.freezes
     if rule.per_days:
@@ -198,7 +198,7 @@ def _runs(days: Days) -> Iterator[tuple[int, int]]:
 
 
 def _last_before(days: Days) -> int:
-    """The newest day but one."""
+    """The day before the newest one in this set; -1 if there is none."""
     rest = days.bits ^ 1 << (days.bits.bit_length() - 1)
     return days.first + rest.bit_length() - 1 if rest else -1
 
@@ -207,12 +207,12 @@ def _last_before(days: Days) -> int:
 class Reading:
     """A streak as read in one unit.
 
-    length    credited units of the run that stands, 0 when none does
-    status    active: nothing is missing in this unit. at_risk: the run stands, this unit's event is still to come.
-              frozen: it stands by freezes that cover missed units. paused: it stands, and a pause covers this unit.
-              ended: a required unit closed without an event. none: it never began.
-    ends      the unit at whose close it would end without another event; None when none stands
-    start     the first unit of the run that stands, or None
+    length    credited units of the active run; 0 without one
+    status    active: nothing is missing in this unit. at_risk: the run is active, and this unit still needs its event.
+              frozen: the run is active because freezes cover missed units. paused: it is active, and a pause covers this unit.
+              ended: a required unit ended without its event. none: it never began.
+    ends      the unit after which the run would end without another event; None without an active run
+    start     the first unit of the active run, or None
     """
 
     length: int
@@ -229,9 +229,9 @@ class Reading:
 
 
 def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, today: int) -> Reading:
-    """The streak on the day `today`. It stands through a unit that has no event yet, and is 0 once a gap has closed.
+    """The streak on the day `today`. It stays active in a unit without an event, and ends when the unit ends.
 
-    After a journey westward the newest credited day can lie ahead of today; then it is read on that day.
+    After a zone change to the west, the newest credited day can be after today; then the streak is read on that day.
     """
     if fold is None or not credited.bits:
         freezes = streak.freezes.initial + calendar.granted(-1, streak.unit(today))
@@ -240,17 +240,17 @@ def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, 
     now = max(streak.unit(today), last)
     missing = calendar.missing(last + 1, now - last - 1)
     freezes = fold.freezes + calendar.granted(last, now)
-    stands = calendar.covered(last, now, fold.freezes)
+    active = calendar.covered(last, now, fold.freezes)
     frozen = fold.frozen
-    if stands and missing:
+    if active and missing:
         for unit in range(last + 1, now):
-            frozen = frozen if calendar.holds(unit) else frozen.with_day(unit)
+            frozen = frozen if calendar.excuses(unit) else frozen.with_day(unit)
     return Reading(
-        length=fold.length if stands else 0,
-        status=_status(credited, calendar, now, missing, stands=stands),
-        start=fold.start if stands else None,
-        ends=_end(calendar, last, now, freezes) if stands else None,
-        freezes=freezes - missing if stands else freezes,
+        length=fold.length if active else 0,
+        status=_status(credited, calendar, now, missing, active=active),
+        start=fold.start if active else None,
+        ends=_end(calendar, last, now, freezes) if active else None,
+        freezes=freezes - missing if active else freezes,
         frozen=frozen,
         longest=fold.longest,
         longest_start=fold.longest_start,
@@ -260,8 +260,8 @@ def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, 
     )
 
 
-def _status(credited: Days, calendar: Calendar, now: int, missing: int, *, stands: bool) -> Status:
-    if not stands:
+def _status(credited: Days, calendar: Calendar, now: int, missing: int, *, active: bool) -> Status:
+    if not active:
         return "ended"
     if now in credited:
         return "active"
@@ -269,22 +269,22 @@ def _status(credited: Days, calendar: Calendar, now: int, missing: int, *, stand
         return "paused"
     if missing:
         return "frozen"
-    return "active" if calendar.holds(now) else "at_risk"
+    return "active" if calendar.excuses(now) else "at_risk"
 
 
 def _end(calendar: Calendar, last: int, now: int, freezes: int) -> int:
-    """The first unit whose close would find more missed units than freezes; not before `now`."""
+    """The first unit that would end with more missed units than freezes; not before `now`."""
     missing, unit = 0, last
     while missing <= freezes:
         unit += 1
-        missing += 0 if calendar.holds(unit) else 1
+        missing += 0 if calendar.excuses(unit) else 1
     return max(unit, now)
 
 
 def marks(
     streak: Streak, credited: Days, reading: Reading, calendar: Calendar, today: int, count: int
 ) -> list[tuple[int, Mark]]:
-    """Why each of the last `count` units counts, newest first, back to the first credited one."""
+    """How each of the last `count` units counts, newest first, back to the first credited one."""
     if reading.last is None:
         return []
     now = max(streak.unit(today), reading.last)
@@ -297,7 +297,7 @@ def _mark(credited: Days, reading: Reading, calendar: Calendar, unit: int, now: 
         return "credited"
     if calendar.pauses(unit):
         return "paused"
-    if calendar.holds(unit):
+    if calendar.excuses(unit):
         return "excused"
     if unit in reading.frozen:
         return "frozen"
@@ -322,7 +322,7 @@ def read_streak(name: str, table: Table) -> Streak:
         repair_days=table.integer("repair_days", 0),
     )
     if streak.weekly and streak.rest:
-        table.fault("rest_days", "a weekly streak asks for no weekday", "take it out, or make the streak daily")
+        table.fault("rest_days", "a weekly streak has no rest days", "take it out, or make the streak daily")
     table.done()
     return streak
 
@@ -336,7 +336,7 @@ def _read_rest(table: Table) -> int:
             table.fault("rest_days", f"unknown weekday '{day}'", f"known are {', '.join(WEEKDAYS)}")
     rest = sum(1 << WEEKDAYS.index(day) for day in days if day in WEEKDAYS)
     if rest == _EVERY_DAY:
-        table.fault("rest_days", "leaves no day to come", "take at least one day out")
+        table.fault("rest_days", "leaves no required day", "take at least one day out")
         return 0
     return rest
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from laurels.engine.leaderboards import MOST_TOLD, Board
+from laurels.engine.leaderboards import MAX_NOTIFIED, Board
 from laurels.engine.notifications import Finisher, Notification, of_closing
 from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Move, Place, Ranks, Ties, joined, tallied
 from laurels.storage.codec import Columns, standing_of
@@ -117,7 +117,7 @@ def teams_of(request: TeamsRequest, found: Sequence[Columns]) -> Teams:
 
 def closing_request(board: str, period: str, ties: Ties, top: int) -> LeaderboardRequest:
     """The lines of a closed period among which users may be notified."""
-    return LeaderboardRequest(board, period, ties, MOST_TOLD if top else 0)
+    return LeaderboardRequest(board, period, ties, MAX_NOTIFIED if top else 0)
 
 
 def closing_notifications(request: LeaderboardRequest, found: LeaderboardLines, top: int) -> list[Notification]:

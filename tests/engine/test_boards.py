@@ -33,7 +33,7 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
     [
         ({}, "id", "is missing", "add id = ..."),
         (board(id=""), "id", "must be a text, not ''", 'write id = "..."'),
-        (board(id="a/b"), "id", "must not hold '/'", "leave it out"),
+        (board(id="a/b"), "id", "must not contain '/'", "remove it"),
         (board(name=3), "name", "must be a text, not 3", 'write name = "..."'),
         (board(by="metrc", of="messages"), "by", "unknown source 'metrc'", "did you mean 'metric'?"),
         (board(by="metric"), "of", "is missing", "add of = ..."),
@@ -104,7 +104,7 @@ def test_each_fault_of_a_leaderboard_is_named_with_its_mend(
         ),
         (
             [season("x", "2026-01-01", "2026-01-31"), season("x", "2026-03-01", "2026-03-31")],
-            "two seasons have one name",
+            "two seasons have the same name",
         ),
         ([{"name": "x", "first": date(2026, 1, 1)}], "is missing"),
         ([{**season("x", "2026-01-01", "2026-01-31"), "lst": 1}], "unknown key 'lst'"),
@@ -112,8 +112,8 @@ def test_each_fault_of_a_leaderboard_is_named_with_its_mend(
         ([], "is empty"),
         ([season("x", "2026-01-01", "9999-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
         ([season("x", "0001-01-01", "2026-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
-        ([season("current", "2026-01-01", "2026-01-31")], "'current' means another"),
-        ([season("previous", "2026-01-01", "2026-01-31")], "'previous' means another"),
+        ([season("current", "2026-01-01", "2026-01-31")], "'current' has another meaning"),
+        ([season("previous", "2026-01-01", "2026-01-31")], "'previous' has another meaning"),
     ],
 )
 def test_each_fault_of_seasons_is_named(seasons: list[dict[str, Any]], what: str) -> None:
@@ -123,7 +123,7 @@ def test_each_fault_of_seasons_is_named(seasons: list[dict[str, Any]], what: str
 
 
 def test_a_leaderboard_that_stands_twice_is_refused() -> None:
-    assert faults(board(), board())[0][:2] == ("leaderboards", "the id 'b' stands more than once")
+    assert faults(board(), board())[0][:2] == ("leaderboards", "the id 'b' is used more than once")
 
 
 def test_what_is_left_out_is_the_board_of_all_points_for_everybody() -> None:

@@ -101,7 +101,7 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
             "unknown unit 'day'",
         ),
         ({"points": {"id": "r"}}, "points", "must be a list of tables"),
-        ({"points": [{"id": "r", "events": ["a"], "amount": 1}] * 2}, "points", "the id 'r' stands more than once"),
+        ({"points": [{"id": "r", "events": ["a"], "amount": 1}] * 2}, "points", "the id 'r' is used more than once"),
         ({"levels": []}, "levels", "is empty"),
         ({"levels": 7}, "levels", "must be a list of tables, not 7"),
         (
@@ -112,15 +112,15 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
         ({"profile": {"login_event": "login"}}, "profile.login_streak", "is missing"),
         ({"profile": {"login_event": "logn", "login_streak": "login"}}, "profile.login_event", "does not feed"),
         ({"streaks": {"login": {"events": ["login"], "where": {"a": 1}}}}, "profile.login_streak", "has a 'where'"),
-        ({"badges": [badge("b")]}, "badges[1] 'b'.when", "says no condition"),
-        ({"badges": [badge("b", points_of=1, has_badge="b")]}, "badges[1] 'b'.when", "says has_badge and points_of"),
+        ({"badges": [badge("b")]}, "badges[1] 'b'.when", "has no condition"),
+        ({"badges": [badge("b", points_of=1, has_badge="b")]}, "badges[1] 'b'.when", "has has_badge and points_of"),
         ({"badges": [badge("b", all_of=[])]}, "badges[1] 'b'.when.all_of", "is empty"),
-        ({"badges": [badge("b", any_of=[{}])]}, "badges[1] 'b'.when.any_of[1]", "says no condition"),
+        ({"badges": [badge("b", any_of=[{}])]}, "badges[1] 'b'.when.any_of[1]", "has no condition"),
         ({"badges": [badge("b", joined_before="soon")]}, "badges[1] 'b'.when.joined_before", "with its offset"),
         ({"badges": [badge("b", joined_before=at("2026-01-01").replace(tzinfo=None))]}, "badges[1]", "with its offset"),
         ({"badges": [badge("b", points_of=1, target=2)]}, "badges[1] 'b'.when.target", "unknown key 'target'"),
         ({"badges": [badge("b", points_of=1) | {"name": ""}]}, "badges[1] 'b'.name", "must be a text, not ''"),
-        ({"badges": [badge("b", points_of=1)] * 2}, "badges", "the id 'b' stands more than once"),
+        ({"badges": [badge("b", points_of=1)] * 2}, "badges", "the id 'b' is used more than once"),
         ({"badges": [badge("b", streak="loign", streak_of=2)]}, "badges[1] 'b'.when.streak", "unknown streak 'loign'"),
         ({"badges": [badge("b", has_badge="x")]}, "badges[1] 'b'.when.has_badge", "unknown badge 'x'"),
         ({"name": 3}, "name", "must be a text, not 3"),
@@ -176,7 +176,7 @@ def test_badges_that_wait_for_each_other_are_refused() -> None:
     ring = [badge("a", has_badge="b"), badge("b", has_badge="c"), badge("c", all_of=[MESSAGES, {"has_badge": "a"}])]
     found = faults(catalog_text(metrics=METRICS, badges=[*ring, badge("d", has_badge="a"), badge("e", **MESSAGES)]))
     assert [one.where for one in found] == [f"badges '{name}'.when" for name in "abcd"]
-    assert all("circle" in one.fix for one in found)
+    assert all("cycle" in one.fix for one in found)
 
 
 def test_a_badge_that_waits_for_itself_is_refused() -> None:

@@ -38,9 +38,9 @@ def test_every_moment_lies_in_exactly_one_period_and_their_bounds_meet(of: Perio
     period = of.at(moment)
     if period is None:
         assert of.kind == "season"
-        assert not any(one.holds(moment) for name, _, _ in SEASONS if (one := of.named(name)))
+        assert not any(one.contains(moment) for name, _, _ in SEASONS if (one := of.named(name)))
         return
-    assert period.holds(moment)
+    assert period.contains(moment)
     if period is ALWAYS:
         assert of.kind == "all"
         return
@@ -55,7 +55,7 @@ def test_every_moment_lies_in_exactly_one_period_and_their_bounds_meet(of: Perio
         assert (of.before(period), of.before(behind)) == (before, period)
         assert before.last_day < period.first_day
         assert behind.first_day > period.last_day
-    assert [one for one in (before, behind) if one and one.holds(moment)] == []
+    assert [one for one in (before, behind) if one and one.contains(moment)] == []
 
 
 @given(ANY, MOMENTS)

@@ -75,7 +75,7 @@ def test_a_payment_that_was_taken_back_leaves_no_trace(
 ) -> None:
     gone = [earned[index] for index in {*back} if index < len(earned)]
     kept = [one for index, one in enumerate(earned) if index not in back]
-    taken = [Earned(-one.amount, one.moment) for one in gone]
+    taken = [Earned(-one.amount, one.at) for one in gone]
     assert recounted(RULES, events, [*earned, *taken], NOW) == recounted(RULES, events, kept, NOW)
 
 
