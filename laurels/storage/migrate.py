@@ -60,7 +60,7 @@ def migration(name: str, sql: str) -> Migration:
 
 def recorded(rows: Iterable[Sequence[Any]]) -> dict[str, Recorded]:
     """The migrations that ran, by name, from (name, checksum) and the mark, if the database has marks already."""
-    return {name: Recorded(checksum, next(filter(None, mark), "post")) for name, checksum, *mark in rows}
+    return {name: Recorded(checksum, "pre" if "pre" in mark else "post") for name, checksum, *mark in rows}
 
 
 def pending(known: Sequence[Migration], applied: Mapping[str, Recorded]) -> list[Migration]:

@@ -26,7 +26,7 @@ from laurels.storage import open_store
 from laurels.storage.columns import TABLES
 from laurels.storage.contract import Store
 from tests.cli.conftest import Cli, Ended, environment
-from tests.storage.test_moving import all_rows
+from tests.storage.test_copying import all_rows
 from tests.support import ENGINES, LASTING_ENGINES
 
 ERASED = "forget-me"

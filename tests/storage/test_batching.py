@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 
 
 class Questions:
-    """Answers all that is asked when it is told to, whatever lane asked."""
+    """Answers all keys when told to, from any lane."""
 
     def __init__(self) -> None:
         self.asked: list[Sequence[int]] = []
@@ -23,7 +23,7 @@ class Questions:
         return [10 * key for key in keys]
 
 
-async def test_keys_that_come_while_a_question_is_on_its_way_share_the_next() -> None:
+async def test_keys_that_arrive_while_a_read_is_running_share_the_next_one() -> None:
     questions = Questions()
     batcher = Batcher(questions)
     first = [asyncio.create_task(batcher(1))]
@@ -37,7 +37,7 @@ async def test_keys_that_come_while_a_question_is_on_its_way_share_the_next() ->
     assert questions.asked == [[1], [2, 3, 4]]
 
 
-async def test_a_key_that_comes_just_when_every_lane_ends_is_answered() -> None:
+async def test_a_key_that_arrives_just_as_every_lane_ends_is_answered() -> None:
     questions = Questions()
     batcher = Batcher(questions)
 
@@ -57,7 +57,7 @@ async def test_a_key_that_comes_just_when_every_lane_ends_is_answered() -> None:
     assert await asyncio.wait_for(asyncio.gather(*tasks), 30) == [20, *(100 * lane for lane in range(1, LANES))]
 
 
-async def test_whoever_asked_hears_of_the_error_and_the_next_is_answered() -> None:
+async def test_an_error_is_raised_to_its_callers_and_the_next_read_is_answered() -> None:
     failing = True
 
     async def ask(keys: Sequence[int]) -> Sequence[int]:
@@ -72,7 +72,7 @@ async def test_whoever_asked_hears_of_the_error_and_the_next_is_answered() -> No
     assert await batcher(1) == 1
 
 
-async def test_who_gives_up_does_not_spoil_the_answers_of_others() -> None:
+async def test_a_cancelled_caller_does_not_affect_the_answers_of_others() -> None:
     questions = Questions()
     batcher = Batcher(questions)
     tasks = [asyncio.create_task(batcher(key)) for key in range(3)]

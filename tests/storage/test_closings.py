@@ -1,4 +1,4 @@
-"""Closing periods, as every engine promises it: once, told once, for writers of any process."""
+"""Closing periods on every engine: closed once and notified once, for writers of any process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from laurels.storage.contract import LeaderboardRequest, Store
 from tests.arena import CLOSE, WEEK, Arena, arena, walked
-from tests.storage.test_boards import put
+from tests.storage.test_leaderboards import put
 from tests.support import LASTING_ENGINES, new_database, sql
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +26,7 @@ async def home(database: str) -> AsyncIterator[Arena]:
         yield one
 
 
-async def test_a_period_is_closed_once_however_many_close_it(home: Arena) -> None:
+async def test_a_period_is_closed_once_when_several_processes_close_it(home: Arena) -> None:
     store = home.laurels.store
     closed = await asyncio.gather(*(store.close_period(*KEY, CLOSE) for _ in range(20)))
     assert sorted(closed) == [False] * 19 + [True]
@@ -35,7 +35,7 @@ async def test_a_period_is_closed_once_however_many_close_it(home: Arena) -> Non
     assert [user_id for user_id, _ in await home.notifications("leaderboard.closed")] == ["ann", "bob"]
 
 
-async def test_a_period_is_closed_when_those_in_front_were_told(store: Store) -> None:
+async def test_a_period_counts_as_closed_after_its_first_ranks_were_notified(store: Store) -> None:
     assert not await store.is_closed(*KEY)
     await store.close_period(*KEY, CLOSE)
     assert not await store.is_closed(*KEY)
@@ -45,7 +45,7 @@ async def test_a_period_is_closed_when_those_in_front_were_told(store: Store) ->
     assert not await store.is_closed("weekly/hidden", WEEK)
 
 
-async def test_closings_come_newest_first_and_by_board(store: Store) -> None:
+async def test_closings_are_listed_newest_first_per_leaderboard(store: Store) -> None:
     for number in (2, 4, 3):
         await store.close_period("weekly", f"2026-W0{number}", CLOSE.replace(day=10 + number))
     await store.close_period("other", "2026-W05", CLOSE)
@@ -54,7 +54,7 @@ async def test_closings_come_newest_first_and_by_board(store: Store) -> None:
     assert [row.closed_at for row in await store.closings("other", 9)] == [CLOSE]
 
 
-async def test_what_is_told_raises_the_revision_so_that_no_moment_is_written_twice(home: Arena) -> None:
+async def test_a_notification_raises_the_revision_so_that_none_is_written_twice(home: Arena) -> None:
     store = home.laurels.store
     before = await store.user("ann")
     await store.close_period(*KEY, CLOSE)
@@ -67,7 +67,7 @@ async def test_what_is_told_raises_the_revision_so_that_no_moment_is_written_twi
     assert (await home.laurels.profile("ann")).points == 4
 
 
-async def test_standings_of_a_closed_period_are_no_users_to_move(home: Arena) -> None:
+async def test_standings_of_a_closed_period_are_not_loaded_with_a_user(home: Arena) -> None:
     store = home.laurels.store
     whole = await store.user_snapshot("ann")
     assert whole is not None
@@ -88,7 +88,7 @@ async def test_standings_of_a_closed_period_are_no_users_to_move(home: Arena) ->
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
 @pytest.mark.parametrize("to", ["sqlite-memory", "postgresql"])
-async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None:
+async def test_a_copy_has_the_same_closed_periods(database: str, to: str) -> None:
     async with arena(database) as one:
         for user_id, pages in (("ann", 3), ("bob", 2), ("cay", 1)):
             await one.read(user_id, pages)
@@ -107,7 +107,7 @@ async def test_a_copy_has_the_same_closed_boards(database: str, to: str) -> None
                 assert await copy.laurels.close_periods() == []
 
 
-async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_closed_and_told(store: Store) -> None:
+async def test_a_period_is_listed_once_for_all_partitions_until_it_is_closed_and_notified(store: Store) -> None:
     partitions = (
         "crew",
         "crew-2",
@@ -135,5 +135,5 @@ async def test_periods_are_listed_once_for_all_parts_of_a_board_until_they_are_c
     assert ("crew0", "2026-W03") not in [tuple(key) for key in await store.periods()]
 
 
-async def test_no_period_is_listed_where_nobody_stands(store: Store) -> None:
+async def test_a_period_without_standings_is_not_listed(store: Store) -> None:
     assert [*await store.periods()] == []

@@ -46,18 +46,18 @@ MANUAL_STATES = st.builds(
 
 
 @given(MOMENTS)
-def test_a_moment_survives_to_the_microsecond(moment: datetime) -> None:
+def test_a_time_survives_to_the_microsecond(moment: datetime) -> None:
     assert from_micros(to_micros(moment)) == moment
     assert maybe_instant(maybe_micros(moment)) == moment
 
 
-def test_a_moment_of_another_zone_is_the_same_moment() -> None:
+def test_a_time_in_another_zone_is_the_same_time() -> None:
     moment = datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     assert from_micros(to_micros(moment)) == moment
     assert from_micros(to_micros(moment)).tzinfo is UTC
 
 
-def test_nothing_stays_nothing() -> None:
+def test_none_stays_none() -> None:
     assert (maybe_micros(None), maybe_instant(None)) == (None, None)
     assert (pack_data(None), unpack_data(None)) == (None, None)
 
@@ -76,7 +76,7 @@ def test_a_progress_survives(catalog: Catalog, events: list[Event], manual: Manu
 
 @settings(max_examples=25)
 @given(catalogs(), histories(), st.data())
-def test_equal_progress_gives_equal_bytes_in_whatever_order_it_grew(
+def test_equal_progress_gives_equal_bytes_in_any_order_of_events(
     catalog: Catalog, events: list[Event], data: st.DataObject
 ) -> None:
     other = fold(catalog, data.draw(deliveries(events)))
@@ -96,7 +96,7 @@ def test_zones_survive(zones: Zones) -> None:
     assert unpack_zones(pack_zones(zones)) == zones
 
 
-def test_an_unknown_zone_takes_no_room() -> None:
+def test_an_unknown_zone_is_stored_as_null() -> None:
     assert pack_zones(Zones()) is None
 
 
@@ -126,7 +126,7 @@ def test_a_tombstone_needs_the_secret() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_what_is_encrypted_is_read_back_and_says_neither_what_nor_quite_how_long(plain: bytes) -> None:
+def test_encrypted_bytes_are_read_back_and_hide_content_and_exact_length(plain: bytes) -> None:
     sealed = encrypted(b"a secret", plain)
 
     assert decrypted(b"a secret", sealed) == plain
@@ -147,6 +147,6 @@ def test_what_is_encrypted_is_read_back_and_says_neither_what_nor_quite_how_long
         bytes([encrypted(b"a secret", b"ada")[0] ^ 1]) + encrypted(b"a secret", b"ada")[1:],
     ],
 )
-def test_what_was_not_encrypted_under_this_secret_is_refused(forged: bytes) -> None:
+def test_bytes_not_encrypted_with_this_secret_are_refused(forged: bytes) -> None:
     with pytest.raises(ValueError, match="not encrypted here"):
         decrypted(b"a secret", forged)

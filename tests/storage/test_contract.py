@@ -218,7 +218,7 @@ def test_several_processes_migrate_at_once(database: str) -> None:
     assert ran[3] > 0
 
 
-async def test_closing_finishes_what_runs_and_twice_is_harmless(database: str) -> None:
+async def test_closing_finishes_running_work_and_twice_is_harmless(database: str) -> None:
     store = open_store(database)
     await store.migrate()
     running = [asyncio.ensure_future(save(store, user(f"u{i}"))) for i in range(20)]
@@ -252,7 +252,7 @@ def test_an_address_that_no_engine_serves_is_refused(database: str) -> None:
 # ---- changing ---------------------------------------------------------------------------------
 
 
-async def test_what_was_never_written_is_not_found(store: Store) -> None:
+async def test_a_row_that_was_never_written_is_not_found(store: Store) -> None:
     found = await find(
         store, "ada", events=[("ada", "e")], with_adjustments=frozenset({"ada"}), in_full=frozenset({"ada"})
     )
@@ -311,7 +311,7 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
     ]
 
 
-async def test_a_user_is_found_as_saved_with_the_events_asked_for(store: Store) -> None:
+async def test_a_user_is_loaded_as_saved_with_the_requested_events(store: Store) -> None:
     await save(store, FULL, events=[event("ada", "e1"), event("ada", "e2", 2)])
     found = await find(store, "ada", "bob", events=[("ada", "e1"), ("ada", "e3"), ("bob", "e1")])
     assert found.users == {"ada": FULL}
@@ -320,7 +320,7 @@ async def test_a_user_is_found_as_saved_with_the_events_asked_for(store: Store) 
     assert (found.ledgers, found.standings) == ({}, {})
 
 
-async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None:
+async def test_a_user_made_under_other_rules_is_loaded_in_full(store: Store) -> None:
     rows: dict[str, Any] = {
         "events": [event("ada", "e2", 2), event("ada", "e1", 1)],
         "awards": [AwardRow("ada", "b", 1, MONDAY, 10, "e1")],
@@ -340,7 +340,7 @@ async def test_a_user_of_other_rules_comes_with_everything(store: Store) -> None
     assert (await find(store, "ada", with_adjustments=frozenset({"ada"}))).adjustments == {"ada": rows["adjustments"]}
 
 
-async def test_what_was_written_before_is_replaced(store: Store) -> None:
+async def test_users_and_adjustments_replace_their_earlier_rows(store: Store) -> None:
     await save(
         store,
         FULL,
@@ -356,7 +356,7 @@ async def test_what_was_written_before_is_replaced(store: Store) -> None:
     assert (whole.events[0].reversed_by, whole.adjustments) == (9, [undone])
 
 
-async def test_a_revoked_award_goes_before_new_ones_come(store: Store) -> None:
+async def test_a_revoked_award_is_deleted_before_new_ones_are_written(store: Store) -> None:
     await save(store, user("ada"), awards=[AwardRow("ada", "b", 1, MONDAY, 10, "e1")])
     again = AwardRow("ada", "b", 2, MONDAY, 5, None)
     await save(store, user("ada"), revoked=[("ada", "b")], awards=[again])
@@ -369,7 +369,7 @@ class Stop(Exception):  # noqa: N818
     pass
 
 
-async def test_if_the_decision_raises_nothing_is_written_and_its_error_comes_through(store: Store) -> None:
+async def test_if_the_decision_raises_nothing_is_written_and_its_error_is_passed_on(store: Store) -> None:
     await save(store, user("ada", 5))
     before = await contents(store)
 
@@ -382,7 +382,7 @@ async def test_if_the_decision_raises_nothing_is_written_and_its_error_comes_thr
     await save(store, user("ada", 6))
 
 
-async def test_an_event_cannot_be_written_twice_and_what_stood_beside_it_is_not_written_either(store: Store) -> None:
+async def test_an_event_cannot_be_written_twice_and_nothing_else_of_its_transaction_is_written(store: Store) -> None:
     await save(store, user("ada", 5), events=[event("ada", "e")])
     before = await contents(store)
     with pytest.raises(StoreError):
@@ -390,7 +390,7 @@ async def test_an_event_cannot_be_written_twice_and_what_stood_beside_it_is_not_
     assert await contents(store) == before
 
 
-async def test_nobody_changes_a_user_between_finding_and_saving(store: Store) -> None:
+async def test_no_one_changes_a_user_between_loading_and_saving(store: Store) -> None:
     await save(store, user("ada", 1))
 
     def add_one(found: Loaded) -> Changes:
@@ -428,7 +428,7 @@ async def test_a_commit_in_a_file_waits_for_the_disk(tmp_path: Path) -> None:
 
 
 @LASTING
-async def test_what_was_changed_is_there_after_reopening(database: str) -> None:
+async def test_changes_are_there_after_reopening(database: str) -> None:
     store = open_store(database)
     await store.migrate()
     await save(store, FULL)
@@ -450,7 +450,7 @@ def rank_in(board: list[str], user_id: str) -> int | None:
     return board.index(user_id) + 1 if user_id in board else None
 
 
-async def test_ranks_are_those_of_a_plain_sort_whatever_changed(store: Store) -> None:
+async def test_ranks_are_those_of_a_plain_sort_after_any_change(store: Store) -> None:
     chance = random.Random(7)
     users: dict[str, UserRow] = {}
     for _ in range(60):
@@ -471,7 +471,7 @@ async def test_ranks_are_those_of_a_plain_sort_whatever_changed(store: Store) ->
     assert await store.wrong_tallies() == 0
 
 
-async def test_ranks_stand_with_the_events_of_their_transaction(store: Store) -> None:
+async def test_ranks_are_stored_with_the_events_of_their_transaction(store: Store) -> None:
     await save(store, user("bob", 50))
     rows = [event("ada", "e1", 1, outcome=b"{}"), event("ada", "e2", 2)]
     assert await save(store, user("ada", 100), events=rows) == {"ada": Ranks(None, 1)}
@@ -482,7 +482,7 @@ async def test_ranks_stand_with_the_events_of_their_transaction(store: Store) ->
     assert (second.rank_before, second.rank_after) == (None, None)  # it changed nothing
 
 
-async def test_ranks_that_nobody_asked_for_are_not_measured(store: Store) -> None:
+async def test_ranks_are_computed_only_if_requested(store: Store) -> None:
     assert await save(store, user("ada", 100), ranks=False, events=[event("ada", "e", outcome=b"{}")]) == {}
     row = await store.event("ada", "e")
     assert row
@@ -490,7 +490,7 @@ async def test_ranks_that_nobody_asked_for_are_not_measured(store: Store) -> Non
     assert await rank_of(store, "ada") == (1, 1)
 
 
-async def test_the_rank_before_still_counts_those_who_are_erased_in_the_same_transaction(store: Store) -> None:
+async def test_the_rank_before_still_counts_users_erased_in_the_same_transaction(store: Store) -> None:
     await save(store, user("bob", 10, START), user("eve", 10, START + 1))
     ranks = await save(store, user("eve", 20), erased=[("bob", MONDAY)])
     assert ranks["eve"] == Ranks(2, 1)
@@ -526,14 +526,14 @@ async def test_a_view_sees_every_commit_of_any_process(engine: str, database: st
         await one.close()
 
 
-async def test_a_view_has_as_many_lines_as_asked_for(store: Store) -> None:
+async def test_a_view_has_the_requested_number_of_lines(store: Store) -> None:
     await save(store, *(user(f"u{i}", 10 + i) for i in range(5)))
     for limit in (2, 4, 2):
         assert len((await store.profile_view("u1", limit)).top) == limit
     assert (await store.profile_view("unknown", 2)).user is None
 
 
-async def test_tallies_can_be_made_anew(store: Store) -> None:
+async def test_tallies_can_be_rebuilt(store: Store) -> None:
     await save(store, *(user(f"u{i}", i % 3, START + i) for i in range(12)))
     good = await contents(store)
     await sql(store, "DELETE FROM tallies WHERE level = 9")
@@ -562,7 +562,7 @@ async def fill(store: Store, user_id: str) -> None:
     await store.add_session(user_id, b"token", MONDAY, MONDAY + timedelta(days=1))
 
 
-async def test_the_moments_of_many_are_read_behind_each_ones_own_cursor(store: Store) -> None:
+async def test_notifications_of_several_users_are_read_after_each_users_own_cursor(store: Store) -> None:
     places = [(1, 0), (1, 1), (2, 0), (10, 0), (10, 1), (10, 2)]
     told = {
         name: [NotificationRow(name, *place, MONDAY, "badge.earned", {"badge": f"{place}"}) for place in places]
@@ -585,7 +585,7 @@ async def test_the_moments_of_many_are_read_behind_each_ones_own_cursor(store: S
     assert [await store.newest_notification(name) for name in ("ada", "dan")] == [(10, 2), BEGINNING]
 
 
-async def test_a_moment_is_found_by_who_asked_in_vain_before(store: Store) -> None:
+async def test_a_new_notification_is_found_by_a_request_that_found_none_before(store: Store) -> None:
     await save(store, user("ada"))
     for revision in range(1, 4):
         after = {"ada": (revision, 0)}
@@ -598,7 +598,7 @@ async def test_a_moment_is_found_by_who_asked_in_vain_before(store: Store) -> No
 
 
 @LASTING
-async def test_a_moment_that_another_process_wrote_is_found_by_who_asked_in_vain_before(
+async def test_a_notification_of_another_process_is_found_by_a_request_that_found_none_before(
     store: Store, database: str
 ) -> None:
     await save(store, user("ada"))
@@ -627,7 +627,7 @@ async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
     await check_tallies(store)
 
 
-async def test_an_erased_user_is_found_erased_for_ever(store: Store) -> None:
+async def test_an_erased_user_stays_erased(store: Store) -> None:
     await fill(store, FORGOTTEN)
     for _ in range(2):
         await save(store, erased=[(FORGOTTEN, MONDAY), ("never-was", MONDAY)])
@@ -655,7 +655,7 @@ async def test_each_database_has_a_secret_of_its_own_for_tombstones(store: Store
 # ---- reading ----------------------------------------------------------------------------------
 
 
-async def test_history_pages_go_back_by_revisions_that_hold_a_row(store: Store) -> None:
+async def test_history_pages_go_back_by_revisions_that_have_a_row(store: Store) -> None:
     await save(
         store,
         user("ada"),
@@ -681,7 +681,7 @@ async def test_history_pages_go_back_by_revisions_that_hold_a_row(store: Store) 
     assert await store.history("unknown", 3) == await store.history("ada", 3, before=1)
 
 
-async def test_user_ids_are_walked_by_code_point(store: Store) -> None:
+async def test_user_ids_are_listed_by_code_point(store: Store) -> None:
     names = ["b", "B", "ä", "a", "🙂"]
     await save(store, *map(user, names))
     assert await store.user_ids("", 3) == sorted(names)[:3]
@@ -703,7 +703,7 @@ def amnesty(name: str, created_at: datetime = MONDAY, group: str | None = None) 
     return AmnestyRow(name, 738_000, 738_001, group, "an outage", "bob", created_at, None)
 
 
-async def test_the_count_of_amnesties_grows_with_each_one_made_and_each_one_lifted(store: Store) -> None:
+async def test_the_amnesty_count_grows_with_each_one_created_and_each_one_lifted(store: Store) -> None:
     await save(store, user("ada"))
     assert (await store.profile_view("ada", 1)).amnesty_count == 0
     later = amnesty("a1", MONDAY + timedelta(seconds=1), "red")
@@ -731,7 +731,7 @@ async def test_only_a_sandbox_has_a_clock_of_its_own(store: Store) -> None:
         assert await store.clock_offset() == offset
 
 
-async def test_of_two_who_move_a_sandbox_s_clock_from_the_same_moment_one_moves_it(store: Store) -> None:
+async def test_of_two_that_move_a_sandboxs_clock_from_the_same_time_one_succeeds(store: Store) -> None:
     day = timedelta(days=1)
     assert await store.move_clock_offset(timedelta(), day) is False
     assert await store.clock_offset() is None
@@ -755,7 +755,7 @@ def key(name: str, key_hash: bytes, created_at: datetime = MONDAY) -> KeyRow:
     return KeyRow(key_hash, name, "laurels_key_abcd", created_at, None)
 
 
-async def test_a_key_lives_until_it_is_revoked(store: Store) -> None:
+async def test_a_key_is_active_until_it_is_revoked(store: Store) -> None:
     await store.add_key(key("backend", b"1"))
     assert await store.key_name(b"1") == "backend"
     assert await store.key_name(b"2") is None
@@ -764,7 +764,7 @@ async def test_a_key_lives_until_it_is_revoked(store: Store) -> None:
     assert await store.key_name(b"1") is None
 
 
-async def test_two_living_keys_cannot_have_one_name(store: Store) -> None:
+async def test_two_active_keys_cannot_have_the_same_name(store: Store) -> None:
     await store.add_key(key("backend", b"1"))
     with pytest.raises(InvalidInput, match="an active key is named 'backend'") as caught:
         await store.add_key(key("backend", b"2"))
@@ -781,7 +781,7 @@ async def test_keys_are_listed_oldest_first(store: Store) -> None:
     assert await store.keys() == rows[::-1]
 
 
-async def test_a_session_lives_until_it_expires_or_ends(store: Store) -> None:
+async def test_a_session_is_valid_until_it_expires_or_ends(store: Store) -> None:
     await save(store, user("ada"), user("bob"))
     end = MONDAY + timedelta(days=1)
     await store.add_session("ada", b"t", MONDAY, end)

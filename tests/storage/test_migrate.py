@@ -41,7 +41,7 @@ def test_marks_are_read_from_tables_with_and_without_their_column() -> None:
     assert recorded([("0001_one", "1", "pre")]) == {"0001_one": Recorded("1", "pre")}
 
 
-def test_another_text_under_a_known_name_is_refused() -> None:
+def test_a_known_migration_with_another_text_is_refused() -> None:
     with pytest.raises(MigrationError, match="'0001_one' ran on this database with another text"):
         pending([ONE, TWO], {"0001_one": Recorded("x")})
 
@@ -66,7 +66,7 @@ def test_every_migration_since_there_are_marks_has_one(engine: str) -> None:
     assert [int(name[:4]) for name in unmarked] == list(range(1, RELEASED_WITHOUT_MARKS[engine] + 1))
 
 
-def test_a_script_splits_into_itsstatements() -> None:
+def test_a_script_splits_into_its_statements() -> None:
     script = "-- one; two\nCREATE TABLE a (x TEXT DEFAULT ';');\n\nCREATE TABLE b (\n  y TEXT -- a; b\n);\n-- the end\n"
     connection = sqlite3.connect(":memory:")
     for statement in statements(script):

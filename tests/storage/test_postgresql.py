@@ -1,4 +1,4 @@
-"""What is true of PostgreSQL alone: its addresses, its connections, and the room it shares with the app's own tables."""
+"""Only on PostgreSQL: its addresses, its connections, and the database it shares with the app's own tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", ["postgresql"
 OURS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'laurels'"
 
 
-async def test_a_closed_store_leaves_no_connection_behind(database: str) -> None:
+async def test_a_closed_store_leaves_no_connection_open(database: str) -> None:
     store = open_store(database)
     await store.migrate()
     await asyncio.gather(*(save(store, user(f"u{i}", 5)) for i in range(20)))
@@ -33,14 +33,14 @@ async def test_a_closed_store_leaves_no_connection_behind(database: str) -> None
         assert await ask(OURS) == [(0,)]
 
 
-async def test_both_names_of_the_scheme_lead_to_the_same_database(store: Store, database: str) -> None:
+async def test_both_names_of_the_scheme_open_the_same_database(store: Store, database: str) -> None:
     await save(store, user("ada", 5))
     other = open_store(database.replace("postgresql://", "postgres://"))
     assert await other.rank("points", "all", "ada") == (1, 1)
     await other.close()
 
 
-async def test_the_apps_own_tables_are_neither_seen_nor_touched(database: str) -> None:
+async def test_the_apps_own_tables_are_neither_read_nor_changed(database: str) -> None:
     async with postgres.connected(database) as ask:
         await ask("CREATE TABLE public.users (user_id INTEGER, name TEXT)")
         await ask("INSERT INTO public.users VALUES (1, 'the app''s own')")
@@ -52,7 +52,7 @@ async def test_the_apps_own_tables_are_neither_seen_nor_touched(database: str) -
         assert await ask("SELECT * FROM public.users") == [(1, "the app's own")]
 
 
-async def test_a_reading_that_the_server_refuses_does_not_spoil_those_beside_it(store: Store) -> None:
+async def test_a_read_that_the_server_refuses_does_not_fail_others_in_its_batch(store: Store) -> None:
     await save(store, user("ada", 5))
     await store.add_session("ada", b"t", MONDAY, MONDAY + timedelta(days=1))
     asked = [store.has_session(name, b"t", MONDAY) for name in ("ada", "a\0da", "bob", "ada")]

@@ -1,4 +1,4 @@
-"""What the schema of every engine promises: users' rows can be sharded, and the database does nothing by itself."""
+"""The schema of every engine: users' rows can be sharded, and the database does nothing by itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from laurels.storage.sqlite.store import SQLiteStore
 from tests import postgres
 from tests.support import ENGINES
 
-# Rows that belong to no user, so no user leads their key: keys of the app's back end, what remains of erased users (by
-# design nobody can tell whose), the database's own secrets, the counts of a whole board, amnesties (of everybody, or of
-# a group), closed periods, what was done for the keep, sessions of the console that were signed out, the one clock of a
-# sandbox, and the list of migrations.
+# Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
+# one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), closed
+# periods, the last maintenance runs, signed-out sessions of the console, the clock of a sandbox, and the list of migrations.
 OF_NO_USER = {
     "api_keys",
     "tombstones",
@@ -180,7 +179,7 @@ def schema(database: str) -> Schema:
         return of_sqlite(connection)
 
 
-def test_every_table_is_of_users_or_of_nobody(schema: Schema) -> None:
+def test_every_table_has_rows_of_users_or_a_reason_why_not(schema: Schema) -> None:
     assert schema.tables.keys() == OF_NO_USER | {*TABLES_OF_USERS}
     for table, columns in schema.tables.items():
         assert ("user_id" in columns) == (table in TABLES_OF_USERS), table
@@ -201,7 +200,7 @@ def test_no_default_reads_a_clock_or_draws_a_number(schema: Schema) -> None:
     assert [one for one in schema.defaults if not re.fullmatch(r"-?\d+|'[^']*'(::text)?", one)] == []
 
 
-def test_boards_are_read_in_their_one_order(schema: Schema) -> None:
+def test_leaderboards_have_an_index_in_their_order(schema: Schema) -> None:
     assert schema.in_order == ["board", "period", "sort_key", "reached_at", "user_id"]
 
 

@@ -1,4 +1,4 @@
-"""What is true of SQLite alone: its addresses, its file, and the bytes in it."""
+"""Only on SQLite: its addresses, its file, and the bytes in it."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ async def test_no_byte_of_the_file_names_an_erased_user(tmp_path: Path) -> None:
     await fill(store, FORGOTTEN)
     await save(store, erased=[(FORGOTTEN, MONDAY)])
     await store.close()  # the last connection copies the log into the file and removes it; nothing is compacted
-    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # nobody else waits
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # no other task waits
     assert FORGOTTEN.encode() not in content
     assert b"bob" in content

@@ -1,4 +1,4 @@
-"""What operators look at, held against every engine: holders, finding users, samples, the newest acts, and upkeep."""
+"""Reports on every engine: badge holders, finding users, samples, the newest adjustments, and maintenance runs."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ async def test_holders_are_counted_badge_by_badge(store: Store) -> None:
     assert await store.badge_holders() == Counter(row.badge for row in awards)
 
 
-async def test_nobody_holds_anything_in_an_empty_database(store: Store) -> None:
+async def test_an_empty_database_has_no_badge_holders(store: Store) -> None:
     assert await store.badge_holders() == {}
 
 
-async def test_a_badge_that_was_taken_away_is_held_no_more(store: Store) -> None:
+async def test_a_revoked_badge_has_no_holder(store: Store) -> None:
     await save(store, user("ada"), user("bob"), awards=[award("ada", "a"), award("bob", "a"), award("bob", "b")])
     await save(store, user("bob"), revoked=[("bob", "a"), ("bob", "b")])
 
@@ -97,20 +97,20 @@ async def test_a_name_is_found_in_any_case_and_an_id_only_as_it_is(store: Store)
     assert await found(store, "ADA") == ["ADA", "u"]
 
 
-async def test_who_is_found_by_id_and_by_name_comes_once(store: Store) -> None:
+async def test_a_user_found_by_id_and_by_name_is_listed_once(store: Store) -> None:
     await save(store, user("ada", "Ada"), user("b", "Ada"))
 
     assert await found(store, "ada") == ["ada", "b"]
 
 
 @pytest.mark.parametrize("text", ["%", "_", "\\", "a%c", "a_c", "*", "?", "'"])
-async def test_no_character_has_a_meaning_of_its_own(store: Store, text: str) -> None:
+async def test_the_text_is_matched_literally(store: Store, text: str) -> None:
     await save(store, user("abc", "abc"), user(f"{text}-id"), user("x", f"in {text} between"))
 
     assert await found(store, text) == [f"{text}-id", "x"]
 
 
-async def test_no_more_are_found_than_asked_for(store: Store) -> None:
+async def test_at_most_the_limit_is_found(store: Store) -> None:
     await save(store, *(user(f"a{number}") for number in range(5)), *(user(f"b{number}", "a") for number in range(5)))
 
     assert await found(store, "a", 3) == ["a0", "a1", "a2"]
@@ -152,7 +152,7 @@ async def test_few_users_are_all_in_the_sample(store: Store) -> None:
     assert (sorted(sample.user_ids), sample.users) == (["a", "b", "c"], 3)
 
 
-async def test_of_many_users_some_are_chosen_evenly_and_always_the_same(store: Store) -> None:
+async def test_a_sample_of_many_users_is_even_and_always_the_same(store: Store) -> None:
     await save(store, *(user(f"user-{number:04}") for number in range(2000)))
 
     sample = await store.sample(500)
@@ -163,7 +163,7 @@ async def test_of_many_users_some_are_chosen_evenly_and_always_the_same(store: S
     assert all(75 < quarters[quarter] < 175 for quarter in range(4)), quarters
 
 
-async def test_a_survey_reads_the_row_the_awards_and_the_points_by_day_and_reason(store: Store) -> None:
+async def test_the_community_report_has_the_row_the_awards_and_the_points_by_day_and_reason(store: Store) -> None:
     entries = [
         entry("ada", 1, 5),
         entry("ada", 2, 7, days=0.4),
@@ -192,14 +192,14 @@ async def test_a_survey_reads_the_row_the_awards_and_the_points_by_day_and_reaso
     ]
 
 
-async def test_a_survey_of_nobody_reads_nothing(store: Store) -> None:
+async def test_the_community_report_of_no_users_is_empty(store: Store) -> None:
     assert await store.community_report([]) == []
 
 
-# ---- acts and upkeep --------------------------------------------------------------------------
+# ---- adjustments and maintenance runs ---------------------------------------------------------
 
 
-async def test_the_newest_acts_of_everybody_come_page_by_page(store: Store) -> None:
+async def test_the_newest_adjustments_of_all_users_are_read_page_by_page(store: Store) -> None:
     draw = random.Random(3)
     users = [user(f"u{number}") for number in range(5)]
     adjustments = [act(f"u{number % 5}", f"act-{number}", draw.randrange(6), number + 1) for number in range(40)]
@@ -215,7 +215,7 @@ async def test_the_newest_acts_of_everybody_come_page_by_page(store: Store) -> N
     assert pages == sorted(adjustments, key=lambda row: (row.at, row.user_id, row.adjustment_id), reverse=True)
 
 
-async def test_what_was_done_for_the_keep_is_noted_by_task(store: Store) -> None:
+async def test_the_last_run_of_each_maintenance_task_is_stored(store: Store) -> None:
     assert await store.maintenance_runs() == []
     verified = MaintenanceRun("verify", MONDAY, {"ok": False, "users": 3})
 
@@ -226,7 +226,7 @@ async def test_what_was_done_for_the_keep_is_noted_by_task(store: Store) -> None
     assert await store.maintenance_runs() == [MaintenanceRun("backup", MONDAY, {"bytes": 5}), verified]
 
 
-async def test_looking_sees_what_was_written_just_before(store: Store) -> None:
+async def test_reports_include_what_was_written_just_before(store: Store) -> None:
     for number in range(3):
         await save(store, user(f"u{number}", "Same"), awards=[award(f"u{number}", "a")])
         assert await store.badge_holders() == {"a": number + 1}

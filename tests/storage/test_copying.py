@@ -1,4 +1,4 @@
-"""Moving house: what one database holds, all of it, in another, over every pair of engines."""
+"""Copying all rows of a database into another, for every pair of engines."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MANY: Everything = {
 
 @contextmanager
 def silent(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Nobody looks."""
+    """No progress is shown."""
     yield lambda done: None
 
 
@@ -98,7 +98,7 @@ async def all_rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-async def test_every_column_of_every_table_moves(store: Store) -> None:
+async def test_every_column_of_every_table_is_copied(store: Store) -> None:
     await store.fill(batches(EXTREMES))
 
     assert {*TABLES, "tallies", "migrations"} == set(await tables(store))
@@ -119,7 +119,7 @@ async def test_every_value_survives_in_the_order_of_the_keys(store: Store) -> No
         assert all(type(value) in {int, str, bytes, type(None)} for row in rows for value in row)
 
 
-async def test_all_that_a_store_holds_is_copied(store: Store, other: Store) -> None:
+async def test_all_that_is_stored_is_copied(store: Store, other: Store) -> None:
     await store.fill(batches(EXTREMES))
 
     counts = await copy(store, other, silent)
@@ -147,7 +147,7 @@ async def test_many_rows_come_in_batches(store: Store) -> None:
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if table not in REPLACED])
-async def test_a_database_that_holds_any_row_is_refused_and_stays_as_it_is(store: Store, table: str) -> None:
+async def test_a_database_with_any_row_is_refused_and_not_changed(store: Store, table: str) -> None:
     held = {"secrets": [("tombstones", b"its own")], table: EXTREMES[table][:1]}
     await store.fill(batches(held))
     before = await contents(store)
@@ -202,7 +202,7 @@ async def test_nothing_is_left_after_a_cancellation_in_the_middle(store: Store) 
     await store.fill(batches(EXTREMES))
 
 
-async def test_a_reading_shows_one_moment_and_neither_it_nor_a_writer_waits(store: Store) -> None:
+async def test_reading_all_rows_uses_one_snapshot_and_neither_it_nor_a_writer_waits(store: Store) -> None:
     await store.fill(batches(MANY))
     before = await all_rows(store)
 
@@ -221,7 +221,7 @@ async def test_a_reading_shows_one_moment_and_neither_it_nor_a_writer_waits(stor
     assert len(after["sessions"]) > 0
 
 
-async def test_two_readings_at_once_see_the_same(store: Store) -> None:
+async def test_two_concurrent_copies_read_the_same_rows(store: Store) -> None:
     await store.fill(batches(MANY))
 
     first, second = await asyncio.gather(all_rows(store), all_rows(store))
@@ -229,7 +229,7 @@ async def test_two_readings_at_once_see_the_same(store: Store) -> None:
     assert first == second
 
 
-async def test_what_was_read_before_the_filling_is_read_anew(store: Store) -> None:
+async def test_cached_values_are_read_again_after_filling(store: Store) -> None:
     assert (await store.profile_view("nobody", 10)).top == []
 
     await store.fill(batches(EXTREMES))
@@ -257,7 +257,7 @@ async def test_an_erased_user_stays_erased_in_the_copy(store: Store, other: Stor
     assert "ada" not in repr(await contents(other))
 
 
-async def test_keys_sessions_and_a_sandbox_move_too(store: Store, other: Store) -> None:
+async def test_keys_sessions_and_a_sandbox_are_copied_too(store: Store, other: Store) -> None:
     await store.fill(batches(EXTREMES))
     await copy(store, other, silent)
     assert await other.key_name(b"1") == "app"
@@ -265,7 +265,7 @@ async def test_keys_sessions_and_a_sandbox_move_too(store: Store, other: Store) 
     assert await other.clock_offset() == await store.clock_offset() is not None
 
 
-async def test_a_closed_store_neither_gives_nor_takes(database: str) -> None:
+async def test_a_closed_store_can_neither_be_read_nor_filled(database: str) -> None:
     store = open_store(database)
     await store.migrate()
     await store.close()
@@ -275,7 +275,7 @@ async def test_a_closed_store_neither_gives_nor_takes(database: str) -> None:
         await store.fill(batches(MANY))
 
 
-async def test_what_changes_between_the_writing_and_the_reading_back_is_found(store: Store, tmp_path: Path) -> None:
+async def test_a_change_between_writing_and_reading_back_is_found(store: Store, tmp_path: Path) -> None:
     """As a server does that was left running on the database."""
     target = open_store(f"sqlite:///{tmp_path / 'target.db'}")
     await target.migrate()
@@ -292,7 +292,7 @@ async def test_what_changes_between_the_writing_and_the_reading_back_is_found(st
     await target.close()
 
 
-async def test_a_text_that_is_damaged_is_said(tmp_path: Path) -> None:
+async def test_a_damaged_text_is_reported(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path / 'source.db'}")
     await store.migrate()
     await store.fill(batches(MANY))
@@ -310,7 +310,7 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 
 
 
 @POSTGRES
-async def test_a_text_that_postgresql_cannot_keep_is_said_and_nothing_is_written(store: Store) -> None:
+async def test_a_text_that_postgresql_cannot_store_is_reported_and_nothing_is_written(store: Store) -> None:
     before = await contents(store)
     with pytest.raises(
         StoreError, match=r"a text in users has a character that PostgreSQL cannot store, such as U\+0000"
@@ -320,7 +320,7 @@ async def test_a_text_that_postgresql_cannot_keep_is_said_and_nothing_is_written
 
 
 @POSTGRES
-async def test_a_connection_that_is_lost_in_the_middle_is_said_and_leaves_nothing(store: Store) -> None:
+async def test_a_lost_connection_is_reported_and_nothing_is_written(store: Store) -> None:
     async def hanging_up() -> AsyncIterator[Batch]:
         async for batch in batches(EXTREMES):
             yield batch

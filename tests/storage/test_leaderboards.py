@@ -1,4 +1,4 @@
-"""Reading leaderboards: every part of the contract's Listing and rank, alone and together, against plain sorting."""
+"""Reading leaderboards: every part of a request, alone and combined, compared with plain sorting."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def whole(ties: Ties) -> list[tuple[int, str]]:
 
 @pytest.fixture
 async def filled(store: Store) -> Store:
-    """Eight users on a board, with others on a board and a period beside it, whose names and scores are like theirs."""
+    """Eight users on a leaderboard, and others with similar names and scores on another one and in another period."""
     await put(store, BOARD, SCORES)
     await put(store, ("b", "2025"), {"u4": (-99, 0), "u9": (-7, 1)})
     await put(store, ("a", "2026"), {"u8": (-99, 0), "u9": (-98, 1)})
@@ -101,7 +101,7 @@ async def test_the_first_lines_show_ranks_by_the_tie_rule(filled: Store, ties: T
 
 
 @TIES
-async def test_rank_and_line_are_one_and_only_who_stands_there_has_one(filled: Store, ties: Ties) -> None:
+async def test_rank_and_line_agree_and_only_ranked_users_have_one(filled: Store, ties: Ties) -> None:
     for rank, user in whole(ties):
         assert await filled.rank(*BOARD, user, ties) == (rank, 8)
         listed = await filled.listing(asking(ties, limit=1, me=user))
@@ -113,20 +113,20 @@ async def test_rank_and_line_are_one_and_only_who_stands_there_has_one(filled: S
 
 
 @TIES
-async def test_a_cursor_goes_on_behind_any_line_even_within_equal_places(filled: Store, ties: Ties) -> None:
+async def test_a_cursor_continues_after_any_line_even_among_equal_places(filled: Store, ties: Ties) -> None:
     for index, user in enumerate(SCORES):
         for limit in (1, 2, 20):
             expected = whole(ties)[index + 1 : index + 1 + limit]
             listed = await filled.listing(asking(ties, limit=limit, after=Place(*SCORES[user], user)))
             assert shown(listed) == expected
             assert listed.next == (Place(*SCORES[expected[-1][1]], expected[-1][1]) if len(expected) == limit else None)
-    nowhere = Place(-5, 0, "")  # a place that nobody has: the lines behind it
+    nowhere = Place(-5, 0, "")  # a place that no user has: the lines after it
     assert shown(await filled.listing(asking(ties, after=nowhere))) == whole(ties)[4:]
 
 
 @TIES
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 8, 30])
-async def test_lines_around_a_user_are_as_many_as_there_are(filled: Store, ties: Ties, limit: int) -> None:
+async def test_lines_around_a_user_are_as_many_as_exist(filled: Store, ties: Ties, limit: int) -> None:
     for index, user in enumerate(SCORES):
         first = max(0, min(index - (limit - 1) // 2, len(SCORES) - limit))
         listed = await filled.listing(asking(ties, limit=limit, around=user, me="u2"))
@@ -137,7 +137,7 @@ async def test_lines_around_a_user_are_as_many_as_there_are(filled: Store, ties:
 
 
 @TIES
-async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store, ties: Ties) -> None:
+async def test_the_lines_of_some_users_have_their_ranks_on_the_whole_leaderboard(filled: Store, ties: Ties) -> None:
     some = ["u7", "u3", "u9", "u3", "nobody"]
     listed = await filled.listing(asking(ties, limit=5, only=some, me="u4"))
     assert shown(listed) == [line for line in whole(ties) if line[1] in ("u3", "u7")]
@@ -147,14 +147,14 @@ async def test_the_lines_of_some_have_the_ranks_of_the_whole_board(filled: Store
     assert shown(await filled.listing(asking(ties, only=[]))) == []
 
 
-async def test_a_board_on_which_nobody_stands_is_empty(filled: Store) -> None:
+async def test_a_leaderboard_without_standings_is_empty(filled: Store) -> None:
     for key in (("off", "2026"), ("b", "2027"), ("none", "all")):
         listed = await filled.listing(LeaderboardRequest(*key, me="u1"))
         assert (list(listed.lines), listed.me, listed.ranked) == ([], None, 0)
         assert await filled.rank(*key, "u1") == (None, 0)
 
 
-async def test_the_lowest_stand_first_where_the_sort_key_is_the_score(store: Store) -> None:
+async def test_the_lowest_score_comes_first_if_the_sort_key_is_the_score(store: Store) -> None:
     await put(store, BOARD, {"a": (30, 0), "b": (2, 9), "c": (2, 8), "d": (MOST, 0)})
     assert shown(await store.listing(asking("shared"))) == [(1, "c"), (1, "b"), (3, "a"), (4, "d")]
     assert [await store.rank(*BOARD, user, "dense") for user in "abcd"] == [(2, 4), (1, 4), (1, 4), (3, 4)]
@@ -163,7 +163,7 @@ async def test_the_lowest_stand_first_where_the_sort_key_is_the_score(store: Sto
 MOST = 2**53 - 1
 
 
-async def test_ties_of_one_moment_stand_by_code_point(store: Store) -> None:
+async def test_ties_at_the_same_time_are_sorted_by_code_point(store: Store) -> None:
     names = ["b", "B", "ä", "a", "🙂", "～", "aa", "Z"]
     await put(store, BOARD, dict.fromkeys(names, (-5, 7)))
     assert [user for _, user in shown(await store.listing(asking("first")))] == sorted(names)
@@ -172,7 +172,7 @@ async def test_ties_of_one_moment_stand_by_code_point(store: Store) -> None:
     assert shown(around) == [(4, "aa"), (5, "b"), (6, "ä")]
 
 
-async def test_who_is_erased_leaves_every_board(filled: Store) -> None:
+async def test_an_erased_user_leaves_every_leaderboard(filled: Store) -> None:
     await put(filled, BOARD, {}, erased=[("u4", MONDAY), ("u8", MONDAY), ("never-was", MONDAY)])
     assert [user for _, user in shown(await filled.listing(asking("first")))] == ["u1", "u2", "u3", "u5", "u6", "u7"]
     assert await filled.rank(*BOARD, "u5", "shared") == (4, 6)
@@ -183,7 +183,7 @@ async def test_who_is_erased_leaves_every_board(filled: Store) -> None:
     await check_tallies(filled)
 
 
-async def test_tallies_of_every_board_are_made_anew_from_its_standings(filled: Store) -> None:
+async def test_tallies_of_every_leaderboard_are_rebuilt_from_its_standings(filled: Store) -> None:
     await sql(filled, "DELETE FROM tallies WHERE board = 'b'")
     await sql(filled, "UPDATE tallies SET period = 'elsewhere' WHERE board = 'a' AND level = 3")
     assert await filled.wrong_tallies() > 0
@@ -193,14 +193,14 @@ async def test_tallies_of_every_board_are_made_anew_from_its_standings(filled: S
     await check_tallies(filled)
 
 
-async def test_a_found_user_comes_with_the_places_on_all_boards(filled: Store) -> None:
+async def test_a_user_loaded_in_full_has_the_places_on_all_leaderboards(filled: Store) -> None:
     found = await filled.user_snapshot("u8")
     assert found
     assert found.standings == {("a", "2026"): Place(-99, 0, "u8"), BOARD: Place(-1, 0, "u8")}
 
 
-async def test_page_and_rank_are_of_one_moment_while_others_write(store: Store) -> None:
-    """All users move in each transaction, so that a reading that mixed two would show ranks that no moment had."""
+async def test_page_and_rank_are_from_one_snapshot_while_others_write(store: Store) -> None:
+    """All users move in each transaction, so that a read that mixed two would show ranks that never existed."""
     users = [f"u{number}" for number in range(6)]
     await put(store, BOARD, dict.fromkeys(users, (-1, 0)))
     ended = asyncio.Event()
@@ -224,7 +224,7 @@ async def test_page_and_rank_are_of_one_moment_while_others_write(store: Store) 
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_any_moves_leave_what_sorting_gives_on_each_board(store: Store, seed: int) -> None:
+async def test_any_moves_give_the_same_order_as_sorting_each_leaderboard(store: Store, seed: int) -> None:
     chance = random.Random(seed)
     boards: dict[Key, dict[str, tuple[int, int]]] = {("b", "1"): {}, ("b", "2"): {}, ("c", "1"): {}}
     for _ in range(15):

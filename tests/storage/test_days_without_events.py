@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 FIRST = MONDAY.toordinal()
 
 
-async def test_the_days_that_nobody_has_an_event_on(store: Store) -> None:
+async def test_days_on_which_no_user_has_an_event_are_listed(store: Store) -> None:
     laurels = Laurels(store, clock=lambda: MONDAY + timedelta(days=9))
     events = [("ada", 0), ("ada", 1), ("bob", 1), ("bob", 4), ("eve", 9)]
     await laurels.record_many(
@@ -25,5 +25,5 @@ async def test_the_days_that_nobody_has_an_event_on(store: Store) -> None:
     assert list(await store.days_without_events(FIRST + 9, FIRST + 11)) == [FIRST + 10, FIRST + 11]
 
 
-async def test_without_events_every_day_is_quiet(store: Store) -> None:
+async def test_without_any_event_every_day_is_listed(store: Store) -> None:
     assert list(await store.days_without_events(FIRST, FIRST + 2)) == [FIRST, FIRST + 1, FIRST + 2]
