@@ -74,11 +74,11 @@ class Arena:
         """Rank, user and score of each line."""
         return [(line.rank, line.user_id, line.score) for line in (await self.board(board, period, **asked)).standings]
 
-    async def tell(self, user_id: str, kind: str, adjustment_id: str = "", **data: Any) -> None:
+    async def adjust(self, user_id: str, kind: str, adjustment_id: str = "", **data: Any) -> None:
         await self.admin.tell(user_id, adjustment_id or kind, kind, data, "because", ROOT)
 
     async def exclude(self, user_id: str) -> None:
-        await self.tell(user_id, "exclusion")
+        await self.adjust(user_id, "exclusion")
 
     async def notifications(self, kind: str) -> list[tuple[str, str]]:
         """The user and the data of each moment of a kind."""

@@ -132,7 +132,7 @@ class Story:
 
     async def exclude(self, user_id: str, person: Person) -> None:
         await self.one.laurels.update_user(user_id, name=user_id)
-        await self.one.tell(user_id, "exclusion", f"out-{len(person.exclusions)}-{self.one.clock().isoformat()}")
+        await self.one.adjust(user_id, "exclusion", f"out-{len(person.exclusions)}-{self.one.clock().isoformat()}")
         person.exclusions.append(f"out-{len(person.exclusions)}-{self.one.clock().isoformat()}")
 
     async def undo(self, user_id: str, person: Person) -> None:

@@ -127,19 +127,19 @@ async def reversals(one: Arena) -> None:
 
 
 async def adjustments_and_badges(one: Arena) -> None:
-    await one.tell("fay", "points", "a-1", amount=1000)
-    await one.tell("fay", "points", "a-2", amount=-3)
+    await one.adjust("fay", "points", "a-1", amount=1000)
+    await one.adjust("fay", "points", "a-2", amount=-3)
     await one.admin.undo("fay", "a-1")
-    await one.tell("dan", "grant", badge="gift")
-    await one.tell("ann", "grant", badge="gift")
-    await one.tell("ann", "revocation", badge="gift")
+    await one.adjust("dan", "grant", badge="gift")
+    await one.adjust("ann", "grant", badge="gift")
+    await one.adjust("ann", "revocation", badge="gift")
 
 
 async def freezes_pauses_and_repairs(one: Arena) -> None:
-    await one.tell("bob", "freezes", streak="reading", count=3)
-    await one.tell("bob", "pause", streak="reading", first="2026-01-07", last="2026-01-09")
+    await one.adjust("bob", "freezes", streak="reading", count=3)
+    await one.adjust("bob", "pause", streak="reading", first="2026-01-07", last="2026-01-09")
     await one.read("bob", 1, at("2026-01-13T01:00"))
-    await one.tell("cay", "pause", streak="", first="2026-01-07", last="2026-01-09")
+    await one.adjust("cay", "pause", streak="", first="2026-01-07", last="2026-01-09")
 
 
 async def amnesties(one: Arena) -> None:

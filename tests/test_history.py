@@ -1,4 +1,4 @@
-"""A history that can be repaired: each act, its undoing, and after everything a verify without differences."""
+"""Repairing a history: each adjustment, undoing it, and after everything a verify without differences."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Place:
         for day in days:
             await self.send(f"in-{day}", "login", at(f"{day}T12:00"))
 
-    async def tell(self, adjustment_id: str, kind: str, *, own: bool = False, **data: Any) -> Any:
+    async def adjust(self, adjustment_id: str, kind: str, *, own: bool = False, **data: Any) -> Any:
         return await self.admin.tell("ada", adjustment_id, kind, data, "because", ROOT, own=own)
 
     async def badges(self) -> list[str]:
@@ -131,12 +131,12 @@ async def test_a_reversal_takes_metrics_badges_points_and_level_back(home: Place
     assert (await home.points(), await home.badges()) == (80, ["two"])
     await home.admin.reverse("ada", "m3", "a script", ROOT)
     assert (await home.points(), await home.badges()) == (70, ["two"])
-    told = await home.admin.reverse("ada", "m2", "a script", ROOT)
-    assert (told.outcome.points, told.outcome.revoked) == ((70, 10), ("two",))
+    applied = await home.admin.reverse("ada", "m2", "a script", ROOT)
+    assert (applied.outcome.points, applied.outcome.revoked) == ((70, 10), ("two",))
     assert (await home.points(), await home.badges()) == (10, [])
 
 
-async def test_a_reversal_takes_along_what_stood_on_the_badge(home: Place) -> None:
+async def test_a_reversal_also_takes_back_what_depended_on_the_badge(home: Place) -> None:
     await home.log_in("2026-01-03", "2026-01-04", "2026-01-05")
     await home.send("m1")
     await home.send("m2")
@@ -146,7 +146,7 @@ async def test_a_reversal_takes_along_what_stood_on_the_badge(home: Place) -> No
     assert await home.points() == 5 + 5 + 10 + 10 + 50
 
 
-async def test_a_badge_does_not_stand_on_its_own_points(home: Place) -> None:
+async def test_a_badge_cannot_justify_itself_by_its_own_points(home: Place) -> None:
     for index in range(5):
         await home.send(f"m{index}")  # 50 points, the 50 of 'two', and so the 30 of 'rich'
     assert await home.points() == 130
@@ -155,20 +155,20 @@ async def test_a_badge_does_not_stand_on_its_own_points(home: Place) -> None:
     assert await home.points() == 90
 
 
-async def test_a_reversal_moves_the_standing_and_the_level(home: Place) -> None:
+async def test_a_reversal_changes_the_rank_and_the_level(home: Place) -> None:
     await home.laurels.record(Event("bob", "m1", "message"))
     for index in range(5):
         await home.send(f"m{index}")
     assert (await home.laurels.rank("ada")).rank == 1
     for index in range(5):
-        told = await home.admin.reverse("ada", f"m{index}", "a script", ROOT)
-    assert told.outcome.points == (10, 0)
+        applied = await home.admin.reverse("ada", f"m{index}", "a script", ROOT)
+    assert applied.outcome.points == (10, 0)
     assert (await home.laurels.rank("ada")).rank is None
     assert (await home.laurels.profile("ada")).level == 1
     assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
 
 
-async def test_the_ledger_compensates_and_the_history_shows_both(home: Place) -> None:
+async def test_the_ledger_adds_a_compensating_entry_and_the_history_shows_both(home: Place) -> None:
     await home.send("m1")
     await home.send("m2")
     await home.admin.reverse("ada", "m2", "a script", ROOT)
@@ -188,7 +188,7 @@ async def test_the_ledger_compensates_and_the_history_shows_both(home: Place) ->
     assert not first.event.reversed
 
 
-async def test_reversing_twice_is_harmless(home: Place) -> None:
+async def test_reversing_twice_changes_nothing(home: Place) -> None:
     await home.send("m1")
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     before = await contents(home.laurels.store)
@@ -197,7 +197,7 @@ async def test_reversing_twice_is_harmless(home: Place) -> None:
     assert await contents(home.laurels.store) == before
 
 
-async def test_a_reversal_that_comes_before_its_event_holds(home: Place) -> None:
+async def test_a_reversal_before_its_event_applies_when_the_event_arrives(home: Place) -> None:
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     recorded = await home.send("m1")
     assert recorded.outcome.reversed
@@ -228,7 +228,7 @@ async def test_an_event_can_be_reversed_again_after_an_undo(home: Place) -> None
         assert await home.points() == 10
 
 
-async def test_a_reversal_undone_before_its_event_comes_lets_it_count(home: Place) -> None:
+async def test_an_event_counts_if_its_reversal_was_undone_before_it_arrived(home: Place) -> None:
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     await home.admin.undo("ada", "reversal:m1")
     await home.send("m1")
@@ -242,7 +242,7 @@ async def test_an_awaited_event_counts_when_its_reversal_is_undone_later(home: P
     assert await home.points() == 10
 
 
-async def test_reversals_at_once_all_hold(home: Place) -> None:
+async def test_concurrent_reversals_all_apply(home: Place) -> None:
     for index in range(8):
         await home.send(f"m{index}")
     async with anyio.create_task_group() as tasks:
@@ -251,7 +251,7 @@ async def test_reversals_at_once_all_hold(home: Place) -> None:
     assert (await home.points(), await home.badges()) == (0, [])
 
 
-async def test_recording_reversing_undoing_and_rebuilding_at_once_agree(home: Place) -> None:
+async def test_concurrent_recording_reversing_undoing_and_rebuilding_agree(home: Place) -> None:
     async def live(name: str) -> None:
         await home.send(name)
         await home.admin.reverse("ada", name, "a script", ROOT)
@@ -267,48 +267,48 @@ async def test_recording_reversing_undoing_and_rebuilding_at_once_agree(home: Pl
 # ---- grants, revocations, adjustments ---------------------------------------------------------
 
 
-async def test_a_grant_gives_a_badge_once_and_goes_when_undone(home: Place) -> None:
+async def test_a_grant_gives_a_badge_once_and_undoing_it_takes_the_badge_back(home: Place) -> None:
     await home.send("m1")
-    told = await home.tell("g1", "grant", badge="unearned")
-    assert told.outcome.awards == (("unearned", 500), ("rich", 30))
-    assert (await home.tell("g1", "grant", badge="unearned")).duplicate
+    applied = await home.adjust("g1", "grant", badge="unearned")
+    assert applied.outcome.awards == (("unearned", 500), ("rich", 30))
+    assert (await home.adjust("g1", "grant", badge="unearned")).duplicate
     with pytest.raises(AdjustmentConflict):
-        await home.tell("g1", "grant", badge="two")
+        await home.adjust("g1", "grant", badge="two")
     undone = await home.admin.undo("ada", "g1")
     assert undone.outcome.revoked == ("unearned",)
     assert (await home.admin.undo("ada", "g1")).duplicate
 
 
-async def test_a_granted_badge_does_not_hold_itself_by_its_points_when_undone(database: str) -> None:
+async def test_an_undone_grant_is_not_kept_by_the_points_of_its_badge(database: str) -> None:
     async with place(
         catalog(badges=[badge("rich", 500, points_of=400)], metrics={"n": count("message")}), database=database
     ) as here:
         await here.send("m1")
-        await here.tell("g1", "grant", badge="rich")
+        await here.adjust("g1", "grant", badge="rich")
         await here.admin.undo("ada", "g1")
         assert (await here.points(), await here.badges()) == (0, [])
 
 
-async def test_a_granted_badge_that_was_earned_since_stays_when_the_grant_is_undone(home: Place) -> None:
+async def test_a_granted_badge_that_was_also_earned_stays_when_the_grant_is_undone(home: Place) -> None:
     await home.send("m1")
-    await home.tell("g1", "grant", badge="two")
+    await home.adjust("g1", "grant", badge="two")
     await home.send("m2")
     await home.admin.undo("ada", "g1")
     assert await home.badges() == ["two"]
 
 
-async def test_a_granted_badge_outlives_the_reversal_of_what_earned_it(home: Place) -> None:
+async def test_a_granted_badge_stays_when_the_event_that_earned_it_is_reversed(home: Place) -> None:
     await home.send("m1")
     await home.send("m2")
-    await home.tell("g1", "grant", badge="two")
+    await home.adjust("g1", "grant", badge="two")
     await home.admin.reverse("ada", "m2", "a script", ROOT)
     assert await home.badges() == ["two"]
 
 
-async def test_a_revoked_badge_is_not_earned_again_until_that_is_undone(home: Place) -> None:
+async def test_a_revoked_badge_is_not_earned_again_until_the_revocation_is_undone(home: Place) -> None:
     await home.send("m1")
     await home.send("m2")
-    await home.tell("r1", "revocation", badge="two")
+    await home.adjust("r1", "revocation", badge="two")
     await home.send("m3")
     assert (await home.points(), await home.badges()) == (30, [])
     assert "two" not in [one.id for one in await next_badges(home)]
@@ -321,43 +321,41 @@ async def next_badges(home: Place) -> Any:
     return (await home.laurels.profile("ada", include=["next"])).next
 
 
-async def test_a_grant_after_a_revocation_gives_the_badge_and_undone_the_revocation_holds(home: Place) -> None:
+async def test_a_grant_after_a_revocation_gives_the_badge_until_the_grant_is_undone(home: Place) -> None:
     await home.send("m1")
-    await home.tell("r1", "revocation", badge="two")
-    await home.tell("g1", "grant", badge="two")
+    await home.adjust("r1", "revocation", badge="two")
+    await home.adjust("g1", "grant", badge="two")
     assert await home.badges() == ["two"]
     await home.admin.undo("ada", "g1")
     assert await home.badges() == []
 
 
-async def test_an_adjustment_gives_or_takes_points_and_can_be_undone(home: Place) -> None:
+async def test_a_points_adjustment_gives_or_takes_points_and_can_be_undone(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "points", amount=95)
+    await home.adjust("a1", "points", amount=95)
     assert (await home.points(), await home.badges()) == (135, ["rich"])
-    await home.tell("a2", "points", amount=-35)
+    await home.adjust("a2", "points", amount=-35)
     assert await home.points() == 100
     await home.admin.undo("ada", "a2")
     assert await home.points() == 135
 
 
 @pytest.mark.parametrize("amount", [-11, 2**53 - 1])
-async def test_an_adjustment_leaves_neither_less_than_nothing_nor_more_than_a_number_holds(
-    home: Place, amount: int
-) -> None:
+async def test_a_points_adjustment_leaves_at_least_0_and_at_most_the_largest_number(home: Place, amount: int) -> None:
     await home.send("m1")
     with pytest.raises(AdjustmentRefused, match="points"):
-        await home.tell("a1", "points", amount=amount)
+        await home.adjust("a1", "points", amount=amount)
     assert await home.points() == 10
 
 
-async def test_a_reversal_after_an_adjustment_may_leave_a_debt_at_the_first_level(home: Place) -> None:
+async def test_a_reversal_after_a_points_adjustment_may_leave_a_negative_balance(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "points", amount=-10)
+    await home.adjust("a1", "points", amount=-10)
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     profile = await home.laurels.profile("ada")
     assert (profile.points, profile.level, profile.progress) == (-10, 1, 0)
     assert (await home.laurels.rank("ada")).rank is None
-    await home.tell("a2", "points", amount=4)
+    await home.adjust("a2", "points", amount=4)
     assert await home.points() == -6
 
 
@@ -377,11 +375,13 @@ async def test_a_reversal_after_an_adjustment_may_leave_a_debt_at_the_first_leve
         ("dance", {}, "kind"),
     ],
 )
-async def test_a_wrong_act_is_refused_with_its_field(home: Place, kind: str, data: dict[str, Any], field: str) -> None:
+async def test_an_invalid_adjustment_is_refused_with_its_field(
+    home: Place, kind: str, data: dict[str, Any], field: str
+) -> None:
     await home.send("m1")
     before = await contents(home.laurels.store)
     with pytest.raises(InvalidInput) as caught:
-        await home.tell("x", kind, **data)
+        await home.adjust("x", kind, **data)
     assert caught.value.field == field
     assert await contents(home.laurels.store) == before
 
@@ -394,25 +394,25 @@ async def test_a_wrong_act_is_refused_with_its_field(home: Place, kind: str, dat
         ("repair", {"streak": "login", "day": "2026-01-05"}, AdjustmentRefused),
     ],
 )
-async def test_what_the_catalog_or_the_days_do_not_have_changes_nothing(
+async def test_an_adjustment_that_the_catalog_or_the_days_do_not_allow_changes_nothing(
     home: Place, kind: str, data: dict[str, Any], error: type[Exception]
 ) -> None:
     await home.send("m1")
     before = await contents(home.laurels.store)
     with pytest.raises(error):
-        await home.tell("x", kind, **data)
+        await home.adjust("x", kind, **data)
     assert await contents(home.laurels.store) == before
 
 
-async def test_an_act_cannot_take_the_id_of_a_reversal(home: Place) -> None:
+async def test_an_adjustment_cannot_have_the_id_of_a_reversal(home: Place) -> None:
     await home.send("m1")
     with pytest.raises(InvalidInput):
-        await home.tell("reversal:m1", "points", amount=1)
+        await home.adjust("reversal:m1", "points", amount=1)
 
 
-async def test_acts_are_told_of_known_users_only(home: Place) -> None:
+async def test_adjustments_need_a_known_user(home: Place) -> None:
     with pytest.raises(UserNotFound):
-        await home.tell("a1", "points", amount=1)
+        await home.adjust("a1", "points", amount=1)
     with pytest.raises(AdjustmentNotFound):
         await home.admin.undo("ada", "a1")
     with pytest.raises(UserNotFound):
@@ -421,19 +421,19 @@ async def test_acts_are_told_of_known_users_only(home: Place) -> None:
         await home.admin.rebuild("ada")
 
 
-async def test_an_act_and_the_first_event_of_its_user_may_share_a_transaction(home: Place) -> None:
+async def test_an_adjustment_and_the_first_event_of_its_user_may_share_a_transaction(home: Place) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(home.send, "m1")
-        tasks.start_soon(lambda: home.tell("a1", "points", amount=5))
+        tasks.start_soon(lambda: home.adjust("a1", "points", amount=5))
     assert await home.points() == 15
 
 
 # ---- freezes, pauses, repairs -----------------------------------------------------------------
 
 
-async def test_a_freeze_that_was_given_covers_a_missed_day_and_can_be_taken_back(home: Place) -> None:
+async def test_a_given_freeze_covers_a_missed_day_and_can_be_undone(home: Place) -> None:
     await home.log_in("2026-01-04", "2026-01-05")
-    await home.tell("f1", "freezes", streak="login", count=1)
+    await home.adjust("f1", "freezes", streak="login", count=1)
     home.clock.set(at("2026-01-07T12:00"))
     streak = await home.streak()
     assert (streak.length, streak.status, streak.freezes, streak.ends_at) == (2, "frozen", 0, at("2026-01-08"))
@@ -445,10 +445,10 @@ async def test_a_freeze_that_was_given_covers_a_missed_day_and_can_be_taken_back
     assert [day.why for day in streak.days] == ["credited", "missed", "credited", "credited"]
 
 
-async def test_a_freeze_given_after_the_day_closed_comes_too_late(home: Place) -> None:
+async def test_a_freeze_given_after_a_missed_day_does_not_cover_it(home: Place) -> None:
     await home.log_in("2026-01-04", "2026-01-05")
     home.clock.set(at("2026-01-07T09:00"))
-    await home.tell("f1", "freezes", streak="login", count=1)
+    await home.adjust("f1", "freezes", streak="login", count=1)
     assert (await home.streak()).length == 0
     home.clock.set(at("2026-01-07T12:00"))
     await home.log_in("2026-01-07")
@@ -456,17 +456,17 @@ async def test_a_freeze_given_after_the_day_closed_comes_too_late(home: Place) -
     assert (streak.length, streak.freezes) == (1, 1)
 
 
-async def test_freezes_given_within_a_run_count_toward_the_most_that_is_earned(database: str) -> None:
+async def test_freezes_given_within_a_run_count_towards_the_limit(database: str) -> None:
     async with place(rules(freezes={"initial": 1, "per_days": 5, "most": 2}), database=database) as here:
         for number in range(1, 11):
             here.clock.set(at(f"2026-01-{number:02}T12:00"))
             await here.log_in(f"2026-01-{number:02}")
             if number == 3:
-                await here.tell("f1", "freezes", streak="login", count=1)
+                await here.adjust("f1", "freezes", streak="login", count=1)
         assert (await here.streak()).freezes == 2
 
 
-async def test_a_late_event_gives_its_freeze_back_and_tells_it(database: str) -> None:
+async def test_a_late_event_gives_its_freeze_back_and_notifies(database: str) -> None:
     async with place(rules(freezes={"initial": 1}), database=database) as here:
         here.clock.set(at("2026-01-07T12:00"))
         await here.log_in("2026-01-05", "2026-01-07")
@@ -485,11 +485,11 @@ async def test_an_older_gap_may_take_a_freeze_from_a_newer_one_but_no_badge(data
         assert ((await here.streak()).longest, "run" in await here.badges()) == (3, True)
 
 
-async def test_an_admin_pauses_days_that_have_passed_and_the_streak_stands_again(home: Place) -> None:
+async def test_an_operator_pauses_days_in_the_past_and_the_streak_continues(home: Place) -> None:
     await home.log_in("2026-01-04", "2026-01-05")
     home.clock.set(at("2026-01-09T12:00"))
     assert (await home.streak()).status == "ended"
-    await home.tell("p1", "pause", streak="", first="2026-01-06", last="2026-01-09")
+    await home.adjust("p1", "pause", streak="", first="2026-01-06", last="2026-01-09")
     streak = await home.streak()
     assert (streak.status, streak.length, streak.ends_at) == ("paused", 2, at("2026-01-11"))
     assert [day.why for day in streak.days[:2]] == ["paused", "paused"]
@@ -502,36 +502,36 @@ async def test_a_user_pauses_in_advance_within_the_quota(database: str) -> None:
     async with place(rules(pause_days=5), database=database) as here:
         await here.log_in("2026-01-05")
         with pytest.raises(AdjustmentRefused):
-            await here.tell("p0", "pause", own=True, streak="login", first="2026-01-04", last="2026-01-05")
-        await here.tell("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-08")
+            await here.adjust("p0", "pause", own=True, streak="login", first="2026-01-04", last="2026-01-05")
+        await here.adjust("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-08")
         with pytest.raises(AdjustmentRefused, match="only 2 of 5 days"):
-            await here.tell("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-03")
-        await here.tell("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-02")
+            await here.adjust("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-03")
+        await here.adjust("p2", "pause", own=True, streak="login", first="2026-02-01", last="2026-02-02")
         here.clock.set(at("2027-01-20T12:00"))
-        await here.tell("p3", "pause", own=True, streak="login", first="2027-01-25", last="2027-01-27")
+        await here.adjust("p3", "pause", own=True, streak="login", first="2027-01-25", last="2027-01-27")
         with pytest.raises(InvalidInput):
-            await here.tell("p4", "grant", own=True, badge="two")
+            await here.adjust("p4", "grant", own=True, badge="two")
 
 
 async def test_an_undone_pause_gives_its_days_of_quota_back(database: str) -> None:
     async with place(rules(pause_days=5), database=database) as here:
         await here.log_in("2026-01-05")
-        await here.tell("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-10")
+        await here.adjust("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-10")
         await here.admin.undo("ada", "p1")
-        await here.tell("p2", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-10")
+        await here.adjust("p2", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-10")
 
 
-async def test_a_user_cannot_pause_where_the_catalog_does_not_say_so(home: Place) -> None:
+async def test_a_user_cannot_pause_where_the_catalog_does_not_allow_it(home: Place) -> None:
     await home.log_in("2026-01-05")
     with pytest.raises(AdjustmentRefused):
-        await home.tell("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-06")
+        await home.adjust("p1", "pause", own=True, streak="login", first="2026-01-06", last="2026-01-06")
     with pytest.raises(StreakNotFound):
-        await home.tell("p1", "pause", own=True, streak="", first="2026-01-06", last="2026-01-06")
+        await home.adjust("p1", "pause", own=True, streak="", first="2026-01-06", last="2026-01-06")
 
 
-async def test_a_repair_mends_the_whole_gap_and_can_be_undone(home: Place) -> None:
+async def test_a_repair_fills_the_whole_gap_and_can_be_undone(home: Place) -> None:
     await home.log_in("2026-01-01", "2026-01-02", "2026-01-05")
-    await home.tell("r1", "repair", streak="login", day="2026-01-03")
+    await home.adjust("r1", "repair", streak="login", day="2026-01-03")
     streak = await home.streak()
     assert (streak.length, streak.since) == (3, date(2026, 1, 1))
     assert [day.why for day in streak.days] == ["credited", "excused", "excused", "credited", "credited"]
@@ -540,37 +540,37 @@ async def test_a_repair_mends_the_whole_gap_and_can_be_undone(home: Place) -> No
     assert (await home.streak()).length == 1
 
 
-async def test_a_gap_that_has_not_been_closed_by_an_event_can_be_repaired(home: Place) -> None:
+async def test_a_gap_without_an_event_after_it_can_be_repaired(home: Place) -> None:
     await home.log_in("2026-01-01", "2026-01-02")
-    await home.tell("r1", "repair", streak="login", day="2026-01-04")
+    await home.adjust("r1", "repair", streak="login", day="2026-01-04")
     streak = await home.streak()
     assert (streak.length, streak.status) == (2, "at_risk")
 
 
-async def test_a_user_repairs_only_as_long_as_the_catalog_allows(database: str) -> None:
+async def test_a_user_can_repair_only_as_long_as_the_catalog_allows(database: str) -> None:
     async with place(rules(repair_days=2), database=database) as here:
         await here.log_in("2026-01-01", "2026-01-03")
         with pytest.raises(AdjustmentRefused):
-            await here.tell("r1", "repair", own=True, streak="login", day="2026-01-02")
+            await here.adjust("r1", "repair", own=True, streak="login", day="2026-01-02")
         here.clock.set(at("2026-01-07T12:00"))
         await here.log_in("2026-01-05")
-        await here.tell("r2", "repair", own=True, streak="login", day="2026-01-06")
+        await here.adjust("r2", "repair", own=True, streak="login", day="2026-01-06")
         assert (await here.streak()).length == 1
 
 
-async def test_a_user_repairs_nothing_where_the_catalog_does_not_say_how_long(home: Place) -> None:
+async def test_a_user_cannot_repair_where_the_catalog_does_not_allow_it(home: Place) -> None:
     await home.log_in("2026-01-03", "2026-01-05")
     with pytest.raises(AdjustmentRefused):
-        await home.tell("r1", "repair", own=True, streak="login", day="2026-01-04")
+        await home.adjust("r1", "repair", own=True, streak="login", day="2026-01-04")
 
 
-async def test_a_pause_joins_the_runs_of_a_month_though_the_longest_run_and_todays_are_as_before(database: str) -> None:
+async def test_a_pause_joins_runs_within_a_month_without_changing_the_longest_or_current_run(database: str) -> None:
     board = {"id": "run", "by": "streak", "of": "login", "period": "month"}
     async with place(catalog(leaderboards=[board]), start=at("2026-02-28T12:00"), database=database) as here:
         await here.log_in(*(f"2026-01-{day}" for day in (29, 30, 31)), *(f"2026-02-0{day}" for day in (1, 2, 3)))
         await here.log_in(*(f"2026-02-{day}" for day in (10, 11, 13, 14, 28)))
         assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
-        await here.tell("p", "pause", streak="", first="2026-02-12", last="2026-02-12")
+        await here.adjust("p", "pause", streak="", first="2026-02-12", last="2026-02-12")
         assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [4]
         await here.admin.undo("ada", "p")
         assert [line.score for line in (await here.laurels.leaderboard("run")).standings] == [3]
@@ -579,7 +579,7 @@ async def test_a_pause_joins_the_runs_of_a_month_though_the_longest_run_and_toda
 # ---- amnesties --------------------------------------------------------------------------------
 
 
-async def test_an_amnesty_excuses_everybody_and_lifted_requires_the_days_again(home: Place) -> None:
+async def test_an_amnesty_excuses_everyone_until_it_is_lifted(home: Place) -> None:
     await home.log_in("2026-01-02", "2026-01-05")
     row = await home.admin.add_amnesty(date(2026, 1, 3), date(2026, 1, 4), "an outage", ROOT)
     streak = await home.streak()
@@ -599,14 +599,14 @@ async def test_an_amnesty_gives_freezes_back_and_awards_badges_late(database: st
         assert (streak.length, streak.freezes) == (4, 1)
 
 
-async def test_a_badge_is_awarded_by_an_amnesty_at_the_next_reading(home: Place) -> None:
+async def test_an_amnesty_awards_a_badge_when_the_user_is_next_read(home: Place) -> None:
     await home.log_in("2026-01-01", "2026-01-02", "2026-01-04")
     await home.admin.add_amnesty(date(2026, 1, 3), date(2026, 1, 3), "an outage", ROOT)
     assert await home.badges() == ["run"]
     assert "earned on 2026-01-05" in (await home.laurels.explain("ada", "run")).sentence
 
 
-async def test_an_amnesty_for_a_group_excuses_its_members_alone(home: Place) -> None:
+async def test_an_amnesty_for_a_group_excuses_only_its_members(home: Place) -> None:
     await home.log_in("2026-01-03", "2026-01-05")
     await home.admin.add_amnesty(date(2026, 1, 4), date(2026, 1, 4), "an outage", ROOT, group="eu")
     assert (await home.streak()).length == 1
@@ -616,13 +616,13 @@ async def test_an_amnesty_for_a_group_excuses_its_members_alone(home: Place) -> 
     assert (await home.streak()).length == 1
 
 
-async def test_an_amnesty_counts_for_users_who_come_after_it(home: Place) -> None:
+async def test_an_amnesty_also_applies_to_later_users(home: Place) -> None:
     await home.admin.add_amnesty(date(2026, 1, 4), date(2026, 1, 4), "an outage", ROOT)
     await home.log_in("2026-01-03", "2026-01-05")
     assert (await home.streak()).length == 2
 
 
-async def test_amnesties_of_one_instant_stand_side_by_side(home: Place) -> None:
+async def test_two_amnesties_at_one_instant_both_apply(home: Place) -> None:
     for group in ("eu", "us"):
         await home.admin.add_amnesty(date(2026, 1, 4), date(2026, 1, 4), "an outage", ROOT, group=group)
     assert len(await home.laurels.store.amnesties()) == 2
@@ -639,7 +639,7 @@ async def test_a_repeated_login_reads_the_newest_amnesties(home: Place) -> None:
 
 
 @pytest.mark.parametrize("users", [1, 30])
-async def test_an_amnesty_writes_one_row_however_many_users_there_are(home: Place, users: int) -> None:
+async def test_an_amnesty_writes_one_row_for_any_number_of_users(home: Place, users: int) -> None:
     for number in range(users):
         await home.laurels.record(Event(f"user-{number}", "in", "login"))
     before = await contents(home.laurels.store)
@@ -653,7 +653,7 @@ async def test_an_amnesty_writes_one_row_however_many_users_there_are(home: Plac
 @pytest.mark.parametrize(
     ("first", "last"), [("2026-01-05", "2026-01-04"), ("2026-01-05", "2027-01-06"), ("0001-01-01", "0001-01-02")]
 )
-async def test_an_amnesty_of_no_day_of_too_many_or_of_long_ago_is_refused(home: Place, first: str, last: str) -> None:
+async def test_an_amnesty_of_no_day_too_many_days_or_long_ago_is_refused(home: Place, first: str, last: str) -> None:
     with pytest.raises(InvalidInput):
         await home.admin.add_amnesty(date.fromisoformat(first), date.fromisoformat(last), "an outage", ROOT)
 
@@ -661,7 +661,7 @@ async def test_an_amnesty_of_no_day_of_too_many_or_of_long_ago_is_refused(home: 
 # ---- zones, late and early --------------------------------------------------------------------
 
 
-async def test_a_second_change_of_zone_within_24_hours_is_refused_with_the_time_from_which_it_may_be_made(
+async def test_a_second_zone_change_within_24_hours_is_refused_until_a_stated_time(
     home: Place,
 ) -> None:
     await home.laurels.update_user("ada", time_zone="Europe/Berlin")
@@ -685,7 +685,7 @@ async def test_a_late_event_keeps_the_zone_of_its_time(home: Place) -> None:
     assert [date.fromordinal(one.event.day or 0).isoformat() for one in (late, now)] == ["2026-01-09", "2026-01-10"]
 
 
-async def test_an_event_up_to_five_minutes_ahead_is_taken_as_now(home: Place) -> None:
+async def test_an_event_up_to_five_minutes_ahead_counts_as_now(home: Place) -> None:
     ahead = await home.send("m1", when=home.clock.now + timedelta(minutes=5))
     assert ahead.event.occurred_at == home.clock.now
     with pytest.raises(EventTooEarly):
@@ -708,7 +708,7 @@ async def test_a_late_event_joins_runs_revives_the_streak_and_awards_its_badge(h
     assert '{"before":0,"length":3,"streak":"login"}' in await home.notifications("streak.corrected")
 
 
-async def test_an_event_later_than_the_streaks_window_credits_no_day(database: str) -> None:
+async def test_an_event_later_than_the_streak_allows_credits_no_day(database: str) -> None:
     async with place(rules(late_days=1), database=database) as here:
         await here.log_in("2026-01-03", "2026-01-04")
         assert (await here.streak()).total_days == 1
@@ -717,20 +717,20 @@ async def test_an_event_later_than_the_streaks_window_credits_no_day(database: s
 # ---- erasing, catalogs, clocks ----------------------------------------------------------------
 
 
-async def test_erasing_takes_acts_along(home: Place) -> None:
+async def test_erasing_removes_adjustments(home: Place) -> None:
     await home.send("m1")
-    await home.tell("a1", "points", amount=5)
+    await home.adjust("a1", "points", amount=5)
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     await home.laurels.erase_user("ada")
     rows = await contents(home.laurels.store)
     assert {name for name, of_table in rows.items() if "ada" in repr(of_table)} == set()
-    for act in (
-        home.tell("a2", "points", amount=5),
+    for applying in (
+        home.adjust("a2", "points", amount=5),
         home.admin.reverse("ada", "m1", "x", ROOT),
         home.admin.undo("ada", "a1"),
     ):
         with pytest.raises(UserErased):
-            await act
+            await applying
 
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
@@ -738,7 +738,7 @@ async def test_a_history_follows_a_change_of_the_catalog(database: str) -> None:
     async with place(database=database) as here:
         for index in range(3):
             await here.send(f"m{index}")
-        await here.tell("a1", "points", amount=7)
+        await here.adjust("a1", "points", amount=7)
         await here.admin.reverse("ada", "m0", "a script", ROOT)
     richer = catalog(
         metrics={"messages": count("message")},
@@ -765,7 +765,7 @@ async def test_the_clock_of_a_sandbox_moves_and_pretends(home: Place) -> None:
 
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
-async def test_thirty_days_are_lived_through_by_pretending(database: str) -> None:
+async def test_thirty_days_pass_in_a_sandbox_with_a_simulated_time(database: str) -> None:
     async with place(database=database) as here:
         await here.admin.move_clock()
     async with place(database=database) as here:

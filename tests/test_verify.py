@@ -45,7 +45,7 @@ async def home(database: str) -> AsyncIterator[Place]:
         await here.log_in("2026-01-04", "2026-01-05")
         for name in ("m1", "m2", "m3"):
             await here.send(name)
-        await here.tell("a1", "points", amount=7)
+        await here.adjust("a1", "points", amount=7)
         await here.laurels.record(Event("bob", "m1", "message"))
         yield here
 

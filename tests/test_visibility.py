@@ -279,7 +279,7 @@ async def test_an_exclusion_holds_on_closed_boards_and_leaves_their_ranks(home: 
 
 async def test_two_exclusions_hold_until_both_are_undone(home: Arena) -> None:
     for name in ("one", "two"):
-        await home.tell("bob", "exclusion", name)
+        await home.adjust("bob", "exclusion", name)
     await home.admin.undo("bob", "one")
     assert "bob" not in await home.ids()
     await home.admin.undo("bob", "two")

@@ -1,7 +1,7 @@
-"""A streak, told a second time: day by day, with plain dates and sets, slowly, and with nothing of the engine's own arithmetic.
+"""A second implementation of streaks: day by day, with plain dates and sets, slowly, and without the engine's arithmetic.
 
-It is written from the prose alone (`laurels/engine/streaks.py` says the rules, docs/streaks.md their cases), so that where the
-two differ, one of them has misread it.
+It is written from the prose only (`laurels/engine/streaks.py` has the rules, docs/streaks.md their cases). Where the two differ,
+one of them has a bug.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def zone_names() -> list[str]:
 
 @dataclass
 class Visit:
-    """Something a user did: when, how much of it, and when it was recorded."""
+    """Something a user did: when, how many, and when it was recorded."""
 
     at: datetime
     quantity: int = 1
@@ -41,7 +41,7 @@ class Visit:
 
 @dataclass
 class Life:
-    """All that bears on one streak of one user."""
+    """Everything that decides one streak of one user."""
 
     zone: str
     moves: list[tuple[datetime, str]] = field(default_factory=list)
@@ -57,31 +57,31 @@ class Life:
     excused: set[date] = field(default_factory=set)  # amnesties and repairs
     paused: set[date] = field(default_factory=set)
 
-    def zone_at(self, moment: datetime) -> str:
+    def zone_at(self, instant: datetime) -> str:
         name = self.zone
         for since, other in self.moves:
-            if since <= moment:
+            if since <= instant:
                 name = other
         return name
 
-    def date_at(self, moment: datetime) -> date:
-        return moment.astimezone(clock(self.zone_at(moment))).date()
+    def date_at(self, instant: datetime) -> date:
+        return instant.astimezone(clock(self.zone_at(instant))).date()
 
     def dates_shown(self, first: date, last: date) -> set[date]:
-        """Every date that the user's clock showed at some moment of these days."""
-        moment = datetime(first.year, first.month, first.day, tzinfo=UTC) - 2 * DAY
+        """Every date that the user's clock showed at some instant of these days."""
+        instant = datetime(first.year, first.month, first.day, tzinfo=UTC) - 2 * DAY
         end = datetime(last.year, last.month, last.day, tzinfo=UTC) + 3 * DAY
         shown = {self.date_at(since) for since, _ in self.moves}
-        while moment <= end:
-            shown.add(self.date_at(moment))
-            near = any(abs(moment - since) < 2 * DAY for since, _ in self.moves)
-            moment += QUARTER if near else HOUR
+        while instant <= end:
+            shown.add(self.date_at(instant))
+            near = any(abs(instant - since) < 2 * DAY for since, _ in self.moves)
+            instant += QUARTER if near else HOUR
         return shown
 
     # ---- units ------------------------------------------------------------------------------
 
     def unit(self, day: date) -> date:
-        """A unit is named by its first day."""
+        """A unit is represented by its first day."""
         return day - day.weekday() * DAY if self.weekly else day
 
     def days_of(self, unit: date) -> list[date]:
@@ -122,7 +122,7 @@ class Expected:
 
 @dataclass
 class _Run:
-    """The run that stands while the days go by."""
+    """The current run, unit by unit."""
 
     alive: bool = False
     start: date | None = None
@@ -130,39 +130,38 @@ class _Run:
     gap: list[date] = field(default_factory=list)
 
 
-def expected_reading(life: Life, moment: datetime) -> Expected:
-    """The streak as it reads at this moment."""
-    today = life.unit(life.date_at(moment))
+def expected_reading(life: Life, now: datetime) -> Expected:
+    """The streak as it reads at this time."""
+    today = life.unit(life.date_at(now))
     credited = life.credited()
-    manual = Expected(freezes=life.initial, total=len(credited))
+    expected = Expected(freezes=life.initial, total=len(credited))
     if not credited:
-        manual.freezes += sum(count for day, count in life.grants if life.unit(day) <= today)
-        return manual
-    now = max([today, *credited])
+        expected.freezes += sum(count for day, count in life.grants if life.unit(day) <= today)
+        return expected
+    newest = max([today, *credited])
     first = min([*credited, *(life.unit(day) for day, _ in life.grants)])
-    shown = life.dates_shown(first, now + 90 * DAY)
-    held = _Held(life, shown)
+    shown = life.dates_shown(first, newest + 90 * DAY)
+    calendar = _Calendar(life, shown)
     run = _Run()
-    for unit in _units(life, first, now):
+    for unit in _units(life, first, newest):
         if unit in credited:
-            _credit(life, manual, run, unit)
-            manual.freezes += life.given_in(unit)
+            _credit(life, expected, run, unit)
+            expected.freezes += life.given_in(unit)
         else:
-            manual.freezes += life.given_in(unit)
-            if unit != now and run.alive and not held.integer(unit):
+            expected.freezes += life.given_in(unit)
+            if unit != newest and run.alive and not calendar.excuses(unit):
                 run.gap.append(unit)
-                if (
-                    len(run.gap) > manual.freezes
-                ):  # at its close, the gap is more than freezes can cover: none is burned
+                if len(run.gap) > expected.freezes:  # freezes cannot cover the whole gap, so none is used
                     run.alive, run.gap = False, []
     if run.alive:
-        manual.length, manual.since = run.length, run.start
-        manual.ends = _end(life, held, manual, run, now, credited)
-        manual.frozen |= set(run.gap)
-        manual.freezes -= len(run.gap)
-    manual.status = _status(held, run, now, credited)
-    manual.why = {unit: _why(held, manual, unit, now, credited) for unit in _units(life, min(credited), now)}
-    return manual
+        expected.length, expected.since = run.length, run.start
+        expected.ends = _end(life, calendar, expected, run, newest, credited)
+        expected.frozen |= set(run.gap)
+        expected.freezes -= len(run.gap)
+    expected.status = _status(calendar, run, newest, credited)
+    units = _units(life, min(credited), newest)
+    expected.why = {unit: _why(calendar, expected, unit, newest, credited) for unit in units}
+    return expected
 
 
 def _units(life: Life, first: date, last: date) -> Iterator[date]:
@@ -171,14 +170,14 @@ def _units(life: Life, first: date, last: date) -> Iterator[date]:
         first = life.after(first)
 
 
-class _Held:
-    """Which units ask for nothing, and which of them by a pause."""
+class _Calendar:
+    """Which units require nothing, and which of them because of a pause."""
 
     def __init__(self, life: Life, shown: set[date]) -> None:
         self.life = life
         self.shown = shown
 
-    def integer(self, unit: date) -> bool:
+    def excuses(self, unit: date) -> bool:
         life = self.life
         return all(
             day not in self.shown or day.weekday() in life.rest or day in life.excused or day in life.paused
@@ -186,52 +185,52 @@ class _Held:
         )
 
     def paused(self, unit: date) -> bool:
-        return self.integer(unit) and any(day in self.life.paused for day in self.life.days_of(unit))
+        return self.excuses(unit) and any(day in self.life.paused for day in self.life.days_of(unit))
 
 
-def _credit(life: Life, manual: Expected, run: _Run, unit: date) -> None:
+def _credit(life: Life, expected: Expected, run: _Run, unit: date) -> None:
     if run.alive:
-        manual.frozen |= set(run.gap)
-        manual.freezes -= len(run.gap)
+        expected.frozen |= set(run.gap)
+        expected.freezes -= len(run.gap)
     else:
         run.alive, run.start, run.length = True, unit, 0
     run.gap = []
     run.length += 1
-    if life.per_days and run.length % life.per_days == 0 and manual.freezes < life.most:
-        manual.freezes += 1
-    if run.length > manual.longest:
-        manual.longest, manual.longest_from, manual.longest_to = run.length, run.start, unit
+    if life.per_days and run.length % life.per_days == 0 and expected.freezes < life.most:
+        expected.freezes += 1
+    if run.length > expected.longest:
+        expected.longest, expected.longest_from, expected.longest_to = run.length, run.start, unit
 
 
-def _end(life: Life, held: _Held, manual: Expected, run: _Run, now: date, credited: set[date]) -> date:
+def _end(life: Life, calendar: _Calendar, expected: Expected, run: _Run, now: date, credited: set[date]) -> date:
     missed = len(run.gap)
     unit = life.after(now) if now in credited else now
     while True:
-        missed += 0 if held.integer(unit) else 1
-        if missed > manual.freezes:
+        missed += 0 if calendar.excuses(unit) else 1
+        if missed > expected.freezes:
             return unit
         unit = life.after(unit)
 
 
-def _status(held: _Held, run: _Run, now: date, credited: set[date]) -> str:
+def _status(calendar: _Calendar, run: _Run, now: date, credited: set[date]) -> str:
     if not run.alive:
         return "ended"
     if now in credited:
         return "active"
-    if held.paused(now):
+    if calendar.paused(now):
         return "paused"
     if run.gap:
         return "frozen"
-    return "active" if held.integer(now) else "at_risk"
+    return "active" if calendar.excuses(now) else "at_risk"
 
 
-def _why(held: _Held, manual: Expected, unit: date, now: date, credited: set[date]) -> str:
+def _why(calendar: _Calendar, expected: Expected, unit: date, now: date, credited: set[date]) -> str:
     if unit in credited:
         return "credited"
-    if held.paused(unit):
+    if calendar.paused(unit):
         return "paused"
-    if held.integer(unit):
+    if calendar.excuses(unit):
         return "excused"
-    if unit in manual.frozen:
+    if unit in expected.frozen:
         return "frozen"
     return "open" if unit == now else "missed"

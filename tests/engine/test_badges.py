@@ -68,7 +68,7 @@ def test_the_steps_say_what_is_missing(
     assert steps(when, progress, login=4) == expected
 
 
-def test_all_that_is_missing_of_several_is_named() -> None:
+def test_every_missing_part_is_named() -> None:
     both = steps({"all_of": [MESSAGES, AGENTS]}, Progress(totals={"messages": 73}))
     assert [missing for _, _, missing in both] == ["27 more messages", "2 more agents"]
 
@@ -78,14 +78,14 @@ def test_nearness_is_the_mean_share() -> None:
     assert nearness(made.badges[0].condition.steps(Progress(totals={"messages": 50, "agents": 1}), {})) == 0.5
 
 
-def test_joined_before_holds_only_for_a_known_and_earlier_moment() -> None:
+def test_joined_before_needs_a_known_and_earlier_time() -> None:
     condition = catalog(badges=[badge("b", **BEFORE_2026)]).badges[0].condition
     assert not condition.met(Progress())
     assert condition.met(Progress(joined_at=at("2025-12-31T23:59:59")))
     assert not condition.met(Progress(joined_at=at("2026-01-01")))
 
 
-def test_a_badge_knows_the_streaks_it_looks_at() -> None:
+def test_a_badge_lists_the_streaks_in_its_condition() -> None:
     deep = {"any_of": [AGENTS, {"all_of": [MESSAGES, {"streak": "login", "streak_of": 2}]}]}
     made = catalog(metrics=METRICS, badges=[badge("deep", **deep), badge("flat", **AGENTS)])
     assert [one.streaks for one in made.badges] == [{"login"}, set()]

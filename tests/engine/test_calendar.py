@@ -35,18 +35,18 @@ def read_on(of: Streak, credited: Days, today: int, **manual: object) -> Reading
 @pytest.mark.parametrize(
     ("left", "arrived"), [("Pacific/Pago_Pago", "Pacific/Kiritimati"), ("Etc/GMT+12", "Etc/GMT-14")]
 )
-def test_a_change_of_zone_over_the_date_line_leaps_over_a_day_that_is_not_required(left: str, arrived: str) -> None:
+def test_a_day_skipped_by_a_zone_change_over_the_date_line_is_not_required(left: str, arrived: str) -> None:
     moved = at("2026-01-07T10:30")
     zones = Zones(left).changed(arrived, moved)
     assert zones.day(moved) == zones.day(moved - timedelta(microseconds=1)) + 2
     assert list(zones.skipped()) == [zones.day(moved) - 1]
 
 
-def test_a_change_of_zone_that_shows_a_date_twice_skips_none() -> None:
+def test_a_zone_change_that_repeats_a_date_skips_none() -> None:
     assert list(Zones("Asia/Tokyo").changed("America/Los_Angeles", at("2026-05-04T18:00")).skipped()) == []
 
 
-def test_a_date_that_the_zone_skipped_was_there_for_who_came_from_elsewhere_on_it() -> None:
+def test_a_skipped_date_counts_for_a_user_who_had_it_in_another_zone() -> None:
     gone = day("2011-12-30")
     assert gone in Zones("Pacific/Apia").skipped()
     assert gone not in Zones("UTC").changed("Pacific/Apia", at("2011-12-30T09:00")).skipped()
@@ -67,7 +67,7 @@ def test_a_freeze_given_today_does_not_revive_a_streak_that_ended_yesterday() ->
 
 
 @pytest.mark.parametrize(("paused", "why", "length"), [(7, "paused", 2), (6, "missed", 1)])
-def test_a_week_is_paused_only_where_all_of_it_is(paused: int, why: str, length: int) -> None:
+def test_a_week_is_paused_only_if_all_its_days_are(paused: int, why: str, length: int) -> None:
     weekly = streak(weekly=True)
     credited = NONE.with_day(weekly.unit(FIRST)).with_day(weekly.unit(FIRST + 14))
     calendar = Calendar(weekly, NONE, Days.span(FIRST + 7, FIRST + 6 + paused))
@@ -83,13 +83,13 @@ def test_a_week_that_is_paused_in_part_is_still_at_risk() -> None:
     assert read(weekly, credited, folded(weekly, credited, calendar), calendar, FIRST + 8).status == "at_risk"
 
 
-def test_days_of_rest_hold_a_run_and_add_nothing_to_it() -> None:
+def test_rest_days_continue_a_run_without_adding_to_it() -> None:
     weekend = 0b1100000
     reading = read_on(streak(rest=weekend), days(3, 4), 6)
     assert (reading.length, reading.status, reading.ends) == (2, "active", FIRST + 7)
     assert read_on(streak(rest=weekend), days(3, 4, 7), 7).length == 3
 
 
-def test_freezes_are_earned_by_a_run_up_to_the_most() -> None:
+def test_a_run_earns_freezes_up_to_the_limit() -> None:
     earning = streak(freezes=Freezes(initial=0, per_days=3, most=2))
     assert [read_on(earning, days(*range(length)), length - 1).freezes for length in (2, 3, 6, 9)] == [0, 1, 2, 2]

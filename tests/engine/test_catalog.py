@@ -24,7 +24,7 @@ def faults(text: str) -> list[Fault]:
 
 
 def fault(**tables: Any) -> tuple[str, str, str]:
-    """The one fault of a catalog with these tables: where, what, mend."""
+    """The one fault of a catalog with these tables: where, what, fix."""
     (one,) = faults(catalog_text(**tables))
     return one.where, one.what, one.fix
 
@@ -32,7 +32,7 @@ def fault(**tables: Any) -> tuple[str, str, str]:
 # ---- the contract's catalog -------------------------------------------------------------------
 
 
-def test_the_default_catalog_is_the_contracts() -> None:
+def test_the_default_catalog_is_that_of_the_contract() -> None:
     made = Catalog.default()
     levels = [{"level": one.number, "title": one.title, "points": one.points} for one in made.levels.all]
     fields = ("id", "name", "category", "points", "icon")
@@ -40,7 +40,7 @@ def test_the_default_catalog_is_the_contracts() -> None:
     assert [{field: getattr(one, field) for field in fields} for one in made.badges] == CONTRACT["badges"]
 
 
-def test_the_contracts_texts_stand_where_it_gives_them() -> None:
+def test_the_default_catalog_has_the_texts_of_the_contract() -> None:
     first, century = Catalog.default().badge("first_agent"), Catalog.default().badge("message_100")
     assert first
     assert century
@@ -142,7 +142,7 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
         ),
     ],
 )
-def test_a_fault_says_where_and_what(tables: dict[str, Any], where: str, what: str) -> None:
+def test_a_fault_has_a_place_and_a_description(tables: dict[str, Any], where: str, what: str) -> None:
     at_, says, fix = fault(**tables)
     assert at_.startswith(where)
     assert what in says
@@ -154,7 +154,7 @@ def test_the_description_of_a_badge_may_have_lines() -> None:
     assert one.description == "One.\n\tTwo."
 
 
-def test_a_file_that_is_no_toml_says_the_line() -> None:
+def test_invalid_toml_is_reported_with_its_line() -> None:
     (one,) = faults("name = \nlevels = []")
     assert "line 1" in one.what
 
@@ -167,23 +167,23 @@ def test_an_empty_file_lacks_levels_and_a_profile() -> None:
     ("word", "fix"),
     [("mesages", "did you mean 'messages'?"), ("sleep", "known are agents, messages")],
 )
-def test_a_wrong_name_is_mended_by_the_nearest_or_by_all(word: str, fix: str) -> None:
+def test_an_unknown_name_is_answered_with_the_nearest_or_all_known_ones(word: str, fix: str) -> None:
     metrics = METRICS | {"agents": count("agent.created")}
     assert fault(metrics=metrics, badges=[badge("b", metric=word, at_least=1)])[2] == fix
 
 
-def test_badges_that_wait_for_each_other_are_refused() -> None:
+def test_badges_that_require_each_other_are_refused() -> None:
     ring = [badge("a", has_badge="b"), badge("b", has_badge="c"), badge("c", all_of=[MESSAGES, {"has_badge": "a"}])]
     found = faults(catalog_text(metrics=METRICS, badges=[*ring, badge("d", has_badge="a"), badge("e", **MESSAGES)]))
     assert [one.where for one in found] == [f"badges '{name}'.when" for name in "abcd"]
     assert all("cycle" in one.fix for one in found)
 
 
-def test_a_badge_that_waits_for_itself_is_refused() -> None:
+def test_a_badge_that_requires_itself_is_refused() -> None:
     assert fault(badges=[badge("a", has_badge="a")])[0] == "badges 'a'.when"
 
 
-def test_a_circle_with_a_way_out_is_no_circle() -> None:
+def test_a_cycle_with_an_alternative_is_allowed() -> None:
     either = {"any_of": [{"has_badge": "b"}, MESSAGES]}
     assert catalog(metrics=METRICS, badges=[badge("a", **either), badge("b", has_badge="a")])
 

@@ -68,7 +68,7 @@ def events_of(case: Case) -> list[Event]:
 
 
 def begins(case: Case) -> datetime:
-    """A moment before all that happens."""
+    """An instant before all that happens."""
     return min(at(one["at"]) for one in [*case["events"], *case.get("zoneChanges", [])]) - timedelta(hours=1)
 
 
@@ -224,7 +224,7 @@ async def test_over_http(case: Case) -> None:
 
 
 async def read_over_http(client: httpx2.AsyncClient, case: Case, order: Order) -> Read:
-    """The case as an app's back end would live through it, each request at its moment."""
+    """The case as an app's back end would live through it, each request at its instant."""
     await ask(client, "PUT", "/users/ada", begins(case), {"timeZone": case["zone"]})
     for change in case.get("zoneChanges", []):
         expected = 409 if change.get("refused") else 200
@@ -259,9 +259,9 @@ def statuses(order: Sequence[int]) -> list[str]:
 
 
 async def ask(
-    client: httpx2.AsyncClient, method: str, path: str, moment: datetime, content: Any = None, expected: int = 200
+    client: httpx2.AsyncClient, method: str, path: str, instant: datetime, content: Any = None, expected: int = 200
 ) -> Any:
-    sent = {"content-type": "application/json", "laurels-now": moment.isoformat()}
+    sent = {"content-type": "application/json", "laurels-now": instant.isoformat()}
     text = None if content is None else json.dumps(content)
     answer = await client.request(method, ROOT + path, content=text, headers=sent)
     assert answer.status_code == expected, answer.text

@@ -27,7 +27,7 @@ MONTH = timedelta(days=30)
         {"data": {}},
     ],
 )
-def test_what_keeps_the_limits_is_taken(change: dict[str, Any]) -> None:
+def test_events_within_the_limits_are_accepted(change: dict[str, Any]) -> None:
     check_event(replace(GOOD, **change))
 
 
@@ -52,14 +52,14 @@ def test_what_keeps_the_limits_is_taken(change: dict[str, Any]) -> None:
         ({"occurred_at": datetime(9999, 1, 1, tzinfo=UTC)}, "occurredAt", "1970 and 9998"),
     ],
 )
-def test_what_breaks_a_limit_is_refused_with_its_field(change: dict[str, Any], field: str, says: str) -> None:
+def test_an_event_beyond_a_limit_is_refused_with_its_field(change: dict[str, Any], field: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=says) as caught:
         check_event(replace(GOOD, **change))
     assert caught.value.field == field
 
 
-def happens(moment: datetime | None, late_window: timedelta | None = MONTH) -> datetime:
-    return effective_instant(replace(GOOD, occurred_at=moment), NOW, late_window)
+def happens(instant: datetime | None, late_window: timedelta | None = MONTH) -> datetime:
+    return effective_instant(replace(GOOD, occurred_at=instant), NOW, late_window)
 
 
 def test_an_event_without_a_time_happens_now() -> None:
@@ -67,11 +67,11 @@ def test_an_event_without_a_time_happens_now() -> None:
 
 
 @pytest.mark.parametrize("ahead", [timedelta(microseconds=1), timedelta(minutes=5)])
-def test_up_to_five_minutes_ahead_is_taken_as_now(ahead: timedelta) -> None:
+def test_an_event_up_to_five_minutes_ahead_happens_now(ahead: timedelta) -> None:
     assert happens(NOW + ahead) == NOW
 
 
-def test_further_ahead_is_refused() -> None:
+def test_an_event_further_ahead_is_refused() -> None:
     with pytest.raises(EventTooEarly, match="more than 5 minutes in the future"):
         happens(NOW + timedelta(minutes=5, microseconds=1))
 
@@ -80,18 +80,18 @@ def test_a_late_event_keeps_its_own_time_within_the_window() -> None:
     assert happens(NOW - MONTH) == NOW - MONTH
 
 
-def test_before_the_window_is_refused() -> None:
+def test_an_event_before_the_late_window_is_refused() -> None:
     with pytest.raises(EventTooLate, match="more than 30 days back"):
         happens(NOW - MONTH - timedelta(microseconds=1))
 
 
-def test_without_a_window_nothing_is_too_late() -> None:
+def test_without_a_late_window_no_event_is_too_late() -> None:
     assert happens(at("1970-01-01"), None) == at("1970-01-01")
 
 
-def test_the_moment_is_told_in_utc() -> None:
-    moment = happens(datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=2))))
-    assert (moment, moment.tzinfo) == (at("2026-03-01T11:30"), UTC)
+def test_the_effective_instant_is_in_utc() -> None:
+    instant = happens(datetime(2026, 3, 1, 13, 30, tzinfo=timezone(timedelta(hours=2))))
+    assert (instant, instant.tzinfo) == (at("2026-03-01T11:30"), UTC)
 
 
 @pytest.mark.parametrize(

@@ -56,19 +56,21 @@ def test_the_conformance_cases_in_every_order(case: dict[str, Any]) -> None:
 
 
 def state(made: Catalog, progress: Progress) -> Progress:
-    """All but the moment at which the points were reached, which alone may depend on the order of arrival."""
+    """All but the instant at which the points were reached; only that may depend on the order of arrival."""
     return replace(progress, reached_at=None, badges={one.id: progress.badges.get(one.id, -1) for one in made.badges})
 
 
 @given(catalogs(), histories(), st.data())
-def test_every_order_of_arrival_gives_the_same(made: Catalog, events: list[Event], data: st.DataObject) -> None:
+def test_every_order_of_arrival_gives_the_same_progress(
+    made: Catalog, events: list[Event], data: st.DataObject
+) -> None:
     delivered = data.draw(deliveries(events))
     assert state(made, fold(made, delivered)) == state(made, fold(made, events))
 
 
 @settings(max_examples=40)
 @given(catalogs(), histories())
-def test_after_every_event_the_books_balance_and_no_badge_is_left_due(made: Catalog, events: list[Event]) -> None:
+def test_after_every_event_the_ledger_adds_up_and_no_badge_is_due(made: Catalog, events: list[Event]) -> None:
     progress = Progress()
     for event in events:
         outcome = judge(made, progress, event, event.day or 0)
@@ -81,7 +83,7 @@ def test_after_every_event_the_books_balance_and_no_badge_is_left_due(made: Cata
 
 @settings(max_examples=30)
 @given(catalogs(), catalogs(), histories())
-def test_a_rebuild_is_what_the_new_rules_would_have_given_and_keeps_what_was_earned(
+def test_a_rebuild_gives_what_the_new_rules_would_have_given_and_keeps_badges(
     before: Catalog, after: Catalog, events: list[Event]
 ) -> None:
     old, fresh = fold(before, events), fold(after, events)
@@ -132,7 +134,7 @@ SIZES = [
         ({"kind": "distinct_days", "where": {"plan": "PRO"}}, 1),
     ],
 )
-def test_a_metric_counts_what_its_kind_says(metric: dict[str, Any], total: int) -> None:
+def test_each_kind_of_metric_counts_as_documented(metric: dict[str, Any], total: int) -> None:
     made = catalog(metrics={"m": {"events": ["a"], **metric}})
     assert fold(made, SIZES).totals.get("m", 0) == total
 
@@ -171,7 +173,7 @@ def test_a_capped_rule_that_pays_nothing_more_writes_no_entry() -> None:
     assert (outcome.entries, outcome.points) == ((), None)
 
 
-def test_totals_and_points_stop_at_what_every_json_reader_holds() -> None:
+def test_totals_and_points_stop_at_the_largest_exact_json_number() -> None:
     made = catalog(
         metrics={"m": {"kind": "sum", "events": ["a"]}, "n": count("a")},
         points=[rule(amount=MAX_NUMBER)],
@@ -233,7 +235,7 @@ def test_a_point_rule_alone_can_make_a_badge_due() -> None:
     assert won(made, dated("a", name="1"), dated("a", name="2")) == ["b"]
 
 
-def test_an_outcome_tells_all_that_changed() -> None:
+def test_an_outcome_has_everything_that_changed() -> None:
     made = catalog(
         metrics={"m": count("login")},
         points=[{"id": "visit", "events": ["login"], "amount": 10}],
@@ -246,7 +248,7 @@ def test_an_outcome_tells_all_that_changed() -> None:
     assert outcome.points == Change(10, 110)
     assert outcome.level == Change(1, 2)
     assert outcome.streaks == {"login": Change(1, 2)}
-    assert [(moment.type, dict(moment.data)) for moment in outcome.notifications] == [
+    assert [(one.type, dict(one.data)) for one in outcome.notifications] == [
         ("badge.earned", {"badge": "twice", "points": 90}),
         ("badge.earned", {"badge": "none", "points": 0}),
         ("level.reached", {"level": 2, "title": "Two"}),
@@ -254,7 +256,7 @@ def test_an_outcome_tells_all_that_changed() -> None:
     ]
 
 
-def test_a_second_visit_on_the_same_day_keeps_the_streak_and_tells_nothing() -> None:
+def test_a_second_event_on_the_same_day_neither_changes_the_streak_nor_notifies() -> None:
     progress = fold(CONTRACT, [dated("login", name="1")])
     outcome = judge(CONTRACT, progress, dated("login", name="2"), MONDAY.toordinal())
     assert (outcome.streaks, outcome.notifications) == ({}, ())
@@ -277,7 +279,7 @@ def test_a_joining_time_can_earn_a_badge_without_any_event() -> None:
     assert (outcome.progress.points, outcome.progress.reached_at) == (25, MONDAY)
 
 
-def test_what_changes_nothing_has_no_outcome() -> None:
+def test_a_change_without_effect_has_an_empty_outcome() -> None:
     progress = fold(CONTRACT, [dated("agent.created")])
     outcome = rejudge(CONTRACT, progress, replace(progress, joined_at=at("2025-12-31")), MONDAY)
     assert (outcome.awards, outcome.entries, outcome.notifications) == ((), (), ())

@@ -1,154 +1,200 @@
 from __future__ import annotations
 
-from collections import Counter
-from typing import get_args
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from laurels.engine.events import MAX_NUMBER
+from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import Board
-from laurels.engine.ranking import (
-    Move,
-    Place,
-    Ranks,
-    Ties,
-    around,
-    finest_time,
-    nodes,
-    numbered,
-    order,
-    ranges_ahead,
-    ranks_of,
-)
+from laurels.engine.periods import Periods
+from laurels.errors import CatalogError
+from tests.support import at, catalog, catalog_text, count, day
 
-MICROS = st.one_of(
-    st.integers(1_767_000_000_000_000, 1_767_000_060_000_000),  # within a minute, so that times meet in one node
-    st.integers(-(2**40), 2**57),
-)
-SCORES = st.one_of(st.integers(1, 3), st.integers(1, 5000), st.integers(1, MAX_NUMBER))
-USERS = st.text("abC🙂", min_size=1, max_size=3)
-PLACES = st.dictionaries(USERS, st.tuples(SCORES, MICROS), min_size=1, max_size=40)
+METRICS = {"messages": count("a"), "agents": count("b")}
 
 
-def rank(mine: Place, everybody: list[Place]) -> int:
-    """The rank as a store counts it: whole nodes ahead, then those within the finest one."""
-    tallies = Counter(node for one in everybody for node in nodes(one))
-    ahead = sum(
-        amount
-        for (level, under, node), amount in tallies.items()
-        for one in ranges_ahead(mine)
-        if (level, under) == (one.level, one.under) and one.low <= node <= one.high
-    )
-    key = (mine.reached_at, mine.user_id)
-    near = [one for one in everybody if one.sort_key == mine.sort_key and one.reached_at >= finest_time(mine)]
-    return 1 + ahead + sum((one.reached_at, one.user_id) < key for one in near)
+def season(name: str, first: str, last: str) -> dict[str, Any]:
+    return {"name": name, "first": date.fromisoformat(first), "last": date.fromisoformat(last)}
 
 
-@given(PLACES)
-def test_the_rank_from_tallies_is_the_rank_from_sorting(scores: dict[str, tuple[int, int]]) -> None:
-    places = [Place(-score, reached, user) for user, (score, reached) in scores.items()]
-    ordered = sorted(places, key=order)
-    assert [rank(one, places) for one in ordered] == list(range(1, len(places) + 1))
+def board(**more: Any) -> dict[str, Any]:
+    return {"id": "b", **more}
 
 
-@given(SCORES, MICROS)
-def test_a_place_is_counted_once_on_every_level(score: int, reached: int) -> None:
-    levels = [level for level, _, _ in nodes(Place(-score, reached, "ada"))]
-    assert levels == list(range(len(levels)))
-    assert len(ranges_ahead(Place(-score, reached, "ada"))) == len(levels)
-
-
-def test_nobody_ranks_with_nothing() -> None:
-    board = Board("b", "B")
-    assert (board.place(0, 0, "ada"), board.place(-3, 0, "ada")) == (None, None)
-    assert board.place(1, 7, "ada") == Place(-1, 7, "ada")
-
-
-def test_on_a_board_that_puts_the_lowest_first_the_sort_key_is_the_score() -> None:
-    board = Board("b", "B", highest=False)
-    assert (board.place(0, 7, "ada"), board.place(3, 7, "ada")) == (None, Place(3, 7, "ada"))
-    assert (board.score(3), Board("b", "B").score(-3)) == (3, 3)
-
-
-# ---- tie rules --------------------------------------------------------------------------------
-
-SCORES_WITH_TIES = [9, 7, 7, 7, 4, 2, 2, 1]
-SHOWN = {"first": [1, 2, 3, 4, 5, 6, 7, 8], "shared": [1, 2, 2, 2, 5, 6, 6, 8], "dense": [1, 2, 2, 2, 3, 4, 4, 5]}
-
-
-@pytest.mark.parametrize("ties", get_args(Ties))
-def test_every_part_of_a_board_shows_the_ranks_of_the_whole(ties: Ties) -> None:
-    places = [Place(-score, index, f"u{index}") for index, score in enumerate(SCORES_WITH_TIES)]
-    shown = SHOWN[ties]
-    assert numbered(places, ties, 1, 1) == shown
-    for first in range(len(places)):
-        for end in range(first + 1, len(places) + 1):
-            assert numbered(places[first:end], ties, first + 1, shown[first]) == shown[first:end]
-    assert numbered([], ties, 1, 1) == []
-
-
-# ---- around -----------------------------------------------------------------------------------
+def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
+    with pytest.raises(CatalogError) as caught:
+        Catalog.parse(catalog_text(metrics=METRICS, leaderboards=boards))
+    return [(one.where, one.what, one.fix) for one in caught.value.faults]
 
 
 @pytest.mark.parametrize(
-    ("position", "limit", "expected"),
+    ("table", "where", "what", "fix"),
     [
-        (5, 5, [3, 4, 5, 6, 7]),
-        (5, 4, [4, 5, 6, 7]),  # an even number: one more behind than before
-        (0, 4, [0, 1, 2, 3]),
-        (1, 5, [0, 1, 2, 3, 4]),
-        (9, 4, [6, 7, 8, 9]),
-        (8, 5, [5, 6, 7, 8, 9]),
-        (4, 1, [4]),
-        (4, 2, [4, 5]),
-        (9, 2, [8, 9]),
-        (3, 30, [*range(10)]),
+        ({}, "id", "is missing", "add id = ..."),
+        (board(id=""), "id", "must be a text, not ''", 'write id = "..."'),
+        (board(id="a/b"), "id", "must not contain '/'", "remove it"),
+        (board(name=3), "name", "must be a text, not 3", 'write name = "..."'),
+        (board(by="metrc", of="messages"), "by", "unknown source 'metrc'", "did you mean 'metric'?"),
+        (board(by="metric"), "of", "is missing", "add of = ..."),
+        (board(by="metric", of="mesages"), "of", "unknown metric 'mesages'", "did you mean 'messages'?"),
+        (board(by="streak", of="messages"), "of", "unknown streak 'messages'", "known are login"),
+        (board(of="messages"), "of", "has no meaning by points", 'take it out, or write by = "metric"'),
+        (board(period="wek"), "period", "unknown period 'wek'", "did you mean 'week'?"),
+        (
+            board(period="month", week_starts="sun"),
+            "week_starts",
+            "has no meaning for period 'month'",
+            'take it out, or write period = "week"',
+        ),
+        (
+            board(period="week", week_starts="son"),
+            "week_starts",
+            "unknown day of the week 'son'",
+            "did you mean 'sun'?",
+        ),
+        (board(period="day", zone="Mars/Phobos"), "zone", "unknown time zone 'Mars/Phobos'", 'write zone = "UTC"'),
+        (board(zone=1), "zone", "must be a text, not 1", 'write zone = "..."'),
+        (board(order="low"), "order", "unknown order 'low'", "did you mean 'lowest'?"),
+        (board(ties="shard"), "ties", "unknown tie rule 'shard'", "did you mean 'shared'?"),
+        (board(groups=[]), "groups", "must be a list of texts, not []", 'write groups = ["..."]'),
+        (board(groups="red"), "groups", "must be a list of texts, not 'red'", 'write groups = ["..."]'),
+        (board(late_hours=-1), "late_hours", "must be a whole number of 0 or more, not -1", "write late_hours = 1"),
+        (board(late_hours=1.5), "late_hours", "must be a whole number of 0 or more, not 1.5", "write late_hours = 1"),
+        (board(late_hours=9000), "late_hours", "must be at most 8784", "write late_hours = 24"),
+        (board(period="season"), "seasons", "is missing", "add seasons = ..."),
+        (
+            board(period="year", seasons=[season("x", "2026-01-01", "2026-01-02")]),
+            "seasons",
+            "has no meaning for period 'year'",
+            'take it out, or write period = "season"',
+        ),
+        (board(perod="week"), "perod", "unknown key 'perod'", "did you mean 'period'?"),
+        (
+            board(id="points", period="week"),
+            "",
+            "the board 'points' counts all points of all time",
+            "give this board another id",
+        ),
+        (
+            board(id="points", by="metric", of="messages"),
+            "",
+            "the board 'points' counts all points of all time",
+            "give this board another id",
+        ),
     ],
 )
-def test_a_line_stands_in_the_middle_or_as_near_as_the_ends_allow(
-    position: int, limit: int, expected: list[int]
+def test_each_fault_of_a_leaderboard_is_reported_with_its_fix(
+    table: dict[str, Any], where: str, what: str, fix: str
 ) -> None:
-    board = [*range(10)]
-    before = board[max(0, position - limit + 1) : position]
-    behind = board[position + 1 : position + limit]
-    assert around(before, board[position], behind, limit) == expected
+    label = f" '{table['id']}'" if table.get("id") else ""
+    at_, says, fixes = faults(table)[0]
+    assert at_ == f"leaderboards[1]{label}.{where}".rstrip(".")
+    assert says.startswith(what)
+    assert fixes == fix
 
 
-@given(st.integers(0, 12), st.integers(0, 12), st.integers(1, 9))
-def test_around_gives_as_many_as_there_are_and_they_follow_one_another(ahead: int, after: int, limit: int) -> None:
-    board = [*range(ahead + 1 + after)]
-    found = around(board[max(0, ahead - limit + 1) : ahead], ahead, board[ahead + 1 : ahead + limit], limit)
-    assert ahead in found
-    assert found == board[found[0] : found[0] + min(limit, len(board))]
-    half = (limit - 1) // 2
-    assert found.index(ahead) == half or found[0] == 0 or found[-1] == board[-1]
+@pytest.mark.parametrize(
+    ("seasons", "what"),
+    [
+        ([season("x", "2026-02-01", "2026-01-01")], "lies before 'first'"),
+        (
+            [season("x", "2026-01-01", "2026-01-31"), season("y", "2026-01-31", "2026-02-28")],
+            "'y' begins before 'x' has",
+        ),
+        (
+            [season("x", "2026-01-01", "2026-01-31"), season("x", "2026-03-01", "2026-03-31")],
+            "two seasons have the same name",
+        ),
+        ([{"name": "x", "first": date(2026, 1, 1)}], "is missing"),
+        ([{**season("x", "2026-01-01", "2026-01-31"), "lst": 1}], "unknown key 'lst'"),
+        ([{"name": "x", "first": at("2026-01-01"), "last": date(2026, 1, 31)}], "must be a date, not"),
+        ([], "is empty"),
+        ([season("x", "2026-01-01", "9999-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
+        ([season("x", "0001-01-01", "2026-12-31")], "must lie between 1970-01-01 and 9000-12-31"),
+        ([season("current", "2026-01-01", "2026-01-31")], "'current' has another meaning"),
+        ([season("previous", "2026-01-01", "2026-01-31")], "'previous' has another meaning"),
+    ],
+)
+def test_each_fault_of_seasons_is_reported(seasons: list[dict[str, Any]], what: str) -> None:
+    found = faults(board(period="season", seasons=seasons))
+    assert any(says.startswith(what) for _, says, _ in found), found
+    assert all(fix for _, _, fix in found)
 
 
-# ---- many moves at once -----------------------------------------------------------------------
+def test_two_leaderboards_with_one_id_are_refused() -> None:
+    assert faults(board(), board())[0][:2] == ("leaderboards", "the id 'b' is used more than once")
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 1)), max_size=12))
-def test_ranks_before_and_after_moves_are_those_of_two_sorts(users: list[tuple[bool, int, int, int]]) -> None:
-    def place_of(score: int, user: int) -> Place | None:
-        return Place(-score, 0, f"u{user:02}") if score else None
+def test_the_defaults_are_a_leaderboard_of_all_points_for_everyone() -> None:
+    made = catalog(leaderboards=[board()]).boards
+    assert list(made) == ["points", "b"]
+    assert made["b"] == Board("b", "b")
+    assert made["b"].late == timedelta(hours=24)
+    assert made["points"].name == "All time"
 
-    before = [place_of(score, user) for user, (_, score, _, _) in enumerate(users)]
-    after = [place_of(new if moves else old, user) for user, (moves, old, new, _) in enumerate(users)]
-    old, new = (sorted((one for one in places if one), key=order) for places in (before, after))
-    moves = [
-        Move(f"u{user:02}", "b", "all", before[user], after[user]) for user, (moves, *_) in enumerate(users) if moves
-    ]
-    ahead = {
-        place: sum(order(one) < order(place) for one in old)
-        for move in moves
-        for place in (move.before, move.after)
-        if place
-    }
-    assert ranks_of(moves, ahead) == {
-        move.user_id: Ranks(
-            old.index(move.before) + 1 if move.before else None, new.index(move.after) + 1 if move.after else None
-        )
-        for move in moves
-    }
+
+def test_the_longest_season_has_its_bounds_in_every_zone() -> None:
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        table = board(period="season", seasons=[season("x", "1970-01-01", "9000-12-31")], zone=zone, late_hours=8784)
+        made = catalog(metrics=METRICS, leaderboards=[table]).boards["b"]
+        (name, _, _) = made.periods.seasons[0]
+        period = made.periods.named(name)
+        assert period
+        assert period == made.periods.at(at("2026-01-01"))
+        assert made.closes_at(period)
+
+
+def test_every_key_of_a_leaderboard_is_read() -> None:
+    seasons = [season("late", "2026-06-01", "2026-06-30"), season("early", "2026-01-01", "2026-05-31")]
+    table = board(
+        name="B", by="metric", of="agents", period="season", seasons=seasons, zone="Asia/Tokyo", order="lowest"
+    )
+    made = catalog(
+        metrics=METRICS, leaderboards=[table | {"ties": "dense", "groups": ["x", "y", "x"], "late_hours": 0}]
+    )
+    spans = (("early", day("2026-01-01"), day("2026-05-31")), ("late", day("2026-06-01"), day("2026-06-30")))
+    periods = Periods("season", "Asia/Tokyo", 0, spans)
+    assert made.boards["b"] == Board("b", "B", "metric", "agents", periods, False, "dense", ("x", "y"), timedelta())
+    weekly = catalog(leaderboards=[board(period="week", week_starts="sun")]).boards["b"]
+    assert weekly.periods == Periods("week", "UTC", 6)
+
+
+@pytest.mark.parametrize(
+    ("change", "counts_again"),
+    [
+        ({"name": "Other"}, False),
+        ({"ties": "dense"}, False),
+        ({"order": "lowest"}, True),
+        ({"period": "month"}, True),
+        ({"zone": "Asia/Tokyo"}, True),
+        ({"groups": ["red"]}, True),
+        ({"late_hours": 1}, False),  # of all time, nothing is late
+        ({"period": "week", "late_hours": 1}, True),
+        ({"by": "metric", "of": "agents"}, True),
+    ],
+)
+def test_only_what_changes_ranks_changes_the_fingerprint(change: dict[str, Any], *, counts_again: bool) -> None:
+    of = {"by": "metric", "of": "messages"}
+    before = catalog(metrics=METRICS, leaderboards=[board(**of)])
+    after = catalog(metrics=METRICS, leaderboards=[board(**of) | change])
+    assert (after.rules != before.rules) == counts_again
+
+
+def test_late_hours_change_the_fingerprint_where_there_are_periods() -> None:
+    made = [catalog(leaderboards=[board(period="week", late_hours=hours)]).rules for hours in (1, 2)]
+    assert made[0] != made[1]
+
+
+def test_a_period_is_open_until_its_late_hours_are_over() -> None:
+    made = catalog(leaderboards=[board(period="day", late_hours=6, zone="Asia/Tokyo")]).boards["b"]
+    period = made.periods.named("2026-01-05")
+    assert period
+    closing = at("2026-01-05T21:00")
+    assert made.closes_at(period) == closing
+    assert made.is_open(period, closing - timedelta(microseconds=1))
+    assert not made.is_open(period, closing)
+    ever = Board("ever", "Ever")
+    always = ever.periods.named("all")
+    assert always
+    assert (ever.closes_at(always), ever.is_open(always, at("9000-01-01"))) == (None, True)

@@ -1,4 +1,4 @@
-"""The engine against the oracle: random lives in random zones must read the same, in whatever order they are told."""
+"""The engine against the oracle: random lives in random zones must read the same, in any order of their steps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LATER = timedelta(days=400)
 
 @dataclass(frozen=True)
 class Step:
-    """One thing told to the engine."""
+    """One step of a life."""
 
     what: str
     value: Any = None
@@ -48,11 +48,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """A life, as the oracle takes it and as the engine is told it."""
+    """A life for the oracle, and its steps for the engine."""
 
     life: Life
     rules: Catalog
-    moment: datetime
+    now: datetime
     steps: tuple[Step, ...]
 
     @property
@@ -61,27 +61,27 @@ class Case:
 
     @property
     def streak(self) -> Streak:
-        return self.rules.streaks["kept"]
+        return self.rules.streaks["visits"]
 
 
 def rules_of(life: Life) -> Catalog:
     """The catalog of this life's streak, with a badge for each target."""
-    kept: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
+    rule: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
     if life.weekly:
-        kept["cadence"] = "weekly"
+        rule["cadence"] = "weekly"
     if life.rest:
-        kept["rest_days"] = [WEEKDAYS[day] for day in sorted(life.rest)]
+        rule["rest_days"] = [WEEKDAYS[day] for day in sorted(life.rest)]
     if life.initial or life.per_days:
-        kept["freezes"] = {"initial": life.initial, "per_days": life.per_days, "most": life.most}
+        rule["freezes"] = {"initial": life.initial, "per_days": life.per_days, "most": life.most}
     if life.late_days is not None:
-        kept["late_days"] = life.late_days
-    badges = [badge(f"run_{target}", 10, streak="kept", streak_of=target) for target in TARGETS]
-    return catalog(streaks={"kept": kept}, badges=badges)
+        rule["late_days"] = life.late_days
+    badges = [badge(f"run_{target}", 10, streak="visits", streak_of=target) for target in TARGETS]
+    return catalog(streaks={"visits": rule}, badges=badges)
 
 
 @st.composite
 def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
-    """A life in a few zones, its streak's rules, and the order in which all of it is told."""
+    """A life in a few zones, its streak's rules, and the order of its steps."""
     base = at(draw(st.sampled_from(BASES)))
     zones = st.sampled_from(zone_names())
     life = Life(draw(zones | st.sampled_from(["Pacific/Apia", "Pacific/Pago_Pago", "America/New_York", "UTC"])))
@@ -94,15 +94,15 @@ def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
         life.initial = draw(st.integers(0, 3))
         life.per_days = draw(st.sampled_from([0, 0, 2, 3]))
         life.most = life.initial + draw(st.integers(0, 2))
-    taken_back = _visit(draw, life, base)
-    steps = [Step("visit", index) for index in range(len(life.visits) + len(taken_back))]
-    steps += [Step("take back", len(life.visits) + index) for index in range(len(taken_back))]
+    reversed_visits = _visit(draw, life, base)
+    steps = [Step("visit", index) for index in range(len(life.visits) + len(reversed_visits))]
+    steps += [Step("reverse", len(life.visits) + index) for index in range(len(reversed_visits))]
     steps += _excuse(draw, life, base, freezes=freezes)
-    moment = base + timedelta(days=draw(st.integers(0, SPAN + 5)), minutes=draw(st.integers(0, 1439)))
-    moment = max([moment, *(visit.at for visit in life.visits), *(since for since, _ in life.moves)])
-    case = Case(life, rules_of(life), moment, ())
+    now = base + timedelta(days=draw(st.integers(0, SPAN + 5)), minutes=draw(st.integers(0, 1439)))
+    now = max([now, *(visit.at for visit in life.visits), *(since for since, _ in life.moves)])
+    case = Case(life, rules_of(life), now, ())
     order = _in_order(draw(st.permutations(steps)))
-    life.visits += taken_back  # the steps name them by their place; the oracle is asked without them
+    life.visits += reversed_visits  # steps refer to them by their index; the oracle does not get them
     return replace(case, steps=tuple(order))
 
 
@@ -117,7 +117,7 @@ def _move(draw: st.DrawFn, life: Life, base: datetime, zones: st.SearchStrategy[
 
 
 def _visit(draw: st.DrawFn, life: Life, base: datetime) -> list[Visit]:
-    """Visits, most days one; and others, which will be taken back."""
+    """Visits, one on most days, and others that will be reversed."""
     dense = [(day, draw(st.integers(0, 1439))) for day in range(SPAN) if draw(st.integers(0, 9)) > 2]
     loose = draw(st.lists(st.tuples(st.integers(0, SPAN), st.integers(0, 1439)), max_size=6))
     visits = [_visit_at(draw, base, day, minute) for day, minute in (dense if draw(st.booleans()) else []) + loose]
@@ -127,9 +127,9 @@ def _visit(draw: st.DrawFn, life: Life, base: datetime) -> list[Visit]:
 
 
 def _visit_at(draw: st.DrawFn, base: datetime, day: int, minute: int) -> Visit:
-    moment = base + timedelta(days=day, minutes=minute)
+    instant = base + timedelta(days=day, minutes=minute)
     late = timedelta(days=draw(st.sampled_from([0, 0, 0, 1, 3])))
-    return Visit(moment, draw(st.integers(1, 4)), moment + late)
+    return Visit(instant, draw(st.integers(1, 4)), instant + late)
 
 
 def _excuse(draw: st.DrawFn, life: Life, base: datetime, *, freezes: bool) -> list[Step]:
@@ -149,12 +149,12 @@ def _excuse(draw: st.DrawFn, life: Life, base: datetime, *, freezes: bool) -> li
 
 
 def _in_order(steps: Sequence[Step]) -> list[Step]:
-    """What is taken back was recorded before."""
+    """Move reversals after the visits that they reverse."""
     recorded: set[int] = set()
     ready: list[Step] = []
     waiting: list[Step] = []
     for step in steps:
-        if step.what == "take back" and step.value not in recorded:
+        if step.what == "reverse" and step.value not in recorded:
             waiting.append(step)
             continue
         ready.append(step)
@@ -163,33 +163,33 @@ def _in_order(steps: Sequence[Step]) -> list[Step]:
     return ready + waiting
 
 
-def stands(case: Case) -> Life:
-    """The life without the visits that were taken back."""
-    gone = {step.value for step in case.steps if step.what == "take back"}
+def life_without_reversed(case: Case) -> Life:
+    """The life without the visits that were reversed."""
+    gone = {step.value for step in case.steps if step.what == "reverse"}
     return replace(case.life, visits=[visit for index, visit in enumerate(case.life.visits) if index not in gone])
 
 
 class Engine:
-    """The engine, told one step after the other."""
+    """The engine, which gets one step after the other."""
 
     def __init__(self, case: Case) -> None:
         self.case = case
         self.zones = case.zones
         self.progress = Progress(zones=self.zones)
         self.recorded: list[Event] = []
-        self.now = max([case.moment, *(visit.recorded or visit.at for visit in case.life.visits)])
+        self.now = max([case.now, *(visit.recorded or visit.at for visit in case.life.visits)])
         for step in case.steps:
             self.take(step)
 
     def take(self, step: Step) -> None:
         if step.what == "visit":
             self.record(step.value)
-        elif step.what == "take back":
+        elif step.what == "reverse":
             self.recorded = [event for event in self.recorded if event.id != str(step.value)]
             reversal = reverse(self.case.rules, self.progress, self.recorded, str(step.value), self.now)
             self.progress = reversal.progress
         else:
-            after = replace(self.progress, manual=said(self.progress.manual, step))
+            after = replace(self.progress, manual=adjusted(self.progress.manual, step))
             self.progress = rejudge(self.case.rules, self.progress, after, self.now).progress
 
     def record(self, index: int) -> None:
@@ -200,23 +200,23 @@ class Engine:
         self.progress = judge(self.case.rules, self.progress, event, today).progress
 
 
-def said(manual: ManualState, step: Step) -> ManualState:
-    """What is told, and this too."""
+def adjusted(manual: ManualState, step: Step) -> ManualState:
+    """The manual state with one more step."""
     if step.what == "grant":
-        return replace(manual, grants={"kept": (*manual.grants.get("kept", ()), step.value)})
+        return replace(manual, grants={"visits": (*manual.grants.get("visits", ()), step.value)})
     span = Days.span(*step.value)
     if step.what == "amnesty":
         return replace(manual, amnesty=manual.amnesty | span)
     if step.what == "repair":
-        return replace(manual, repairs={"kept": manual.repairs.get("kept", Days()) | span})
+        return replace(manual, repairs={"visits": manual.repairs.get("visits", Days()) | span})
     return replace(manual, pauses={"": manual.pauses.get("", Days()) | span})
 
 
-def as_told(case: Case, progress: Progress) -> Expected:
-    """What the engine reads, in the oracle's words."""
-    streak, today = case.streak, case.zones.day(case.moment)
+def as_expected(case: Case, progress: Progress) -> Expected:
+    """What the engine reads, as a value of the oracle."""
+    streak, today = case.streak, case.zones.day(case.now)
     reading = read_streak_of(streak, progress, today)
-    days = progress.days.get("kept", Days())
+    days = progress.days.get("visits", Days())
 
     def dated(unit: int | None) -> date | None:
         return None if unit is None else date.fromordinal(streak.first_day(unit))
@@ -246,10 +246,10 @@ def targets_up_to(longest: int) -> set[str]:
 
 @settings(max_examples=250)
 @given(lives())
-def test_the_engine_reads_every_life_as_the_oracle_tells_it(case: Case) -> None:
+def test_the_engine_reads_every_life_as_the_oracle_does(case: Case) -> None:
     progress = Engine(case).progress
-    expected = expected_reading(stands(case), case.moment)
-    assert as_told(case, progress) == expected
+    expected = expected_reading(life_without_reversed(case), case.now)
+    assert as_expected(case, progress) == expected
     assert progress.badges.keys() >= targets_up_to(expected.longest)
 
 
@@ -257,32 +257,34 @@ def test_the_engine_reads_every_life_as_the_oracle_tells_it(case: Case) -> None:
 @given(lives(freezes=False), st.randoms(use_true_random=False))
 def test_without_freezes_any_order_gives_the_same_streak_and_the_same_badges(case: Case, order: random.Random) -> None:
     engine = Engine(case)
-    steps = [step for step in case.steps if step.what != "take back"]
+    steps = [step for step in case.steps if step.what != "reverse"]
     order.shuffle(steps)
-    other = Engine(replace(case, steps=(*steps, *(step for step in case.steps if step.what == "take back"))))
+    other = Engine(replace(case, steps=(*steps, *(step for step in case.steps if step.what == "reverse"))))
     assert pack_progress(other.progress) == pack_progress(engine.progress)
-    assert engine.progress.badges.keys() == targets_up_to(expected_reading(stands(case), case.moment).longest)
+    assert engine.progress.badges.keys() == targets_up_to(
+        expected_reading(life_without_reversed(case), case.now).longest
+    )
 
 
 @settings(max_examples=120)
 @given(lives())
-def test_what_grew_step_by_step_is_byte_for_byte_what_a_rebuild_makes(case: Case) -> None:
+def test_progress_made_step_by_step_is_byte_for_byte_that_of_a_rebuild(case: Case) -> None:
     engine = Engine(case)
-    grown = engine.progress
-    rebuilt = rebuild(case.rules, grown, engine.recorded, engine.now)
-    assert pack_progress(rebuilt.progress) == pack_progress(grown)
-    assert rebuilt.progress == grown
+    made = engine.progress
+    rebuilt = rebuild(case.rules, made, engine.recorded, engine.now)
+    assert pack_progress(rebuilt.progress) == pack_progress(made)
+    assert rebuilt.progress == made
     assert not rebuilt.entries
-    packed = pack_progress(grown)
-    assert unpack_progress(packed, grown.points, grown.reached_at, grown.zones, grown.joined_at) == grown
+    packed = pack_progress(made)
+    assert unpack_progress(packed, made.points, made.reached_at, made.zones, made.joined_at) == made
 
 
 @settings(max_examples=60)
 @given(lives(), st.randoms(use_true_random=False))
 def test_with_freezes_any_order_gives_the_same_streak(case: Case, order: random.Random) -> None:
-    steps = [step for step in case.steps if step.what != "take back"]
+    steps = [step for step in case.steps if step.what != "reverse"]
     order.shuffle(steps)
-    backs = [step for step in case.steps if step.what == "take back"]
+    backs = [step for step in case.steps if step.what == "reverse"]
     other = Engine(replace(case, steps=(*steps, *backs)))
     one, two = Engine(case).progress, other.progress
     assert replace(one, manual=two.manual, badges={}, points=0, reached_at=None) == replace(
@@ -291,19 +293,19 @@ def test_with_freezes_any_order_gives_the_same_streak(case: Case, order: random.
 
 
 @pytest.mark.parametrize("initial", ["A-A", "B-P", "Q-Z"])
-def test_in_every_zone_of_tzdata_a_month_of_visits_reads_as_the_oracle_tells_it(initial: str) -> None:
+def test_a_month_of_visits_in_every_zone_reads_as_in_the_oracle(initial: str) -> None:
     names = [name for name in zone_names() if initial[0] <= name[0].upper() <= initial[2]]
     rules = rules_of(Life("UTC"))
     for index, name in enumerate(names):
         drawn = random.Random(name)
         base = at(BASES[index % len(BASES)])
-        notifications = [
+        instants = [
             base + timedelta(days=day, minutes=drawn.randrange(1440)) for day in range(30) if drawn.random() > 0.1
         ]
-        life = Life(name, visits=[Visit(moment) for moment in notifications])
-        steps = tuple(Step("visit", number) for number in range(len(notifications)))
-        case = Case(life, rules, notifications[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
-        assert as_told(case, Engine(case).progress) == expected_reading(life, case.moment), name
+        life = Life(name, visits=[Visit(instant) for instant in instants])
+        steps = tuple(Step("visit", number) for number in range(len(instants)))
+        case = Case(life, rules, instants[-1] + timedelta(minutes=drawn.randrange(3000)), steps)
+        assert as_expected(case, Engine(case).progress) == expected_reading(life, case.now), name
 
 
 @settings(max_examples=150)
@@ -311,30 +313,29 @@ def test_in_every_zone_of_tzdata_a_month_of_visits_reads_as_the_oracle_tells_it(
 def test_a_day_begins_where_the_clock_first_shows_it(name: str, base: str, on: int) -> None:
     day = at(base).toordinal() + on
     begins = first_instant(day, name)
-    before, after = (Life(name).date_at(moment).toordinal() for moment in (begins - timedelta(seconds=1), begins))
+    before, after = (Life(name).date_at(instant).toordinal() for instant in (begins - timedelta(seconds=1), begins))
     assert before < day <= after
 
 
 @settings(max_examples=150)
 @given(lives())
-def test_a_calendar_lacks_the_dates_that_its_clock_never_showed(case: Case) -> None:
+def test_a_calendar_skips_the_dates_that_its_clock_never_showed(case: Case) -> None:
     moves = [since for since, _ in case.life.moves]
-    first = min([at("1993-08-01"), *moves]) if moves and moves[0].year < 1994 else min([case.moment, *moves])
-    low, high = first.date() - timedelta(days=3), case.moment.date() + timedelta(days=3)
+    first = min([at("1993-08-01"), *moves]) if moves and moves[0].year < 1994 else min([case.now, *moves])
+    low, high = first.date() - timedelta(days=3), case.now.date() + timedelta(days=3)
     shown = case.life.dates_shown(low, high)
     span = [low + timedelta(days=n) for n in range((high - low).days + 1)]
     missing = [day for day in span if day not in shown]
     assert [day for day in span if day.toordinal() in case.zones.skipped()] == missing
 
 
-def test_the_end_that_is_told_is_the_instant_from_which_the_streak_reads_0() -> None:
+def test_the_reported_end_is_the_instant_from_which_the_streak_is_0() -> None:
     drawn = random.Random(7)
     for name in ["Africa/Cairo", "America/New_York", "Asia/Kolkata", "Pacific/Apia", "UTC"]:
         life = Life(
             name, visits=[Visit(at("2026-04-20T12:00") + timedelta(days=n)) for n in range(drawn.randrange(1, 9))]
         )
-        moment = life.visits[-1].at
-        ends = expected_reading(life, moment).ends
+        ends = expected_reading(life, life.visits[-1].at).ends
         assert ends is not None
         instant = first_instant(ends.toordinal() + 1, name)
         assert expected_reading(life, instant - timedelta(seconds=1)).length == len(life.visits)

@@ -34,33 +34,33 @@ ANY = st.builds(periods, st.sampled_from(KINDS), st.sampled_from(ZONES), st.inte
 
 
 @given(ANY, MOMENTS)
-def test_every_moment_lies_in_exactly_one_period_and_their_bounds_meet(of: Periods, moment: datetime) -> None:
-    period = of.at(moment)
+def test_every_instant_is_in_exactly_one_period_and_periods_meet(of: Periods, instant: datetime) -> None:
+    period = of.at(instant)
     if period is None:
         assert of.kind == "season"
-        assert not any(one.contains(moment) for name, _, _ in SEASONS if (one := of.named(name)))
+        assert not any(one.contains(instant) for name, _, _ in SEASONS if (one := of.named(name)))
         return
-    assert period.contains(moment)
+    assert period.contains(instant)
     if period is ALWAYS:
         assert of.kind == "all"
         return
     assert period.start
     assert period.end
     assert of.at(period.start) == of.at(period.end - MICROSECOND) == period
-    before, behind = of.at(period.start - MICROSECOND), of.at(period.end)
+    before, following = of.at(period.start - MICROSECOND), of.at(period.end)
     if of.kind != "season":
         assert before
-        assert behind
-        assert (before.end, behind.start) == (period.start, period.end)
-        assert (of.before(period), of.before(behind)) == (before, period)
+        assert following
+        assert (before.end, following.start) == (period.start, period.end)
+        assert (of.before(period), of.before(following)) == (before, period)
         assert before.last_day < period.first_day
-        assert behind.first_day > period.last_day
-    assert [one for one in (before, behind) if one and one.contains(moment)] == []
+        assert following.first_day > period.last_day
+    assert [one for one in (before, following) if one and one.contains(instant)] == []
 
 
 @given(ANY, MOMENTS)
-def test_a_key_names_its_period_again_and_orders_as_time_does(of: Periods, moment: datetime) -> None:
-    period = of.at(moment)
+def test_a_key_leads_back_to_its_period_and_keys_sort_by_time(of: Periods, instant: datetime) -> None:
+    period = of.at(instant)
     if period:
         assert of.named(period.key) == period
         before = of.before(period)
@@ -68,11 +68,11 @@ def test_a_key_names_its_period_again_and_orders_as_time_does(of: Periods, momen
 
 
 @given(ANY, MOMENTS)
-def test_the_period_is_that_of_the_date_on_a_clock_of_the_zone(of: Periods, moment: datetime) -> None:
-    on = moment.astimezone(ZoneInfo(of.zone)).date()
-    again = moment.astimezone(ZoneInfo(of.zone)).replace(fold=1).utcoffset()
-    period = of.at(moment)
-    if of.kind == "day" and again == moment.astimezone(ZoneInfo(of.zone)).utcoffset():
+def test_the_period_is_that_of_the_date_on_a_clock_of_the_zone(of: Periods, instant: datetime) -> None:
+    on = instant.astimezone(ZoneInfo(of.zone)).date()
+    again = instant.astimezone(ZoneInfo(of.zone)).replace(fold=1).utcoffset()
+    period = of.at(instant)
+    if of.kind == "day" and again == instant.astimezone(ZoneInfo(of.zone)).utcoffset():
         assert period
         assert period.key == on.isoformat()
     elif of.kind == "year":
@@ -81,8 +81,8 @@ def test_the_period_is_that_of_the_date_on_a_clock_of_the_zone(of: Periods, mome
 
 
 @given(MOMENTS, st.sampled_from(ZONES))
-def test_weeks_from_monday_are_those_of_the_iso_calendar(moment: datetime, zone: str) -> None:
-    period = periods("week", zone).at(moment)
+def test_weeks_from_monday_are_those_of_the_iso_calendar(instant: datetime, zone: str) -> None:
+    period = periods("week", zone).at(instant)
     assert period
     year, week, weekday = date.fromordinal(period.first_day).isocalendar()
     assert (period.key, weekday, period.last_day - period.first_day) == (f"{year}-W{week:02}", 1, 6)
@@ -126,7 +126,7 @@ def test_a_week_belongs_to_the_year_of_its_middle_day(week_start: int, on: str, 
         ("year", "Asia/Kathmandu", "2026", "2025-12-31T18:15", "2026-12-31T18:15"),
     ],
 )
-def test_periods_begin_with_the_first_moment_of_their_day(
+def test_periods_begin_with_the_first_instant_of_their_day(
     kind: Kind, zone: str, key: str, start: str, end: str
 ) -> None:
     period = periods(kind, zone).named(key)
@@ -134,16 +134,16 @@ def test_periods_begin_with_the_first_moment_of_their_day(
     assert (period.start, period.end) == (at(start), at(end))
 
 
-def test_a_day_that_was_skipped_holds_no_moment() -> None:
+def test_a_skipped_day_contains_no_instant() -> None:
     skipped = periods("day", "Pacific/Apia").named("2011-12-30")
     assert skipped is None or skipped.start == skipped.end
 
 
-def test_a_midnight_that_comes_twice_is_of_the_later_day_both_times() -> None:
+def test_a_midnight_that_occurs_twice_belongs_to_the_later_day_both_times() -> None:
     """Havana's clocks go from 01:00 back to 00:00; so both hours between are of the new day."""
     of = periods("day", "America/Havana")
-    for moment in ("2024-11-03T04:30", "2024-11-03T05:30"):
-        period = of.at(at(moment))
+    for instant in ("2024-11-03T04:30", "2024-11-03T05:30"):
+        period = of.at(at(instant))
         assert period
         assert period.key == "2024-11-03"
 
@@ -161,12 +161,12 @@ def test_a_midnight_that_comes_twice_is_of_the_later_day_both_times() -> None:
     ],
 )
 def test_seasons_leave_gaps(on: str, key: str | None, before: str | None) -> None:
-    of, moment = periods("season"), at(f"{on}T12:00")
+    of, instant = periods("season"), at(f"{on}T12:00")
 
     def key_of(period: Period | None) -> str | None:
         return period.key if period else None
 
-    assert (key_of(of.at(moment)), key_of(of.latest_before(moment))) == (key, before)
+    assert (key_of(of.at(instant)), key_of(of.latest_before(instant))) == (key, before)
     assert of.named("four") is None
 
 
@@ -181,12 +181,12 @@ def test_seasons_leave_gaps(on: str, key: str | None, before: str | None) -> Non
         ("season", ["", "ONE", "one ", "2026"]),
     ],
 )
-def test_a_key_that_names_no_period_gives_none(kind: Kind, keys: list[str]) -> None:
+def test_an_invalid_key_gives_no_period(kind: Kind, keys: list[str]) -> None:
     assert {key: periods(kind).named(key) for key in keys} == dict.fromkeys(keys)
 
 
 @pytest.mark.parametrize("kind", ["year", "month", "week", "day"])
-def test_the_ends_of_the_calendar_are_no_crash(kind: Kind) -> None:
+def test_the_ends_of_the_calendar_are_handled(kind: Kind) -> None:
     keys = {"year": "{}", "month": "{}-12", "week": "{}-W52", "day": "{}-12-31"}
     for year in ("0001", "9998", "9999"):
         periods(kind, "Pacific/Kiritimati").named(keys[kind].format(year))

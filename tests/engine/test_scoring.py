@@ -41,8 +41,8 @@ RULES = catalog(
 MOMENTS = st.integers(0, 24 * 16).map(lambda hours: NOW - timedelta(hours=hours))
 EVENTS = st.lists(
     st.builds(
-        lambda kind, moment, many, plan, name: Event(
-            "ada", name, kind, moment, many, {"plan": plan}, moment.toordinal()
+        lambda kind, instant, many, plan, name: Event(
+            "ada", name, kind, instant, many, {"plan": plan}, instant.toordinal()
         ),
         st.sampled_from(["a", "b", "login"]),
         MOMENTS,
@@ -62,7 +62,7 @@ def grown(events: Iterable[Event], earned: Iterable[Earned]) -> Scores:
 
 
 @given(EVENTS, PAYMENTS, st.data())
-def test_scores_do_not_depend_on_the_order_in_which_they_grow(
+def test_scores_do_not_depend_on_the_order_of_events(
     events: list[Event], earned: list[Earned], data: st.DataObject
 ) -> None:
     other = grown(data.draw(st.permutations(events)), data.draw(st.permutations(earned)))
@@ -80,7 +80,7 @@ def test_a_payment_that_was_taken_back_leaves_no_trace(
 
 
 @given(EVENTS, PAYMENTS)
-def test_what_is_kept_is_only_of_periods_that_are_open(events: list[Event], earned: list[Earned]) -> None:
+def test_scores_are_stored_for_open_periods_only(events: list[Event], earned: list[Earned]) -> None:
     scores = grown(events, earned)
     assert still_open(RULES, scores, NOW) == scores
     assert not any(is_closed(RULES, name, key, NOW) for name, of_board in scores.items() for key in of_board)
@@ -90,12 +90,12 @@ def test_what_is_kept_is_only_of_periods_that_are_open(events: list[Event], earn
     assert {name for name in scores if name.endswith("-year")} <= left.keys()
 
 
-def test_a_score_stops_where_a_number_does() -> None:
+def test_a_score_stops_at_the_largest_number() -> None:
     scores = grown([], [Earned(MAX_NUMBER, NOW), Earned(5, NOW - timedelta(hours=1))])
     assert scores["points-year"] == {"2026": (MAX_NUMBER, to_micros(NOW))}
 
 
-def test_the_largest_is_reached_by_the_first_that_was_as_large() -> None:
+def test_a_maximum_is_reached_by_the_first_event_with_it() -> None:
     events = [dated("b", on, quantity=many) for on, many in [(0, 2), (1, 5), (2, 5), (3, 1)]]
     scores = reduce(lambda so_far, event: counted(RULES, so_far, event, (), NOW), events[::-1], NO_SCORES)
     assert scores["largest-month"] == {"2026-01": (5, to_micros(at("2026-01-06T12:00")))}
@@ -104,37 +104,37 @@ def test_the_largest_is_reached_by_the_first_that_was_as_large() -> None:
 def test_a_run_is_counted_within_its_month_and_over_all_time() -> None:
     events = [dated("login", on) for on in (-9, -8, -7, -6, -5, -4, 2, 3)]  # from 27 December to 1 January, and later
     progress = fold(RULES, events)
-    stands = places(RULES, "ada", progress, (), None, NOW)
-    assert stands["run-all", "all"] == Place(-6, to_micros(at("2026-01-01")), "ada")
-    assert stands["run-month", "2026-01"] == Place(-2, to_micros(at("2026-01-08")), "ada")
-    assert stands["run-year", "2026"] == Place(-2, to_micros(at("2026-01-08")), "ada")
-    assert ("run-month", "2025-12") not in stands  # it has closed
+    found = places(RULES, "ada", progress, (), None, NOW)
+    assert found["run-all", "all"] == Place(-6, to_micros(at("2026-01-01")), "ada")
+    assert found["run-month", "2026-01"] == Place(-2, to_micros(at("2026-01-08")), "ada")
+    assert found["run-year", "2026"] == Place(-2, to_micros(at("2026-01-08")), "ada")
+    assert ("run-month", "2025-12") not in found  # it has closed
 
 
 def test_distinct_days_are_those_of_the_users_calendar_within_a_period() -> None:
     progress = fold(RULES, [dated("a", on, name=f"{on}-{n}") for on in (-6, -5, 0, 0, 2, 7) for n in range(2)])
-    stands = places(RULES, "ada", progress, (), None, NOW)
-    assert stands["days-all", "all"].sort_key == -5
-    assert stands["days-month", "2026-01"].sort_key == -3
-    assert stands["days-week", "2026-W03"] == Place(-1, to_micros(at("2026-01-12")), "ada")
-    assert stands["days-week", "2026-W02"].sort_key == -2  # open for two days more
+    found = places(RULES, "ada", progress, (), None, NOW)
+    assert found["days-all", "all"].sort_key == -5
+    assert found["days-month", "2026-01"].sort_key == -3
+    assert found["days-week", "2026-W03"] == Place(-1, to_micros(at("2026-01-12")), "ada")
+    assert found["days-week", "2026-W02"].sort_key == -2  # open for two days more
 
 
-def test_nobody_stands_with_nothing_or_less() -> None:
+def test_scores_of_0_or_less_are_not_ranked() -> None:
     empty = Progress()
     assert places(RULES, "ada", empty, (), None, NOW) == {}
     below = replace(empty, points=-5, reached_at=NOW, scores={"points-year": {"2026": (-5, 0)}})
     assert places(RULES, "ada", below, (), None, NOW) == {}
 
 
-def test_a_period_that_begins_anywhere_today_is_open_and_none_that_has_closed() -> None:
+def test_open_periods_have_begun_somewhere_and_have_not_closed() -> None:
     board = RULES.boards["days-day"]
     late = [period.key for period in open_periods(board, at("2026-01-12T23:00"))]
     assert late == ["2026-01-14", "2026-01-13", "2026-01-12", "2026-01-11", "2026-01-10"]
     assert [period.key for period in open_periods(RULES.boards["run-all"], NOW)] == ["all"]
 
 
-def test_what_a_catalog_does_not_know_is_not_closed() -> None:
+def test_a_leaderboard_that_is_not_in_the_catalog_is_not_closed() -> None:
     assert not is_closed(RULES, "unknown", "2020", NOW)
     assert not is_closed(RULES, "points-year", "no-key", NOW)
     assert is_closed(RULES, "points-year", "2020", NOW)

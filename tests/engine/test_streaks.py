@@ -35,8 +35,8 @@ def zones_of(case: dict[str, Any]) -> Zones:
 
 
 def logins(case: dict[str, Any], zones: Zones) -> list[Event]:
-    notifications = [at(event["at"]) for event in case["events"]]
-    return [Event("ada", f"e{i}", "login", moment, day=zones.day(moment)) for i, moment in enumerate(notifications)]
+    instants = [at(event["at"]) for event in case["events"]]
+    return [Event("ada", f"e{i}", "login", instant, day=zones.day(instant)) for i, instant in enumerate(instants)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
@@ -79,7 +79,7 @@ def reading_of(credited: Days, today: str, skipped: Days = Days()) -> Reading:  
         ("2027-01-07", "ended", 0),
     ],
 )
-def test_a_streak_stands_through_today_and_ends_when_a_day_closed_without_an_event(
+def test_a_streak_is_active_through_today_and_ends_after_a_day_without_an_event(
     today: str, status: str, expected: int
 ) -> None:
     reading = reading_of(THREE, today)
@@ -92,12 +92,12 @@ def test_a_streak_that_never_began_reads_none() -> None:
     assert (reading.status, reading.length, reading.total, reading.last) == ("none", 0, 0, None)
 
 
-def test_after_a_journey_westward_the_run_up_to_the_newest_day_counts() -> None:
+def test_after_a_zone_change_to_the_west_the_run_up_to_the_newest_day_counts() -> None:
     reading = reading_of(THREE, "2026-01-06")
     assert (reading.length, reading.status) == (3, "active")
 
 
-def test_a_day_that_never_was_is_not_missed_on_the_day_after_it_either() -> None:
+def test_a_skipped_day_is_not_missed_on_the_day_after_it_either() -> None:
     skipped = days("2011-12-30")
     credited = days("2011-12-28", "2011-12-29")
     assert reading_of(credited, "2011-12-31", skipped).length == 2

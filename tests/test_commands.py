@@ -1,4 +1,4 @@
-"""Acts on a desk: no store, for a desk is only what was found and what is to be written."""
+"""Commands on a unit of work: without a store, because it only has rows and what is to be written."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from laurels.errors import EventConflict, EventTooLate, InvalidInput, LaurelsErr
 from laurels.storage.contract import Changes, EventRow, Loaded, UserRow
 from tests.support import MONDAY, at, badge, catalog, count
 
-HOUSE = DecisionContext(Catalog.default())
-ERASED_USER = Loaded({}, {}, frozenset())
+CONTEXT = DecisionContext(Catalog.default())
+NOTHING_FOUND = Loaded({}, {}, frozenset())
 
 
 def record(name: str = "e", user: str = "ada", **more: object) -> RecordEvent:
     return RecordEvent(Event(user, name, "message.sent", quantity=100, **more), MONDAY)  # type: ignore[arg-type]
 
 
-def done(found: Loaded, *adjustments: Command, context: DecisionContext = HOUSE) -> tuple[list[object], Changes]:
-    """The answers of these acts in one transaction, and what it writes."""
+def done(found: Loaded, *commands: Command, context: DecisionContext = CONTEXT) -> tuple[list[object], Changes]:
+    """The answers of these commands in one transaction, and what it writes."""
     work = UnitOfWork(context, found)
     answers: list[object] = []
-    for act in adjustments:
+    for command in commands:
         try:
-            answers.append(act.apply(work))
+            answers.append(command.apply(work))
         except LaurelsError as error:
             answers.append(error)
     return answers, work.changes()
 
 
 def found_after(changes: Changes) -> Loaded:
-    """What a transaction finds once these changes were saved."""
+    """What a transaction finds after these changes were saved."""
     users = {row.user_id: row for row in changes.users}
     events = {(row.event.user_id, row.event.id): row for row in changes.events}
     histories: dict[str, list[EventRow]] = {name: [] for name in users}
@@ -50,12 +50,12 @@ def found_after(changes: Changes) -> Loaded:
 
 
 def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
-    (answer,), changes = done(ERASED_USER, record())
+    (answer,), changes = done(NOTHING_FOUND, record())
     (user,), (event,), (award,), (entry,) = changes.users, changes.events, changes.awards, changes.ledger
     assert (user.revision, user.progress.points, user.created_at) == (1, 100, MONDAY)
     assert (event.revision, award.revision, entry.revision) == (1, 1, 1)
     assert (award.event_id, entry.event_id, entry.amount) == ("e", "e", 100)
-    assert [moment.type for moment in changes.notifications] == ["badge.earned", "level.reached"]
+    assert [one.type for one in changes.notifications] == ["badge.earned", "level.reached"]
     assert {(move.board, move.period) for move in changes.moves} == {
         ("points", "all"),
         ("weekly", "2026-W02"),
@@ -66,55 +66,55 @@ def test_an_event_writes_its_user_its_rows_and_its_move() -> None:
     assert answer
 
 
-def test_the_same_finding_always_gives_the_same_changes() -> None:
-    _, before = done(ERASED_USER, record())
+def test_the_same_rows_always_give_the_same_changes() -> None:
+    _, before = done(NOTHING_FOUND, record())
     found = found_after(before)
-    adjustments = [
+    commands = [
         record("e"),
         record("f"),
         record("g", "bob"),
         UpdateUser("ada", MONDAY, name="Ada"),
         EraseUser("eve", MONDAY),
     ]
-    assert repr(done(found, *adjustments)) == repr(done(found, *adjustments))
+    assert repr(done(found, *commands)) == repr(done(found, *commands))
 
 
-def test_acts_on_one_user_follow_each_other_in_one_transaction() -> None:
-    _, changes = done(ERASED_USER, record("e"), record("f"), UpdateUser("ada", MONDAY, name="Ada"))
+def test_commands_for_one_user_follow_each_other_in_one_transaction() -> None:
+    _, changes = done(NOTHING_FOUND, record("e"), record("f"), UpdateUser("ada", MONDAY, name="Ada"))
     (user,) = changes.users
     assert (user.revision, user.name, user.progress.totals) == (3, "Ada", {"messages": 200})
     assert [row.revision for row in changes.events] == [1, 2]
 
 
 @pytest.mark.parametrize(
-    "act",
+    "command",
     [
         record(occurred_at=MONDAY - timedelta(days=31)),
         record(occurred_at=MONDAY + timedelta(days=1)),
         UpdateUser("ada", MONDAY, time_zone="Mars/Phobos"),
     ],
 )
-def test_an_act_that_is_refused_leaves_the_desk_as_it_was(act: Command) -> None:
-    (answer,), changes = done(ERASED_USER, act)
+def test_a_refused_command_changes_nothing(command: Command) -> None:
+    (answer,), changes = done(NOTHING_FOUND, command)
     assert isinstance(answer, (EventTooLate, InvalidInput))
     assert changes == Changes()
 
 
-def test_a_conflict_leaves_the_desk_as_it_was() -> None:
-    _, before = done(ERASED_USER, record())
+def test_a_conflict_changes_nothing() -> None:
+    _, before = done(NOTHING_FOUND, record())
     (answer,), changes = done(found_after(before), record(data={"x": 1}))
     assert isinstance(answer, EventConflict)
     assert changes == Changes()
 
 
 def test_a_duplicate_writes_nothing() -> None:
-    _, before = done(ERASED_USER, record())
+    _, before = done(NOTHING_FOUND, record())
     _, changes = done(found_after(before), record())
     assert changes == Changes()
 
 
-def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_comes_after() -> None:
-    _, before = done(ERASED_USER, record("d"))
+def test_erasing_removes_what_its_transaction_recorded_and_refuses_what_follows() -> None:
+    _, before = done(NOTHING_FOUND, record("d"))
     found = found_after(before)
     earning = RecordEvent(Event("ada", "e", "agent.created"), MONDAY)
     answers, changes = done(found, earning, EraseUser("ada", MONDAY), record("f"), record("d"), record("x", "bob"))
@@ -124,11 +124,13 @@ def test_erasing_takes_away_what_the_same_transaction_recorded_and_all_that_come
         "bob"
     }
     assert [row.event.user_id for row in changes.events] == ["bob"]
-    assert {move.user_id for move in changes.moves} == {"bob"}  # the store takes the erased one off every board
+    assert {move.user_id for move in changes.moves} == {
+        "bob"
+    }  # the store removes the erased user from all leaderboards
 
 
-def test_who_was_erased_before_is_refused() -> None:
-    erased = replace(ERASED_USER, erased=frozenset({"ada"}))
+def test_commands_for_an_erased_user_are_refused() -> None:
+    erased = replace(NOTHING_FOUND, erased=frozenset({"ada"}))
     answers, changes = done(erased, record(), UpdateUser("ada", MONDAY, name="Ada"), RefreshUser("ada", MONDAY))
     assert [type(answer) for answer in answers] == [UserErased] * 3
     assert changes == Changes()
@@ -138,7 +140,7 @@ MADE = catalog(metrics={"m": count("message.sent")}, badges=[badge("b", 30, metr
 
 
 @pytest.mark.parametrize(
-    "act",
+    "command",
     [
         lambda: RefreshUser("ada", MONDAY),
         lambda: UpdateUser("ada", MONDAY),
@@ -146,25 +148,25 @@ MADE = catalog(metrics={"m": count("message.sent")}, badges=[badge("b", 30, metr
         lambda: record("g"),
     ],
 )
-def test_whatever_comes_first_brings_a_user_under_todays_rules(act: Callable[[], Command]) -> None:
-    _, before = done(ERASED_USER, record("e"), record("f"))
+def test_any_first_command_brings_a_user_under_the_rules_in_force(command: Callable[[], Command]) -> None:
+    _, before = done(NOTHING_FOUND, record("e"), record("f"))
     context = DecisionContext(MADE)
-    _, changes = done(found_after(before), act(), context=context)
+    _, changes = done(found_after(before), command(), context=context)
     (user,) = changes.users
     assert (user.rules, user.progress.badges) == (MADE.rules, {"message_100": 100, "b": 30})
     assert user.progress.points == 130
     assert sum(row.amount for row in changes.ledger) == 30
 
 
-def test_a_user_already_under_todays_rules_is_not_written_again() -> None:
-    _, before = done(ERASED_USER, record())
+def test_a_user_already_under_the_rules_in_force_is_not_written_again() -> None:
+    _, before = done(NOTHING_FOUND, record())
     answers, changes = done(found_after(before), RefreshUser("ada", MONDAY), UpdateUser("ada", MONDAY))
     assert isinstance(answers[1], UserRow)
     assert changes == Changes()
 
 
-def test_a_new_user_takes_the_default_zone_of_the_house() -> None:
-    _, changes = done(ERASED_USER, UpdateUser("ada", MONDAY), context=replace(HOUSE, default_zone="Asia/Tokyo"))
+def test_a_new_user_has_the_default_zone_of_the_settings() -> None:
+    _, changes = done(NOTHING_FOUND, UpdateUser("ada", MONDAY), context=replace(CONTEXT, default_zone="Asia/Tokyo"))
     assert changes.users[0].progress.zones.at(MONDAY) == "Asia/Tokyo"
 
 
@@ -174,20 +176,20 @@ OF_A_DAY = {"id": "d", "by": "metric", "of": "m", "period": "day", "late_hours":
 DAILY = DecisionContext(catalog(metrics={"m": count("a")}, leaderboards=[OF_A_DAY]))
 
 
-def test_what_came_before_a_period_closed_counts_in_it_though_its_transaction_ends_later() -> None:
+def test_an_event_before_the_end_of_a_period_counts_in_it_even_if_its_transaction_ends_later() -> None:
     midnight = at("2026-01-06")
-    notifications = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
-    adjustments = [
-        RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(notifications) for user in ("ada", "bob")
+    instants = [midnight - timedelta(microseconds=1), midnight, midnight + timedelta(seconds=2)]
+    commands = [
+        RecordEvent(Event(user, f"e{n}", "a"), now) for n, now in enumerate(instants) for user in ("ada", "bob")
     ]
-    _, changes = done(ERASED_USER, adjustments[0], *adjustments[2:], context=DAILY)
+    _, changes = done(NOTHING_FOUND, commands[0], *commands[2:], context=DAILY)
     scores = {(move.user_id, move.period): move.after.sort_key for move in changes.moves if move.after}
     assert scores == {("ada", "2026-01-05"): -1, ("ada", "2026-01-06"): -2, ("bob", "2026-01-06"): -2}
     assert {move.period for move in changes.moves if move.late} == {"2026-01-05"}
 
 
-def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() -> None:
-    _, before = done(ERASED_USER, record())
+def test_a_user_rebuilt_and_erased_in_one_transaction_is_on_no_leaderboard() -> None:
+    _, before = done(NOTHING_FOUND, record())
     found = replace(found_after(before), standings={"ada": {("stale", "all"): Place(-1, 0, "ada")}})
     _, kept = done(found, RebuildUser("ada", MONDAY))
     assert ("stale", None) in [(move.board, move.after) for move in kept.moves]
@@ -195,20 +197,20 @@ def test_who_is_made_anew_and_erased_in_one_transaction_is_left_on_no_board() ->
     assert (changes.moves, changes.erased) == ([], [("ada", MONDAY)])
 
 
-def test_what_is_written_after_what_was_accepted_later_still_counts_in_its_own_period() -> None:
+def test_an_event_written_after_a_later_one_still_counts_in_its_own_period() -> None:
     midnight = at("2026-01-06")
     before, after = midnight - timedelta(milliseconds=5), midnight + timedelta(milliseconds=5)
     order = [before, after, before, after, before]
-    adjustments = [RecordEvent(Event("ada", f"e{number}", "a"), now) for number, now in enumerate(order)]
-    together = done(ERASED_USER, *adjustments, context=DAILY)[1]
+    commands = [RecordEvent(Event("ada", f"e{number}", "a"), now) for number, now in enumerate(order)]
+    together = done(NOTHING_FOUND, *commands, context=DAILY)[1]
     assert {(move.period, move.after.sort_key) for move in together.moves if move.after} == {
         ("2026-01-05", -3),
         ("2026-01-06", -2),
     }
-    found, stands = ERASED_USER, dict[str, int]()
-    for act in adjustments:  # each in a transaction of its own
-        changes = done(found, act, context=DAILY)[1]
-        stands |= {move.period: move.after.sort_key for move in changes.moves if move.after}
+    found, scores = NOTHING_FOUND, dict[str, int]()
+    for command in commands:  # each in a transaction of its own
+        changes = done(found, command, context=DAILY)[1]
+        scores |= {move.period: move.after.sort_key for move in changes.moves if move.after}
         assert all(move.after for move in changes.moves)
         found = found_after(changes)
-    assert stands == {"2026-01-05": -3, "2026-01-06": -2}
+    assert scores == {"2026-01-05": -3, "2026-01-06": -2}

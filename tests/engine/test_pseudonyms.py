@@ -10,7 +10,7 @@ from laurels.engine.pseudonyms import ADJECTIVES, ANIMALS, NUMBERS, pseudonym, p
 
 
 @given(st.binary(min_size=8, max_size=64))
-def test_an_invented_name_is_an_adjective_an_animal_and_four_digits(seal: bytes) -> None:
+def test_a_pseudonym_is_an_adjective_an_animal_and_four_digits(seal: bytes) -> None:
     found = re.fullmatch(r"([A-Z][a-z]+) ([A-Z][a-z]+) (\d{4})", pseudonym(seal))
     assert found
     assert found[1].lower() in ADJECTIVES
@@ -18,7 +18,7 @@ def test_an_invented_name_is_an_adjective_an_animal_and_four_digits(seal: bytes)
     assert pseudonym(seal) == pseudonym(seal)
 
 
-def test_no_word_stands_twice() -> None:
+def test_no_word_is_listed_twice() -> None:
     assert len({*ADJECTIVES}) == len(ADJECTIVES)
     assert len({*ANIMALS}) == len(ANIMALS)
 
@@ -29,7 +29,7 @@ def test_a_thousand_users_have_nearly_as_many_names() -> None:
     assert len({name.rsplit(" ", 1)[0] for name in names}) > 700
 
 
-def test_two_users_of_one_name_have_two_ids() -> None:
+def test_two_users_with_one_pseudonym_have_two_ids() -> None:
     names = len(ADJECTIVES) * len(ANIMALS) * NUMBERS
     here, there = (
         number.to_bytes(8, "big") + hashlib.sha256(bytes([number % 251])).digest() for number in (7, names + 7)
