@@ -1,1 +1,0 @@
-"""What people look at: templates and static files, and no Python."""
