@@ -18,7 +18,6 @@ LAYERS = {
     "errors": 0,
     "telemetry": 0,
     "settings": 2,
-    "web": 2,
     "engine": 1,
     "storage": 2,
     "formats": 2,

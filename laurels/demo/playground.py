@@ -53,7 +53,9 @@ async def playground_page(request: Request[None, None]) -> Response:
     people = await _people(context.laurels, language)
     now = await context.laurels.now()
     given = Given(context.playground, address("laurels.js"), now, people, SCRIPT[language])
-    return site_page(request, "playground.html", here=PATH, p=PAGE[language], given=msgspec.json.encode(given).decode())
+    return site_page(
+        request, "demo/playground.html", here=PATH, p=PAGE[language], given=msgspec.json.encode(given).decode()
+    )
 
 
 async def _people(laurels: Laurels, language: str) -> list[Person]:

@@ -1,14 +1,13 @@
-"""Pages as responses: the templates of `web/templates`, and what a browser may load for them."""
+"""Pages as responses: the templates of site, console and demo, and what a browser may load for them."""
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
 from functools import cache, partial
-from importlib import resources
 from typing import Any, cast
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from laurels.http.endpoint import AnyRequest
 from laurels.http.problems import problem_response
@@ -35,7 +34,7 @@ STYLE = "page.css"
 def templates() -> Environment:
     """The templates; whatever they show is escaped, and a name that nobody gave is an error."""
     environment = Environment(
-        loader=PackageLoader("laurels.web"),
+        loader=_loader(),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -46,10 +45,16 @@ def templates() -> Environment:
     return environment
 
 
+def _loader() -> BaseLoader:
+    """Templates of the site by their file name, those of another package as 'console/users.html'."""
+    site, *others = (PackageLoader("laurels", f"{owner}/templates") for owner in static.OWNERS)
+    return ChoiceLoader([site, PrefixLoader(dict(zip(static.OWNERS[1:], others, strict=True)))])
+
+
 @cache
 def page_style() -> str:
     """The text of STYLE."""
-    return resources.files("laurels.web").joinpath("static", STYLE).read_text("utf-8")
+    return static.files()[STYLE].body.decode()
 
 
 @cache

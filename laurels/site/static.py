@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from laurels.engine.values import plain
 from laurels.http.access import PUBLIC
@@ -15,6 +16,9 @@ from laurels.http.requests import header
 from laurels.http.responses import Headers, Response
 
 PATH = "/static/"
+OWNERS = ("site", "console", "demo")
+"""The packages that have pages, each with its own `templates` and `static`. A file name is used by one of them only."""
+
 TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
 
 FOR_EVER: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
@@ -34,14 +38,14 @@ class File:
 
 @cache
 def files() -> dict[str, File]:
-    """Every file of `web/static`, by name; read once."""
-    found: dict[str, File] = {}
-    for entry in resources.files("laurels.web").joinpath("static").iterdir():
-        ending = entry.name.rpartition(".")[2]
-        if ending in TYPES:
-            body = entry.read_bytes()
-            found[entry.name] = File(body, TYPES[ending], hashlib.sha256(body).hexdigest()[:16])
-    return found
+    """Every file in the `static` of OWNERS, by name; read once."""
+    package = resources.files("laurels")
+    return {entry.name: _read(entry) for owner in OWNERS for entry in package.joinpath(owner, "static").iterdir()}
+
+
+def _read(entry: Traversable) -> File:
+    body = entry.read_bytes()
+    return File(body, TYPES[entry.name.rpartition(".")[2]], hashlib.sha256(body).hexdigest()[:16])
 
 
 def address(name: str) -> str:

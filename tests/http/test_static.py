@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from laurels.site.static import address, files
+import laurels
+from laurels.site.static import OWNERS, address, files
 from tests.http.app import App
+
+PACKAGE = Path(laurels.__file__).parent
 
 pytestmark = pytest.mark.anyio
 
@@ -33,3 +38,9 @@ async def test_the_script_of_other_sites_is_kept_for_a_while_and_asked_for_again
 async def test_no_other_file_is_served(home: App) -> None:
     for name in ("nothing.js", "..%2F..%2Fapp.py", "%2Fetc%2Fpasswd", "__init__.py"):
         assert (await home.client.get(f"/static/{name}")).status_code == 404, name
+
+
+def test_no_two_packages_have_a_file_of_the_same_name() -> None:
+    names = [entry.name for owner in OWNERS for entry in (PACKAGE / owner / "static").iterdir()]
+
+    assert sorted(names) == sorted(files())
