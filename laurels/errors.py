@@ -161,6 +161,10 @@ class SettingsError(LaurelsError):
     """A setting is not valid."""
 
 
+class MissingExtra(SettingsError, ImportError):
+    """A package is not installed that an extra of Laurels brings; the message names the command that installs it."""
+
+
 class StoreError(LaurelsError):
     """The database refused."""
 
