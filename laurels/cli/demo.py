@@ -1,10 +1,9 @@
-"""`laurels demo`: a believable community in a sandbox, served, with a playground and two commands to try at once."""
+"""`laurels demo`: a sample community in a sandbox, served with a playground and two commands to try."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import shlex
 import shutil
 import signal
@@ -14,90 +13,66 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from msgspec.structs import replace
 from rich.text import Text
 
-from laurels.auth.keys import create_key
-from laurels.auth.sessions import COOKIE, Sessions
 from laurels.cli import OK
-from laurels.cli.options import Json, Options, option, read
+from laurels.cli.options import Json, option
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, steps_progress
-from laurels.demo.filling import demo_catalog, fill, is_filled, on_the_brink, steps
-from laurels.demo.playground import PATH as PLAYGROUND
+from laurels.demo.filling import demo_catalog, fill, is_filled, one_message_short, steps
 from laurels.demo.sample import BRINK_ID, SEED, community
+from laurels.demo.visit import Visit, prepare, visit_as
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
 from laurels.server.run import is_free, log_to_stderr, serve_until_stopped
 from laurels.service.laurels import Laurels, utc_now
-from laurels.service.opening import address_of_file, database_file, existing, laurels_over, made, serving
+from laurels.service.opening import address_of_file, database_file, existing, laurels_over, serving
 from laurels.settings import Settings
 from laurels.storage import without_password
-from laurels.storage.contract import UserRow
-
-API = "/api/gamification"
-CONSOLE = "/console"
-
-
-class Visit(msgspec.Struct, frozen=True, rename="camel"):
-    """What whoever tries the demo is given. `commands`: read the profile, then send the event that earns the badge."""
-
-    address: str
-    playground: str
-    user_id: str
-    name: str
-    badge: str
-    session: str
-    key: str
-    console: str
-    admin_key: str
-    commands: tuple[str, str]
 
 
 def demo(
     *,
     database: Annotated[
         str | None,
-        Parameter(help="sqlite:///FILE to make and keep, or to use again; left out: a file for this run only"),
+        Parameter(help="sqlite:///FILE to create, or to use again; without it, a file that is deleted at the end"),
     ] = None,
-    host: Annotated[str | None, option("host")] = None,
-    port: Annotated[int | None, option("port")] = None,
-    users: Annotated[int, Parameter(help="how many members", validator=Number(gte=1, lte=100_000))] = 240,
-    days: Annotated[int, Parameter(help="for how many days", validator=Number(gte=7, lte=3650))] = 90,
-    seed: Annotated[int, Parameter(help="the same seed gives everybody the same points")] = SEED,
+    host: Annotated[str | None, option("server.host")] = None,
+    port: Annotated[str | None, option("server.port")] = None,
+    users: Annotated[int, Parameter(help="number of members", validator=Number(gte=1, lte=100_000))] = 240,
+    days: Annotated[int, Parameter(help="number of days", validator=Number(gte=7, lte=3650))] = 90,
+    seed: Annotated[int, Parameter(help="the same seed gives the same community and points")] = SEED,
     open_: Annotated[
-        bool, Parameter(name="--open", help="open the playground in a browser, where a terminal and a display show it")
+        bool, Parameter(name="--open", help="open the playground in a browser, if there is a terminal and a display")
     ] = True,
     fill_only: Annotated[
-        bool, Parameter(negative=(), help="fill the database and end; needs --database", show_default=False)
+        bool, Parameter(negative=(), help="fill the database and exit; needs --database", show_default=False)
     ] = False,
     json: Json = False,
 ) -> int:
-    """Fill a database with a sample community and serve it: months of days, streaks, badges and late events.
+    """Fill a database with a sample community and serve it: months of streaks, badges and late events.
 
     Prints the address of the playground, a session, an API key, and two commands to copy: read a profile, send an event.
-    Run the first, the second, and the first again, and a badge has appeared. It is a sandbox: its time can be moved.
+    Run the first, the second, and the first again: the profile has a new badge. The database is a sandbox, whose clock can be
+    moved.
     """
     if fill_only and database is None:
-        raise InvalidInput(
-            "--fill-only", "--fill-only needs --database: the file of this run alone is deleted at its end"
-        )
-    with _cleaned_up_when_told_to_stop(), _file(database) as file:
+        raise InvalidInput("--fill-only", "--fill-only needs --database, as without it the file is deleted at the end")
+    with _stopped_by_sigterm(), _file(database) as file:
         settings = _settings(file, host, port)
         catalog = Catalog.parse(demo_catalog())
         if file.exists():
             asyncio.run(_check_filled(settings, catalog))
         else:
             _fill(file, catalog, seed, users, days)
-        Path(settings.catalog).write_text(demo_catalog(), "utf-8")
+        Path(settings.catalog.file).write_text(demo_catalog(), "utf-8")
         if fill_only:
             _say_filled(settings, json=json)
         else:
@@ -106,47 +81,54 @@ def demo(
 
 
 @contextmanager
-def _cleaned_up_when_told_to_stop() -> Iterator[None]:
-    """Takes SIGTERM as Ctrl-C: the file of this run alone goes also when the filling is stopped."""
-    kept = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that a temporary file is deleted also when the filling is stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, kept)
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
 def _file(database: str | None) -> Iterator[Path]:
-    """The file to use: the one that was named, or one in a folder that goes at the end."""
+    """The file to use: the given one, or one in a folder that is deleted at the end."""
     if database is None:
         with tempfile.TemporaryDirectory(prefix="laurels-demo-") as folder:
             yield Path(folder) / "demo.db"
         return
     file = database_file(database)
     if file is None:
-        raise SettingsError(f"the demo cannot use '{database}'; write --database sqlite:///demo.db, or leave it out")
+        raise SettingsError(
+            f"the demo cannot use '{without_password(database)}'; write --database sqlite:///demo.db, or leave it out"
+        )
     if not file.parent.is_dir():
         raise SettingsError(f"there is no folder {file.parent}")
     yield file
 
 
-def _settings(file: Path, host: str | None, port: int | None) -> Settings:
-    """The settings in force, over this file and its catalog; where nobody chose a port, one that is free."""
-    catalog = file.with_suffix(".catalog.toml")
-    options = Options(database=address_of_file(file), catalog=str(catalog), host=host, port=port, workers=1)
-    settings, origins = read(options)
-    if origins["port"].source == "default" and not is_free(settings.host, settings.port):
-        return replace(settings, port=0)
+def _settings(file: Path, host: str | None, port: str | None) -> Settings:
+    """The settings in force, with this file and its catalog; a free port, if none is set and the default one is taken."""
+    settings, found = read_given(
+        {
+            "database.url": address_of_file(file),
+            "catalog.file": str(file.with_suffix(".catalog.toml")),
+            "server.host": host,
+            "server.port": port,
+            "server.workers": "1",
+        }
+    )
+    server = settings.server
+    if found["server.port"].source == "default" and not is_free(server.host, server.port):
+        return replace(settings, server=replace(server, port=0))
     return settings
 
 
 async def _check_filled(settings: Settings, catalog: Catalog) -> None:
-    """Raise SettingsError for a database that holds anything but a demo: it gets no sample sessions, keys and events."""
-    async with existing(settings.database) as store:
+    """Raise SettingsError for a database that is not a demo, so that it gets no keys, sessions and events of one."""
+    async with existing(settings.database.url.reveal()) as store:
         if not await is_filled(laurels_over(store, settings, catalog)):
-            raise SettingsError(
-                f"{without_password(settings.database)} holds something else than a demo; name another file"
-            )
+            raise SettingsError(f"{settings.database.url} is not a demo database; choose another file")
 
 
 def _fill(file: Path, catalog: Catalog, seed: int, users: int, days: int) -> None:
@@ -160,29 +142,30 @@ def _fill(file: Path, catalog: Catalog, seed: int, users: int, days: int) -> Non
 
 
 def _say_filled(settings: Settings, *, json: bool) -> None:
+    database = settings.database.url.reveal()
     if json:
-        emit({"database": settings.database, "catalog": settings.catalog})
+        emit({"database": database, "catalog": settings.catalog.file})
     else:
-        note(f"It is kept in {settings.database}; see it with 'laurels demo --database {settings.database}'.")
+        note(f"Stored in {database}; serve it with 'laurels demo --database {database}'.")
 
 
 # ---- serving it -------------------------------------------------------------------------------
 
 
 def _can_be_seen() -> bool:
-    """Whether somebody at a terminal of this very machine would see a browser open."""
+    """Whether a browser would open on the screen of the person who started this."""
     if not sys.stdout.isatty() or "SSH_CONNECTION" in os.environ:
         return False
     return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
-    log_to_stderr(settings.log_level)
-    keys = asyncio.run(_prepared(settings))
+    log_to_stderr(settings.log.level)
+    keys = asyncio.run(prepare(settings.database.url.reveal()))
 
     async def ready(laurels: Laurels, address: str) -> None:
-        user, badge = await on_the_brink(laurels, BRINK_ID)
-        visit = await _visit(laurels, address, keys, user, badge)
+        user, badge = await one_message_short(laurels, BRINK_ID)
+        visit = await visit_as(user, badge, laurels, address, keys)
         if json:
             emit(visit)
         else:
@@ -190,68 +173,41 @@ def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -
         if to_open:
             await asyncio.to_thread(webbrowser.open, visit.playground)
 
-    serve_until_stopped(serving(settings, catalog), settings, ready, playground=keys[0])
-
-
-async def _prepared(settings: Settings) -> tuple[str, str]:
-    """New keys, an app's and an admin's, of a demo whose time can be moved, also of one from before demos were sandboxes."""
-    async with made(settings.database) as store:
-        if await store.clock_offset() is None:
-            await store.set_clock_offset(timedelta())
-        run = secrets.token_hex(4)
-        key = await create_key(store, f"demo-{run}", utc_now())
-        return key, await create_key(store, f"demo-admin-{run}", utc_now(), "admin")
-
-
-async def _visit(laurels: Laurels, address: str, keys: tuple[str, str], user: UserRow, badge: Badge) -> Visit:
-    """A session, and the two commands."""
-    key, admin_key = keys
-    session = await Sessions(laurels).create(user.user_id, timedelta(days=1))
-    cookie = f"{COOKIE}={session.token}"
-    event = {"userId": user.user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
-    body = msgspec.json.encode(event).decode()
-    read_profile = ("curl", "-s", "-w", r"\n", "-b", cookie, f"{address}{API}/profile")
-    headers = ("-H", f"Authorization: Bearer {key}", "-H", "Content-Type: application/json")
-    send_event = ("curl", "-s", "-w", r"\n", *headers, "-d", body, f"{address}{API}/events")
-    commands = (shlex.join(read_profile), shlex.join(send_event))
-    name = user.name or user.user_id
-    return Visit(
-        address, address + PLAYGROUND, user.user_id, name, badge.id, cookie, key, address + CONSOLE, admin_key, commands
-    )
+    serve_until_stopped(serving(settings, catalog), settings, ready, playground=keys.app)
 
 
 def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
-    """All of it for people. The commands stand alone on their lines, unbroken, to be copied."""
+    """Print it for people. Each command is alone on its line, without line breaks, to be copied."""
     to = console()
 
     def line(text: str = "", style: str = "") -> None:
         to.print(Text(text, style=style), soft_wrap=True)
 
     line()
-    line(f"  Play with it: {visit.playground}", "bold")
+    line(f"  Playground: {visit.playground}", "bold")
     line()
     line(f"  documentation  {visit.address}/docs")
     line(f"  session        {visit.session}")
     line(f"  API key        {visit.key}")
-    line(f"  console        {visit.console}  with the key {visit.admin_key}")
+    line(f"  console        {visit.console}  with the admin key {visit.admin_key}")
     line()
     line(f"  You are {visit.name} ({visit.user_id}), one message short of {badge.icon} {badge.name}.")
     line()
-    line("  1. Read the profile; this is also today's login:", "bold")
+    line("  1. Read the profile, which also counts as today's login:", "bold")
     line()
     line(visit.commands[0], "cyan")
     line()
-    line(f"  2. Send the message, then read the profile again: {badge.name} has moved to its badges.", "bold")
+    line(f"  2. Send the message, then read the profile again: it has the badge {badge.name}.", "bold")
     line()
     line(visit.commands[1], "cyan")
     line()
-    line("  The same profile in a terminal, and the leaderboard of last week:", "dim")
+    line("  The same profile in the terminal, and the leaderboard of last week:", "dim")
     line()
     laurels = ("laurels",) if shutil.which("laurels") else (sys.executable, "-m", "laurels")
-    options = ("--database", settings.database, "--catalog", settings.catalog)
+    options = ("--database", settings.database.url.reveal(), "--catalog", settings.catalog.file)
     line(shlex.join((*laurels, "user", "show", visit.user_id, *options)), "dim")
     last_week = ("leaderboard", "weekly", "--period", "previous", "--me", visit.user_id)
     line(shlex.join((*laurels, *last_week, *options)), "dim")
     line()
-    line("  Ctrl-C stops the demo.", "dim")
+    line("  Press Ctrl-C to stop.", "dim")
     to.file.flush()

@@ -1,1 +1,1 @@
-"""Everything that only `laurels demo` needs: a sample community, its scripts and texts."""
+"""Everything that only `laurels demo` needs: the sample community, the playground, their scripts and texts."""

@@ -1,4 +1,4 @@
-"""Filling a database with the sample community, through the library, with a clock that moves through the months."""
+"""Fills a database with the sample community through the library, with a clock that moves through the months."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from laurels.service.opening import address_of_file, made_to_fill
 from laurels.storage.contract import UserRow
 
 STEP = timedelta(hours=6)
-"""How far the clock moves between two batches: what reached Laurels in these hours is recorded together."""
+"""How far the clock moves between two batches: events that arrived in these hours are recorded together."""
 
 POINT_RULES = """
 # ---- points that events pay by themselves: months of them spread a community over all levels ------
@@ -48,8 +48,8 @@ amount = 50
 """
 
 MESSAGES = "messages"
-KNOWN = 1000
-"""Among how many of the first on the board a member for a visitor is sought."""
+CANDIDATES = 1000
+"""Number of top users on points among whom the member for a visitor is searched."""
 
 
 def demo_catalog() -> str:
@@ -59,21 +59,21 @@ def demo_catalog() -> str:
 
 
 class MovingClock:
-    """The clock of the sample's months."""
+    """A clock that is moved through the months of the sample."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
 
     def __call__(self) -> datetime:
-        """The moment it stands at."""
+        """The current time."""
         return self.now
 
 
 async def fill(file: Path, catalog: Catalog, people: Community, now: datetime, advance: Callable[[], None]) -> None:
-    """Record everything the community did, as it reached Laurels, up to `now`. `advance` is called after each step.
+    """Record all events of the community in the order of arrival, up to `now`. `advance` is called after each step.
 
-    The database is a sandbox in the end, so that the demo's time can go on. It is filled in memory and written at once: on a slow
-    disk, the hundreds of commits of its months would take ten times as long.
+    The database becomes a sandbox, so that the demo's clock can be moved. It is filled in memory and then written in one step: on
+    a slow disk, hundreds of commits would take ten times as long.
     """
     clock = MovingClock(now)
     part = file.with_name(file.name + ".filling")
@@ -86,12 +86,12 @@ async def fill(file: Path, catalog: Catalog, people: Community, now: datetime, a
         await laurels.set_clock_offset(timedelta())
         async with made_to_fill(address_of_file(part)) as store, laurels.store.rows() as rows:
             await store.fill(rows.batches())
-    part.replace(file)  # closed, it is one file; stopped before, none of this name appears
+    part.replace(file)  # a closed database is one file; `file` exists only when it is complete
 
 
 @dataclass(slots=True)
 class Step:
-    """What reached Laurels in the same few hours: who joined, who took their clock to another zone, and all events."""
+    """What arrived in the same few hours: new members, changes of time zone, and events."""
 
     joins: list[Member] = field(default_factory=list[Member])
     moves: list[tuple[str, datetime, str]] = field(default_factory=list[tuple[str, datetime, str]])
@@ -99,25 +99,25 @@ class Step:
 
 
 def steps(people: Community, now: datetime) -> list[tuple[datetime, Step]]:
-    """The steps in order, each with the moment at which it is recorded."""
+    """The steps in order, each with the time at which it is recorded."""
     start = min(member.joined_at for member in people.members)
     made: dict[int, Step] = {}
 
-    def at(moment: datetime) -> Step:
-        return made.setdefault((moment - start) // STEP, Step())
+    def step_at(time: datetime) -> Step:
+        return made.setdefault((time - start) // STEP, Step())
 
     for member in people.members:
-        at(member.joined_at).joins.append(member)
+        step_at(member.joined_at).joins.append(member)
         if member.moves:
-            at(member.moves[0]).moves.append((member.user_id, *member.moves))
+            step_at(member.moves[0]).moves.append((member.user_id, *member.moves))
     for one in people.sent:
-        at(one.at).events.append(one.event)
+        step_at(one.at).events.append(one.event)
     return [(min(start + (number + 1) * STEP, now), made[number]) for number in sorted(made)]
 
 
 async def _take(laurels: Laurels, clock: MovingClock, step: Step, end: datetime) -> None:
-    for user_id, moment, time_zone in step.moves:
-        clock.now = moment
+    for user_id, moved_at, time_zone in step.moves:
+        clock.now = moved_at
         await laurels.update_user(user_id, time_zone=time_zone)
     clock.now = end
     for one in step.joins:
@@ -128,18 +128,18 @@ async def _take(laurels: Laurels, clock: MovingClock, step: Step, end: datetime)
 
 
 async def is_filled(laurels: Laurels) -> bool:
-    """Whether this database holds a demo: somebody is on its board, made under the demo's rules."""
+    """Whether this database holds a demo: its first user on points was computed with the demo's rules."""
     top = (await laurels.store.profile_view("", 1)).top
     user = await laurels.store.user(top[0].place.user_id) if top else None
     return user is not None and user.rules == laurels.catalog.rules
 
 
-async def on_the_brink(laurels: Laurels, preferred: str) -> tuple[UserRow, Badge]:
-    """A member whose next message earns this badge. Where nobody is so far, the nearest one is taken there.
+async def one_message_short(laurels: Laurels, preferred: str) -> tuple[UserRow, Badge]:
+    """A member whose next message earns this badge. If there is none, the closest member gets the missing messages.
 
-    The member `preferred` comes first, as long as there is such a badge to earn.
+    `preferred` is taken as long as there is such a badge to earn.
     """
-    standings = (await laurels.store.profile_view("", KNOWN)).top
+    standings = (await laurels.store.profile_view("", CANDIDATES)).top
     ids = sorted((standing.place.user_id for standing in standings), key=lambda user_id: user_id != preferred)
     rows = [row for user_id in ids if (row := await laurels.store.user(user_id))]
     for badge in laurels.catalog.badges:
@@ -148,12 +148,12 @@ async def on_the_brink(laurels: Laurels, preferred: str) -> tuple[UserRow, Badge
             before = [row for row in rows if row.progress.totals.get(MESSAGES, 0) < condition.target]
             if before:
                 row = max(before, key=lambda row: row.progress.totals.get(MESSAGES, 0))
-                return await _taken_near(laurels, row, condition.target - 1), badge
+                return await _brought_to(laurels, row, condition.target - 1), badge
     raise LookupError("every member of this demo has sent thousands of messages; make a new one")
 
 
-async def _taken_near(laurels: Laurels, row: UserRow, total: int) -> UserRow:
-    """The member with this many messages."""
+async def _brought_to(laurels: Laurels, row: UserRow, total: int) -> UserRow:
+    """The member, after as many messages as are missing to `total`."""
     missing = total - row.progress.totals.get(MESSAGES, 0)
     if missing:
         await laurels.record(Event(row.user_id, f"toward-{total}", "message.sent", quantity=missing))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.demo.personas import Narrator, Story
+from laurels.demo.personas import Persona, PersonaFinder
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
@@ -21,11 +21,11 @@ from laurels.site.texts import language_of
 PATH = "/playground"
 
 BEST, OTHERS = 100, 300
-"""Among how many stories are sought: the first on points, and the first by their ids, who stand anywhere."""
+"""How many users personas are chosen among: the first on points, and the first by id, who may have any rank."""
 
 
 class Person(msgspec.Struct, frozen=True, rename="camel"):
-    """Somebody whom one can be. Without a user id, somebody who does not exist yet."""
+    """A user to act as. Without a user id: a user who does not exist yet."""
 
     user_id: str | None
     name: str
@@ -59,18 +59,18 @@ async def playground_page(request: Request[None, None]) -> Response:
 
 
 async def _people(laurels: Laurels, language: str) -> list[Person]:
-    """The most telling members, from three queries, and somebody new."""
+    """The chosen members, from three queries, and a new user."""
     store, now, texts = laurels.store, await laurels.now(), STORIES[language]
     best = [standing.place.user_id for standing in (await store.profile_view("", BEST)).top]
     users = await store.users([*{*best, *await store.user_ids("", OTHERS)}])
-    stories = Narrator(laurels.catalog, [*users.values()], now).stories()
+    personas = PersonaFinder(laurels.catalog, [*users.values()], now).personas()
     somebody_new = Person(None, SCRIPT[language]["somebody_new"], texts["new"], None)
-    return [*(_person(story, texts, story.user.progress.zones.at(now)) for story in stories), somebody_new]
+    return [*(_person(persona, texts, persona.user.progress.zones.at(now)) for persona in personas), somebody_new]
 
 
-def _person(story: Story, texts: Mapping[str, str], time_zone: str) -> Person:
-    user = story.user
-    return Person(user.user_id, user.name or user.user_id, texts[story.kind].format(**story.facts), time_zone)
+def _person(persona: Persona, texts: Mapping[str, str], time_zone: str) -> Person:
+    user = persona.user
+    return Person(user.user_id, user.name or user.user_id, texts[persona.kind].format(**persona.facts), time_zone)
 
 
 ENDPOINTS = (playground_page,)

@@ -1,8 +1,8 @@
-"""A believable community out of one seed: who its members are, and what each did on which day. Pure.
+"""A believable community made from one seed: its members, and what each did on which day. Pure.
 
 A member's active days are drawn from the newest backwards, on a calendar of their own (all days, weekdays, weekends), and all
-that a day holds happens between 08:00 and 22:00 of the member's clock. So the same seed gives everybody the same points on
-whatever date the history ends, and it can always end yesterday.
+events of a day occur between 08:00 and 22:00 of the member's local time. So the same seed gives each member the same points, on
+any date that the history ends, and it can always end yesterday.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ WEEK = 7
 SATURDAY = 5
 DATES_A_WEEK = {"all": 7, "weekdays": 5, "weekends": 2}
 TRAVELLERS = 0.15
-"""How many of those who can move do."""
+"""Share of members who move to another time zone, among those whose zone is in MOVES."""
 FOUNDERS = 0.8
-"""Who was there in this share of the time, or longer, joined during the beta."""
+"""Members whose first active day lies at least this share of the whole time back joined during the beta."""
 OFFLINE_DAYS = 0.04
+"""Probability that a day's events arrive one to three days late."""
 RETRIES = 0.01
+"""Probability that an event is sent twice."""
 
 # fmt: off
 ADJECTIVES = (
@@ -56,22 +58,22 @@ ZONES = (
     ("Pacific/Auckland", 1),
 )
 MOVES = {"Europe/Berlin": "Europe/Lisbon", "America/New_York": "America/Chicago", "Asia/Kolkata": "Asia/Dubai"}
-"""Where travellers go: near enough that no day of theirs is in doubt."""
+"""Where travellers go: close enough that no event falls on another day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archetype:
-    """One way to be a member. Days are counted on the archetype's own calendar; all ranges include both ends.
+    """A kind of member. Days are counted on the archetype's own calendar; all ranges include both ends.
 
-    share     how many of the community, relative to the others
-    calendar  the dates on which such a member might be active
+    share     part of the community, relative to the other archetypes
+    calendar  the dates on which such a member may be active
     span      how far back the first active day lies, as a share of the whole time
-    away      for how many days before the end there was nothing
-    unbroken  the newest so many days without a gap
-    chance    how likely any other day is active
-    messages  how many on an active day
-    agents    how likely a new agent on an active day
-    referrals how likely a referral on an active day
+    away      number of days without events before the end
+    unbroken  number of the newest days without a gap
+    chance    probability that any other day is active
+    messages  number of messages on an active day
+    agents    probability of a new agent on an active day
+    referrals probability of a referral on an active day
     """
 
     name: str
@@ -109,7 +111,7 @@ BRINK_MESSAGES = 99
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody, with a made-up name. `moves` is when they took their clock to another zone, and which."""
+    """A member, with a made-up name. `moves`: when they moved to another time zone, and which."""
 
     user_id: str
     name: str
@@ -121,7 +123,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An event, and the moment at which it reaches Laurels: late, where a phone was offline."""
+    """An event, and when it arrives: late, if the member's phone was offline."""
 
     at: datetime
     event: Event
@@ -129,14 +131,14 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Community:
-    """Everybody, and all that they did, in the order in which it reached Laurels."""
+    """All members, and all events in the order of arrival."""
 
     members: tuple[Member, ...]
     sent: tuple[Sent, ...]
 
 
 def community(seed: int, users: int, days: int, now: datetime) -> Community:
-    """`users` members, and `days` days of each up to yesterday on their own clock at `now`."""
+    """`users` members with `days` days each, up to yesterday in their own time zone at `now`."""
     pairs = [_member(seed, index, users, days, now) for index in range(users)]
     sent = [event for _, events in pairs for event in events]
     sent.sort(key=lambda one: (one.at, one.event.user_id, one.event.id))
@@ -154,16 +156,16 @@ def _member(seed: int, index: int, users: int, days: int, now: datetime) -> tupl
     active = [dates[age] for age in ages]
     diary = Diary(dice, _slug(index), home, active[len(active) // 2] if travels else None, yesterday)
     if archetype is BRINK:
-        _live_on_the_brink(diary, active)
+        _live_one_message_short(diary, active)
     else:
         _live(diary, archetype, active, founder=ages[0] >= FOUNDERS * slots)
-    moves = (diary.moment(diary.moves_on, MOVING_HOUR), MOVES[home]) if diary.moves_on else None
-    joined_at = diary.moment(active[0], FIRST_HOUR) - timedelta(minutes=dice.randint(1, 50))
+    moves = (diary.instant(diary.moves_on, MOVING_HOUR), MOVES[home]) if diary.moves_on else None
+    joined_at = diary.instant(active[0], FIRST_HOUR) - timedelta(minutes=dice.randint(1, 50))
     return Member(_slug(index), _name(index), archetype.name, home, joined_at, moves), diary.sent
 
 
 def _archetype(index: int, users: int) -> Archetype:
-    """The archetypes stand spread over the community in proportion, whatever its size."""
+    """Archetypes are spread over the community in proportion to their shares, for any number of users."""
     total = sum(archetype.share for archetype in ARCHETYPES)
     mark = (index * 37 % users) * total // users
     for archetype in ARCHETYPES:
@@ -178,7 +180,7 @@ def _pick_zone(dice: random.Random) -> str:
 
 
 def _name(index: int) -> str:
-    """A pseudonym; each index has its own, and the first one always the same."""
+    """A made-up name, different for each index; the first is always the same."""
     name = _combined(index)
     if index == 0:
         return BRINK_NAME
@@ -186,7 +188,7 @@ def _name(index: int) -> str:
 
 
 def _combined(index: int) -> str:
-    """All pairs of words before any comes again: 5 has no factor in common with the number of creatures."""
+    """All pairs of words before one repeats: 5 has no factor in common with the number of creatures."""
     round_, first = divmod(index, len(ADJECTIVES))
     again, second = divmod(round_, len(CREATURES))
     name = f"{ADJECTIVES[first]} {CREATURES[(first + 5 * second) % len(CREATURES)]}"
@@ -222,7 +224,7 @@ def _active_ages(dice: random.Random, archetype: Archetype, days: int) -> tuple[
 
 
 class Diary:
-    """Notes what one member does, and when it reaches Laurels."""
+    """Collects one member's events, and when each arrives."""
 
     def __init__(self, dice: random.Random, user_id: str, home: str, moves_on: date | None, last_day: date) -> None:
         self.dice = dice
@@ -230,30 +232,30 @@ class Diary:
         self.moves_on = moves_on
         self._user_id = user_id
         self._home = home
-        self._end = self.moment(last_day, LAST_HOUR)
+        self._end = self.instant(last_day, LAST_HOUR)
         self._late: dict[date, datetime] = {}
 
-    def moment(self, day: date, hour: float) -> datetime:
-        """An hour of this day on the member's clock, in UTC."""
+    def instant(self, day: date, hour: float) -> datetime:
+        """An hour of this day in the member's time zone, in UTC."""
         there = MOVES[self._home] if self.moves_on and day >= self.moves_on else self._home
         minutes, seconds = divmod(int(hour * 3600), 60)
-        on_the_clock = datetime.combine(day, time(minutes // 60, minutes % 60, seconds), zone(there))
-        return on_the_clock.astimezone(UTC)
+        local = datetime.combine(day, time(minutes // 60, minutes % 60, seconds), zone(there))
+        return local.astimezone(UTC)
 
     def offline(self, day: date) -> None:
-        """Nothing of this day reaches Laurels before one to three days later."""
-        self._late[day] = min(self.moment(day + timedelta(days=self.dice.randint(1, 3)), FIRST_HOUR), self._end)
+        """Events of this day arrive one to three days later."""
+        self._late[day] = min(self.instant(day + timedelta(days=self.dice.randint(1, 3)), FIRST_HOUR), self._end)
 
     def note(self, day: date, event_type: str, quantity: int = 1) -> None:
-        """Something done at some time of this day. Now and then its sender is not sure, and sends it twice."""
+        """Add an event at a random time of this day. Sometimes it is sent twice, as by a sender that got no answer."""
         first, last = (FIRST_HOUR, LOGIN_HOUR) if event_type == "login" else (LOGIN_HOUR, LAST_HOUR)
-        at = self.moment(day, self.dice.uniform(first, last))
+        at = self.instant(day, self.dice.uniform(first, last))
         event_id = f"{event_type}-{day.isoformat()}-{len(self.sent)}"
         sent = Sent(max(at, self._late.get(day, at)), Event(self._user_id, event_id, event_type, at, quantity))
         self.sent += [sent, sent] if self.dice.random() < RETRIES else [sent]
 
     def chat(self, day: date, messages: int) -> None:
-        """So many messages, in some conversations."""
+        """Add a number of messages, in up to three events."""
         for quantity in _parts(self.dice, messages, min(messages, self.dice.randint(1, 3))):
             self.note(day, "message.sent", quantity)
 
@@ -276,8 +278,8 @@ def _live(diary: Diary, archetype: Archetype, active: Sequence[date], *, founder
         diary.chat(day, dice.randint(*archetype.messages))
 
 
-def _live_on_the_brink(diary: Diary, active: Sequence[date]) -> None:
-    """The same for everybody who tries the demo: one message short of a badge, which takes the points over a level."""
+def _live_one_message_short(diary: Diary, active: Sequence[date]) -> None:
+    """The same in every demo: one message short of a badge, whose points reach the next level."""
     messages = _parts(diary.dice, BRINK_MESSAGES, len(active))
     for position, (day, number) in enumerate(zip(active, messages, strict=True)):
         diary.note(day, "login")
@@ -291,6 +293,6 @@ def _live_on_the_brink(diary: Diary, active: Sequence[date]) -> None:
 
 
 def _parts(dice: random.Random, total: int, parts: int) -> list[int]:
-    """A total in so many parts, each at least 1."""
+    """A total split into a number of parts, each at least 1."""
     cuts = sorted(dice.sample(range(1, total), parts - 1))
     return [high - low for low, high in zip([0, *cuts], [*cuts, total], strict=True)]

@@ -14,7 +14,7 @@ import pytest
 
 from laurels.auth.keys import create_key
 from laurels.demo.filling import demo_catalog, fill
-from laurels.demo.personas import ACTIONS, Narrator, Story
+from laurels.demo.personas import ACTIONS, Persona, PersonaFinder
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
 from laurels.demo.sample import community
 from laurels.engine.catalog import Catalog
@@ -69,13 +69,13 @@ async def given_by(home: App, query: str = "") -> Any:
     return parser.found
 
 
-async def narrator_of(laurels: Laurels) -> Narrator:
+async def finder_of(laurels: Laurels) -> PersonaFinder:
     users = await laurels.store.users(await laurels.store.user_ids("", 1000))
-    return Narrator(laurels.catalog, [*users.values()], await laurels.now())
+    return PersonaFinder(laurels.catalog, [*users.values()], await laurels.now())
 
 
-def told(stories: Iterable[Story]) -> list[tuple[str, Mapping[str, int | str]]]:
-    return [(story.user.user_id, story.facts) for story in stories]
+def facts_of(personas: Iterable[Persona]) -> list[tuple[str, Mapping[str, int | str]]]:
+    return [(persona.user.user_id, persona.facts) for persona in personas]
 
 
 # ---- who has it -------------------------------------------------------------------------------
@@ -151,13 +151,13 @@ async def test_some_twenty_people_are_found_each_once_and_those_before_a_badge_f
 
 
 async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: App) -> None:
-    near = [*(await narrator_of(demo.laurels)).near_a_badge()]
+    near = [*(await finder_of(demo.laurels)).near_a_badge()]
     assert len(near) >= 3
 
-    for story in near:
-        one_each = [event(story.user.user_id, event_type) for event_type in ACTIONS]
+    for persona in near:
+        one_each = [event(persona.user.user_id, event_type) for event_type in ACTIONS]
         awards = [award for result in await demo.record(*one_each) for award in result.get("awards", [])]
-        assert story.facts["badge"] in [f"{award['icon']} {award['name']}" for award in awards]
+        assert persona.facts["badge"] in [f"{award['icon']} {award['name']}" for award in awards]
 
 
 async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: App) -> None:
@@ -165,10 +165,10 @@ async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: App) 
     kinds: list[list[str]] = []
     for _ in range(8):
         playing.clock.advance(days=1)
-        before = await narrator_of(playing.laurels)
-        kinds.append([story.kind for story in before.near_a_streak_badge()])
+        before = await finder_of(playing.laurels)
+        kinds.append([persona.kind for persona in before.near_a_streak_badge()])
         badge_awarded = (await playing.visit(token)).json()["badgeAwarded"]
-        assert not [*(await narrator_of(playing.laurels)).near_a_streak_badge()], "nobody is told to come who came"
+        assert not [*(await finder_of(playing.laurels)).near_a_streak_badge()], "nobody is told to come who came"
         assert badge_awarded == ("login_streak_7" if len(kinds) == 7 else None)
 
     assert kinds == [[], [], [], [], [], ["badge_tomorrow"], ["badge_today"], []]
@@ -188,15 +188,15 @@ async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: Ap
         clock.advance(days=1)
         await laurels.profile("lea", login=True)
 
-    narrator = await narrator_of(laurels)
+    finder = await finder_of(laurels)
 
-    assert told(narrator.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
-    assert told(narrator.away()) == [("gone", {"days": 24, "longest": 1})]
-    assert told(narrator.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
-    assert told(narrator.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
-    assert told(narrator.newcomers()) == [("tom", {"date": "2026-01-25"})]
-    assert told(narrator.longest_streak()) == [("lea", {"days": 3})]
-    assert told(narrator.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
+    assert facts_of(finder.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
+    assert facts_of(finder.away()) == [("gone", {"days": 24, "longest": 1})]
+    assert facts_of(finder.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
+    assert facts_of(finder.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
+    assert facts_of(finder.newcomers()) == [("tom", {"date": "2026-01-25"})]
+    assert facts_of(finder.longest_streak()) == [("lea", {"days": 3})]
+    assert facts_of(finder.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
 
 
 async def test_whoever_stands_close_before_a_level_is_told_how_many_points_are_missing(
@@ -204,9 +204,9 @@ async def test_whoever_stands_close_before_a_level_is_told_how_many_points_are_m
 ) -> None:
     await playing.give_points("ada", agents=10, messages=1000)  # 1,300 points, and Expert from 2,500
     await playing.give_points("bob", agents=1)
-    assert told((await narrator_of(playing.laurels)).near_a_level()) == []
+    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == []
 
-    act = {"id": "1", "kind": "adjustment", "amount": 1195, "reason": "a test"}
+    act = {"id": "1", "kind": "points", "amount": 1195, "reason": "a test"}
     await playing.client.post("/api/gamification/users/ada/adjustments", json=act, headers=playing.by_key)
 
-    assert told((await narrator_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]
+    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]

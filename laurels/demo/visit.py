@@ -1,0 +1,77 @@
+"""What a person who starts the demo gets: keys, a session of a member who is close to a badge, and two commands to run."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from datetime import timedelta
+
+import msgspec
+
+from laurels.auth.keys import create_key
+from laurels.auth.sessions import COOKIE, Sessions
+from laurels.demo.playground import PATH as PLAYGROUND
+from laurels.engine.badges import Badge
+from laurels.engine.values import plain
+from laurels.service.laurels import Laurels, utc_now
+from laurels.service.opening import made
+from laurels.storage.contract import UserRow
+
+API = "/api/gamification"
+CONSOLE = "/console"
+
+
+@plain
+class Keys:
+    """The keys of one run of the demo."""
+
+    app: str
+    admin: str
+
+
+class Visit(msgspec.Struct, frozen=True, rename="camel"):
+    """Addresses and credentials. `commands`: read the profile, then send the event that earns the badge."""
+
+    address: str
+    playground: str
+    user_id: str
+    name: str
+    badge: str
+    session: str
+    key: str
+    console: str
+    admin_key: str
+    commands: tuple[str, str]
+
+
+async def prepare(database: str) -> Keys:
+    """Create keys, and make the database a sandbox if it is not one yet."""
+    async with made(database) as store:
+        if await store.clock_offset() is None:
+            await store.set_clock_offset(timedelta())
+        run = secrets.token_hex(4)
+        app = await create_key(store, f"demo-{run}", utc_now())
+        return Keys(app, await create_key(store, f"demo-admin-{run}", utc_now(), "admin"))
+
+
+async def visit_as(user: UserRow, badge: Badge, laurels: Laurels, address: str, keys: Keys) -> Visit:
+    """Sign this user in, whose next message earns the badge."""
+    session = await Sessions(laurels).create(user.user_id, timedelta(days=1))
+    cookie = f"{COOKIE}={session.token}"
+    event = {"userId": user.user_id, "id": f"message-{secrets.token_hex(4)}", "type": "message.sent"}
+    curl = ("curl", "-s", "-w", r"\n")
+    read_profile = (*curl, "-b", cookie, f"{address}{API}/profile")
+    headers = ("-H", f"Authorization: Bearer {keys.app}", "-H", "Content-Type: application/json")
+    send_event = (*curl, *headers, "-d", msgspec.json.encode(event).decode(), f"{address}{API}/events")
+    return Visit(
+        address=address,
+        playground=address + PLAYGROUND,
+        user_id=user.user_id,
+        name=user.name or user.user_id,
+        badge=badge.id,
+        session=cookie,
+        key=keys.app,
+        console=address + CONSOLE,
+        admin_key=keys.admin,
+        commands=(shlex.join(read_profile), shlex.join(send_event)),
+    )
