@@ -17,6 +17,8 @@ PACKAGE = Path(laurels.__file__).parent
 LAYERS = {
     "errors": 0,
     "telemetry": 0,
+    "extras": 1,
+    "configuration": 2,
     "settings": 2,
     "engine": 1,
     "storage": 2,

@@ -1,11 +1,11 @@
-"""The command line. Each command is one file; it is imported when it runs, so that `laurels --version` waits for none.
+"""The command line. Each command is one file, which is imported when the command runs, so that `laurels --version` is fast.
 
 Exit codes:
-    0    it was done
+    0    success
     1    some items were rejected, or a check found something
-    2    a fault in the command, a setting or the catalog
-    3    what was asked for does not exist
-    4    the database cannot be reached, or its schema is not this version's
+    2    an error in the command, a setting or the catalog, or a missing package
+    3    the user, badge or other thing does not exist
+    4    the database cannot be reached, or its schema has another version
     130  interrupted
 """
 
@@ -35,6 +35,8 @@ from laurels.errors import (
     UserErased,
     UserNotFound,
 )
+from laurels.extras import missing_extra
+from laurels.storage import without_password
 
 OK, REJECTED, FAULT, NOT_FOUND, DATABASE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BROKEN_PIPE = 141
@@ -56,22 +58,22 @@ EXITS: dict[type[Exception], int] = {
     StoreError: DATABASE,
     NotEmpty: FAULT,
 }
-"""The one table that gives errors their exit codes; the nearest class in an error's tree counts."""
+"""Exit codes of errors; the nearest base class in this table counts."""
 
 
 MODULES = {"leaderboard": "leaderboards", "copy": "copying", "backup": "copying", "restore": "copying"}
-"""Where a command lies that has no file of its own name."""
+"""Modules of commands whose file has another name."""
 
 
 def version() -> str:
-    """'laurels 0.1.0'."""
+    """The text for --version, such as 'laurels 0.1.0'."""
     from importlib import metadata  # noqa: PLC0415  # only --version needs it
 
     return f"laurels {metadata.version('laurels')}"
 
 
 def _family(name: str, text: str, **commands: str) -> App:
-    """Commands that share a first word, each as 'module:function|help'."""
+    """Commands that share a first word, each given as 'module:function|help'."""
     family = App(name=name, help=text)
     for command, entry in commands.items():
         path, _, words = entry.partition("|")
@@ -90,17 +92,17 @@ def _app() -> App:
     )
     for name, words in {
         "serve": "Serve the HTTP API.",
-        "demo": "Fill a database with a sample community and serve it.",
-        "record": "Record events from a file of JSON lines, or from standard input.",
-        "leaderboard": "Show who leads, on any leaderboard and in any period.",
-        "migrate": "Bring the database's schema up to date.",
+        "demo": "Serve a sample community to try Laurels with.",
+        "record": "Record events from a JSON Lines file or standard input.",
+        "leaderboard": "Show a leaderboard, for any period.",
+        "migrate": "Create the database, or update its schema.",
         "settings": "Show each setting, its value, and where it came from.",
-        "doctor": "Look for anything that is wrong, and say how to mend it.",
-        "explain": "Say why a user has a badge or not, or why a streak is what it is.",
-        "rebuild": "Make users and boards anew from events and acts.",
-        "verify": "Compare what is stored with a rebuild of it.",
-        "copy": "Copy a database into another, empty one, of any engine.",
-        "backup": "Write all that a database holds into one file, while servers work.",
+        "doctor": "Find problems, and how to fix them.",
+        "explain": "Explain why a user has a badge or not, or how a streak was computed.",
+        "rebuild": "Recompute users and leaderboards from events and adjustments.",
+        "verify": "Compare stored users with a recomputation.",
+        "copy": "Copy a database into an empty one, of the same or another engine.",
+        "backup": "Write a database into one file, while servers run.",
         "restore": "Fill an empty database from a backup.",
     }.items():
         app.command(f"laurels.cli.{MODULES.get(name, name)}:{name}", name=name, help=words)
@@ -114,54 +116,58 @@ def _families() -> list[App]:
     return [
         _family(
             "user",
-            "Look at users, and repair what went wrong with one.",
-            show="users:show|Show a user's living profile.",
-            history="history:history|Show what happened to a user, newest first.",
+            "Show users, and adjust them.",
+            show="users:show|Show a user's profile.",
+            history="history:history|Show a user's history, newest first.",
             **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
-            reverse="adjustments:reverse|Reverse an event, with everything it led to.",
-            undo="adjustments:undo|Undo any of these.",
+            reverse="adjustments:reverse|Reverse an event, with all its effects.",
+            undo="adjustments:undo|Undo an adjustment.",
         ),
         _family(
             "amnesty",
-            "Excuse everybody, or a group, from some days, as after an outage.",
-            add="amnesties:add|Excuse the days from one date to another.",
-            list="amnesties:list_amnesties|List all amnesties; lifted ones, too.",
-            lift="amnesties:lift|Let the days of an amnesty be required again.",
+            "Excuse all users, or a group, from some days, such as those of an outage.",
+            add="amnesties:add|Add an amnesty for a range of days.",
+            list="amnesties:list_amnesties|List all amnesties, also those that were lifted.",
+            lift="amnesties:lift|End an amnesty: its days are required again.",
         ),
         _family(
             "clock",
-            "The clock of a sandbox: a database for tests, in which time can be set and moved.",
-            show="clock:show|Show where the clock stands, and whether it can be moved.",
-            set="clock:set_to|Set the clock to a moment.",
-            advance="clock:advance|Move the clock on.",
+            "Show and move the clock of a sandbox, a database for tests.",
+            show="clock:show|Show the time, and whether it can be moved.",
+            set="clock:set_to|Set the clock to a time.",
+            advance="clock:advance|Move the clock forward.",
         ),
         _family(
             "catalog",
-            "Look at what can be earned.",
-            check="catalog:check|Check a catalog file, and report every fault in it.",
+            "Check and show catalogs.",
+            check="catalog:check|Check a catalog file, and report all errors.",
             show="catalog:show|Show the levels, badges and leaderboards.",
         ),
         _family(
             "key",
-            "Make and revoke the API keys of your app's back end.",
-            create="keys:create|Make a key and print it, once.",
-            list="keys:list_keys|List all keys; the keys themselves are not kept.",
-            revoke="keys:revoke|Revoke a key, at once for every server.",
+            "Create and revoke API keys and admin keys.",
+            create="keys:create|Create a key and print it. It is shown only once.",
+            list="keys:list_keys|List all keys, by name and first characters.",
+            revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
         ),
     ]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and say how it ended; an error becomes its lines on standard error."""
+    """Run one command line and return its exit code; errors are printed to standard error."""
     try:
         return _app()(list(arguments), exit_on_error=False, print_error=False) or OK
     except (LaurelsError, CycloptsError) as error:
-        _complain(error)
-        return exit_code(error)
+        return _failed(error)
+    except ImportError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        return _failed(missing)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left. Python would complain again when it flushes at its end.
+        # The reader of our output has ended. Without this, Python would report it again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
@@ -171,16 +177,17 @@ def exit_code(error: Exception) -> int:
     return next(EXITS[kind] for kind in type(error).__mro__ if kind in EXITS)
 
 
-def _complain(error: Exception) -> None:
-    """What is wrong, a line for each fault of a catalog and one line for everything else."""
+def _failed(error: Exception) -> int:
+    """Print an error, one line for each fault of a catalog and one line for any other, and return its exit code."""
     lines = map(str, error.faults) if isinstance(error, CatalogError) else [" ".join(str(error).split())]
-    sys.stderr.writelines(f"laurels: {line}\n" for line in lines)
+    sys.stderr.writelines(f"laurels: {without_password(line)}\n" for line in lines)
+    return exit_code(error)
 
 
 def main() -> NoReturn:
     """The `laurels` command."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character gets it escaped, never a crash.
+        # A character that the terminal cannot show is escaped.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here
     code = run(sys.argv[1:])
     try:

@@ -1,4 +1,4 @@
-"""`laurels amnesty`: days on which nothing was required of anybody, or of a group."""
+"""`laurels amnesty`: days on which no activity is required, of all users or of a group."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from laurels.settings import Settings
 
 def add(
     *,
-    first: Annotated[date, Parameter(name="--from", help="the first day, such as 2026-03-01")],
-    last: Annotated[date, Parameter(name="--to", help="the last day")],
-    reason: Annotated[str, Parameter(help="why, for the record")],
-    group: Annotated[str | None, Parameter(help="only for users in this group", show_default=False)] = None,
+    first: Annotated[date, Parameter(name="--from", help="first day, such as 2026-03-01")],
+    last: Annotated[date, Parameter(name="--to", help="last day")],
+    reason: Annotated[str, Parameter(help="reason, stored with it")],
+    group: Annotated[str | None, Parameter(help="only for users of this group", show_default=False)] = None,
     actor: Actor = None,
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """Excuse the days from one date to another: no streak ends by them, and freezes that covered them come back.
+    """Excuse a range of days: they end no streak, and freezes used for them are given back.
 
-    It takes milliseconds, however many users there are: each is brought under it when next read or written.
+    It takes milliseconds for any number of users: each is updated when next read or written.
     """
     who = actor or login_name()
     added = asyncio.run(_add(settings_of(database=database), first, last, reason, who, group))
     if json:
         emit(added)
     else:
-        note(f"Excused for {_whom(added)}: {_days(added)}. To undo it: laurels amnesty lift {added.id}")
+        note(f"{_days(added)} excused for {_users(added)}. To undo it: laurels amnesty lift {added.id}")
     return OK
 
 
@@ -50,14 +50,14 @@ async def _add(settings: Settings, first: date, last: date, reason: str, actor: 
 
 
 def list_amnesties(*, database: Database = None, json: Json = False) -> int:
-    """List all amnesties, lifted ones too, oldest first."""
+    """List all amnesties, oldest first, also those that were lifted."""
     amnesties = asyncio.run(_list(settings_of(database=database)))
     if json:
         emit(Amnesties(amnesties=list(amnesties)))
         return OK
     shown = table("id", "days", "for", "reason", "by", "since", "lifted")
     for one in amnesties:
-        cells = (one.id, _days(one), _whom(one), one.reason, one.actor, when(one.created_at), when(one.lifted_at))
+        cells = (one.id, _days(one), _users(one), one.reason, one.actor, when(one.created_at), when(one.lifted_at))
         shown.add_row(*map(cell, cells), style="dim" if one.lifted_at else "")
     console().print(shown if amnesties else "No amnesties.")
     return OK
@@ -69,9 +69,9 @@ async def _list(settings: Settings) -> Sequence[Amnesty]:
 
 
 def lift(
-    amnesty: Annotated[str, Parameter(help="the amnesty's id")], *, database: Database = None, json: Json = False
+    amnesty: Annotated[str, Parameter(help="id of the amnesty")], *, database: Database = None, json: Json = False
 ) -> int:
-    """Let the days of an amnesty be required again: everything is as if it had never been, and its record stays."""
+    """End an amnesty, as if it had never been: its days are required again. It stays in the list."""
     asyncio.run(_lift(settings_of(database=database), amnesty))
     if json:
         emit({"id": amnesty, "lifted": True})
@@ -86,7 +86,7 @@ async def _lift(settings: Settings, amnesty_id: str) -> None:
             await Admin(laurels).lift_amnesty(amnesty_id, actor=login_name())
         except AmnestyNotFound:
             raise AmnestyNotFound(
-                f"no amnesty stands under the id '{amnesty_id}'; 'laurels amnesty list' shows all"
+                f"there is no amnesty '{amnesty_id}' in force; 'laurels amnesty list' shows all"
             ) from None
 
 
@@ -94,5 +94,5 @@ def _days(amnesty: Amnesty) -> str:
     return f"{amnesty.first}" if amnesty.first == amnesty.last else f"{amnesty.first} to {amnesty.last}"
 
 
-def _whom(amnesty: Amnesty) -> str:
-    return "everybody" if amnesty.group is None else f"the group {amnesty.group}"
+def _users(amnesty: Amnesty) -> str:
+    return "all users" if amnesty.group is None else f"the group {amnesty.group}"

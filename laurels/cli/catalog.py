@@ -22,12 +22,12 @@ from laurels.present.views import Views
 from laurels.service.laurels import utc_now
 from laurels.service.opening import read_catalog
 
-File = Annotated[str | None, Parameter(help="a catalog file; left out: the one in the settings")]
+File = Annotated[str | None, Parameter(help="a catalog file; without it, the one in the settings")]
 
 
 def check(file: File = None, /, *, json: Json = False) -> int:
-    """Check a catalog file, and report every fault in it at once: where, what, and the mend. Exits 1 where there is one."""
-    file = settings_of(catalog=file).catalog
+    """Check a catalog file, and report all errors at once: place, problem and fix. The exit code is 1 if there is one."""
+    file = settings_of(catalog=file).catalog.file
     try:
         catalog = read_catalog(file)
     except CatalogError as error:
@@ -37,12 +37,12 @@ def check(file: File = None, /, *, json: Json = False) -> int:
         emit({"ok": True, "faults": [], **summary(catalog)})
     else:
         counts = ", ".join(counted(number, word.removesuffix("s"), word) for word, number in summary(catalog).items())
-        note(f"{file or 'The default catalog'} is sound: {counts}.")
+        note(f"{file or 'The default catalog'} is valid: {counts}.")
     return OK
 
 
 def summary(catalog: Catalog) -> dict[str, int]:
-    """How much of each noun a catalog has."""
+    """How many badges, levels and so on a catalog has."""
     return {
         "badges": len(catalog.badges),
         "levels": len(catalog.levels.all),
@@ -59,12 +59,12 @@ def _report(faults: Sequence[Fault], *, json: bool) -> None:
     to = console(stderr=True)
     for fault in faults:
         to.print(Text(fault.where, style="bold") + Text(f": {fault.what}; ") + Text(fault.fix, style="green"))
-    note(counted(len(faults), "fault"))
+    note(counted(len(faults), "error"))
 
 
 def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
     """Show the levels, badges and leaderboards of the catalog in force."""
-    read = read_catalog(settings_of(catalog=catalog).catalog)
+    read = read_catalog(settings_of(catalog=catalog).catalog.file)
     views, now = Views(read), utc_now()
     shape, boards = views.whole_catalog(), [views.board(board, now) for board in read.boards.values()]
     if json:

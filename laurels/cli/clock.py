@@ -1,4 +1,4 @@
-"""`laurels clock`: the clock of a sandbox, a database whose time can be set and moved."""
+"""`laurels clock`: the clock of a sandbox, which is a database for tests."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Mark = Annotated[
     Parameter(
         name="--mark-as-sandbox",
         negative=(),
-        help="take a database that already holds events of the real clock",
+        help="allow it for a database that already has events recorded by the real clock",
         show_default=False,
     ),
 ]
 
 
 def show(*, database: Database = None, json: Json = False) -> int:
-    """Show where the database's clock stands, and whether it can be moved."""
+    """Show the time of the database's clock, and whether it can be moved."""
     _show(asyncio.run(_read(settings_of(database=database))), json=json)
     return OK
 
@@ -44,64 +44,64 @@ async def _read(settings: Settings) -> SandboxClock:
 
 
 def set_to(
-    moment: Annotated[str, Parameter(help="such as 2026-03-01T09:00:00Z")],
+    time: Annotated[str, Parameter(help="such as 2026-03-01T09:00:00Z")],
     *,
     mark_as_sandbox: Mark = False,
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """Set the clock to a moment, from which it runs on, and mark the database as a sandbox; it is made where it is missing.
+    """Set the clock to a time, from which it runs on. The database becomes a sandbox, and is created if it does not exist.
 
-    For tests only. A server that was started before must be started again to see that it serves a sandbox.
+    For tests only. Restart a server that runs on this database, so that it sees that it is a sandbox now.
     """
-    moved = asyncio.run(_move(settings_of(database=database), _moment(moment), timedelta(), mark=mark_as_sandbox))
+    moved = asyncio.run(_move(settings_of(database=database), _instant(time), timedelta(), mark=mark_as_sandbox))
     _show(moved, json=json)
     return OK
 
 
 def advance(
     *,
-    days: Annotated[float, Parameter(help="how many days of 24 hours", validator=Number(gte=0, lte=MAX_DAYS_ON))] = 0,
-    hours: Annotated[float, Parameter(help="how many hours", validator=Number(gte=0, lte=24 * MAX_DAYS_ON))] = 0,
+    days: Annotated[float, Parameter(help="number of days of 24 hours", validator=Number(gte=0, lte=MAX_DAYS_ON))] = 0,
+    hours: Annotated[float, Parameter(help="number of hours", validator=Number(gte=0, lte=24 * MAX_DAYS_ON))] = 0,
     mark_as_sandbox: Mark = False,
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """Move the clock on, and mark the database as a sandbox. A running server of this sandbox sees it at once."""
+    """Move the clock forward. The database becomes a sandbox. Running servers of a sandbox use the new time immediately."""
     by = timedelta(days=days, hours=hours)
     if not by:
-        raise InvalidInput("--days", "say how far with --days or --hours")
+        raise InvalidInput("--days", "give --days or --hours")
     _show(asyncio.run(_move(settings_of(database=database), None, by, mark=mark_as_sandbox)), json=json)
     return OK
 
 
 async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> SandboxClock:
-    async with made(settings.database) as store:
-        laurels = laurels_over(store, settings, Catalog.default())  # nobody is judged here
+    async with made(settings.database.url.reveal()) as store:
+        laurels = laurels_over(store, settings, Catalog.default())  # no event is judged here
         if not mark:
             await _check_sandbox(laurels)
         return SandboxClock(now=await Admin(laurels).move_clock(to, by), sandbox=True)
 
 
 async def _check_sandbox(laurels: Laurels) -> None:
-    """Raise InvalidInput where moving the clock would spoil what a real clock has recorded."""
+    """Raise InvalidInput if a moved clock would mix with events of the real clock."""
     if not await laurels.sandboxed() and (await laurels.store.counts()).events:
         raise InvalidInput(
             "--mark-as-sandbox",
-            "this database holds events of the real clock, which a moved clock would spoil; "
-            "name a database for tests, or add --mark-as-sandbox",
+            "this database has events recorded by the real clock, which must not be mixed with those of a moved clock; "
+            "choose a database for tests, or add --mark-as-sandbox",
         )
 
 
-def _moment(text: str) -> datetime:
+def _instant(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput("MOMENT", f"'{text}' is no moment; write it like 2026-03-01T09:00:00Z") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    check_instant("MOMENT", moment)
-    return moment.astimezone(UTC)
+        raise InvalidInput("TIME", f"'{text}' is not a time; write it like 2026-03-01T09:00:00Z") from None
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    check_instant("TIME", instant)
+    return instant.astimezone(UTC)
 
 
 def _show(shape: SandboxClock, *, json: bool) -> None:
@@ -111,8 +111,7 @@ def _show(shape: SandboxClock, *, json: bool) -> None:
     say(f"{shape.now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
     if shape.sandbox:
         ahead = shape.now - utc_now()
-        note(
-            f"A sandbox, its clock {abs(ahead).days} days {'ahead of' if ahead > timedelta() else 'behind'} the machine's."
-        )
+        side = "ahead of" if ahead > timedelta() else "behind"
+        note(f"A sandbox. Its clock is {abs(ahead).days} days {side} this machine's.")
     else:
-        note("No sandbox: the machine's clock counts.")
+        note("Not a sandbox: it uses this machine's clock.")

@@ -1,4 +1,4 @@
-"""`laurels copy`, `backup` and `restore`: all that a database holds in another one, whatever the engine of either."""
+"""`laurels copy`, `backup` and `restore`: a whole database into another one, of the same or another engine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Rows = Mapping[str, int]
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """How many rows each table has, and what a comparison of every user with a rebuild found in the copy."""
+    """The number of rows of each table, and the result of comparing every user of the copy with a recomputation."""
 
     ok: bool
     rows: Rows
@@ -36,7 +36,7 @@ class Copied(msgspec.Struct, frozen=True):
 
 
 class BackedUp(msgspec.Struct, frozen=True):
-    """Where the backup is, how many bytes it has, and how many rows each table."""
+    """The backup's file, its size in bytes, and the number of rows of each table."""
 
     file: str
     bytes: int
@@ -44,90 +44,90 @@ class BackedUp(msgspec.Struct, frozen=True):
 
 
 def copy(
-    from_: Annotated[str, Parameter(name="FROM", help="the address of the database to copy; it is only read")],
-    to: Annotated[str, Parameter(name="TO", help="the address of an empty database; a file is made where none is")],
+    from_: Annotated[str, Parameter(name="FROM", help="address of the database to copy; it is only read")],
+    to: Annotated[str, Parameter(name="TO", help="address of an empty database; a file is created")],
     /,
     *,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Copy all that FROM holds into TO, read it back, and compare every user with a rebuild, as 'laurels verify' does.
+    """Copy FROM into TO, read it back, and compare every user with a recomputation, as 'laurels verify' does.
 
-    Servers may work on FROM meanwhile, but what they write after the beginning is not in TO: stop them to move house. Stopped
-    in the middle, it leaves TO empty; run it again. Exits 1 where there is a difference: it is in FROM, too.
+    Servers may run on FROM meanwhile, but TO does not get what they write after the start: stop them to move to another
+    database. If the copy is interrupted, TO stays empty; run it again. The exit code is 1 if a user differs, in FROM as well.
     """
     settings = settings_of(database=to, catalog=catalog)
     _check_places(from_, to, "FROM and TO")
-    rows = asyncio.run(_copy(from_, to, "FROM", "TO holds something already; name an empty database"))
+    rows = asyncio.run(_copy(from_, to, "FROM", "TO is not empty; choose an empty database"))
     return _finished(settings, rows, json=json)
 
 
 def backup(
-    file: Annotated[Path, Parameter(help="the file to write")],
+    file: Annotated[Path, Parameter(help="file to write")],
     /,
     *,
-    force: Annotated[
-        bool, Parameter(negative=(), help="replace the file where it is there already", show_default=False)
-    ] = False,
+    force: Annotated[bool, Parameter(negative=(), help="replace an existing file", show_default=False)] = False,
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """Write all that the database holds at this moment into one SQLite file, and read it back. Servers may work meanwhile.
+    """Write the database, as it is now, into one SQLite file, and read it back. Servers may run meanwhile.
 
-    The file holds personal data, sessions and secrets, and only its owner may read it. It appears when it is complete. It is a
-    database: 'laurels verify --database sqlite:///FILE' looks at it, 'laurels restore FILE' fills an empty one from it. The
-    database that was backed up keeps when this was done.
+    The file contains personal data, sessions and secrets; only its owner may read it. It appears when it is complete. It is a
+    database: check it with 'laurels verify --database sqlite:///FILE', or fill an empty one from it with 'laurels restore FILE'.
+    The time of the last backup is stored in the database.
     """
     settings = settings_of(database=database)
-    _check_places(settings.database, address_of_file(file), "the database and its backup")
+    _check_places(settings.database.url.reveal(), address_of_file(file), "the database and its backup")
     if file.exists() and not (force and file.is_file()):
-        raise InvalidInput("FILE", f"'{file}' is there already; choose another name, or replace it with --force")
+        raise InvalidInput("FILE", f"'{file}' already exists; choose another name, or replace it with --force")
     with _appearing(file) as part:
-        rows = asyncio.run(_copy(settings.database, address_of_file(part), "the database"))
+        rows = asyncio.run(_copy(settings.database.url.reveal(), address_of_file(part), "the database"))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
         emit(done)
     else:
-        note(f"{_told(rows)} backed up to {file}, {size(done.bytes)}; read back, they are the same.")
+        note(f"{_totals(rows)} backed up to {file}, {size(done.bytes)}, and read back without a difference.")
     return OK
 
 
 def restore(
-    file: Annotated[Path, Parameter(help="a backup, or any database in a file that nobody uses")],
+    file: Annotated[Path, Parameter(help="a backup, or any SQLite database that is not in use")],
     /,
     *,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Fill the empty database of the settings from a backup, read it back, and compare every user with a rebuild.
+    """Fill the database of the settings, which must be empty, from a backup; read it back, and verify every user.
 
-    The database is made where it is missing. Stopped in the middle, it is left empty; run it again. Exits 1 where there is a
-    difference: it is in the backup, too.
+    The database is created if it does not exist. If the restore is interrupted, it stays empty; run it again. The exit code is
+    1 if a user differs from a recomputation, in the backup as well.
     """
     settings = settings_of(database=database, catalog=catalog)
     if not file.is_file():
         raise InvalidInput("FILE", f"there is no file '{file}'")
-    _check_places(address_of_file(file), settings.database, "the backup and the database of the settings")
-    full = "the database of the settings holds something already; name an empty one with --database"
-    return _finished(settings, asyncio.run(_copy(address_of_file(file), settings.database, str(file), full)), json=json)
+    _check_places(address_of_file(file), settings.database.url.reveal(), "the backup and the database of the settings")
+    full = "the database of the settings is not empty; choose an empty one with --database"
+    return _finished(
+        settings, asyncio.run(_copy(address_of_file(file), settings.database.url.reveal(), str(file), full)), json=json
+    )
 
 
 # ---- copying ----------------------------------------------------------------------------------
 
 
 def _check_places(source: str, target: str, names: str) -> None:
-    """Raise SettingsError where the target is the source, or would not outlive this command."""
+    """Raise SettingsError if the target is the source, or a database in memory."""
     if target in ("sqlite://", "sqlite:///:memory:"):
-        raise SettingsError("a copy in memory would be gone when this ends; name a file or a server")
+        raise SettingsError("a copy in memory would be lost when this command ends; choose a file or a server")
     files = [file.resolve() for file in map(database_file, (source, target)) if file]
     if source == target or (len(files) == 2 and files[0] == files[1]):  # noqa: PLR2004  # source and target
         raise SettingsError(f"{names} are the same")
 
 
 async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
-    """How many rows each table has. `name` is that of the source, `full` says what is wrong where the target holds something."""
+    """The number of rows of each table. `name` is how errors call the source, `full` is the error for a target with rows."""
     async with AsyncExitStack() as stack:
         try:
             one = await stack.enter_async_context(existing(source))
@@ -141,22 +141,22 @@ async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
 
 
 def _finished(settings: Settings, rows: Rows, *, json: bool) -> int:
-    """Compare the copy with a rebuild of it, and say what was done."""
+    """Compare the copy with a recomputation, and print the result."""
     verified = verify_all(settings, writing=False)
     if json:
         emit(Copied(verified.ok, rows, verified))
     else:
-        note(f"{_told(rows)} copied; read back, they are the same.")
+        note(f"{_totals(rows)} copied, and read back without a difference.")
         show(verified)
     if left_out := rows["users"] - verified.users:
         note(
-            f"{counted(left_out, 'user')} not compared: made under another catalog than this one (--catalog), "
+            f"{counted(left_out, 'user')} not compared: last computed with another catalog (see --catalog), "
             "or before an amnesty."
         )
     return OK if verified.ok else REJECTED
 
 
-def _told(rows: Rows) -> str:
+def _totals(rows: Rows) -> str:
     return f"{counted(sum(rows.values()), 'row')} of {counted(rows['users'], 'user')}"
 
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import Json, option
+from laurels.cli.options import Json, option, read_given
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, steps_progress
 from laurels.demo.filling import demo_catalog, fill, is_filled, one_message_short, steps

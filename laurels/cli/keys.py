@@ -18,12 +18,14 @@ from laurels.service.laurels import utc_now
 from laurels.service.opening import existing, made
 from laurels.storage.contract import KeyRow
 
-Name = Annotated[str, Parameter(help="a name to know the key by, such as 'my-app'; of an admin key, who acts by it")]
-Admin = Annotated[bool, Parameter(negative=(), help="an admin key, which signs in to the console instead of the API")]
+Name = Annotated[str, Parameter(help="name of the key, such as 'my-app'; for an admin key, of the person who uses it")]
+Admin = Annotated[
+    bool, Parameter(negative=(), help="create an admin key, which signs in to the console and not to the API")
+]
 
 
 class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """A key as stored: never the key itself. `hint` is how it begins."""
+    """A key as stored, without the key itself. `hint`: its first characters."""
 
     name: str
     role: Role
@@ -33,12 +35,12 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def create(*, name: Name, admin: Admin = False, database: Database = None, json: Json = False) -> int:
-    """Make a key and print it alone on standard output. It is shown this once; only a hash of it is kept.
+    """Create a key and print it, alone, to standard output. It is shown only once, as only its hash is stored.
 
-    The database is made where it is missing. Fails where a living key has this name.
+    The database is created if it does not exist. Fails if a key of this name is in use.
     """
     role: Role = "admin" if admin else "app"
-    key = asyncio.run(_create(settings_of(database=database).database, name, role))
+    key = asyncio.run(_create(settings_of(database=database).database.url.reveal(), name, role))
     if json:
         emit({"name": name, "role": role, "key": key})
     else:
@@ -52,10 +54,10 @@ async def _create(database: str, name: str, role: Role) -> str:
 
 
 def list_keys(*, database: Database = None, json: Json = False) -> int:
-    """List all keys, revoked ones too, oldest first."""
-    from laurels.cli.tables import cell, console, table  # noqa: PLC0415  # rich is not for `create`: a shell waits for it
+    """List all keys, oldest first, also those that were revoked."""
+    from laurels.cli.tables import cell, console, table  # noqa: PLC0415  # rich loads slowly, and `create` does not need it
 
-    rows = asyncio.run(_list(settings_of(database=database).database))
+    rows = asyncio.run(_list(settings_of(database=database).database.url.reveal()))
     if json:
         shapes = [KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
         emit({"keys": shapes})
@@ -64,7 +66,7 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     for row in rows:
         cells = (row.name, role_of_hint(row.hint), row.hint + "…", when(row.created_at), when(row.revoked_at))
         shown.add_row(*map(cell, cells), style="dim" if row.revoked_at else "")
-    console().print(shown if rows else "No keys yet; 'laurels key create --name my-app' makes one.")
+    console().print(shown if rows else "No keys yet. Create one with 'laurels key create --name my-app'.")
     return OK
 
 
@@ -74,17 +76,17 @@ async def _list(database: str) -> Sequence[KeyRow]:
 
 
 def revoke(
-    name: Annotated[str, Parameter(help="the key's name")], /, *, database: Database = None, json: Json = False
+    name: Annotated[str, Parameter(help="name of the key")], /, *, database: Database = None, json: Json = False
 ) -> int:
-    """Revoke the living key of this name. Every server refuses it from now on."""
+    """Revoke a key. All servers refuse it immediately."""
     at = datetime.now(UTC)
-    if not asyncio.run(_revoke(settings_of(database=database).database, name, at)):
-        note(f"laurels: no living key is named '{name}'; 'laurels key list' shows all")
+    if not asyncio.run(_revoke(settings_of(database=database).database.url.reveal(), name, at)):
+        note(f"laurels: there is no key '{name}' in use; 'laurels key list' shows all")
         return NOT_FOUND
     if json:
         emit({"name": name, "revokedAt": at})
     else:
-        note(f"The key '{name}' is revoked.")
+        note(f"Revoked the key '{name}'.")
     return OK
 
 

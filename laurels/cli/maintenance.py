@@ -1,4 +1,4 @@
-"""What the database keeps about its own maintenance: the last backup, the last verify."""
+"""The record of maintenance in the database: the last backup, the last verify."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from laurels.storage.contract import MaintenanceRun
 
 
 def save_maintenance_run(settings: Settings, task: Literal["backup", "verify"], outcome: Mapping[str, Any]) -> None:
-    """Let the database keep that this was done just now. Where it takes no writing, what was done is done all the same."""
+    """Store that this was done now. If the database cannot be written, the task is done nevertheless, and a note says so."""
 
     async def write() -> None:
-        async with existing(settings.database) as store:
+        async with existing(settings.database.url.reveal()) as store:
             await store.save_maintenance_run(MaintenanceRun(task, utc_now(), outcome))
 
     try:
         asyncio.run(write())
     except LaurelsError as error:
-        note(f"The database cannot keep that this was done: {error}")
+        note(f"It is not stored in the database that this was done: {error}")

@@ -1,4 +1,4 @@
-"""`laurels migrate`: bring the database's schema up to date."""
+"""`laurels migrate`: create the database, or update its schema."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MARKS = {
 
 
 def migrate(*, database: Database = None, json: Json = False) -> int:
-    """Bring the schema up to date, creating the database if it is missing. `laurels serve` does this by itself."""
-    ran = asyncio.run(_migrate(settings_of(database=database).database))
+    """Create the database, or update its schema. 'laurels serve' does the same when it starts."""
+    ran = asyncio.run(_migrate(settings_of(database=database).database.url.reveal()))
     if json:
         emit({"ran": [{"name": one.name, "mark": one.mark} for one in ran]})
     for one in ran:
-        note(f"ran {one.name} ({MARKS[one.mark]})")
+        note(f"Applied {one.name} ({MARKS[one.mark]}).")
     if not ran:
         note("The schema is up to date.")
     return OK

@@ -1,68 +1,76 @@
-"""The options that commands share: each setting of `settings.py` as an option, with the help that stands in its row."""
+"""Options that commands share. Those of settings are made from the settings' fields; there is none to write here."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+import msgspec
+from cyclopts import Group, Parameter
 
-from laurels.settings import PREFIX, Origin, Settings, read_settings
+from laurels.configuration import Setting, Sourced, settings_in, shown
+from laurels.settings import Settings, read_settings
 
-_ROWS = {row.name: row for row in fields(Settings)}
+
+def option_of(row: Setting, group: Group | None = None) -> Parameter:
+    """The option of a setting. It takes a text, as an environment variable does; configuration.py reads it."""
+    default = "" if not row.default and row.default != 0 else f"default {shown(row.default)}; "
+    return Parameter(name=row.option, help=f"{row.help} ({default}{row.variable})", show_default=False, group=group)
+
+
+def options_of(kind: type[msgspec.Struct]) -> type[Any]:
+    """A dataclass with an option for each setting of a struct, in a group for each area."""
+    rows = settings_in(kind)
+    areas = list(dict.fromkeys(row.path[:-1] for row in rows))
+    groups = {area: Group(f"Settings: {'.'.join(area)}", sort_key=place) for place, area in enumerate(areas, start=1)}
+    fields = [(_field(row), Annotated[str | None, option_of(row, groups[row.path[:-1]])], None) for row in rows]
+    # cyclopts does not look into classes of the standard library, which make_dataclass would name as the module.
+    made = make_dataclass("Options", fields, frozen=True, kw_only=True, namespace={"__module__": __name__})
+    return Parameter(name="*")(made)
+
+
+def texts_of(options: object, kind: type[msgspec.Struct]) -> Mapping[str, str | None]:
+    """The texts that were given, by the names of settings."""
+    return {row.name: getattr(options, _field(row)) for row in settings_in(kind)}
+
+
+def _field(row: Setting) -> str:
+    return "_".join(row.path)
 
 
 def option(name: str) -> Parameter:
-    """The option of the setting `name`."""
-    row = _ROWS[name]
-    default = f"default {row.default}; " if row.default != "" else ""
-    return Parameter(help=f"{row.metadata['help']} ({default}{PREFIX}{name.upper()})", show_default=False)
+    """The option of the setting `name`, for a command that takes only a few of them."""
+    return option_of(next(row for row in settings_in(Settings) if row.name == name))
 
 
 Json = Annotated[
-    bool, Parameter(name="--json", negative=(), help="one JSON document on standard output", show_default=False)
+    bool, Parameter(name="--json", negative=(), help="print one JSON document to standard output", show_default=False)
 ]
-Database = Annotated[str | None, option("database")]
-CatalogFile = Annotated[str | None, option("catalog")]
+Database = Annotated[str | None, option("database.url")]
+CatalogFile = Annotated[str | None, option("catalog.file")]
+
+if TYPE_CHECKING:
+
+    class Options:
+        """Every setting as an option; None where it was not given."""
+
+else:
+    Options = options_of(Settings)
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Every setting as an option; None where it was not given. A test holds it against Settings."""
-
-    database: Database = None
-    connections: Annotated[int | None, option("connections")] = None
-    host: Annotated[str | None, option("host")] = None
-    port: Annotated[int | None, option("port")] = None
-    workers: Annotated[int | None, option("workers")] = None
-    catalog: CatalogFile = None
-    default_zone: Annotated[str | None, option("default_zone")] = None
-    late_days: Annotated[int | None, option("late_days")] = None
-    session_days: Annotated[int | None, option("session_days")] = None
-    queue_limit: Annotated[int | None, option("queue_limit")] = None
-    queue_seconds: Annotated[int | None, option("queue_seconds")] = None
-    batch_limit: Annotated[int | None, option("batch_limit")] = None
-    requests_limit: Annotated[int | None, option("requests_limit")] = None
-    streams_limit: Annotated[int | None, option("streams_limit")] = None
-    bodies_limit: Annotated[int | None, option("bodies_limit")] = None
-    receive_seconds: Annotated[int | None, option("receive_seconds")] = None
-    body_limit: Annotated[int | None, option("body_limit")] = None
-    events_limit: Annotated[int | None, option("events_limit")] = None
-    key_rate: Annotated[int | None, option("key_rate")] = None
-    session_rate: Annotated[int | None, option("session_rate")] = None
-    origins: Annotated[str | None, option("origins")] = None
-    rarity_users: Annotated[int | None, option("rarity_users")] = None
-    log_level: Annotated[str | None, option("log_level")] = None
-
-
-def read(options: Options) -> tuple[Settings, dict[str, Origin]]:
+def read(options: Options) -> tuple[Settings, dict[str, Sourced]]:
     """The settings in force here, and where each came from. Raises SettingsError."""
-    return read_settings(asdict(options), os.environ, Path.cwd())
+    return read_given(texts_of(options, Settings))
 
 
-def settings_of(**given: Any) -> Settings:
-    """The settings in force for a command that takes only a few of them as options. Raises SettingsError."""
-    return read(Options(**given))[0]
+def read_given(given: Mapping[str, str | None]) -> tuple[Settings, dict[str, Sourced]]:
+    """The same, with options by the names of settings."""
+    return read_settings(given, os.environ, Path.cwd())
+
+
+def settings_of(*, database: str | None = None, catalog: str | None = None) -> Settings:
+    """The settings in force for a command that takes only these as options. Raises SettingsError."""
+    return read_given({"database.url": database, "catalog.file": catalog})[0]

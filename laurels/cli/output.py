@@ -1,4 +1,4 @@
-"""What commands say: one JSON document on standard output, or lines for people on standard error."""
+"""Output of commands: one JSON document on standard output, or lines for people on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def emit(document: object) -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard output, at once."""
+    """A line on standard output, flushed."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -28,14 +28,14 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def ago(moment: datetime, now: datetime) -> str:
+def ago(at: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that fits: '3 days ago'."""
-    length = now - moment
+    length = now - at
     return f"{lasting(length)} ago" if length >= timedelta(minutes=1) else "just now"
 
 
 def lasting(length: timedelta) -> str:
-    """How long something lasts, in the largest unit that fits: '3 days'."""
+    """A duration in the largest unit that fits: '3 days'."""
     seconds = int(length.total_seconds())
     for unit, one in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= one:
@@ -48,13 +48,13 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def when(moment: datetime | None) -> str:
-    """A moment as people read it, in UTC, to the minute; a dash for none."""
-    return "–" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+def when(at: datetime | None) -> str:
+    """A time for people, in UTC, to the minute; a dash for None."""
+    return "–" if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def size(number: float) -> str:
-    """Bytes as people read them: '1.5 MB'."""
+    """A number of bytes for people: '1.5 MB'."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < KILO:
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"

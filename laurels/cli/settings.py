@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+
+import msgspec
 
 from laurels.cli import OK
 from laurels.cli.options import Json, Options, read
 from laurels.cli.output import emit
 from laurels.cli.tables import cell, console, table
-from laurels.settings import Origin
-from laurels.storage import without_password
+from laurels.configuration import Sourced, shown
 
 _NONE_GIVEN = Options()
 
 
 def settings(options: Options = _NONE_GIVEN, *, json: Json = False) -> int:
-    """Show each setting, its value, and where it came from: an option, LAURELS_*, the file, or the default."""
-    _, origins = read(options)
-    origins["database"] = replace(origins["database"], value=without_password(str(origins["database"].value)))
-    if json:
-        emit({name: {"value": origin.value, "source": origin.source} for name, origin in origins.items()})
-    else:
-        _show(origins)
+    """Show each setting, its value, and where it came from: an option, LAURELS_*, the file, or the default.
+
+    Secrets, and the password in the database's address, are shown as ***.
+    """
+    _, found = read(options)
+    show(found, json=json)
     return OK
 
 
-def _show(origins: dict[str, Origin]) -> None:
-    shown = table("setting", "value", "from")
-    for name, origin in origins.items():
-        value = '""' if origin.value == "" else origin.value
-        shown.add_row(
-            cell(name), cell(value), cell(origin.source), style="dim" if origin.source == "default" else "bold"
-        )
-    console().print(shown)
+def show(found: Mapping[str, Sourced], *, json: bool) -> None:
+    """Print settings by name, secrets masked."""
+    if json:
+        emit({name: {"value": shown(one.value), "source": one.source} for name, one in found.items()})
+        return
+    rows = table("setting", "value", "from")
+    for name, one in found.items():
+        style = "dim" if one.source == "default" else "bold"
+        rows.add_row(cell(name), cell(_text(shown(one.value))), cell(one.source), style=style)
+    console().print(rows)
+
+
+def _text(value: object) -> str:
+    """A value as the file writes it, but for the quotes of a text."""
+    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()

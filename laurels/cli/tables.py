@@ -1,4 +1,4 @@
-"""Tables and bars for a terminal. Its own module, because `rich` takes time to load."""
+"""Tables and progress bars for a terminal. A module of its own, because `rich` loads slowly."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 PLAIN_WIDTH = 140
-"""Columns where the output is no terminal: nothing is cut off in a file."""
+"""Columns when the output is not a terminal, so that nothing is cut off in a file."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console in colour on a terminal, plain elsewhere. Texts of users are never read as its markup."""
+    """A console, with colours on a terminal only. Texts of users are never read as markup."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PLAIN_WIDTH
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """A table with light lines; the columns named in `right` are numbers."""
+    """A table without lines; the columns named in `right` are aligned right."""
     made = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     numbers = set(right)
     for column in columns:
@@ -34,19 +34,19 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def bar(share: float, width: int, style: str = "yellow") -> Text:
-    """How much is done, `share` from 0 to 1, as a bar of `width` characters."""
+    """A bar of `width` characters, `share` (0 to 1) of it filled."""
     filled = round(max(0.0, min(1.0, share)) * width)
     return Text("━" * filled, style=style) + Text("─" * (width - filled), style="dim")
 
 
 def cell(value: Any) -> Text:
-    """A value as a cell: never markup."""
+    """A value as a cell, never read as markup."""
     return Text("–" if value is None else str(value))
 
 
 @contextmanager
 def bytes_progress(total: int | None) -> Iterator[Callable[[int | None, int], None]]:
-    """A bar on standard error that is told (bytes read, events so far) and adds the rate; `total` None: nobody knows."""
+    """A bar on standard error, updated with (bytes read, events so far); it adds the rate. `total` None: unknown."""
     columns = (
         BarColumn(bar_width=40),
         TaskProgressColumn(),
@@ -67,7 +67,7 @@ def bytes_progress(total: int | None) -> Iterator[Callable[[int | None, int], No
 
 @contextmanager
 def steps_progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error that is told of each of `total` steps; silent where standard error is no terminal."""
+    """A bar on standard error, advanced once for each of `total` steps; hidden if standard error is not a terminal."""
     done = 0
 
     def advance() -> None:
@@ -81,7 +81,7 @@ def steps_progress(label: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def count_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that is told how many of `total` are done; silent where standard error is no terminal."""
+    """A bar on standard error, updated with how many of `total` are done; hidden if standard error is not a terminal."""
     columns = (TextColumn(label), BarColumn(bar_width=40), TaskProgressColumn(), TimeRemainingColumn())
     to = console(stderr=True)
     with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as progress:

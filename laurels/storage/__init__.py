@@ -1,19 +1,24 @@
-"""Storage. `open_store` turns a database address into a store of the engine that serves it."""
+"""Storage. `open_store` turns a database address into the engine that serves it."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from laurels.errors import SettingsError
+from laurels.extras import require
 from laurels.storage.contract import CONNECTIONS, Store
+
+PASSWORD_PARAMETER = re.compile(r"(password\s*=)[^&#\s]*", re.IGNORECASE)
+PASSWORD_OF_USER = re.compile(r"(?<![\w+.-])(?!sqlite)([\w+.-]+://[^:@/?#\s]*:)\S*@", re.IGNORECASE)
+"""Up to the last '@', so that a password is hidden which holds a character that it should have escaped."""
 
 
 def open_store(database: str, connections: int = CONNECTIONS) -> Store:
     """The store at an address.
 
     'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
-    A store of a database server opens at most `connections` connections. Raises SettingsError for an address that no engine
-    serves.
+    `connections` limits the connections of this process to a database server. Raises SettingsError for an address
+    that no engine serves, and MissingExtra where its driver is not installed.
     """
     scheme = database.partition(":")[0]
     if scheme == "sqlite":
@@ -21,7 +26,8 @@ def open_store(database: str, connections: int = CONNECTIONS) -> Store:
 
         return SQLiteStore.from_address(database)
     if scheme in ("postgresql", "postgres"):
-        from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # as above
+        require("postgres")
+        from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # the same
 
         return PostgresStore(database, connections)
     raise SettingsError(
@@ -30,6 +36,5 @@ def open_store(database: str, connections: int = CONNECTIONS) -> Store:
 
 
 def without_password(database: str) -> str:
-    """An address without its password, safe to show and log."""
-    password = urlsplit(database).password
-    return database if not password else database.replace(f":{password}@", ":***@", 1)
+    """An address, or a text with addresses, as it may be shown: passwords before the host and in parameters become '***'."""
+    return PASSWORD_OF_USER.sub(r"\1***@", PASSWORD_PARAMETER.sub(r"\1***", database))

@@ -273,7 +273,7 @@ def test_a_database_that_is_no_demo_is_left_alone(cli: Cli) -> None:
     ended = cli("demo", "--fill-only", "--database", cli.database)
 
     assert ended.code == 2
-    assert "holds something else than a demo" in ended.err
+    assert "is not a demo database" in ended.err
     assert (cli.folder / "laurels.db").read_bytes() == before
 
 
@@ -295,7 +295,7 @@ def test_a_demo_that_cannot_be_is_refused(cli: Cli, arguments: list[str], said: 
 
 
 def test_the_database_of_the_settings_is_never_taken_for_a_demo(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_DATABASE", cli.database)
+    monkeypatch.setenv("LAURELS_DATABASE_URL", cli.database)
 
     assert cli("demo", "--fill-only").code == 2
     assert not (cli.folder / "laurels.db").exists()

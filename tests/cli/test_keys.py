@@ -35,7 +35,7 @@ def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
 
 
 def test_the_database_comes_from_the_settings_where_none_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_DATABASE", "sqlite:///elsewhere.db")
+    monkeypatch.setenv("LAURELS_DATABASE_URL", "sqlite:///elsewhere.db")
 
     assert cli("key", "create", "--name", "my-app").code == 0
     assert (cli.folder / "elsewhere.db").is_file()
@@ -100,7 +100,7 @@ def test_revoking_a_key_that_does_not_live_says_so(cli: Cli) -> None:
     ended = cli("key", "revoke", "my-app", "--database", cli.database)
 
     assert (ended.code, ended.out) == (3, "")
-    assert "no living key is named 'my-app'" in ended.err
+    assert "there is no key 'my-app' in use" in ended.err
 
 
 def test_revoking_as_json(cli: Cli) -> None:

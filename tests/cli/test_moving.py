@@ -136,7 +136,7 @@ def test_people_are_told_how_much_was_copied_and_compared(cli: Cli, file: str) -
     rows = sum(len(rows) for rows in held(file).values())
     assert (
         ended.err
-        == f"{rows} rows of 40 users copied; read back, they are the same.\n40 users compared, no difference.\n"
+        == f"{rows} rows of 40 users copied, and read back without a difference.\n40 users compared, no difference.\n"
     )
 
 
@@ -147,7 +147,7 @@ def test_a_target_that_holds_something_is_refused_and_stays_as_it_is(cli: Cli, s
     ended = cli("copy", source, target)
 
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "laurels: TO holds something already; name an empty database\n"
+    assert ended.err == "laurels: TO is not empty; choose an empty database\n"
     assert held(target) == before
 
 
@@ -165,7 +165,7 @@ def test_a_target_of_an_older_schema_that_has_users_is_refused_and_not_migrated(
 
     ended = cli("copy", file, "sqlite:///old.db")
 
-    assert (ended.code, ended.err) == (2, "laurels: TO holds something already; name an empty database\n")
+    assert (ended.code, ended.err) == (2, "laurels: TO is not empty; choose an empty database\n")
     with raw(cli.folder / "old.db") as connection:
         assert connection.execute("SELECT count(*) FROM migrations").fetchone() == (1,)
 
@@ -184,7 +184,7 @@ def test_a_copy_into_memory_is_refused(cli: Cli, file: str) -> None:
         ended = cli(*command)
 
         assert ended.code == 2
-        assert "would be gone" in ended.err
+        assert "would be lost" in ended.err
 
 
 def test_a_source_that_is_not_there_makes_neither_database(cli: Cli) -> None:
@@ -229,7 +229,7 @@ def test_users_of_another_catalog_are_neither_compared_nor_changed(cli: Cli, fil
     assert ended.code == 0
     assert ended.json["verified"]["users"] == 0
     assert ended.err == (
-        "40 users not compared: made under another catalog than this one (--catalog), or before an amnesty.\n"
+        "40 users not compared: last computed with another catalog (see --catalog), or before an amnesty.\n"
     )
     assert held("sqlite:///new.db") == held(file)
 
@@ -331,7 +331,7 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(cli: Cli, file: str) -
     refused = cli("backup", "backup.db", "--database", file)
 
     assert refused.code == 2
-    assert "is there already; choose another name, or replace it with --force" in refused.err
+    assert "already exists; choose another name, or replace it with --force" in refused.err
     assert there.read_text() == "something else"
     assert cli("backup", "backup.db", "--database", file, "--force").code == 0
     assert held("sqlite:///backup.db") == held(file)
@@ -451,7 +451,7 @@ def test_a_database_that_holds_something_is_not_restored_into(cli: Cli, source: 
     ended = cli("restore", "backup.db", "--database", target)
 
     assert ended.code == 2
-    assert "holds something already; name an empty one with --database" in ended.err
+    assert "is not empty; choose an empty one with --database" in ended.err
     assert held(target) == before
 
 

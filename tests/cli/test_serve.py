@@ -136,7 +136,7 @@ def test_a_database_in_memory_serves_from_one_process_only(serving: Serving, cli
 
 
 def test_settings_of_the_environment_reach_the_workers(serving: Serving, cli: Cli) -> None:
-    server = serving("serve", *FILE, LAURELS_WORKERS="2", LAURELS_EVENTS_LIMIT="1")
+    server = serving("serve", *FILE, LAURELS_SERVER_WORKERS="2", LAURELS_LIMITS_EVENTS="1")
     headers = key_of(cli)
     events = [{"userId": "a", "id": str(number), "type": "t"} for number in range(2)]
 
@@ -146,7 +146,7 @@ def test_settings_of_the_environment_reach_the_workers(serving: Serving, cli: Cl
 
 
 def test_of_several_workers_each_allows_its_share_of_a_rate(serving: Serving, cli: Cli) -> None:
-    server = serving("serve", *FILE, "--workers", "2", "--key-rate", "2")
+    server = serving("serve", *FILE, "--workers", "2", "--limits-key-rate", "2")
     headers = key_of(cli)
     began = time.monotonic()
 
@@ -161,9 +161,10 @@ def test_of_several_workers_each_allows_its_share_of_a_rate(serving: Serving, cl
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 def test_it_allows_itself_the_files_that_its_connections_need() -> None:
     script = (
-        "import resource; from laurels.server.run import allow_connections; from laurels.settings import Settings\n"
+        "import resource; from laurels.server.run import allow_connections\n"
+        "from laurels.settings import LimitSettings, Settings\n"
         "_, hard = resource.getrlimit(resource.RLIMIT_NOFILE); resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))\n"
-        "allow_connections(Settings(requests_limit=50)); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+        "allow_connections(Settings(limits=LimitSettings(requests=50))); print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
 
