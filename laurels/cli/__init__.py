@@ -36,7 +36,6 @@ from laurels.errors import (
     UserNotFound,
 )
 from laurels.extras import missing_extra
-from laurels.storage import without_password
 
 OK, REJECTED, FAULT, NOT_FOUND, DATABASE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 BROKEN_PIPE = 141
@@ -179,6 +178,8 @@ def exit_code(error: Exception) -> int:
 
 def _failed(error: Exception) -> int:
     """Print an error, one line for each fault of a catalog and one line for any other, and return its exit code."""
+    from laurels.storage import without_password  # noqa: PLC0415  # only a failure needs it
+
     lines = map(str, error.faults) if isinstance(error, CatalogError) else [" ".join(str(error).split())]
     sys.stderr.writelines(f"laurels: {without_password(line)}\n" for line in lines)
     return exit_code(error)
