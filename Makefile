@@ -22,23 +22,23 @@ lint: .venv/.test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 
-pictures: .venv/.test ## the screenshots of docs/pictures/; PICTURES="NAME ..." makes these alone
+pictures: .venv/.test ## the screenshots of docs/pictures/; PICTURES="NAME ..." makes only these
 	@$(BIN)/python -m docs.pictures $(PICTURES)
 
-bench: .venv/.test ## both engines; what the tests need holds a PostgreSQL to measure
+bench: .venv/.test ## both engines; the packages for tests include a PostgreSQL to measure
 	@$(BIN)/python -m bench $(BENCH)
 
-# The stamps: made once, and anew when what they depend on changes.
-.venv/.run: requirements/run.txt pyproject.toml | $(BIN)/pip
+# Each stamp is made again when what it depends on changes.
+.venv/.run: requirements/build.txt requirements/run.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing what Laurels needs to run ..."
-	@$(PIP) --require-hashes -r requirements/run.txt
-	@$(PIP) --no-deps -e .
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.test: requirements/test.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests need ..."
 	@$(PIP) --require-hashes -r requirements/test.txt
-	@$(PIP) --no-deps -e .
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(BIN)/pip:
