@@ -65,7 +65,7 @@ def test_the_codes_are_those_of_the_document() -> None:
         (["record", "--jsn"], "Unknown option: --jsn"),
     ],
 )
-def test_a_fault_in_the_command_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str], said: str) -> None:
+def test_an_error_in_the_command_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str], said: str) -> None:
     ended = cli(*arguments)
 
     assert (ended.code, ended.out) == (2, "")

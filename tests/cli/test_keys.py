@@ -20,7 +20,9 @@ async def living_name(cli: Cli, key: str) -> str | None:
         await store.close()
 
 
-def test_a_new_key_stands_alone_on_standard_output(process: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_a_new_key_is_printed_alone_on_standard_output(
+    process: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
     ended = process("key", "create", "--name", "my-app", "--database", "sqlite:///app.db")
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -62,7 +64,7 @@ def test_an_admin_key_is_made_for_the_console_and_its_role_is_listed(cli: Cli) -
     assert made["key"] not in shown
 
 
-def test_a_name_that_lives_is_refused(cli: Cli) -> None:
+def test_a_name_in_use_is_refused(cli: Cli) -> None:
     cli("key", "create", "--name", "my-app", "--database", cli.database)
 
     ended = cli("key", "create", "--name", "my-app", "--database", cli.database)
@@ -94,7 +96,7 @@ def test_a_revoked_key_stays_in_the_list_and_its_name_is_free(cli: Cli) -> None:
     assert [one["revokedAt"] is None for one in listed] == [False, True]
 
 
-def test_revoking_a_key_that_does_not_live_says_so(cli: Cli) -> None:
+def test_revoking_an_unknown_key_is_an_error(cli: Cli) -> None:
     cli("migrate", "--database", cli.database)
 
     ended = cli("key", "revoke", "my-app", "--database", cli.database)

@@ -129,7 +129,7 @@ def test_an_erased_user_stays_erased(cli: Cli, source: str, target: str) -> None
     assert ERASED not in repr(held(target))
 
 
-def test_people_are_told_how_much_was_copied_and_compared(cli: Cli, file: str) -> None:
+def test_the_numbers_of_copied_rows_and_compared_users_are_printed(cli: Cli, file: str) -> None:
     ended = cli("copy", file, "sqlite:///new.db")
 
     assert (ended.code, ended.out) == (0, "")
@@ -346,7 +346,7 @@ def test_a_database_is_never_replaced_by_its_backup(cli: Cli, file: str) -> None
     assert held(file) == before
 
 
-def test_a_log_beside_an_older_backup_is_not_taken_for_the_new_ones(cli: Cli, file: str) -> None:
+def test_a_log_next_to_an_older_backup_is_not_used_for_the_new_one(cli: Cli, file: str) -> None:
     left = "import os, sqlite3; c = sqlite3.connect('backup.db'); c.execute('PRAGMA journal_mode = WAL'); "
     left += "c.execute('CREATE TABLE old (x)'); c.executemany('INSERT INTO old VALUES (?)', [['x' * 9000]] * 99); "
     left += "c.commit(); os._exit(0)"
@@ -455,7 +455,7 @@ def test_a_database_that_holds_something_is_not_restored_into(cli: Cli, source: 
     assert held(target) == before
 
 
-def test_a_backup_that_is_not_there_is_said(cli: Cli) -> None:
+def test_a_missing_backup_is_an_error(cli: Cli) -> None:
     ended = cli("restore", "none.db", "--database", "sqlite:///new.db")
 
     assert (ended.code, ended.err) == (2, "laurels: there is no file 'none.db'\n")
@@ -497,7 +497,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_restored(
 
 
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK) or os.geteuid() != 0, reason="needs a small disk of its own")
-def test_a_full_disk_is_said_and_leaves_nothing(cli: Cli, file: str) -> None:
+def test_a_full_disk_is_an_error_and_leaves_no_file(cli: Cli, file: str) -> None:
     many(file)
     disk = cli.folder / "disk"
     disk.mkdir()

@@ -106,7 +106,7 @@ def test_a_user_without_anything_is_shown_too(filled: Cli) -> None:
 
 
 @pytest.mark.parametrize(("user", "code"), [("nobody", 3), ("x" * (MAX_USER_ID + 1), 2), ("", 2), ("a\x1b[31m", 2)])
-def test_a_user_who_is_not_there_is_said_to_be_missing(filled: Cli, user: str, code: int) -> None:
+def test_a_missing_user_is_an_error(filled: Cli, user: str, code: int) -> None:
     ended = filled("user", "show", user, "--database", filled.database)
 
     assert (ended.code, ended.out) == (code, "")
@@ -149,7 +149,7 @@ def test_the_lines_around_a_user_have_theirs_marked(filled: Cli) -> None:
     assert marked(shown) == ["▸ 3  Anonymous  cyd"]
 
 
-def test_an_own_line_that_is_not_among_the_others_stands_below_them(filled: Cli) -> None:
+def test_an_own_line_that_is_not_among_the_others_is_shown_below_them(filled: Cli) -> None:
     below = board(filled, "--me", "cyd", "--limit", "1").out.splitlines()
     among = board(filled, "--me", "ada", "--limit", "1").out
 
@@ -175,7 +175,7 @@ def test_equal_scores_have_the_ranks_of_their_board(filled: Cli, ties: str, rank
     assert [line[0] for line in lines] == ranks
 
 
-def test_a_period_is_told_in_plain_words(cli: Cli) -> None:
+def test_a_period_is_described_in_words(cli: Cli) -> None:
     async def fill() -> None:
         async with sandbox(database=cli.database, start=datetime(2026, 1, 5, 12, tzinfo=UTC)) as (laurels, _):
             await laurels.set_clock_offset(datetime(2026, 1, 14, tzinfo=UTC) - datetime.now(UTC))
@@ -231,9 +231,7 @@ def test_all_leaderboards_are_listed_with_what_they_count(filled: Cli) -> None:
         (["a\x1b[31m"], 3, "no leaderboard"),
     ],
 )
-def test_a_board_or_period_that_is_not_there_is_said_to_be_missing(
-    filled: Cli, arguments: list[str], code: int, said: str
-) -> None:
+def test_a_missing_leaderboard_or_period_is_an_error(filled: Cli, arguments: list[str], code: int, said: str) -> None:
     ended = board(filled, *arguments)
 
     assert (ended.code, ended.out) == (code, "")
@@ -284,7 +282,7 @@ def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> N
     assert "not ranked" not in shown.out
 
 
-def test_who_is_not_ranked_is_said_not_to_be(filled: Cli) -> None:
+def test_a_user_without_a_rank_is_shown_as_such(filled: Cli) -> None:
     shown = board(filled, "--around", "dan").out
 
     assert "'dan' is not ranked here." in shown
@@ -307,7 +305,7 @@ def board(cli: Cli, *arguments: str | Path) -> Ended:
 # ---- catalog ----------------------------------------------------------------------------------
 
 
-def test_a_sound_catalog_is_said_to_be_sound(cli: Cli) -> None:
+def test_a_valid_catalog_is_reported_as_valid(cli: Cli) -> None:
     ended = cli("catalog", "check", DEFAULT_CATALOG)
 
     assert (ended.code, ended.out) == (0, "")
@@ -315,7 +313,7 @@ def test_a_sound_catalog_is_said_to_be_sound(cli: Cli) -> None:
     assert cli("catalog", "check", "--json").json["ok"] is True
 
 
-def test_every_fault_of_a_catalog_is_shown_at_once_with_its_mend(cli: Cli) -> None:
+def test_every_error_of_a_catalog_is_shown_at_once_with_its_fix(cli: Cli) -> None:
     text = (
         DEFAULT_CATALOG.read_text("utf-8")
         .replace('metric = "messages"', 'metric = "mesages"')

@@ -54,7 +54,7 @@ def test_every_line_is_recorded_once(cli: Cli) -> None:
     assert stored(cli) == 2 * BATCH + 3
 
 
-def test_the_summary_is_said_on_standard_error(cli: Cli) -> None:
+def test_the_summary_is_printed_to_standard_error(cli: Cli) -> None:
     ended = cli("record", cli.file("events.jsonl", line(1) + line(2) + line(1)), "--database", cli.database)
 
     assert (ended.code, ended.out) == (0, "")
@@ -154,7 +154,7 @@ def test_windows_line_ends_blank_lines_and_a_byte_order_mark_do_no_harm(cli: Cli
     assert (ended.code, ended.json["recorded"], ended.json["rejected"]) == (0, 2, 0)
 
 
-def test_only_the_first_rejections_are_kept_and_all_are_said(cli: Cli) -> None:
+def test_only_the_first_rejections_are_returned_and_all_are_printed(cli: Cli) -> None:
     ended = cli("record", cli.file("events.jsonl", "nonsense\n" * 1000), "--database", cli.database, "--json")
 
     assert (ended.json["rejected"], len(ended.json["rejections"])) == (1000, 100)

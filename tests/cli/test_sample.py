@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_community_and_another_gives_another(people
 
 
 @pytest.mark.parametrize("days", [1, 2, 3, 4, 5, 6, 20, 100, 250])
-def test_everybody_has_the_same_points_on_whatever_date_it_ends(people: Community, days: int) -> None:
+def test_each_member_has_the_same_points_for_any_last_date(people: Community, days: int) -> None:
     later = community(SEED, 240, 90, NOW + timedelta(days=days, hours=5 * days % 24))
 
     assert points_of(later) == points_of(people)
@@ -105,7 +105,7 @@ def test_the_archetypes_live_as_they_are_called(people: Community) -> None:
     assert max(made[user].points for user in of_kind["legend"]) >= 10_000
 
 
-def test_names_are_made_up_and_each_is_somebodys_own() -> None:
+def test_names_are_made_up_and_unique() -> None:
     members = community(SEED, 3000, 7, NOW).members
 
     assert len({member.user_id for member in members}) == len({member.name for member in members}) == 3000

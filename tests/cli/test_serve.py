@@ -38,9 +38,7 @@ def stored(cli: Cli) -> set[str]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_it_serves_until_told_to_stop_and_loses_nothing_it_has_answered(
-    serving: Serving, cli: Cli, workers: int
-) -> None:
+def test_it_serves_until_stopped_and_loses_nothing_it_has_answered(serving: Serving, cli: Cli, workers: int) -> None:
     server = serving("serve", *FILE, "--workers", str(workers))
     headers = key_of(cli)
     answered: set[str] = set()
@@ -171,7 +169,7 @@ def test_it_allows_itself_the_files_that_its_connections_need() -> None:
     assert int(ran.stdout) > 200
 
 
-def test_a_port_that_is_taken_is_said_to_be(cli: Cli) -> None:
+def test_a_taken_port_is_an_error(cli: Cli) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         for workers in ("1", "2"):
@@ -188,7 +186,7 @@ def test_an_address_of_another_machine_is_refused() -> None:
             listen(host, 0)
 
 
-def test_the_address_can_be_opened_whatever_is_listened_on() -> None:
+def test_the_printed_address_can_be_opened() -> None:
     with listen("0.0.0.0", 0) as everywhere, listen("localhost", 0) as here:
         assert address_of(everywhere).startswith("http://127.0.0.1:")
         with socket.create_connection(here.getsockname()[:2], timeout=5):

@@ -95,7 +95,7 @@ def test_a_database_that_takes_no_note_is_backed_up_and_verified_all_the_same(
     ended = filled(*command, "--database", filled.database)
 
     assert ended.code == 0
-    assert "cannot keep that this was done" in ended.err
+    assert "is not stored in the database that this was done" in ended.err
     assert noted(filled.database) == {}
 
 

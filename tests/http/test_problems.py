@@ -60,6 +60,7 @@ async def test_an_unknown_kind_has_no_page(home: App) -> None:
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
 def test_every_error_that_a_caller_can_cause_has_a_kind_of_its_own(error: type[Exception]) -> None:
     at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "CatalogError", "SettingsError"}
+    at_the_operators_desk |= {"MissingExtra"}
     at_the_operators_desk |= {"StaleForm", "SignedOut"}  # which the console answers with pages of its own
 
     assert (kind_of(error.__new__(error)).code == "internal") == (error.__name__ in at_the_operators_desk)
