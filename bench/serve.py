@@ -26,7 +26,7 @@ from laurels.http.profile import PRIVATE
 from laurels.server.app import create_app
 from laurels.server.run import quiet_collector, server_config
 from laurels.service.laurels import Laurels, utc_now
-from laurels.settings import Settings
+from laurels.settings import ServerSettings, Settings
 from laurels.storage import open_store
 from laurels.storage.contract import Decide, LoadRequest
 
@@ -111,7 +111,9 @@ def main(kind: str, what: str, notes: str, workers: str) -> None:
         Server(server_config(app, Settings())).run(sockets=[listener])
     else:
         os.environ[ARGUMENTS] = json.dumps([kind, what, notes])
-        config = server_config("bench.serve:worker_app", Settings(workers=int(workers)), factory=True)
+        config = server_config(
+            "bench.serve:worker_app", Settings(server=ServerSettings(workers=int(workers))), factory=True
+        )
         print(port, flush=True)
         Multiprocess(config, [listener]).run()
 

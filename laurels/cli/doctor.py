@@ -25,7 +25,6 @@ from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsE
 from laurels.service.laurels import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
 from laurels.settings import Settings
-from laurels.storage import without_password
 from laurels.storage.contract import AmnestyRow, Counts, Store
 
 OLDEST_PYTHON = (3, 11)
@@ -97,7 +96,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
     yield finding
     if looked:
         yield from (_rows(looked.counts), _amnesties(looked), *_gaps(looked, settings), _sandbox(looked))
-    file = database_file(settings.database)
+    file = database_file(settings.database.url.reveal())
     if file and file.is_file():
         yield from (_writable(file), _log(file), _disk(file))
     yield _clock(looked.now, looked.counts.last_recorded_at) if looked else _clock(utc_now(), None)
@@ -128,12 +127,12 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
         settings = settings_of(database=database, catalog=catalog)
     except SettingsError as error:
         return Finding("settings", str(error), "mend that setting")
-    return Finding("settings", f"in order, database {without_password(settings.database)}")
+    return Finding("settings", f"in order, database {settings.database.url}")
 
 
 def _catalog(settings: Settings) -> Finding:
     try:
-        catalog = read_catalog(settings.catalog)
+        catalog = read_catalog(settings.catalog.file)
     except CatalogError as error:
         return Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
     except SettingsError as error:
@@ -144,7 +143,7 @@ def _catalog(settings: Settings) -> Finding:
 async def _database(settings: Settings) -> tuple[Looked | None, Finding]:
     """What is in it, where the database answers and has our schema."""
     try:
-        async with existing(settings.database) as store:
+        async with existing(settings.database.url.reveal()) as store:
             return await _look(store), Finding("database", "answers, and its schema is this version's")
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that made it")
@@ -180,7 +179,7 @@ def _gaps(looked: Looked, settings: Settings) -> Iterator[Finding]:
         if not excused.issuperset(range(first, last + 1)):
             days = ("--from", str(date.fromordinal(first)), "--to", str(date.fromordinal(last)))
             where = (
-                () if settings.database == Settings().database else ("--database", without_password(settings.database))
+                () if settings.database.url == Settings().database.url else ("--database", str(settings.database.url))
             )
             add = shlex.join(("laurels", "amnesty", "add", *days, "--reason", "an outage", *where))
             yield Finding(

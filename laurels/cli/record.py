@@ -91,7 +91,7 @@ def record(
     /,
     *,
     any_age: Annotated[
-        bool, Parameter(negative=(), help="take events older than late_days, too", show_default=False)
+        bool, Parameter(negative=(), help="take events older than rules.late_days", show_default=False)
     ] = False,
     database: Database = None,
     catalog: CatalogFile = None,
@@ -103,14 +103,14 @@ def record(
     code is then 1.
     """
     settings = settings_of(database=database, catalog=catalog)
-    late_window = None if any_age else timedelta(days=settings.late_days)
+    late_window = None if any_age else timedelta(days=settings.rules.late_days)
     tally = Tally()
     with ExitStack() as stack:
         source = stack.enter_context(_source(file))
         laurels = stack.enter_context(_laurels(settings, late_window))
         stack.callback(_summary, tally, json=json)
         progress = stack.enter_context(_progress(source))
-        finished = _run(Recording(laurels, tally, progress), read_lines(source, settings.body_limit))
+        finished = _run(Recording(laurels, tally, progress), read_lines(source, settings.limits.body_bytes))
     if not finished:
         note("Interrupted. Run the same command again to go on: what is recorded counts once.")
         return INTERRUPTED
@@ -118,8 +118,10 @@ def record(
 
 
 def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaurels:
-    catalog = read_catalog(settings.catalog)
-    return BlockingLaurels(settings.database, catalog, default_zone=settings.default_zone, late_window=late_window)
+    catalog = read_catalog(settings.catalog.file)
+    return BlockingLaurels(
+        settings.database.url.reveal(), catalog, default_zone=settings.rules.default_zone, late_window=late_window
+    )
 
 
 def _run(recording: Recording, lines: Iterator[list[Line]]) -> bool:
@@ -179,7 +181,7 @@ def read_lines(source: BufferedReader, longest: int) -> Iterator[list[Line]]:
 def read_event(line: Line) -> Event | None:
     """The event of a line; None for a blank one. Raises InvalidInput."""
     if line.text is None:
-        raise InvalidInput("", "is longer than body_limit")
+        raise InvalidInput("", "is longer than limits.body_bytes")
     text = line.text.removeprefix(BYTE_ORDER_MARK) if line.number == 1 else line.text
     if not text.strip():
         return None

@@ -21,7 +21,7 @@ async def health_page(request: Shown) -> Response:
         "health.html",
         process_status=process_status,
         uptime=str(timedelta(seconds=int(process_status.uptime_seconds))),
-        workers=visit.context.settings.workers,
+        workers=visit.context.settings.server.workers,
         now=visit.context.laurels.clock(),  # the machine's, as the notes have it, also in a sandbox
     )
 

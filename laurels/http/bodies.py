@@ -55,7 +55,7 @@ class JsonBody(Generic[B]):
 
     async def read(self, context: Context, scope: Scope, receive: Receive) -> B:
         """See Body."""
-        return decode(self._decoder, await read_body(scope, receive, context.settings.body_limit))
+        return decode(self._decoder, await read_body(scope, receive, context.settings.limits.body_bytes))
 
     def described(self, settings: Settings) -> Json:
         """See Body."""
@@ -85,7 +85,7 @@ def json_body(schema: Json, examples: Mapping[str, Any], settings: Settings) -> 
     """A required body in JSON, as the document describes it."""
     shown = {name: {"value": value} for name, value in examples.items()}
     return {
-        "description": f"At most {settings.body_limit:,} bytes",
+        "description": f"At most {settings.limits.body_bytes:,} bytes",
         "required": True,
         "content": {"application/json": {"schema": schema, "examples": shown}},
     }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from laurels.http.endpoint import AnyRequest
 from laurels.http.requests import header
 from laurels.http.responses import Headers, Response
-from laurels.settings import origins_in
 
 ALLOW_ORIGIN = b"access-control-allow-origin"
 VARY = b"vary"
@@ -23,9 +24,9 @@ SHARED: Headers = [
 class Cors:
     """Lets the pages of some origins read our responses."""
 
-    def __init__(self, origins: str) -> None:
-        """`origins` as the setting has them; empty: none. Raises SettingsError."""
-        self.origins = {one.encode() for one in origins_in(origins)}
+    def __init__(self, origins: Iterable[str]) -> None:
+        """`origins` as browsers write them."""
+        self.origins = {one.encode() for one in origins}
 
     def preflight(self, request: AnyRequest) -> Response | None:
         """The response to a browser that asks before it sends; None for other requests, and for origins that are not listed."""

@@ -34,7 +34,7 @@ class Dispatcher:
         self.routes = Routes(endpoints)
         self.running = 0
         self.bodies_bytes = 0
-        self._cors = Cors(context.settings.origins)
+        self._cors = Cors(context.settings.server.origins)
         self._error_response = error_response
         self._otherwise = otherwise
 
@@ -66,7 +66,7 @@ class Dispatcher:
                 return preflight
         # Open streams last for hours, so they do not count as running requests.
         running = self.running - len(self.context.listeners)
-        if running > self.context.settings.requests_limit and not request.endpoint.always:
+        if running > self.context.settings.limits.requests and not request.endpoint.always:
             retry_after = self.context.laurels.group_commit.retry_after
             return problem_response(Overloaded("too many requests are being answered", retry_after))
         return None
@@ -125,6 +125,6 @@ class CountedBody:
         self.size += size
         dispatcher.bodies_bytes += size
         context = dispatcher.context
-        if context.settings.bodies_limit < dispatcher.bodies_bytes > self.size:
+        if context.settings.limits.all_bodies_bytes < dispatcher.bodies_bytes > self.size:
             raise Overloaded("too much is being sent at once", context.laurels.group_commit.retry_after)
         return message

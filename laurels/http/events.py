@@ -68,14 +68,14 @@ class EventsBody:
 
     async def read(self, context: Context, scope: Scope, receive: Receive) -> Event | list[Item]:
         """See Body."""
-        text = await read_body(scope, receive, context.settings.body_limit)
+        text = await read_body(scope, receive, context.settings.limits.body_bytes)
         if text.lstrip()[:1] == b"[":
-            return read_events(text, context.settings.events_limit)
+            return read_events(text, context.settings.limits.events)
         return decode(_one, text).event()
 
     def described(self, settings: Settings) -> Json:
         """See Body."""
-        several = {"type": "array", "items": ref(EventIn), "maxItems": settings.events_limit}
+        several = {"type": "array", "items": ref(EventIn), "maxItems": settings.limits.events}
         examples = {"one": EVENT_EXAMPLE, "several": SEVERAL}
         return json_body({"oneOf": [ref(EventIn), several]}, examples, settings)
 

@@ -65,7 +65,7 @@ async def delete_session(request: Request[None, None]) -> Response:
 def lifetime_of(wanted: SessionIn, settings: Settings) -> timedelta:
     """The lifetime of the new session. Raises InvalidInput."""
     if wanted.lifetime_seconds is msgspec.UNSET:
-        return timedelta(days=settings.session_days)
+        return timedelta(days=settings.auth.session_days)
     seconds = as_whole(wanted.lifetime_seconds)
     if not isinstance(seconds, int) or not 1 <= seconds <= MAX_LIFETIME:
         raise InvalidInput("lifetimeSeconds", f"must be a whole number from 1 to {MAX_LIFETIME}")

@@ -51,15 +51,15 @@ def create_app(
     sessions = Sessions(laurels)
     context = Context(
         laurels,
-        Insights(laurels, settings.rarity_users),
+        Insights(laurels, settings.rules.rarity_users),
         settings,
         sessions,
         Chain([sessions]),
         document(VERSION, API, settings),
-        key_rate=Rate("key", settings.key_rate, settings.workers),
-        session_rate=Rate("session", settings.session_rate, settings.workers),
-        sign_in_rate=Rate("address", SIGN_INS, settings.workers),
-        listeners=Listeners(laurels, settings.streams_limit),
+        key_rate=Rate("key", settings.limits.key_rate, settings.server.workers),
+        session_rate=Rate("session", settings.limits.session_rate, settings.server.workers),
+        sign_in_rate=Rate("address", SIGN_INS, settings.server.workers),
+        listeners=Listeners(laurels, settings.limits.streams),
         counters=RequestCounters(),
         playground=playground,
     )

@@ -79,9 +79,9 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
     return GateConfig(
         app,
         factory=factory,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
+        host=settings.server.host,
+        port=settings.server.port,
+        workers=settings.server.workers,
         loop="auto" if sys.platform == "win32" else "uvloop",
         ws="none",
         lifespan="on",
@@ -91,8 +91,8 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        connections_limit=settings.requests_limit + settings.streams_limit,
-        receive_seconds=settings.receive_seconds,
+        connections_limit=settings.limits.requests + settings.limits.streams,
+        receive_seconds=settings.server.receive_seconds,
     )
 
 
@@ -102,7 +102,7 @@ def allow_connections(settings: Settings) -> None:
         return
     import resource  # noqa: PLC0415  # not on Windows
 
-    wanted = settings.requests_limit + settings.streams_limit + SPARE_CONNECTIONS + SPARE_FILES
+    wanted = settings.limits.requests + settings.limits.streams + SPARE_CONNECTIONS + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if resource.RLIM_INFINITY != soft < wanted:
         resource.setrlimit(
@@ -134,7 +134,7 @@ def serve_until_stopped(
 
     async def run() -> None:
         async with opened as laurels:
-            with listen(settings.host, settings.port) as listening:
+            with listen(settings.server.host, settings.server.port) as listening:
                 server = _Server(server_config(create_app(laurels, settings, playground=playground), settings))
                 quiet_collector()
                 server.when_ready = partial(ready, laurels, address_of(listening))

@@ -93,18 +93,18 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
     return Laurels(
         store,
         catalog,
-        default_zone=settings.default_zone,
-        late_window=timedelta(days=settings.late_days),
-        queue_limit=settings.queue_limit,
-        batch_limit=settings.batch_limit,
-        queue_seconds=settings.queue_seconds,
+        default_zone=settings.rules.default_zone,
+        late_window=timedelta(days=settings.rules.late_days),
+        queue_limit=settings.queue.events,
+        batch_limit=settings.queue.batch,
+        queue_seconds=settings.queue.seconds,
     )
 
 
 @asynccontextmanager
 async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
     """The facade over the database, made and brought up to date where it must be; in the end, what waits is written."""
-    laurels = laurels_over(open_store(settings.database, settings.connections), settings, catalog)
+    laurels = laurels_over(open_store(settings.database.url.reveal(), settings.database.connections), settings, catalog)
     try:
         await laurels.store.migrate()
         yield laurels
@@ -115,8 +115,8 @@ async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[Laurels]:
     """The facade over an existing database, for commands that only read."""
-    catalog = read_catalog(settings.catalog)
-    async with existing(settings.database) as store:
+    catalog = read_catalog(settings.catalog.file)
+    async with existing(settings.database.url.reveal()) as store:
         yield laurels_over(store, settings, catalog)
 
 

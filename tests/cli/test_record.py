@@ -123,7 +123,7 @@ def test_a_line_of_10_megabytes_is_rejected_and_the_rest_goes_on(cli: Cli) -> No
 
     assert ended.code == 1
     assert (ended.json["recorded"], ended.json["rejected"]) == (2, 1)
-    assert ended.json["rejections"] == [{"line": 2, "reason": "is longer than body_limit"}]
+    assert ended.json["rejections"] == [{"line": 2, "reason": "is longer than limits.body_bytes"}]
 
 
 def test_old_events_are_taken_when_asked(cli: Cli) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from laurels.settings import Settings
+from laurels.settings import RuleSettings, Settings
 from tests.http.app import App, event, ids_of, open_app
 from tests.support import badge, catalog
 
@@ -20,7 +20,7 @@ BROWSER = {"accept": "text/html"}
 @pytest.fixture
 async def many() -> AsyncIterator[App]:
     """A house that tells of rarity from four users on, with five users: two of them made an agent."""
-    async with open_app(settings=Settings(rarity_users=4)) as one:
+    async with open_app(settings=Settings(rules=RuleSettings(rarity_users=4))) as one:
         await one.record(*(event(f"u{number}", "agent.created" if number < 2 else "login") for number in range(5)))
         yield one
 

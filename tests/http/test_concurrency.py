@@ -71,7 +71,7 @@ async def send_all(server: Server, client: int) -> list[Any]:
 
 
 async def test_the_same_events_from_64_clients_at_once_count_once(served: Served) -> None:
-    async with served.server(queue_limit=CLIENTS * 1000, queue_seconds=600) as server:
+    async with served.server(queue_events=CLIENTS * 1000, queue_seconds=600) as server:
         by_client = await asyncio.gather(*[send_all(server, client) for client in range(CLIENTS)])
         profiles = [
             (await server.client.get(f"{USERS}/{user_id}/profile", headers=server.by_key)).json()
@@ -208,7 +208,7 @@ async def test_a_full_queue_is_503_and_nothing_of_it_was_recorded(served: Served
     portions = [
         [event("ada", "message.sent", f"{client}-{number}") for number in range(20)] for client in range(CLIENTS)
     ]
-    async with served.server(queue_limit=40) as server:
+    async with served.server(queue_events=40) as server:
         refusals = await asyncio.gather(*[send_until_taken(server, portion) for portion in portions])
         answers = [await server.send(portion) for portion in portions]
         profile = (await server.client.get(f"{USERS}/ada/profile", headers=server.by_key)).json()

@@ -14,7 +14,7 @@ from laurels.console.catalog import rest_of
 from laurels.console.overview import sources
 from laurels.present.shapes import CommunityReport, DailyPoints
 from laurels.service.admin import Admin
-from laurels.settings import Settings
+from laurels.settings import RuleSettings, ServerSettings, Settings
 from laurels.storage.contract import MaintenanceRun
 from tests.http.app import App, event, open_app
 from tests.http.operator import Operator, operator_over
@@ -142,7 +142,7 @@ async def test_an_address_that_is_none_of_the_audit_is_refused(work: Operator, q
 
 
 async def test_the_catalog_shows_everything_and_who_holds_it() -> None:
-    async with open_app(settings=Settings(rarity_users=1)) as home, operator_over(home) as work:
+    async with open_app(settings=Settings(rules=RuleSettings(rarity_users=1))) as home, operator_over(home) as work:
         await home.record(event("ada", "agent.created"), event("bob"))
 
         page = await work.page("/console/catalog")
@@ -193,5 +193,5 @@ async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: App, work: Op
 
 
 async def test_health_says_that_others_serve_too() -> None:
-    async with open_app(settings=Settings(workers=4)) as home, operator_over(home) as work:
+    async with open_app(settings=Settings(server=ServerSettings(workers=4))) as home, operator_over(home) as work:
         assert "4 processes serve here" in (await work.page("/console/health")).text

@@ -17,7 +17,7 @@ from laurels.http.parameters import USER_ID, in_path
 from laurels.http.responses import Response
 from laurels.http.routing import NOT_FOUND, Routes, route_path
 from laurels.server.app import ENDPOINTS, create_app
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Origin, ServerSettings, Settings
 from tests.http.app import App, client_of, open_app
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ def named(one: Endpoint) -> str:
 @pytest.fixture
 async def demo(home: App) -> App:
     """An application with all addresses, the playground's too, that pages of one origin may read."""
-    app = create_app(home.laurels, Settings(origins=ORIGIN), playground=home.key)
+    app = create_app(home.laurels, Settings(server=ServerSettings(origins=(Origin(ORIGIN),))), playground=home.key)
     return App(home.laurels, home.clock, app, client_of(app), home.key)
 
 
@@ -95,7 +95,7 @@ def test_only_the_api_is_in_the_document() -> None:
 
 
 async def test_the_document_shows_the_limits_of_the_settings() -> None:
-    async with open_app(settings=Settings(events_limit=7, body_limit=2048)) as home:
+    async with open_app(settings=Settings(limits=LimitSettings(events=7, body_bytes=2048))) as home:
         document: Any = (await home.client.get("/docs/openapi.json")).json()
 
     body = document["paths"]["/api/gamification/events"]["post"]["requestBody"]
@@ -205,7 +205,7 @@ async def test_a_request_passes_cors_and_the_counters_once(demo: App, one: Endpo
 
 @pytest.mark.parametrize("one", ALL, ids=named)
 async def test_the_limit_of_requests_holds_at_every_address_but_the_health_checks(demo: App, one: Endpoint) -> None:
-    demo.app.running = demo.app.context.settings.requests_limit
+    demo.app.running = demo.app.context.settings.limits.requests
     answer = await demo.client.request(one.method, address(one.path))
 
     assert (answer.status_code == 503) == (not one.always)

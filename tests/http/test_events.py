@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Settings
 from tests.http.app import EVENTS, USERS, App, check_problem, event, open_app
 from tests.support import catalog, check_ledgers
 
@@ -343,7 +343,7 @@ async def test_a_thousand_wrong_events_are_read_and_one_more_is_413(home: App) -
 
 
 async def small_context() -> AsyncIterator[App]:
-    async with open_app(settings=Settings(body_limit=1024)) as home:
+    async with open_app(settings=Settings(limits=LimitSettings(body_bytes=1024))) as home:
         yield home
 
 

@@ -17,7 +17,7 @@ from litestar import Litestar
 from laurels import Catalog
 from laurels.http.leaderboards import MAX_FRIENDS
 from laurels.server import app as server
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Settings
 from tests.http.app import LEADERBOARDS, PROFILE, USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
@@ -646,7 +646,7 @@ async def test_an_erased_user_is_on_no_board(everywhere: App) -> None:
 
 
 async def test_boards_count_for_the_rates_of_their_callers() -> None:
-    async with open_app(Catalog.parse(CATALOG), Settings(session_rate=1, key_rate=1)) as one:
+    async with open_app(Catalog.parse(CATALOG), Settings(limits=LimitSettings(session_rate=1, key_rate=1))) as one:
         token = await one.sign_in("ada")
         for _ in range(5):
             assert (await one.visit(token, LEADERBOARDS)).status_code == 200

@@ -14,7 +14,7 @@ from laurels.auth.keys import create_key
 from laurels.http.limits import BURST_SECONDS, FEW, Rate
 from laurels.http.problems import TooManyRequests
 from laurels.service.laurels import utc_now
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store
 from tests.http.app import CATALOG, EVENTS, PROFILE, USERS, App, event, open_app
 from tests.http.serving import Served
@@ -124,7 +124,7 @@ def test_a_bucket_that_is_full_again_is_not_kept_and_an_empty_one_is(seconds: Se
 @pytest.fixture
 async def strict() -> AsyncIterator[App]:
     """A house that takes one request a second of anybody."""
-    async with open_app(settings=Settings(key_rate=1, session_rate=1)) as one:
+    async with open_app(settings=Settings(limits=LimitSettings(key_rate=1, session_rate=1))) as one:
         yield one
 
 
@@ -184,7 +184,7 @@ async def test_a_flood_by_one_key_is_429_and_touches_no_other(tmp_path: Path) ->
     store = open_store(served.database)
     other: dict[str, Any] = {"authorization": f"Bearer {await create_key(store, 'other', utc_now())}"}
     await store.close()
-    async with served.server(key_rate=2) as server:
+    async with served.server(limits_key_rate=2) as server:
         flood = await asyncio.gather(*[server.send(event("ada", event_id=f"{number}")) for number in range(40)])
         refused = [answer for answer in flood if answer.status_code == 429]
         taken = [answer for answer in flood if answer.status_code == 200]

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.settings import Settings
+from laurels.settings import AuthSettings, Settings
 from tests.http.app import COOKIE, PROFILE, SESSIONS, USERS, App, bytes_in, open_app
 
 pytestmark = pytest.mark.anyio
@@ -140,7 +140,7 @@ async def test_a_session_lives_as_long_as_was_asked(home: App) -> None:
 
 
 async def test_the_setting_says_how_long_unless_the_request_does() -> None:
-    async with open_app(settings=Settings(session_days=1)) as home:
+    async with open_app(settings=Settings(auth=AuthSettings(session_days=1))) as home:
         assert cookie_of(await create(home))["max-age"] == "86400"
 
 

@@ -18,7 +18,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
 from laurels.http import stream
 from laurels.service.laurels import Laurels
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store
 from tests.http.app import CATALOG, PROFILE, SESSIONS, USERS, App, Json, check_problem, event, open_app
 from tests.http.serving import SECONDS, Served, Server
@@ -344,7 +344,7 @@ async def test_a_store_that_is_away_ends_no_stream(noted: App, monkeypatch: pyte
 
 
 async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the_requests() -> None:
-    async with open_app(settings=Settings(requests_limit=2, streams_limit=3)) as home:
+    async with open_app(settings=Settings(limits=LimitSettings(requests=2, streams=3))) as home:
         token = await home.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(3):
@@ -397,9 +397,9 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite-file"])
 
 @lasting
 async def test_what_any_process_records_is_heard_in_every_other_within_a_second(served: Served, tmp_path: Path) -> None:
-    settings = {"catalog": tmp_path / "catalog.toml"}
+    settings = {"catalog_file": tmp_path / "catalog.toml"}
     clock = asyncio.get_running_loop().time
-    async with served.server(**settings) as one, served.server(workers=2, **settings) as other:
+    async with served.server(**settings) as one, served.server(server_workers=2, **settings) as other:
         async with Laurels.open(served.database, Catalog.parse(NOTES)) as laurels:
             await laurels.update_user("ada")
         cookie = await one.sign_in("ada")
@@ -420,7 +420,7 @@ async def test_what_any_process_records_is_heard_in_every_other_within_a_second(
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_server_that_is_told_to_stop_ends_its_streams_at_once(served: Served, workers: int) -> None:
     clock = asyncio.get_running_loop().time
-    async with served.server(workers=workers) as server:
+    async with served.server(server_workers=workers) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
@@ -438,7 +438,7 @@ async def test_a_server_that_is_told_to_stop_ends_its_streams_at_once(served: Se
 
 @on_sqlite
 async def test_a_process_keeps_its_streams_whatever_else_connects(served: Served) -> None:
-    async with served.server(requests_limit=2, streams_limit=8) as server:
+    async with served.server(limits_requests=2, limits_streams=8) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
@@ -456,7 +456,7 @@ async def test_who_takes_nothing_loses_the_connection_and_holds_little_memory(se
     store = open_store(served.database)
     await store.migrate()
     await store.close()
-    async with served.server(receive_seconds=1, streams_limit=1) as server:
+    async with served.server(server_receive_seconds=1, limits_streams=1) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
         store = open_store(served.database)

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, Page, Request, Route, expect
 import laurels
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
-from laurels.settings import Settings
+from laurels.settings import Origin, ServerSettings, Settings
 from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order
 from tests.web.chromium import DARK, LIGHT, PHONE, SCREENS, STILL, Look
@@ -56,7 +56,10 @@ async def host(home: Site) -> Host:
 @pytest.fixture
 async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
     """An app on an origin that Laurels lists, and the house of that Laurels."""
-    async with housed(settings=Settings(origins=ELSEWHERE)) as one, site(browser, ELSEWHERE, one.sign_in, look) as app:
+    async with (
+        housed(settings=Settings(server=ServerSettings(origins=(Origin(ELSEWHERE),)))) as one,
+        site(browser, ELSEWHERE, one.sign_in, look) as app,
+    ):
         yield Host(app, str(one.client.base_url)), one
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from laurels.settings import Settings
+from laurels.settings import RuleSettings, Settings
 from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
 from tests.web.chromium import DARK_PHONE, GERMAN, LIGHT, PHONE, SCREENS, Look
@@ -163,7 +163,7 @@ async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(h
 
 
 async def test_a_badge_page_tells_how_rare_it_is_where_there_are_enough_users(browser: object, look: Look) -> None:
-    async with housed(settings=Settings(rarity_users=4)) as many:
+    async with housed(settings=Settings(rules=RuleSettings(rarity_users=4))) as many:
         await lived_in(many)
         async with site(browser, str(many.client.base_url), many.sign_in, look) as at:  # type: ignore[arg-type]
             page = await (await at.visit()).open("/badges/first_agent")

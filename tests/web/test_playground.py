@@ -22,7 +22,7 @@ from laurels.demo.filling import demo_catalog, fill
 from laurels.demo.sample import BRINK_ID, SEED, community
 from laurels.server.app import create_app
 from laurels.service.opening import address_of_file
-from laurels.settings import Settings
+from laurels.settings import LimitSettings, Settings
 from laurels.testing import TestClock
 from tests.http.app import EVENTS, PROFILE, SESSIONS, event
 from tests.web.checks import MOST_STOPS, check_accessible, check_fits
@@ -361,7 +361,7 @@ async def test_a_session_that_is_gone_is_opened_again_and_no_day_passes_twice(gr
     assert (await ground.laurels.now()) - moved == timedelta(days=1)
 
 
-@pytest.mark.parametrize("settings", [Settings(key_rate=4)])
+@pytest.mark.parametrize("settings", [Settings(limits=LimitSettings(key_rate=4))])
 async def test_too_many_requests_are_told_with_the_wait_and_mended_after_it(ground: Ground) -> None:
     player = await ground.begin()
     many = [event("somebody", event_id=f"m-{number}") for number in range(40)]
