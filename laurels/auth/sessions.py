@@ -11,6 +11,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from laurels.auth.chain import Caller, Credentials
 from laurels.engine.events import MAX_USER_ID, check_text
@@ -64,10 +65,15 @@ class Sessions:
 
 def _token(credentials: Credentials) -> str | None:
     """The first of cookie and bearer that looks like our token; a foreign cookie of our name does not hide the bearer."""
-    for token in (credentials.cookies.get(COOKIE), credentials.bearer):
-        if token and token.startswith(PREFIX) and len(token) <= MAX_TOKEN:
-            return token
-    return None
+    cookie = credentials.cookies.get(COOKIE)
+    if _is_ours(cookie):
+        return cookie
+    bearer = credentials.bearer
+    return bearer if _is_ours(bearer) else None
+
+
+def _is_ours(token: str | None) -> TypeGuard[str]:
+    return token is not None and token.startswith(PREFIX) and len(token) <= MAX_TOKEN
 
 
 def _user_id(token: str) -> str | None:

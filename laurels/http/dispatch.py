@@ -35,6 +35,7 @@ class Dispatcher:
         self.running = 0
         self.bodies_bytes = 0
         self._cors = Cors(context.settings.server.origins)
+        self._requests_limit = context.settings.limits.requests
         self._error_response = error_response
         self._otherwise = otherwise
 
@@ -48,11 +49,12 @@ class Dispatcher:
         request: AnyRequest = Request(self.context, scope, body or receive, endpoint, segments)
         self.running += 1
         try:
+            refusal = self._refusal(request)
             wanted = header(scope, NOW_HEADER)
             if wanted is None:
-                await self._serve(request, send, self._refusal(request))
+                await self._serve(request, send, refusal)
             else:
-                await self._serve_at(wanted, request, send)
+                await self._serve_at(wanted, request, send, refusal)
         finally:
             self.running -= 1
             if body is not None:
@@ -66,14 +68,13 @@ class Dispatcher:
                 return preflight
         # Open streams last for hours, so they do not count as running requests.
         running = self.running - len(self.context.listeners)
-        if running > self.context.settings.limits.requests and not request.endpoint.always:
+        if running > self._requests_limit and not request.endpoint.always:
             retry_after = self.context.laurels.group_commit.retry_after
             return problem_response(Overloaded("too many requests are being answered", retry_after))
         return None
 
-    async def _serve_at(self, wanted: str, request: AnyRequest, send: Send) -> None:
+    async def _serve_at(self, wanted: str, request: AnyRequest, send: Send, refusal: Response | None) -> None:
         """Serve a request as if it were made at the time that it says; only a sandbox does."""
-        refusal = self._refusal(request)
         try:
             now = instant_in(wanted)
             if refusal is None and not await self.context.laurels.sandboxed():
@@ -85,27 +86,24 @@ class Dispatcher:
             await self._serve(request, send, refusal)
 
     async def _serve(self, request: AnyRequest, send: Send, refusal: Response | None) -> None:
-        """Send the refusal, or what the endpoint answers, and count it. The time is that until the response is ready."""
+        """Send the refusal, or what the endpoint answers: who is calling, then the path, then the body, then the handler."""
         endpoint, began = request.endpoint, perf_counter()
         try:
-            response = refusal or await _answer(request)
+            if refusal is None:
+                request.caller = await endpoint.access.admit(request.context, request.scope)
+                if request.segments:
+                    request.path = endpoint.read_path(request.segments)
+                if endpoint.body is not None:
+                    request.body = await endpoint.body.read(request.context, request.scope, request.receive)
+                response = endpoint.response(await endpoint.handler(request))
+            else:
+                response = refusal
         except Exception as error:  # noqa: BLE001  # the error response writes to the log what no one expected
             response = (endpoint.error_response or self._error_response)(request, error)
         self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
         if self._cors.origins:
             response.headers = self._cors.shared(request, response.headers)
         await response(request.scope, request.receive, send)
-
-
-async def _answer(request: AnyRequest) -> Response:
-    """What the endpoint answers: who is calling, then the path, then the body, then the handler."""
-    endpoint = request.endpoint
-    request.caller = await endpoint.access.admit(request.context, request.scope)
-    if request.segments:
-        request.path = endpoint.read_path(request.segments)
-    if endpoint.body is not None:
-        request.body = await endpoint.body.read(request.context, request.scope, request.receive)
-    return endpoint.response(await endpoint.handler(request))
 
 
 class CountedBody:

@@ -42,7 +42,10 @@ class RequestCounters:
 
     def of(self, label: str) -> EndpointCounters:
         """The counters of one endpoint; made at the first call."""
-        return self._endpoints.setdefault(label, EndpointCounters())
+        found = self._endpoints.get(label)
+        if found is None:
+            found = self._endpoints[label] = EndpointCounters()
+        return found
 
     def all(self) -> Mapping[str, EndpointCounters]:
         """The counters of all endpoints, by label."""

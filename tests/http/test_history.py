@@ -227,7 +227,7 @@ async def test_a_body_that_is_no_json_is_400_and_another_type_415(home: App, pat
 async def test_an_id_that_is_too_long_is_422_with_its_parameter(home: App) -> None:
     answers = [await reverse(home, "x" * 201), await reverse(home, "m1", "x" * 201), await undo(home, "x" * 210)]
     assert [answer.status_code for answer in answers] == [422, 422, 422]
-    assert [pointers(answer) for answer in answers] == [["eventId"], ["userId"], ["actId"]]
+    assert [pointers(answer) for answer in answers] == [["eventId"], ["userId"], ["adjustmentId"]]
 
 
 async def test_an_event_of_the_longest_id_can_be_reversed_and_restored(home: App) -> None:

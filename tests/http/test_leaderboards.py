@@ -6,13 +6,12 @@ from base64 import urlsafe_b64decode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import anyio
 import httpx2
 import pytest
-from litestar import Litestar
 
 from laurels import Catalog
 from laurels.http.leaderboards import MAX_FRIENDS
@@ -700,7 +699,7 @@ async def test_closed_periods_are_listed_the_newest_first(everywhere: App) -> No
 async def test_a_server_closes_periods_by_itself(boards: App) -> None:
     await give(boards, ada=5)
     boards.clock.advance(days=9)
-    async with server._closing_periods(boards.laurels, cast(Litestar, None)):
+    async with server._closing_periods(boards.laurels):
         with anyio.fail_after(30):
             while not await boards.laurels.store.closings("weekly", 1):  # noqa: ASYNC110  # it happens in the database
                 await anyio.sleep(0.01)
