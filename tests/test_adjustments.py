@@ -30,7 +30,15 @@ from laurels.engine.adjustments import (
 from laurels.engine.fields import Field
 from laurels.engine.progress import ManualState
 from laurels.errors import InvalidInput
-from laurels.present.adjustments_in import bodies_for, data_of, decoder_for, examples_for, kind_of
+from laurels.http.stream import event
+from laurels.present.adjustments_in import (
+    adjustment_bodies,
+    data_of,
+    decoder_for,
+    examples_for,
+    kind_of,
+    own_adjustment_bodies,
+)
 from tests.http.app import event, open_app
 from tests.http.operator import operator_over
 from tests.support import badge, catalog, count
@@ -74,10 +82,17 @@ def test_a_new_kind_is_checked() -> None:
 
 
 @pytest.mark.usefixtures("bonus")
-@pytest.mark.parametrize("caller", ["app", "user"])
-def test_a_new_kind_is_a_body_of_the_http_api(caller: Any) -> None:
-    body = decoder_for(bodies_for(caller)).decode(json.dumps(examples_for(caller)["bonus"]))
-    assert (kind_of(body), data_of(body)) == ("bonus", {"stars": 3})
+def test_a_new_kind_is_a_body_of_the_http_api() -> None:
+    bodies = [decoder_for(adjustment_bodies()).decode(json.dumps(examples_for("app")["bonus"]))]
+    bodies += [decoder_for(own_adjustment_bodies()).decode(json.dumps(examples_for("user")["bonus"]))]
+    assert [(kind_of(body), data_of(body)) for body in bodies] == [("bonus", {"stars": 3})] * 2
+
+
+def test_the_bodies_are_made_once() -> None:
+    names = ["GrantIn", "RevocationIn", "PointsIn", "FreezesIn", "PauseIn", "RepairIn", "ExclusionIn"]
+    assert adjustment_bodies() == adjustment_bodies()
+    assert [body.__name__ for body in adjustment_bodies()] == names
+    assert [body.__name__ for body in own_adjustment_bodies()] == ["OwnPauseIn", "OwnRepairIn"]
 
 
 @pytest.mark.usefixtures("bonus")
@@ -158,7 +173,7 @@ def test_a_pause_that_names_no_streak_is_for_all_of_them() -> None:
 def test_users_must_name_the_streak_that_they_pause() -> None:
     body = {"id": "p", "kind": "pause", "first": "2026-01-06", "last": "2026-01-09"}
     with pytest.raises(msgspec.ValidationError, match="missing required field `streak`"):
-        decoder_for(bodies_for("user")).decode(json.dumps(body))
+        decoder_for(own_adjustment_bodies()).decode(json.dumps(body))
 
 
 @pytest.mark.parametrize(

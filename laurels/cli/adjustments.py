@@ -100,7 +100,7 @@ def _signature(kind: type[Adjustment]) -> Signature:
 
 def _type_of(field: Field) -> Any:
     kind = {"number": int, "date": date}.get(field.type, str)
-    text = HELPS.get(field.type) or ", ".join(filter(None, (field.label.lower(), field.help)))
+    text = HELPS.get(field.type) or field.description[0].lower() + field.description[1:]
     negative = field.type == "number" and field.least < 0
     return Annotated[kind, Parameter(name=field.option or None, help=text, allow_leading_hyphen=negative)]
 

@@ -369,7 +369,7 @@ class Repair(Adjustment):
 @register
 @dataclass(frozen=True, slots=True)
 class Exclusion(Adjustment):
-    """Keep a user off every leaderboard until this is undone. Points and badges stay."""
+    """Keep a user off every leaderboard until this is undone. Points and badges stay; closed periods no longer show the user."""
 
     kind = "exclusion"
     verb = "Exclude from leaderboards"

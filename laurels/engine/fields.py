@@ -35,6 +35,11 @@ class Field:
     name: str = ""
     default: str | None = None
 
+    @property
+    def description(self) -> str:
+        """Label and help in one phrase."""
+        return f"{self.label}, {self.help}" if self.help else self.label
+
     def parse(self, value: object) -> str | int | date:
         """A JSON value as the value of this field. Raises InvalidInput, which names the field."""
         if self.type == "number":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from laurels.engine.adjustments import KINDS, Adjustment, Caller, kinds_for
+from laurels.engine.adjustments import Adjustment, Caller, kinds_for
 from laurels.engine.fields import Field
 from laurels.present.shapes import Actor, AdjustmentId, Reason, ShortName
 
@@ -30,31 +32,39 @@ class OwnAdjustmentIn(Struct, frozen=True, rename="camel", forbid_unknown_fields
     id: AdjustmentId
 
 
-BASES: dict[Caller, tuple[str, type[Struct]]] = {"app": ("", AdjustmentIn), "user": ("Own", OwnAdjustmentIn)}
-"""The beginning of a body's name, and its base, for each caller."""
+B = TypeVar("B", bound=Struct)
+
+LIMITS: dict[Caller, str] = {"app": "", "user": " For one's own streak, within the limits of the catalog."}
+"""What is added to the meaning of a kind for each caller."""
 
 
-def body_of(kind: type[Adjustment], caller: Caller) -> type[Struct]:
-    """The body that applies this kind: `GrantIn`, or `OwnPauseIn` for users themselves."""
-    prefix, base = BASES[caller]
-    return msgspec.defstruct(
+def adjustment_bodies() -> tuple[type[AdjustmentIn], ...]:
+    """The bodies of the kinds that the app's back end may apply: `GrantIn`, `PointsIn`, ..."""
+    return tuple(_body_of(kind, "app", "", AdjustmentIn) for kind in kinds_for("app"))
+
+
+def own_adjustment_bodies() -> tuple[type[OwnAdjustmentIn], ...]:
+    """The bodies of the kinds that users may apply to themselves: `OwnPauseIn`, ..."""
+    return tuple(_body_of(kind, "user", "Own", OwnAdjustmentIn) for kind in kinds_for("user"))
+
+
+@cache
+def _body_of(kind: type[Adjustment], caller: Caller, prefix: str, base: type[B]) -> type[B]:
+    """The one body by which this caller applies this kind."""
+    body = msgspec.defstruct(
         f"{prefix}{kind.__name__}In",
         [_member(field, caller) for field in kind.fields()],
         bases=(base,),
-        namespace={"__doc__": kind.meaning()},
+        namespace={"__doc__": kind.meaning() + LIMITS[caller]},
         module=__name__,
         tag=kind.kind,
         frozen=True,
         kw_only=True,
     )
+    return cast(type[B], body)
 
 
-def bodies_for(caller: Caller) -> list[type[Struct]]:
-    """The bodies of all kinds that this caller may apply."""
-    return [body_of(kind, caller) for kind in kinds_for(caller)]
-
-
-def decoder_for(bodies: list[type[Struct]]) -> msgspec.json.Decoder[Any]:
+def decoder_for(bodies: Sequence[type[Struct]]) -> msgspec.json.Decoder[Any]:
     """A decoder of any of these bodies."""
     union: Any = bodies[0]
     for body in bodies[1:]:
@@ -76,23 +86,24 @@ def data_of(body: Struct) -> dict[str, Any]:
 def examples_for(caller: Caller) -> dict[str, dict[str, Any]]:
     """A complete body of each kind, by kind, for the API's documentation."""
     why = {"reason": "a thank-you"} if caller == "app" else {}
-    return {
-        kind.kind: {"id": f"{kind.kind}-1", "kind": kind.kind, **KINDS[kind.kind].example, **why}
-        for kind in kinds_for(caller)
-    }
+    return {kind.kind: {"id": f"{kind.kind}-1", "kind": kind.kind, **kind.example, **why} for kind in kinds_for(caller)}
 
 
 def _member(field: Field, caller: Caller) -> Any:
     """A field as `defstruct` takes it. Users themselves leave nothing out: they name the streak that they pause."""
-    if field.default is None or caller == "user":
+    if caller == "user":
+        return field.name, ShortName if field.type == "streak_or_all" else _type_of(field)
+    if field.default is None:
         return field.name, _type_of(field)
     return field.name, _type_of(field) | UnsetType, UNSET
 
 
 def _type_of(field: Field) -> Any:
     if field.type == "number":
-        help_text = field.help if field.zero else f"{field.help}; not 0"
-        return Annotated[int, Meta(ge=field.least, le=field.most, description=help_text)]
+        description = field.description if field.zero else f"{field.description}; not 0"
+        return Annotated[int, Meta(ge=field.least, le=field.most, description=description)]
     if field.type == "date":
-        return Annotated[date, Meta(description=field.help)]
+        return Annotated[date, Meta(description=field.description)]
+    if field.type == "streak_or_all":
+        return Annotated[ShortName, Meta(description="The name of a streak; left out: all of them")]
     return ShortName
