@@ -18,7 +18,7 @@ import uvloop
 
 from bench.community import SEED
 from bench.machine import pin, processors
-from laurels.present.views import RANKED_IN_PROFILE
+from laurels.present.profiles import RANKED_IN_PROFILE
 from laurels.storage.contract import ALL_TIME, CONNECTIONS, POINTS_BOARD
 from laurels.storage.postgres.access import SESSION_ENDS
 from laurels.storage.postgres.records import PROFILES

@@ -25,6 +25,7 @@ from laurels.engine.ranking import Ranks
 from laurels.http.profile import PRIVATE
 from laurels.server.app import create_app
 from laurels.server.run import quiet_collector, server_config
+from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels, utc_now
 from laurels.settings import ServerSettings, Settings
 from laurels.storage import open_store

@@ -134,7 +134,7 @@ async def _tell(laurels: Laurels, clock: TestClock, case: Case) -> int:
         clock.set(_at(at))
         try:
             own = one.get("by") == "user"
-            await admin.tell(USER, f"act-{index}", kind, {"streak": "case", **data}, "a reason", "an admin", own=own)
+            await admin.adjust(USER, f"act-{index}", kind, {"streak": "case", **data}, "a reason", "an admin", own=own)
         except LaurelsError:
             refused += 1
     return refused

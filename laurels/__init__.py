@@ -1,6 +1,7 @@
 """Laurels: badges, points, levels, daily streaks and leaderboards for the users of any app."""
 
-from laurels.commands.events import Recorded
+from msgspec import UNSET, UnsetType
+
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
@@ -14,6 +15,7 @@ from laurels.errors import (
     EventConflict,
     EventTooEarly,
     EventTooLate,
+    Fault,
     InvalidInput,
     LaurelsError,
     LeaderboardNotFound,
@@ -32,42 +34,118 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
+from laurels.present.adjustments import AdjustmentResult
+from laurels.present.amnesties import Amnesty
+from laurels.present.badges import BadgeInfo, ConditionCheck, Explanation, NextBadge
+from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
+from laurels.present.events import EventResult
+from laurels.present.history import (
+    History,
+    HistoryAdjustment,
+    HistoryAward,
+    HistoryEntry,
+    HistoryEvent,
+    HistoryPoints,
+    Undo,
+)
+from laurels.present.leaderboards import (
+    ClosedPeriod,
+    ClosedPeriods,
+    LeaderboardInfo,
+    LeaderboardList,
+    LeaderboardPage,
+    LeaderboardPeriod,
+    LeaderboardStanding,
+    TeamStanding,
+)
+from laurels.present.notifications import NotificationBadge, NotificationLeaderboard, NotificationMessage
+from laurels.present.overviews import UserOverview
+from laurels.present.problems import FieldError, Problem
+from laurels.present.profiles import Leader, Profile, UserRank
+from laurels.present.streaks import StreakDay, UserStreak, UserStreaks
+from laurels.present.users import User, ZoneChange
+from laurels.present.verification import Difference
 from laurels.service.admin import Admin
 from laurels.service.blocking import BlockingLaurels
 from laurels.service.laurels import Laurels
+from laurels.storage.contract import Store
 
 __all__ = [
+    "UNSET",
     "AdjustmentConflict",
     "AdjustmentNotFound",
     "AdjustmentRefused",
+    "AdjustmentResult",
     "Admin",
+    "Amnesty",
     "AmnestyNotFound",
+    "Award",
+    "BadgeInfo",
     "BadgeNotFound",
     "BlockingLaurels",
     "Catalog",
     "CatalogError",
+    "ClosedPeriod",
+    "ClosedPeriods",
+    "ConditionCheck",
     "Conflict",
+    "Difference",
     "Event",
     "EventConflict",
+    "EventResult",
     "EventTooEarly",
     "EventTooLate",
+    "Explanation",
+    "Fault",
+    "FieldError",
+    "History",
+    "HistoryAdjustment",
+    "HistoryAward",
+    "HistoryEntry",
+    "HistoryEvent",
+    "HistoryPoints",
     "InvalidInput",
     "Laurels",
     "LaurelsError",
+    "Leader",
+    "LeaderboardInfo",
+    "LeaderboardList",
     "LeaderboardNotFound",
+    "LeaderboardPage",
+    "LeaderboardPeriod",
+    "LeaderboardStanding",
+    "LevelChange",
     "MigrationError",
     "MissingExtra",
+    "NextBadge",
     "NotASandbox",
     "NotEmpty",
+    "NotificationBadge",
+    "NotificationLeaderboard",
+    "NotificationMessage",
+    "NumberChange",
     "Overloaded",
     "PeriodNotFound",
-    "Recorded",
+    "Problem",
+    "Profile",
+    "RankChange",
     "SettingsError",
+    "Store",
     "StoreError",
     "StoreUnavailable",
+    "StreakDay",
     "StreakNotFound",
+    "TeamStanding",
     "Unauthorized",
+    "Undo",
+    "UnsetType",
+    "User",
     "UserErased",
     "UserNotFound",
+    "UserOverview",
+    "UserRank",
+    "UserStreak",
+    "UserStreaks",
+    "ZoneChange",
     "ZoneChangeTooSoon",
 ]

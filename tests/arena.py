@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.present.shapes import LeaderboardPage, LeaderboardStanding
+from laurels.present.events import EventResult
+from laurels.present.leaderboards import LeaderboardPage, LeaderboardStanding
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
@@ -58,7 +58,7 @@ class Arena:
     def admin(self) -> Admin:
         return Admin(self.laurels)
 
-    async def read(self, user_id: str, pages: int, when: datetime | None = None, name: str = "") -> Recorded:
+    async def read(self, user_id: str, pages: int, when: datetime | None = None, name: str = "") -> EventResult:
         """So many pages read by a user, at a moment or now."""
         self.sent[0] += 1
         event = Event(user_id, name or f"e-{self.sent[0]}", "read", when, quantity=pages)
@@ -75,7 +75,7 @@ class Arena:
         return [(line.rank, line.user_id, line.score) for line in (await self.board(board, period, **asked)).standings]
 
     async def adjust(self, user_id: str, kind: str, adjustment_id: str = "", **data: Any) -> None:
-        await self.admin.tell(user_id, adjustment_id or kind, kind, data, "because", ROOT)
+        await self.admin.adjust(user_id, adjustment_id or kind, kind, data, "because", ROOT)
 
     async def exclude(self, user_id: str) -> None:
         await self.adjust(user_id, "exclusion")

@@ -22,7 +22,7 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.present.shapes import LeaderboardPage
+from laurels.present.leaderboards import LeaderboardPage
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.codec import from_micros
@@ -285,7 +285,7 @@ class World:
     async def adjust(self) -> None:
         user, amount = self.chance.choice(USERS), self.chance.choice([-15, -5, 5, 10])
         act = f"a{self.chance.randint(0, 10**9)}"
-        await self.admin.tell(user, act, "points", {"amount": amount}, "because", "a test")
+        await self.admin.adjust(user, act, "points", {"amount": amount}, "because", "a test")
 
     async def wait(self) -> None:
         self.clock.advance(hours=self.chance.choice([1, 6, 13, 24, 50, 100]))

@@ -94,7 +94,7 @@ class AnyHistory(RuleBasedStateMachine):
         return (self.clock.now.date() + timedelta(days=days)).isoformat()
 
     def tell(self, user: str, act: str, kind: str, *, own: bool = False, **data: Any) -> None:
-        self.attempt(self.admin.tell(user, act, kind, data, "because", "a test", own=own))
+        self.attempt(self.admin.adjust(user, act, kind, data, "because", "a test", own=own))
 
     @initialize()
     def begin(self) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from laurels.commands.events import Recorded, RecordEvent
+from laurels.commands.events import RecordEvent
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.names import clean_name
@@ -31,6 +31,8 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
+from laurels.present.changes import LevelChange, NumberChange, RankChange
+from laurels.present.events import EventResult
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
 from tests.strategies import catalogs, deliveries, histories
@@ -70,8 +72,8 @@ def sent(name: str = "e-1", user: str = "ada", **more: Any) -> Event:
     return Event(user, name, more.pop("type", "message.sent"), **more)
 
 
-def recorded(answer: Recorded | LaurelsError) -> Recorded:
-    assert isinstance(answer, Recorded), answer
+def recorded(answer: EventResult | LaurelsError) -> EventResult:
+    assert isinstance(answer, EventResult), answer
     return answer
 
 
@@ -81,10 +83,12 @@ def recorded(answer: Recorded | LaurelsError) -> Recorded:
 async def test_an_event_is_answered_with_what_it_changed(context: DecisionContext) -> None:
     answer = await context.laurels.record(sent(quantity=1000))
     assert not answer.duplicate
-    assert answer.outcome.awards == (("message_100", 100), ("message_1000", 500))
-    assert (answer.outcome.points, answer.outcome.level) == ((0, 600), (1, 3))
-    assert (answer.rank_before, answer.rank_after) == (None, 1)
-    assert answer.event.occurred_at == MONDAY
+    assert [(one.badge, one.points) for one in answer.awards] == [("message_100", 100), ("message_1000", 500)]
+    assert (answer.points, answer.rank) == (NumberChange(before=0, after=600), RankChange(before=None, after=1))
+    assert answer.level == LevelChange(before=1, after=3, title="Intermediate")
+    row = await context.laurels.store.event("ada", "e-1")
+    assert row
+    assert row.event.occurred_at == MONDAY
 
 
 async def test_a_duplicate_gets_the_original_answer_marked_as_such(context: DecisionContext) -> None:
@@ -92,14 +96,14 @@ async def test_a_duplicate_gets_the_original_answer_marked_as_such(context: Deci
     first = await context.laurels.record(event)
     await context.laurels.record(sent("e-2", "bob", quantity=1000))
     context.clock.advance(days=400)  # a retry is no late event
-    assert await context.laurels.record(event) == replace(first, duplicate=True)
+    assert await context.laurels.record(event) == msgspec.structs.replace(first, status="duplicate")
     assert (await context.laurels.profile("ada")).points == 100
 
 
 async def test_a_duplicate_in_the_same_request_gets_the_original_answer_too(context: DecisionContext) -> None:
     first, second = await context.laurels.record_many([sent(quantity=100)] * 2)
-    assert second == replace(recorded(first), duplicate=True)
-    assert recorded(first).rank_after == 1
+    assert second == msgspec.structs.replace(recorded(first), status="duplicate")
+    assert recorded(first).rank == RankChange(before=None, after=1)
     assert (await context.laurels.profile("ada")).points == 100
 
 
@@ -147,8 +151,8 @@ async def test_one_bad_event_never_spoils_the_others_and_answers_come_in_order(c
     ]
     answers = await context.laurels.record_many(events)
     kinds = [InvalidInput] * 4 + [EventTooEarly, EventTooLate, UserErased, EventConflict]
-    assert [type(answer) for answer in answers] == [Recorded, *kinds, Recorded]
-    assert [recorded(answers[i]).event.id for i in (0, 9)] == ["e-1", "e-8"]
+    assert [type(answer) for answer in answers] == [EventResult, *kinds, EventResult]
+    assert [recorded(answers[i]).id for i in (0, 9)] == ["e-1", "e-8"]
     assert (await context.laurels.store.counts()).events == 2
 
 
@@ -167,15 +171,18 @@ async def test_nothing_sent_is_nothing_answered(context: DecisionContext) -> Non
 async def test_a_late_event_lands_on_its_own_day_and_one_just_ahead_on_today(context: DecisionContext) -> None:
     late = await context.laurels.record(sent("e-1", occurred_at=MONDAY - timedelta(days=30)))
     ahead = await context.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
-    assert late.event.day == MONDAY.toordinal() - 30
-    assert ahead.event.occurred_at == MONDAY
+    rows = [await context.laurels.store.event("ada", one.id or "") for one in (late, ahead)]
+    assert [(row.event.day, row.event.occurred_at) for row in rows if row] == [
+        (MONDAY.toordinal() - 30, MONDAY - timedelta(days=30)),
+        (MONDAY.toordinal(), MONDAY),
+    ]
     again = await context.laurels.record(sent("e-2", occurred_at=MONDAY + timedelta(minutes=5)))
     assert again.duplicate
 
 
 async def test_an_unknown_type_is_stored_and_earns_nothing(context: DecisionContext) -> None:
     answer = await context.laurels.record(sent(type="coffee.drunk", quantity=3))
-    assert (answer.outcome.awards, answer.outcome.points) == ((), None)
+    assert (answer.awards, answer.points) == ((), None)
     row = await context.laurels.store.event("ada", "e-1")
     assert row
     assert (row.event.type, row.event.quantity, row.outcome) == ("coffee.drunk", 3, None)
@@ -183,7 +190,7 @@ async def test_an_unknown_type_is_stored_and_earns_nothing(context: DecisionCont
 
 async def test_ranks_can_be_left_out(context: DecisionContext) -> None:
     (answer,) = await context.laurels.record_many([sent(quantity=100)], ranks=False)
-    assert recorded(answer).rank_after is None
+    assert recorded(answer).rank == RankChange(before=None, after=None)
 
 
 # ---- users ------------------------------------------------------------------------------------
@@ -285,8 +292,10 @@ async def test_a_late_event_keeps_the_zone_of_its_own_time(context: DecisionCont
     await context.laurels.update_user("ada", time_zone="Asia/Tokyo")
     context.clock.advance(days=2)
     await context.laurels.update_user("ada", time_zone="America/Los_Angeles")
-    answer = await context.laurels.record(sent(occurred_at=MONDAY + timedelta(hours=8)))
-    assert answer.event.day == MONDAY.toordinal() + 1
+    await context.laurels.record(sent(occurred_at=MONDAY + timedelta(hours=8)))
+    row = await context.laurels.store.event("ada", "e-1")
+    assert row
+    assert row.event.day == MONDAY.toordinal() + 1
 
 
 async def test_after_an_erasure_nothing_more_is_recorded(context: DecisionContext) -> None:
@@ -374,7 +383,7 @@ async def test_of_two_streak_badges_in_one_request_the_one_with_more_points_is_n
 async def test_a_login_under_an_id_of_another_day_does_not_take_this_days_login_away(context: DecisionContext) -> None:
     """A zone that changes between the reading and the recording leaves a login under the date of the old zone."""
     tomorrow = Event("ada", "laurels:login:2026-01-06", "login")
-    await context.laurels.do(RecordEvent(tomorrow, MONDAY))
+    await context.laurels.core.run(RecordEvent(tomorrow, MONDAY))
     context.clock.advance(days=1)
     await context.login()
     assert (await context.laurels.profile("ada")).streak == 2
@@ -549,7 +558,7 @@ async def test_a_duplicate_under_other_rules_repeats_the_answer_of_then(database
     async with sandbox(OLD, database=database) as (laurels, clock):
         first = await laurels.record(sent())
         again = await Laurels(laurels.store, NEW, clock=clock).record(sent())
-        assert again == replace(first, duplicate=True)
+        assert again == msgspec.structs.replace(first, status="duplicate")
 
 
 # ---- properties -------------------------------------------------------------------------------

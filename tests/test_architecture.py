@@ -167,10 +167,6 @@ def test_the_nouns_of_the_engine_import_words_only() -> None:
         assert engine <= WORDS, name
 
 
-def test_shapes_know_only_the_engine_and_errors() -> None:
-    assert {part(name) for name in own_imports("present.shapes")} <= {"engine", "errors"}
-
-
 def test_only_the_door_of_storage_names_an_engine_of_it() -> None:
     engines = {path.name for path in (PACKAGE / "storage").iterdir() if (path / "store.py").exists()}
     assert "sqlite" in engines

@@ -6,15 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from laurels import BlockingLaurels, Event, Recorded, SettingsError, StoreUnavailable, UserNotFound, ZoneChangeTooSoon
+from laurels import (
+    BlockingLaurels,
+    Event,
+    EventResult,
+    NumberChange,
+    SettingsError,
+    StoreUnavailable,
+    UserNotFound,
+    ZoneChangeTooSoon,
+)
 from laurels.testing import TestClock
 from tests.support import MONDAY
 
 
 def test_every_method_returns_when_it_is_done() -> None:
     with BlockingLaurels("sqlite://", clock=TestClock(MONDAY)) as laurels:
-        assert laurels.record(Event("ada", "e-1", "message.sent", quantity=100)).outcome.points == (0, 100)
-        assert [type(one) for one in laurels.record_many([Event("ada", "e-2", "x")])] == [Recorded]
+        assert laurels.record(Event("ada", "e-1", "message.sent", quantity=100)).points == NumberChange(
+            before=0, after=100
+        )
+        assert [type(one) for one in laurels.record_many([Event("ada", "e-2", "x")])] == [EventResult]
         assert laurels.update_user("ada", name="Ada").name == "Ada"
         assert laurels.user("ada").points == 100
         assert laurels.profile("ada", login=True, include=["rank"]).streak == 1
@@ -44,7 +55,7 @@ def test_many_threads_share_one(tmp_path: Path) -> None:
         with ThreadPoolExecutor(8) as threads:
             answers = list(threads.map(laurels.record, events * 4))
         assert sum(not answer.duplicate for answer in answers) == 100
-        assert sum(len(answer.outcome.awards) for answer in answers if not answer.duplicate) == 1
+        assert sum(len(answer.awards) for answer in answers if not answer.duplicate) == 1
         assert laurels.profile("ada").points == 100
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from laurels.commands.events import RecordEvent
 from laurels.engine.events import Event
-from laurels.present.shapes import LeaderboardPage
+from laurels.present.leaderboards import LeaderboardPage
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import sandbox

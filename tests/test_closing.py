@@ -146,7 +146,7 @@ async def amnesties(one: Arena) -> None:
     amnesty = await one.admin.add_amnesty(at("2026-01-06").date(), at("2026-01-09").date(), "an outage", ROOT)
     for user_id in ("ann", "bob", "cay"):
         await one.laurels.streaks(user_id)
-    await one.admin.lift_amnesty(amnesty.amnesty_id)
+    await one.admin.lift_amnesty(amnesty.id)
     await one.laurels.streaks("ann")
 
 

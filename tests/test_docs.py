@@ -64,6 +64,24 @@ def test_a_python_snippet_runs(snippet: str, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
 
 
+def test_every_python_snippet_passes_mypy_strict(tmp_path: Path) -> None:
+    for index, snippet in enumerate(snippets("python")):
+        (tmp_path / f"snippet_{index}_{re.sub(r'[^0-9a-z]', '_', str(snippet.id).lower())}.py").write_text(
+            str(snippet.values[0]), "utf-8"
+        )
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", f"--cache-dir={tmp_path / 'cache'}", "."],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("document", [pytest.param(d, id=d.name) for d in DOCUMENTS if blocks(d, "sh")])
 def test_the_shell_snippets_of_a_document_run_in_order(document: Path, tmp_path: Path) -> None:
     script = "\n".join(text for text in blocks(document, "sh") if not MAKE.search(text))

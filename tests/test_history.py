@@ -11,7 +11,6 @@ from typing import Any
 import anyio
 import pytest
 
-from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import (
@@ -29,7 +28,9 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
-from laurels.present.shapes import UserStreak
+from laurels.present.changes import NumberChange
+from laurels.present.events import EventResult
+from laurels.present.streaks import UserStreak
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
@@ -67,7 +68,7 @@ class Place:
     admin: Admin
     clock: TestClock
 
-    async def send(self, name: str, kind: str = "message", when: datetime | None = None, **more: Any) -> Recorded:
+    async def send(self, name: str, kind: str = "message", when: datetime | None = None, **more: Any) -> EventResult:
         return await self.laurels.record(Event("ada", name, kind, when, **more))
 
     async def log_in(self, *days: str) -> None:
@@ -75,7 +76,7 @@ class Place:
             await self.send(f"in-{day}", "login", at(f"{day}T12:00"))
 
     async def adjust(self, adjustment_id: str, kind: str, *, own: bool = False, **data: Any) -> Any:
-        return await self.admin.tell("ada", adjustment_id, kind, data, "because", ROOT, own=own)
+        return await self.admin.adjust("ada", adjustment_id, kind, data, "because", ROOT, own=own)
 
     async def badges(self) -> list[str]:
         return [one.id for one in (await self.laurels.profile("ada")).badges]
@@ -132,7 +133,7 @@ async def test_a_reversal_takes_metrics_badges_points_and_level_back(home: Place
     await home.admin.reverse("ada", "m3", "a script", ROOT)
     assert (await home.points(), await home.badges()) == (70, ["two"])
     applied = await home.admin.reverse("ada", "m2", "a script", ROOT)
-    assert (applied.outcome.points, applied.outcome.revoked) == ((70, 10), ("two",))
+    assert (applied.points, applied.revoked) == (NumberChange(before=70, after=10), ["two"])
     assert (await home.points(), await home.badges()) == (10, [])
 
 
@@ -162,7 +163,7 @@ async def test_a_reversal_changes_the_rank_and_the_level(home: Place) -> None:
     assert (await home.laurels.rank("ada")).rank == 1
     for index in range(5):
         applied = await home.admin.reverse("ada", f"m{index}", "a script", ROOT)
-    assert applied.outcome.points == (10, 0)
+    assert applied.points == NumberChange(before=10, after=0)
     assert (await home.laurels.rank("ada")).rank is None
     assert (await home.laurels.profile("ada")).level == 1
     assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
@@ -173,8 +174,8 @@ async def test_the_ledger_adds_a_compensating_entry_and_the_history_shows_both(h
     await home.send("m2")
     await home.admin.reverse("ada", "m2", "a script", ROOT)
     newest, second, first = (await home.laurels.history("ada")).entries
-    assert newest.act is not None
-    assert (newest.act.kind, newest.act.reason, newest.act.actor, newest.act.undone) == (
+    assert newest.adjustment is not None
+    assert (newest.adjustment.kind, newest.adjustment.reason, newest.adjustment.actor, newest.adjustment.undone) == (
         "reversal",
         "a script",
         ROOT,
@@ -200,7 +201,7 @@ async def test_reversing_twice_changes_nothing(home: Place) -> None:
 async def test_a_reversal_before_its_event_applies_when_the_event_arrives(home: Place) -> None:
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     recorded = await home.send("m1")
-    assert recorded.outcome.reversed
+    assert recorded.reversed
     assert await home.points() == 0
     assert (await home.send("m1")).duplicate
 
@@ -270,12 +271,12 @@ async def test_concurrent_recording_reversing_undoing_and_rebuilding_agree(home:
 async def test_a_grant_gives_a_badge_once_and_undoing_it_takes_the_badge_back(home: Place) -> None:
     await home.send("m1")
     applied = await home.adjust("g1", "grant", badge="unearned")
-    assert applied.outcome.awards == (("unearned", 500), ("rich", 30))
+    assert [(one.badge, one.points) for one in applied.awards] == [("unearned", 500), ("rich", 30)]
     assert (await home.adjust("g1", "grant", badge="unearned")).duplicate
     with pytest.raises(AdjustmentConflict):
         await home.adjust("g1", "grant", badge="two")
     undone = await home.admin.undo("ada", "g1")
-    assert undone.outcome.revoked == ("unearned",)
+    assert undone.revoked == ["unearned"]
     assert (await home.admin.undo("ada", "g1")).duplicate
 
 
@@ -697,7 +698,7 @@ async def test_only_the_event_that_is_too_late_or_too_early_is_refused(home: Pla
     answers = await home.laurels.record_many(
         [Event("ada", f"m{index}", "message", home.clock.now + time) for index, time in enumerate(times)]
     )
-    assert [type(answer) for answer in answers] == [Recorded, EventTooLate, EventTooEarly, Recorded]
+    assert [type(answer) for answer in answers] == [EventResult, EventTooLate, EventTooEarly, EventResult]
 
 
 async def test_a_late_event_joins_runs_revives_the_streak_and_awards_its_badge(home: Place) -> None:

@@ -13,12 +13,12 @@ import pytest
 
 from laurels.engine.events import Event
 from laurels.errors import StoreUnavailable
-from laurels.present.shapes import CommunityReport, ReportProgress
-from laurels.service.insights import Insights, StoredOutcome
+from laurels.present.reports import CommunityReport, ReportProgress
+from laurels.service.insights import Cached, Insights
 from laurels.service.laurels import Laurels
 from laurels.service.report import COHORTS, DAYS, ReportFold, monday
 from laurels.storage.contract import MaintenanceRun, ReportUser, Store, UserSnapshot
-from laurels.telemetry.writes import Flow, Meter
+from laurels.telemetry.writes import WriteMeter, WriteRate
 from laurels.testing import sandbox
 from tests.support import MONDAY, badge, catalog, count
 
@@ -157,10 +157,10 @@ async def test_the_order_of_users_makes_no_difference(laurels: Laurels) -> None:
     read = await laurels.store.community_report([f"u{number}" for number in range(15)])
 
     def of(users: Sequence[ReportUser]) -> CommunityReport:
-        community_report = ReportFold(CATALOG, NOW)
+        fold = ReportFold(CATALOG, NOW)
         for user in users:
-            community_report.add(user)
-        return community_report.shape(15)
+            fold.add(user)
+        return fold.report(15)
 
     assert of(read) == of(read[::-1])
 
@@ -254,14 +254,14 @@ class Maker:
 
 async def test_many_who_ask_at_once_wait_for_one_making() -> None:
     maker = Maker()
-    kept = StoredOutcome(maker.make, 60)
-    asking = [asyncio.create_task(kept.value()) for _ in range(10)]
+    cached = Cached(maker.make, 60)
+    asking = [asyncio.create_task(cached.value()) for _ in range(10)]
     await asyncio.sleep(0)
     asking[0].cancel()
     maker.go.set()
 
     assert await asyncio.gather(*asking[1:]) == [1] * 9
-    assert (await kept.value(), maker.begun) == (1, 1)
+    assert (await cached.value(), maker.begun) == (1, 1)
 
 
 async def test_what_is_made_for_all_is_as_of_now_whatever_moment_the_first_asks_from() -> None:
@@ -277,58 +277,58 @@ async def test_what_is_made_for_all_is_as_of_now_whatever_moment_the_first_asks_
 
 async def test_the_old_value_is_served_while_a_new_one_is_made() -> None:
     maker = Maker()
-    kept = StoredOutcome(maker.make, -1)
+    cached = Cached(maker.make, -1)
     maker.go.set()
-    assert await kept.value() == 1
+    assert await cached.value() == 1
     maker.go.clear()
 
-    assert [await kept.value() for _ in range(3)] == [1, 1, 1]
-    assert kept.at_hand() == 1
+    assert [await cached.value() for _ in range(3)] == [1, 1, 1]
+    assert cached.newest() == 1
     await asyncio.sleep(0)
     assert maker.begun == 2
     maker.go.set()
     await asyncio.sleep(0.01)
-    assert kept.at_hand() == 2
-    await kept.close()
+    assert cached.newest() == 2
+    await cached.close()
 
 
 async def test_what_fails_first_is_raised_and_tried_again() -> None:
     maker = Maker()
     maker.begun = 12
     maker.go.set()
-    kept = StoredOutcome(maker.make, 60)
+    cached = Cached(maker.make, 60)
 
     with pytest.raises(StoreUnavailable, match="thirteen"):
-        await kept.value()
-    assert await kept.value() == 14
+        await cached.value()
+    assert await cached.value() == 14
 
 
 async def test_what_fails_later_leaves_the_old_value() -> None:
     maker = Maker()
     maker.begun = 11
     maker.go.set()
-    kept = StoredOutcome(maker.make, -1)
+    cached = Cached(maker.make, -1)
 
-    assert [await kept.value(), await kept.value()] == [12, 12]
+    assert [await cached.value(), await cached.value()] == [12, 12]
     await asyncio.sleep(0.01)
-    assert await kept.value() == 12
+    assert await cached.value() == 12
     assert maker.begun == 13
     await asyncio.sleep(0.01)
-    assert kept.at_hand() == 14
-    await kept.close()
+    assert cached.newest() == 14
+    await cached.close()
 
 
 async def test_closing_ends_what_is_being_made() -> None:
     maker = Maker()
-    kept = StoredOutcome(maker.make, 60)
-    kept.at_hand()
+    cached = Cached(maker.make, 60)
+    cached.newest()
     await asyncio.sleep(0)
 
-    await kept.close()
+    await cached.close()
 
-    assert kept.at_hand() is None
+    assert cached.newest() is None
     assert maker.begun == 1
-    await kept.close()
+    await cached.close()
 
 
 # ---- the pulse --------------------------------------------------------------------------------
@@ -371,18 +371,18 @@ async def test_the_pulse_counts_users_and_events_in_the_background(laurels: Laur
 
 
 def test_a_meter_reads_the_last_minute() -> None:
-    meter = Meter(1000.0)
-    meter.note(1000.5, 600, [0.001] * 99 + [1.0])
-    meter.note(1059.9, 60, [0.001])
+    meter = WriteMeter(1000.0)
+    meter.add(1000.5, 600, [0.001] * 99 + [1.0])
+    meter.add(1059.9, 60, [0.001])
 
     assert meter.read(1059.9).per_second == pytest.approx(660 / 59.9)
     assert meter.read(1100.0).per_second == 1
-    assert meter.read(1130.0) == Flow(0.0, None, None)
+    assert meter.read(1130.0) == WriteRate(0.0, None, None)
 
 
 def test_a_meter_counts_the_time_there_was() -> None:
-    meter = Meter(1000.0)
-    meter.note(1001.0, 100, [0.001])
+    meter = WriteMeter(1000.0)
+    meter.add(1001.0, 100, [0.001])
 
     assert meter.read(1010.0).per_second == 10
 
@@ -391,27 +391,27 @@ def test_a_meter_counts_the_time_there_was() -> None:
 def test_waits_are_told_within_a_step(seed: int) -> None:
     draw = random.Random(seed)
     waits = sorted(draw.lognormvariate(-6, 2) for _ in range(1000))
-    meter = Meter(0.0)
+    meter = WriteMeter(0.0)
     for number, wait in enumerate(draw.sample(waits, len(waits))):
-        meter.note(number / 50, 1, [wait])
+        meter.add(number / 50, 1, [wait])
 
-    flow = meter.read(20.0)
+    rate = meter.read(20.0)
 
-    assert flow.median_ms == pytest.approx(1000 * waits[499], rel=0.05)
-    assert flow.slow_ms == pytest.approx(1000 * waits[989], rel=0.05)
+    assert rate.median_ms == pytest.approx(1000 * waits[499], rel=0.05)
+    assert rate.slow_ms == pytest.approx(1000 * waits[989], rel=0.05)
 
 
 def test_a_wait_of_nothing_is_a_wait() -> None:
-    meter = Meter(0.0)
-    meter.note(1.0, 1, [0.0])
+    meter = WriteMeter(0.0)
+    meter.add(1.0, 1, [0.0])
 
     assert meter.read(1.0).median_ms == pytest.approx(0.001, rel=0.1)
 
 
 def test_a_meter_keeps_no_more_than_its_minute() -> None:
-    meter = Meter(0.0)
+    meter = WriteMeter(0.0)
     for second in range(10_000):
-        meter.note(second, 1, [0.001])
+        meter.add(second, 1, [0.001])
 
     assert meter.read(10_000).per_second == pytest.approx(1, rel=0.02)
     assert len(meter._seconds) <= 61

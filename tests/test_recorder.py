@@ -16,6 +16,7 @@ from laurels.commands.unit_of_work import Command, DecisionContext, Needs, UnitO
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable
+from laurels.present.events import EventResult
 from laurels.service.group_commit import GroupCommit
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
@@ -183,7 +184,7 @@ async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
         )
     assert isinstance(answers[1], ZeroDivisionError)
     assert await event_ids(store) == ["1", "3"]
-    assert [record.message for record in caplog.records] == ["an act could not be recorded"]
+    assert [record.message for record in caplog.records] == ["a command could not be written"]
     assert isinstance((await group_commit.submit([act("2")]))[0], Recorded)
 
 
@@ -206,7 +207,7 @@ async def test_sixty_four_clients_with_the_same_thousand_events_count_each_once(
     answers = await asyncio.gather(*(laurels.record_many(events) for _ in range(64)))
     firsts = [answer for of_client in answers for answer in of_client if not getattr(answer, "duplicate", True)]
     assert len(firsts) == 1000
-    assert len({(one.event.user_id, one.event.id) for one in firsts if isinstance(one, Recorded)}) == 1000
+    assert len({(one.user_id, one.id) for one in firsts if isinstance(one, EventResult)}) == 1000
     assert (await store.counts()).events == 1000
     for i in range(7):
         profile = await laurels.profile(f"u{i}")

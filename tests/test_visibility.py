@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput
+from laurels.present.changes import RankChange
+from laurels.present.events import EventResult
 from tests.arena import CLOSE, WEEK, Arena, arena, beside, check_arena, rules
 from tests.support import LASTING_ENGINES, new_database, sql
 
@@ -119,7 +120,7 @@ async def test_an_event_of_a_hidden_user_moves_nobody(home: Arena) -> None:
     await home.laurels.update_user("eve", visibility="hidden")
     before = len(await home.notifications("leaderboard.top"))
     recorded = await home.read("eve", 1000)
-    assert (recorded.rank_before, recorded.rank_after) == (5, 1)  # those that they would have
+    assert recorded.rank == RankChange(before=5, after=1)  # those that they would have
     assert await home.lines() == ALL_WEEK[:4]
     assert len(await home.notifications("leaderboard.top")) == before
     assert (await home.laurels.profile("eve")).user_rank == 1
@@ -134,13 +135,13 @@ async def test_the_answer_to_an_event_of_a_hidden_user_agrees_with_the_rank_that
     assert before == {"ann": 1, "bob": 2, "cay": 2, "dan": 3, "eve": 3, "fay": None}
     events = [Event(user_id, f"more-{user_id}", "read", quantity=10 * 3**index) for index, user_id in enumerate(users)]
     for answer in await home.laurels.record_many(events):
-        assert isinstance(answer, Recorded)
-        user_id = answer.event.user_id
+        assert isinstance(answer, EventResult)
+        user_id = answer.user_id or ""
         shown = await home.laurels.rank(user_id)
-        assert (answer.rank_before, answer.rank_after) == (before[user_id], shown.rank)
+        assert answer.rank == RankChange(before=before[user_id], after=shown.rank)
         assert (await home.laurels.profile(user_id)).user_rank == shown.rank
     again = await home.laurels.record(events[1])
-    assert (again.duplicate, again.rank_before, again.rank_after) == (True, 2, 4)
+    assert (again.duplicate, again.rank) == (True, RankChange(before=2, after=4))
 
 
 async def test_visibility_is_public_pseudonym_hidden_or_the_boards_own(home: Arena) -> None:

@@ -22,11 +22,11 @@ from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit
 from laurels.cli.tables import console
-from laurels.commands.events import Applied
 from laurels.engine.adjustments import Adjustment, kinds_for
 from laurels.engine.fields import Field
 from laurels.errors import AdjustmentNotFound, InvalidInput
-from laurels.present.shapes import AdjustmentResult, NumberChange
+from laurels.present.adjustments import AdjustmentResult
+from laurels.present.changes import NumberChange
 from laurels.service.admin import Admin
 from laurels.service.opening import changing
 
@@ -139,7 +139,7 @@ def undo(
 ) -> int:
     """Undo an adjustment or a reversal. The history shows both. Undoing twice changes nothing."""
 
-    async def undone(admin: Admin) -> Applied:
+    async def undone(admin: Admin) -> AdjustmentResult:
         try:
             return await admin.undo(user, adjustment, actor=login_name())
         except AdjustmentNotFound:
@@ -158,12 +158,12 @@ def login_name() -> str:
 
 # ---- running them ---------------------------------------------------------------------------------
 
-Doing = Callable[[Admin], Awaitable[Applied]]
+Doing = Callable[[Admin], Awaitable[AdjustmentResult]]
 
 
 def _apply(user: str, kind: str, data: dict[str, Any], reason: str, id_: str | None, actor: str | None) -> Doing:
     adjustment_id = f"{kind}-{secrets.token_hex(8)}" if id_ is None else id_
-    return lambda admin: admin.tell(user, adjustment_id, kind, data, reason, actor or login_name())
+    return lambda admin: admin.adjust(user, adjustment_id, kind, data, reason, actor or login_name())
 
 
 def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) -> int:
@@ -179,7 +179,7 @@ def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) 
 async def _done(doing: Doing, database: str | None, catalog: str | None) -> AdjustmentResult:
     async with changing(settings_of(database=database, catalog=catalog)) as laurels:
         try:
-            return laurels.views.adjustment_result(await doing(Admin(laurels)))
+            return await doing(Admin(laurels))
         except InvalidInput as error:
             raise InvalidInput(error.field, f"{error.field}: {error}") from None
 
@@ -199,13 +199,13 @@ def _show(shape: AdjustmentResult) -> None:
 
 def changes(shape: AdjustmentResult) -> list[tuple[str, str]]:
     """What an adjustment changed, as lines for people."""
-    lines = [("badge", f"{award.icon} {award.name}, {award.points:+,} points") for award in shape.awards or []]
-    lines += [("revoked", badge) for badge in shape.revoked or []]
+    lines = [("badge", f"{award.icon} {award.name}, {award.points:+,} points") for award in shape.awards]
+    lines += [("revoked", badge) for badge in shape.revoked]
     if shape.points:
         lines.append(("points", _change(shape.points)))
     if shape.level:
         lines.append(("level", f"{shape.level.before:,} → {shape.level.after:,} {shape.level.title}"))
-    lines += [("streak", f"{name}: {_change(change)}") for name, change in (shape.streaks or {}).items()]
+    lines += [("streak", f"{name}: {_change(change)}") for name, change in shape.streaks.items()]
     return lines
 
 

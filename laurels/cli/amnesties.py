@@ -15,7 +15,7 @@ from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import AmnestyNotFound
-from laurels.present.shapes import Amnesties, Amnesty
+from laurels.present.amnesties import Amnesties, Amnesty
 from laurels.service.admin import Admin
 from laurels.service.opening import changing, reading
 from laurels.settings import Settings
@@ -46,7 +46,7 @@ def add(
 
 async def _add(settings: Settings, first: date, last: date, reason: str, actor: str, group: str | None) -> Amnesty:
     async with changing(settings) as laurels:
-        return laurels.views.amnesty(await Admin(laurels).add_amnesty(first, last, reason, actor, group))
+        return await Admin(laurels).add_amnesty(first, last, reason, actor, group)
 
 
 def list_amnesties(*, database: Database = None, json: Json = False) -> int:
@@ -65,7 +65,7 @@ def list_amnesties(*, database: Database = None, json: Json = False) -> int:
 
 async def _list(settings: Settings) -> Sequence[Amnesty]:
     async with reading(settings) as laurels:
-        return [laurels.views.amnesty(row) for row in await laurels.store.amnesties()]
+        return await Admin(laurels).amnesties()
 
 
 def lift(

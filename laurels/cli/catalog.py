@@ -17,9 +17,10 @@ from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
-from laurels.present.shapes import CatalogLevel, CatalogSummary, LeaderboardInfo, ProfileBadge
-from laurels.present.views import Views
-from laurels.service.laurels import utc_now
+from laurels.present.badges import BadgeInfo
+from laurels.present.catalog import CatalogLevel, CatalogSummary, catalog_summary
+from laurels.present.leaderboards import LeaderboardInfo, leaderboard_info
+from laurels.service.clock import utc_now
 from laurels.service.opening import read_catalog
 
 File = Annotated[str | None, Parameter(help="a catalog file; without it, the one in the settings")]
@@ -65,8 +66,8 @@ def _report(faults: Sequence[Fault], *, json: bool) -> None:
 def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
     """Show the levels, badges and leaderboards of the catalog in force."""
     read = read_catalog(settings_of(catalog=catalog).catalog.file)
-    views, now = Views(read), utc_now()
-    shape, boards = views.whole_catalog(), [views.board(board, now) for board in read.boards.values()]
+    now = utc_now()
+    shape, boards = catalog_summary(read), [leaderboard_info(board, now) for board in read.boards.values()]
     if json:
         emit({**msgspec.to_builtins(shape), "leaderboards": boards})
     else:
@@ -91,7 +92,7 @@ def _levels(levels: Sequence[CatalogLevel]) -> object:
     return shown
 
 
-def _badges(badges: Sequence[ProfileBadge]) -> object:
+def _badges(badges: Sequence[BadgeInfo]) -> object:
     shown = table("", "badge", "id", "category", "points", "earned by", right=("points",))
     for badge in badges:
         points = f"{badge.points:,}"

@@ -15,9 +15,10 @@ from laurels.cli.output import emit, note, say
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_instant
 from laurels.errors import InvalidInput
-from laurels.present.shapes import MAX_DAYS_ON, SandboxClock
+from laurels.present.clock import MAX_DAYS_ON, SandboxClock
 from laurels.service.admin import Admin
-from laurels.service.laurels import Laurels, utc_now
+from laurels.service.clock import utc_now
+from laurels.service.laurels import Laurels
 from laurels.service.opening import laurels_over, made, reading
 from laurels.settings import Settings
 

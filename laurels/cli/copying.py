@@ -18,8 +18,9 @@ from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, note, size
 from laurels.cli.tables import count_progress
-from laurels.cli.verify import Verified, show, verify_all
+from laurels.cli.verify import show, verify_all
 from laurels.errors import InvalidInput, MigrationError, NotEmpty, SettingsError
+from laurels.present.verification import Verification
 from laurels.service.opening import address_of_file, database_file, existing, made_to_fill
 from laurels.settings import Settings
 from laurels.storage.copying import copy as copy_store
@@ -32,7 +33,7 @@ class Copied(msgspec.Struct, frozen=True):
 
     ok: bool
     rows: Rows
-    verified: Verified
+    verified: Verification
 
 
 class BackedUp(msgspec.Struct, frozen=True):
@@ -142,7 +143,7 @@ async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
 
 def _finished(settings: Settings, rows: Rows, *, json: bool) -> int:
     """Compare the copy with a recomputation, and print the result."""
-    verified = verify_all(settings, writing=False)
+    verified = verify_all(settings, refresh=False)
     if json:
         emit(Copied(verified.ok, rows, verified))
     else:

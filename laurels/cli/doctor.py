@@ -1,4 +1,4 @@
-"""`laurels doctor`: everything that can be wrong around Laurels, each with its mend."""
+"""`laurels doctor`: check everything that Laurels depends on, and say how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
-from laurels.service.laurels import utc_now
+from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
 from laurels.settings import Settings
 from laurels.storage.contract import AmnestyRow, Counts, Store
@@ -31,24 +31,21 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
 LARGEST_LOG = 256_000_000
-"""Bytes; it is copied into the database every 16 MB, unless something keeps an old snapshot open."""
+"""Bytes; the log is copied into the database every 16 MB, unless a transaction holds an old snapshot."""
 LEAST_FREE = 1_000_000_000
 OLDEST_ZONES = 2
-"""Years; governments change their clocks more often than that."""
+"""Years; governments change time zones more often than that."""
 AHEAD = timedelta(minutes=5)
 LOOKED_BACK = 30
-"""For how many days a gap in all events is sought."""
+"""How many days are searched for days without events."""
 NAMED = 3
-"""How many amnesties are named."""
-WRITTEN = datetime.fromisoformat("2026-01-01T00:00:00Z")
-"""No clock that is right says less."""
+"""How many amnesties are listed."""
+RELEASED = datetime.fromisoformat("2026-01-01T00:00:00Z")
+"""No correct clock is earlier than this."""
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check found.
-
-    `mend` says what to do about it; '' where nothing is wrong. `proposal` is what one may do, where nothing is wrong.
-    """
+    """What one check found. `fix` says what to do; '' if nothing is wrong. `proposal` is a command that may be useful."""
 
     what: str
     found: str
@@ -57,27 +54,27 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a look into the database found. `quiet` are the days of the last month without any event, of anybody."""
+class Contents:
+    """What the database contains. `days_without_events` are days of the last month on which no user has an event."""
 
     now: datetime
     offset: timedelta | None
     counts: Counts
     amnesties: Sequence[AmnestyRow]
-    quiet: Sequence[int]
+    days_without_events: Sequence[int]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All findings; `ok` where none of them needs a mend."""
+    """All findings; `ok` if nothing has to be fixed."""
 
     ok: bool
     findings: list[Finding]
 
 
 def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json = False) -> int:
-    """Look at versions, settings, catalog, database, disk and clock, and say how to mend what is wrong. Changes nothing.
+    """Check versions, settings, catalog, database, disk and clock, and say how to fix what is wrong. Changes nothing.
 
-    Proposes an amnesty for whole days of the last month without any event. Exits 1 where anything is wrong.
+    Proposes an amnesty for whole days of the last month without any event. Exits 1 if anything is wrong.
     """
     findings = [*_versions(), _settings(database, catalog)]
     if not findings[-1].fix:
@@ -92,14 +89,14 @@ def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json
 
 def _around(settings: Settings) -> Iterator[Finding]:
     yield _catalog(settings)
-    looked, finding = asyncio.run(_database(settings))
+    contents, finding = asyncio.run(_database(settings))
     yield finding
-    if looked:
-        yield from (_rows(looked.counts), _amnesties(looked), *_gaps(looked, settings), _sandbox(looked))
+    if contents:
+        yield from (_rows(contents.counts), _amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
         yield from (_writable(file), _log(file), _disk(file))
-    yield _clock(looked.now, looked.counts.last_recorded_at) if looked else _clock(utc_now(), None)
+    yield _clock(contents.now, contents.counts.last_recorded_at) if contents else _clock(utc_now(), None)
 
 
 def _versions() -> list[Finding]:
@@ -126,8 +123,8 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
     try:
         settings = settings_of(database=database, catalog=catalog)
     except SettingsError as error:
-        return Finding("settings", str(error), "mend that setting")
-    return Finding("settings", f"in order, database {settings.database.url}")
+        return Finding("settings", str(error), "fix that setting")
+    return Finding("settings", f"valid, database {settings.database.url}")
 
 
 def _catalog(settings: Settings) -> Finding:
@@ -136,46 +133,46 @@ def _catalog(settings: Settings) -> Finding:
     except CatalogError as error:
         return Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
     except SettingsError as error:
-        return Finding("catalog", str(error), "mend the setting 'catalog'")
+        return Finding("catalog", str(error), "fix the setting 'catalog'")
     return Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
 
 
-async def _database(settings: Settings) -> tuple[Looked | None, Finding]:
-    """What is in it, where the database answers and has our schema."""
+async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
+    """What the database contains, if it answers and has the schema of this version."""
     try:
         async with existing(settings.database.url.reveal()) as store:
-            return await _look(store), Finding("database", "answers, and its schema is this version's")
+            return await _read(store), Finding("database", "answers, with the schema of this version")
     except MigrationError as error:
-        return None, Finding("database", str(error), "run 'laurels migrate', or use the version that made it")
+        return None, Finding("database", str(error), "run 'laurels migrate', or use the version that created it")
     except LaurelsError as error:
-        return None, Finding("database", str(error), "make it with 'laurels migrate', or mend the setting 'database'")
+        return None, Finding("database", str(error), "create it with 'laurels migrate', or fix the setting 'database'")
 
 
-async def _look(store: Store) -> Looked:
+async def _read(store: Store) -> Contents:
     offset = await store.clock_offset()
     now = utc_now() + (offset or timedelta())
     today = now.toordinal()
-    return Looked(
+    return Contents(
         now=now,
         offset=offset,
         counts=await store.counts(),
         amnesties=[row for row in await store.amnesties() if row.lifted_at is None],
-        quiet=await store.days_without_events(today - LOOKED_BACK, today),
+        days_without_events=await store.days_without_events(today - LOOKED_BACK, today),
     )
 
 
-def _amnesties(looked: Looked) -> Finding:
-    """The amnesties that stand, the newest few by name."""
-    if not looked.amnesties:
-        return Finding("amnesties", "none stands")
-    newest = [f"{_span(row.first_day, row.last_day)} ({row.reason})" for row in looked.amnesties[-NAMED:]]
-    return Finding("amnesties", f"{counted(len(looked.amnesties), 'stands', 'stand')}: {', '.join(newest)}")
+def _amnesties(contents: Contents) -> Finding:
+    """The amnesties in force, the newest few with their days."""
+    if not contents.amnesties:
+        return Finding("amnesties", "none in force")
+    newest = [f"{_span(row.first_day, row.last_day)} ({row.reason})" for row in contents.amnesties[-NAMED:]]
+    return Finding("amnesties", f"{len(contents.amnesties):,} in force: {', '.join(newest)}")
 
 
-def _gaps(looked: Looked, settings: Settings) -> Iterator[Finding]:
-    """Whole days without any event, between days that have some: most likely nothing could be recorded."""
-    excused = {day for row in looked.amnesties if not row.for_group for day in range(row.first_day, row.last_day + 1)}
-    for first, last in gaps(looked.quiet, looked.now.toordinal()):
+def _gaps(contents: Contents, settings: Settings) -> Iterator[Finding]:
+    """Whole days without any event, between days with events: probably nothing could be recorded."""
+    excused = {day for row in contents.amnesties if not row.for_group for day in range(row.first_day, row.last_day + 1)}
+    for first, last in gaps(contents.days_without_events, contents.now.toordinal()):
         if not excused.issuperset(range(first, last + 1)):
             days = ("--from", str(date.fromordinal(first)), "--to", str(date.fromordinal(last)))
             where = (
@@ -184,15 +181,15 @@ def _gaps(looked: Looked, settings: Settings) -> Iterator[Finding]:
             add = shlex.join(("laurels", "amnesty", "add", *days, "--reason", "an outage", *where))
             yield Finding(
                 "gap",
-                f"nobody has an event on {_span(first, last)}",
+                f"no user has an event on {_span(first, last)}",
                 proposal=f"if it was an outage: {add}",
             )
 
 
-def gaps(quiet: Sequence[int], today: int) -> list[tuple[int, int]]:
-    """The runs of quiet days, as (first, last), that have a day with events before and after them within the days looked at."""
-    days = set(quiet)
-    runs = [(day, _last_of_run(days, day)) for day in quiet if day - 1 not in days]
+def gaps(days_without_events: Sequence[int], today: int) -> list[tuple[int, int]]:
+    """Runs of days without events, as (first, last), with a day that has events before and after them in the days searched."""
+    days = set(days_without_events)
+    runs = [(day, _last_of_run(days, day)) for day in days_without_events if day - 1 not in days]
     return [(first, last) for first, last in runs if first > today - LOOKED_BACK and last < today]
 
 
@@ -207,10 +204,10 @@ def _span(first: int, last: int) -> str:
     return days[0] if first == last else f"{days[0]} to {days[1]}"
 
 
-def _sandbox(looked: Looked) -> Finding:
-    if looked.offset is None:
-        return Finding("sandbox", "no: the machine's clock counts")
-    return Finding("sandbox", f"yes: its clock stands at {when(looked.now)}, and can be moved with 'laurels clock'")
+def _sandbox(contents: Contents) -> Finding:
+    if contents.offset is None:
+        return Finding("sandbox", "no: it uses the machine's clock")
+    return Finding("sandbox", f"yes: its clock is at {when(contents.now)}, and can be moved with 'laurels clock'")
 
 
 def _rows(counts: Counts) -> Finding:
@@ -229,19 +226,19 @@ def _disk(file: Path) -> Finding:
     folder = file.absolute().parent
     free = shutil.disk_usage(folder).free
     needed = max(LEAST_FREE, file.stat().st_size)
-    fix = "" if free >= needed else f"free some: at least {size(needed)} should be"
+    fix = "" if free >= needed else f"free at least {size(needed)}"
     return Finding("disk", f"{size(free)} free at {folder}", fix)
 
 
 def _log(file: Path) -> Finding:
     log = file.with_name(file.name + "-wal")
     length = log.stat().st_size if log.is_file() else 0
-    fix = "" if length <= LARGEST_LOG else "some program keeps a transaction open on the database; end it"
+    fix = "" if length <= LARGEST_LOG else "a program has an open transaction on the database; end it"
     return Finding("write-ahead log", size(length), fix)
 
 
 def _writable(file: Path) -> Finding:
-    """Whether this user may write the file and beside it, where SQLite keeps its log."""
+    """Whether this user may write the file and its directory, in which SQLite creates its log."""
     for path in (file, file.absolute().parent):
         if not os.access(path, os.W_OK):
             return Finding("permissions", f"{path} cannot be written", "give this user the right to write it")
@@ -249,10 +246,10 @@ def _writable(file: Path) -> Finding:
 
 
 def _clock(now: datetime, last_recorded_at: datetime | None) -> Finding:
-    """A clock that stands wrong gives wrong days."""
-    fix = "set this machine's clock, and keep it right with NTP"
-    if now < WRITTEN:
-        return Finding("clock", f"{when(now)} is before this version was made", fix)
+    """A wrong clock credits wrong days."""
+    fix = "set this machine's clock, and synchronise it with NTP"
+    if now < RELEASED:
+        return Finding("clock", f"{when(now)} is before this version was released", fix)
     if last_recorded_at and last_recorded_at - now > AHEAD:
         return Finding("clock", f"{when(now)}, but an event was recorded {when(last_recorded_at)}", fix)
     return Finding("clock", when(now))

@@ -1,4 +1,4 @@
-"""`laurels explain`: why a user has a badge or not, and why a streak is what it is, day by day."""
+"""`laurels explain`: why a user has a badge or not, and why each day of a streak counts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
-from laurels.present.shapes import Explanation, StreakDay, UserStreak
-from laurels.present.views import STREAK_DAYS
+from laurels.present.badges import Explanation
+from laurels.present.streaks import STREAK_DAYS, StreakDay, UserStreak, user_streaks
 from laurels.service.opening import changing
 from laurels.settings import Settings
 from laurels.storage.contract import AmnestyRow, UserRow
@@ -32,12 +32,12 @@ def explain(
     badge: Annotated[str | None, Parameter(help="the badge's id", show_default=False)] = None,
     *,
     streak: Annotated[str | None, Parameter(help="explain this streak instead", show_default=False)] = None,
-    days: Annotated[int, Parameter(help="of how many days (or weeks) of the streak", validator=DAYS)] = STREAK_DAYS,
+    days: Annotated[int, Parameter(help="how many of the newest days (or weeks)", validator=DAYS)] = STREAK_DAYS,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Say because of which facts and which event a badge was earned, or what is missing; or why a streak is what it is."""
+    """Explain which facts and which event earned a badge, or what is missing; or why each day of a streak counts."""
     check_text("USER", user, MAX_USER_ID)
     if (badge is None) == (streak is None):
         raise InvalidInput("BADGE", "name a badge, or a streak with --streak")
@@ -45,11 +45,11 @@ def explain(
     if badge is not None:
         _badge(asyncio.run(_explain(settings, user, badge)), json=json)
         return OK
-    told = asyncio.run(_told(settings, user, streak or "", days))
+    status = asyncio.run(_read_streak(settings, user, streak or "", days))
     if json:
-        emit(told.shape)
+        emit(status.now)
     else:
-        _streak(told)
+        _streak(status)
     return OK
 
 
@@ -61,7 +61,7 @@ async def _explain(settings: Settings, user_id: str, badge_id: str) -> Explanati
         try:
             return await laurels.explain(user_id, badge_id)
         except UserNotFound:
-            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+            raise UserNotFound(f"there is no user '{user_id}'") from None
         except BadgeNotFound:
             raise BadgeNotFound(f"the catalog has no badge '{badge_id}'; 'laurels catalog show' lists all") from None
 
@@ -72,7 +72,7 @@ def _badge(shape: Explanation, *, json: bool) -> None:
         return
     to = console()
     to.print(Text(shape.sentence, style="bold"), soft_wrap=True)
-    shown = table("", "asked for", "has", "of", "met", right=("has", "of"))
+    shown = table("", "required", "has", "of", "met", right=("has", "of"))
     for check in shape.checks:
         mark = Text("✓", style="green") if check.met else Text("✗", style="red")
         shown.add_row(
@@ -88,104 +88,104 @@ def _badge(shape: Explanation, *, json: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StreakStatus:
-    """A streak as it reads, with all that can have excused a day of it."""
+    """A streak now, and what may excuse days of it."""
 
     streak: Streak
-    shape: UserStreak
+    now: UserStreak
     user: UserRow
     amnesties: list[AmnestyRow]
     time_zone: str
 
 
-async def _told(settings: Settings, user_id: str, name: str, days: int) -> StreakStatus:
-    """All about one streak of a user. Raises UserNotFound, StreakNotFound."""
+async def _read_streak(settings: Settings, user_id: str, name: str, days: int) -> StreakStatus:
+    """One streak of a user. Raises UserNotFound, StreakNotFound."""
     async with changing(settings) as laurels:
         try:
-            user = await laurels.current(user_id)
+            user = await laurels.core.current_user(user_id)
         except UserNotFound:
-            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+            raise UserNotFound(f"there is no user '{user_id}'") from None
         now = await laurels.now()
-        shapes = laurels.views.streaks(user.progress, now, days)
+        shapes = user_streaks(laurels.catalog, user.progress, now, days)
         shape = next((one for one in shapes if one.name == name), None)
         if shape is None:
             raise StreakNotFound(f"the catalog has no streak '{name}'; it has {', '.join(laurels.catalog.streaks)}")
-        standing = [row for row in await laurels.store.amnesties() if row.lifted_at is None]
-        return StreakStatus(laurels.catalog.streaks[name], shape, user, standing, user.progress.zones.at(now))
+        in_force = [row for row in await laurels.store.amnesties() if row.lifted_at is None]
+        return StreakStatus(laurels.catalog.streaks[name], shape, user, in_force, user.progress.zones.at(now))
 
 
-def _streak(told: StreakStatus) -> None:
+def _streak(status: StreakStatus) -> None:
     to = console()
-    to.print(Text(sentence(told), style="bold"), soft_wrap=True)
-    if not told.shape.days:
+    to.print(Text(sentence(status), style="bold"), soft_wrap=True)
+    if not status.now.days:
         return
-    shown = table("week of" if told.streak.weekly else "day", "", "why")
-    for day in told.shape.days:
-        shown.add_row(cell(f"{day.day:%a %Y-%m-%d}"), Text(day.why, style=STYLES[day.why]), cell(because(told, day)))
+    shown = table("week of" if status.streak.weekly else "day", "", "why")
+    for day in status.now.days:
+        shown.add_row(cell(f"{day.day:%a %Y-%m-%d}"), Text(day.why, style=STYLES[day.why]), cell(because(status, day)))
     to.print(shown)
 
 
-def sentence(told: StreakStatus) -> str:
+def sentence(status: StreakStatus) -> str:
     """As in 'The login streak is 12 days long, since 2026-02-18; it ends 2026-03-03 00:00 (Europe/Berlin) without an event.'."""
-    shape, one = told.shape, "week" if told.streak.weekly else "day"
+    shape, one = status.now, "week" if status.streak.weekly else "day"
     if shape.status == "none":
         return f"The {shape.name} streak has not begun: no {one} has its event yet."
     longest = f"The longest was {counted(shape.longest, one)}, {shape.longest_from} to {shape.longest_to}"
     freezes = f"; {counted(shape.freezes, 'freeze')} left" if shape.freezes else ""
     if shape.status == "ended":
-        return f"The {shape.name} streak has ended: {_end(told)}. {longest}{freezes}."
+        return f"The {shape.name} streak has ended: {_end(status)}. {longest}{freezes}."
     until = f"{shape.ends_at_local:%Y-%m-%d %H:%M}" if shape.ends_at_local else ""
     text = f"The {shape.name} streak is {counted(shape.length, one)} long, since {shape.since}, and {_standing(shape)}"
-    return f"{text}; without another event it ends {until} ({told.time_zone}). {longest}{freezes}."
+    return f"{text}; without another event it ends {until} ({status.time_zone}). {longest}{freezes}."
 
 
-def _end(told: StreakStatus) -> str:
-    """By which day a streak ended: the first missed one after the newest that was credited."""
-    missed = [day.day for day in told.shape.days if day.why == "missed" and day.day > (told.shape.last_day or date.min)]
+def _end(status: StreakStatus) -> str:
+    """Which day ended a streak: the first missed one after the newest credited one."""
+    missed = [day.day for day in status.now.days if day.why == "missed" and day.day > (status.now.last_day or date.min)]
     on = f"{min(missed)} closed without an event" if missed else "a required day closed without an event"
-    return f"its last credited {'week' if told.streak.weekly else 'day'} was {told.shape.last_day}, and {on}"
+    return f"its last credited {'week' if status.streak.weekly else 'day'} was {status.now.last_day}, and {on}"
 
 
 def _standing(shape: UserStreak) -> str:
     if shape.status == "active":
-        return "today's event is there" if shape.days[0].why == "credited" else "nothing is required today"
+        return "today's event is recorded" if shape.days[0].why == "credited" else "nothing is required today"
     return STATUS[shape.status]
 
 
 STATUS = {
     "at_risk": "it waits for today's event",
-    "frozen": "it stands by freezes",
+    "frozen": "freezes keep it alive",
     "paused": "it is paused today",
 }
 STYLES = {"credited": "green", "frozen": "cyan", "excused": "cyan", "paused": "cyan", "missed": "red", "open": "yellow"}
 
 
-def because(told: StreakStatus, day: StreakDay) -> str:
+def because(status: StreakStatus, day: StreakDay) -> str:
     """Why a day (or week) counts as it does."""
     if day.why != "excused":
-        return BECAUSE[day.why].replace("day", "week") if told.streak.weekly else BECAUSE[day.why]
+        return BECAUSE[day.why].replace("day", "week") if status.streak.weekly else BECAUSE[day.why]
     first = day.day.toordinal()
-    reasons = [_excuse(told, one) for one in range(first, first + (7 if told.streak.weekly else 1))]
+    reasons = [_excuse(status, one) for one in range(first, first + (7 if status.streak.weekly else 1))]
     return "; ".join(dict.fromkeys(reasons))
 
 
 BECAUSE = {
-    "credited": "its events reached what the streak asks of a day",
-    "frozen": "it was missed, and a freeze covered it: the run holds, and gets no longer",
+    "credited": "its events reached what the streak requires of a day",
+    "frozen": "it was missed, and a freeze covered it: the streak continues, and does not get longer",
     "paused": "a pause covers it: nothing was required",
-    "missed": "it closed without its events, and nothing excused it",
-    "open": "the day is not over, and its event is still to come",
+    "missed": "it ended without its events, and nothing excused it",
+    "open": "the day is not over, and its event has not come yet",
 }
 
 
-def _excuse(told: StreakStatus, day: int) -> str:
+def _excuse(status: StreakStatus, day: int) -> str:
     """Why nothing was required on one day."""
-    progress, groups = told.user.progress, told.user.groups
-    for row in told.amnesties:
+    progress, groups = status.user.progress, status.user.groups
+    for row in status.amnesties:
         if row.first_day <= day <= row.last_day and (row.for_group is None or row.for_group in groups):
             return f"an amnesty excuses it: {row.reason}"
-    repaired = progress.manual.repairs.get(told.streak.name)
+    repaired = progress.manual.repairs.get(status.streak.name)
     if repaired is not None and day in repaired:
         return "the gap was repaired"
     if day in progress.zones.skipped():
-        return "this date never was in the user's time zone"
+        return "this date did not exist in the user's time zone"
     return "it is a day of rest"

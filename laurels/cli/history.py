@@ -1,4 +1,4 @@
-"""`laurels user history`: what happened to a user, as it was recorded and told."""
+"""`laurels user history`: the events and adjustments of a user, and what they changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
-from laurels.present.shapes import History, HistoryAdjustment, HistoryEntry
+from laurels.present.history import History, HistoryAdjustment, HistoryEntry
 from laurels.service.opening import reading
 from laurels.settings import Settings
 
@@ -23,12 +23,12 @@ from laurels.settings import Settings
 def history(
     user: Annotated[str, Parameter(help="the user's id")],
     *,
-    limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=1000))] = 20,
-    before: Annotated[int | None, Parameter(help="begin before this revision", show_default=False)] = None,
+    limit: Annotated[int, Parameter(help="how many entries", validator=Number(gte=1, lte=1000))] = 20,
+    before: Annotated[int | None, Parameter(help="only entries before this revision", show_default=False)] = None,
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """Show what happened to a user, newest first: events, acts with who and why, and what each did to points and badges."""
+    """Show a user's history, newest first: events, adjustments with reason and actor, and how they changed points and badges."""
     check_text("USER", user, MAX_USER_ID)
     page = asyncio.run(_read(settings_of(database=database), user, limit, before))
     if json:
@@ -43,13 +43,15 @@ async def _read(settings: Settings, user_id: str, limit: int, before: int | None
         try:
             return await laurels.history(user_id, limit, before)
         except UserNotFound:
-            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+            raise UserNotFound(f"there is no user '{user_id}'") from None
 
 
 def _show(page: History) -> None:
     shown = table("rev", "recorded", "what", "id", "points", "badges", right=("rev", "points"))
     for entry in page.entries:
-        gone = (entry.event is not None and entry.event.reversed) or (entry.act is not None and entry.act.undone)
+        gone = (entry.event is not None and entry.event.reversed) or (
+            entry.adjustment is not None and entry.adjustment.undone
+        )
         amount = sum(change.amount for change in entry.points)
         badges = ", ".join(award.badge for award in entry.awards)
         shown.add_row(
@@ -67,20 +69,20 @@ def _show(page: History) -> None:
 
 
 def _id(entry: HistoryEntry) -> str:
-    return entry.event.id if entry.event else entry.act.id if entry.act else ""
+    return entry.event.id if entry.event else entry.adjustment.id if entry.adjustment else ""
 
 
 def _what(entry: HistoryEntry) -> Text:
     """As in 'message.sent × 3, reversed', or 'grant early_adopter, by ada: at our conference'."""
-    if entry.act:
-        return Text(told(entry.act))
+    if entry.adjustment:
+        return Text(adjustment_line(entry.adjustment))
     if entry.event is None:
         return Text(", ".join(f"{change.reason} {change.ref}" for change in entry.points) or "profile changed")
     times = f" × {entry.event.quantity:,}" if entry.event.quantity > 1 else ""
     return Text(entry.event.type + times + (", reversed" if entry.event.reversed else ""))
 
 
-def told(act: HistoryAdjustment) -> str:
-    """An act as a line: what, by whom, why."""
-    about = " ".join(str(value) for value in act.data.values() if value not in ("", True, False))
-    return f"{act.kind} {about}{', undone' if act.undone else ''}, by {act.actor}: {act.reason}"
+def adjustment_line(one: HistoryAdjustment) -> str:
+    """An adjustment as a line: what, by whom, why."""
+    about = " ".join(str(value) for value in one.data.values() if value not in ("", True, False))
+    return f"{one.kind} {about}{', undone' if one.undone else ''}, by {one.actor}: {one.reason}"

@@ -14,7 +14,7 @@ from laurels.auth.keys import Role, create_key, role_of_hint
 from laurels.cli import NOT_FOUND, OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say, when
-from laurels.service.laurels import utc_now
+from laurels.service.clock import utc_now
 from laurels.service.opening import existing, made
 from laurels.storage.contract import KeyRow
 

@@ -1,4 +1,4 @@
-"""`laurels leaderboard`: who stands where, and which leaderboards there are."""
+"""`laurels leaderboard`: the lines of a leaderboard, the list of leaderboards, and their closed periods."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.zones import zone
-from laurels.present.shapes import (
+from laurels.present.leaderboards import (
     ClosedPeriods,
     LeaderboardInfo,
     LeaderboardList,
@@ -32,10 +32,10 @@ from laurels.settings import Settings
 from laurels.storage.contract import POINTS_BOARD
 
 BAR = 14
-"""A bar's columns where there is room; it gives way to names."""
+"""The width of a bar, in columns; it shrinks to leave room for names."""
 
 NAMES = 4
-"""A name has at most one part in so many of the width."""
+"""A name takes at most one part in this many of the width."""
 
 MOST_LINES = 100_000
 INSTANT = timedelta(microseconds=1)
@@ -53,7 +53,7 @@ def leaderboard(
     limit: Annotated[int, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
     around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
     me: Annotated[str | None, Parameter(help="mark this user's line, or show it below the others")] = None,
-    after: Annotated[str | None, Parameter(help="go on behind these lines: the 'next' of the page before")] = None,
+    after: Annotated[str | None, Parameter(help="show the lines after those of an earlier page: its 'next'")] = None,
     all_boards: Annotated[
         bool, Parameter(name="--list", negative=(), help="show all leaderboards instead", show_default=False)
     ] = False,
@@ -62,13 +62,13 @@ def leaderboard(
     ] = False,
     close: Annotated[
         bool,
-        Parameter(negative=(), help="close every period whose time has come, on all leaderboards", show_default=False),
+        Parameter(negative=(), help="close every period that is due, on all leaderboards", show_default=False),
     ] = False,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Show who leads: by points, or on another leaderboard of the catalog, within a period."""
+    """Show a leaderboard of the catalog within a period; by default, all points."""
     settings = settings_of(database=database, catalog=catalog)
     if close:
         return _close(settings, json=json)
@@ -89,14 +89,14 @@ def leaderboard(
 
 
 def _close(settings: Settings, *, json: bool) -> int:
-    """Servers do this by themselves; without one, it lets users hear of it who do not come to read."""
+    """Close the periods that are due. Servers do it by themselves; without a server, this notifies the users in front."""
     closed = asyncio.run(_closed(settings))
     if json:
         emit({"closed": [{"board": board, "period": period} for board, period in closed]})
     elif closed:
         console().print("\n".join(f"closed {board} {period}" for board, period in closed), markup=False)
     else:
-        console().print("No period is to be closed.")
+        console().print("No period is due.")
     return OK
 
 
@@ -146,14 +146,14 @@ def table_of(boards: Sequence[LeaderboardInfo]) -> object:
 
 def _counts(board: LeaderboardInfo) -> str:
     """'points', 'metric books, lowest first', 'streak login, of staff'."""
-    told = [board.by if board.of is None else f"{board.by} {board.of}"]
+    parts = [board.by if board.of is None else f"{board.by} {board.of}"]
     if board.order == "lowest":
-        told.append("lowest first")
+        parts.append("lowest first")
     if board.teams:
-        told.append(f"of teams '{board.teams}…'")
+        parts.append(f"of teams '{board.teams}…'")
     if board.groups:
-        told.append(f"of {' or '.join(board.groups)}")
-    return ", ".join(told)
+        parts.append(f"of {' or '.join(board.groups)}")
+    return ", ".join(parts)
 
 
 # ---- one of them ------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     elif shown.standings:
         to.print(_lines(shown, me))
     elif not shown.ranked_users:
-        to.print(_why_nobody(shown.period, period))
+        to.print(_why_empty(shown.period, period))
     elif me is None:
-        to.print("These were all.")
+        to.print("There are no more lines.")
     if me is not None and shown.me is None and shown.ranked_users and not shown.teams:
         to.print(f"'{me}' is not ranked here.")
     if shown.ranked_users:
@@ -183,7 +183,7 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
 
 
 def _bounds(board: LeaderboardInfo, period: LeaderboardPeriod, now: datetime) -> str:
-    """Which days a period has, and whether it still takes events, in plain words."""
+    """The days of a period, and whether it still takes events."""
     assert period.start
     assert period.end
     assert period.closes_at
@@ -201,19 +201,19 @@ def _bounds(board: LeaderboardInfo, period: LeaderboardPeriod, now: datetime) ->
     return f"{days} ({board.zone}): {state}."
 
 
-def _why_nobody(period: LeaderboardPeriod, asked: str) -> str:
+def _why_empty(period: LeaderboardPeriod, requested: str) -> str:
     if period.status in ("ended", "closed"):
-        return "Nobody was ranked here."
-    hint = "; see the period before with --period previous" if asked == "current" and period.start else ""
-    return f"Nobody is ranked here yet{hint}."
+        return "No one was ranked here."
+    hint = "; see the previous period with --period previous" if requested == "current" and period.start else ""
+    return f"No one is ranked here yet{hint}."
 
 
 def _lines(shown: LeaderboardPage, me: str | None) -> object:
-    """The lines, with the reader's own marked; below them where it is not among them."""
+    """The lines, with the reader's own marked, or added below."""
     lines = table("rank", "name", "user", "score", "level", "", right=("rank", "score"))
     names, ids = lines.columns[1:3]
     names.no_wrap, names.max_width = True, console().width // NAMES
-    ids.overflow = "fold"  # an id is there to be copied, and a name to be recognised
+    ids.overflow = "fold"  # an id must be whole to be copied
     most = max(1, *(line.score for line in shown.standings))
     for line in shown.standings:
         _add(lines, line, most, mine=line.user_id == me)

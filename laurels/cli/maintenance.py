@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from laurels.cli.output import note
 from laurels.errors import LaurelsError
-from laurels.service.laurels import utc_now
+from laurels.service.clock import utc_now
 from laurels.service.opening import existing
 from laurels.settings import Settings
 from laurels.storage.contract import MaintenanceRun

@@ -1,4 +1,4 @@
-"""`laurels rebuild`: make users and boards anew from events and acts."""
+"""`laurels rebuild`: rebuild users and leaderboards from events and adjustments."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from laurels.service.admin import Admin
 from laurels.service.opening import changing
 from laurels.settings import Settings
 
-TOGETHER = 20
-"""How many users share a transaction: more would keep a running server waiting."""
+BATCH = 20
+"""How many users share a transaction: with more, a running server would wait too long."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True, rename="camel"):
-    """How many users were looked at, how many differed and were mended, and how many tallies of the boards were wrong."""
+    """How many users were rebuilt, how many of them differed, and how many leaderboard tallies were wrong."""
 
     users: int
     differed: int
@@ -33,14 +33,14 @@ class Rebuilt(msgspec.Struct, frozen=True, rename="camel"):
 
 def rebuild(
     *,
-    user: Annotated[str | None, Parameter(help="only this user, and no boards", show_default=False)] = None,
+    user: Annotated[str | None, Parameter(help="only this user, and no leaderboards", show_default=False)] = None,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Make every user anew from their events and acts, and the boards from the users. Servers may work meanwhile.
+    """Rebuild every user from events and adjustments, and the leaderboards from the users. Servers may run meanwhile.
 
-    Nothing changes where nothing was wrong. 'laurels verify' only looks.
+    Nothing changes where nothing is wrong. 'laurels verify' only reports differences.
     """
     if user is not None:
         check_text("USER", user, MAX_USER_ID)
@@ -49,9 +49,9 @@ def rebuild(
     if json:
         emit(rebuilt)
     else:
-        note(f"{counted(rebuilt.users, 'user')} made anew, {rebuilt.differed:,} differed.")
+        note(f"{counted(rebuilt.users, 'user')} rebuilt, {rebuilt.differed:,} differed.")
         if user is None:
-            note(f"The boards are made anew, {counted(rebuilt.wrong_tallies, 'tally', 'tallies')} differed.")
+            note(f"Leaderboards rebuilt, {counted(rebuilt.wrong_tallies, 'tally', 'tallies')} differed.")
     return OK
 
 
@@ -60,7 +60,7 @@ async def _one(settings: Settings, user_id: str) -> Rebuilt:
         try:
             return Rebuilt(1, int(await Admin(laurels).rebuild(user_id)), 0)
         except UserNotFound:
-            raise UserNotFound(f"nobody has the id '{user_id}'") from None
+            raise UserNotFound(f"there is no user '{user_id}'") from None
 
 
 async def _all(settings: Settings) -> Rebuilt:
@@ -68,8 +68,8 @@ async def _all(settings: Settings) -> Rebuilt:
         admin, users, differed = Admin(laurels), 0, 0
         with steps_progress("Rebuilding", (await laurels.store.counts()).users) as advance:
             async for page in admin.pages():
-                for start in range(0, len(page), TOGETHER):
-                    answers = await _together(admin, page[start : start + TOGETHER], advance)
+                for start in range(0, len(page), BATCH):
+                    answers = await _rebuild_batch(admin, page[start : start + BATCH], advance)
                     users += len(answers)
                     differed += sum(answers)
         wrong = await laurels.store.wrong_tallies()
@@ -77,8 +77,8 @@ async def _all(settings: Settings) -> Rebuilt:
         return Rebuilt(users, differed, wrong)
 
 
-async def _together(admin: Admin, user_ids: Sequence[str], advance: Callable[[], None]) -> list[bool]:
-    """Rebuild some users in one transaction: for each that is still there, whether it differed."""
+async def _rebuild_batch(admin: Admin, user_ids: Sequence[str], advance: Callable[[], None]) -> list[bool]:
+    """Rebuild some users in one transaction. Returns whether each differed, without those erased meanwhile."""
     answers = await asyncio.gather(*map(admin.rebuild, user_ids), return_exceptions=True)
     for answer in answers:
         advance()

@@ -1,7 +1,7 @@
 """`laurels record`: events from a file of JSON lines, of any size, in constant memory.
 
-The main thread reads and decodes one batch while another thread writes the one before. Stopped in the middle, the same
-command goes on where it was: what was recorded is a duplicate, and counts once.
+The main thread reads and decodes one batch while another thread writes the previous one. After an interruption, the same
+command continues: events that were already recorded are duplicates, and count once.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from cyclopts import Parameter
 from laurels.cli import INTERRUPTED, OK, REJECTED
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit, note
-from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
-from laurels.present.shapes import EventIn
+from laurels.present.events import EventIn, EventResult
 from laurels.service.blocking import BlockingLaurels
 from laurels.service.opening import read_catalog
 from laurels.settings import Settings
@@ -35,14 +34,14 @@ BATCH = 500
 CHUNK = 256 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KEPT_REJECTIONS = 100
-"""How many rejections the JSON document holds; all of them stand on standard error."""
+"""How many rejections the JSON document contains; all of them are printed to standard error."""
 
 _decode = msgspec.json.Decoder(EventIn).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the input: its number, from 1; its text without the line end; None for one that is too long."""
+    """A line of the input: its number, from 1, and its text without the line end; None if it is too long."""
 
     number: int
     text: bytes | None
@@ -57,7 +56,7 @@ class Rejection(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the lines so far. `rejections` holds the first of those rejected."""
+    """How many lines were recorded, duplicates or rejected so far. `rejections` are the first rejected ones."""
 
     recorded: int = 0
     duplicates: int = 0
@@ -66,12 +65,12 @@ class Tally:
 
     @property
     def lines(self) -> int:
-        """How many events were settled."""
+        """How many events were answered."""
         return self.recorded + self.duplicates + self.rejected
 
-    def add(self, answer: Recorded) -> None:
-        """Count an event that stands recorded."""
-        if answer.duplicate:
+    def add(self, result: EventResult) -> None:
+        """Count an event that is recorded."""
+        if result.duplicate:
             self.duplicates += 1
         else:
             self.recorded += 1
@@ -91,16 +90,16 @@ def record(
     /,
     *,
     any_age: Annotated[
-        bool, Parameter(negative=(), help="take events older than rules.late_days", show_default=False)
+        bool, Parameter(negative=(), help="accept events older than rules.late_days", show_default=False)
     ] = False,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Record events from a file of JSON lines, or from standard input. Harmless to repeat: duplicates count once.
+    """Record events from a file of JSON lines, or from standard input. Safe to repeat: duplicates count once.
 
-    A line is an event as the HTTP API takes it. A wrong one is reported with its number, and the rest goes on; the exit
-    code is then 1.
+    Each line is an event as the HTTP API accepts it. An invalid line is reported with its number, the others are recorded,
+    and the exit code is 1.
     """
     settings = settings_of(database=database, catalog=catalog)
     late_window = None if any_age else timedelta(days=settings.rules.late_days)
@@ -112,7 +111,7 @@ def record(
         progress = stack.enter_context(_progress(source))
         finished = _run(Recording(laurels, tally, progress), read_lines(source, settings.limits.body_bytes))
     if not finished:
-        note("Interrupted. Run the same command again to go on: what is recorded counts once.")
+        note("Interrupted. Run the same command again to continue: events that are recorded count once.")
         return INTERRUPTED
     return REJECTED if tally.rejected else OK
 
@@ -125,7 +124,7 @@ def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaure
 
 
 def _run(recording: Recording, lines: Iterator[list[Line]]) -> bool:
-    """Record all lines; False where the user interrupted. What was handed over is settled in any case."""
+    """Record all lines; False if the user interrupted. Batches that were handed over are written in any case."""
     try:
         with recording:
             for batch in lines:
@@ -158,9 +157,9 @@ def _source(file: str) -> AbstractContextManager[BufferedReader]:
 
 
 def read_lines(source: BufferedReader, longest: int) -> Iterator[list[Line]]:
-    """The lines of a stream, as many at a time as have arrived and BATCH allows; a live pipe is not waited for.
+    """The lines of a stream in batches: those that have arrived, at most BATCH, without waiting for more.
 
-    A line of more than `longest` bytes is told as one without its text, and never held whole.
+    A line of more than `longest` bytes is returned without its text, and is never in memory as a whole.
     """
     number, rest, skipping = 0, b"", False
     while chunk := source.read1(CHUNK):
@@ -198,24 +197,24 @@ def read_event(line: Line) -> Event | None:
 
 
 class Recording:
-    """Takes batches of lines; each is written while the next one is read."""
+    """Takes batches of lines, and writes each while the next one is read."""
 
     def __init__(self, laurels: BlockingLaurels, tally: Tally, progress: Callable[[Tally], None]) -> None:
         self._laurels = laurels
         self._tally = tally
         self._progress = progress
         self._thread = ThreadPoolExecutor(1, "laurels-record")
-        self._running: tuple[Sequence[int], Future[list[Recorded | LaurelsError]]] | None = None
+        self._running: tuple[Sequence[int], Future[list[EventResult | LaurelsError]]] | None = None
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *_: object) -> None:
         self._thread.shutdown()
-        self._settle()
+        self._finish()
 
     def take(self, lines: Sequence[Line]) -> None:
-        """Decode these lines, wait for the batch before, and hand this one over."""
+        """Decode these lines, wait for the previous batch, and hand this one over."""
         numbers: list[int] = []
         events: list[Event] = []
         rejections: list[Rejection] = []
@@ -226,24 +225,24 @@ class Recording:
                     numbers.append(line.number)
             except InvalidInput as error:
                 rejections.append(Rejection(line.number, str(error)))
-        self._settle()
+        self._finish()
         for rejection in rejections:
             self._reject(rejection)
         if events:
             self._running = (numbers, self._thread.submit(self._laurels.record_many, events, ranks=False))
 
-    def _settle(self) -> None:
-        """Wait for the running batch, and count what became of it."""
+    def _finish(self) -> None:
+        """Wait for the running batch, and count its answers."""
         if self._running is None:
             return
         numbers, running = self._running
-        answers = running.result()  # an interrupt here leaves it to be settled in the end
+        answers = running.result()  # after an interrupt here, it is awaited at the end
         self._running = None
         for number, answer in zip(numbers, answers, strict=True):
-            if isinstance(answer, Recorded):
-                self._tally.add(answer)
-            else:
+            if isinstance(answer, LaurelsError):
                 self._reject(Rejection(number, _reason(answer)))
+            else:
+                self._tally.add(answer)
         self._progress(self._tally)
 
     def _reject(self, rejection: Rejection) -> None:
@@ -258,11 +257,11 @@ def _reason(error: LaurelsError) -> str:
 
 @contextmanager
 def _progress(source: BufferedReader) -> Iterator[Callable[[Tally], None]]:
-    """Shows on a terminal how far the reading is and how fast; elsewhere it says nothing."""
+    """Shows the progress and rate on a terminal, and nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    from laurels.cli.tables import bytes_progress  # noqa: PLC0415  # rich only where somebody looks
+    from laurels.cli.tables import bytes_progress  # noqa: PLC0415  # rich takes time to load, and is needed only on a terminal
 
     total = os.fstat(source.fileno()).st_size if source.seekable() else None
     with bytes_progress(total) as update:

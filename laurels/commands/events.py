@@ -83,6 +83,38 @@ class RecordEvent:
 
 
 @plain
+class LoggedIn:
+    """The answer for a login: what recording it changed, and the user's row after it."""
+
+    recorded: Recorded
+    user: UserRow
+
+
+@plain
+class LogIn:
+    """Record a login, once, and answer with the user's row, so that a profile needs no second read.
+
+    Answers LoggedIn; raises the same errors as RecordEvent.
+    """
+
+    event: Event
+    at: datetime
+    needs: Needs = "row"
+
+    @property
+    def user_id(self) -> str:
+        return self.event.user_id
+
+    @property
+    def event_id(self) -> str:
+        return self.event.id
+
+    def apply(self, work: UnitOfWork) -> LoggedIn:
+        recorded = RecordEvent(self.event, self.at).apply(work)
+        return LoggedIn(recorded, work.user(self.user_id, self.at))
+
+
+@plain
 class ReverseEvent:
     """Reverse an event, with everything it led to. Answers Applied.
 

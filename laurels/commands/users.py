@@ -67,15 +67,15 @@ class UpdateUser:
 
 @dataclass(frozen=True, slots=True)
 class RefreshUser:
-    """Bring a user under the rules and amnesties in force. Answers None. Raises UserErased."""
+    """Bring a user under the rules and amnesties in force. Answers the UserRow; raises UserErased."""
 
     user_id: str
     at: datetime
     event_id: None = None
     needs: Needs = "row"
 
-    def apply(self, work: UnitOfWork) -> None:
-        work.user(self.user_id, self.at)
+    def apply(self, work: UnitOfWork) -> UserRow:
+        return work.user(self.user_id, self.at)
 
 
 @dataclass(frozen=True, slots=True)

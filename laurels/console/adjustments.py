@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from laurels.commands.events import Applied
 from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redirect, render, user_at
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.adjustments import KINDS, Adjustment
@@ -20,7 +19,9 @@ from laurels.http.parameters import USER_ID, name_in_path
 from laurels.http.problems import NoSuchPage, kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
-from laurels.present.shapes import AdjustmentResult, NumberChange
+from laurels.present.adjustments import AdjustmentResult
+from laurels.present.catalog import catalog_summary
+from laurels.present.changes import NumberChange
 from laurels.service.admin import MAX_REASON, Admin, check_adjustment
 
 USER = ROOT + "/users/{userId}"
@@ -67,10 +68,10 @@ async def apply_adjustment(request: Sent) -> Response:
             return await _confirm(visit, shown_form, adjustment)
         admin = Admin(visit.context.laurels)
         user_id, adjustment_id = shown_form.user_id, shown_form.adjustment_id
-        applied = await admin.tell(user_id, adjustment_id, kind.kind, data, reason, visit.operator)
+        result = await admin.adjust(user_id, adjustment_id, kind.kind, data, reason, visit.operator)
     except REFUSALS as error:
         return await _show(visit, _refused(shown_form, error))
-    return _to_user(visit, applied)
+    return _to_user(visit, result)
 
 
 def _refused(shown_form: AdjustmentForm, error: Exception) -> AdjustmentForm:
@@ -88,7 +89,7 @@ async def _show(visit: Visit, shown_form: AdjustmentForm) -> Response:
         user=await laurels.user(shown_form.user_id),
         form=shown_form,
         wrong=field_of(shown_form.error, ["reason", *(field.name for field in shown_form.kind.fields())]),
-        badges=laurels.views.whole_catalog().badges,
+        badges=catalog_summary(laurels.catalog).badges,
         streaks=list(laurels.catalog.streaks),
         longest=MAX_REASON,
     )
@@ -186,15 +187,15 @@ async def _undo(request: Sent, undo_form: UndoForm) -> Response:
     visit, user_id, typed = request.caller, request.path["userId"], request.body
     wanted, reason = _id_of(typed.get(undo_form.name, ""), undo_form), typed.get("reason", "").strip()
     admin = Admin(visit.context.laurels)
-    undo: Callable[..., Awaitable[Applied]] = admin.reverse if undo_form is REVERSE else admin.undo
+    undo: Callable[..., Awaitable[AdjustmentResult]] = admin.reverse if undo_form is REVERSE else admin.undo
     try:
         check_text("reason", reason, MAX_REASON)
         if undo_form is REVERSE:
             await _check_event(visit, user_id, wanted)
-        applied = await undo(user_id, wanted, reason, visit.operator)
+        result = await undo(user_id, wanted, reason, visit.operator)
     except REFUSALS as error:
         return await _show_undo_form(visit, user_id, undo_form, wanted, typed, error)
-    return _to_user(visit, applied)
+    return _to_user(visit, result)
 
 
 async def _check_event(visit: Visit, user_id: str, event_id: str) -> None:
@@ -230,9 +231,8 @@ def _id_of(text: str, undo_form: UndoForm) -> str:
 # ---- what it changed --------------------------------------------------------------------------
 
 
-def _to_user(visit: Visit, applied: Applied) -> Response:
+def _to_user(visit: Visit, result: AdjustmentResult) -> Response:
     """Back to the user's page, which says what changed."""
-    result = visit.context.laurels.views.adjustment_result(applied)
     message = visit.message(result.user_id, lines_of(result))
     return redirect(user_at(result.user_id, done=message))
 
@@ -243,11 +243,11 @@ def lines_of(result: AdjustmentResult) -> list[str]:
         return ["This was done already, so nothing changed."]
     noun = KINDS[result.kind].noun
     lines = [f"The {noun} was undone." if result.status == "undone" else f"The {noun} is recorded."]
-    lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in result.awards or ()]
+    lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in result.awards]
     lines += [f"Taken away: {', '.join(result.revoked)}."] if result.revoked else []
     lines += [f"Points: {_change(result.points)}."] if result.points else []
     lines += [f"Level: {_change(result.level)}, {result.level.title}."] if result.level else []
-    lines += [f"The {name} streak: {_change(change)}." for name, change in (result.streaks or {}).items()]
+    lines += [f"The {name} streak: {_change(change)}." for name, change in result.streaks.items()]
     return lines if len(lines) > 1 else [*lines, "Badges, points and level stay as they were."]
 
 

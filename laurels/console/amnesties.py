@@ -11,7 +11,7 @@ from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput
 from laurels.http.problems import kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
-from laurels.present.shapes import Amnesty
+from laurels.present.amnesties import Amnesty
 from laurels.service.admin import MAX_REASON, Admin
 
 PATH = ROOT + "/amnesties"
@@ -27,13 +27,13 @@ async def amnesties_page(request: Shown) -> Response:
 
 async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Response:
     laurels = visit.context.laurels
-    rows = await laurels.store.amnesties()
+    amnesties = await Admin(laurels).amnesties()
     return render(
         visit,
         "amnesties.html",
         status=kind_of(error).status if error else 200,
         said=visit.read_message(ABOUT, text_of(visit.scope, "done")),
-        amnesties=[laurels.views.amnesty(row) for row in reversed(rows)],
+        amnesties=amnesties[::-1],
         typed=typed,
         error=error,
         wrong=field_of(error, ("first", "last", "group", "reason")),
@@ -49,14 +49,12 @@ async def add_amnesty(request: Sent) -> Response:
     try:
         first, last = _day(typed, "first"), _day(typed, "last")
         admin = Admin(visit.context.laurels)
-        row = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("act", ""))
+        added = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("act", ""))
     except AdjustmentConflict as error:
         return await _list(visit, {**typed, "act": new_nonce()}, error)
     except InvalidInput as error:
         return await _list(visit, typed, error)
-    return _go_on(
-        visit, f"{span_of(visit.context.laurels.views.amnesty(row))} excused for {row.for_group or 'everybody'}."
-    )
+    return _go_on(visit, f"{span_of(added)} excused for {added.group or 'everyone'}.")
 
 
 def span_of(amnesty: Amnesty) -> str:
@@ -79,14 +77,14 @@ async def lift_page(request: Shown) -> Response:
 
 async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | None = None) -> Response:
     laurels = visit.context.laurels
-    row = next((row for row in await laurels.store.amnesties() if row.amnesty_id == amnesty_id), None)
-    if row is None or row.lifted_at:
+    amnesty = next((one for one in await Admin(laurels).amnesties() if one.id == amnesty_id), None)
+    if amnesty is None or amnesty.lifted_at:
         raise AmnestyNotFound
     return render(
         visit,
         "lift.html",
         status=kind_of(error).status if error else 200,
-        amnesty=laurels.views.amnesty(row),
+        amnesty=amnesty,
         typed=typed,
         error=error,
         longest=MAX_REASON,

@@ -15,8 +15,7 @@ from laurels.errors import InvalidInput
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
 from laurels.http.responses import Response, Scope
-from laurels.present.shapes import HistoryAdjustment
-from laurels.present.views import history_adjustment
+from laurels.present.history import HistoryAdjustment, history_adjustment
 
 PATH = ROOT + "/audit"
 ACTS_PAGE = 50
@@ -29,7 +28,7 @@ class Line:
 
     user_id: str
     at: datetime
-    act: HistoryAdjustment
+    adjustment: HistoryAdjustment
 
 
 @page(PATH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.http.responses import Response
+from laurels.present.catalog import catalog_summary
 
 PATH = ROOT + "/catalog"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -20,7 +21,7 @@ async def catalog_page(request: Shown) -> Response:
     return render(
         visit,
         "catalog.html",
-        catalog=laurels.views.whole_catalog(),
+        catalog=catalog_summary(laurels.catalog),
         rarity={row.id: row for row in rarity.badges},
         users=rarity.users,
         computed_at=rarity.computed_at,

@@ -12,7 +12,7 @@ from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.engine.values import plain
 from laurels.http.responses import Response
-from laurels.present.shapes import CommunityReport, RetentionCohort, StreakLengths
+from laurels.present.reports import CommunityReport, RetentionCohort, StreakLengths
 
 SOURCES = 5
 """So many sources of points have a colour of their own; the others share one."""

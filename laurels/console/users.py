@@ -15,7 +15,9 @@ from laurels.http.parameters import USER_ID
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of, whole_number
 from laurels.http.responses import Response
-from laurels.present.shapes import Explanation, ProfileBadge, StreakDay, UserStreak
+from laurels.present.badges import BadgeInfo, Explanation
+from laurels.present.catalog import catalog_summary
+from laurels.present.streaks import StreakDay, UserStreak
 from laurels.service.admin import Admin
 
 PATH = ROOT + "/users"
@@ -29,7 +31,7 @@ MAX_REVISION = 2**62
 class BadgeOf:
     """A badge of the catalog, and why this user has it or not."""
 
-    badge: ProfileBadge
+    badge: BadgeInfo
     why: Explanation
 
 
@@ -66,23 +68,22 @@ async def user_page(request: Shown) -> Response:
     visit, user_id = request.caller, request.path["userId"]
     laurels = visit.context.laurels
     before = whole_number(visit.scope, "before", MAX_REVISION)
-    row = await laurels.current(user_id)
-    badges = laurels.views.whole_catalog().badges
+    overview = await laurels.overview(user_id, days=CALENDAR_DAYS, limit=STORY_PAGE, before=before)
+    badges = catalog_summary(laurels.catalog).badges
     return render(
         visit,
         "user.html",
         said=visit.read_message(user_id, text_of(visit.scope, "done")),
-        user=await laurels.user(user_id),
-        profile=await laurels.profile(user_id),
-        excluded=row.progress.manual.excluded,
-        rank=await laurels.rank(user_id),
-        badges=list(map(BadgeOf, badges, await laurels.explain_all(user_id))),
+        user=overview.user,
+        profile=overview.profile,
+        excluded=overview.excluded,
+        rank=overview.profile.rank,
+        badges=list(map(BadgeOf, badges, overview.explanations)),
         names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},
         calendars=[
-            _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly)
-            for streak in (await laurels.streaks(user_id, CALENDAR_DAYS)).streaks
+            _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly) for streak in overview.profile.streaks
         ],
-        story=await laurels.history(user_id, STORY_PAGE, before),
+        story=overview.profile.history,
         before=before,
         kinds=kinds_for("app"),
     )

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 
 from laurels.errors import LaurelsError, Overloaded
-from laurels.present.shapes import NotificationMessage
-from laurels.service.laurels import MOMENTS, Laurels
+from laurels.present.notifications import NotificationMessage
+from laurels.service.laurels import NOTIFICATIONS_PAGE, Laurels
 from laurels.storage.contract import Cursor
 
 log = logging.getLogger(__name__)
@@ -129,14 +129,12 @@ class Listeners:
             after[one.user_id] = min(one.after, after.get(one.user_id, one.after))
         if not after:
             return False
-        found: dict[str, list[tuple[Cursor, NotificationMessage]]] = {}
-        for row, shape in await self._laurels.notifications(after, MOMENTS):
-            found.setdefault(row.user_id, []).append(((row.revision, row.position), shape))
+        found = await self._laurels.notifications(after, NOTIFICATIONS_PAGE)
         for one in waiting:
             portion = [told for told in found.get(one.user_id, ()) if told[0] > one.after]
             if portion and one.waits:
                 one.hear(portion[-1][0], [shape for _, shape in portion])
-        return any(len(of_user) >= MOMENTS for of_user in found.values())
+        return any(len(of_user) >= NOTIFICATIONS_PAGE for of_user in found.values())
 
     def _report(self, error: Exception) -> None:
         """Say once, and not three times a second, that moments cannot be read."""

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import cast
 
-from laurels.commands.events import Recorded
 from laurels.demo.sample import Community, Member
 from laurels.engine.badges import AtLeast, Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.errors import LaurelsError
 from laurels.service.laurels import Laurels
 from laurels.service.opening import address_of_file, made_to_fill
 from laurels.storage.contract import UserRow
@@ -123,7 +123,7 @@ async def _take(laurels: Laurels, clock: MovingClock, step: Step, end: datetime)
     for one in step.joins:
         await laurels.update_user(one.user_id, name=one.name, time_zone=one.time_zone, joined_at=one.joined_at)
     for answer in await laurels.record_many(step.events, ranks=False):
-        if not isinstance(answer, Recorded):
+        if isinstance(answer, LaurelsError):
             raise answer
 
 

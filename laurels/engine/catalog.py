@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
@@ -77,6 +78,21 @@ class Catalog:
         if faults:
             raise CatalogError(faults)
         return catalog
+
+    @staticmethod
+    def load(path: str | Path) -> Catalog:
+        """Read a catalog file. Raises CatalogError, whose faults name the file and the place in it."""
+        try:
+            text = Path(path).read_text("utf-8")
+        except UnicodeDecodeError as error:
+            raise CatalogError([Fault(str(path), f"is not UTF-8: {error}", "save it as UTF-8")]) from error
+        except OSError as error:
+            raise CatalogError([Fault(str(path), f"cannot be read: {error.strerror}", "check the path")]) from error
+        try:
+            return Catalog.parse(text)
+        except CatalogError as error:
+            faults = [Fault(f"{path}, {one.where}", one.what, one.fix) for one in error.faults]
+            raise CatalogError(faults) from error
 
     @staticmethod
     def default() -> Catalog:

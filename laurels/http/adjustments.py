@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_EVENT_ID
 from laurels.http.access import KEY, SESSION
@@ -15,34 +11,17 @@ from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import PATH as USER_PATH
-from laurels.present.shapes import (
+from laurels.present.adjustments import AdjustmentResult
+from laurels.present.adjustments_in import (
     AdjustmentIn,
-    AdjustmentResult,
-    ExclusionIn,
-    FreezesIn,
-    GrantIn,
-    OwnPauseIn,
-    OwnRepairIn,
-    PauseIn,
-    PointsIn,
-    RepairIn,
-    RevocationIn,
+    OwnAdjustmentIn,
+    adjustment_bodies,
+    data_of,
+    examples_for,
+    kind_of,
+    own_adjustment_bodies,
 )
 from laurels.service.admin import Admin
-
-ADJUSTMENTS: tuple[type[AdjustmentIn], ...] = (
-    GrantIn,
-    RevocationIn,
-    PointsIn,
-    FreezesIn,
-    PauseIn,
-    RepairIn,
-    ExclusionIn,
-)
-"""The kinds of adjustments that the app's back end may make."""
-
-OWN_ADJUSTMENTS: tuple[type[OwnPauseIn | OwnRepairIn], ...] = (OwnPauseIn, OwnRepairIn)
-"""The kinds that users may make for themselves."""
 
 REFUSALS = ("user-not-found", "streak-not-found", "adjustment-conflict", "adjustment-refused")
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
@@ -67,13 +46,6 @@ PAUSE_EXAMPLE = {
     "status": "applied",
     "streaks": {"login": {"before": 3, "after": 3}},
 }
-BODIES = {
-    "grant": {"id": "grant-1", "kind": "grant", "badge": "early_adopter", "reason": "at our conference"},
-    "points": msgspec.to_builtins(PointsIn(id="gift-1", amount=50, reason="birthday")),
-}
-OWN_BODIES = {
-    "pause": {"id": "holiday-1", "kind": "pause", "streak": "login", "first": "2026-07-01", "last": "2026-07-07"}
-}
 ADJUSTMENT_ID = in_path("adjustmentId", "The adjustment's id", "grant-1", MAX_ADJUSTMENT_ID)
 
 
@@ -83,7 +55,7 @@ ADJUSTMENT_ID = in_path("adjustmentId", "The adjustment's id", "grant-1", MAX_AD
     access=KEY,
     operation=Operation("applyAdjustment", "Apply adjustment", "history"),
     parameters=[USER_ID],
-    body=JsonBody[AdjustmentIn](ADJUSTMENTS, BODIES),
+    body=JsonBody(adjustment_bodies(), examples_for("app")),
     result=Result(AdjustmentResult, "What it changed", GRANT_EXAMPLE),
     problems=[*REFUSALS, "badge-not-found", "user-erased"],
 )
@@ -93,7 +65,7 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
     The same id counts once. Every adjustment can be undone.
     """
     wanted, laurels = request.body, request.context.laurels
-    applied = await Admin(laurels).tell(
+    return await Admin(laurels).adjust(
         request.path["userId"],
         wanted.id,
         kind_of(wanted),
@@ -101,7 +73,6 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
         wanted.reason,
         wanted.actor or request.caller.name,
     )
-    return laurels.views.adjustment_result(applied)
 
 
 @endpoint(
@@ -119,8 +90,7 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
     Repeating it changes nothing. The history shows both.
     """
     laurels = request.context.laurels
-    applied = await Admin(laurels).undo(request.path["userId"], request.path["adjustmentId"], actor=request.caller.name)
-    return laurels.views.adjustment_result(applied)
+    return await Admin(laurels).undo(request.path["userId"], request.path["adjustmentId"], actor=request.caller.name)
 
 
 @endpoint(
@@ -128,28 +98,16 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
     "/api/gamification/adjustments",
     access=SESSION,
     operation=Operation("applyOwnAdjustment", "Pause or repair your streak", "streaks"),
-    body=JsonBody(OWN_ADJUSTMENTS, OWN_BODIES),
+    body=JsonBody(own_adjustment_bodies(), examples_for("user")),
     result=Result(AdjustmentResult, "What it changed", PAUSE_EXAMPLE, headers=PRIVATE),
     problems=REFUSALS,
 )
-async def post_own_adjustment(request: Request[Caller, OwnPauseIn | OwnRepairIn]) -> AdjustmentResult:
+async def post_own_adjustment(request: Request[Caller, OwnAdjustmentIn]) -> AdjustmentResult:
     """Pause a streak from today or a later day on, or repair a gap, as far as the catalog allows users to."""
     wanted, laurels = request.body, request.context.laurels
-    applied = await Admin(laurels).tell(
+    return await Admin(laurels).adjust(
         request.caller.user_id, wanted.id, kind_of(wanted), data_of(wanted), "by the user", "the user", own=True
     )
-    return laurels.views.adjustment_result(applied)
-
-
-def kind_of(wanted: msgspec.Struct) -> str:
-    """The kind of an adjustment: the tag of its struct."""
-    return str(type(wanted).__struct_config__.tag)
-
-
-def data_of(wanted: msgspec.Struct) -> dict[str, Any]:
-    """The fields of an adjustment besides id, reason and actor, in plain JSON."""
-    builtins: dict[str, Any] = msgspec.to_builtins(wanted)
-    return {name: value for name, value in builtins.items() if name not in ("kind", "id", "reason", "actor")}
 
 
 ENDPOINTS = (post_adjustment, delete_adjustment, post_own_adjustment)

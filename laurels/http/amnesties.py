@@ -8,7 +8,7 @@ from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import in_path
-from laurels.present.shapes import Amnesties, Amnesty, AmnestyIn
+from laurels.present.amnesties import Amnesties, Amnesty, AmnestyIn
 from laurels.service.admin import Admin
 
 PATH = "/api/gamification/amnesties"
@@ -36,8 +36,7 @@ AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EV
 )
 async def get_amnesties(request: Request[Key, None]) -> Amnesties:
     """Read all amnesties, lifted ones included."""
-    laurels = request.context.laurels
-    return Amnesties(amnesties=[laurels.views.amnesty(row) for row in await laurels.store.amnesties()])
+    return Amnesties(amnesties=await Admin(request.context.laurels).amnesties())
 
 
 @endpoint(
@@ -54,10 +53,9 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
     It takes the same time for any number of users.
     """
     wanted, laurels = request.body, request.context.laurels
-    row = await Admin(laurels).add_amnesty(
+    return await Admin(laurels).add_amnesty(
         wanted.first, wanted.last, wanted.reason, wanted.actor or request.caller.name, wanted.group or None
     )
-    return laurels.views.amnesty(row)
 
 
 @endpoint(

@@ -10,7 +10,7 @@ from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import PATH as USER_PATH
-from laurels.present.shapes import Explanation
+from laurels.present.badges import Explanation
 
 EXAMPLE = {
     "badge": "message_100",

@@ -6,7 +6,8 @@ from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.profile import PROFILE_EXAMPLE
 from laurels.http.responses import Headers
-from laurels.present.shapes import CatalogSummary, RarityReport
+from laurels.present.catalog import CatalogSummary, catalog_summary
+from laurels.present.reports import RarityReport
 
 A_MINUTE: Headers = [(b"cache-control", b"public, max-age=60")]
 
@@ -32,7 +33,7 @@ RARITY_EXAMPLE = {
 )
 async def get_catalog(request: Request[None, None]) -> CatalogSummary:
     """Read the levels and the badges."""
-    return request.context.laurels.views.whole_catalog()
+    return catalog_summary(request.context.laurels.catalog)
 
 
 @endpoint(

@@ -9,7 +9,8 @@ from laurels.http.access import KEY
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
-from laurels.present.shapes import MAX_DAYS_ON, ClockIn, SandboxClock, as_whole
+from laurels.present.base import as_whole
+from laurels.present.clock import MAX_DAYS_ON, ClockIn, SandboxClock
 from laurels.service.admin import Admin
 
 PATH = "/api/gamification/clock"

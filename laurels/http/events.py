@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.http.access import KEY
@@ -18,7 +17,7 @@ from laurels.http.parameters import Json
 from laurels.http.problems import BodyTooLarge, problem_of
 from laurels.http.requests import decode, invalid, read_body
 from laurels.http.responses import Receive, Scope
-from laurels.present.shapes import EventIn, EventResult, EventResults
+from laurels.present.events import EventIn, EventResult, EventResults
 from laurels.settings import Settings
 
 PATH = "/api/gamification/events"
@@ -114,21 +113,21 @@ async def _record_single(context: Context, event: Event) -> EventResult:
     (answer,) = await context.laurels.record_many([event])
     if type(answer) is InvalidInput:
         raise answer
-    return _result(context, event, answer, "")
+    return _result(event, answer, "")
 
 
 async def _record_array(context: Context, items: Sequence[Item]) -> list[EventResult]:
     """The results of all items, in order."""
     answers = iter(await context.laurels.record_many([item for item in items if isinstance(item, Event)]))
     return [
-        _result(context, item, next(answers), f"/{index}") if isinstance(item, Event) else item
+        _result(item, next(answers), f"/{index}") if isinstance(item, Event) else item
         for index, item in enumerate(items)
     ]
 
 
-def _result(context: Context, event: Event, answer: Recorded | LaurelsError, pointer: str) -> EventResult:
-    if isinstance(answer, Recorded):
-        return context.laurels.views.event_result(answer)
+def _result(event: Event, answer: EventResult | LaurelsError, pointer: str) -> EventResult:
+    if isinstance(answer, EventResult):
+        return answer
     return _rejected((event.id, event.user_id), answer, pointer)
 
 

@@ -7,7 +7,7 @@ from importlib import metadata
 from laurels.errors import Overloaded
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Operation, Request, Result, endpoint
-from laurels.present.shapes import Health
+from laurels.present.health import Health
 
 VERSION = metadata.version("laurels")
 OK = Health(status="ok", version=VERSION)

@@ -18,8 +18,9 @@ from laurels.http.parameters import Parameter, in_path, number, text
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of, values_of
 from laurels.http.responses import Headers, Scope
-from laurels.present.shapes import SAFE, ClosedPeriods, LeaderboardList, LeaderboardPage
-from laurels.service.laurels import BOARD_PAGE
+from laurels.present.base import SAFE
+from laurels.present.leaderboards import ClosedPeriods, LeaderboardList, LeaderboardPage
+from laurels.service.leaderboards import BOARD_PAGE
 
 PATH = "/api/gamification/leaderboards"
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Authorization")]

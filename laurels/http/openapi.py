@@ -14,7 +14,7 @@ from laurels.http.bodies import REF, ref
 from laurels.http.endpoint import Endpoint, Result
 from laurels.http.parameters import Json
 from laurels.http.problems import ALL_KINDS, MEDIA_TYPE, PAGES, RETRY_AFTER, Kind
-from laurels.present.shapes import Problem
+from laurels.present.problems import Problem
 from laurels.settings import Settings
 
 TAGS = {

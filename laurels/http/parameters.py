@@ -9,7 +9,7 @@ from typing import Any, Literal
 from laurels.engine.events import MAX_USER_ID
 from laurels.http.requests import id_in_path, path_text, whole_number
 from laurels.http.responses import Scope
-from laurels.present.shapes import SAFE
+from laurels.present.base import SAFE
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ import msgspec
 
 from laurels import errors
 from laurels.http.responses import NO_STORE, Header, Headers, Response
-from laurels.present.shapes import FieldError, Problem
+from laurels.present.problems import FieldError, Problem
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from laurels.http.parameters import Parameter, number
 from laurels.http.problems import InvalidParameter, TooManyRequests, problem_response, profile_failed
 from laurels.http.requests import values_of
 from laurels.http.responses import Headers, Response, Scope
-from laurels.present.shapes import Profile
-from laurels.present.views import STREAK_DAYS
-from laurels.service.laurels import INCLUDES
+from laurels.present.profiles import Profile
+from laurels.present.streaks import STREAK_DAYS
+from laurels.service.profiles import INCLUDES
 
 log = logging.getLogger(__name__)
 

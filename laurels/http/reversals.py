@@ -8,7 +8,7 @@ from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
-from laurels.present.shapes import AdjustmentResult, ReversalIn
+from laurels.present.adjustments import AdjustmentResult, ReversalIn
 from laurels.service.admin import Admin
 
 EXAMPLE = {
@@ -41,10 +41,9 @@ async def post_reversal(request: Request[Key, ReversalIn]) -> AdjustmentResult:
     Repeating it changes nothing. A reversal that arrives before its event applies to it.
     """
     wanted, laurels = request.body, request.context.laurels
-    applied = await Admin(laurels).reverse(
+    return await Admin(laurels).reverse(
         request.path["userId"], request.path["eventId"], wanted.reason, wanted.actor or request.caller.name
     )
-    return laurels.views.adjustment_result(applied)
 
 
 ENDPOINTS = (post_reversal,)

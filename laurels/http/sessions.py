@@ -14,7 +14,8 @@ from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.requests import credentials
 from laurels.http.responses import JSON, NO_STORE, Header, Response, Scope, encode
-from laurels.present.shapes import MAX_LIFETIME, Session, SessionIn, as_whole
+from laurels.present.base import as_whole
+from laurels.present.sessions import MAX_LIFETIME, Session, SessionIn
 from laurels.settings import Settings
 
 PATH = "/api/gamification/sessions"

@@ -10,8 +10,7 @@ from laurels.http.parameters import USER_ID
 from laurels.http.profile import DAYS
 from laurels.http.responses import Headers
 from laurels.http.users import PATH as USER_PATH
-from laurels.present.shapes import UserStreaks
-from laurels.present.views import STREAK_DAYS
+from laurels.present.streaks import STREAK_DAYS, UserStreaks
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie")]
 

@@ -19,7 +19,7 @@ from laurels.http.problems import InvalidParameter
 from laurels.http.profile import is_prefetch
 from laurels.http.requests import credentials, header, text_of
 from laurels.http.responses import END, Headers, Receive, Response, Scope, Send, encode
-from laurels.present.shapes import NotificationMessage
+from laurels.present.notifications import NotificationMessage
 from laurels.storage.contract import Cursor
 
 PATH = "/api/gamification/stream"

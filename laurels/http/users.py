@@ -9,7 +9,9 @@ from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import USER_ID, number
 from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, requested
-from laurels.present.shapes import History, Profile, User, UserIn
+from laurels.present.history import History
+from laurels.present.profiles import Profile
+from laurels.present.users import User, UserIn
 from laurels.service.laurels import HISTORY_PAGE
 
 PATH = "/api/gamification/users/{userId}"
@@ -42,7 +44,7 @@ HISTORY_EXAMPLE = {
                 "data": None,
                 "reversed": False,
             },
-            "act": None,
+            "adjustment": None,
             "awards": [{"badge": "message_100", "points": 100}],
             "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
         }

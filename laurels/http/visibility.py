@@ -8,7 +8,7 @@ from laurels.http.bodies import JsonBody
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import USER_EXAMPLE
-from laurels.present.shapes import User, VisibilityIn
+from laurels.present.users import User, VisibilityIn
 
 
 @endpoint(

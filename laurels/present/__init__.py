@@ -1,1 +1,1 @@
-"""What people and programs read: stored rows become answers."""
+"""What users and programs read: one module for each noun, with its types and the functions that make them from rows."""

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from laurels.engine.adjustments import Adjustment, Caller, kinds_for
 from laurels.engine.fields import Field
-from laurels.present.shapes import Actor, AdjustmentId, Reason, ShortName
+from laurels.present.base import Actor, AdjustmentId, Reason, ShortName
 
 ENVELOPE = ("kind", "id", "reason", "actor")
 """The fields of a body that are not data of the adjustment."""

@@ -11,22 +11,19 @@ from typing import Any, Self, TypeVar
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from laurels.commands.events import Recorded
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.present.shapes import (
-    Explanation,
-    History,
-    LeaderboardList,
-    LeaderboardPage,
-    Profile,
-    User,
-    UserRank,
-    UserStreaks,
-)
-from laurels.present.views import STREAK_DAYS
-from laurels.service.laurels import HISTORY_PAGE, LATE_WINDOW, Clock, Laurels, utc_now
+from laurels.present.badges import Explanation
+from laurels.present.events import EventResult
+from laurels.present.history import History
+from laurels.present.leaderboards import LeaderboardList, LeaderboardPage
+from laurels.present.profiles import Profile, UserRank
+from laurels.present.streaks import STREAK_DAYS, UserStreaks
+from laurels.present.users import User
+from laurels.service.clock import Clock, utc_now
+from laurels.service.laurels import LATE_WINDOW, Laurels
+from laurels.service.profiles import HISTORY_PAGE
 from laurels.storage.contract import POINTS_BOARD
 
 T = TypeVar("T")
@@ -70,11 +67,11 @@ class BlockingLaurels:
         """Write what waits, let go of the database, end the thread."""
         self._stack.close()
 
-    def record(self, event: Event) -> Recorded:
+    def record(self, event: Event) -> EventResult:
         """See Laurels.record."""
         return self._run(lambda: self._laurels.record(event))
 
-    def record_many(self, events: Sequence[Event], *, ranks: bool = True) -> list[Recorded | LaurelsError]:
+    def record_many(self, events: Sequence[Event], *, ranks: bool = True) -> list[EventResult | LaurelsError]:
         """See Laurels.record_many."""
         return self._run(lambda: self._laurels.record_many(events, ranks=ranks))
 

@@ -1,4 +1,4 @@
-"""Insights: how rare badges are, what a community looks like, and how this process does. Long readings are made once for all."""
+"""Insights: how rare badges are, charts of the community, and the status of this process. Slow answers are cached."""
 
 from __future__ import annotations
 
@@ -11,14 +11,8 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from laurels.errors import LaurelsError
-from laurels.present.shapes import (
-    BadgeRarity,
-    CommunityReport,
-    MaintenanceResult,
-    ProcessStatus,
-    RarityReport,
-    ReportProgress,
-)
+from laurels.present.health import MaintenanceResult, ProcessStatus
+from laurels.present.reports import BadgeRarity, CommunityReport, RarityReport, ReportProgress
 from laurels.service.laurels import Laurels
 from laurels.service.report import ReportFold
 from laurels.storage.contract import Counts
@@ -28,45 +22,49 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 RARITY_USERS = 100
-"""Below so many users, a share would tell more of people than of a badge."""
+"""In a smaller community, a share would say more about people than about a badge."""
 
 RARITY_SECONDS = 300
 REPORT_SECONDS = 600
 COUNTS_SECONDS = 600
 MOST_SAMPLED = 20_000
 
-READ_TOGETHER = 100
-FOLD_TOGETHER = 25
-"""After so many users the event loop has its turn: some milliseconds."""
+READ_AT_ONCE = 100
+FOLD_AT_ONCE = 25
+"""After this many users other tasks run, so that the event loop is blocked for a few milliseconds at most."""
 
 
 class Insights:
-    """What operators and visitors look at, beyond one user. Made once for a process; close it before its Laurels."""
+    """What operators and visitors see beyond one user. Create one for a process, and close it before its Laurels."""
 
     def __init__(self, laurels: Laurels, rarity_users: int = RARITY_USERS, most_sampled: int = MOST_SAMPLED) -> None:
-        """Insights into what this Laurels keeps; the public is told of rarity from so many users on."""
+        """Insights over this Laurels.
+
+        rarity_users  the fewest users from which the public sees how rare badges are
+        most_sampled  the most users that the community report counts
+        """
         self._laurels = laurels
         self._rarity_users = rarity_users
         self._most_sampled = most_sampled
         self._began = monotonic()
-        self._surveyed = 0.0
-        self._rarity = StoredOutcome(self._count_rarity, RARITY_SECONDS)
-        self._survey = StoredOutcome(self._make_report, REPORT_SECONDS)
-        self._counts = StoredOutcome(self._count, COUNTS_SECONDS)
+        self._report_progress = 0.0
+        self._rarity = Cached(self._count_rarity, RARITY_SECONDS)
+        self._report = Cached(self._make_report, REPORT_SECONDS)
+        self._counts = Cached(self._count, COUNTS_SECONDS)
 
     async def close(self) -> None:
-        """Let go of what is being made."""
-        for kept in (self._rarity, self._survey, self._counts):
-            await kept.close()
+        """Stop computing."""
+        for cached in (self._rarity, self._report, self._counts):
+            await cached.close()
 
     # ---- rarity -------------------------------------------------------------------------------
 
     async def rarity(self) -> RarityReport:
-        """How many users hold each badge, for operators; the shares are None below the number of users that the public needs."""
+        """How many users have each badge, for operators. Shares are None in a community of fewer than `rarity_users`."""
         return await self._rarity.value()
 
     async def public_rarity(self) -> RarityReport:
-        """The same for everybody: where there are too few users, nothing is told of how many they are."""
+        """The same for the public: without any number in a community of fewer than `rarity_users`."""
         rarity = await self.rarity()
         if rarity.users is not None and rarity.users >= self._rarity_users:
             return rarity
@@ -86,107 +84,110 @@ class Insights:
     def _share(self, holders: int, users: int) -> float | None:
         if users < max(1, self._rarity_users):
             return None
-        return min(1.0, holders / users)  # whoever came between the two countings is in the first alone
+        return min(1.0, holders / users)  # a user who joined between the two counts is only in the first
 
-    # ---- the survey ---------------------------------------------------------------------------
+    # ---- the report ---------------------------------------------------------------------------
 
     async def community_report(self) -> CommunityReport | ReportProgress:
-        """Charts of the community, at once: the newest that were made, or how far the first ones are, while they are made."""
-        made = self._survey.at_hand()
-        return made if made is not None else ReportProgress(progress=self._surveyed)
+        """The newest charts of the community, without waiting; while the first ones are made, their progress."""
+        report = self._report.newest()
+        return report if report is not None else ReportProgress(progress=self._report_progress)
 
     async def full_report(self) -> CommunityReport:
-        """The charts, waited for where there are none yet."""
-        return await self._survey.value()
+        """The newest charts; waits for the first ones."""
+        return await self._report.value()
 
     async def _make_report(self) -> CommunityReport:
         laurels = self._laurels
-        self._surveyed = 0.0
+        self._report_progress = 0.0
         sample = await laurels.store.sample(self._most_sampled)
-        ids, community_report = sorted(sample.user_ids), ReportFold(laurels.catalog, await laurels.now())
-        for start in range(0, len(ids), READ_TOGETHER):
-            read = await laurels.store.community_report(ids[start : start + READ_TOGETHER])
-            for number, one in enumerate(read, start=1):
-                community_report.add(one)
-                if number % FOLD_TOGETHER == 0:
+        ids, fold = sorted(sample.user_ids), ReportFold(laurels.catalog, await laurels.now())
+        for start in range(0, len(ids), READ_AT_ONCE):
+            rows = await laurels.store.community_report(ids[start : start + READ_AT_ONCE])
+            for number, one in enumerate(rows, start=1):
+                fold.add(one)
+                if number % FOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
-            self._surveyed = min(1.0, (start + READ_TOGETHER) / len(ids))
-        return community_report.shape(sample.users)
+            self._report_progress = min(1.0, (start + READ_AT_ONCE) / len(ids))
+        return fold.report(sample.users)
 
-    # ---- the pulse ----------------------------------------------------------------------------
+    # ---- the process --------------------------------------------------------------------------
 
     async def process_status(self) -> ProcessStatus:
-        """How this process does right now."""
+        """The status of this process now, and the last maintenance runs."""
         group_commit = self._laurels.group_commit
-        counts, flow = self._counts.at_hand(), group_commit.meter.read(monotonic())
-        notes = {
-            note.task: MaintenanceResult(at=note.at, outcome=note.outcome)
-            for note in await self._laurels.store.maintenance_runs()
+        counts, rate = self._counts.newest(), group_commit.meter.read(monotonic())
+        runs = {
+            run.task: MaintenanceResult(at=run.at, outcome=run.outcome)
+            for run in await self._laurels.store.maintenance_runs()
         }
         return ProcessStatus(
             version=metadata.version("laurels"),
             engine=self._laurels.store.engine,
             uptime_seconds=monotonic() - self._began,
-            events_per_second=flow.per_second,
-            waited50_ms=flow.median_ms,
-            waited99_ms=flow.slow_ms,
+            events_per_second=rate.per_second,
+            waited50_ms=rate.median_ms,
+            waited99_ms=rate.slow_ms,
             queued=group_commit.waiting,
             queue_limit=group_commit.queue_limit,
             users=counts.users if counts else None,
             events=counts.events if counts else None,
-            backup=notes.get("backup"),
-            verify=notes.get("verify"),
+            backup=runs.get("backup"),
+            verify=runs.get("verify"),
         )
 
     async def _count(self) -> Counts:
         return await self._laurels.store.counts()
 
 
-class StoredOutcome(Generic[T]):
-    """A value that takes long to make: kept for a while, made once at a time; the old one is served while a new one is made."""
+class Cached(Generic[T]):
+    """A value that is slow to compute: computed by one task at a time, and returned for some seconds.
 
-    def __init__(self, make: Callable[[], Awaitable[T]], seconds: float) -> None:
-        self._make = make
+    An older value is returned while a new one is computed.
+    """
+
+    def __init__(self, compute: Callable[[], Awaitable[T]], seconds: float) -> None:
+        self._compute = compute
         self._seconds = seconds
-        self._made: tuple[T, float] | None = None
-        self._making: asyncio.Task[T] | None = None
+        self._value: tuple[T, float] | None = None
+        self._task: asyncio.Task[T] | None = None
 
-    def at_hand(self) -> T | None:
-        """The value, however old; None where the first is being made. A new one is begun where it is time."""
-        if self._making is None and (self._made is None or monotonic() - self._made[1] > self._seconds):
-            # Made for all, and so as of now, whatever moment the one who asks lives in.
-            self._making = asyncio.create_task(self._remake(), context=Context())
-            self._making.add_done_callback(_say_failure)
-        return self._made[0] if self._made else None
+    def newest(self) -> T | None:
+        """The value, of any age; None while the first one is computed. Begins to compute a new one where it is due."""
+        if self._task is None and (self._value is None or monotonic() - self._value[1] > self._seconds):
+            # An empty context, so that a time which the caller pretends does not count for all other callers.
+            self._task = asyncio.create_task(self._recompute(), context=Context())
+            self._task.add_done_callback(_log_failure)
+        return self._value[0] if self._value else None
 
     async def value(self) -> T:
-        """The value, waited for where there is none. Raises what its making raised."""
-        made = self.at_hand()
-        if made is not None:
-            return made
-        assert self._making is not None, "what is not at hand is being made"
-        return await asyncio.shield(self._making)  # whoever waits may go away, and others wait, too
+        """The value; waits for the first one. Raises what its computation raised."""
+        newest = self.newest()
+        if newest is not None:
+            return newest
+        assert self._task is not None, "without a value there is a task"
+        return await asyncio.shield(self._task)  # one caller may be cancelled while others wait
 
-    async def _remake(self) -> T:
+    async def _recompute(self) -> T:
         try:
-            value = await self._make()
-            self._made = (value, monotonic())
+            value = await self._compute()
+            self._value = (value, monotonic())
             return value
         finally:
-            self._making = None
+            self._task = None
 
     async def close(self) -> None:
-        """Stop what is being made."""
-        if self._making is not None:
-            self._making.cancel()
-            await asyncio.gather(self._making, return_exceptions=True)
+        """Stop computing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
-def _say_failure(task: asyncio.Task[T]) -> None:
+def _log_failure(task: asyncio.Task[T]) -> None:
     if task.cancelled():
         return
     error = task.exception()
     if isinstance(error, LaurelsError):
-        log.warning("a long reading failed, and is tried again when it is next asked for: %s", error)
+        log.warning("a report failed, and is computed again at the next request: %s", error)
     elif error is not None:
-        log.error("a long reading failed", exc_info=error)
+        log.error("a report failed", exc_info=error)

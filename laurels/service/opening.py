@@ -25,7 +25,7 @@ from laurels.storage.contract import Store
 
 
 def read_catalog(file: str) -> Catalog:
-    """The catalog in this file; '' is the contract's own. Raises SettingsError (no such file) and CatalogError."""
+    """The catalog in this file; '' means the default catalog. Raises SettingsError (no such file) and CatalogError."""
     if not file:
         return Catalog.default()
     try:
@@ -38,7 +38,7 @@ def read_catalog(file: str) -> Catalog:
 
 
 def database_file(database: str) -> Path | None:
-    """The file behind an SQLite address; None for one in memory, and for every other engine."""
+    """The file of an SQLite address; None for a database in memory, and for other engines."""
     rest = database.removeprefix("sqlite:///")
     return Path(unquote(rest)) if rest != database and rest not in ("", ":memory:") else None
 
@@ -50,7 +50,7 @@ def address_of_file(file: Path) -> str:
 
 @asynccontextmanager
 async def made(database: str) -> AsyncIterator[Store]:
-    """The store, made and brought up to date where it must be."""
+    """The store, created if it is missing, with its schema up to date."""
     async with _closing(open_store(database)) as store:
         await store.migrate()
         yield store
@@ -58,7 +58,7 @@ async def made(database: str) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def made_to_fill(database: str) -> AsyncIterator[Store]:
-    """The store, made where it is missing. Raises NotEmpty where it has users under an older schema, which is left as it is."""
+    """The store, created if it is missing. Raises NotEmpty, and changes nothing, if it has users under an older schema."""
     async with _closing(open_store(database)) as store:
         try:
             await store.ready()
@@ -70,7 +70,7 @@ async def made_to_fill(database: str) -> AsyncIterator[Store]:
 
 
 async def _has_users(store: Store) -> bool:
-    """Whether there is any, whatever the schema's version."""
+    """Whether there are users, under any version of the schema."""
     try:
         return bool(await store.user_ids("", 1))
     except StoreError:  # there is no schema at all
@@ -79,17 +79,17 @@ async def _has_users(store: Store) -> bool:
 
 @asynccontextmanager
 async def existing(database: str) -> AsyncIterator[Store]:
-    """The store as it is: reading never makes or changes a database. Raises StoreUnavailable, MigrationError."""
+    """An existing store, never created or migrated. Raises StoreUnavailable, MigrationError."""
     file = database_file(database)
     if file is not None and not file.is_file():
-        raise StoreUnavailable(f"there is no database at {file}; 'laurels serve' or 'laurels migrate' makes one")
+        raise StoreUnavailable(f"there is no database at {file}; 'laurels serve' or 'laurels migrate' creates it")
     async with _closing(open_store(database)) as store:
         await store.ready()
         yield store
 
 
 def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
-    """The facade over a store, as the settings say. Whoever closes it closes the store."""
+    """The facade over a store, with these settings. Closing it closes the store."""
     return Laurels(
         store,
         catalog,
@@ -103,7 +103,7 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
 
 @asynccontextmanager
 async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
-    """The facade over the database, made and brought up to date where it must be; in the end, what waits is written."""
+    """The facade over the database, created if it is missing and migrated. It finishes queued writes at the end."""
     laurels = laurels_over(open_store(settings.database.url.reveal(), settings.database.connections), settings, catalog)
     try:
         await laurels.store.migrate()
@@ -122,7 +122,7 @@ async def reading(settings: Settings) -> AsyncIterator[Laurels]:
 
 @asynccontextmanager
 async def changing(settings: Settings) -> AsyncIterator[Laurels]:
-    """The facade over an existing database, for commands that may write; in the end, what waits is written."""
+    """The facade over an existing database, for commands that may write. At the end, queued writes are finished."""
     async with reading(settings) as laurels:
         try:
             yield laurels

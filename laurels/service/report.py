@@ -1,4 +1,4 @@
-"""A survey: what a community looks like, as a fold over some of its users. Pure: whoever calls reads the rows."""
+"""The community report, computed user by user from rows that the caller reads. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.judge import read_streak_of
 from laurels.engine.progress import Progress
-from laurels.present.shapes import (
+from laurels.present.reports import (
     BadgeTiming,
     CommunityReport,
     DailyAwards,
@@ -25,14 +25,16 @@ from laurels.present.shapes import (
 from laurels.storage.contract import AwardRow, ReportUser, UserRow
 
 DAYS = 90
-"""How many days the charts by day show, today among them."""
+"""How many days the daily charts show, including today."""
 
 COHORTS = 12
+"""How many weeks the retention chart shows, including this one."""
+
 WEEK = 7
 
 
 class ReportFold:
-    """Counts users as they come, as of one moment. Those not seen since the catalog changed are counted as they were."""
+    """Adds up users, in any order, at one point in time. Users who are outdated are counted as they are stored."""
 
     def __init__(self, catalog: Catalog, now: datetime) -> None:
         self._catalog = catalog
@@ -49,11 +51,11 @@ class ReportFold:
         self._current: dict[str, Counter[int]] = {name: Counter() for name in catalog.streaks}
         self._longest: dict[str, Counter[int]] = {name: Counter() for name in catalog.streaks}
         self._cohorts: dict[int, Counter[int]] = defaultdict(Counter)
-        self._first_badges = Counter[str]()
+        self._first_awards = Counter[str]()
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
     def add(self, one: ReportUser) -> None:
-        """Count a user in."""
+        """Count one user."""
         self._sampled += 1
         progress = one.user.progress
         self._levels[self._catalog.levels.number(progress.points)] += 1
@@ -90,10 +92,10 @@ class ReportFold:
                 self._awards[day, award.badge] += 1
             self._seconds[award.badge].append(max(0.0, (award.awarded_at - joined).total_seconds()))
         if in_order:
-            self._first_badges[in_order[0].badge] += 1
+            self._first_awards[in_order[0].badge] += 1
 
-    def shape(self, users: int) -> CommunityReport:
-        """The charts, where there are so many users in all."""
+    def report(self, users: int) -> CommunityReport:
+        """The charts. `users` is the number of all users, counted or not."""
         days = range(self._first_day, self._today + 1)
         levels = self._catalog.levels.all
         return CommunityReport(
@@ -126,7 +128,7 @@ class ReportFold:
     def _timing(self, badge: str) -> BadgeTiming:
         seconds = self._seconds[badge]
         middle = median(seconds) if seconds else None
-        return BadgeTiming(badge=badge, holders=len(seconds), first=self._first_badges[badge], median_seconds=middle)
+        return BadgeTiming(badge=badge, holders=len(seconds), first=self._first_awards[badge], median_seconds=middle)
 
 
 def active_days(catalog: Catalog, progress: Progress) -> Days:
@@ -140,7 +142,7 @@ def active_days(catalog: Catalog, progress: Progress) -> Days:
 
 
 def monday(day: int) -> int:
-    """The Monday of this day's week: the day 1 was one."""
+    """The Monday of this day's week. Days are numbered from 0001-01-01, which was a Monday."""
     return day - (day - 1) % WEEK
 
 

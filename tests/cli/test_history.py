@@ -358,14 +358,14 @@ def test_the_doctor_proposes_an_amnesty_for_a_gap_in_all_events(laurels: Laurel)
     said = laurels("doctor")
 
     assert said.code == 0
-    assert "nobody has an event on 2026-02-28" in said.out
+    assert "no user has an event on 2026-02-28" in said.out
     command = "laurels amnesty add --from 2026-02-28 --to 2026-02-28 --reason 'an outage'"
     assert command in " ".join(said.out.split())
-    assert "its clock stands at 2026-03-01 09:00 UTC" in said.out
+    assert "its clock is at 2026-03-01 09:00 UTC" in said.out
     laurels(*command.replace("'an outage'", "outage").split()[1:])
     after = laurels("doctor")
-    assert "nobody has an event" not in after.out
-    assert "1 stands: 2026-02-28 (outage)" in after.out
+    assert "no user has an event" not in after.out
+    assert "1 in force: 2026-02-28 (outage)" in after.out
 
 
 def test_gaps_lie_between_days_with_events() -> None:

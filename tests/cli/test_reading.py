@@ -12,16 +12,12 @@ import pytest
 
 from laurels import Catalog, Event
 from laurels.engine.events import MAX_USER_ID
-from laurels.present.shapes import (
-    History,
-    LeaderboardList,
-    LeaderboardStanding,
-    NextBadge,
-    Profile,
-    User,
-    UserRank,
-    UserStreak,
-)
+from laurels.present.badges import NextBadge
+from laurels.present.history import History
+from laurels.present.leaderboards import LeaderboardList, LeaderboardStanding
+from laurels.present.profiles import Profile, UserRank
+from laurels.present.streaks import UserStreak
+from laurels.present.users import User
 from laurels.testing import sandbox
 from tests.cli.conftest import Cli, Ended
 
@@ -186,9 +182,9 @@ def test_a_period_is_described_in_words(cli: Cli) -> None:
     said = {period: board(cli, "weekly", "--period", period).out for period in ("current", "previous", "2026-W04")}
     assert "Mon 2026-01-12 to Sun 2026-01-18 (UTC): ends in 4 days." in said["current"]
     assert "Mon 2026-01-05 to Sun 2026-01-11 (UTC): closed " in said["previous"]
-    assert "Nobody was ranked here." in said["previous"]
+    assert "No one was ranked here." in said["previous"]
     assert "Mon 2026-01-19 to Sun 2026-01-25 (UTC): begins in 4 days." in said["2026-W04"]
-    assert "Nobody is ranked here yet." in said["2026-W04"]
+    assert "No one is ranked here yet." in said["2026-W04"]
 
 
 def test_periods_are_closed_once_their_time_has_come_and_listed(cli: Cli) -> None:
@@ -196,7 +192,7 @@ def test_periods_are_closed_once_their_time_has_come_and_listed(cli: Cli) -> Non
     assert cli("clock", "set", "2026-01-07T12:00:00Z", *at).code == 0
     cli.file("events.jsonl", '{"userId": "ada", "id": "e", "type": "agent.created"}\n')
     assert cli("record", "events.jsonl", *at).code == 0
-    assert "No period is to be closed" in cli("leaderboard", "--close", *at).out
+    assert "No period is due" in cli("leaderboard", "--close", *at).out
     assert "No period is closed here yet" in cli("leaderboard", "weekly", "--history", *at).out
     cli("clock", "advance", "--days", "8", *at)
 
@@ -226,7 +222,7 @@ def test_all_leaderboards_are_listed_with_what_they_count(filled: Cli) -> None:
         (["nonsense"], 3, "it has points, weekly, monthly"),
         (["weekly", "--period", "2026-11"], 3, "a key such as 2026-W47"),
         (["points", "--period", "previous"], 3, "it counts all time"),
-        (["--after", "nonsense"], 2, "must be the 'next' of an answer before"),
+        (["--after", "nonsense"], 2, "must be the 'next' of an earlier answer"),
         (["--around", "a\x1b[31m"], 2, "control characters"),
         (["a\x1b[31m"], 3, "no leaderboard"),
     ],
@@ -293,7 +289,7 @@ def test_an_empty_board_says_so(cli: Cli) -> None:
     cli("migrate", "--database", cli.database)
     document = board(cli, "--json").json
 
-    assert "Nobody is ranked here yet.\n" in board(cli).out
+    assert "No one is ranked here yet.\n" in board(cli).out
     assert "--period previous" in board(cli, "weekly").out
     assert (document["rankedUsers"], document["standings"], document["next"]) == (0, [], None)
 

@@ -15,7 +15,8 @@ from typing import Any, Self
 import httpx2
 
 from laurels.auth.keys import create_key
-from laurels.service.laurels import Laurels, utc_now
+from laurels.service.clock import utc_now
+from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from tests.http.app import EVENTS, SESSIONS
 from tests.support import check_file, check_ledgers, check_tallies, sql

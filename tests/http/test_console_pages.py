@@ -12,7 +12,7 @@ from laurels import Event
 from laurels.console.audit import ACTS_PAGE
 from laurels.console.catalog import rest_of
 from laurels.console.overview import sources
-from laurels.present.shapes import CommunityReport, DailyPoints
+from laurels.present.reports import CommunityReport, DailyPoints
 from laurels.service.admin import Admin
 from laurels.settings import RuleSettings, ServerSettings, Settings
 from laurels.storage.contract import MaintenanceRun
@@ -89,7 +89,7 @@ def survey_of(points: list[DailyPoints]) -> CommunityReport:
 async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("bob"))
     admin = Admin(home.laurels)
-    await admin.tell("ada", "a", "grant", {"badge": "early_adopter"}, "a prize", "bea")
+    await admin.adjust("ada", "a", "grant", {"badge": "early_adopter"}, "a prize", "bea")
     home.clock.advance(seconds=60)
     await admin.reverse("bob", "message.sent", "a bot", "cem")
     await admin.undo("ada", "a", "the wrong user", "dan")
@@ -97,15 +97,15 @@ async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work
     text = (await work.page("/console/audit")).text
 
     assert text.index("a bot") < text.index("a prize")
-    for said in ("bea", "cem", "Undone 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
+    for said in ("bea", "cem", "Undo 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
         assert said in text
 
 
 async def test_the_audit_and_the_story_say_how_many_also_of_one(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     admin = Admin(home.laurels)
-    await admin.tell("ada", "a", "points", {"amount": 1}, "a gift", "bea")
-    await admin.tell("ada", "b", "freezes", {"streak": "login", "count": 1}, "a gift", "bea")
+    await admin.adjust("ada", "a", "points", {"amount": 1}, "a gift", "bea")
+    await admin.adjust("ada", "b", "freezes", {"streak": "login", "count": 1}, "a gift", "bea")
 
     for path in ("/console/audit", "/console/users/ada"):
         text = (await work.page(path)).text
@@ -117,8 +117,8 @@ async def test_the_audit_is_read_page_by_page_without_a_gap(home: App, work: Ope
     await home.laurels.record_many([Event(f"user {number}/", "e", "message.sent") for number in range(3)])
     admin = Admin(home.laurels)
     for number in range(2 * ACTS_PAGE + 3):  # all at one moment
-        await admin.tell(
-            f"user {number % 3}/", f"act {number:03}&", "adjustment", {"amount": 1}, f"r-{number:03}", "anna"
+        await admin.adjust(
+            f"user {number % 3}/", f"act {number:03}&", "points", {"amount": 1}, f"r-{number:03}", "anna"
         )
 
     page, seen = await work.page("/console/audit"), list[str]()

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from laurels.auth.keys import create_key
-from laurels.service.laurels import utc_now
+from laurels.service.clock import utc_now
 from laurels.storage import open_store
 from tests.http.operator import SIGN_IN, Page
 from tests.http.serving import Served, Server

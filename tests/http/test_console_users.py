@@ -22,7 +22,7 @@ EVIL = "<script>alert(1)</script>"
 
 async def acts_of(home: App, user_id: str = "ada") -> list[Any]:
     history = await home.laurels.history(user_id, 1000)
-    return [entry.act for entry in history.entries if entry.act]
+    return [entry.adjustment for entry in history.entries if entry.adjustment]
 
 
 async def points_of(home: App, user_id: str = "ada") -> int:
@@ -300,11 +300,11 @@ async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: App, 
         ("grant", {"badge": "early_adopter", "reason": " "}, "reason"),
         ("grant", {"badge": "early_adopter", "reason": "x" * 501}, "reason"),
         ("grant", {"badge": "nothing", "reason": "x"}, "no badge 'nothing'"),
-        ("adjustment", {"amount": "", "reason": "x"}, "amount"),
-        ("adjustment", {"amount": "0", "reason": "x"}, "amount"),
-        ("adjustment", {"amount": "1.5", "reason": "x"}, "amount"),
-        ("adjustment", {"amount": "9" * 40, "reason": "x"}, "amount"),
-        ("adjustment", {"amount": "-999", "reason": "x", "confirmed": "yes"}, "it would leave"),
+        ("points", {"amount": "", "reason": "x"}, "amount"),
+        ("points", {"amount": "0", "reason": "x"}, "amount"),
+        ("points", {"amount": "1.5", "reason": "x"}, "amount"),
+        ("points", {"amount": "9" * 40, "reason": "x"}, "amount"),
+        ("points", {"amount": "-999", "reason": "x", "confirmed": "yes"}, "it would leave"),
         ("freezes", {"streak": "login", "count": "0", "reason": "x"}, "count"),
         ("freezes", {"streak": "nothing", "count": "1", "reason": "x"}, "no streak 'nothing'"),
         ("pause", {"streak": "", "first": "yesterday", "last": "2026-01-02", "reason": "x"}, "first"),
@@ -411,7 +411,7 @@ async def test_an_amnesty_is_added_once_and_lifted_with_a_reason(home: App, work
         answer = await work.send(form, first="2026-01-01", last="2026-01-02", reason="our outage")
     page = await work.page(answer.headers["location"])
 
-    assert "2026-01-01 to 2026-01-02 excused for everybody." in page.text
+    assert "2026-01-01 to 2026-01-02 excused for everyone." in page.text
     (row,) = await home.laurels.store.amnesties()
     assert (row.reason, row.actor, row.for_group) == ("our outage", "anna", None)
 

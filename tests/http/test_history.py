@@ -129,7 +129,7 @@ async def test_ids_may_hold_slashes_and_more(home: App) -> None:
     await home.record(event(user_id, "message", event_id))
     assert (await reverse(home, event_id, user_id)).json()["points"] == {"before": 10, "after": 0}
     assert (await undo(home, f"reversal:{event_id}", user_id)).json()["status"] == "undone"
-    assert (await tell(home, "a/1", "adjustment", {"amount": 5}, user_id)).json()["userId"] == user_id
+    assert (await tell(home, "a/1", "points", {"amount": 5}, user_id)).json()["userId"] == user_id
     assert (await undo(home, "a/1", user_id)).status_code == 200
 
 
@@ -138,7 +138,7 @@ async def test_the_history_shows_the_act_and_its_event(home: App) -> None:
     answer = await home.client.get(f"{USERS}/ada/history", headers=home.by_key)
     newest, second = answer.json()["entries"][:2]
     said = {"id": "reversal:m2", "kind": "reversal", "data": {"event": "m2"}, "reason": "a script", "actor": "tests"}
-    assert newest["act"] == {**said, "undone": False}
+    assert newest["adjustment"] == {**said, "undone": False}
     assert (second["event"]["id"], second["event"]["reversed"]) == ("m2", True)
 
 
@@ -149,7 +149,7 @@ async def test_a_grant_counts_once_under_its_id(home: App) -> None:
     granted = (await tell(home, "g1", "grant", {"badge": "unearned"})).json()
     assert (granted["status"], granted["actor"], granted["awards"][0]["id"]) == ("applied", "tests", "unearned")
     assert (await tell(home, "g1", "grant", {"badge": "unearned"})).json()["status"] == "duplicate"
-    conflict = await tell(home, "g1", "adjustment", {"amount": 1})
+    conflict = await tell(home, "g1", "points", {"amount": 1})
     assert (conflict.status_code, conflict.json()["type"]) == (409, "/problems/adjustment-conflict")
     assert (await undo(home, "g1")).json()["revoked"] == ["unearned"]
 
@@ -159,10 +159,10 @@ async def test_a_grant_counts_once_under_its_id(home: App) -> None:
     [
         ({"kind": "grant"}, "/badge"),
         ({"kind": "grant", "badge": "two", "more": 1}, "/more"),
-        ({"kind": "adjustment", "amount": 0}, "/amount"),
-        ({"kind": "adjustment", "amount": 1.5}, "/amount"),
-        ({"kind": "adjustment", "amount": 1, "reason": ""}, "/reason"),
-        ({"kind": "adjustment", "amount": 1, "id": "reversal:m1"}, "/id"),
+        ({"kind": "points", "amount": 0}, "/amount"),
+        ({"kind": "points", "amount": 1.5}, "/amount"),
+        ({"kind": "points", "amount": 1, "reason": ""}, "/reason"),
+        ({"kind": "points", "amount": 1, "id": "reversal:m1"}, "/id"),
         ({"kind": "pause", "first": "2026-01-06", "last": "2026-01-05"}, "/last"),
         ({"kind": "pause", "first": "soon", "last": "2026-01-05"}, "/first"),
         ({"kind": "dance"}, "/kind"),
@@ -178,7 +178,7 @@ async def test_a_wrong_act_is_422_with_a_pointer(home: App, body: Json, pointer:
 @pytest.mark.parametrize(
     "body",
     [
-        {"kind": "adjustment", "amount": -9999},
+        {"kind": "points", "amount": -9999},
         {"kind": "repair", "streak": "login", "day": "2026-01-05"},
     ],
 )
@@ -191,7 +191,7 @@ async def test_what_the_points_or_days_do_not_allow_is_409(home: App, body: Json
 
 async def test_what_is_not_there_is_404(home: App) -> None:
     answers = {
-        "user-not-found": await tell(home, "a1", "adjustment", {"amount": 1}, "nobody"),
+        "user-not-found": await tell(home, "a1", "points", {"amount": 1}, "nobody"),
         "adjustment-not-found": await undo(home, "a1"),
         "streak-not-found": await tell(home, "a1", "freezes", {"streak": "none", "count": 1}),
         "amnesty-not-found": await home.client.delete(f"{AMNESTIES}/none", headers=home.by_key),
@@ -211,7 +211,7 @@ async def test_nothing_is_read_of_a_user_nobody_knows(home: App, path: str) -> N
 
 async def test_an_erased_user_is_410(home: App) -> None:
     await home.client.delete(f"{USERS}/ada", headers=home.by_key)
-    answers = [await reverse(home, "m1"), await tell(home, "a1", "adjustment", {"amount": 1}), await undo(home, "a1")]
+    answers = [await reverse(home, "m1"), await tell(home, "a1", "points", {"amount": 1}), await undo(home, "a1")]
     assert [answer.status_code for answer in answers] == [410, 410, 410]
 
 

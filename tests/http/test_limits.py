@@ -13,6 +13,7 @@ import pytest
 from laurels.auth.keys import create_key
 from laurels.http.limits import BURST_SECONDS, FEW, Rate
 from laurels.http.problems import TooManyRequests
+from laurels.service.clock import utc_now
 from laurels.service.laurels import utc_now
 from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store

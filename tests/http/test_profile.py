@@ -13,7 +13,9 @@ import httpx2
 import pytest
 
 from laurels.server.app import create_app
-from laurels.service.laurels import INCLUDES, Clock, Laurels, utc_now
+from laurels.service.clock import Clock, utc_now
+from laurels.service.laurels import Laurels
+from laurels.service.profiles import INCLUDES
 from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.http.app import COOKIE, PROFILE, USERS, App, client_of, event, ids_of, open_app

@@ -326,7 +326,7 @@ async def test_the_history_tells_events_awards_and_points(home: App) -> None:
                     "data": {"plan": "pro"},
                     "reversed": False,
                 },
-                "act": None,
+                "adjustment": None,
                 "awards": [{"badge": "message_100", "points": 100}],
                 "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
             }

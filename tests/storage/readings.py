@@ -16,7 +16,7 @@ from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.http.endpoint import Request
 from laurels.http.responses import encode
-from laurels.present.views import history_adjustment
+from laurels.present.history import history_adjustment
 from laurels.service.admin import Admin
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels

@@ -533,6 +533,24 @@ async def test_a_view_has_the_requested_number_of_lines(store: Store) -> None:
     assert (await store.profile_view("unknown", 2)).user is None
 
 
+async def test_the_details_of_a_user_are_what_the_single_reads_return(store: Store) -> None:
+    await fill(store, "ada")
+    await save(store, user("bob", 1), user("cyd", 3000))
+    details = await store.user_details("ada", 2, 10)
+    assert details
+    view = await store.profile_view("ada", 2)
+    assert (details.user, details.top, details.amnesty_count) == (view.user, view.top, view.amnesty_count)
+    assert (details.rank, details.ranked) == await store.rank("points", "all", "ada")
+    assert details.awards == await store.awards("ada")
+    ids = {award.event_id for award in details.awards if award.event_id}
+    assert details.award_events == {name: await store.event("ada", name) for name in ids}
+    assert details.history == await store.history("ada", 10)
+    newest = await store.user_details("ada", 1, 1, before=2)
+    assert newest
+    assert newest.history == await store.history("ada", 1, 2)
+    assert await store.user_details("unknown", 2, 10) is None
+
+
 async def test_tallies_can_be_rebuilt(store: Store) -> None:
     await save(store, *(user(f"u{i}", i % 3, START + i) for i in range(12)))
     good = await contents(store)

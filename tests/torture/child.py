@@ -19,8 +19,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from laurels.commands.events import Applied, Recorded
 from laurels.errors import LaurelsError, Overloaded, StoreError, StoreUnavailable
+from laurels.present.adjustments import AdjustmentResult
+from laurels.present.events import EventResult
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from tests.torture.story import CATALOG, MOST_OFF, NOW, Step, steps_of
@@ -139,7 +140,7 @@ async def do(laurels: Laurels, step: Step) -> Any:
     return None
 
 
-async def _tell(admin: Admin, step: Step) -> Applied:
+async def _tell(admin: Admin, step: Step) -> AdjustmentResult:
     why = ("because", "a test")
     if step.kind == "reverse":
         return await admin.reverse(step.user, step.name, *why)
@@ -147,22 +148,21 @@ async def _tell(admin: Admin, step: Step) -> Applied:
         return await admin.undo(step.user, step.name)
     amount = 1 + 9 * int(step.name.rpartition("-")[2])
     data = {"amount": amount} if step.kind == "points" else {"badge": "special"}
-    return await admin.tell(step.user, step.name, step.kind, data, *why)
+    return await admin.adjust(step.user, step.name, step.kind, data, *why)
 
 
-def manual_state_of(answer: Recorded | Applied | LaurelsError) -> Any:
+def manual_state_of(answer: EventResult | AdjustmentResult | LaurelsError) -> Any:
     """An answer as plain values."""
-    if isinstance(answer, Recorded):
-        kept = answer.outcome
+    if isinstance(answer, EventResult):
         return {
-            "event": [answer.event.user_id, answer.event.id],
+            "event": [answer.user_id, answer.id],
             "duplicate": answer.duplicate,
-            "points": kept.points,
-            "awards": [name for name, _ in kept.awards],
-            "ranks": [answer.rank_before, answer.rank_after],
+            "points": [answer.points.before, answer.points.after] if answer.points else None,
+            "awards": [award.badge for award in answer.awards],
+            "ranks": [answer.rank.before, answer.rank.after] if answer.rank else [None, None],
         }
-    if isinstance(answer, Applied):
-        return {"act": [answer.act.user_id, answer.act.adjustment_id], "duplicate": answer.duplicate}
+    if isinstance(answer, AdjustmentResult):
+        return {"act": [answer.user_id, answer.id], "duplicate": answer.duplicate}
     return {"error": type(answer).__name__}
 
 

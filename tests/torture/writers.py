@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from laurels.commands.events import Recorded
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError, Overloaded
+from laurels.present.events import EventResult
 from laurels.service.laurels import Laurels
 from tests.torture.story import CATALOG
 
@@ -55,17 +55,17 @@ async def write(database: str, batches: list[list[Event]]) -> dict[str, Any]:
                 faults.append(repr(error))
                 continue
             for answer in answers:
-                assert isinstance(answer, Recorded)
+                assert isinstance(answer, EventResult)
                 heard["duplicate" if answer.duplicate else "recorded"] += 1
                 if not answer.duplicate:
-                    awards.extend([answer.event.user_id, name] for name, _ in answer.outcome.awards)
+                    awards.extend([answer.user_id or "", award.badge] for award in answer.awards)
 
     async with Laurels.open(database, CATALOG) as laurels:
         await asyncio.gather(*(hand(laurels) for _ in range(HANDS)))
     return {"heard": heard, "awards": awards, "faults": faults}
 
 
-async def _until_taken(laurels: Laurels, batch: list[Event], heard: Counter[str]) -> list[Recorded | LaurelsError]:
+async def _until_taken(laurels: Laurels, batch: list[Event], heard: Counter[str]) -> list[EventResult | LaurelsError]:
     """Send again while too much waits, as a client does."""
     while True:
         try:

@@ -43,8 +43,8 @@ async def lived_in(context: App) -> None:
     await context.laurels.record(Event(LONG, LONG, "agent.created", data={LONG: LONG}))
     await context.laurels.profile("ada", login=True)
     admin = Admin(context.laurels)
-    await admin.tell("ada", "gift", "points", {"amount": 50}, "a birthday", "anna")
-    await admin.tell("ada", "g", "grant", {"badge": "early_adopter"}, LONG * 2, "anna")
+    await admin.adjust("ada", "gift", "points", {"amount": 50}, "a birthday", "anna")
+    await admin.adjust("ada", "g", "grant", {"badge": "early_adopter"}, LONG * 2, "anna")
     await admin.undo("ada", "g", "a slip", "bob")
     await admin.add_amnesty(context.clock().date(), context.clock().date(), "an outage", "anna")
 

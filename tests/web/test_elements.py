@@ -500,7 +500,9 @@ async def practised() -> AsyncIterator[App]:
         off = began + timedelta(days=18)
         await admin.add_amnesty(off, off, "an outage", "anna")
         paused = (began + timedelta(days=23)).isoformat()
-        await admin.tell("ada", "p", "pause", {"streak": "practice", "first": paused, "last": paused}, "travel", "anna")
+        await admin.adjust(
+            "ada", "p", "pause", {"streak": "practice", "first": paused, "last": paused}, "travel", "anna"
+        )
         yield one
 
 

@@ -37,6 +37,7 @@ from laurels.storage.contract.records import (
     NotificationRow,
     ProfileView,
     Records,
+    UserDetails,
     UserRow,
     UserSnapshot,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "Teams",
     "TeamsRequest",
     "Transactions",
+    "UserDetails",
     "UserRow",
     "UserSample",
     "UserSnapshot",

@@ -151,6 +151,23 @@ class UserSnapshot:
     amnesties: Sequence[AmnestyRow]
 
 
+@plain
+class UserDetails:
+    """What a page about one user shows, from one snapshot.
+
+    `rank` (None: unranked) is by points among `ranked` users. `award_events` are the events that `awards` name, by id.
+    """
+
+    user: UserRow
+    top: Sequence[Standing]
+    amnesty_count: int
+    rank: int | None
+    ranked: int
+    awards: Sequence[AwardRow]
+    award_events: Mapping[str, EventRow]
+    history: HistoryRows
+
+
 class Records(Protocol):
     """Reading what is stored about users."""
 
@@ -180,6 +197,13 @@ class Records(Protocol):
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
         """All rows of the newest `limit` revisions (below `before`, if given) that have a row, each kind oldest first."""
+        ...
+
+    async def user_details(self, user_id: str, lines: int, limit: int, before: int | None = None) -> UserDetails | None:
+        """The user with the first `lines` lines of the points leaderboard, rank, awards and history, from one snapshot.
+
+        `limit` and `before` mean the same as for `history`. None if there is no such user, or the user was erased.
+        """
         ...
 
     async def newest_notification(self, user_id: str) -> Cursor:

@@ -17,6 +17,7 @@ from laurels.storage.contract import (
     LedgerRow,
     NotificationRow,
     ProfileView,
+    UserDetails,
     UserRow,
     UserSnapshot,
 )
@@ -25,6 +26,7 @@ from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.connections import Connections, by_user
 from laurels.storage.postgres.leaderboards import FIRST, first_lines, open_standings
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
+from laurels.storage.postgres.ranking import rank_of_user
 from laurels.storage.standings import POINTS
 
 NEWEST = 2**62
@@ -46,6 +48,7 @@ line's sort key in that of the revision).
 """
 
 EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND event_id = $2"
+SOME_EVENTS = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND event_id = ANY($2)"
 EVENTS_OF = f"SELECT {EVENTS} FROM events WHERE user_id = ANY($1) ORDER BY user_id, revision"
 EVENTS_WITHIN = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND revision BETWEEN $2 AND $3 ORDER BY revision"
 AWARDS_OF = f"SELECT {AWARDS} FROM awards WHERE user_id = ANY($1) ORDER BY user_id, revision, badge"
@@ -105,6 +108,34 @@ async def read_adjustments(connection: Connection, users: Sequence[str]) -> Mapp
     return by_user(users, ((row[0], codec.adjustment_of(row)) for row in found))
 
 
+async def read_profiles(connection: Connection, keys: Sequence[tuple[str, int]]) -> Sequence[ProfileView]:
+    """The profile of each (user id, number of first lines), in one statement."""
+    distinct = [*{user_id for user_id, _ in keys}]
+    most = max(limit for _, limit in keys)
+    found = await connection.fetch(PROFILES % most, *POINTS, distinct)
+    users = {row[1]: codec.user_of(row[1:]) for row in found if row[0] == "user"}
+    columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
+    lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
+    top = first_lines(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
+    count = next(row["amnesties"] for row in found if row[0] == "amnesties")
+    return [ProfileView(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
+
+
+async def read_history(connection: Connection, user_id: str, limit: int, before: int | None) -> HistoryRows:
+    """All rows of the newest `limit` revisions below `before` that have a row."""
+    first = NEWEST if before is None else before
+    revisions = [row[0] for row in await connection.fetch(REVISIONS, user_id, first, limit)]
+    if not revisions:
+        return HistoryRows()
+    span = (user_id, revisions[-1], revisions[0])
+    return HistoryRows(
+        [codec.event_of(row) for row in await connection.fetch(EVENTS_WITHIN, *span)],
+        [codec.award_of(row) for row in await connection.fetch(AWARDS_WITHIN, *span)],
+        [codec.entry_of(row) for row in await connection.fetch(LEDGER_WITHIN, *span)],
+        [codec.adjustment_of(row) for row in await connection.fetch(ADJUSTMENTS_WITHIN, *span)],
+    )
+
+
 class Records(Connections):
     """Reading what is stored about users."""
 
@@ -126,17 +157,7 @@ class Records(Connections):
         return await self._profiles((user_id, limit))
 
     async def _read_profiles(self, keys: Sequence[tuple[str, int]]) -> Sequence[ProfileView]:
-        distinct = [*{user_id for user_id, _ in keys}]
-        most = max(limit for _, limit in keys)
-        found = await self._rows(PROFILES % most, *POINTS, distinct)
-        users = {row[1]: codec.user_of(row[1:]) for row in found if row[0] == "user"}
-        columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
-        lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
-        top = first_lines(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
-        count = next(row["amnesties"] for row in found if row[0] == "amnesties")
-        return [
-            ProfileView(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys
-        ]
+        return await self._pool.run(lambda connection: read_profiles(connection, keys))
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
         row = await self._pool.run(lambda connection: connection.fetchrow(EVENT, user_id, event_id))
@@ -146,17 +167,26 @@ class Records(Connections):
         return (await self._pool.run(lambda connection: read_awards(connection, [user_id])))[user_id]
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
-        async def read(connection: Connection) -> HistoryRows:
-            first = NEWEST if before is None else before
-            revisions = [row[0] for row in await connection.fetch(REVISIONS, user_id, first, limit)]
-            if not revisions:
-                return HistoryRows()
-            span = (user_id, revisions[-1], revisions[0])
-            return HistoryRows(
-                [codec.event_of(row) for row in await connection.fetch(EVENTS_WITHIN, *span)],
-                [codec.award_of(row) for row in await connection.fetch(AWARDS_WITHIN, *span)],
-                [codec.entry_of(row) for row in await connection.fetch(LEDGER_WITHIN, *span)],
-                [codec.adjustment_of(row) for row in await connection.fetch(ADJUSTMENTS_WITHIN, *span)],
+        return await self._snapshot(lambda connection: read_history(connection, user_id, limit, before))
+
+    async def user_details(self, user_id: str, lines: int, limit: int, before: int | None = None) -> UserDetails | None:
+        async def read(connection: Connection) -> UserDetails | None:
+            (view,) = await read_profiles(connection, [(user_id, lines)])
+            if view.user is None:
+                return None
+            rank, ranked = await rank_of_user(connection, POINTS, user_id, "first")
+            awards = (await read_awards(connection, [user_id]))[user_id]
+            ids = [award.event_id for award in awards if award.event_id]
+            events = [codec.event_of(row) for row in await connection.fetch(SOME_EVENTS, user_id, ids)]
+            return UserDetails(
+                user=view.user,
+                top=view.top,
+                amnesty_count=view.amnesty_count,
+                rank=rank,
+                ranked=ranked,
+                awards=awards,
+                award_events={event.event.id: event for event in events},
+                history=await read_history(connection, user_id, limit, before),
             )
 
         return await self._snapshot(read)

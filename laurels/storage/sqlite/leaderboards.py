@@ -124,7 +124,7 @@ class Leaderboards(Connections):
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         with self._snapshot as connection:
             key = (board, period)
-            return _rank(connection, key, user_id, ties), ranking.count_ranked(connection, key)
+            return rank_of_user(connection, key, user_id, ties), ranking.count_ranked(connection, key)
 
     async def teams(self, request: TeamsRequest) -> Teams:
         values = (*partitions_of_teams(request), request.limit, json.dumps(own_partitions(request)))
@@ -196,7 +196,7 @@ def listing(connection: sqlite3.Connection, request: LeaderboardRequest) -> Lead
     )
 
 
-def _rank(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
+def rank_of_user(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
     """A user's rank, or for a hidden user the rank they would have; None if not ranked."""
     row = connection.execute(STANDING, (user_id, *key)).fetchone()
     row = row or connection.execute(STANDING, (user_id, *hidden(key))).fetchone()

@@ -21,12 +21,14 @@ from laurels.storage.contract import (
     NotificationRow,
     ProfileView,
     Standing,
+    UserDetails,
     UserRow,
     UserSnapshot,
 )
 from laurels.storage.sqlite.amnesties import read_amnesties
 from laurels.storage.sqlite.connections import Connections, translated
-from laurels.storage.sqlite.leaderboards import first_lines, open_standings
+from laurels.storage.sqlite.leaderboards import first_lines, open_standings, rank_of_user
+from laurels.storage.sqlite.ranking import count_ranked
 from laurels.storage.standings import POINTS
 
 NEWEST = 2**62
@@ -82,6 +84,27 @@ def read_adjustments(
     return [codec.adjustment_of(row) for row in connection.execute(ADJUSTMENTS_WITHIN, (user_id, first, last))]
 
 
+def read_event(connection: sqlite3.Connection, user_id: str, event_id: str) -> EventRow | None:
+    """An event as recorded; None if it was not."""
+    row = connection.execute(EVENT, (user_id, event_id)).fetchone()
+    return codec.event_of(row) if row else None
+
+
+def read_history(connection: sqlite3.Connection, user_id: str, limit: int, before: int | None) -> HistoryRows:
+    """All rows of the newest `limit` revisions below `before` that have a row."""
+    values = {"user": user_id, "before": NEWEST if before is None else before, "limit": limit}
+    revisions = [row[0] for row in connection.execute(REVISIONS, values)]
+    if not revisions:
+        return HistoryRows()
+    span = (user_id, revisions[-1], revisions[0])
+    return HistoryRows(
+        read_events(connection, *span),
+        read_awards(connection, *span),
+        read_ledger(connection, *span),
+        read_adjustments(connection, *span),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Shared:
     """The part of a profile that is the same for all users, at one version of the database."""
@@ -129,25 +152,32 @@ class Records(Connections):
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
         with translated:
-            row = self._reader.execute(EVENT, (user_id, event_id)).fetchone()
-        return codec.event_of(row) if row else None
+            return read_event(self._reader, user_id, event_id)
 
     async def awards(self, user_id: str) -> Sequence[AwardRow]:
         with translated:
             return read_awards(self._reader, user_id)
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
-        values = {"user": user_id, "before": NEWEST if before is None else before, "limit": limit}
         with self._snapshot as connection:
-            revisions = [row[0] for row in connection.execute(REVISIONS, values)]
-            if not revisions:
-                return HistoryRows()
-            span = (user_id, revisions[-1], revisions[0])
-            return HistoryRows(
-                read_events(connection, *span),
-                read_awards(connection, *span),
-                read_ledger(connection, *span),
-                read_adjustments(connection, *span),
+            return read_history(connection, user_id, limit, before)
+
+    async def user_details(self, user_id: str, lines: int, limit: int, before: int | None = None) -> UserDetails | None:
+        with self._snapshot as connection:
+            row = connection.execute(USER, (user_id,)).fetchone()
+            if row is None:
+                return None
+            shared, awards = self._read_shared(connection, lines), read_awards(connection, user_id)
+            events = [read_event(connection, user_id, award.event_id) for award in awards if award.event_id]
+            return UserDetails(
+                user=codec.user_of(row),
+                top=shared.top,
+                amnesty_count=shared.amnesty_count,
+                rank=rank_of_user(connection, POINTS, user_id, "first"),
+                ranked=count_ranked(connection, POINTS),
+                awards=awards,
+                award_events={event.event.id: event for event in events if event},
+                history=read_history(connection, user_id, limit, before),
             )
 
     async def newest_notification(self, user_id: str) -> Cursor:

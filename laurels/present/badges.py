@@ -1,0 +1,163 @@
+"""Badges: what the catalog says of one, how far a user is from it, and why a user has it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from laurels.engine.badges import Badge, Check, Step, nearness
+from laurels.engine.catalog import Catalog
+from laurels.engine.progress import Progress
+from laurels.present.base import Answer, Points, UtcTime
+from laurels.present.history import HistoryEvent, history_event
+from laurels.present.streaks import streak_length
+from laurels.storage.contract import AwardRow, EventRow
+
+NEAREST = 3
+"""How many badges `next_badges` returns."""
+
+
+class BadgeInfo(Answer, frozen=True):
+    """A badge of the catalog."""
+
+    id: str
+    name: str
+    description: str
+    icon: Annotated[str, Meta(description="An emoji")]
+    category: Literal["onboarding", "usage", "social", "achievement"]
+    points: Points
+    condition: Annotated[str, Meta(description="How to earn it, as text for users")]
+
+
+class NextBadge(Answer, frozen=True):
+    """A badge that the user can still earn: `current` of `target`, and a sentence that says what is missing."""
+
+    id: str
+    name: str
+    icon: str
+    current: int
+    target: int
+    sentence: str
+
+
+class ConditionCheck(Answer, frozen=True):
+    """One fact that a badge requires, and how far the user is."""
+
+    text: str
+    current: int
+    target: int
+    met: bool
+
+
+class Explanation(Answer, frozen=True):
+    """Why a user has a badge, or what is missing. `event` is the event that earned it, if one did."""
+
+    badge: str
+    name: str
+    earned: bool
+    sentence: str
+    awarded_at: UtcTime | None
+    event: HistoryEvent | None
+    checks: list[ConditionCheck]
+
+
+def badge_info(badge: Badge) -> BadgeInfo:
+    """A badge of the catalog."""
+    return BadgeInfo(
+        id=badge.id,
+        name=badge.name,
+        description=badge.description,
+        icon=badge.icon,
+        category=badge.category,  # type: ignore[arg-type]  # the catalog's reader allows only these
+        points=badge.points,
+        condition=badge.condition_text,
+    )
+
+
+def next_badges(catalog: Catalog, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadge]:
+    """The `limit` badges that the user is nearest to, nearest first."""
+    nearest = sorted(_in_reach(catalog, progress, now), key=lambda pair: -nearness(pair[1]))
+    return [_next_badge(badge, steps) for badge, steps in nearest[:limit]]
+
+
+def badges_in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[NextBadge]:
+    """Every badge that the user can still earn, in the catalog's order."""
+    return [_next_badge(badge, steps) for badge, steps in _in_reach(catalog, progress, now)]
+
+
+def _in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[tuple[Badge, list[Step]]]:
+    """The badges that the user can still earn, each with what is missing."""
+    lengths = _streak_lengths(catalog, progress, now)
+    excluded = progress.badges.keys() | progress.manual.barred
+    steps = [(badge, badge.condition.steps(progress, lengths)) for badge in catalog.badges if badge.id not in excluded]
+    return [(badge, of_badge) for badge, of_badge in steps if of_badge]
+
+
+def _streak_lengths(catalog: Catalog, progress: Progress, now: datetime) -> Mapping[str, int]:
+    today = progress.zones.day(now)
+    return {name: streak_length(catalog, progress, name, today) for name in catalog.streaks}
+
+
+def _next_badge(badge: Badge, steps: Sequence[Step]) -> NextBadge:
+    farthest = min(steps, key=lambda step: step.share)
+    single = all(step.target == 1 for step in steps)
+    what = badge.condition_text if single else " and ".join(step.missing for step in steps)
+    return NextBadge(
+        id=badge.id,
+        name=badge.name,
+        icon=badge.icon,
+        current=farthest.current,
+        target=farthest.target,
+        sentence=f"{what} to earn {badge.name}.",
+    )
+
+
+def explanation(
+    catalog: Catalog, badge: Badge, progress: Progress, award: AwardRow | None, event: EventRow | None, now: datetime
+) -> Explanation:
+    """Why a user has a badge, or what is missing. `event` is the event that earned it."""
+    checks = badge.condition.checks(progress)
+    if award:
+        sentence = _earned_because(badge, award, event, checks)
+    elif badge.id in progress.manual.barred:
+        sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
+    else:
+        steps = badge.condition.steps(progress, _streak_lengths(catalog, progress, now))
+        sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
+    return Explanation(
+        badge=badge.id,
+        name=badge.name,
+        earned=award is not None,
+        sentence=sentence,
+        awarded_at=award.awarded_at if award else None,
+        event=history_event(event) if event else None,
+        checks=[ConditionCheck(text=one.text, current=one.current, target=one.target, met=one.met) for one in checks],
+    )
+
+
+def explanations(
+    catalog: Catalog,
+    badges: Sequence[Badge],
+    progress: Progress,
+    awards: Sequence[AwardRow],
+    events: Mapping[str, EventRow],
+    now: datetime,
+) -> list[Explanation]:
+    """The same for several badges of one user. `events` are those that earned them, by id."""
+    by_badge = {award.badge: award for award in awards}
+    found: list[Explanation] = []
+    for badge in badges:
+        award = by_badge.get(badge.id)
+        event = events.get(award.event_id) if award and award.event_id else None
+        found.append(explanation(catalog, badge, progress, award, event, now))
+    return found
+
+
+def _earned_because(badge: Badge, award: AwardRow, event: EventRow | None, checks: Sequence[Check]) -> str:
+    """As in 'Century Club was earned on 2026-03-01 with the event message-42: 100 messages.'."""
+    cause = f"with the event {event.event.id}" if event else "by an adjustment, or by a change of the rules"
+    facts = " and ".join(check.text for check in checks if check.met)
+    return f"{badge.name} was earned on {award.awarded_at:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."

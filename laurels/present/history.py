@@ -1,0 +1,152 @@
+"""A user's history: one entry for each revision, with its event or adjustment and what that changed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from laurels.commands.adjustments import UNDONE
+from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow
+
+_NOT_SHOWN = ("asked", UNDONE)
+"""What is stored with an adjustment for Laurels itself."""
+
+
+class HistoryEvent(Answer, frozen=True):
+    """An event as recorded. `day` is its date in the time zone that the user had then."""
+
+    id: str
+    type: str
+    occurred_at: UtcTime
+    day: date
+    quantity: int
+    data: Mapping[str, Any] | None
+    reversed: bool
+
+
+class Undo(Answer, frozen=True):
+    """When an adjustment was undone, why and by whom. Reason and actor are empty where they were not given."""
+
+    at: UtcTime
+    reason: str
+    actor: str
+
+
+class HistoryAdjustment(SparseAnswer, frozen=True):
+    """A change made by hand: what, by whom, and why.
+
+    `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries.
+    """
+
+    id: str
+    kind: str
+    data: Mapping[str, Any]
+    reason: str
+    actor: str
+    undone: bool
+    undo: Undo | None = None
+
+
+class HistoryAward(Answer, frozen=True):
+    """A badge that was earned, with its points."""
+
+    badge: str
+    points: Points
+
+
+class HistoryPoints(Answer, frozen=True):
+    """A change of the points. `ref` is the id of what paid or took them, such as a badge or a rule.
+
+    `reason` is badge, rule, catalog, reversal, grant, revocation or adjustment.
+    """
+
+    amount: int
+    reason: str
+    ref: str
+
+
+class HistoryEntry(Answer, frozen=True):
+    """What happened at one revision: an event, an adjustment, or, when both are null, a change of the rules."""
+
+    revision: int
+    at: UtcTime
+    event: HistoryEvent | None
+    adjustment: HistoryAdjustment | None
+    awards: list[HistoryAward]
+    points: list[HistoryPoints]
+
+
+class History(Answer, frozen=True):
+    """A page of a user's history, newest first. For the next page, send the value of `next` as `?before=`."""
+
+    entries: list[HistoryEntry]
+    next: int | None
+
+
+def history(page: HistoryRows, limit: int) -> History:
+    """The rows of some revisions as entries, newest first. `limit` is how many revisions were requested."""
+    event_of = {row.revision: row for row in page.events}
+    adjustment_of = {row.revision: row for row in page.adjustments}
+    awards: dict[int, list[AwardRow]] = defaultdict(list)
+    ledger: dict[int, list[LedgerRow]] = defaultdict(list)
+    for award in page.awards:
+        awards[award.revision].append(award)
+    for entry in page.ledger:
+        ledger[entry.revision].append(entry)
+    revisions = sorted({*event_of, *adjustment_of, *awards, *ledger}, reverse=True)
+    entries = [_entry(one, event_of.get(one), adjustment_of.get(one), awards[one], ledger[one]) for one in revisions]
+    return History(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
+
+
+def _entry(
+    revision: int,
+    event: EventRow | None,
+    adjustment: AdjustmentRow | None,
+    awards: Sequence[AwardRow],
+    ledger: Sequence[LedgerRow],
+) -> HistoryEntry:
+    times = [event.recorded_at] if event else []
+    times += [row.at for row in (adjustment, *ledger) if row] + [row.awarded_at for row in awards]
+    return HistoryEntry(
+        revision=revision,
+        at=times[0],
+        event=history_event(event) if event else None,
+        adjustment=history_adjustment(adjustment) if adjustment else None,
+        awards=[HistoryAward(badge=row.badge, points=row.points) for row in awards],
+        points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in ledger],
+    )
+
+
+def history_event(row: EventRow) -> HistoryEvent:
+    """An event as recorded."""
+    event = row.event
+    assert event.occurred_at is not None
+    assert event.day is not None
+    return HistoryEvent(
+        id=event.id,
+        type=event.type,
+        occurred_at=event.occurred_at,
+        day=date.fromordinal(event.day),
+        quantity=event.quantity,
+        data=event.data,
+        reversed=row.reversed_by is not None,
+    )
+
+
+def history_adjustment(row: AdjustmentRow) -> HistoryAdjustment:
+    """An adjustment as the history shows it."""
+    undo = row.data.get(UNDONE) if row.undone_by is not None else None
+    return HistoryAdjustment(
+        id=row.adjustment_id,
+        kind=row.kind,
+        data={key: value for key, value in row.data.items() if key not in _NOT_SHOWN},
+        reason=row.reason,
+        actor=row.actor,
+        undone=row.undone_by is not None,
+        undo=msgspec.convert(undo, Undo) if undo else None,
+    )

@@ -1,0 +1,273 @@
+"""Leaderboards: their periods, the lines that a reader may see, teams, and the cursor for the next page."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+
+from laurels.engine.leaderboards import Board, Visibility
+from laurels.engine.periods import Period
+from laurels.engine.ranking import Place
+from laurels.errors import InvalidInput
+from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.present.presentation import Presentation
+from laurels.storage.codec import from_micros
+from laurels.storage.contract import ClosedPeriodRow, LeaderboardLines, LeaderboardRequest, Standing, Team, Teams
+from laurels.storage.secrets import decrypted, encrypted
+
+
+class LeaderboardStanding(Answer, frozen=True):
+    """One line of a leaderboard. `score` is what this leaderboard counts, `points` are all points of the user."""
+
+    rank: int
+    user_id: str
+    name: str
+    score: Points
+    reached_at: UtcTime
+    points: Points
+    level: int
+    title: str
+
+
+class LeaderboardPeriod(Answer, frozen=True):
+    """A period of a leaderboard, from `start` up to and not including `end`; null: unlimited.
+
+    It is coming until its start and running until its end. Then it is ended, and still takes late events until `closesAt`,
+    when it is closed for good.
+    """
+
+    key: str
+    start: UtcTime | None
+    end: UtcTime | None
+    closes_at: UtcTime | None
+    status: Literal["coming", "running", "ended", "closed"]
+
+
+class LeaderboardInfo(Answer, frozen=True):
+    """A leaderboard of the catalog. `groups` are the groups whose users it ranks; if empty, all users.
+
+    With `teams`, it ranks the groups whose names begin with this text instead of users. `visibility` counts for users who
+    have not chosen one. `current` is the current period.
+    """
+
+    id: str
+    name: str
+    by: Literal["points", "metric", "streak"]
+    of: str | None
+    order: Literal["highest", "lowest"]
+    ties: Literal["first", "shared", "dense"]
+    groups: list[str]
+    teams: str | None
+    visibility: Visibility
+    period: Literal["all", "year", "month", "week", "day", "season"]
+    zone: str
+    current: LeaderboardPeriod | None
+
+
+class LeaderboardList(Answer, frozen=True):
+    """All leaderboards of the catalog."""
+
+    leaderboards: list[LeaderboardInfo]
+
+
+class TeamStanding(Answer, frozen=True):
+    """One team of a leaderboard of teams.
+
+    `total` is the sum of its members' scores, and `members` the number of members with a score. `mine`: the reader is in it.
+    """
+
+    rank: int
+    team: str
+    score: float
+    total: Points
+    members: int
+    mine: bool
+
+
+class LeaderboardPage(SparseAnswer, frozen=True):
+    """Lines of a leaderboard, and the reader's own line. For the next page, send the value of `next` as `?after=`.
+
+    Only a leaderboard of teams has `teams`.
+    """
+
+    board: LeaderboardInfo
+    period: LeaderboardPeriod
+    standings: list[LeaderboardStanding]
+    me: LeaderboardStanding | None
+    ranked_users: int
+    computed_at: UtcTime
+    next: str | None
+    teams: Sequence[TeamStanding] = ()
+
+
+class ClosedPeriod(Answer, frozen=True):
+    """A period that is closed for good."""
+
+    period: str
+    start: UtcTime | None
+    end: UtcTime | None
+    closed_at: UtcTime
+
+
+class ClosedPeriods(Answer, frozen=True):
+    """Closed periods of a leaderboard, newest first."""
+
+    closings: list[ClosedPeriod]
+
+
+# ---- a leaderboard and its periods --------------------------------------------------------------
+
+
+def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
+    """A leaderboard of the catalog, with its current period."""
+    period = board.periods.at(now)
+    return LeaderboardInfo(
+        id=board.id,
+        name=board.name,
+        by=board.by,
+        of=board.of or None,
+        order="highest" if board.highest else "lowest",
+        ties=board.ties,
+        groups=list(board.groups),
+        teams=board.teams or None,
+        visibility=board.visibility,
+        period=board.periods.kind,
+        zone=board.periods.zone,
+        current=leaderboard_period(board, period, now) if period else None,
+    )
+
+
+def leaderboard_period(board: Board, period: Period, now: datetime) -> LeaderboardPeriod:
+    """A period of a leaderboard, and whether it still takes events."""
+    return LeaderboardPeriod(
+        key=period.key,
+        start=period.start,
+        end=period.end,
+        closes_at=board.closes_at(period),
+        status=_status(board, period, now),
+    )
+
+
+def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "running", "ended", "closed"]:
+    if period.start is not None and now < period.start:
+        return "coming"
+    if period.end is None or now < period.end:
+        return "running"
+    return "ended" if board.is_open(period, now) else "closed"
+
+
+def closed_periods(board: Board, rows: Sequence[ClosedPeriodRow]) -> ClosedPeriods:
+    """Closed periods. Those of a kind that the leaderboard no longer has are left out."""
+    found = [(row, board.periods.named(row.period)) for row in rows]
+    return ClosedPeriods(
+        closings=[
+            ClosedPeriod(period=row.period, start=period.start, end=period.end, closed_at=row.closed_at)
+            for row, period in found
+            if period
+        ]
+    )
+
+
+# ---- its lines ------------------------------------------------------------------------------------
+
+
+def leaderboard_page(
+    context: Presentation,
+    board: Board,
+    period: Period,
+    request: LeaderboardRequest,
+    found: LeaderboardLines,
+    now: datetime,
+) -> LeaderboardPage:
+    """The lines that the reader may see, the reader's own line, and the cursor of the next page."""
+    lines = [line for line in found.lines if _is_shown(board, line, request)]
+    return LeaderboardPage(
+        board=leaderboard_info(board, now),
+        period=leaderboard_period(board, period, now),
+        standings=[_standing(context, board, line, request.me) for line in lines],
+        me=_standing(context, board, found.me, request.me) if found.me else None,
+        ranked_users=found.ranked,
+        computed_at=now,
+        next=_cursor(context, found.next) if found.next else None,
+    )
+
+
+def _is_shown(board: Board, line: Standing, request: LeaderboardRequest) -> bool:
+    """Whether the reader sees a line. A closed period still has the lines of users who were hidden or excluded later.
+
+    Friends are requested by their ids, so a line with a pseudonym would reveal whose it is.
+    """
+    visibility = board.visibility_of(line.visibility)
+    if line.place.user_id == request.me:
+        return True
+    return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and request.only is None))
+
+
+def _standing(context: Presentation, board: Board, standing: Standing, reader: str | None) -> LeaderboardStanding:
+    level = context.catalog.levels.read(standing.points).level
+    user_id, name = context.name_on(board, standing, reader)
+    return LeaderboardStanding(
+        rank=standing.rank,
+        user_id=user_id,
+        name=name,
+        score=board.score(standing.place.sort_key),
+        reached_at=from_micros(standing.place.reached_at),
+        points=standing.points,
+        level=level.number,
+        title=level.title,
+    )
+
+
+def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], now: datetime) -> LeaderboardPage:
+    """A leaderboard of teams. `mine` are the reader's own."""
+    return LeaderboardPage(
+        board=leaderboard_info(board, now),
+        period=leaderboard_period(board, period, now),
+        standings=[],
+        me=None,
+        ranked_users=teams.members,
+        computed_at=now,
+        next=None,
+        teams=[
+            TeamStanding(
+                rank=one.rank,
+                team=one.name,
+                score=_team_score(board, one),
+                total=one.total,
+                members=one.members,
+                mine=one.name in mine,
+            )
+            for one in teams.lines
+        ],
+    )
+
+
+def _team_score(board: Board, team: Team) -> float:
+    return round(float(Fraction(team.total, team.members if board.team_score == "mean" else 1)), 2)
+
+
+# ---- the cursor -----------------------------------------------------------------------------------
+
+_Number = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+_encode_place = msgspec.msgpack.Encoder().encode
+_decode_place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str]).decode
+
+
+def _cursor(context: Presentation, place: Place) -> str:
+    """The place after which the next page begins, encrypted, because it names a user whom the reader may not see."""
+    packed = _encode_place((place.sort_key, place.reached_at, place.user_id))
+    return urlsafe_b64encode(encrypted(context.secret, packed)).decode().rstrip("=")
+
+
+def read_cursor(context: Presentation, text: str) -> Place:
+    """The place in a cursor. Raises InvalidInput."""
+    try:
+        packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        return Place(*_decode_place(decrypted(context.secret, packed)))
+    except (ValueError, msgspec.MsgspecError):
+        raise InvalidInput("after", "must be the 'next' of an earlier answer") from None

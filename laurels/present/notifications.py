@@ -1,0 +1,74 @@
+"""Notifications: what a user's open pages are sent when something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType
+
+from laurels.engine.catalog import Catalog
+from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.storage.contract import NotificationRow
+
+_COPIED: Mapping[str, Sequence[str]] = {
+    "level": ("level", "title"),
+    "streak": ("streak", "before", "length"),
+    "leaderboard": ("period", "before", "rank", "ranked"),
+}
+"""The stored fields that a notification repeats, by the first word of its type."""
+
+
+class NotificationBadge(Answer, frozen=True):
+    """The badge of a notification. `points` are what it paid; 0 when it is revoked."""
+
+    id: str
+    name: str
+    icon: str
+    points: Points
+
+
+class NotificationLeaderboard(Answer, frozen=True):
+    """The leaderboard of a notification."""
+
+    id: str
+    name: str
+
+
+class NotificationMessage(SparseAnswer, frozen=True):
+    """Something that happened to a user. Which fields it has depends on `type`; a type that you do not know has only `data`.
+
+    badge.earned and badge.revoked have `badge`; level.reached and level.lost `level` and `title`; streak.extended and
+    streak.corrected `streak`, `before` and `length`; leaderboard.top, .passed and .closed `board`, `period` and `rank`, with
+    the earlier rank as `before` (.passed) and the number of ranked users as `ranked` (.closed). `data` is what was stored.
+    """
+
+    id: Annotated[str, Meta(description="Its position among the user's notifications: 'REVISION-POSITION'")]
+    type: str
+    at: UtcTime
+    data: dict[str, Any]
+    badge: NotificationBadge | UnsetType = UNSET
+    level: int | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    streak: str | UnsetType = UNSET
+    length: int | UnsetType = UNSET
+    board: NotificationLeaderboard | UnsetType = UNSET
+    period: str | UnsetType = UNSET
+    rank: int | UnsetType = UNSET
+    ranked: int | UnsetType = UNSET
+    before: int | UnsetType | None = UNSET
+
+
+def notification_message(catalog: Catalog, row: NotificationRow) -> NotificationMessage:
+    """A stored notification, with the names that the catalog gives its badge or leaderboard."""
+    data, fields = row.data, dict[str, Any]()
+    kind, _, _ = row.type.partition(".")
+    if kind == "badge":
+        badge = catalog.badge(data["badge"])
+        name, icon = (badge.name, badge.icon) if badge else (data["badge"], "")
+        fields["badge"] = NotificationBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))
+    elif kind == "leaderboard":
+        board = catalog.boards.get(data["board"])
+        fields["board"] = NotificationLeaderboard(id=data["board"], name=board.name if board else data["board"])
+    fields |= {name: data[name] for name in _COPIED.get(kind, ()) if name in data}
+    return NotificationMessage(id=f"{row.revision}-{row.position}", type=row.type, at=row.at, data=dict(data), **fields)

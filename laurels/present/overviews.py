@@ -1,0 +1,51 @@
+"""Everything that an operator sees about one user."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from laurels.present.badges import Explanation, explanations, next_badges
+from laurels.present.base import Answer
+from laurels.present.history import history
+from laurels.present.profiles import Profile, ProfileMaker, UserRank
+from laurels.present.streaks import user_streaks
+from laurels.present.users import User, user
+from laurels.storage.contract import UserDetails
+
+
+class UserOverview(Answer, frozen=True):
+    """Everything about one user, from one snapshot of the database.
+
+    `profile` includes `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations` has one
+    entry for each badge of the catalog. `outdated`: the user's progress was made under other rules, or before the latest
+    amnesty, and is brought up to date when the user is next read or written.
+    """
+
+    user: User
+    profile: Profile
+    explanations: list[Explanation]
+    excluded: bool
+    outdated: bool
+
+
+def user_overview(
+    maker: ProfileMaker, details: UserDetails, now: datetime, *, days: int, limit: int, outdated: bool
+) -> UserOverview:
+    """The rows of one user as an overview. `days`: of each streak; `limit`: how many history entries were requested."""
+    catalog, row = maker.context.catalog, details.user
+    profile = msgspec.structs.replace(
+        maker.profile(row, details.top, now),
+        rank=UserRank(rank=details.rank, ranked_users=details.ranked),
+        next=next_badges(catalog, row.progress, now, len(catalog.badges)),
+        streaks=user_streaks(catalog, row.progress, now, days),
+        history=history(details.history, limit),
+    )
+    return UserOverview(
+        user=user(catalog, row, now),
+        profile=profile,
+        explanations=explanations(catalog, catalog.badges, row.progress, details.awards, details.award_events, now),
+        excluded=row.progress.manual.excluded,
+        outdated=outdated,
+    )

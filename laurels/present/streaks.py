@@ -1,0 +1,95 @@
+"""Streaks: the length and status of each, when it would end, and why each of its newest days counts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.days import Days
+from laurels.engine.judge import calendar_of, length_of, read_streak_of
+from laurels.engine.progress import Progress
+from laurels.engine.streaks import Streak, marks
+from laurels.engine.zones import first_instant, zone
+from laurels.present.base import Answer, UtcTime
+
+STREAK_DAYS = 14
+"""How many of the newest days (or weeks) an answer explains by default."""
+
+_NO_DAYS = Days()
+
+
+class StreakDay(Answer, frozen=True):
+    """Why a day counts: credited, frozen, excused, paused, missed, or still open. A week is named by its first day."""
+
+    day: date
+    why: Literal["credited", "frozen", "excused", "paused", "missed", "open"]
+
+
+class UserStreak(Answer, frozen=True):
+    """A user's streak as it is now.
+
+    `endsAt` is the time, in UTC, at which it ends unless another event comes, and `endsAtLocal` the same in the user's time
+    zone; both are null when no streak is running. `days` are the newest ones, newest first.
+    """
+
+    name: str
+    unit: Annotated[Literal["day", "week"], Meta(description="The unit of the lengths and of `days`")]
+    length: Annotated[int, Meta(ge=0, description="Credited days (or weeks) of the current run")]
+    status: Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
+    since: date | None
+    ends_at: UtcTime | None
+    ends_at_local: UtcTime | None
+    longest: int
+    longest_from: date | None
+    longest_to: date | None
+    total_days: int
+    last_day: date | None
+    freezes: Annotated[int, Meta(ge=0, description="Freezes left")]
+    days: list[StreakDay]
+
+
+class UserStreaks(Answer, frozen=True):
+    """All streaks of the catalog, for one user."""
+
+    streaks: list[UserStreak]
+
+
+def streak_length(catalog: Catalog, progress: Progress, name: str, today: int) -> int:
+    """The current length of a streak."""
+    return length_of(catalog.streaks[name], progress, today)
+
+
+def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[UserStreak]:
+    """All streaks of the catalog at this time, each with its newest `days` days (or weeks)."""
+    return [_user_streak(streak, progress, now, days) for streak in catalog.streaks.values()]
+
+
+def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:
+    zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
+    today = zones.day(now)
+    reading = read_streak_of(streak, progress, today)
+    ends_at = first_instant(streak.first_day(reading.ends + 1), zones.at(now)) if reading.ends is not None else None
+    marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
+    return UserStreak(
+        name=streak.name,
+        unit="week" if streak.weekly else "day",
+        length=reading.length,
+        status=reading.status,
+        since=_date(streak, reading.start),
+        ends_at=ends_at,
+        ends_at_local=ends_at.astimezone(zone(zones.at(now))) if ends_at else None,
+        longest=reading.longest,
+        longest_from=_date(streak, reading.longest_start),
+        longest_to=_date(streak, reading.longest_end),
+        total_days=reading.total,
+        last_day=_date(streak, reading.last),
+        freezes=reading.freezes,
+        days=[StreakDay(day=date.fromordinal(streak.first_day(unit)), why=why) for unit, why in marked],
+    )
+
+
+def _date(streak: Streak, unit: int | None) -> date | None:
+    return None if unit is None else date.fromordinal(streak.first_day(unit))

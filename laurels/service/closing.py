@@ -1,0 +1,58 @@
+"""Closing periods of leaderboards, after which no rank in them changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from laurels.engine.leaderboards import Board
+from laurels.engine.periods import Period
+from laurels.engine.ranking import HIDDEN, WITHIN
+from laurels.service.core import Core
+from laurels.storage.contract import TeamsRequest
+
+
+class PeriodCloser:
+    """Closes periods that no longer take events, and notifies the users in front, once."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._closed: set[tuple[str, str]] = set()
+
+    async def close_all(self) -> list[tuple[str, str]]:
+        """See Laurels.close_periods."""
+        now, closed = await self._core.now(), list[tuple[str, str]]()
+        for board_id, key in await self._core.store.periods():
+            board, period = self._period_of(board_id, key)
+            if board and period and not board.is_open(period, now) and await self.close(board, period, now):
+                closed.append((board_id, key))
+        return closed
+
+    async def close_those_of(self, user_id: str, now: datetime) -> None:
+        """Close the periods that are due and have this user, who is about to be erased, so that other users keep their ranks."""
+        snapshot = await self._core.store.user_snapshot(user_id)
+        for partition, key in snapshot.standings if snapshot else ():
+            board, period = self._period_of(partition.partition(WITHIN)[0], key)
+            if board and period and not board.is_open(period, now):
+                await self.close(board, period, now)
+
+    def _period_of(self, board_id: str, key: str) -> tuple[Board | None, Period | None]:
+        board = self._core.catalog.boards.get(board_id)
+        return board, board.periods.named(key) if board else None
+
+    async def close(self, board: Board, period: Period, now: datetime) -> bool:
+        """Close a period that no longer takes events. Returns whether this call closed it."""
+        key, store = (board.id, period.key), self._core.store
+        if key in self._closed or not await self._has_standings(board, period):
+            return False
+        closed_now = not await store.is_closed(*key) and await store.close_period(*key, now)
+        top = board.notify_top if board.id in self._core.catalog.tops else 0
+        await store.notify_closing(*key, top, board.ties, now)
+        self._closed.add(key)
+        return closed_now
+
+    async def _has_standings(self, board: Board, period: Period) -> bool:
+        """Whether any user or team is ranked in this period. Without this, a request for the year 1000 would be stored."""
+        store = self._core.store
+        partitions = (board.id, board.id + HIDDEN)
+        ranked = [(await store.rank(partition, period.key, ""))[1] for partition in partitions]
+        return any(ranked) or bool(board.teams and (await store.teams(TeamsRequest(board.id, period.key, 1))).lines)

@@ -1,0 +1,88 @@
+"""What the parts of one Laurels share: its database, catalog and clock, the queue of its writes, and user rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from laurels.commands.unit_of_work import Command
+from laurels.commands.users import RefreshUser
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.zones import Zones
+from laurels.errors import LaurelsError, UserNotFound
+from laurels.present.presentation import Presentation
+from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
+from laurels.service.clock import DatabaseClock
+from laurels.service.group_commit import GroupCommit
+from laurels.service.rules import Rules
+from laurels.storage.contract import Store, UserRow
+
+
+class Core:
+    """The shared state of one Laurels. It holds no user: every user is read from the database when needed."""
+
+    def __init__(
+        self, store: Store, rules: Rules, clock: DatabaseClock, group_commit: GroupCommit, default_zone: str
+    ) -> None:
+        self.store = store
+        self.rules = rules
+        self.clock = clock
+        self.group_commit = group_commit
+        self.new_user_zones = Zones(default=default_zone)
+        self._maker: ProfileMaker | None = None
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.rules.catalog
+
+    async def now(self) -> datetime:
+        """The current time; see DatabaseClock."""
+        return await self.clock.now()
+
+    async def run(self, command: Command) -> object:
+        """Run one command through group commit. Returns its answer, or raises its error."""
+        (answer,) = await self.group_commit.submit([command])
+        if isinstance(answer, LaurelsError):
+            raise answer
+        return answer
+
+    async def presentation(self) -> Presentation:
+        """The catalog in force, with the database's secret."""
+        return (await self.profile_maker()).context
+
+    async def profile_maker(self) -> ProfileMaker:
+        """The maker of profiles under the catalog in force."""
+        maker = self._maker
+        if maker is None or maker.context.catalog is not self.catalog:
+            secret = maker.context.secret if maker else await self.store.secret()
+            maker = self._maker = ProfileMaker(Presentation(self.catalog, secret))
+        return maker
+
+    async def user(self, user_id: str) -> UserRow:
+        """The user's row as stored. Raises InvalidInput, UserNotFound."""
+        check_text("userId", user_id, MAX_USER_ID)
+        user = await self.store.user(user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    def is_outdated(self, user: UserRow, amnesty_count: int) -> bool:
+        """Whether the user's progress was made under other rules, or before the latest amnesty."""
+        return user.rules != self.catalog.rules or user.amnesties != amnesty_count
+
+    async def current_user(self, user_id: str) -> UserRow:
+        """The user's row, first brought up to date where it is outdated. Raises InvalidInput, UserNotFound, UserErased."""
+        check_text("userId", user_id, MAX_USER_ID)
+        view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
+        if view.user is None:
+            raise UserNotFound
+        if not self.is_outdated(view.user, view.amnesty_count):
+            return view.user
+        return await self.refreshed(user_id)
+
+    async def refreshed(self, user_id: str) -> UserRow:
+        """The user's row, brought under the rules and amnesties in force. Raises UserErased."""
+        row = await self.run(RefreshUser(user_id, await self.now()))
+        assert isinstance(row, UserRow)
+        return row

@@ -1,0 +1,152 @@
+"""Reading leaderboards: their lines within a period, teams, and closed periods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.leaderboards import Board
+from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
+from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
+from laurels.present.leaderboards import (
+    ClosedPeriods,
+    LeaderboardList,
+    LeaderboardPage,
+    closed_periods,
+    leaderboard_info,
+    leaderboard_page,
+    read_cursor,
+    team_page,
+)
+from laurels.service.closing import PeriodCloser
+from laurels.service.core import Core
+from laurels.storage.contract import LeaderboardRequest, TeamsRequest
+
+BOARD_PAGE = 10
+"""How many lines a page has by default."""
+
+
+class LeaderboardReader:
+    """Reads leaderboards. Reading a period that is due closes it first."""
+
+    def __init__(self, core: Core, closer: PeriodCloser) -> None:
+        self._core = core
+        self._closer = closer
+
+    async def all(self) -> LeaderboardList:
+        """See Laurels.leaderboards."""
+        now = await self._core.now()
+        boards = self._core.catalog.boards.values()
+        return LeaderboardList(leaderboards=[leaderboard_info(board, now) for board in boards])
+
+    async def closings(self, board_id: str, limit: int) -> ClosedPeriods:
+        """See Laurels.closings."""
+        return closed_periods(self._board(board_id), await self._core.store.closings(board_id, limit))
+
+    async def page(
+        self,
+        board_id: str,
+        period_key: str,
+        *,
+        limit: int | None,
+        after: str | None,
+        around: str | None,
+        friends: Sequence[str] | None,
+        me: str | None,
+    ) -> LeaderboardPage:
+        """See Laurels.leaderboard."""
+        now = await self._core.now()
+        board = self._board(board_id)
+        period = _period(board, period_key, now)
+        _check_lines(limit, after, around, friends, me)
+        if board.teams:
+            _check_teams(after=after, around=around, friends=friends)
+        if not board.is_open(period, now):
+            await self._closer.close(board, period, now)
+        if board.teams:
+            return await self._team_page(board, period, limit or BOARD_PAGE, me, now)
+        if around not in (None, me) and not await self._is_public(around, board):
+            around = ""  # hidden users must not be found by their ids
+        # All friends are read, and cut to `limit` afterwards: friends who may not be seen take no place.
+        lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
+        context = await self._core.presentation()
+        place = read_cursor(context, after) if after is not None else None
+        request = LeaderboardRequest(board_id, period.key, board.ties, lines, place, around, friends, me)
+        found = await self._core.store.listing(request)
+        page = leaderboard_page(context, board, period, request, found, now)
+        return msgspec.structs.replace(page, standings=page.standings[: limit or lines])
+
+    async def _team_page(
+        self, board: Board, period: Period, limit: int, me: str | None, now: datetime
+    ) -> LeaderboardPage:
+        """The first teams, and the reader's own."""
+        reader = await self._core.store.user(me) if me is not None else None
+        mine = reader.groups if reader else ()
+        request = TeamsRequest(board.id, period.key, limit, mine, board.team_score == "mean", board.highest)
+        return team_page(board, period, await self._core.store.teams(request), mine, now)
+
+    async def _is_public(self, user_id: str, board: Board) -> bool:
+        user = await self._core.store.user(user_id)
+        if user is None or user.progress.manual.excluded:
+            return False
+        return board.visibility_of(user.visibility) == "public"
+
+    def _board(self, board_id: str) -> Board:
+        board = self._core.catalog.boards.get(board_id)
+        if board is None:
+            known = ", ".join(self._core.catalog.boards)
+            raise LeaderboardNotFound(f"the catalog has no leaderboard {board_id!r}; it has {known}")
+        return board
+
+
+def _period(board: Board, key: str, now: datetime) -> Period:
+    """The period with this key, 'current' or 'previous'. Raises PeriodNotFound."""
+    periods = board.periods
+    if key == "current":
+        found = periods.at(now)
+    elif key == "previous":
+        found = periods.latest_before(now)
+    else:
+        found = periods.named(key)
+    if found is None:
+        raise PeriodNotFound(f"the leaderboard '{board.id}' {_why_no_period(periods, key)}")
+    return found
+
+
+def _why_no_period(periods: Periods, key: str) -> str:
+    """Why there is no such period, and what to request instead."""
+    if periods.kind == "all":
+        return f"has no period {key!r}: it counts all time, which is its 'current' period"
+    if periods.kind == "season":
+        known = ", ".join(name for name, _, _ in periods.seasons)
+        why = {"current": "is between seasons now", "previous": "has no season that has ended"}
+        return f"{why.get(key, f'has no season {key!r}')}; its seasons are {known}"
+    return f"has no period {key!r}; use 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
+
+
+def _check_lines(
+    limit: int | None, after: str | None, around: str | None, friends: Sequence[str] | None, me: str | None
+) -> None:
+    """Raise InvalidInput for parameters that are wrong or contradict each other."""
+    if limit is not None and limit < 1:
+        raise InvalidInput("limit", "must be 1 or more")
+    if after is not None and (around is not None or friends is not None):
+        raise InvalidInput("after", "continues a page of the whole leaderboard; leave out 'around' and 'friends'")
+    if around is not None and friends is not None:
+        raise InvalidInput("around", "has no meaning together with 'friends'; leave out one of the two")
+    for name, users in (("around", [around]), ("friends", friends or ()), ("me", [me])):
+        for user_id in users:
+            if user_id is not None:
+                check_text(name, user_id, MAX_USER_ID)
+
+
+def _check_teams(**parameters: object) -> None:
+    """Raise InvalidInput for parameters that select users on a leaderboard of teams."""
+    for name, value in parameters.items():
+        if value is not None:
+            raise InvalidInput(
+                name, "has no meaning on a leaderboard of teams: it shows the best teams and the reader's own"
+            )

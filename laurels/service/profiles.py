@@ -1,0 +1,169 @@
+"""Reading users: profiles and logins, streaks, explanations, and everything about one user."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from typing import cast
+
+import msgspec
+
+from laurels.commands.events import LoggedIn, LogIn, Recorded
+from laurels.engine.days import Days
+from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
+from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
+from laurels.present.badges import Explanation, badges_in_reach, explanation, next_badges
+from laurels.present.history import History, history
+from laurels.present.overviews import UserOverview, user_overview
+from laurels.present.profiles import RANKED_IN_PROFILE, Profile, UserRank, streak_badge
+from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
+from laurels.service.core import Core
+from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserRow
+
+INCLUDES = ("rank", "next", "toward", "streaks", "history")
+"""What a profile can include beyond the contract's eleven fields."""
+
+HISTORY_PAGE = 20
+
+_NO_DAYS = Days()
+
+
+class ProfileReader:
+    """Reads profiles and what else concerns one user, and records the daily login."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def profile(self, user_id: str, *, login: bool, include: Collection[str], days: int) -> Profile:
+        """See Laurels.profile.
+
+        One store call in the common case: the user is up to date and, with `login`, has logged in today. Else a second call
+        writes, and a third reads the leaderboard again if that may have changed it.
+        """
+        _check_include(include)
+        check_text("userId", user_id, MAX_USER_ID)
+        core = self._core
+        now = await core.clock.now()
+        view = await core.store.profile_view(user_id, RANKED_IN_PROFILE)
+        row, top, badge_awarded = view.user, view.top, None
+        if row is None and not login:
+            raise UserNotFound
+        if login and (row is None or not self._has_logged_in(row, now)):
+            row, top, badge_awarded = await self._log_in(user_id, view, now)
+        elif row is not None and core.is_outdated(row, view.amnesty_count):
+            await core.refreshed(user_id)
+            row, top = await self._read_again(user_id)
+        assert row is not None
+        profile = (await core.profile_maker()).profile(row, top, now, badge_awarded)
+        return await self._with_more(profile, row, now, include, days) if include else profile
+
+    def _has_logged_in(self, row: UserRow, now: datetime) -> bool:
+        """Whether the user has logged in today."""
+        progress = row.progress
+        return progress.zones.day(now) in progress.days.get(self._core.catalog.login_streak, _NO_DAYS)
+
+    async def _log_in(
+        self, user_id: str, view: ProfileView, now: datetime
+    ) -> tuple[UserRow, Sequence[Standing], str | None]:
+        """Record today's login, once even if requests race. Returns the user's row, the leaders, and the badge awarded."""
+        zones = view.user.progress.zones if view.user else self._core.new_user_zones
+        today, event_type = zones.day(now), self._core.catalog.login_event
+        event_id = f"{OWN_PREFIX}{event_type}:{date.fromordinal(today).isoformat()}"
+        answer = await self._record_login(Event(user_id, event_id, event_type), now)
+        if answer.recorded.duplicate and answer.recorded.event.day != today:
+            # The time zone changed before that login was recorded, so it counts for another day than its id says.
+            answer = await self._record_login(Event(user_id, f"{event_id}:again", event_type), now)
+        row, top = answer.user, view.top
+        if not _is_only_change(view, answer):
+            row, top = await self._read_again(user_id)
+        return row, top, streak_badge(self._core.catalog, answer.recorded)
+
+    async def _record_login(self, event: Event, now: datetime) -> LoggedIn:
+        return cast(LoggedIn, await self._core.run(LogIn(event, now)))
+
+    async def _read_again(self, user_id: str) -> tuple[UserRow, Sequence[Standing]]:
+        """The row and the leaders, from one snapshot so that they agree. Raises UserNotFound if erased meanwhile."""
+        view = await self._core.store.profile_view(user_id, RANKED_IN_PROFILE)
+        if view.user is None:
+            raise UserNotFound
+        return view.user, view.top
+
+    async def _with_more(
+        self, profile: Profile, row: UserRow, now: datetime, include: Collection[str], days: int
+    ) -> Profile:
+        """The profile with what it includes beyond the contract."""
+        catalog, progress = self._core.catalog, row.progress
+        more: dict[str, object] = {}
+        if "rank" in include:
+            more["rank"] = await self.rank(row.user_id)
+        if "next" in include:
+            more["next"] = next_badges(catalog, progress, now)
+        if "toward" in include:
+            more["toward"] = badges_in_reach(catalog, progress, now)
+        if "streaks" in include:
+            more["streaks"] = user_streaks(catalog, progress, now, days)
+        if "history" in include:
+            more["history"] = history(await self._core.store.history(row.user_id, HISTORY_PAGE), HISTORY_PAGE)
+        return msgspec.structs.replace(profile, **more)
+
+    async def history(self, user_id: str, limit: int, before: int | None) -> History:
+        """See Laurels.history."""
+        if limit < 1:
+            raise InvalidInput("limit", "must be 1 or more")
+        await self._core.user(user_id)
+        return history(await self._core.store.history(user_id, limit, before), limit)
+
+    async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
+        """See Laurels.streaks."""
+        row = await self._core.current_user(user_id)
+        return UserStreaks(streaks=user_streaks(self._core.catalog, row.progress, await self._core.now(), days))
+
+    async def explain(self, user_id: str, badge_id: str) -> Explanation:
+        """See Laurels.explain."""
+        core = self._core
+        badge = core.catalog.badge(badge_id)
+        if badge is None:
+            raise BadgeNotFound
+        row, now = await core.current_user(user_id), await core.now()
+        award = next((one for one in await core.store.awards(user_id) if one.badge == badge_id), None)
+        event = await core.store.event(user_id, award.event_id) if award and award.event_id else None
+        return explanation(core.catalog, badge, row.progress, award, event, now)
+
+    async def rank(self, user_id: str) -> UserRank:
+        """See Laurels.rank."""
+        check_text("userId", user_id, MAX_USER_ID)
+        rank, ranked = await self._core.store.rank(POINTS_BOARD, ALL_TIME, user_id)
+        return UserRank(rank=rank, ranked_users=ranked)
+
+    async def overview(self, user_id: str, *, days: int, limit: int, before: int | None, refresh: bool) -> UserOverview:
+        """See Laurels.overview."""
+        check_text("userId", user_id, MAX_USER_ID)
+        core = self._core
+        details = await core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)
+        if refresh and details and core.is_outdated(details.user, details.amnesty_count):
+            await core.refreshed(user_id)
+            details = await core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)
+        if details is None:
+            raise UserNotFound
+        outdated = core.is_outdated(details.user, details.amnesty_count)
+        maker, now = await core.profile_maker(), await core.now()
+        return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated)
+
+
+def _is_only_change(view: ProfileView, answer: LoggedIn) -> bool:
+    """Whether the login is all that happened to the user since the view, and moved no points.
+
+    Then the leaders in the view still agree with the user's row, and need not be read again.
+    """
+    before = view.user.revision if view.user else 0
+    return not _moves_points(answer.recorded) and answer.user.revision == before + (not answer.recorded.duplicate)
+
+
+def _moves_points(recorded: Recorded) -> bool:
+    return recorded.outcome.points is not None
+
+
+def _check_include(include: Collection[str]) -> None:
+    for name in include:
+        if name not in INCLUDES:
+            raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")

@@ -1,0 +1,122 @@
+"""Verifying a user: the stored state against a rebuild of it from events, adjustments and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+from laurels.commands.rank_changes import places_of
+from laurels.commands.rows import active_events
+from laurels.commands.unit_of_work import amnesty_days, earned
+from laurels.commands.users import rebuilt_manual_state
+from laurels.engine.catalog import Catalog
+from laurels.engine.judge import rebuild
+from laurels.engine.progress import Progress
+from laurels.engine.ranking import WITHIN
+from laurels.engine.scoring import is_closed, recounted, still_open
+from laurels.errors import UserNotFound
+from laurels.present.verification import Difference
+from laurels.service.core import Core
+from laurels.storage.contract import UserSnapshot, amnesty_count
+
+NEWEST_CLOSED = 1000
+"""How many closed periods of a leaderboard are read, newest first. Older ones are closed by any process's clock."""
+
+FIELDS = ("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores")
+"""The fields of a user's progress that are compared."""
+
+
+async def verify_user(core: Core, user_id: str) -> list[Difference]:
+    """Bring a user up to date where needed, and compare the stored state with a rebuild. Raises UserNotFound."""
+    snapshot = await _snapshot(core, user_id)
+    if _is_outdated(core, snapshot):
+        await core.refreshed(user_id)
+        snapshot = await _snapshot(core, user_id)
+    return await _differences(core, snapshot)
+
+
+async def compare_user(core: Core, user_id: str) -> list[Difference] | None:
+    """The same without writing anything; None for a user who is outdated. Raises UserNotFound."""
+    snapshot = await _snapshot(core, user_id)
+    return None if _is_outdated(core, snapshot) else await _differences(core, snapshot)
+
+
+async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
+    if (snapshot := await core.store.user_snapshot(user_id)) is None:
+        raise UserNotFound
+    return snapshot
+
+
+def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
+    return core.is_outdated(snapshot.user, amnesty_count(snapshot.amnesties))
+
+
+async def _differences(core: Core, snapshot: UserSnapshot) -> list[Difference]:
+    """The differences, without standings in periods that a process with a faster clock, or an older catalog, closed."""
+    catalog, now = core.catalog, await core.now()
+    found = differences(catalog, snapshot, now)
+    if not any(one.what == "standings" for one in found):
+        return found
+    boards = {partition.partition(WITHIN)[0] for partition, _ in places_of(catalog, snapshot.user, now)}
+    closed = {(board, row.period) for board in boards for row in await core.store.closings(board, NEWEST_CLOSED)}
+    return differences(catalog, snapshot, now, closed)
+
+
+def differences(
+    catalog: Catalog, snapshot: UserSnapshot, now: datetime, closed: Collection[tuple[str, str]] = ()
+) -> list[Difference]:
+    """How a user's stored state differs from a rebuild.
+
+    `closed` are (leaderboard, period) pairs that were closed although they are open by this clock and catalog.
+    """
+    history = active_events(snapshot.events)
+    truth = _truth(catalog, snapshot, now)
+    rebuilt = rebuild(catalog, truth, history, now).progress
+    stored = replace(snapshot.user.progress, scores=still_open(catalog, snapshot.user.progress.scores, now))
+    pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
+    pairs.append(("awards", truth.badges, rebuilt.badges))
+    pairs.append(("sum of the ledger", truth.points, rebuilt.points))
+    pairs.append(("standings", *_standings(catalog, snapshot, now, closed)))
+    user_id = snapshot.user.user_id
+    return [
+        Difference(user_id=user_id, what=what, stored=_text(old, new), rebuilt=_text(new, old))
+        for what, old, new in pairs
+        if old != new
+    ]
+
+
+def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
+    """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
+    stored = snapshot.user.progress
+    before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
+    return replace(
+        stored,
+        manual=rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before),
+        badges={award.badge: award.points for award in snapshot.awards},
+        points=sum(entry.amount for entry in snapshot.ledger),
+        scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),
+    )
+
+
+def _standings(
+    catalog: Catalog, snapshot: UserSnapshot, now: datetime, closed: Collection[tuple[str, str]]
+) -> tuple[Mapping[Any, Any], Mapping[Any, Any]]:
+    """The standings in open periods: as stored, and as the user's row gives them."""
+    stored = {key: place for key, place in snapshot.standings.items() if not is_closed(catalog, *key, now)}
+    expected = {
+        (partition, period): place
+        for (partition, period), place in places_of(catalog, snapshot.user, now).items()
+        if (partition.partition(WITHIN)[0], period) not in closed
+    }
+    return stored, expected
+
+
+def _text(value: Any, other: Any) -> str:
+    """A value that differs from another one, as text; of a mapping only the entries that differ."""
+    if not isinstance(value, Mapping):
+        return repr(value)
+    mine, theirs = cast(Mapping[str, Any], value), cast(Mapping[str, Any], other)
+    shown: Sequence[str] = [f"{key}: {mine[key]}" for key in mine if mine[key] != theirs.get(key)]
+    return ", ".join(shown) or "nothing"

@@ -1,0 +1,101 @@
+"""Verifying a whole database in several processes, while servers use it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+
+from laurels.errors import UserErased, UserNotFound
+from laurels.present.verification import Difference, Verification
+from laurels.service.admin import Admin
+from laurels.service.opening import changing, reading
+from laurels.service.verify import compare_user, verify_user
+from laurels.settings import Settings
+
+ShowProgress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
+"""Takes the number of users; returns a context with a function to call with the number done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some users in the order of their ids: after `after`, up to and including `last`."""
+
+    after: str
+    last: str
+    users: int
+
+
+def verify_database(
+    settings: Settings, processes: int | None, show_progress: ShowProgress, *, refresh: bool = True
+) -> Verification:
+    """Compare every user and the leaderboards with a rebuild, in several processes (None: one for each processor).
+
+    Outdated users are brought up to date first; without `refresh`, nothing is written and they are not compared.
+    """
+    parts, wrong_tallies = asyncio.run(_parts(settings))
+    workers = min(processes or len(os.sched_getaffinity(0)), max(1, len(parts)))
+    done, users, differences = 0, 0, list[Difference]()
+    with show_progress(sum(part.users for part in parts)) as update:
+        for part, (compared, found) in zip(parts, _compare_all(settings, parts, workers, refresh=refresh), strict=True):
+            done += part.users
+            users += compared
+            differences += found
+            update(done)
+    ok = not differences and not wrong_tallies
+    return Verification(ok=ok, users=users, wrong_tallies=wrong_tallies, differences=differences)
+
+
+async def _parts(settings: Settings) -> tuple[list[Part], int]:
+    """All users in parts, and how many leaderboard tallies are wrong."""
+    async with reading(settings) as laurels:
+        parts: list[Part] = []
+        async for page in Admin(laurels).pages():
+            parts.append(Part(parts[-1].last if parts else "", page[-1], len(page)))
+        return parts, await laurels.store.wrong_tallies()
+
+
+def _compare_all(
+    settings: Settings, parts: Sequence[Part], workers: int, *, refresh: bool
+) -> Iterator[tuple[int, list[Difference]]]:
+    """For each part, in order, how many users were compared, and the differences."""
+    compare = partial(_compare, settings, refresh=refresh)
+    if workers == 1:
+        yield from map(compare, parts)
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
+    try:
+        yield from pool.map(compare, parts)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the parent process, which ends the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _compare(settings: Settings, part: Part, *, refresh: bool) -> tuple[int, list[Difference]]:
+    return asyncio.run(_compare_part(settings, part, refresh=refresh))
+
+
+async def _compare_part(settings: Settings, part: Part, *, refresh: bool) -> tuple[int, list[Difference]]:
+    """Compare the users of a part, over a store of this process's own."""
+    compare = verify_user if refresh else compare_user
+    users, differences = 0, list[Difference]()
+    async with changing(settings) as laurels:
+        async for page in Admin(laurels).pages(part.after, part.last):
+            for user_id in page:
+                with contextlib.suppress(UserNotFound, UserErased):  # erased since the parts were made
+                    found = await compare(laurels.core, user_id)
+                    if found is not None:
+                        users += 1
+                        differences += found
+    return users, differences
