@@ -234,7 +234,7 @@ async def test_an_update_that_changes_nothing_writes_nothing(context: DecisionCo
         ("Zoe\u0308", "Zoe\u0308"),
     ],
 )
-def test_a_name_is_kept_without_what_spoils_a_page(name: str, kept: str) -> None:
+def test_a_name_is_stored_without_characters_that_break_a_page(name: str, kept: str) -> None:
     assert clean_name(name) == kept
 
 
@@ -261,7 +261,7 @@ async def test_a_name_that_is_empty_or_too_long_changes_nothing(context: Decisio
         await context.laurels.user("ada")
 
 
-async def test_a_zone_stands_for_24_hours(context: DecisionContext) -> None:
+async def test_a_time_zone_can_change_once_in_24_hours(context: DecisionContext) -> None:
     await context.laurels.update_user("ada", time_zone="UTC")
     await context.laurels.update_user("ada", time_zone="Asia/Tokyo")
     context.clock.advance(hours=23.9)
@@ -326,7 +326,7 @@ async def test_an_unknown_user_has_no_profile_until_they_log_in(context: Decisio
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 201, "a\nb", "\ud800"])
-async def test_nobody_begins_under_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
+async def test_no_user_is_created_with_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await context.laurels.profile(user_id, login=True)
     assert caught.value.field == "userId"
@@ -334,7 +334,7 @@ async def test_nobody_begins_under_an_id_that_breaks_a_limit(context: DecisionCo
 
 
 @pytest.mark.parametrize("user_id", ["", "x" * 201, "a\nb", "\ud800"])
-async def test_nobody_is_found_under_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
+async def test_no_user_is_found_with_an_id_that_breaks_a_limit(context: DecisionContext, user_id: str) -> None:
     laurels = context.laurels
     for reading in (laurels.user(user_id), laurels.history(user_id), laurels.profile(user_id)):
         with pytest.raises((UserNotFound, InvalidInput)):
@@ -524,7 +524,7 @@ NEW = catalog(
 )
 
 
-async def test_under_other_rules_old_events_count_anew_and_earned_badges_stay(database: str) -> None:
+async def test_under_other_rules_old_events_count_again_and_earned_badges_stay(database: str) -> None:
     async with sandbox(OLD, database=database) as (laurels, clock):
         await laurels.record_many([sent("e-1", quantity=2), sent("e-2", quantity=2)])
         assert (await laurels.profile("ada")).points == 90

@@ -1,4 +1,4 @@
-"""Insights: rarity, the survey of a community, the pulse of a process, and the keeping of what takes long to make."""
+"""Insights: rarity, the community report, the status of a process, and cached values."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ async def live(laurels: Laurels, users: int, seed: int) -> list[UserSnapshot]:
     return [one for one in read if one]
 
 
-# ---- the survey -------------------------------------------------------------------------------
+# ---- the report -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_a_survey_is_what_plain_counting_finds(laurels: Laurels, seed: int) -> None:
+async def test_the_report_equals_a_plain_count(laurels: Laurels, seed: int) -> None:
     users = await live(laurels, 25, seed)
 
     made = await Insights(laurels).full_report()
@@ -165,7 +165,7 @@ async def test_the_order_of_users_makes_no_difference(laurels: Laurels) -> None:
     assert of(read) == of(read[::-1])
 
 
-async def test_nobody_gives_empty_charts(laurels: Laurels) -> None:
+async def test_a_community_without_users_has_empty_charts(laurels: Laurels) -> None:
     made = await Insights(laurels).full_report()
 
     assert (made.users, made.sampled) == (0, 0)
@@ -174,7 +174,7 @@ async def test_nobody_gives_empty_charts(laurels: Laurels) -> None:
     assert [len(one.active) for one in made.retention] == [*range(COHORTS, 0, -1)]
 
 
-async def test_of_many_users_a_sample_is_surveyed_and_said_to_be_one(laurels: Laurels) -> None:
+async def test_of_many_users_the_report_counts_a_sample_and_says_so(laurels: Laurels) -> None:
     await live(laurels, 12, 2)
 
     made = await Insights(laurels, most_sampled=5).full_report()
@@ -183,7 +183,7 @@ async def test_of_many_users_a_sample_is_surveyed_and_said_to_be_one(laurels: La
     assert sum(one.users for one in made.levels) == 5
 
 
-async def test_the_first_survey_says_how_far_it_is_and_then_is_there(laurels: Laurels) -> None:
+async def test_the_first_report_shows_its_progress_and_is_then_returned(laurels: Laurels) -> None:
     await live(laurels, 3, 2)
     insights = Insights(laurels)
 
@@ -202,7 +202,7 @@ def test_a_week_begins_on_monday(day: int) -> None:
 # ---- rarity -----------------------------------------------------------------------------------
 
 
-async def test_rarity_is_counted_but_no_share_is_told_of_few(laurels: Laurels) -> None:
+async def test_rarity_counts_holders_and_shows_no_share_of_few_users(laurels: Laurels) -> None:
     await laurels.record_many([Event(f"u{number}", "e", "agent", NOW) for number in range(4)])
     await laurels.record(Event("u5", "e", "login", NOW))
     few, enough = Insights(laurels, rarity_users=6), Insights(laurels, rarity_users=5)
@@ -233,7 +233,7 @@ async def test_rarity_without_anybody_has_no_share(laurels: Laurels) -> None:
     assert {one.share for one in told.badges} == {None}
 
 
-# ---- keeping ----------------------------------------------------------------------------------
+# ---- caching ----------------------------------------------------------------------------------
 
 
 class Maker:
@@ -331,10 +331,10 @@ async def test_closing_ends_what_is_being_made() -> None:
     await cached.close()
 
 
-# ---- the pulse --------------------------------------------------------------------------------
+# ---- the status -------------------------------------------------------------------------------
 
 
-async def test_the_pulse_tells_of_writes_queue_engine_and_keep(laurels: Laurels) -> None:
+async def test_the_status_shows_writes_queue_engine_and_maintenance(laurels: Laurels) -> None:
     insights = Insights(laurels)
     quiet = await insights.process_status()
     assert (quiet.events_per_second, quiet.waited50_ms, quiet.backup, quiet.verify) == (0, None, None, None)
@@ -356,7 +356,7 @@ async def test_the_pulse_tells_of_writes_queue_engine_and_keep(laurels: Laurels)
     await insights.close()
 
 
-async def test_the_pulse_counts_users_and_events_in_the_background(laurels: Laurels) -> None:
+async def test_the_status_counts_users_and_events_in_the_background(laurels: Laurels) -> None:
     await laurels.record(Event("ada", "e", "agent", NOW))
     insights = Insights(laurels)
     first = await insights.process_status()
@@ -380,7 +380,7 @@ def test_a_meter_reads_the_last_minute() -> None:
     assert meter.read(1130.0) == WriteRate(0.0, None, None)
 
 
-def test_a_meter_counts_the_time_there_was() -> None:
+def test_a_new_meter_divides_by_the_time_since_it_began() -> None:
     meter = WriteMeter(1000.0)
     meter.add(1001.0, 100, [0.001])
 
@@ -388,7 +388,7 @@ def test_a_meter_counts_the_time_there_was() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_waits_are_told_within_a_step(seed: int) -> None:
+def test_percentiles_are_exact_within_a_step(seed: int) -> None:
     draw = random.Random(seed)
     waits = sorted(draw.lognormvariate(-6, 2) for _ in range(1000))
     meter = WriteMeter(0.0)
@@ -408,7 +408,7 @@ def test_a_wait_of_nothing_is_a_wait() -> None:
     assert meter.read(1.0).median_ms == pytest.approx(0.001, rel=0.1)
 
 
-def test_a_meter_keeps_no_more_than_its_minute() -> None:
+def test_a_meter_stores_no_more_than_a_minute() -> None:
     meter = WriteMeter(0.0)
     for second in range(10_000):
         meter.add(second, 1, [0.001])

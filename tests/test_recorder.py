@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite-file", "sqlite-memory"])
 """For what is looked at through SQLite: its count of commits, and its switch that lets nobody write."""
 
-HOUSE = DecisionContext(Catalog.default())
+CONTEXT = DecisionContext(Catalog.default())
 
 
 def act(name: str, user: str = "ada", quantity: int = 1) -> RecordEvent:
@@ -37,8 +37,8 @@ def act(name: str, user: str = "ada", quantity: int = 1) -> RecordEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Stumble:
-    """An act that has a bug: it changes the desk, and fails."""
+class FailingCommand:
+    """A command with a bug: it changes the unit of work, and fails."""
 
     user_id: str = "ada"
     at: datetime = MONDAY
@@ -56,7 +56,7 @@ async def event_ids(store: Store) -> list[str]:
 
 @pytest.fixture
 async def group_commit(store: Store) -> AsyncIterator[GroupCommit]:
-    group_commit = GroupCommit(store, lambda: HOUSE, queue_limit=10)
+    group_commit = GroupCommit(store, lambda: CONTEXT, queue_limit=10)
     yield group_commit
     await group_commit.close()
 
@@ -78,7 +78,7 @@ async def test_what_waits_shares_a_transaction(store: Store, group_commit: Group
 @ON_SQLITE
 async def test_a_transaction_takes_no_more_than_its_limit(store: Store) -> None:
     assert isinstance(store, SQLiteStore)
-    group_commit, before = GroupCommit(store, lambda: HOUSE, batch_limit=3), store._commits
+    group_commit, before = GroupCommit(store, lambda: CONTEXT, batch_limit=3), store._commits
     await asyncio.gather(*(group_commit.submit([act(f"{i}"), act(f"{i}+")]) for i in range(6)))
     assert store._commits - before == 6
     await group_commit.close()
@@ -112,7 +112,7 @@ async def filed(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: Store, tmp_path: Path) -> None:
-    group_commit = GroupCommit(filed, lambda: HOUSE, queue_seconds=0.2)
+    group_commit = GroupCommit(filed, lambda: CONTEXT, queue_seconds=0.2)
     with locked(tmp_path / "laurels.db"):
         running = asyncio.ensure_future(group_commit.submit([act("running")]))
         await asyncio.sleep(0)
@@ -129,7 +129,7 @@ async def test_what_has_waited_too_long_is_refused_and_was_not_written(filed: St
 
 
 async def test_what_would_wait_too_long_is_refused_at_once(filed: Store, tmp_path: Path) -> None:
-    group_commit = GroupCommit(filed, lambda: HOUSE, batch_limit=1, queue_seconds=1)
+    group_commit = GroupCommit(filed, lambda: CONTEXT, batch_limit=1, queue_seconds=1)
     with locked(tmp_path / "laurels.db"):
         slow = asyncio.ensure_future(group_commit.submit([act("slow")]))
         await asyncio.sleep(0.3)
@@ -153,7 +153,7 @@ async def test_an_empty_queue_takes_a_submission_of_any_size(group_commit: Group
 
 
 async def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) -> None:
-    group_commit = GroupCommit(store, lambda: HOUSE, batch_limit=2)
+    group_commit = GroupCommit(store, lambda: CONTEXT, batch_limit=2)
     waiting = [asyncio.ensure_future(group_commit.submit([act(f"{i}")])) for i in range(9)]
     await asyncio.sleep(0)
     await group_commit.close()
@@ -174,13 +174,13 @@ async def test_a_caller_who_gives_up_does_not_stop_the_writing(store: Store, gro
     assert await event_ids(store) == ["0", "1", "2", "after"]
 
 
-async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
+async def test_a_command_with_a_bug_fails_only_its_own_submission(
     store: Store, group_commit: GroupCommit, caplog: pytest.LogCaptureFixture
 ) -> None:
-    submissions: list[list[Command]] = [[act("1")], [act("2"), Stumble()], [act("3")]]
+    submissions: list[list[Command]] = [[act("1")], [act("2"), FailingCommand()], [act("3")]]
     with caplog.at_level(logging.ERROR, "laurels.service.group_commit"):
         answers = await asyncio.gather(
-            *(group_commit.submit(adjustments) for adjustments in submissions), return_exceptions=True
+            *(group_commit.submit(commands) for commands in submissions), return_exceptions=True
         )
     assert isinstance(answers[1], ZeroDivisionError)
     assert await event_ids(store) == ["1", "3"]
@@ -189,7 +189,7 @@ async def test_an_act_with_a_bug_does_not_spoil_the_submissions_beside_it(
 
 
 @ON_SQLITE
-async def test_a_database_that_cannot_be_written_refuses_everybody_and_comes_back(
+async def test_a_database_that_cannot_be_written_refuses_all_submissions_until_it_can(
     store: Store, group_commit: GroupCommit
 ) -> None:
     await sql(store, "PRAGMA query_only = 1")

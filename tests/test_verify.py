@@ -56,7 +56,7 @@ async def write(home: Place, statement: str) -> None:
 
 
 @pytest.mark.parametrize(("statement", "expected"), CORRUPTIONS.values(), ids=CORRUPTIONS)
-async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
+async def test_verify_finds_a_corruption_and_a_rebuild_fixes_it(
     home: Place, statement: str, expected: set[str]
 ) -> None:
     await write(home, statement)
@@ -69,7 +69,7 @@ async def test_verify_finds_a_corruption_and_a_rebuild_mends_it(
     await check_stored(home.laurels)
 
 
-async def test_one_rebuild_mends_a_row_and_its_standings_together(home: Place) -> None:
+async def test_one_rebuild_fixes_a_row_and_its_standings(home: Place) -> None:
     await write(home, "DELETE FROM awards WHERE badge = 'two'")  # the points stay as they were
     await write(home, "UPDATE standings SET sort_key = -1 WHERE user_id = 'ada'")
     assert await home.admin.rebuild("ada")
@@ -93,7 +93,7 @@ async def test_a_rebuild_gives_the_points_back_that_the_events_say(home: Place) 
 
 
 @pytest.mark.parametrize("statement", ["UPDATE tallies SET amount = amount + 1", "DELETE FROM tallies WHERE level = 3"])
-async def test_wrong_tallies_are_counted_and_made_anew(home: Place, statement: str) -> None:
+async def test_wrong_tallies_are_counted_and_rebuilt(home: Place, statement: str) -> None:
     await write(home, statement)
     assert await home.laurels.store.wrong_tallies() > 0
     await home.laurels.store.rebuild_tallies()

@@ -67,7 +67,7 @@ async def test_a_hidden_user_takes_no_rank_and_reads_their_own(home: Arena) -> N
 
 
 @pytest.mark.parametrize("closed", [False, True])
-async def test_a_hidden_user_appears_to_nobody(home: Arena, closed: bool) -> None:
+async def test_no_one_else_sees_a_hidden_user(home: Arena, closed: bool) -> None:
     if closed:
         home.clock.set(CLOSE)
         assert "bob" in await seen_of(home, "bob", WEEK)
@@ -116,7 +116,7 @@ async def test_the_rank_of_a_hidden_user_follows_the_tie_rule(database: str, tie
             assert mine.rank == {"first": 4, "shared": 3, "dense": 2}[ties]
 
 
-async def test_an_event_of_a_hidden_user_moves_nobody(home: Arena) -> None:
+async def test_an_event_of_a_hidden_user_changes_no_other_rank(home: Arena) -> None:
     await home.laurels.update_user("eve", visibility="hidden")
     before = len(await home.notifications("leaderboard.top"))
     recorded = await home.read("eve", 1000)

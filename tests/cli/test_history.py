@@ -154,7 +154,7 @@ def test_a_grant_counts_once_under_its_id_and_can_be_undone(laurels: Laurel) -> 
     grant = ("user", "grant", "ada", "early_adopter", "--reason", "our conference", "--id", "grant-1")
     first, again = laurels(*grant, "--json").json, laurels(*grant, "--json").json
 
-    assert (first["status"], first["points"]) == ("told", {"before": 100, "after": 600})
+    assert (first["status"], first["points"]) == ("applied", {"before": 100, "after": 600})
     assert first["actor"] == "operator"
     assert again["status"] == "duplicate"
     assert laurels("user", "undo", "ada", "grant-1", "--json").json["revoked"] == ["early_adopter"]
