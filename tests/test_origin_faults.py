@@ -182,7 +182,7 @@ async def test_no_statement_of_a_visit_reads_a_whole_table(home: Opened) -> None
 
 async def test_a_badge_is_asked_only_by_the_events_that_can_earn_it(home: Opened) -> None:
     laurels, _ = home
-    asked = {kind: [one.id for one in plan.badges] for kind, plan in laurels.catalog.plans.items()}
+    asked = {kind: [one.id for one in rules.badges] for kind, rules in laurels.catalog.rule_indexes.items()}
     assert asked["message.sent"] == ["message_100", "message_1000"]
     assert asked["agent.created"] == ["first_agent", "agent_3", "agent_10"]
 

@@ -156,7 +156,7 @@ def login_name() -> str:
         return f"uid {os.getuid()}"
 
 
-# ---- running them ---------------------------------------------------------------------------------
+# ---- running them -----------------------------------------------------------------------------
 
 Doing = Callable[[Admin], Awaitable[AdjustmentResult]]
 

@@ -76,7 +76,7 @@ class UnitOfWork:
         self._changes = Changes()
         self._rank_changes = RankChanges(context.catalog, found)
 
-    # ---- reading ----------------------------------------------------------------------------
+    # ---- reading ------------------------------------------------------------------------------
 
     def user(self, user_id: str, now: datetime) -> UserRow:
         """The user as this transaction has them, under the rules and amnesties in force; a new user has revision 0.
@@ -147,7 +147,7 @@ class UnitOfWork:
         new = [row for row in self._changes.ledger if row.user_id == user_id]
         return [*(self.found.ledgers.get(user_id, ()) if user_id not in self._erased else ()), *new]
 
-    # ---- writing -------------------------------------------------------------------------
+    # ---- writing ------------------------------------------------------------------------------
 
     def save(
         self,

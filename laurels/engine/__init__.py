@@ -1,1 +1,1 @@
-"""The pure core: every decision, no I/O. See the README beside this file."""
+"""The pure core: every decision, no I/O. See README.md in this folder."""

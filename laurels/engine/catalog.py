@@ -232,11 +232,11 @@ def _rule_indexes(
     rule_indexes: dict[str, RuleIndex] = {}
     for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
         fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
-        kept = tuple(streak for streak in streaks.values() if event_type in streak.events)
-        touched = {metric.name for metric in fed} | {streak.name for streak in kept}
+        fed_streaks = tuple(streak for streak in streaks.values() if event_type in streak.events)
+        touched = {metric.name for metric in fed} | {streak.name for streak in fed_streaks}
         rule_indexes[event_type] = RuleIndex(
             metrics=fed,
-            streaks=kept,
+            streaks=fed_streaks,
             rules=tuple(rule for rule in rules if event_type in rule.events),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
         )
@@ -259,7 +259,7 @@ def _names(badge: Badge, kind: type) -> bool:
 
 
 def _deciding(board: Board) -> dict[str, Any]:
-    """What of a board decides who is ranked where. The names are part of the fingerprint, so they never change."""
+    """Which settings of a leaderboard decide who is ranked where. The names are part of the fingerprint, so they never change."""
     fields = asdict(board)
     del fields["notify_top"]
     # A longer `late` reopens periods, and events that came too late before count then.

@@ -40,14 +40,14 @@ def clean_name(name: str) -> str:
 
     Raises InvalidInput if nothing visible is left, or if it is too long.
     """
-    kept = UNSEEN.sub(r"\1", DIRECTION_MARKS.sub("", UNSAFE.sub("", name)))
-    kept = IDLE.sub("", kept).strip()
-    if kept and not any(_is_seen(character) for character in kept):
+    cleaned = UNSEEN.sub(r"\1", DIRECTION_MARKS.sub("", UNSAFE.sub("", name)))
+    cleaned = IDLE.sub("", cleaned).strip()
+    if cleaned and not any(_is_visible(character) for character in cleaned):
         raise InvalidInput("name", "must have a visible character")
-    check_text("name", kept, MAX_NAME)
-    return kept
+    check_text("name", cleaned, MAX_NAME)
+    return cleaned
 
 
-def _is_seen(character: str) -> bool:
+def _is_visible(character: str) -> bool:
     """Whether a character is visible by itself: not a space, joiner, selector or combining mark."""
     return character != BLANK and category(character) not in ("Zs", "Mn", "Me", "Cf")

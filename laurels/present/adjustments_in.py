@@ -1,4 +1,4 @@
-"""Bodies that apply an adjustment, made from the registry of kinds: one struct per kind, told apart by `kind`."""
+"""Bodies that apply an adjustment, made from the registry of kinds: one struct per kind, distinguished by `kind`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OwnAdjustmentIn(Struct, frozen=True, rename="camel", forbid_unknown_fields
 
 B = TypeVar("B", bound=Struct)
 
-LIMITS: dict[Caller, str] = {"app": "", "user": " For one's own streak, within the limits of the catalog."}
+LIMITS: dict[Caller, str] = {"app": "", "user": " Applied by users themselves, within the limits of the catalog."}
 """What is added to the meaning of a kind for each caller."""
 
 

@@ -34,7 +34,7 @@ async def badges_of(home: App, user_id: str = "ada") -> set[str]:
 
 
 async def undo(work: Operator, adjustment_id: str, user_id: str = "ada") -> Page:
-    return await work.do(at(user_id, f"/undo?act={adjustment_id}"), reason="a slip")
+    return await work.do(at(user_id, f"/undo?adjustment={adjustment_id}"), reason="a slip")
 
 
 # ---- finding and seeing -----------------------------------------------------------------------
@@ -66,10 +66,10 @@ async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: App, work:
     quoted = EVIL + "\" ' onmouseover='alert(1)"
     await home.laurels.update_user(quoted, name=EVIL + '"', groups=[EVIL])
     await home.laurels.record(Event(quoted, quoted, quoted, data={EVIL: [EVIL, "</pre>"]}))
-    await work.do(at(quoted, "/acts/grant"), badge="early_adopter", reason=quoted)
+    await work.do(at(quoted, "/adjustments/grant"), badge="early_adopter", reason=quoted)
     await work.do("/console/amnesties", first="2026-01-01", last="2026-01-02", group=EVIL, reason=quoted)
 
-    paths = [at(quoted), at(quoted, "/verify"), at(quoted, "/acts/grant"), "/console/amnesties"]
+    paths = [at(quoted), at(quoted, "/verify"), at(quoted, "/adjustments/grant"), "/console/amnesties"]
     for path in [*paths, f"/console/users?q={EVIL}", at(quoted, "/reverse?event=" + at(quoted).rpartition("/")[2])]:
         page = await work.page(path)
         assert EVIL in page.text or path.startswith("/console/users?")
@@ -80,7 +80,7 @@ async def test_nothing_that_people_wrote_becomes_part_of_a_page(home: App, work:
 async def test_a_wrong_field_is_shown_back_as_text(home: App, work: Operator) -> None:
     await home.record(event("ada"))
 
-    answer = await work.fill(at("ada", "/acts/adjustment"), amount='"><script>', reason=EVIL)
+    answer = await work.fill(at("ada", "/adjustments/points"), amount='"><script>', reason=EVIL)
 
     page = Page(answer.text)
     assert answer.status_code == 422
@@ -180,7 +180,7 @@ async def test_verifying_finds_nothing_or_says_what(home: App, work: Operator) -
 async def test_a_grant_and_its_undo(home: App, work: Operator) -> None:
     await home.record(event("ada"))
 
-    page = await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="at our conference")
+    page = await work.do(at("ada", "/adjustments/grant"), badge="early_adopter", reason="at our conference")
 
     assert "early_adopter" in await badges_of(home)
     for said in ("The grant is recorded.", "Earned: 🌅 Early Adopter (+500).", "Points: 0 → 500.", "Level: 1 → 3"):
@@ -200,10 +200,10 @@ async def test_a_grant_and_its_undo(home: App, work: Operator) -> None:
 async def test_a_revocation_asks_first_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
 
-    asked = await work.fill(at("ada", "/acts/revocation"), badge="first_agent", reason="a test account")
+    asked = await work.fill(at("ada", "/adjustments/revocation"), badge="first_agent", reason="a test account")
 
     assert asked.status_code == 200
-    assert "Really revoke a badge?" in Page(asked.text).text
+    assert "Revoke Agent Creator from ada?" in Page(asked.text).text
     assert "first_agent" in await badges_of(home)
 
     page = await work.page((await work.send(Page(asked.text).form())).headers["location"])
@@ -223,7 +223,7 @@ async def test_points_are_given_at_once_and_taken_after_asking(
 ) -> None:
     await home.record(event("ada", "agent.created"))
 
-    answer = await work.fill(at("ada", "/acts/adjustment"), amount=typed, reason="birthday")
+    answer = await work.fill(at("ada", "/adjustments/points"), amount=typed, reason="birthday")
     assert answer.status_code == (200 if asks else 303)
     if asks:
         assert await points_of(home) == 50
@@ -245,16 +245,16 @@ async def test_freezes_pauses_and_repairs_and_their_undo(home: App, work: Operat
         return (await home.laurels.streaks("ada")).streaks[0]
 
     assert (await login()).length == 1
-    page = await work.do(at("ada", "/acts/repair"), streak="login", day="2026-01-08", reason="our outage")
+    page = await work.do(at("ada", "/adjustments/repair"), streak="login", day="2026-01-08", reason="our outage")
     assert "The login streak: 1 → 4." in page.text
     await undo(work, (await acts_of(home))[0].id)
     assert (await login()).length == 1
 
-    await work.do(at("ada", "/acts/pause"), streak="", first="2026-01-08", last="2026-01-08", reason="ill")
+    await work.do(at("ada", "/adjustments/pause"), streak="", first="2026-01-08", last="2026-01-08", reason="ill")
     assert (await login()).length == 4
     await undo(work, (await acts_of(home))[0].id)
 
-    await work.do(at("ada", "/acts/freezes"), streak="login", count="2", reason="a gift")
+    await work.do(at("ada", "/adjustments/freezes"), streak="login", count="2", reason="a gift")
     assert (await login()).freezes == 2
     await undo(work, (await acts_of(home))[0].id)
     assert (await login()).freezes == 0
@@ -263,7 +263,7 @@ async def test_freezes_pauses_and_repairs_and_their_undo(home: App, work: Operat
 async def test_an_exclusion_asks_first_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"))
 
-    page = await work.do(at("ada", "/acts/exclusion"), reason="a bot")
+    page = await work.do(at("ada", "/adjustments/exclusion"), reason="a bot")
 
     assert "excluded from leaderboards" in page.text
     assert [line.user_id for line in (await home.laurels.leaderboard()).standings] == ["bob"]
@@ -287,10 +287,10 @@ async def test_an_event_is_reversed_and_counts_again(home: App, work: Operator) 
 
 async def test_an_event_or_act_that_never_was_is_a_page_that_says_so(home: App, work: Operator) -> None:
     await home.record(event("ada"))
-    for path in ("/acts/nothing", "/acts/reversal", "/reverse", "/undo", "/undo?act=%00"):
+    for path in ("/adjustments/nothing", "/adjustments/reversal", "/reverse", "/undo", "/undo?adjustment=%00"):
         assert (await work.client.get(at("ada", path))).status_code == 404, path
     assert (await work.fill(at("ada", "/reverse?event=never"), reason="x")).status_code == 404
-    assert (await work.fill(at("ada", "/undo?act=never"), reason="x")).status_code == 404
+    assert (await work.fill(at("ada", "/undo?adjustment=never"), reason="x")).status_code == 404
     assert await acts_of(home) == []
 
 
@@ -318,7 +318,7 @@ async def test_a_wrong_field_changes_nothing_and_keeps_what_was_typed(
 ) -> None:
     await home.record(event("ada"))
 
-    answer = await work.fill(at("ada", f"/acts/{kind}"), **fields)
+    answer = await work.fill(at("ada", f"/adjustments/{kind}"), **fields)
 
     page = Page(answer.text)
     assert answer.status_code in (404, 409, 422)
@@ -338,7 +338,7 @@ async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
     await home.record(event("ada"))
 
     answers = [
-        await work.fill(at("ada", "/acts/adjustment"), act=adjustment_id, amount="50", reason="birthday"),
+        await work.fill(at("ada", "/adjustments/points"), adjustment=adjustment_id, amount="50", reason="birthday"),
         await work.fill("/console/amnesties", act=adjustment_id[:1], first="2026-01-01", last="2026-01-01", reason=""),
     ]
 
@@ -353,7 +353,7 @@ async def test_a_form_whose_hidden_id_was_changed_does_nothing_and_says_so(
 
 async def test_a_form_that_is_sent_twice_counts_once(home: App, work: Operator) -> None:
     await home.record(event("ada"))
-    form = (await work.page(at("ada", "/acts/adjustment"))).form()
+    form = (await work.page(at("ada", "/adjustments/points"))).form()
 
     answers = await asyncio.gather(*(work.send(form, amount="50", reason="birthday") for _ in range(10)))
 
@@ -367,7 +367,7 @@ async def test_a_form_that_is_sent_twice_counts_once(home: App, work: Operator) 
 
 async def test_a_form_that_comes_back_with_other_content_becomes_an_act_of_its_own(home: App, work: Operator) -> None:
     await home.record(event("ada"))
-    form = (await work.page(at("ada", "/acts/adjustment"))).form()
+    form = (await work.page(at("ada", "/adjustments/points"))).form()
     await work.send(form, amount="50", reason="birthday")
 
     again = await work.send(form, amount="60", reason="birthday")
@@ -385,14 +385,14 @@ async def test_reversing_and_undoing_twice_count_once(home: App, work: Operator)
     assert {answer.status_code for answer in back} == {303}
     assert len(await acts_of(home)) == 1
 
-    form = (await work.page(at("ada", "/undo?act=reversal:agent.created"))).form()
+    form = (await work.page(at("ada", "/undo?adjustment=reversal:agent.created"))).form()
     await asyncio.gather(*(work.send(form, reason="a slip") for _ in range(5)))
     assert await points_of(home) == 50
 
 
 async def test_a_message_is_shown_to_the_session_that_earned_it_alone(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("bob"))
-    answer = await work.fill(at("ada", "/acts/adjustment"), amount="50", reason="birthday")
+    answer = await work.fill(at("ada", "/adjustments/points"), amount="50", reason="birthday")
     location = answer.headers["location"]
 
     async with operator_over(home, "bob") as other:
