@@ -1,7 +1,7 @@
 """Run the cases of docs/streak-cases.json against a streak engine: python examples/check_streak_cases.py.
 
 An engine is one coroutine: it is given a case and answers a Reading. `laurels_reads` below is that of Laurels. To check
-another engine, write its coroutine and hand it to `check`. What a case says, and what a Reading must say, stands in
+another engine, write its coroutine and hand it to `check`. What a case and a Reading contain is described in
 docs/streaks.md. Each case is run with its events in several orders, and with all of them sent twice: nothing may change.
 """
 
@@ -29,7 +29,7 @@ Case = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Reading:
-    """What an engine answers. A case that says nothing of a field accepts whatever stands there."""
+    """What an engine answers. A case without a field accepts any value of it."""
 
     dates: Sequence[str]
     length: int
@@ -74,9 +74,9 @@ def _orders(events: list[Any]) -> Iterator[list[Any]]:
 
 
 def _refused(case: Case) -> int:
-    """How much of what the case tells must be refused."""
-    told = [one for key in ("zoneChanges", "pauses", "repairs") for one in case.get(key, [])]
-    return sum(1 for one in told if one.get("refused"))
+    """How many adjustments of the case must be refused."""
+    adjustments = [one for key in ("zoneChanges", "pauses", "repairs") for one in case.get(key, [])]
+    return sum(1 for one in adjustments if one.get("refused"))
 
 
 # ---- Laurels ----------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ async def laurels_reads(case: Case) -> Reading:
         ids = {id(event): f"e-{index}" for index, event in enumerate(case["events"])}
         for event in case["events"]:
             await _record(laurels, clock, event, ids[id(event)])
-        refused += await _tell(laurels, clock, case)
+        refused += await _adjust(laurels, clock, case)
         clock.set(_at(case["readAt"]))
         return replace(await _read(laurels), refused=refused)
 
@@ -115,7 +115,7 @@ async def _record(laurels: Laurels, clock: TestClock, event: Mapping[str, Any], 
         await Admin(laurels).reverse(USER, event_id, "a mistake", "an admin")
 
 
-async def _tell(laurels: Laurels, clock: TestClock, case: Case) -> int:
+async def _adjust(laurels: Laurels, clock: TestClock, case: Case) -> int:
     """Amnesties, freezes given, pauses and repairs. How many were refused."""
     admin = Admin(laurels)
     clock.set(_at(case["readAt"]))
@@ -124,13 +124,14 @@ async def _tell(laurels: Laurels, clock: TestClock, case: Case) -> int:
         row = await admin.add_amnesty(*days, "an outage", "an admin", one.get("group"))
         if one.get("lifted"):
             await admin.lift_amnesty(row.amnesty_id)
-    told = [("freezes", one["at"], {"count": one["count"]}, one) for one in case.get("grants", [])]
-    told += [
-        ("pause", _told_at(one, case), {"first": one["from"], "last": one["to"]}, one) for one in case.get("pauses", [])
+    adjustments = [("freezes", one["at"], {"count": one["count"]}, one) for one in case.get("grants", [])]
+    adjustments += [
+        ("pause", _adjusted_at(one, case), {"first": one["from"], "last": one["to"]}, one)
+        for one in case.get("pauses", [])
     ]
-    told += [("repair", _told_at(one, case), {"day": one["day"]}, one) for one in case.get("repairs", [])]
+    adjustments += [("repair", _adjusted_at(one, case), {"day": one["day"]}, one) for one in case.get("repairs", [])]
     refused = 0
-    for index, (kind, at, data, one) in enumerate(told):
+    for index, (kind, at, data, one) in enumerate(adjustments):
         clock.set(_at(at))
         try:
             own = one.get("by") == "user"
@@ -140,7 +141,7 @@ async def _tell(laurels: Laurels, clock: TestClock, case: Case) -> int:
     return refused
 
 
-def _told_at(one: Mapping[str, Any], case: Case) -> str:
+def _adjusted_at(one: Mapping[str, Any], case: Case) -> str:
     return one.get("toldAt", case["readAt"])
 
 

@@ -66,7 +66,7 @@ from laurels.present.streaks import StreakDay, UserStreak, UserStreaks
 from laurels.present.users import User, ZoneChange
 from laurels.present.verification import Difference
 from laurels.service.admin import Admin
-from laurels.service.blocking import BlockingLaurels
+from laurels.service.blocking import BlockingAdmin, BlockingLaurels
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import Store
 
@@ -82,6 +82,7 @@ __all__ = [
     "Award",
     "BadgeInfo",
     "BadgeNotFound",
+    "BlockingAdmin",
     "BlockingLaurels",
     "Catalog",
     "CatalogError",

@@ -1,40 +1,98 @@
-"""Laurels for synchronous programs (Django, Flask, scripts): the same facade, on an event loop in a thread of its own."""
+"""Laurels for synchronous programs (Django, Flask, scripts): the methods of `Laurels` and `Admin`, each returning when done.
+
+The calls run on an event loop in a daemon thread, so a program may exit without closing: an `atexit` function does it.
+Before a fork the thread and the database are closed, and the next call opens them again, in the parent as in the child.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import ExitStack
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
+from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Self, TypeVar
-
-import msgspec
-from anyio.from_thread import start_blocking_portal
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.events import Event
-from laurels.errors import LaurelsError
-from laurels.present.badges import Explanation
-from laurels.present.events import EventResult
-from laurels.present.history import History
-from laurels.present.leaderboards import LeaderboardList, LeaderboardPage
-from laurels.present.profiles import Profile, UserRank
-from laurels.present.streaks import STREAK_DAYS, UserStreaks
-from laurels.present.users import User
+from laurels.errors import StoreUnavailable
+from laurels.service.admin import Admin
 from laurels.service.clock import Clock, utc_now
+from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS
 from laurels.service.laurels import LATE_WINDOW, Laurels
-from laurels.service.profiles import HISTORY_PAGE
-from laurels.storage.contract import POINTS_BOARD
+from laurels.service.loop_thread import LoopThread
+from laurels.storage.contract import CONNECTIONS
 
+P = ParamSpec("P")
 T = TypeVar("T")
+
+FORK_SECONDS = 10
+"""How long a fork waits for the calls that run in other threads."""
+
+_IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
+
+
+def _blocking(
+    method: Callable[Concatenate[Laurels, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingLaurels, P], T]:
+    """A method of `Laurels`, as one that returns when it is done."""
+
+    @wraps(method)
+    def call(self: BlockingLaurels, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(lambda laurels: method(laurels, *args, **kwargs))
+
+    return call
+
+
+def _admin(
+    method: Callable[Concatenate[Admin, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[BlockingAdmin, P], T]:
+    """A method of `Admin`, as one that returns when it is done."""
+
+    @wraps(method)
+    def call(self: BlockingAdmin, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.laurels.run(lambda laurels: method(Admin(laurels), *args, **kwargs))
+
+    return call
+
+
+def _admin_each(
+    method: Callable[Concatenate[Admin, P], AsyncIterator[T]],
+) -> Callable[Concatenate[BlockingAdmin, P], Iterator[T]]:
+    """An asynchronous iterator of `Admin`, as a plain one."""
+
+    @wraps(method)
+    def iterate(self: BlockingAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
+        async def begin(laurels: Laurels) -> AsyncIterator[T]:
+            return method(Admin(laurels), *args, **kwargs)
+
+        items = self.laurels.run(begin)
+        while item := self.laurels.run(lambda _: _next(items)):
+            yield from item
+
+    return iterate
+
+
+async def _next(items: AsyncIterator[T]) -> list[T]:
+    """The next item alone, or nothing at the end."""
+    async for item in items:
+        return [item]
+    return []
 
 
 class BlockingLaurels:
     """The methods of `Laurels`, each returning when it is done. Any number of threads may share one.
 
-    with BlockingLaurels("sqlite:///laurels.db") as laurels:
+        laurels = BlockingLaurels("sqlite:///laurels.db")
         laurels.record(Event("ada", "e-1", "agent.created"))
         print(laurels.profile("ada"))
+
+    Make one when the program starts; it is closed when the program exits. A forked process opens its own connections at
+    its first call. A thread that runs an event loop cannot call it (RuntimeError): use `Laurels` there.
     """
 
     def __init__(
@@ -44,16 +102,30 @@ class BlockingLaurels:
         *,
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
+        connections: int = CONNECTIONS,
+        queue_limit: int = QUEUE_LIMIT,
+        batch_limit: int = BATCH_LIMIT,
+        queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
     ) -> None:
-        self._stack = ExitStack()
-        self._portal = self._stack.enter_context(start_blocking_portal("asyncio"))
-        opened = Laurels.open(database, catalog, default_zone=default_zone, late_window=late_window, clock=clock)
-        try:
-            self._laurels = self._stack.enter_context(self._portal.wrap_async_context_manager(opened))
-        except BaseException:
-            self._stack.close()
-            raise
+        """As `Laurels.open`, with the same parameters and errors."""
+        self._open = partial(
+            Laurels.open,
+            database,
+            catalog,
+            default_zone=default_zone,
+            late_window=late_window,
+            connections=connections,
+            queue_limit=queue_limit,
+            batch_limit=batch_limit,
+            queue_seconds=queue_seconds,
+            clock=clock,
+        )
+        self._in_memory = database in _IN_MEMORY
+        self._lock = threading.RLock()  # not a plain lock: a signal handler may close or fork in the middle of a call
+        self._closed = False
+        self._thread: LoopThread | None = LoopThread(self._open)
+        _opened.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -64,87 +136,187 @@ class BlockingLaurels:
         self.close()
 
     def close(self) -> None:
-        """Write what waits, let go of the database, end the thread."""
-        self._stack.close()
+        """Write what waits, close the database and end the thread. Harmless at any time, from any thread, and twice.
 
-    def record(self, event: Event) -> EventResult:
-        """See Laurels.record."""
-        return self._run(lambda: self._laurels.record(event))
+        Calls that other threads are waiting for end with their result or with an error.
+        """
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None and thread.pid == os.getpid():
+            thread.close()
+        _opened.discard(self)
 
-    def record_many(self, events: Sequence[Event], *, ranks: bool = True) -> list[EventResult | LaurelsError]:
-        """See Laurels.record_many."""
-        return self._run(lambda: self._laurels.record_many(events, ranks=ranks))
+    @property
+    def admin(self) -> BlockingAdmin:
+        """The methods of `Admin` on this Laurels."""
+        return BlockingAdmin(self)
 
-    def update_user(
-        self,
-        user_id: str,
-        *,
-        name: str | msgspec.UnsetType | None = msgspec.UNSET,
-        time_zone: str | msgspec.UnsetType = msgspec.UNSET,
-        joined_at: datetime | msgspec.UnsetType | None = msgspec.UNSET,
-        groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
-    ) -> User:
-        """See Laurels.update_user."""
-        return self._run(
-            lambda: self._laurels.update_user(
-                user_id, name=name, time_zone=time_zone, joined_at=joined_at, groups=groups
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that is in force."""
+        return self._ready().laurels.catalog
+
+    @contextmanager
+    def pretend(self, at: datetime) -> Generator[None]:
+        """In a sandbox, let everything that this thread does happen at this time. Raises NotASandbox elsewhere."""
+        with self._ready().laurels.pretend(at):
+            yield
+
+    now = _blocking(Laurels.now)
+    sandboxed = _blocking(Laurels.sandboxed)
+    set_clock_offset = _blocking(Laurels.set_clock_offset)
+    record = _blocking(Laurels.record)
+    record_many = _blocking(Laurels.record_many)
+    update_user = _blocking(Laurels.update_user)
+    user = _blocking(Laurels.user)
+    erase_user = _blocking(Laurels.erase_user)
+    history = _blocking(Laurels.history)
+    profile = _blocking(Laurels.profile)
+    overview = _blocking(Laurels.overview)
+    streaks = _blocking(Laurels.streaks)
+    explain = _blocking(Laurels.explain)
+    leaderboards = _blocking(Laurels.leaderboards)
+    leaderboard = _blocking(Laurels.leaderboard)
+    close_periods = _blocking(Laurels.close_periods)
+    closings = _blocking(Laurels.closings)
+    newest_notification = _blocking(Laurels.newest_notification)
+    notifications = _blocking(Laurels.notifications)
+    rank = _blocking(Laurels.rank)
+
+    def run(self, work: Callable[[Laurels], Coroutine[Any, Any, T]]) -> T:
+        """The result of `work`, a coroutine function that takes the underlying `Laurels`. Every call uses this."""
+        _refuse_in_an_event_loop()
+        future = self._submit(work)
+        try:
+            return future.result()
+        except CancelledError:
+            raise StoreUnavailable(
+                "BlockingLaurels was closed during this call, which may have been recorded"
+            ) from None
+        finally:
+            future.cancel()  # after Ctrl-C, no one waits for it
+
+    def _submit(self, work: Callable[[Laurels], Coroutine[Any, Any, T]]) -> Future[T]:
+        self._check()
+        with self._lock:
+            return self._ready().submit(work)
+
+    def _ready(self) -> LoopThread:
+        """The thread, opened where a fork closed it. Raises StoreUnavailable where it is closed, or not this process's."""
+        self._check()  # before the lock, too: a process that was forked without notice may find it locked for ever
+        with self._lock:
+            self._check()
+            if self._thread is None:
+                self._thread = LoopThread(self._open)
+            return self._thread
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("this BlockingLaurels is closed")
+        thread = self._thread
+        if thread is None or thread.pid == os.getpid():
+            return
+        if self._in_memory:
+            raise StoreUnavailable(
+                "a forked process cannot reach a database in its parent's memory; "
+                "use a file, such as 'sqlite:///laurels.db', or open BlockingLaurels after the fork"
             )
+        raise StoreUnavailable(
+            "this process was forked in the middle of a call, so it cannot use this BlockingLaurels; open one after the fork"
         )
 
-    def user(self, user_id: str) -> User:
-        """See Laurels.user."""
-        return self._run(lambda: self._laurels.user(user_id))
+    # ---- forks --------------------------------------------------------------------------------
 
-    def erase_user(self, user_id: str) -> None:
-        """See Laurels.erase_user."""
-        return self._run(lambda: self._laurels.erase_user(user_id))
+    def before_fork(self) -> None:
+        """Hold new calls back, let those that run end, and close the database, so that nothing of it crosses the fork.
 
-    def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
-        """See Laurels.history."""
-        return self._run(lambda: self._laurels.history(user_id, limit, before))
+        Where a call takes too long, it goes on, and the forked process gets an error. A database in memory stays open.
+        """
+        self._lock.acquire()
+        thread = self._thread
+        if thread is None or thread.pid != os.getpid() or thread.is_current():
+            return
+        if not self._closed and (not thread.wait_until_idle(FORK_SECONDS) or self._in_memory):
+            return
+        try:
+            thread.close()
+        finally:
+            self._thread = None
 
-    def profile(
-        self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
-    ) -> Profile:
-        """See Laurels.profile."""
-        return self._run(lambda: self._laurels.profile(user_id, login=login, include=include, days=days))
+    def after_fork(self, *, in_child: bool) -> None:
+        """Let calls go on; the next one opens the database again."""
+        if in_child:
+            self._lock = threading.RLock()
+        else:
+            self._lock.release()
 
-    def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
-        """See Laurels.streaks."""
-        return self._run(lambda: self._laurels.streaks(user_id, days))
 
-    def explain(self, user_id: str, badge_id: str) -> Explanation:
-        """See Laurels.explain."""
-        return self._run(lambda: self._laurels.explain(user_id, badge_id))
+class BlockingAdmin:
+    """The methods of `Admin`, each returning when it is done."""
 
-    def leaderboards(self) -> LeaderboardList:
-        """See Laurels.leaderboards."""
-        return self._run(self._laurels.leaderboards)
+    def __init__(self, laurels: BlockingLaurels) -> None:
+        """Act on this Laurels, which the caller closes."""
+        self.laurels = laurels
 
-    def leaderboard(
-        self,
-        board: str = POINTS_BOARD,
-        period: str = "current",
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        around: str | None = None,
-        friends: Sequence[str] | None = None,
-        me: str | None = None,
-    ) -> LeaderboardPage:
-        """See Laurels.leaderboard."""
-        return self._run(
-            lambda: self._laurels.leaderboard(
-                board, period, limit=limit, after=after, around=around, friends=friends, me=me
-            )
-        )
+    reverse = _admin(Admin.reverse)
+    adjust = _admin(Admin.adjust)
+    undo = _admin(Admin.undo)
+    amnesties = _admin(Admin.amnesties)
+    add_amnesty = _admin(Admin.add_amnesty)
+    lift_amnesty = _admin(Admin.lift_amnesty)
+    users = _admin_each(Admin.users)
+    pages = _admin_each(Admin.pages)
+    rebuild = _admin(Admin.rebuild)
+    verify = _admin(Admin.verify)
+    compare = _admin(Admin.compare)
+    move_clock = _admin(Admin.move_clock)
+    advance_clock = _admin(Admin.advance_clock)
 
-    def rank(self, user_id: str) -> UserRank:
-        """See Laurels.rank."""
-        return self._run(lambda: self._laurels.rank(user_id))
 
-    def _run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        async def run() -> T:
-            return await work()
+def _refuse_in_an_event_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(
+        "BlockingLaurels would stop the event loop that runs in this thread; "
+        "use 'async with Laurels.open(...)' here, or call it through asyncio.to_thread"
+    )
 
-        return self._portal.call(run)
+
+# ---- the life of the process ------------------------------------------------------------------
+
+_opened: set[BlockingLaurels] = set()
+_forks = threading.RLock()
+_forking: list[BlockingLaurels] = []
+
+
+def _close_all() -> None:
+    for laurels in list(_opened):
+        laurels.close()
+
+
+def _before_fork() -> None:
+    _forks.acquire()  # one fork at a time
+    for laurels in list(_opened):
+        _forking.append(laurels)
+        laurels.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _forking:
+        _forking.pop().after_fork(in_child=False)
+    _forks.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forks  # noqa: PLW0603  # the parent's may be held by a thread that does not exist here
+    while _forking:
+        _forking.pop().after_fork(in_child=True)
+    _forks = threading.RLock()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):  # only where there are forks
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -11,7 +11,6 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from laurels.errors import StoreError, StoreUnavailable
 from laurels.storage.columns import Table
+from laurels.storage.threads import DaemonExecutor
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class Connections:
     def __init__(self, path: Path | None) -> None:
         """Open the file, creating it if it is missing; None keeps everything in memory."""
         self._path = path
-        self._thread = ThreadPoolExecutor(1, "laurels-writer") if path else None
+        self._thread = DaemonExecutor("laurels-writer") if path else None
         try:
             self._writer = _connect(path)
             self._reader = _connect(path) if path else self._writer
@@ -182,7 +182,7 @@ class Separate:
         self.connection = connection
         self._cursor = connection.cursor()
         self._translated = Translated(path)
-        self._thread = ThreadPoolExecutor(1, "laurels-separate")
+        self._thread = DaemonExecutor("laurels-separate")
 
     async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
         """Run `work` with the cursor, in the thread."""

@@ -1,0 +1,8 @@
+"""The site for a server: `gunicorn --chdir examples/django --preload -w 2 wsgi`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+application = get_wsgi_application()
