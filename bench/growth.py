@@ -25,7 +25,7 @@ svg { --sqlite: #0b6e99; --postgresql: #b4520c; --ink: #1c2430; --faint: #5b6675
 FONT = "system-ui, sans-serif"
 STEPS = (1, 2, 2.5, 5, 10)
 
-TITLE = "What it costs as the community grows"
+TITLE = "Cost as the community grows"
 SUBTITLE = (
     "Microseconds each, one worker on one processor; medians of one run. Users on a logarithmic scale, cost from zero."
 )
@@ -59,12 +59,12 @@ def picture(report: dict[str, Any]) -> str:
     figures = [from_json(raw) for raw in report["figures"]]
     drawn = [(panel, lines) for panel in PANELS if (lines := _lines(panel, figures))]
     height = HEAD + PANEL_HEIGHT * math.ceil(len(drawn) / 2) + FOOT
-    told = ". ".join(_in_words(panel, lines) for panel, lines in drawn)
+    summary = ". ".join(_in_words(panel, lines) for panel, lines in drawn)
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title told" font-family="{FONT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title summary" font-family="{FONT}">',
         STYLE,
-        f'<title id="title">{TITLE}</title><desc id="applied">{escape(told)}.</desc>',
+        f'<title id="title">{TITLE}</title><desc id="summary">{escape(summary)}.</desc>',
         f'<rect width="{WIDTH}" height="{height}" rx="12" fill="{PAPER}"/>',
         _text(MARGIN, 38, TITLE, size=20, weight=600),
         _text(MARGIN, 62, SUBTITLE, size=13, fill=FAINT),

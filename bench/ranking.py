@@ -39,10 +39,10 @@ COUNTS = 3
 
 UPDATES = 100
 
-COUNTING = "one count(*) over everybody ahead"
+COUNTING = "one count(*) over all users ahead"
 BARE_QUESTION = "`SELECT 1` through the same driver"
 BARE_PAGE = "a bare statement for the same lines through the same driver"
-BARE_AROUND = "bare statements through the same driver: a count(*) over everybody ahead, and the lines on both sides"
+BARE_AROUND = "bare statements through the same driver: a count(*) over all users ahead, and the lines on both sides"
 BARE_UPDATE = "a bare transaction through the same driver: lock and read the user, update both rows; without tallies"
 RANK_AIM = 3
 SORTED_SET = "of a Redis sorted set with the same scores, which lies in memory only"

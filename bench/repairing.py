@@ -1,4 +1,4 @@
-"""What repairing a history costs: verifying it, reading long streaks, and an amnesty for everybody."""
+"""What repairing a history costs: verifying it, reading long streaks, and an amnesty for all users."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def amnesty(site: Site, options: Options) -> list[Figure]:
 
 
 async def _amnesty(site: Site, options: Options) -> list[Figure]:
-    added = site.figure("an amnesty for everybody", "ms")
+    added = site.figure("an amnesty for all users", "ms")
     first = site.figure("the first profile of a user after it", "ms")
     async with Laurels.open(site.copy("ours"), clock=lambda: NOON) as laurels:
         user_ids = await laurels.store.user_ids("", options.runs)

@@ -1,8 +1,8 @@
-"""Makes the pictures of the documents anew: `make pictures`, or only some: `make pictures PICTURES="profile playground"`.
+"""Takes the screenshots in the docs: `make pictures`, or only some: `make pictures PICTURES="profile playground"`.
 
-A sample community of a fixed seed is served at a fixed moment, so that a picture changes when a page does; only the log of the
-playground tells of keys, ids and durations that are new each time. Each picture is a row of PICTURES, and has a copy of the
-community of its own.
+A sample community from a fixed seed is served at a fixed time, so that a picture changes only when a page does; only the log of
+the playground shows keys, ids and durations that differ each time. Each picture is a row of PICTURES and has its own copy of the
+community.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ FOLDER = Path(__file__).parent / "pictures"
 NOW = datetime(2026, 5, 13, 15, 30, tzinfo=UTC)
 USERS, DAYS = 240, 90
 MOST_BYTES = 200_000
-"""What a picture may weigh, so that the documents stay quick to open and the repository small."""
+"""The largest size of a picture, in bytes, to keep the docs fast and the repository small."""
 
 MARGIN = 12
-"""Below what a picture shows last."""
+"""Space below the last element in a picture."""
 
 CONSOLE = "/console"
 HIGH_UP = "zesty-hawk"
-"""A member who stands among the first of the week."""
+"""A member near the top of the weekly leaderboard."""
 
 STEADY = "golden-hawk"
-"""A member with a long story."""
+"""A member with a long history."""
 
 
-# ---- what is done before a picture is taken -----------------------------------------------------
+# ---- preparing a page ---------------------------------------------------------------------------
 
 
 def showing(text: str) -> Callable[[Page], Awaitable[None]]:
-    """Wait until the page shows this text; a page that listens to the stream never rests, so its rest cannot be waited for."""
+    """Wait until the page shows this text; a page with an open stream never becomes idle."""
 
     async def wait(page: Page) -> None:
         await page.get_by_text(text, exact=True).first.wait_for()
@@ -61,7 +61,7 @@ def showing(text: str) -> Callable[[Page], Awaitable[None]]:
 
 
 async def elements_there(page: Page) -> None:
-    """Wait until profile, streak and board are read."""
+    """Wait until profile, streak and leaderboard have loaded."""
     for element in ("profile .points", "streak .length", "leaderboard .mine"):
         await page.locator(f"laurels-{element}").first.wait_for()
 
@@ -76,8 +76,8 @@ async def badge_earned(page: Page) -> None:
 
 
 async def charts_made(page: Page) -> None:
-    """Look again until the charts are made."""
-    again = page.get_by_role("link", name="Look again")
+    """Refresh until the charts are ready."""
+    again = page.get_by_role("link", name="Refresh")
     charts = page.get_by_role("heading", name="Retention")
     while True:
         await again.or_(charts).wait_for()
@@ -88,9 +88,9 @@ async def charts_made(page: Page) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture: its name, the address, what is done first, how it is looked at, and by whom ("" is nobody).
+    """One picture: its name, the address, the preparation, the screen, and the signed-in user ("" for none).
 
-    It ends below what `down_to` selects, so that nothing is cut in two.
+    It ends below the element that `down_to` selects, so that nothing is cut off.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Picture:
 
     @property
     def file(self) -> Path:
-        """Where it is kept."""
+        """The picture's file."""
         return FOLDER / f"{self.name}.png"
 
 
@@ -128,11 +128,11 @@ PICTURES = (
     Picture("playground-dark", "/playground", badge_earned, replace(BROAD, scheme="dark"), ""),
     Picture("badge", "/badges/message_100", showing("Century Club"), WIDE, down_to="main dl"),
     Picture("console", CONSOLE, charts_made, WIDE, "", ".charts > :nth-child(3)"),
-    Picture("console-user", f"{CONSOLE}/users/{STEADY}", showing("Story"), LONG, "", ".timeline > :nth-child(4)"),
+    Picture("console-user", f"{CONSOLE}/users/{STEADY}", showing("Activity"), LONG, "", ".timeline > :nth-child(4)"),
 )
 
 
-# ---- making them --------------------------------------------------------------------------------
+# ---- taking the pictures ------------------------------------------------------------------------
 
 
 async def open_console(visitor: Visitor, laurels: Laurels) -> None:
@@ -145,11 +145,13 @@ async def open_console(visitor: Visitor, laurels: Laurels) -> None:
 
 
 async def take(picture: Picture, browser: Browser, address: str, laurels: Laurels) -> None:
-    """Make one picture. Raises AssertionError where the page has a fault, or the picture weighs too much."""
+    """Take one picture. Raises AssertionError if the page has a fault or the picture is too large."""
     async with visiting(browser, address, picture.look) as visitor:
         await visitor.page.clock.set_fixed_time(NOW)
         if picture.user_id:
-            await laurels.profile(picture.user_id, login=True)  # today's visit, and its toast, are over
+            await laurels.profile(
+                picture.user_id, login=True
+            )  # count today's visit now, so that it causes no toast later
             session = await Sessions(laurels).create(picture.user_id, timedelta(days=1))
             await visitor.sign_in(session.token)
         if picture.path.startswith(CONSOLE):
@@ -163,18 +165,18 @@ async def take(picture: Picture, browser: Browser, address: str, laurels: Laurel
 
 
 async def _clip(page: Page, picture: Picture) -> FloatRect:
-    """What of the page is shown."""
+    """The visible part of the page."""
     bottom = picture.look.height
     if picture.down_to:
         box = await page.locator(picture.down_to).first.bounding_box()
-        assert box is not None, f"{picture.name}: {picture.down_to} is nowhere to be seen"
+        assert box is not None, f"{picture.name}: {picture.down_to} is not on the page"
         bottom = box["y"] + box["height"] + MARGIN
         assert bottom <= picture.look.height, f"{picture.name}: {picture.down_to} ends at {bottom}"
     return {"x": 0, "y": 0, "width": picture.look.width, "height": bottom}
 
 
 async def take_all(pictures: tuple[Picture, ...], program: str, folder: Path) -> None:
-    """Make these pictures, each of its own copy of one community in this folder."""
+    """Take these pictures, each with its own copy of one community in this folder."""
     catalog, filled = Catalog.parse(demo_catalog()), folder / "filled.db"
     print(f"Filling a community of {USERS} members and {DAYS} days ...", flush=True)
     await fill(filled, catalog, community(SEED, USERS, DAYS, NOW), NOW, lambda: None)
@@ -190,7 +192,7 @@ async def take_all(pictures: tuple[Picture, ...], program: str, folder: Path) ->
 
 
 def main(names: list[str]) -> None:
-    """Make the pictures of these names, or all."""
+    """Take the pictures with these names, or all."""
     known = {picture.name: picture for picture in PICTURES}
     if unknown := set(names) - known.keys():
         sys.exit(f"no such picture: {', '.join(sorted(unknown))}; there are {', '.join(known)}")

@@ -1,4 +1,4 @@
-"""The documents hold true: every snippet runs, every setting, command, condition and problem is named."""
+"""The docs are correct: every snippet runs; every setting, command, condition and problem is documented."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAKE = re.compile(r"^make (\w+)", re.MULTILINE)
 
 
 SERVER = re.compile(r"postgresql://laurels:secret@db/\w+")
-"""How documents write the address of a PostgreSQL database; each different one is an empty one."""
+"""How the docs write the address of a PostgreSQL database; each distinct one becomes an empty database."""
 
 
 def blocks(document: Path, language: str) -> list[str]:
@@ -119,7 +119,7 @@ def run_shell(script: str, tmp_path: Path) -> None:
 
 
 def _end_group(group: int) -> None:
-    """End the servers that a script left running in the background."""
+    """Stop the servers that a script left running in the background."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGTERM)
 
@@ -142,7 +142,7 @@ def test_a_catalog_snippet_is_valid(snippet: str) -> None:
 
 
 def _within_the_default(snippet: str) -> str:
-    """A snippet that shows leaderboards, beside those of the default catalog; or one badge, in the place of that badge."""
+    """A snippet with leaderboards is added to the default catalog; one with a badge replaces that badge."""
     if snippet.startswith("[[leaderboards]]"):
         return (ROOT / "laurels/engine/default.toml").read_text("utf-8") + "\n" + snippet
     return _with_badge(snippet)
@@ -158,7 +158,7 @@ def _with_badge(badge: str) -> str:
     return "[[badges]]".join(kept) + "\n" + badge
 
 
-def test_every_make_target_that_is_shown_exists() -> None:
+def test_every_make_target_in_the_docs_exists() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     shown = {target for document in DOCUMENTS for text in blocks(document, "sh") for target in MAKE.findall(text)}
 
@@ -181,7 +181,7 @@ def test_every_kind_of_condition_is_documented() -> None:
 def test_every_key_of_a_leaderboard_is_documented_with_its_choices() -> None:
     text = (ROOT / "docs/leaderboards.md").read_text("utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE))
-    read = re.findall(r'table\.\w+\("(\w+)"', (ROOT / "laurels/engine/boards.py").read_text("utf-8"))
+    read = re.findall(r'table\.\w+\("(\w+)"', (ROOT / "laurels/engine/leaderboards.py").read_text("utf-8"))
 
     assert len(set(read)) > 8
     assert set(rows) >= set(read)
@@ -190,18 +190,19 @@ def test_every_key_of_a_leaderboard_is_documented_with_its_choices() -> None:
     assert all(f'| `"{tie}"` |' in text for tie in TIES)
 
 
-def test_every_picture_has_a_title_a_text_and_both_schemes_of_colour() -> None:
+def test_every_picture_has_a_title_a_description_and_both_color_schemes() -> None:
     pictures = sorted((ROOT / "docs").rglob("*.svg"))
 
     assert pictures
     for picture in pictures:
         text = picture.read_text("utf-8")
-        assert all(said in text for said in ("<title", "<desc", "prefers-color-scheme: dark", 'role="img"')), picture
+        assert all(part in text for part in ("<title", "<desc", "prefers-color-scheme: dark", 'role="img"')), picture
         assert ET.fromstring(text).get("viewBox")
-        assert any(f"]({picture.name})" in document.read_text("utf-8") for document in DOCUMENTS)
+        shown = re.compile(rf"\]\((?:docs/)?{re.escape(picture.name)}\)")
+        assert any(shown.search(document.read_text("utf-8")) for document in DOCUMENTS), picture
 
 
-def test_every_screenshot_that_is_shown_was_made_by_its_row_and_is_small() -> None:
+def test_every_screenshot_in_the_docs_has_a_row_in_pictures_and_is_small() -> None:
     made = {picture.file for picture in PICTURES}
     shown = {
         (document.parent / target).resolve()
@@ -215,7 +216,7 @@ def test_every_screenshot_that_is_shown_was_made_by_its_row_and_is_small() -> No
     assert all(picture.stat().st_size <= MOST_BYTES for picture in made)
 
 
-def test_every_kind_of_problem_is_documented_with_its_mend() -> None:
+def test_every_kind_of_problem_is_documented_with_its_fix() -> None:
     text = (ROOT / "docs/problems.md").read_text("utf-8")
 
     for kind in ALL_KINDS:
@@ -253,7 +254,7 @@ def test_every_command_is_documented() -> None:
     assert all(f"laurels {command}" in text for command in commands)
 
 
-def test_links_between_documents_lead_somewhere() -> None:
+def test_links_between_documents_work() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"

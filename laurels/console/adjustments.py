@@ -168,14 +168,12 @@ async def undo_adjustment(request: Sent) -> Response:
 
 REVERSE = UndoForm(
     "reverse",
-    "Reverse the event",
+    "Reverse event",
     "The event no longer counts: metrics, streaks, badges, points, level and ranks follow. The history shows both, and "
     "this can be undone.",
     "event",
 )
-UNDO = UndoForm(
-    "undo", "Undo the adjustment", "Everything it changed is taken back. The history shows both.", "adjustment"
-)
+UNDO = UndoForm("undo", "Undo adjustment", "Everything it changed is taken back. The history shows both.", "adjustment")
 
 
 async def _new_undo_form(request: Shown, undo_form: UndoForm) -> Response:
@@ -232,7 +230,7 @@ def _id_of(text: str, undo_form: UndoForm) -> str:
 
 
 def _to_user(visit: Visit, result: AdjustmentResult) -> Response:
-    """Back to the user's page, which says what changed."""
+    """Redirect to the user's page, which shows what changed."""
     message = visit.message(result.user_id, lines_of(result))
     return redirect(user_at(result.user_id, done=message))
 
@@ -240,15 +238,15 @@ def _to_user(visit: Visit, result: AdjustmentResult) -> Response:
 def lines_of(result: AdjustmentResult) -> list[str]:
     """What an adjustment changed, in sentences."""
     if result.status == "duplicate":
-        return ["This was done already, so nothing changed."]
+        return ["Already done, so nothing changed."]
     noun = KINDS[result.kind].noun
-    lines = [f"The {noun} was undone." if result.status == "undone" else f"The {noun} is recorded."]
+    lines = [f"{noun.capitalize()} undone." if result.status == "undone" else f"{noun.capitalize()} recorded."]
     lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in result.awards]
     lines += [f"Taken away: {', '.join(result.revoked)}."] if result.revoked else []
     lines += [f"Points: {_change(result.points)}."] if result.points else []
     lines += [f"Level: {_change(result.level)}, {result.level.title}."] if result.level else []
-    lines += [f"The {name} streak: {_change(change)}." for name, change in result.streaks.items()]
-    return lines if len(lines) > 1 else [*lines, "Badges, points and level stay as they were."]
+    lines += [f"{name.capitalize()} streak: {_change(change)}." for name, change in result.streaks.items()]
+    return lines if len(lines) > 1 else [*lines, "Badges, points and level did not change."]
 
 
 def _change(change: Any) -> str:

@@ -1,4 +1,4 @@
-"""/console/amnesties: days on which nothing is required of anybody, or of a group: the list, and adding and lifting one."""
+"""/console/amnesties: days that don't break streaks, for all users or a group: the list, adding and lifting."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from laurels.service.admin import MAX_REASON, Admin
 
 PATH = ROOT + "/amnesties"
 ABOUT = "amnesties"
-"""For which page a message is."""
+"""The page that a message belongs to."""
 
 
 @page(PATH)
 async def amnesties_page(request: Shown) -> Response:
     """Show all amnesties, lifted ones too, and the form that adds one."""
-    return await _list(request.caller, {"act": new_nonce()})
+    return await _list(request.caller, {"amnesty": new_nonce()})
 
 
 async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Response:
@@ -32,7 +32,7 @@ async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Re
         visit,
         "amnesties.html",
         status=kind_of(error).status if error else 200,
-        said=visit.read_message(ABOUT, text_of(visit.scope, "done")),
+        message=visit.read_message(ABOUT, text_of(visit.scope, "done")),
         amnesties=amnesties[::-1],
         typed=typed,
         error=error,
@@ -49,12 +49,12 @@ async def add_amnesty(request: Sent) -> Response:
     try:
         first, last = _day(typed, "first"), _day(typed, "last")
         admin = Admin(visit.context.laurels)
-        added = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("act", ""))
+        added = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("amnesty", ""))
     except AdjustmentConflict as error:
-        return await _list(visit, {**typed, "act": new_nonce()}, error)
+        return await _list(visit, {**typed, "amnesty": new_nonce()}, error)
     except InvalidInput as error:
         return await _list(visit, typed, error)
-    return _go_on(visit, f"{span_of(added)} excused for {added.group or 'everyone'}.")
+    return _go_on(visit, f"{span_of(added)} excused for {added.group or 'all users'}.")
 
 
 def span_of(amnesty: Amnesty) -> str:
@@ -71,7 +71,7 @@ def _day(typed: Form, name: str) -> date:
 
 @page(PATH + "/lift")
 async def lift_page(request: Shown) -> Response:
-    """Ask whether an amnesty is to be lifted, and why."""
+    """Ask for confirmation and a reason to lift an amnesty."""
     return await _ask(request.caller, text_of(request.scope, "id") or "", {})
 
 
@@ -102,8 +102,8 @@ async def lift_amnesty(request: Sent) -> Response:
     except InvalidInput as error:
         return await _ask(visit, amnesty_id, typed, error)
     except AmnestyNotFound:
-        return _go_on(visit, "It was lifted already, so nothing changed.")
-    return _go_on(visit, "The amnesty is lifted: its days are required again.")
+        return _go_on(visit, "Already lifted, so nothing changed.")
+    return _go_on(visit, "Amnesty lifted: its days count again.")
 
 
 def _go_on(visit: Visit, line: str) -> Response:

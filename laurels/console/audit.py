@@ -1,4 +1,4 @@
-"""/console/audit: what was done to users by anybody, newest first, with who and why."""
+"""/console/audit: all adjustments, newest first, with who made them and why."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from laurels.http.responses import Response, Scope
 from laurels.present.history import HistoryAdjustment, history_adjustment
 
 PATH = ROOT + "/audit"
-ACTS_PAGE = 50
+PAGE_LENGTH = 50
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 
 
 @plain
 class Line:
-    """One act: of whom, when, and what was told."""
+    """One adjustment: the user, when, and what changed."""
 
     user_id: str
     at: datetime
@@ -35,32 +35,32 @@ class Line:
 async def audit_page(request: Shown) -> Response:
     """Show the newest adjustments of all users."""
     visit = request.caller
-    behind = _behind(visit.scope)
-    rows = await visit.context.laurels.store.newest_adjustments(ACTS_PAGE, behind)
-    last = rows[-1] if len(rows) == ACTS_PAGE else None
-    older = {"at": last.at.isoformat(), "user": last.user_id, "act": last.adjustment_id} if last else None
+    after = _after(visit.scope)
+    rows = await visit.context.laurels.store.newest_adjustments(PAGE_LENGTH, after)
+    last = rows[-1] if len(rows) == PAGE_LENGTH else None
+    older = {"at": last.at.isoformat(), "user": last.user_id, "adjustment": last.adjustment_id} if last else None
     return render(
         visit,
         "audit.html",
         lines=[Line(row.user_id, row.at, history_adjustment(row)) for row in rows],
         older=f"{PATH}?{urlencode(older)}" if older else "",
-        first=behind is None,
+        first=after is None,
     )
 
 
-def _behind(scope: Scope) -> tuple[datetime, str, str] | None:
-    """Behind which act the page begins. Raises InvalidParameter."""
-    moment = text_of(scope, "at")
-    if moment is None:
+def _after(scope: Scope) -> tuple[datetime, str, str] | None:
+    """The adjustment after which the page begins. Raises InvalidParameter."""
+    text = text_of(scope, "at")
+    if text is None:
         return None
-    user_id, adjustment_id = text_of(scope, "user") or "", text_of(scope, "act") or ""
+    user_id, adjustment_id = text_of(scope, "user") or "", text_of(scope, "adjustment") or ""
     try:
-        at = msgspec.convert(moment, datetime)
+        at = msgspec.convert(text, datetime)
         check_instant("at", at)
         check_text("user", user_id, MAX_USER_ID)
-        check_text("act", adjustment_id, MAX_ADJUSTMENT_ID)
+        check_text("adjustment", adjustment_id, MAX_ADJUSTMENT_ID)
     except (msgspec.ValidationError, InvalidInput):
-        raise InvalidParameter("at", "The address is not one of this list.") from None
+        raise InvalidParameter("at", "The address does not belong to this list.") from None
     return at, user_id, adjustment_id
 
 

@@ -1,4 +1,4 @@
-"""/console/catalog: everything that can be earned: badges with who has them, levels, what pays, streaks, leaderboards."""
+"""/console/catalog: everything users can earn: badges with their holders, levels, point rules, streaks, leaderboards."""
 
 from __future__ import annotations
 

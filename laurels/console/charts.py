@@ -1,4 +1,4 @@
-"""Charts: from numbers to places on a drawing. Pure; a template draws what stands here, in the units of its viewBox."""
+"""Charts: from numbers to positions in a drawing. Pure; a template draws the result, in the units of its viewBox."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from laurels.engine.values import plain
 
 WIDTH, HEIGHT = 480.0, 200.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 8.0, 12.0, 24.0
-"""What is kept free around the bars of `columns`, for the numbers of its axes."""
+"""Margins around the bars of `columns`, for the axis labels."""
 
 NAMES, NUMBERS, LINE = 150.0, 56.0, 24.0
-"""Of `lines`: how wide the names and the numbers are, and how high a line is."""
+"""For `lines`: the width of names and of numbers, and the height of a line."""
 
 GAP = 0.25
-"""Which share of its room a bar leaves free."""
+"""The share of its slot that a bar leaves empty."""
 
 MOST_GAP = 6.0
 FEW_LABELS, MOST_LABELS = 8, 6
-"""Where there are few labels, each is written; of many, these at most."""
+"""Up to FEW_LABELS labels are all drawn; of more, at most MOST_LABELS."""
 
 TICKS = 4
 SHADES = 6
-"""Into how many shades a heat table divides the way from nothing to all."""
+"""How many shades a heat table has, from nothing to all."""
 
 
 @plain
 class Series:
-    """One row of numbers, none of them negative: one for each label of the chart."""
+    """One row of numbers, none of them negative, one per label of the chart."""
 
     name: str
     values: Sequence[int]
@@ -35,7 +35,7 @@ class Series:
 
 @plain
 class Tick:
-    """A mark on an axis: where along it, and what it says."""
+    """A mark on an axis: its position and its text."""
 
     at: float
     text: str
@@ -43,7 +43,7 @@ class Tick:
 
 @plain
 class Bar:
-    """A bar: its place, the number of its series, and what it stands for."""
+    """A bar: its position, the index of its series, its label and value."""
 
     x: float
     y: float
@@ -56,7 +56,7 @@ class Bar:
 
 @plain
 class Columns:
-    """Upright bars, those of one label stacked. `numbers` are marks along the height, `labels` along the width."""
+    """Vertical bars, stacked per label. `numbers` are marks along the height, `labels` along the width."""
 
     width: float
     height: float
@@ -70,7 +70,7 @@ class Columns:
 
 @plain
 class Lines:
-    """Lying bars, one a line: room for names at the left of `left`, and for numbers behind each bar."""
+    """Horizontal bars, one per line, with names left of `left` and a number after each bar."""
 
     width: float
     height: float
@@ -80,7 +80,7 @@ class Lines:
 
 
 def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDTH, height: float = HEIGHT) -> Columns:
-    """Bars for each label, the series stacked on each other in their order. Raises ValueError for rows of unequal length."""
+    """Bars for each label, the series stacked in their order. Raises ValueError for rows of unequal length."""
     if any(len(one.values) != len(labels) for one in series):
         raise ValueError("every series must have a number for each label")
     foot, right = height - BOTTOM, width - RIGHT
@@ -108,7 +108,7 @@ def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDT
 
 
 def lines(labels: Sequence[str], values: Sequence[int], width: float = WIDTH) -> Lines:
-    """One lying bar for each label, in order; the longest fills the room. Raises ValueError for rows of unequal length."""
+    """One horizontal bar per label, in order; the longest fills the width. Raises ValueError for rows of unequal length."""
     room, most = width - NAMES - NUMBERS, max(values, default=0) or 1
     bars = [
         Bar(NAMES, _px(index * LINE + LINE * GAP / 2), _px(room * value / most), _px(LINE * (1 - GAP)), 0, label, value)
@@ -118,7 +118,7 @@ def lines(labels: Sequence[str], values: Sequence[int], width: float = WIDTH) ->
 
 
 def round_numbers(most: int) -> list[int]:
-    """Some round numbers from 0 up to the first that is not below `most`: steps of 1, 2 or 5, times a power of ten."""
+    """Round numbers from 0 to the first that is at least `most`, in steps of 1, 2 or 5 times a power of ten."""
     power = 1
     while True:
         for step in (power, 2 * power, 5 * power):
@@ -129,20 +129,20 @@ def round_numbers(most: int) -> list[int]:
 
 
 def spread(count: int) -> list[int]:
-    """Which of so many things in a row get a label: all of FEW_LABELS, else MOST_LABELS, evenly spaced from the first on."""
+    """The indices of `count` items that get a label: all up to FEW_LABELS, else at most MOST_LABELS, evenly spaced."""
     step = 1 if count <= FEW_LABELS else -(-count // MOST_LABELS)
     return list(range(0, count, step))
 
 
 def shade(part: int, whole: int) -> int:
-    """In which of SHADES a part of a whole stands: 0 for nothing, the last for all of it."""
+    """The shade for a part of a whole: 0 for nothing, the last one for all of it."""
     if part <= 0 or whole <= 0:
         return 0
     return min(SHADES - 1, 1 + (part * (SHADES - 1) - 1) // whole)
 
 
 def short(number: int) -> str:
-    """A number as an axis says it: 950, 1.5k, 20k, 3M."""
+    """A number as shown on an axis: 950, 1.5k, 20k, 3M."""
     for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
             return f"{number / size:.1f}".removesuffix(".0") + letter

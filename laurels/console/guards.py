@@ -22,16 +22,16 @@ from laurels.site.html import PRIVATE
 from laurels.site.html import page as html_page
 
 FORM_LIMIT = 64 * 1024
-"""How many bytes a form of the console may have."""
+"""The largest form of the console, in bytes."""
 
 OWN_PATH = re.compile(r"/console(?:[/?][\w\-.~%/?=&+:@!$'()*,;]*)?", re.ASCII)
-"""Where somebody may be sent who has signed in: the console, and nowhere else."""
+"""Where the sign-in may redirect to: the console only."""
 
 LEADS_OUT = re.compile(r"//|/(?:\.|%2e)", re.ASCII | re.IGNORECASE)
-"""What a browser would read as another host, or as a step upwards."""
+"""Paths that a browser reads as another host or as a parent directory."""
 
 FORBIDDEN = 403
-KEPT_HEADERS = (b"retry-after",)
+SHOWN_HEADERS = (b"retry-after",)
 
 Form = Mapping[str, str]
 Shown = Request[Visit, None]
@@ -90,7 +90,7 @@ def error_response(request: AnyRequest, error: Exception) -> Response:
 def render(
     visit: Visit | None, template: str, *, status: int = 200, headers: Headers = PRIVATE, **more: Any
 ) -> Response:
-    """A page of the console. Every one knows who is signed in, and what its forms must carry."""
+    """A page of the console, with the operator's name and the token for its forms."""
     return html_page(
         f"console/{template}",
         status=status,
@@ -108,8 +108,8 @@ def render(
 def error_page(error: Exception, visit: Visit | None = None) -> Response:
     """An error as a page: what happened, and how to fix it."""
     status, headers, title, fix = _described(error)
-    said = "" if status == INTERNAL else str(error)
-    return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, said=said, fix=fix)
+    detail = "" if status == INTERNAL else str(error)
+    return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, detail=detail, fix=fix)
 
 
 INTERNAL = 500
@@ -121,7 +121,7 @@ def _described(error: Exception) -> tuple[int, Headers, str, str]:
     if own:
         return own.status, [], own.title, own.fix
     response = problem_response(error)  # also writes to the log what an operator of the server must know
-    kept = [pair for pair in response.headers if pair[0] in KEPT_HEADERS]
+    kept = [pair for pair in response.headers if pair[0] in SHOWN_HEADERS]
     kind = kind_of(error)
     return response.status, kept, kind.title, FIXES.get(type(error), kind.fix)
 
@@ -130,58 +130,58 @@ OWN_KINDS: dict[type[Exception], Kind] = {
     StaleForm: Kind(
         "stale-form",
         FORBIDDEN,
-        "Nothing was done: this form is stale",
+        "Nothing changed: this form has expired",
         "Stale form",
-        "Go back, load the page anew, and send it again. A form is good for the session that opened it, and no other.",
+        "Go back, reload the page and send the form again. A form is valid only in the session that opened it.",
     ),
     SignedOut: Kind(
         "signed-out",
         FORBIDDEN,
-        "Nothing was done: you are signed out",
+        "Nothing changed: you are signed out",
         "Signed out",
-        "Sign in, and do it again. A session ends after 12 hours, and at once when its key is revoked.",
+        "Sign in and try again. Sessions end after 12 hours, or immediately when the key is revoked.",
     ),
 }
 
 FIXES: dict[type[Exception], str] = {
-    UserNotFound: "Look for the user by name, or by the beginning of the id.",
+    UserNotFound: "Search for the user by name or ID.",
     Unauthorized: "Sign in with an admin key.",
     InvalidParameter: "Fix the address, or search for the user.",
-    NotASandbox: "Leave the header Laurels-Now out.",
+    NotASandbox: "Remove the Laurels-Now header.",
 }
-"""What an operator should do, where it is another thing than what a program should."""
+"""Fixes for operators, where they differ from those for programs."""
 
 
 def field_of(error: Exception | None, fields: Collection[str]) -> str:
-    """At which of a form's fields an error is shown; '' where it concerns none of them, and is shown above."""
+    """The form field at which an error is shown; '' if it belongs to none and is shown above the form."""
     return error.field if isinstance(error, InvalidInput) and error.field in fields else ""
 
 
 def redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
-    """Go on to another page of the console, with a GET."""
+    """Redirect to another page of the console, with a GET."""
     if not OWN_PATH.fullmatch(to):
         raise ValueError(f"'{to}' is not a page of the console")
     return Response(303, [*PRIVATE, HTML, (b"location", to.encode("ascii")), *headers])
 
 
 def own_path(wanted: str | None) -> str:
-    """Where to go on: as wanted, if that is a page of the console."""
+    """The wanted path if it is a page of the console, else its start page."""
     return wanted if wanted and OWN_PATH.fullmatch(wanted) and not LEADS_OUT.search(wanted) else ROOT
 
 
 def sign_in_for(scope: Scope) -> str:
-    """The sign-in page that leads back to what was asked for."""
+    """The sign-in page that redirects back to the requested page."""
     query = scope["query_string"].decode("latin-1")
     wanted = own_path(scope["path"] + (f"?{query}" if query else ""))
     return SIGN_IN if wanted == ROOT else f"{SIGN_IN}?{urlencode({'next': wanted})}"
 
 
 def user_at(user_id: str, *under: str, **query: str | int) -> str:
-    """The address of a user's page, or of a page under it; an id may hold anything."""
+    """The address of a user's page, or of a page below it; the id is quoted."""
     path = "/".join([f"{ROOT}/users", quote(user_id, safe=""), *under])
     return f"{path}?{urlencode(query)}" if query else path
 
 
 def as_json(data: object) -> str:
-    """The data of an event, to be read by people."""
+    """The data of an event as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()

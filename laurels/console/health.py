@@ -1,4 +1,4 @@
-"""/console/health: how the process that answers does, and how the database is kept."""
+"""/console/health: live figures of this server process, and the last backup and verify."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATH = ROOT + "/health"
 
 @page(PATH)
 async def health_page(request: Shown) -> Response:
-    """Show what an operator asks first."""
+    """Show the health of this process and of the database."""
     visit = request.caller
     process_status = await visit.context.insights.process_status()
     return render(
@@ -22,7 +22,7 @@ async def health_page(request: Shown) -> Response:
         process_status=process_status,
         uptime=str(timedelta(seconds=int(process_status.uptime_seconds))),
         workers=visit.context.settings.server.workers,
-        now=visit.context.laurels.clock(),  # the machine's, as the notes have it, also in a sandbox
+        now=visit.context.laurels.clock(),  # the real clock, also in a sandbox, as in the recorded runs
     )
 
 

@@ -1,4 +1,4 @@
-"""/console: how the service does in short, and what the community looks like over time, as charts."""
+"""/console: the service's health in brief, and charts of the community over time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from laurels.http.responses import Response
 from laurels.present.reports import CommunityReport, RetentionCohort, StreakLengths
 
 SOURCES = 5
-"""So many sources of points have a colour of their own; the others share one."""
+"""How many sources of points have a color of their own; the others share one."""
 
 LENGTHS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, 10**9))
 """The first and the last length of each bar of streaks."""
@@ -23,7 +23,7 @@ LENGTHS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, 10*
 
 @plain
 class Chart:
-    """A chart with the numbers that it was drawn from."""
+    """A chart with the numbers it shows."""
 
     id: str
     title: str
@@ -36,7 +36,7 @@ class Chart:
 
 @plain
 class Cell:
-    """How many of a week's newcomers were active in a later week, in hundredths; and how dark that is shown."""
+    """How many of a week's new users were active in a later week, as a number and a percentage, and the shade."""
 
     percent: int
     active: int
@@ -45,7 +45,7 @@ class Cell:
 
 @plain
 class Cohort:
-    """A line of the heat table: who came in one week."""
+    """A row of the heat table: the new users of one week."""
 
     week: date
     users: int
@@ -54,7 +54,7 @@ class Cohort:
 
 @page(ROOT)
 async def overview_page(request: Shown) -> Response:
-    """Show health in short, and the charts."""
+    """Show the health in brief, and the charts."""
     visit = request.caller
     insights, catalog = visit.context.insights, visit.context.laurels.catalog
     community_report = await insights.community_report()
@@ -73,7 +73,7 @@ async def overview_page(request: Shown) -> Response:
 
 
 def _by_day(community_report: CommunityReport, names: dict[str, str]) -> list[Chart]:
-    """What happened on each day: active users, awards, points by source."""
+    """Charts by day: active users, awards, points by source."""
     days = [row.day for row in community_report.active]
     awards = Counter[date]()
     for row in community_report.awards:
@@ -83,26 +83,26 @@ def _by_day(community_report: CommunityReport, names: dict[str, str]) -> list[Ch
         chart(
             "active",
             "Active users",
-            "How many users were active on each day, as their own time zone has it.",
+            "Users active on each day, in their own time zone.",
             series=[Series("users", [row.users for row in community_report.active])],
         ),
         chart(
             "awards",
             "Awards",
-            "How many badges were earned on each day (UTC).",
+            "Badges earned on each day (UTC).",
             series=[Series("awards", [awards[day] for day in days])],
         ),
         chart(
             "points",
             "Points by source",
-            "What each day paid (UTC), by badge or rule; what was taken back is left out.",
+            "Points earned on each day (UTC), by badge or rule, without reversals.",
             series=sources(community_report, days, names),
         ),
     ]
 
 
 def sources(community_report: CommunityReport, days: Sequence[date], names: dict[str, str]) -> list[Series]:
-    """Points by day, of the sources that paid most, and of all others together."""
+    """Points by day for the largest sources, and for all others together."""
     paid: dict[str, Counter[date]] = {}
     for row in community_report.points:
         if row.points > 0:
@@ -119,21 +119,21 @@ def sources(community_report: CommunityReport, days: Sequence[date], names: dict
 
 
 def _by_user(community_report: CommunityReport, names: dict[str, str]) -> list[Chart]:
-    """What users have by now: levels, and which badge came first."""
+    """Charts of the current state: levels, and the first badge earned."""
     first = sorted(community_report.badges, key=lambda row: -row.first)
     return [
         _lines(
             "levels",
             "Levels",
-            "How many users are on each level.",
+            "Users on each level.",
             [f"{row.level} {row.title}" for row in community_report.levels],
             Series("users", [row.users for row in community_report.levels]),
             "Level",
         ),
         _lines(
             "first",
-            "Which badge comes first",
-            "For how many users a badge was the first they earned.",
+            "First badge earned",
+            "Users whose first badge was this one.",
             [names[row.badge] for row in first],
             Series("users", [row.first for row in first]),
             "Badge",
@@ -142,12 +142,14 @@ def _by_user(community_report: CommunityReport, names: dict[str, str]) -> list[C
 
 
 def _lengths(streak: StreakLengths) -> Chart:
-    """How long a streak stands, in bars that grow wider."""
+    """The current lengths of a streak, in widening ranges."""
     name, found = streak.streak, streak.current
     labels = [_span(first, last) for first, last in LENGTHS]
     users = [sum(row.users for row in found if first <= row.length <= last) for first, last in LENGTHS]
-    sentence = "How long it stands, of those who ever began it; 0 has ended."
-    return _columns(f"streak-{name}", f"The {name} streak", sentence, labels, [Series("users", users)], "Length")
+    sentence = "Current streak length, among users who ever started one; 0 means it ended."
+    return _columns(
+        f"streak-{name}", f"{name.capitalize()} streak", sentence, labels, [Series("users", users)], "Length"
+    )
 
 
 def _span(first: int, last: int) -> str:

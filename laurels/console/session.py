@@ -1,7 +1,7 @@
 """Who is signed in to the console: one signed cookie, and the token that ties each form to it.
 
-The cookie holds the hash of an admin key and when it was shown, signed with the database's own secret: no server keeps a
-session, so any process can answer. What ends it is its age, and what every request looks up: the end of its key, or of itself.
+The cookie holds the hash of an admin key and the time of the sign-in, signed with the database's own secret. No server
+stores sessions, so any process can answer. Each request checks its age, its key, and that it was not signed out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from laurels.http.responses import Scope
 
 COOKIE = "laurels-console"
 FORM_COOKIE = "laurels-console-form"
-"""What ties the sign-in form to a browser that has no session yet."""
+"""Ties the sign-in form to a browser that has no session yet."""
 
 ROOT = "/console"
 SIGN_IN = ROOT + "/sign-in"
@@ -34,18 +34,18 @@ Header = tuple[bytes, bytes]
 
 
 class StaleForm(errors.LaurelsError):
-    """This form is too old, or was not made for you."""
+    """This form has expired or belongs to another session."""
 
 
 class SignedOut(errors.LaurelsError):
-    """You are signed out, so nothing was done."""
+    """You are signed out, so nothing changed."""
 
 
 @plain
 class Visit:
-    """A browser at the console. `operator` is the name of its admin key, who is named as the actor; '' before the sign-in.
+    """A browser at the console. `operator` is the name of its admin key, used as the actor; '' before the sign-in.
 
-    `nonce` tells this session from all others; forms and messages carry it under a signature.
+    `nonce` identifies the session; forms and messages carry it, signed.
     """
 
     context: Context
@@ -56,45 +56,45 @@ class Visit:
 
     @property
     def token(self) -> str:
-        """What each form of this session carries."""
+        """The token in each form of this session."""
         return _signer(self.secret, "form").dumps(self.nonce)
 
     def check_form(self, form: Mapping[str, str]) -> None:
-        """Raise StaleForm for a form that this session did not show, or that another site sent."""
+        """Raise StaleForm for a form that this session did not show or that another site sent."""
         if not comes_from_us(self.scope):
             raise StaleForm("The form was sent from another site.")
         if not self.nonce or _read(self.secret, "form", form.get(TOKEN_FIELD, "")) != self.nonce:
             raise StaleForm
 
     def message(self, about: str, lines: Sequence[str]) -> str:
-        """What is to be shown once somebody is sent on to another page, as a text for its address."""
+        """A message to show on the page a browser is redirected to, as text for its address."""
         return _signer(self.secret, "message").dumps([self.nonce, about, list(lines)])
 
     def read_message(self, about: str, text: str | None) -> Sequence[str]:
-        """The lines of `message`; none where it was made for another session or page."""
+        """The lines of `message`; none if it was made for another session or page."""
         match _read(self.secret, "message", text or ""):
-            case [self.nonce, said, [*lines]] if said == about and self.nonce:
+            case [self.nonce, page, [*lines]] if page == about and self.nonce:
                 return lines
             case _:
                 return ()
 
 
 async def visit_of(context: Context, scope: Scope) -> Visit:
-    """Who visits the console: an operator with a living key, or nobody that we know."""
+    """The visiting operator, or a visit without one if no valid session is found."""
     secret = await context.laurels.store.secret()
-    nobody = Visit(context, scope, secret, "")
+    signed_out = Visit(context, scope, secret, "")
     match _read(secret, "session", credentials(scope).cookies.get(COOKIE, "")):
         case [str(nonce), str(key_hash), int(issued)] if _lives(context, issued):
             name = await context.laurels.store.key_name(bytes.fromhex(key_hash))
             if name is None or await context.laurels.store.is_signed_out(_hash(nonce)):
-                return nobody
+                return signed_out
             return Visit(context, scope, secret, nonce, name)
         case _:
-            return nobody
+            return signed_out
 
 
 async def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
-    """A browser that is about to sign in; without a nonce where it has not seen the form."""
+    """A browser that is about to sign in; without a nonce if it has not seen the form."""
     secret = await context.laurels.store.secret()
     match _read(secret, "sign-in", credentials(scope).cookies.get(FORM_COOKIE, "")):
         case [str(nonce), int(issued)] if _lives(context, issued):
@@ -104,12 +104,12 @@ async def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
 
 
 def new_nonce() -> str:
-    """What tells one session, or one act, from all others."""
+    """A random id for a session or an adjustment."""
     return secrets.token_hex(8)
 
 
 def session_cookie(visit: Visit, key_hash: bytes) -> Header:
-    """The cookie of a new session; its nonce is new, so that nobody can have put it there before."""
+    """The cookie of a new session, with a new nonce against session fixation."""
     value = _signer(visit.secret, "session").dumps([new_nonce(), key_hash.hex(), _now(visit.context)])
     return _cookie(visit.scope, COOKIE, value, ROOT, LIFETIME)
 
@@ -121,16 +121,16 @@ def form_cookie(visit: Visit) -> Header:
 
 
 async def end_session(visit: Visit) -> Header:
-    """End a session, at once for every process, and take its cookie away."""
+    """End a session for every process, and delete its cookie."""
     now = visit.context.laurels.clock()
     await visit.context.laurels.store.sign_out(_hash(visit.nonce), now + LIFETIME, now)
     return _cookie(visit.scope, COOKIE, "", ROOT, timedelta())
 
 
 def comes_from_us(scope: Scope) -> bool:
-    """Whether a page of our own sent this, as far as the browser says; clients that are none say nothing.
+    """Whether one of our own pages sent this, according to the browser; other clients send neither header.
 
-    Sec-Fetch-Site decides where it is sent, for it is right behind any proxy; else the origin must name our host.
+    Sec-Fetch-Site decides if present, because it is right behind any proxy; else the origin must be our host.
     """
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin")
     if site is not None:
@@ -145,7 +145,7 @@ def _lives(context: Context, issued: int) -> bool:
 
 
 def _now(context: Context) -> int:
-    """The machine's clock, also in a sandbox: moving its users' days signs nobody out."""
+    """The real clock, also in a sandbox: moving the sandbox's clock signs no operator out."""
     return int((context.laurels.clock() - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
 
 
@@ -161,7 +161,7 @@ def _hash(nonce: str) -> bytes:
 
 
 def _signer(secret: bytes, use: str) -> URLSafeSerializer:
-    """Signs for one use; what was signed for another is worth nothing."""
+    """A signer for one use; a signature made for another use is invalid."""
     return URLSafeSerializer(secret, f"laurels console {use}", signer_kwargs={"digest_method": hashlib.sha256})
 
 

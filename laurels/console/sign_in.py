@@ -1,4 +1,4 @@
-"""/console/sign-in and /console/sign-out: an admin key for a session, and its end."""
+"""/console/sign-in and /console/sign-out: start a session with an admin key, and end it."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from laurels.http.requests import text_of
 from laurels.http.responses import Response
 from laurels.site.html import PRIVATE
 
-UNKNOWN = "This key is unknown, or it was revoked."
-TOO_FAST = "Too many attempts: wait a few seconds, then try again."
+UNKNOWN = "This key is unknown or was revoked."
+TOO_FAST = "Too many attempts. Wait a few seconds, then try again."
 
 
 @endpoint("GET", SIGN_IN, access=PUBLIC, cross_origin=False, error_response=error_response)
@@ -63,21 +63,19 @@ async def sign_in(request: Request[None, Form]) -> Response:
         await name_of_key(context.laurels.store, key, "admin")
     except StaleForm as error:
         fresh = replace(visit, nonce=new_nonce())
-        return (
-            _form(fresh, wanted, "The form was too old. Please try again.", 403) if visit.nonce else error_page(error)
-        )
+        return _form(fresh, wanted, "The form expired. Please try again.", 403) if visit.nonce else error_page(error)
     except TooManyRequests as error:
         return _form(visit, wanted, TOO_FAST, kind_of(error).status, error)
     except Unauthorized as error:
-        said = str(error)
-        return _form(visit, wanted, UNKNOWN if said == str(Unauthorized()) else said, kind_of(error).status)
+        text = str(error)
+        return _form(visit, wanted, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
     return redirect(wanted, session_cookie(visit, hash_of_key(key)))
 
 
 def _form(
     visit: Visit, wanted: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
 ) -> Response:
-    """The sign-in form, which leads to the wanted page; never with what was typed."""
+    """The sign-in form, which redirects to the wanted page; it never repeats the key."""
     headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else ())]
     return render(visit, "sign_in.html", status=status, headers=headers, wanted=wanted, error=error)
 

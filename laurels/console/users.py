@@ -1,4 +1,4 @@
-"""/console/users: finding a user, and everything about one: who they are, badges, streaks, and their whole story."""
+"""/console/users: search, and everything about one user: details, badges, streaks and activity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from laurels.present.streaks import StreakDay, UserStreak
 from laurels.service.admin import Admin
 
 PATH = ROOT + "/users"
-STORY_PAGE = 25
+ACTIVITY_PAGE = 25
 FOUND = 50
 CALENDAR_DAYS = 42
 MAX_REVISION = 2**62
@@ -29,7 +29,7 @@ MAX_REVISION = 2**62
 
 @plain
 class BadgeOf:
-    """A badge of the catalog, and why this user has it or not."""
+    """A badge of the catalog, and why this user has or lacks it."""
 
     badge: BadgeInfo
     why: Explanation
@@ -37,7 +37,7 @@ class BadgeOf:
 
 @plain
 class Calendar:
-    """A streak and its newest days (or weeks), as lines of seven from Monday on; None stands for a day that is not shown."""
+    """A streak and its newest days (or weeks), in rows of seven from Monday; None is a day that is not shown."""
 
     streak: UserStreak
     weeks: Sequence[Sequence[StreakDay | None]]
@@ -46,7 +46,7 @@ class Calendar:
 
 @page(PATH)
 async def users_page(request: Shown) -> Response:
-    """Find a user."""
+    """Search for users."""
     visit = request.caller
     wanted = (text_of(visit.scope, "q") or "").strip()
     laurels = visit.context.laurels
@@ -68,12 +68,12 @@ async def user_page(request: Shown) -> Response:
     visit, user_id = request.caller, request.path["userId"]
     laurels = visit.context.laurels
     before = whole_number(visit.scope, "before", MAX_REVISION)
-    overview = await laurels.overview(user_id, days=CALENDAR_DAYS, limit=STORY_PAGE, before=before)
+    overview = await laurels.overview(user_id, days=CALENDAR_DAYS, limit=ACTIVITY_PAGE, before=before)
     badges = catalog_summary(laurels.catalog).badges
     return render(
         visit,
         "user.html",
-        said=visit.read_message(user_id, text_of(visit.scope, "done")),
+        message=visit.read_message(user_id, text_of(visit.scope, "done")),
         user=overview.user,
         profile=overview.profile,
         excluded=overview.excluded,
@@ -83,7 +83,7 @@ async def user_page(request: Shown) -> Response:
         calendars=[
             _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly) for streak in overview.profile.streaks
         ],
-        story=overview.profile.history,
+        activity=overview.profile.history,
         before=before,
         kinds=kinds_for("app"),
     )

@@ -13,7 +13,7 @@ from laurels.engine.values import plain
 from laurels.storage.contract import UserRow
 
 ACTIONS = ("agent.created", "message.sent", "referral.completed")
-"""The types of events that the playground's buttons send."""
+"""The event types that the playground's buttons send."""
 
 LONG_AWAY = 7
 """Days without a visit."""

@@ -1,4 +1,4 @@
-"""/playground, in a demo alone: act as one of its members through the API, and see what moves."""
+"""/playground, only in a demo: act as one of its members through the API, and see what changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Person(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Given(msgspec.Struct, frozen=True, rename="camel"):
-    """What the page's script is given."""
+    """The data for the page's script."""
 
     key: str
     elements: str
@@ -45,7 +45,7 @@ class Given(msgspec.Struct, frozen=True, rename="camel"):
 
 @endpoint("GET", PATH, access=PUBLIC, cross_origin=False)
 async def playground_page(request: Request[None, None]) -> Response:
-    """Show the playground; its script acts with the demo's key."""
+    """Show the playground; its script uses the demo's key."""
     context = request.context
     if context.playground is None:
         raise NoSuchPage
@@ -64,8 +64,8 @@ async def _people(laurels: Laurels, language: str) -> list[Person]:
     best = [standing.place.user_id for standing in (await store.profile_view("", BEST)).top]
     users = await store.users([*{*best, *await store.user_ids("", OTHERS)}])
     personas = PersonaFinder(laurels.catalog, [*users.values()], now).personas()
-    somebody_new = Person(None, SCRIPT[language]["somebody_new"], texts["new"], None)
-    return [*(_person(persona, texts, persona.user.progress.zones.at(now)) for persona in personas), somebody_new]
+    new_user = Person(None, SCRIPT[language]["new_user"], texts["new"], None)
+    return [*(_person(persona, texts, persona.user.progress.zones.at(now)) for persona in personas), new_user]
 
 
 def _person(persona: Persona, texts: Mapping[str, str], time_zone: str) -> Person:

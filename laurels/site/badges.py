@@ -1,4 +1,4 @@
-"""/badges: all badges with how rare they are; /badges/{id}: one badge, for a link that is worth sending."""
+"""/badges: all badges with their rarity; /badges/{id}: one badge, to link to."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from laurels.site.texts import grouped, language_of
 
 PATH = "/badges"
 WORDS = ((0.5, "rarity_common"), (0.2, "rarity_uncommon"), (0.05, "rarity_rare"), (0.0, "rarity_very_rare"))
-"""From which share of all users on a badge is called what, as names of texts."""
+"""The least share of holders for each word, by the name of its text; the first that fits applies."""
 
 
 @plain
 class Rarity:
-    """How rare a badge is, for a page: the name of its text, a whole percentage, and who they are of."""
+    """How rare a badge is, for a page: names of its texts, a whole percentage, and the number of users."""
 
     word: str
     percent: int
@@ -44,7 +44,7 @@ async def badges_page(request: Request[None, None]) -> Response:
 
 @endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME)])
 async def badge_page(request: Request[None, None]) -> Response:
-    """Show one badge. Raises BadgeNotFound, which a browser reads as a page."""
+    """Show one badge. Raises BadgeNotFound, which a browser gets as a page."""
     wanted = request.path["badge"]
     badges, rarities = await _all(request)
     found = next((one for one in badges if one.id == wanted), None)
@@ -61,7 +61,7 @@ async def _all(request: Request[None, None]) -> tuple[list[BadgeInfo], dict[str,
 
 
 def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:
-    """What a page says of each badge; nothing where there are too few users."""
+    """The rarity of each badge; none where there are too few users."""
     found: dict[str, Rarity] = {}
     for badge in shape.badges:
         if badge.share is not None:
@@ -72,11 +72,11 @@ def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:
 
 
 def _held(holders: int | None, share: float) -> str:
-    """The text that says how many have it. Whole percentages must not make few of some, or all of most."""
+    """The text for the share of holders. Rounding must not turn a few into none, or most into all."""
     if not holders:
-        return "rarity_nobody"
+        return "rarity_none"
     if share == 1:
-        return "rarity_everybody"
+        return "rarity_all"
     if share < 0.01:  # noqa: PLR2004  # the least whole percentage
         return "rarity_below"
     return "rarity_above" if round(100 * share) == 100 else "rarity_share"  # noqa: PLR2004

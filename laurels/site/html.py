@@ -17,7 +17,7 @@ from laurels.site import static
 from laurels.site.texts import TEXTS, asked_language, grouped, language_of
 
 PATHS = ("/profile", "/leaderboards", "/badges")
-"""Where the navigation leads; each has its name among the texts."""
+"""The pages in the navigation; each has its name in the texts."""
 
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Accept-Language")]
 AWAY = 500
@@ -27,12 +27,12 @@ MISSING = (404, 422)
 """The statuses of an address that leads nowhere, and of one that cannot lead anywhere."""
 
 STYLE = "page.css"
-"""The style of all public pages. It stands in each document, so that nothing but the script is waited for."""
+"""The style of all public pages, inlined in each, so that the first paint waits only for the script."""
 
 
 @cache
 def templates() -> Environment:
-    """The templates; whatever they show is escaped, and a name that nobody gave is an error."""
+    """The templates; every value is escaped, and an undefined name is an error."""
     environment = Environment(
         loader=_loader(),
         autoescape=True,
@@ -59,7 +59,7 @@ def page_style() -> str:
 
 @cache
 def policy() -> bytes:
-    """What a page may load: our own files, and the one style that stands in it. Nothing from elsewhere, no script in a page."""
+    """What a page may load: our own files and its one inline style; no other origin, no inline script."""
     digest = b64encode(hashlib.sha256(page_style().encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self' 'sha256-{digest}'; img-src 'self' data:; connect-src 'self'; "
@@ -68,7 +68,7 @@ def policy() -> bytes:
 
 
 def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **context: Any) -> Response:
-    """A page for people."""
+    """A page as a response."""
     text = templates().get_template(template).render(context)
     guards = [
         (b"content-security-policy", policy()),
@@ -79,10 +79,10 @@ def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **cont
 
 
 def site_page(request: AnyRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Response:
-    """A page of the public site, with its header and navigation, in the visitor's language. `here` is where it hangs.
+    """A page of the public site, with header and navigation, in the visitor's language. `here` is its path in the navigation.
 
-    Templates find their texts in `t`, write numbers with `number`, and end every address within the site with `lang_query`,
-    so that a language which was asked for stays.
+    Templates find their texts in `t`, format numbers with `number`, and append `lang_query` to every address within the
+    site, so that a requested language is preserved.
     """
     scope = request.scope
     language, asked = language_of(scope), asked_language(scope)
@@ -100,7 +100,7 @@ def site_page(request: AnyRequest, template: str, *, status: int = 200, here: st
 
 
 def reads_pages(scope: Scope) -> bool:
-    """Whether it is a browser that asks for a page, and not a program that reads problem documents."""
+    """Whether a browser asks for a page, rather than a program that reads problem documents."""
     return not scope["path"].startswith("/api/") and "text/html" in (header(scope, b"accept") or "")
 
 

@@ -1,4 +1,4 @@
-"""/leaderboards: all boards with who leads them; /leaderboards/{board}: one board with the reader's own line."""
+"""/leaderboards: all leaderboards with their leaders; /leaderboards/{board}: one, with the reader's own line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from laurels.site.html import site_page
 
 PATH = "/leaderboards"
 PREVIEWS = 6
-"""For how many boards the page shows who leads them; each is one request. The others stand there by name."""
+"""How many leaderboards show their leaders, each by one request; the others are only linked."""
 
 
 @endpoint("GET", PATH, access=PUBLIC)
@@ -24,7 +24,7 @@ async def leaderboards_page(request: Request[None, None]) -> Response:
 
 @endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME)])
 async def leaderboard_page(request: Request[None, None]) -> Response:
-    """Show one leaderboard. Raises LeaderboardNotFound, which a browser reads as a page."""
+    """Show one leaderboard. Raises LeaderboardNotFound, which a browser gets as a page."""
     wanted = request.path["board"]
     boards = (await request.context.laurels.leaderboards()).leaderboards
     found = next((one for one in boards if one.id == wanted), None)

@@ -1,4 +1,4 @@
-"""/profile: the reader's level, badges and streak, and the board of all points. And / which leads there."""
+"""/profile: the reader's level, badges and streak, and the leaderboard of all points; / redirects there."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from laurels.site.texts import asked_language
 
 PATH = "/profile"
 PLAYGROUND = "/playground"
-"""Where a demo has its playground."""
+"""Where a demo serves its playground."""
 
 
 @endpoint("GET", PATH, access=PUBLIC, uses_store=False)
 async def profile_page(request: Request[None, None]) -> Response:
-    """Show the shell of the profile; the elements in it read the rest with the visitor's cookie."""
+    """Show the profile page; its elements read the data with the visitor's cookie."""
     return site_page(request, "profile.html", here=PATH, board=POINTS)
 
 
 @endpoint("GET", "/", access=PUBLIC, uses_store=False)
 async def front_page(request: Request[None, None]) -> Response:
-    """Lead to the profile; in a demo, to the playground. A language that was asked for stays."""
+    """Redirect to the profile, in a demo to the playground; a requested language is preserved."""
     path = PLAYGROUND if request.context.playground else PATH
     asked = asked_language(request.scope)
     location = f"{path}?lang={asked}" if asked else path

@@ -1,4 +1,4 @@
-"""/static/: scripts, styles and pictures of the pages, and the one script that any site may load."""
+"""/static/: scripts, styles and images of the pages; any site may load the elements' script."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ OWNERS = ("site", "console", "demo")
 
 TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf-8", "svg": b"image/svg+xml"}
 
-FOR_EVER: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
-A_WHILE: Headers = [(b"cache-control", b"public, max-age=600")]
+IMMUTABLE: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
+CACHED_BRIEFLY: Headers = [(b"cache-control", b"public, max-age=600")]
 FOR_ALL: Headers = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
-"""A module script is loaded across origins only with their consent; nothing here is anybody's own."""
+"""A module script loads across origins only with CORS; these files hold no personal data."""
 
 
 @plain
 class File:
-    """A file as served. `version` changes with what is in it."""
+    """A file as served. `version` is a hash of its content."""
 
     body: bytes
     content_type: bytes
@@ -49,20 +49,20 @@ def _read(entry: Traversable) -> File:
 
 
 def address(name: str) -> str:
-    """Where our own pages find a file: another address after every change, so that it may be kept for ever."""
+    """A file's URL for our own pages: it changes with the content, so browsers may cache it forever."""
     return f"{PATH}{name}?v={files()[name].version}"
 
 
 @endpoint("GET", PATH + "{name}", access=PUBLIC, parameters=[name_in_path("name")], uses_store=False)
 async def static_file(request: Request[None, None]) -> Response:
-    """Serve a script, a style or a picture."""
+    """Serve a script, a style or an image."""
     file = files().get(request.path["name"])
     if file is None:
         raise NoSuchPage
     scope = request.scope
     tag = f'"{file.version}"'
-    kept = FOR_EVER if scope["query_string"] == f"v={file.version}".encode() else A_WHILE
-    headers: Headers = [*FOR_ALL, *kept, (b"etag", tag.encode())]
+    caching = IMMUTABLE if scope["query_string"] == f"v={file.version}".encode() else CACHED_BRIEFLY
+    headers: Headers = [*FOR_ALL, *caching, (b"etag", tag.encode())]
     if header(scope, b"if-none-match") == tag:
         return Response(304, headers)
     return Response(200, [(b"content-type", file.content_type), *headers], file.body)

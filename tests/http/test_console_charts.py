@@ -1,4 +1,4 @@
-"""Charts: from numbers to places on a drawing."""
+"""Charts: from numbers to positions in a drawing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stacks(draw: st.DrawFn) -> tuple[list[str], list[Series]]:
 
 
 @given(stacks())
-def test_every_bar_stands_within_the_axes_and_on_the_one_below(drawn: tuple[list[str], list[Series]]) -> None:
+def test_every_bar_is_within_the_axes_and_on_top_of_the_one_below(drawn: tuple[list[str], list[Series]]) -> None:
     labels, series = drawn
     chart = columns(labels, series)
 
@@ -52,7 +52,7 @@ def test_every_bar_stands_within_the_axes_and_on_the_one_below(drawn: tuple[list
 
 
 @given(stacks())
-def test_heights_are_to_each_other_as_their_numbers(drawn: tuple[list[str], list[Series]]) -> None:
+def test_heights_are_proportional_to_the_numbers(drawn: tuple[list[str], list[Series]]) -> None:
     chart = columns(*drawn)
     if chart.bars:
         tallest = max(chart.bars, key=lambda bar: bar.value)
@@ -61,7 +61,7 @@ def test_heights_are_to_each_other_as_their_numbers(drawn: tuple[list[str], list
 
 
 @given(stacks())
-def test_every_number_that_is_not_zero_has_its_bar(drawn: tuple[list[str], list[Series]]) -> None:
+def test_every_number_except_zero_has_a_bar(drawn: tuple[list[str], list[Series]]) -> None:
     labels, series = drawn
     shown = {(bar.label, bar.series): bar.value for bar in columns(labels, series).bars}
 
@@ -89,7 +89,7 @@ def test_an_axis_has_few_round_numbers_and_reaches_the_highest(most: int) -> Non
     ("most", "marks"),
     [(0, [0, 1]), (1, [0, 1]), (7, [0, 2, 4, 6, 8]), (40, [0, 10, 20, 30, 40]), (41, [0, 20, 40, 60])],
 )
-def test_the_numbers_of_an_axis(most: int, marks: list[int]) -> None:
+def test_the_marks_of_an_axis_are_round_numbers(most: int, marks: list[int]) -> None:
     assert round_numbers(most) == marks
 
 
@@ -97,12 +97,12 @@ def test_the_numbers_of_an_axis(most: int, marks: list[int]) -> None:
     ("number", "text"),
     [(0, "0"), (950, "950"), (1000, "1k"), (1500, "1.5k"), (20_000, "20k"), (3_000_000, "3M"), (2 * 10**9, "2G")],
 )
-def test_an_axis_says_large_numbers_shortly(number: int, text: str) -> None:
+def test_an_axis_abbreviates_large_numbers(number: int, text: str) -> None:
     assert short(number) == text
 
 
 @given(st.integers(0, 1000))
-def test_labels_are_spread_evenly_from_the_first_on(count: int) -> None:
+def test_labels_are_evenly_spaced_from_the_first(count: int) -> None:
     places = spread(count)
 
     assert len(places) == count if count <= FEW_LABELS else 1 < len(places) <= MOST_LABELS
@@ -112,7 +112,7 @@ def test_labels_are_spread_evenly_from_the_first_on(count: int) -> None:
 
 
 @given(st.lists(numbers, max_size=30))
-def test_lying_bars_are_to_each_other_as_their_numbers_and_fit(values: list[int]) -> None:
+def test_horizontal_bars_are_proportional_to_the_numbers_and_fit(values: list[int]) -> None:
     chart = lines([str(index) for index in range(len(values))], values)
 
     room = chart.width - NAMES
@@ -124,7 +124,7 @@ def test_lying_bars_are_to_each_other_as_their_numbers_and_fit(values: list[int]
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_shades_grow_with_the_share_and_keep_the_ends_for_nothing_and_all(part: int, whole: int) -> None:
+def test_shades_grow_with_the_share_and_the_first_means_nothing_and_the_last_all(part: int, whole: int) -> None:
     assert 0 <= shade(part, whole) < SHADES
     assert (shade(part, whole) == 0) == (part == 0 or whole == 0)
     assert shade(whole, whole) == (SHADES - 1 if whole else 0)
@@ -138,7 +138,7 @@ def test_rows_of_unequal_length_are_refused() -> None:
         lines(["a", "b"], [1])
 
 
-def test_a_drawing_is_named_described_and_told_as_a_table() -> None:
+def test_a_drawing_has_a_title_a_description_and_a_table() -> None:
     macro = templates().get_template("console/charts.html").module
     labels, series = ["<1>", "2"], [Series("a & b", [1, 2]), Series("c", [0, 3])]
     chart = columns(labels, series)

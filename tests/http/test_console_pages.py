@@ -1,4 +1,4 @@
-"""What an operator looks at beyond one user: the overview with its charts, the audit, the catalog, health."""
+"""Console pages about more than one user: the overview with its charts, the audit, the catalog, health."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from laurels import Event
-from laurels.console.audit import ACTS_PAGE
+from laurels.console.audit import PAGE_LENGTH
 from laurels.console.catalog import rest_of
 from laurels.console.overview import sources
 from laurels.present.reports import CommunityReport, DailyPoints
@@ -25,45 +25,45 @@ pytestmark = pytest.mark.anyio
 DAY = date(2026, 1, 5)
 
 
-async def surveyed(home: App, work: Operator) -> str:
-    """The overview once its charts are made."""
+async def overview_of(home: App, work: Operator) -> str:
+    """The overview once its charts are ready."""
     for _ in range(100):
         page = await work.page("/console")
-        if "being made" not in page.text:
+        if "Preparing charts" not in page.text:
             return page.text
         await asyncio.sleep(0.02)
-    raise AssertionError("the charts never came")
+    raise AssertionError("the charts never became ready")
 
 
-async def test_the_overview_draws_what_happened_and_says_it_in_numbers(home: App, work: Operator) -> None:
+async def test_the_overview_shows_the_charts_and_their_numbers(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"), event("cyd"))
     for user_id in ("ada", "bob"):
         await home.laurels.profile(user_id, login=True)
 
-    text = await surveyed(home, work)
+    text = await overview_of(home, work)
 
-    assert "of all 3 users" in text
-    assert "active on each day, as their own time zone has it" in text
-    assert "Times are UTC, unless a zone stands beside them." in text
-    assert "5 Jan: users 2" in text  # cyd sent a message, which is no activity of a day
+    assert "from all 3 users" in text
+    assert "Users active on each day, in their own time zone." in text
+    assert "All times are in UTC unless noted." in text
+    assert "5 Jan: users 2" in text  # cyd sent a message, which does not count as daily activity
     assert "5 Jan: awards 2" in text
     assert "5 Jan: badge: Agent Creator 100" in text
     assert "2 Beginner" in text
-    assert re.search(r"Which badge comes first .* Agent Creator: 2", text)
+    assert re.search(r"First badge earned .* Agent Creator: 2", text)
     assert "5 Jan 2 100" in text  # the cohort of this week
 
 
 async def test_an_empty_community_has_an_overview(home: App, work: Operator) -> None:
-    assert "There is nobody yet" in await surveyed(home, work)
+    assert "No users yet." in await overview_of(home, work)
 
 
-async def test_sources_that_pay_most_stand_alone_and_the_others_together() -> None:
+async def test_the_largest_sources_have_their_own_series_and_the_others_share_one() -> None:
     paid = [(f"rule-{number}", number) for number in range(1, 9)]
     rows = [DailyPoints(day=DAY, reason="rule", ref=ref, points=points) for ref, points in paid]
     rows += [DailyPoints(day=DAY, reason="reversal", ref="rule-8", points=-500)]
     rows += [DailyPoints(day=DAY - timedelta(days=1), reason="badge", ref="b", points=100)]
 
-    series = sources(survey_of(rows), [DAY - timedelta(days=1), DAY], {"b": "Best"})
+    series = sources(report_of(rows), [DAY - timedelta(days=1), DAY], {"b": "Best"})
 
     assert [(one.name, list(one.values)) for one in series] == [
         ("badge: Best", [100, 0]),
@@ -75,7 +75,7 @@ async def test_sources_that_pay_most_stand_alone_and_the_others_together() -> No
     ]
 
 
-def survey_of(points: list[DailyPoints]) -> CommunityReport:
+def report_of(points: list[DailyPoints]) -> CommunityReport:
     made = datetime(2026, 1, 5, tzinfo=UTC)
     empty: dict[str, list[object]] = {
         name: [] for name in ("active", "awards", "levels", "streaks", "retention", "badges")
@@ -86,7 +86,7 @@ def survey_of(points: list[DailyPoints]) -> CommunityReport:
 # ---- the audit --------------------------------------------------------------------------------
 
 
-async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work: Operator) -> None:
+async def test_the_audit_shows_who_did_what_and_why_newest_first(home: App, work: Operator) -> None:
     await home.record(event("ada"), event("bob"))
     admin = Admin(home.laurels)
     await admin.adjust("ada", "a", "grant", {"badge": "early_adopter"}, "a prize", "bea")
@@ -97,11 +97,11 @@ async def test_the_audit_names_who_did_what_and_why_newest_first(home: App, work
     text = (await work.page("/console/audit")).text
 
     assert text.index("a bot") < text.index("a prize")
-    for said in ("bea", "cem", "Undo 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
-        assert said in text
+    for shown in ("bea", "cem", "Undone 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
+        assert shown in text
 
 
-async def test_the_audit_and_the_story_say_how_many_also_of_one(home: App, work: Operator) -> None:
+async def test_the_audit_and_the_activity_show_amounts_of_one(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     admin = Admin(home.laurels)
     await admin.adjust("ada", "a", "points", {"amount": 1}, "a gift", "bea")
@@ -109,16 +109,16 @@ async def test_the_audit_and_the_story_say_how_many_also_of_one(home: App, work:
 
     for path in ("/console/audit", "/console/users/ada"):
         text = (await work.page(path)).text
-        assert "adjustment amount 1" in text
+        assert "points amount 1" in text
         assert "freezes count 1" in text
 
 
-async def test_the_audit_is_read_page_by_page_without_a_gap(home: App, work: Operator) -> None:
+async def test_pages_of_the_audit_follow_each_other_without_a_gap(home: App, work: Operator) -> None:
     await home.laurels.record_many([Event(f"user {number}/", "e", "message.sent") for number in range(3)])
     admin = Admin(home.laurels)
-    for number in range(2 * ACTS_PAGE + 3):  # all at one moment
+    for number in range(2 * PAGE_LENGTH + 3):  # all at the same instant
         await admin.adjust(
-            f"user {number % 3}/", f"act {number:03}&", "points", {"amount": 1}, f"r-{number:03}", "anna"
+            f"user {number % 3}/", f"gift {number:03}&", "points", {"amount": 1}, f"r-{number:03}", "anna"
         )
 
     page, seen = await work.page("/console/audit"), list[str]()
@@ -128,20 +128,20 @@ async def test_the_audit_is_read_page_by_page_without_a_gap(home: App, work: Ope
             break
         page = await work.page(page.links["Older"])
 
-    assert sorted(seen) == [f"r-{number:03}" for number in range(2 * ACTS_PAGE + 3)]
+    assert sorted(seen) == [f"r-{number:03}" for number in range(2 * PAGE_LENGTH + 3)]
 
 
 @pytest.mark.parametrize(
-    "query", ["at=x", "at=2026-01-05", "at=2026-01-05T00:00:00Z", "at=2026-01-05T00:00:00Z&user=%00&act=a"]
+    "query", ["at=x", "at=2026-01-05", "at=2026-01-05T00:00:00Z", "at=2026-01-05T00:00:00Z&user=%00&adjustment=a"]
 )
-async def test_an_address_that_is_none_of_the_audit_is_refused(work: Operator, query: str) -> None:
+async def test_an_invalid_address_of_the_audit_is_refused(work: Operator, query: str) -> None:
     assert (await work.client.get(f"/console/audit?{query}")).status_code == 422
 
 
 # ---- the catalog, and health ------------------------------------------------------------------
 
 
-async def test_the_catalog_shows_everything_and_who_holds_it() -> None:
+async def test_the_catalog_shows_everything_and_how_many_hold_it() -> None:
     async with open_app(settings=Settings(rules=RuleSettings(rarity_users=1))) as home, operator_over(home) as work:
         await home.record(event("ada", "agent.created"), event("bob"))
 
@@ -155,7 +155,7 @@ async def test_the_catalog_shows_everything_and_who_holds_it() -> None:
         assert page.links["All time"] == "/leaderboards/points"
 
 
-async def test_rules_of_streaks_and_points_stand_in_the_catalog() -> None:
+async def test_the_catalog_shows_streaks_and_point_rules() -> None:
     rules = catalog(
         streaks={"gym": {"events": ["gym"], "amount": 3, "rest_days": ["sat", "sun"]}},
         points=[{"id": "sweat", "events": ["gym"], "amount": 4, "per": "quantity", "cap_per_day": 40}],
@@ -168,11 +168,11 @@ async def test_rules_of_streaks_and_points_stand_in_the_catalog() -> None:
     assert [rest_of(0), rest_of(0b1100000), rest_of(0b1)] == ["none", "Sat, Sun", "Mon"]
 
 
-async def test_health_says_how_the_process_does_and_when_the_database_was_last_kept(home: App, work: Operator) -> None:
+async def test_health_shows_the_process_and_the_last_backup_and_verify(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     text = (await work.page("/console/health")).text
-    assert "Never noted. On the server: laurels backup" in text
-    assert "The figures are those of the process that answered." in text
+    assert "No backup recorded yet. Run laurels backup" in text
+    assert "Live figures from this server process." in text
     assert "0 of 10,000" in text
 
     at = home.clock() - timedelta(days=3)
@@ -185,13 +185,13 @@ async def test_health_says_how_the_process_does_and_when_the_database_was_last_k
     assert "differences 0 ok yes users 1,234" in text
 
 
-async def test_moving_a_sandboxs_clock_makes_no_backup_older(home: App, work: Operator) -> None:
+async def test_the_clock_of_a_sandbox_does_not_change_the_age_of_a_backup(home: App, work: Operator) -> None:
     await home.laurels.store.save_maintenance_run(MaintenanceRun("backup", home.clock(), {"rows": 1}))
     await home.laurels.set_clock_offset(timedelta(days=30))
 
     assert "2026-01-05 12:00 UTC rows 1" in (await work.page("/console/health")).text
 
 
-async def test_health_says_that_others_serve_too() -> None:
+async def test_health_shows_the_number_of_processes() -> None:
     async with open_app(settings=Settings(server=ServerSettings(workers=4))) as home, operator_over(home) as work:
-        assert "4 processes serve here" in (await work.page("/console/health")).text
+        assert "Live figures from this server process, one of 4." in (await work.page("/console/health")).text

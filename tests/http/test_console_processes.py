@@ -1,4 +1,4 @@
-"""The console over several processes: any of them knows a session, and none knows one that ended."""
+"""The console over several processes: each accepts a valid session and refuses one that ended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def statuses(servers: list[Server], session: dict[str, str]) -> list[int]:
     return [(await server.client.get(USERS, headers=session)).status_code for server in servers]
 
 
-async def test_a_session_lives_and_ends_in_every_process_at_once(database: str, tmp_path: Path) -> None:
+async def test_a_session_starts_and_ends_in_every_process_at_once(database: str, tmp_path: Path) -> None:
     served = Served(database, tmp_path)
     await served.prepare()
     store = open_store(database)
@@ -64,7 +64,7 @@ async def test_a_form_shown_by_one_process_counts_once_in_another(database: str,
         servers = [await running.enter_async_context(served.server()) for _ in range(2)]
         await servers[0].send([{"userId": "ada", "id": "e", "type": "message.sent"}])
         session = await sign_in(servers[0], key)
-        page = await servers[0].client.get(USERS + "/ada/acts/adjustment", headers=session)
+        page = await servers[0].client.get(USERS + "/ada/adjustments/points", headers=session)
         form = Page(page.text).form()
         for server in (*servers, *servers):
             sent = {**form.fields, "amount": "50", "reason": "a birthday"}

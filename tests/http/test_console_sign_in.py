@@ -1,4 +1,4 @@
-"""Who gets into the console, and who does not: keys, cookies, forms, and pages of other sites."""
+"""Access to the console: keys, cookies, forms, and pages of other sites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGES = (
     "/console",
     "/console/users",
     "/console/users/ada",
-    "/console/users/ada/acts/grant",
+    "/console/users/ada/adjustments/grant",
     "/console/amnesties",
     "/console/audit",
     "/console/catalog",
@@ -45,7 +45,7 @@ def with_cookie(work: Operator, value: str) -> None:
 # ---- keys -------------------------------------------------------------------------------------
 
 
-async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_for(home: App) -> None:
+async def test_an_admin_key_signs_in_and_redirects_to_the_requested_page(home: App) -> None:
     async with operator_over(home, signed_in=False) as work:
         asked = await work.client.get("/console/users?q=ada")
         answer = await work.sign_in(path=asked.headers["location"])
@@ -56,7 +56,7 @@ async def test_an_admin_key_opens_the_console_and_leads_back_to_what_was_asked_f
         assert "anna" in (await work.page("/console/users")).text
 
 
-async def test_an_api_key_is_refused_with_what_to_make_instead(home: App) -> None:
+async def test_an_api_key_is_refused_and_the_message_names_the_command_for_an_admin_key(home: App) -> None:
     async with operator_over(home, signed_in=False) as work:
         answer = await work.sign_in(home.key)
 
@@ -66,7 +66,7 @@ async def test_an_api_key_is_refused_with_what_to_make_instead(home: App) -> Non
         assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(home: App, work: Operator) -> None:
+async def test_the_api_refuses_an_admin_key_and_says_what_to_send(home: App, work: Operator) -> None:
     headers = {"authorization": f"Bearer {work.key}"}
     for answer in (
         await home.client.put(f"{USERS}/ada", json={}, headers=headers),
@@ -77,14 +77,14 @@ async def test_an_admin_key_is_refused_by_the_api_with_what_to_send_instead(home
         assert "laurels key create --name my-app" in answer.json()["detail"]
 
 
-async def test_both_kinds_of_key_can_be_told_by_their_looks(home: App, work: Operator) -> None:
+async def test_both_kinds_of_key_have_their_own_prefix(home: App, work: Operator) -> None:
     assert re.fullmatch(r"laurels_admin_[A-Za-z0-9]{46}", work.key)
     assert is_well_formed(work.key)
     assert not is_well_formed(work.key[:-1] + ("a" if work.key[-1] != "a" else "b"))
     assert not is_well_formed(work.key.replace("admin", "key")[:-1])
 
 
-async def test_the_role_of_a_key_cannot_be_rewritten(home: App) -> None:
+async def test_the_role_of_a_key_cannot_be_changed(home: App) -> None:
     async with operator_over(home, signed_in=False) as work:
         assert (await work.sign_in(home.key.replace("laurels_key_", "laurels_admin_"))).status_code == 401
         as_app = {"authorization": f"Bearer {work.key.replace('laurels_admin_', 'laurels_key_')}"}
@@ -92,12 +92,12 @@ async def test_the_role_of_a_key_cannot_be_rewritten(home: App) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "laurels_admin_", "a" * 60_000, "pass\x00word", "<script>", "ключ"])
-async def test_what_is_no_key_is_refused_and_never_shown(home: App, key: str) -> None:
+async def test_an_invalid_key_is_refused_and_never_shown(home: App, key: str) -> None:
     async with operator_over(home, signed_in=False) as work:
         answer = await work.sign_in(key or " ")
 
         assert answer.status_code == 401
-        assert "unknown, or it was revoked" in Page(answer.text).text
+        assert "unknown or was revoked" in Page(answer.text).text
         assert Page(answer.text).form().fields["key"] == ""
 
 
@@ -117,21 +117,21 @@ async def test_another_key_under_the_same_name_does_not_revive_a_session(home: A
     assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_guessing_is_slowed_and_a_right_key_gets_in_after_the_wait(home: App) -> None:
+async def test_guessing_is_slowed_down_and_a_valid_key_works_after_the_wait(home: App) -> None:
     async with operator_over(home, signed_in=False) as work:
         answers = [await work.sign_in("laurels_admin_guess") for _ in range(12)]
 
         assert [answer.status_code for answer in answers[:5]] == [401] * 5
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["retry-after"]) >= 1
-        assert "wait a few seconds" in Page(answers[-1].text).text
+        assert "Wait a few seconds" in Page(answers[-1].text).text
 
 
 # ---- cookies ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
-async def test_the_cookie_stays_with_the_console_and_away_from_scripts(scheme: str, secure: bool) -> None:
+async def test_the_cookie_is_limited_to_the_console_and_hidden_from_scripts(scheme: str, secure: bool) -> None:
     async with open_app() as home:
         key = await create_key(home.laurels.store, "anna", home.clock(), "admin")
         work = Operator(home.app, home.laurels, key, f"{scheme}://laurels.test")
@@ -151,13 +151,13 @@ async def test_a_session_ends_after_twelve_hours(home: App, work: Operator) -> N
     assert (await work.client.get("/console/users")).status_code == 303  # made in what is now the future
 
 
-async def test_moving_the_days_of_a_sandbox_signs_nobody_out(home: App, work: Operator) -> None:
+async def test_moving_the_clock_of_a_sandbox_signs_no_operator_out(home: App, work: Operator) -> None:
     await home.laurels.set_clock_offset(timedelta(days=30))
 
     assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(work: Operator) -> None:
+async def test_signing_out_ends_the_session_for_copies_of_its_cookie_too(work: Operator) -> None:
     copied = cookie_of(work)
     answer = await work.send((await work.page("/console/users")).forms[0])
 
@@ -172,7 +172,7 @@ async def test_signing_out_ends_the_session_also_for_whoever_copied_its_cookie(w
     assert (await work.client.get("/console/users")).status_code == 200
 
 
-async def test_a_cookie_that_was_changed_opens_nothing(work: Operator) -> None:
+async def test_a_modified_cookie_is_refused(work: Operator) -> None:
     real = cookie_of(work)
     for place in range(0, len(real), 7):
         letter = "A" if real[place] != "A" else "B"
@@ -183,21 +183,21 @@ async def test_a_cookie_that_was_changed_opens_nothing(work: Operator) -> None:
 
 
 @pytest.mark.parametrize("value", ["", ".", "a.b", "%00", "W10.x", "é", "1" * 5000])
-async def test_what_is_no_cookie_of_ours_opens_nothing(work: Operator, value: str) -> None:
+async def test_a_forged_cookie_is_refused(work: Operator, value: str) -> None:
     work.client.cookies.clear()
     headers = [(b"cookie", f"{COOKIE}={value}".encode())]
 
     assert (await work.client.get("/console/users", headers=headers)).status_code == 303
 
 
-async def test_a_cookie_of_another_database_opens_nothing(work: Operator) -> None:
+async def test_a_cookie_of_another_database_is_refused(work: Operator) -> None:
     async with open_app() as other, operator_over(other) as theirs:
         with_cookie(work, cookie_of(theirs))
 
         assert (await work.client.get("/console/users")).status_code == 303
 
 
-async def test_a_token_of_a_form_is_no_session(work: Operator) -> None:
+async def test_the_token_of_a_form_is_not_a_session(work: Operator) -> None:
     with_cookie(work, (await work.page("/console/users")).forms[0].fields["token"])
 
     assert (await work.client.get("/console/users")).status_code == 303
@@ -216,8 +216,8 @@ async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session
 
 
 async def states(home: App) -> list[object]:
-    """All that an act could change."""
-    tables = ("users", "events", "adjustments", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
+    """Everything that an adjustment could change."""
+    tables = ("users", "events", "acts", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
     return [await sql(home.laurels.store, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
@@ -235,7 +235,7 @@ async def states(home: App) -> list[object]:
 )
 async def test_a_form_from_another_site_does_nothing(home: App, work: Operator, headers: dict[str, str]) -> None:
     await home.record(event("ada"))
-    form = (await work.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/adjustments/grant"))).form()
     before = await states(home)
 
     answer = await work.send(form, headers=headers, badge="early_adopter", reason="a prize")
@@ -246,9 +246,9 @@ async def test_a_form_from_another_site_does_nothing(home: App, work: Operator, 
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin", "origin": "http://inner:8000"}, {"origin": ""}])
-async def test_a_form_of_ours_counts_behind_a_proxy_too(home: App, work: Operator, headers: dict[str, str]) -> None:
+async def test_a_form_is_accepted_behind_a_proxy(home: App, work: Operator, headers: dict[str, str]) -> None:
     await home.record(event("ada"))
-    form = (await work.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/adjustments/grant"))).form()
     sent = {**form.fields, "badge": "early_adopter", "reason": "a prize"}
 
     answer = await work.client.post(
@@ -262,11 +262,11 @@ async def test_a_form_of_ours_counts_behind_a_proxy_too(home: App, work: Operato
 async def test_a_form_without_its_token_does_nothing(home: App, work: Operator, token: str) -> None:
     await home.record(event("ada"))
     before = await states(home)
-    for path in ("/acts/grant", "/reverse?event=message.sent"):
+    for path in ("/adjustments/grant", "/reverse?event=message.sent"):
         answer = await work.fill(at("ada", path), token=token, reason="a prize")
 
         assert answer.status_code == 403
-        assert "stale" in Page(answer.text).text
+        assert "expired" in Page(answer.text).text
     assert (await work.fill("/console/amnesties", token=token, reason="x")).status_code == 403
     assert await states(home) == before
 
@@ -274,18 +274,18 @@ async def test_a_form_without_its_token_does_nothing(home: App, work: Operator, 
 async def test_a_token_of_another_session_does_nothing(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     async with operator_over(home, "bob") as other:
-        token = (await other.page(at("ada", "/acts/grant"))).form().fields["token"]
+        token = (await other.page(at("ada", "/adjustments/grant"))).form().fields["token"]
         before = await states(home)
 
-        answer = await work.fill(at("ada", "/acts/grant"), token=token, reason="a prize")
+        answer = await work.fill(at("ada", "/adjustments/grant"), token=token, reason="a prize")
 
         assert answer.status_code == 403
         assert await states(home) == before
 
 
-async def test_a_form_of_a_session_that_ended_does_nothing_and_says_so(home: App, work: Operator) -> None:
+async def test_a_form_of_an_ended_session_changes_nothing(home: App, work: Operator) -> None:
     await home.record(event("ada"))
-    form = (await work.page(at("ada", "/acts/grant"))).form()
+    form = (await work.page(at("ada", "/adjustments/grant"))).form()
     await home.laurels.store.revoke_key("anna", home.clock())
     before = await states(home)
 
@@ -308,7 +308,7 @@ async def test_the_sign_in_form_needs_its_own_token_and_origin(home: App) -> Non
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json", "multipart/form-data; boundary=x", ""])
-async def test_what_is_no_form_is_refused(work: Operator, content_type: str) -> None:
+async def test_a_body_of_another_type_is_refused(work: Operator, content_type: str) -> None:
     answer = await work.client.post("/console/sign-out", content=b"a=b", headers={"content-type": content_type})
 
     assert answer.status_code == 415
@@ -316,7 +316,7 @@ async def test_what_is_no_form_is_refused(work: Operator, content_type: str) -> 
 
 
 @pytest.mark.parametrize("body", [b"a=%ff", b"\xff=1", b"&".join(b"a%d=1" % number for number in range(60))])
-async def test_a_form_that_cannot_be_read_is_refused(work: Operator, body: bytes) -> None:
+async def test_a_malformed_form_is_refused(work: Operator, body: bytes) -> None:
     headers = {"content-type": "application/x-www-form-urlencoded"}
 
     assert (await work.client.post("/console/sign-out", content=body, headers=headers)).status_code == 400
@@ -334,7 +334,7 @@ async def test_a_form_that_is_too_large_is_refused(work: Operator) -> None:
 
 
 @pytest.mark.parametrize("path", [*PAGES, SIGN_IN])
-async def test_no_page_is_kept_framed_or_given_a_script(home: App, work: Operator, path: str) -> None:
+async def test_no_page_can_be_cached_framed_or_run_a_script(home: App, work: Operator, path: str) -> None:
     await home.record(event("ada"))
     if path == SIGN_IN:
         work.client.cookies.clear()
@@ -353,10 +353,15 @@ async def test_no_page_is_kept_framed_or_given_a_script(home: App, work: Operato
 
 async def test_reading_changes_nothing(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
-    await work.do(at("ada", "/acts/grant"), badge="early_adopter", reason="a prize")
+    await work.do(at("ada", "/adjustments/grant"), badge="early_adopter", reason="a prize")
     before = await states(home)
 
-    for path in (*PAGES, at("ada", "/verify"), at("ada", "/undo?act=x"), at("ada", "/reverse?event=agent.created")):
+    for path in (
+        *PAGES,
+        at("ada", "/verify"),
+        at("ada", "/undo?adjustment=x"),
+        at("ada", "/reverse?event=agent.created"),
+    ):
         assert (await work.client.get(path)).status_code == 200
         assert (
             await work.client.get(path + ("&" if "?" in path else "?") + "confirmed=yes&reason=x")
@@ -365,7 +370,7 @@ async def test_reading_changes_nothing(home: App, work: Operator) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_every_page_asks_who_is_there(home: App, path: str) -> None:
+async def test_every_page_requires_a_session(home: App, path: str) -> None:
     async with operator_over(home, signed_in=False) as work:
         answer = await work.client.get(path)
 
@@ -391,19 +396,19 @@ async def test_every_page_asks_who_is_there(home: App, path: str) -> None:
         None,
     ],
 )
-async def test_nobody_is_sent_elsewhere(wanted: str | None) -> None:
+async def test_the_sign_in_redirects_to_the_console_only(wanted: str | None) -> None:
     assert own_path(wanted) == "/console"
 
 
-async def test_a_user_who_never_was_is_a_page_that_says_so(work: Operator) -> None:
-    for path in ("/console/users/nobody", "/console/users/nobody/acts/grant", "/console/users/nobody/verify"):
+async def test_an_unknown_user_is_not_found(work: Operator) -> None:
+    for path in ("/console/users/nobody", "/console/users/nobody/adjustments/grant", "/console/users/nobody/verify"):
         answer = await work.client.get(path)
 
         assert answer.status_code == 404
         assert "No such user" in Page(answer.text).text
 
 
-async def test_the_console_says_when_the_database_is_away(filed: App) -> None:
+async def test_the_console_shows_that_the_database_is_unavailable(filed: App) -> None:
     async with operator_over(filed) as work:
         await filed.laurels.store.close()
 

@@ -1,4 +1,4 @@
-"""Pages for people: what stands in them, in which language, and what a browser may load for them."""
+"""Pages for users: their content and language, and what a browser may load for them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def evil() -> AsyncIterator[App]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_is_private_and_stands_in_one_language(home: App, path: str) -> None:
+async def test_a_page_is_private_and_declares_its_language(home: App, path: str) -> None:
     answer = await opened(home, path)
 
     assert answer.status_code == 200
@@ -61,7 +61,7 @@ async def test_a_page_is_private_and_stands_in_one_language(home: App, path: str
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_may_load_our_own_files_and_its_own_style_and_nothing_else(home: App, path: str) -> None:
+async def test_a_page_may_load_only_our_own_files_and_its_inline_style(home: App, path: str) -> None:
     answer = await opened(home, path)
     policy = answer.headers["content-security-policy"]
     (style,) = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
@@ -75,21 +75,21 @@ async def test_a_page_may_load_our_own_files_and_its_own_style_and_nothing_else(
     assert all(address.startswith("/static/") for address in loaded)
 
 
-async def test_the_profile_page_loads_one_script_and_the_elements_that_read_the_rest(home: App) -> None:
+async def test_the_profile_page_loads_one_script_and_has_the_elements(home: App) -> None:
     page = (await opened(home, "/profile")).text
 
     assert page.count("<script") == 1
     assert all(f"<laurels-{name}" in page for name in ("profile", "streak", "leaderboard", "toast"))
 
 
-async def test_opening_a_page_is_no_visit(home: App) -> None:
+async def test_opening_a_page_without_its_script_is_not_a_visit(home: App) -> None:
     token = await home.sign_in("ada")
     await opened(home, "/profile", cookie=f"{COOKIE}={token}")
 
     assert (await home.profile_of("ada"))["streak"] == 0
 
 
-async def test_the_front_leads_to_the_profile(home: App) -> None:
+async def test_the_front_page_redirects_to_the_profile(home: App) -> None:
     answer = await opened(home, "/")
 
     assert (answer.status_code, answer.headers["location"]) == (302, "/profile")
@@ -98,7 +98,7 @@ async def test_the_front_leads_to_the_profile(home: App) -> None:
 # ---- what stands there ------------------------------------------------------------------------
 
 
-async def test_every_leaderboard_of_the_catalog_has_its_place(home: App) -> None:
+async def test_every_leaderboard_of_the_catalog_has_a_page(home: App) -> None:
     page = (await opened(home, "/leaderboards")).text
 
     assert re.findall(r'<laurels-leaderboard board="(\w+)"', page) == ["points", "weekly", "monthly"]
@@ -106,41 +106,41 @@ async def test_every_leaderboard_of_the_catalog_has_its_place(home: App) -> None
     assert "<h1>Weekly</h1>" in (await opened(home, "/leaderboards/weekly")).text
 
 
-async def test_a_name_with_markup_is_a_name(evil: App) -> None:
+async def test_a_name_with_markup_is_escaped(evil: App) -> None:
     for path in ("/leaderboards", "/leaderboards/weekly"):
         page = (await opened(evil, path)).text
         assert "<img src=x" not in page, path
         assert "&lt;img src=x" in page, path
 
 
-async def test_a_board_that_is_none_is_a_page_for_people_and_a_problem_for_programs(home: App) -> None:
+async def test_an_unknown_leaderboard_is_a_page_for_browsers_and_a_problem_for_programs(home: App) -> None:
     page = await opened(home, "/leaderboards/nothing?lang=de")
     problem = await home.client.get("/leaderboards/nothing")
     by_api = await opened(home, f"{LEADERBOARDS}/nothing", authorization=home.by_key["authorization"])
 
     assert page.status_code == 404
-    assert "Hier ist nichts" in page.text
+    assert "Seite nicht gefunden" in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert problem.json()["type"] == "/problems/leaderboard-not-found"
     assert by_api.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_address_that_is_none_shows_people_the_way_back(home: App) -> None:
+async def test_an_unknown_address_is_a_page_with_a_link_to_the_profile(home: App) -> None:
     page = await opened(home, "/nothing/here")
 
     assert page.status_code == 404
     assert 'href="/profile"' in page.text
 
 
-async def test_an_address_that_can_lead_nowhere_is_a_page_for_people_too(home: App) -> None:
+async def test_an_invalid_address_is_a_page_for_browsers_too(home: App) -> None:
     page, problem = await opened(home, "/badges/%ff"), await home.client.get("/badges/%ff")
 
     assert (page.status_code, problem.status_code) == (422, 422)
-    assert "There is nothing here" in page.text
+    assert "Page not found" in page.text
     assert problem.json()["type"] == "/problems/invalid-input"
 
 
-async def test_while_the_database_is_away_people_read_when_to_come_again(
+async def test_while_the_database_is_unavailable_a_page_asks_to_try_again(
     home: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> Any:
@@ -152,7 +152,7 @@ async def test_while_the_database_is_away_people_read_when_to_come_again(
     assert (page.status_code, problem.status_code) == (503, 503)
     assert page.headers["retry-after"] == problem.headers["retry-after"]
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
-    assert "This page cannot be shown right now" in page.text
+    assert "Something went wrong" in page.text
     assert problem.json()["type"] == "/problems/store-unavailable"
 
 
@@ -173,14 +173,14 @@ async def test_while_the_database_is_away_people_read_when_to_come_again(
         ("", "en"),
     ],
 )
-async def test_the_language_is_the_one_that_the_browser_likes_best(home: App, liked: str, language: str) -> None:
+async def test_the_language_is_the_one_that_the_browser_prefers(home: App, liked: str, language: str) -> None:
     page = (await opened(home, "/profile", accept_language=liked)).text
 
     assert f'<html lang="{language}">' in page
     assert f"<h1>{TEXTS[language]['profile_title']}</h1>" in page
 
 
-async def test_a_language_that_was_asked_for_stays_from_page_to_page(home: App) -> None:
+async def test_a_requested_language_is_preserved_in_links(home: App) -> None:
     page = (await opened(home, "/leaderboards?lang=de", accept_language="en")).text
 
     assert "<h1>Ranglisten</h1>" in page
@@ -188,14 +188,14 @@ async def test_a_language_that_was_asked_for_stays_from_page_to_page(home: App) 
     assert 'href="/leaderboards/weekly?lang=de"' in page
 
 
-async def test_a_language_that_we_do_not_speak_is_left_out(home: App) -> None:
+async def test_an_unsupported_language_is_ignored(home: App) -> None:
     page = (await opened(home, '/profile?lang="><script>', accept_language="de")).text
 
     assert '<html lang="de">' in page
     assert "<script>" not in page
 
 
-def test_every_text_of_a_page_is_there_in_every_language() -> None:
+def test_every_text_of_a_page_exists_in_every_language() -> None:
     for language, texts in TEXTS.items():
         assert texts.keys() == TEXTS["en"].keys(), language
         assert all(texts.values()), language
@@ -208,7 +208,7 @@ def test_the_script_is_small() -> None:
     assert len(files()["laurels.js"].body) < MOST_BYTES
 
 
-def test_every_text_of_an_element_is_there_in_every_language_and_is_used() -> None:
+def test_every_text_of_an_element_exists_in_every_language_and_is_used() -> None:
     script = files()["laurels.js"].body.decode()
     (table,) = re.findall(r"^const TEXTS = (\{.*?^\});", script, re.DOTALL | re.MULTILINE)
     texts = json.loads(re.sub(r'(\w+):(?=["{])', r'"\1":', table))
@@ -235,13 +235,13 @@ def shape_of(text: str | dict[str, str]) -> object:
     return sorted(text) if isinstance(text, dict) else sorted(re.findall(r"\{\w+\}", text))
 
 
-def test_no_text_of_an_element_speaks_of_loss() -> None:
+def test_no_text_of_an_element_mentions_loss() -> None:
     script = files()["laurels.js"].body.decode()
 
     assert not re.search(r"\b(lose|loses|losing|lost|verlier\w*|verloren)\b", script, re.IGNORECASE)
 
 
-def test_nothing_in_the_script_is_made_of_markup_or_runs_text() -> None:
+def test_the_script_never_parses_markup_or_evaluates_text() -> None:
     script = files()["laurels.js"].body.decode()
 
     assert not re.search(

@@ -1,4 +1,4 @@
-"""The playground: only a demo has it, and what it says of its people is true."""
+"""The playground: only a demo has it, and the stories of its users are true."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from laurels.auth.keys import create_key
 from laurels.demo.filling import demo_catalog, fill
-from laurels.demo.personas import ACTIONS, Persona, PersonaFinder
+from laurels.demo.personas import ACTIONS, PersonaFinder
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
 from laurels.demo.sample import community
 from laurels.engine.catalog import Catalog
@@ -74,14 +74,14 @@ async def finder_of(laurels: Laurels) -> PersonaFinder:
     return PersonaFinder(laurels.catalog, [*users.values()], await laurels.now())
 
 
-def facts_of(personas: Iterable[Persona]) -> list[tuple[str, Mapping[str, int | str]]]:
-    return [(persona.user.user_id, persona.facts) for persona in personas]
+def facts_of(stories: Iterable[Story]) -> list[tuple[str, Mapping[str, int | str]]]:
+    return [(story.user.user_id, story.facts) for story in stories]
 
 
 # ---- who has it -------------------------------------------------------------------------------
 
 
-async def test_no_server_but_a_demo_has_a_playground(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_a_demo_has_a_playground(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await home.client.get(PLAYGROUND)).status_code == 404
     assert (await home.client.get("/")).headers["location"] == "/profile"
     assert (await home.client.get("/?lang=de")).headers["location"] == "/profile?lang=de"
@@ -91,7 +91,7 @@ async def test_no_server_but_a_demo_has_a_playground(home: App, monkeypatch: pyt
         assert (await client.get(PLAYGROUND)).status_code == 404
 
 
-async def test_the_front_of_a_demo_leads_to_its_playground(playing: App) -> None:
+async def test_the_front_page_of_a_demo_redirects_to_the_playground(playing: App) -> None:
     front = await playing.client.get("/")
     page = await playing.client.get(front.headers["location"])
 
@@ -103,7 +103,7 @@ async def test_the_front_of_a_demo_leads_to_its_playground(playing: App) -> None
     assert " style=" not in page.text
 
 
-async def test_reading_the_page_makes_nobody(playing: App) -> None:
+async def test_reading_the_page_creates_no_user(playing: App) -> None:
     given = await given_by(playing)
 
     assert given["key"] == playing.key
@@ -112,7 +112,7 @@ async def test_reading_the_page_makes_nobody(playing: App) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-async def test_the_page_speaks_the_language_that_is_asked_for(demo: App, language: str) -> None:
+async def test_the_page_is_in_the_requested_language(demo: App, language: str) -> None:
     page = (await demo.client.get(f"{PLAYGROUND}?lang={language}")).text
     given = await given_by(demo, f"?lang={language}")
 
@@ -122,7 +122,7 @@ async def test_the_page_speaks_the_language_that_is_asked_for(demo: App, languag
     assert given["people"][-1]["story"] == STORIES[language]["new"]
 
 
-def test_every_text_is_there_in_every_language_with_the_same_facts() -> None:
+def test_every_text_exists_in_every_language_with_the_same_facts() -> None:
     def facts(texts: Mapping[str, str]) -> dict[str, list[str]]:
         return {key: sorted(part.partition("}")[0] for part in text.split("{")[1:]) for key, text in texts.items()}
 
@@ -141,17 +141,17 @@ async def test_a_name_cannot_break_out_of_the_page(playing: App) -> None:
 # ---- what it says of people -------------------------------------------------------------------
 
 
-async def test_some_twenty_people_are_found_each_once_and_those_before_a_badge_first(demo: App) -> None:
+async def test_about_twenty_users_are_offered_once_each_and_those_close_to_a_badge_first(demo: App) -> None:
     people = (await given_by(demo))["people"]
 
     ids = [person["userId"] for person in people]
     assert 12 <= len(ids) == len(set(ids)) <= 25
-    assert people[0]["story"] == "has 99 of 100 for 💬 Century Club: one more earns it"
+    assert people[0]["story"] == "99 of 100 for 💬 Century Club: one more to go"
     assert all(person["name"] and person["story"] for person in people)
 
 
-async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: App) -> None:
-    near = [*(await finder_of(demo.laurels)).near_a_badge()]
+async def test_a_user_one_action_short_of_a_badge_earns_it_with_that_action(demo: App) -> None:
+    near = [*(await narrator_of(demo.laurels)).near_a_badge()]
     assert len(near) >= 3
 
     for persona in near:
@@ -160,7 +160,7 @@ async def test_whoever_is_said_to_lack_one_thing_earns_the_badge_with_it(demo: A
         assert persona.facts["badge"] in [f"{award['icon']} {award['name']}" for award in awards]
 
 
-async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: App) -> None:
+async def test_a_streak_story_ends_once_the_badge_is_earned(playing: App) -> None:
     token = await playing.sign_in("ada")
     kinds: list[list[str]] = []
     for _ in range(8):
@@ -168,13 +168,15 @@ async def test_days_in_a_row_are_told_until_their_badge_is_earned(playing: App) 
         before = await finder_of(playing.laurels)
         kinds.append([persona.kind for persona in before.near_a_streak_badge()])
         badge_awarded = (await playing.visit(token)).json()["badgeAwarded"]
-        assert not [*(await finder_of(playing.laurels)).near_a_streak_badge()], "nobody is told to come who came"
+        assert not [*(await narrator_of(playing.laurels)).near_a_streak_badge()], (
+            "a user who visited today is not asked to visit"
+        )
         assert badge_awarded == ("login_streak_7" if len(kinds) == 7 else None)
 
     assert kinds == [[], [], [], [], [], ["badge_tomorrow"], ["badge_today"], []]
 
 
-async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: App) -> None:
+async def test_the_facts_of_the_other_stories_match_the_users(playing: App) -> None:
     laurels, clock = playing.laurels, playing.clock
     await laurels.profile("gone", login=True)
     clock.advance(days=20)
@@ -190,23 +192,23 @@ async def test_the_facts_of_the_other_stories_are_those_of_the_users(playing: Ap
 
     finder = await finder_of(laurels)
 
-    assert facts_of(finder.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
-    assert facts_of(finder.away()) == [("gone", {"days": 24, "longest": 1})]
-    assert facts_of(finder.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
-    assert facts_of(finder.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
-    assert facts_of(finder.newcomers()) == [("tom", {"date": "2026-01-25"})]
-    assert facts_of(finder.longest_streak()) == [("lea", {"days": 3})]
-    assert facts_of(finder.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
+    assert facts_of(narrator.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
+    assert facts_of(narrator.away()) == [("gone", {"days": 24, "longest": 1})]
+    assert facts_of(narrator.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
+    assert facts_of(narrator.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
+    assert facts_of(narrator.newcomers()) == [("tom", {"date": "2026-01-25"})]
+    assert facts_of(narrator.longest_streak()) == [("lea", {"days": 3})]
+    assert facts_of(narrator.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
 
 
-async def test_whoever_stands_close_before_a_level_is_told_how_many_points_are_missing(
+async def test_a_user_close_to_a_level_is_shown_with_the_missing_points(
     playing: App,
 ) -> None:
     await playing.give_points("ada", agents=10, messages=1000)  # 1,300 points, and Expert from 2,500
     await playing.give_points("bob", agents=1)
-    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == []
+    assert facts_of((await narrator_of(playing.laurels)).near_a_level()) == []
 
-    act = {"id": "1", "kind": "points", "amount": 1195, "reason": "a test"}
-    await playing.client.post("/api/gamification/users/ada/adjustments", json=act, headers=playing.by_key)
+    gift = {"id": "1", "kind": "points", "amount": 1195, "reason": "a test"}
+    await playing.client.post("/api/gamification/users/ada/adjustments", json=gift, headers=playing.by_key)
 
-    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]
+    assert facts_of((await narrator_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]

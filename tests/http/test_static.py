@@ -1,4 +1,4 @@
-"""Files that pages load: kept for ever under an address that changes with them, and open to other sites."""
+"""Files that pages load: cached forever under an address that changes with them, and open to other sites."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PACKAGE = Path(laurels.__file__).parent
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_file_of_our_own_pages_is_kept_for_ever(home: App) -> None:
+async def test_a_file_under_its_versioned_address_is_cached_forever(home: App) -> None:
     answer = await home.client.get(address("laurels.js"))
 
     assert answer.status_code == 200
@@ -24,7 +24,7 @@ async def test_a_file_of_our_own_pages_is_kept_for_ever(home: App) -> None:
     assert answer.content == files()["laurels.js"].body
 
 
-async def test_the_script_of_other_sites_is_kept_for_a_while_and_asked_for_again_by_its_tag(
+async def test_the_bare_address_of_the_script_is_cached_briefly_and_revalidated(
     home: App,
 ) -> None:
     answer = await home.client.get("/static/laurels.js", headers={"origin": "https://app.example"})

@@ -1,4 +1,4 @@
-"""The console in a real browser: every page on every screen, without script, and with the keyboard alone."""
+"""The console in a real browser: every page on every screen, without JavaScript, and with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from playwright.async_api import Page, expect
 
 from laurels import Event
 from laurels.auth.keys import create_key
+from laurels.commands.unit_of_work import DecisionContext
 from laurels.service.admin import Admin
 from tests.http.app import App, event
 from tests.web.checks import check_accessible, check_fits, tab_order
@@ -23,10 +24,10 @@ PAGES = (
     "/users?q=ada",
     "/users/ada",
     "/users/ada/verify",
-    "/users/ada/acts/grant",
-    "/users/ada/acts/adjustment",
-    "/users/ada/acts/pause",
-    "/users/ada/undo?act=gift",
+    "/users/ada/adjustments/grant",
+    "/users/ada/adjustments/points",
+    "/users/ada/adjustments/pause",
+    "/users/ada/undo?adjustment=gift",
     "/users/ada/reverse?event=message.sent",
     "/amnesties",
     "/audit",
@@ -36,8 +37,8 @@ PAGES = (
 LONG = "x" * 200
 
 
-async def lived_in(context: App) -> None:
-    """A community of one who did something of every kind, and of one whose id is as long as ids get."""
+async def lived_in(context: DecisionContext) -> None:
+    """A user with activity of every kind, and one with the longest possible id."""
     await context.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
     await context.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
     await context.laurels.record(Event(LONG, LONG, "agent.created", data={LONG: LONG}))
@@ -49,8 +50,8 @@ async def lived_in(context: App) -> None:
     await admin.add_amnesty(context.clock().date(), context.clock().date(), "an outage", "anna")
 
 
-async def operator(home: Site, context: App) -> tuple[Visitor, Page]:
-    """Somebody who signed in by hand."""
+async def operator(home: Site, context: DecisionContext) -> tuple[Visitor, Page]:
+    """An operator who has signed in through the form."""
     key = await create_key(context.laurels.store, "anna", context.clock(), "admin")
     visitor = await home.visit()
     page = await visitor.open("/console")
@@ -64,7 +65,9 @@ async def operator(home: Site, context: App) -> tuple[Visitor, Page]:
 async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> None:
     await lived_in(context)
     visitor, page = await operator(home, context)
-    await expect(page.get_by_role("heading", name="Retention").or_(page.get_by_text("being made"))).to_be_visible()
+    await expect(
+        page.get_by_role("heading", name="Retention").or_(page.get_by_text("Preparing charts"))
+    ).to_be_visible()
 
     for path in (*PAGES, f"/users/{LONG}"):
         await visitor.open("/console" + path)
@@ -76,23 +79,23 @@ async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> No
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_pages_of_nobody_and_a_user_who_is_missing_fit_and_are_accessible(home: Site, context: App) -> None:
+async def test_empty_pages_and_an_unknown_user_fit_and_are_accessible(home: Site, context: DecisionContext) -> None:
     visitor, page = await operator(home, context)
 
-    for path in ("", "/users", "/users?q=nobody", "/amnesties", "/audit", "/catalog", "/health"):
+    for path in ("", "/users", "/users?q=unknown", "/amnesties", "/audit", "/catalog", "/health"):
         await visitor.open("/console" + path)
         await expect(page.get_by_role("heading", level=1)).to_be_visible()
         await check_fits(page)
         await check_accessible(page)
-    visitor.expects(404, "/console/users/nobody")
-    await visitor.open("/console/users/nobody")
+    visitor.expects(404, "/console/users/unknown")
+    await visitor.open("/console/users/unknown")
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     await check_fits(page)
     await check_accessible(page)
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
+async def test_the_sign_in_form_and_its_error_are_accessible(home: Site) -> None:
     visitor = await home.visit()
     page = await visitor.open("/console/users")
     await check_fits(page)
@@ -100,12 +103,12 @@ async def test_the_sign_in_and_its_refusal_are_accessible(home: Site) -> None:
     visitor.expects(401, "/console/sign-in")
     await page.get_by_label("Admin key").fill("a guess")
     await page.get_by_role("button", name="Sign in").click()
-    await expect(page.get_by_text("unknown, or it was revoked")).to_be_visible()
+    await expect(page.get_by_text("unknown or was revoked")).to_be_visible()
     await expect(page.get_by_label("Admin key")).to_be_focused()
     await check_accessible(page)
 
 
-async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, context: App) -> None:
+async def test_a_grant_and_its_undo_work_with_the_keyboard(home: Site, context: DecisionContext) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users")
@@ -127,10 +130,10 @@ async def test_a_badge_is_granted_and_taken_back_without_a_mouse(home: Site, con
     await expect(page.get_by_role("status")).to_contain_text("Points: 500 → 0.")
 
 
-async def test_every_link_and_field_can_be_reached_in_order(home: Site, context: App) -> None:
+async def test_every_link_and_field_is_reachable_in_order(home: Site, context: DecisionContext) -> None:
     await context.record(event("ada"))
     visitor, _ = await operator(home, context)
-    page = await visitor.open("/console/users/ada/acts/pause")
+    page = await visitor.open("/console/users/ada/adjustments/pause")
 
     stops = await tab_order(page)
 
@@ -142,7 +145,7 @@ async def test_every_link_and_field_can_be_reached_in_order(home: Site, context:
 async def test_a_double_click_on_a_form_counts_once(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
-    await visitor.open("/console/users/ada/acts/adjustment")
+    await visitor.open("/console/users/ada/adjustments/points")
     await page.get_by_label("Points").fill("50")
     await page.get_by_label("Reason").fill("a birthday")
 
@@ -153,11 +156,11 @@ async def test_a_double_click_on_a_form_counts_once(home: Site, context: App) ->
     assert len((await context.laurels.history("ada")).entries) == 2
 
 
-async def test_a_wrong_field_has_the_focus_and_says_what_is_wrong(home: Site, context: App) -> None:
+async def test_an_invalid_field_gets_the_focus_and_describes_its_error(home: Site, context: DecisionContext) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
-    await visitor.open("/console/users/ada/acts/adjustment")
-    visitor.expects(422, "/console/users/ada/acts/adjustment")
+    await visitor.open("/console/users/ada/adjustments/points")
+    visitor.expects(422, "/console/users/ada/adjustments/points")
     await page.get_by_label("Points").fill("many")
     await page.get_by_label("Reason").fill("a birthday")
     await page.get_by_role("button", name="Adjust points").click()

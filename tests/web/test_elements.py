@@ -1,4 +1,4 @@
-"""The elements in pages of somebody else's app: every state, every attribute, and what they ask of the server."""
+"""The elements in pages of another app: every state, every attribute, and the requests they send."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 import laurels
+from laurels.commands.unit_of_work import DecisionContext
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.settings import Origin, ServerSettings, Settings
@@ -28,12 +29,12 @@ pytestmark = pytest.mark.anyio
 DEFAULT = (Path(laurels.__file__).parent / "engine/default.toml").read_text("utf-8")
 EVIL = "<img src=x onerror=alert(1)>"
 ELSEWHERE = "http://127.0.0.1:4"
-"""An origin of which nothing but its one page is ever asked."""
+"""An origin that serves only its own page."""
 
 ALL = """<laurels-profile><laurels-streak></laurels-streak></laurels-profile>
 <laurels-leaderboard></laurels-leaderboard><laurels-toast></laurels-toast>"""
 ALONE = {
-    "<laurels-profile></laurels-profile>": "Badges to come",
+    "<laurels-profile></laurels-profile>": "Next badges",
     "<laurels-streak></laurels-streak>": "in a row",
     "<laurels-leaderboard board='weekly'></laurels-leaderboard>": "Weekly",
     "<laurels-toast></laurels-toast>": "Agent Creator · 50 points",
@@ -54,8 +55,8 @@ async def host(home: Site) -> Host:
 
 
 @pytest.fixture
-async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
-    """An app on an origin that Laurels lists, and the house of that Laurels."""
+async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, DecisionContext]]:
+    """An app on an origin that Laurels lists, and that Laurels."""
     async with (
         housed(settings=Settings(server=ServerSettings(origins=(Origin(ELSEWHERE),)))) as one,
         site(browser, ELSEWHERE, one.sign_in, look) as app,
@@ -64,7 +65,7 @@ async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
 
 
 async def shown(host: Host, body: str = ALL, **more: str) -> Page:
-    """A page in which ada sees these elements, when they have read what they show."""
+    """A page with these elements, signed in as ada, once they have loaded."""
     page = await host.show(await host.visit(), body, **more)
     await expect(
         page.locator("laurels-profile, laurels-streak, laurels-leaderboard").get_by_role("heading").first
@@ -73,14 +74,14 @@ async def shown(host: Host, body: str = ALL, **more: str) -> Page:
 
 
 def requests_of(visitor: Visitor, path: str) -> list[Request]:
-    """What the pages of this visitor ask for at this path from now on."""
+    """The requests of this visitor's pages to this path from now on."""
     asked: list[Request] = []
     visitor.context.on("request", lambda request: asked.append(request) if path in request.url else None)
     return asked
 
 
-async def alone(host: Host, context: App) -> None:
-    """Each element by itself shows what it is for, fits, and is accessible."""
+async def alone(host: Host, context: DecisionContext) -> None:
+    """Each element alone shows its content, fits, and is accessible."""
     visitor = await host.visit()
     for body, text in ALONE.items():
         await host.show(visitor, body)
@@ -95,11 +96,11 @@ async def alone(host: Host, context: App) -> None:
         await check_accessible(page)
 
 
-# ---- by themselves ------------------------------------------------------------------------------
+# ---- one element alone --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_each_element_stands_by_itself(host: Host, context: App) -> None:
+async def test_each_element_works_alone(host: Host, context: DecisionContext) -> None:
     await context.laurels.update_user("ada", name="Ada")
     await alone(host, context)
 
@@ -110,15 +111,13 @@ async def test_each_element_works_from_another_origin(far: tuple[Host, App]) -> 
     await alone(host, context)
 
 
-async def test_another_origin_that_is_not_listed_is_told_that_nothing_can_be_read(
-    context: App, browser: Browser
-) -> None:
+async def test_an_origin_that_is_not_listed_shows_an_error(context: DecisionContext, browser: Browser) -> None:
     async with site(browser, ELSEWHERE, context.sign_in) as app:
         host = Host(app, str(context.client.base_url))
         visitor = await host.visit()
         page = await host.show(visitor, "<laurels-streak></laurels-streak>")
 
-        await expect(page.get_by_text("The server cannot be reached.", exact=True)).to_be_visible()
+        await expect(page.get_by_text("Can't reach the server.", exact=True)).to_be_visible()
         with pytest.raises(AssertionError, match="CORS policy"):
             visitor.check()
 
@@ -126,7 +125,7 @@ async def test_another_origin_that_is_not_listed_is_told_that_nothing_can_be_rea
 # ---- states -------------------------------------------------------------------------------------
 
 
-async def test_a_way_in_of_the_apps_own_stands_where_one_is_signed_out(host: Host) -> None:
+async def test_signed_out_elements_show_the_apps_own_sign_in(host: Host) -> None:
     visitor = await host.visit(None)
     visitor.expects(401, PROFILE)
 
@@ -134,16 +133,16 @@ async def test_a_way_in_of_the_apps_own_stands_where_one_is_signed_out(host: Hos
         visitor, "<laurels-profile><a slot='signed-out' href='/in'>Sign in here</a></laurels-profile>"
     )
 
-    await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You're signed out")).to_be_visible()
     await expect(page.get_by_role("link", name="Sign in here")).to_be_visible()
     await check_accessible(page)
 
 
-async def test_who_signs_in_sees_all_after_a_refresh(host: Host, context: App) -> None:
+async def test_after_signing_in_a_refresh_shows_the_profile(host: Host, context: DecisionContext) -> None:
     visitor = await host.visit(None)
     visitor.expects(401, PROFILE)
     page = await host.show(visitor, "<laurels-profile></laurels-profile>")
-    await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You're signed out")).to_be_visible()
 
     await visitor.sign_in(await context.sign_in("ada"))
     await page.evaluate(REFRESH)
@@ -153,20 +152,20 @@ async def test_who_signs_in_sees_all_after_a_refresh(host: Host, context: App) -
 
 
 @pytest.mark.parametrize("look", [DARK, PHONE], ids=str)
-async def test_a_new_user_sees_a_first_step_and_a_place_to_take(host: Host) -> None:
+async def test_a_new_user_sees_a_first_step_and_an_empty_leaderboard(host: Host) -> None:
     page = await shown(host)
 
     await expect(page.get_by_role("heading", name="Your first step")).to_be_visible()
-    await expect(page.get_by_text("The first place is still free.")).to_be_visible()
+    await expect(page.get_by_text("No one here yet. Be the first!")).to_be_visible()
     await expect(page.get_by_text("1 day in a row")).to_be_visible()
     await check_fits(page)
     await check_accessible(page)
 
 
 @pytest.mark.parametrize(
-    ("status", "why"), [(500, "The server answered: Out of order"), (BROKEN, "The server cannot be reached.")]
+    ("status", "why"), [(500, "The server replied: Out of order"), (BROKEN, "Can't reach the server.")]
 )
-async def test_a_failure_is_told_and_can_be_tried_again(host: Host, status: int, why: str) -> None:
+async def test_a_failure_is_shown_and_can_be_retried(host: Host, status: int, why: str) -> None:
     visitor = await host.visit()
     if status:
         await refused(visitor, PROFILE, status)
@@ -175,7 +174,7 @@ async def test_a_failure_is_told_and_can_be_tried_again(host: Host, status: int,
         await visitor.context.route("**" + PROFILE + "?**", lambda route: route.abort(), times=1)
     page = await host.show(visitor, "<laurels-profile></laurels-profile>")
 
-    await expect(page.get_by_role("status")).to_have_text(f"This cannot be shown just now. {why}")
+    await expect(page.get_by_role("status")).to_have_text(f"Can't load this right now. {why}")
     await expect(page.get_by_text(why, exact=True)).to_be_visible()
     await check_accessible(page)
     await page.get_by_role("button", name="Try again").click()
@@ -183,7 +182,7 @@ async def test_a_failure_is_told_and_can_be_tried_again(host: Host, status: int,
     await expect(page.get_by_role("heading", name="Newcomer")).to_be_visible()
 
 
-async def test_what_was_shown_stays_with_its_time_while_nothing_newer_can_be_read(host: Host) -> None:
+async def test_old_content_stays_with_its_time_while_a_refresh_fails(host: Host) -> None:
     visitor = await host.visit()
     page = await host.show(visitor, "<laurels-streak></laurels-streak>")
     await expect(page.get_by_text("1 day in a row")).to_be_visible()
@@ -191,7 +190,7 @@ async def test_what_was_shown_stays_with_its_time_while_nothing_newer_can_be_rea
 
     await page.evaluate(REFRESH)
 
-    await expect(page.get_by_text("Nothing newer can be read").filter(visible=True).last).to_be_visible()
+    await expect(page.get_by_text("Couldn't refresh").filter(visible=True).last).to_be_visible()
     await expect(page.get_by_text("1 day in a row")).to_be_visible()
     await check_accessible(page)
     await page.get_by_role("button", name="Try again").click()
@@ -202,18 +201,18 @@ async def test_what_was_shown_stays_with_its_time_while_nothing_newer_can_be_rea
     "body",
     ["<laurels-leaderboard board='nope'></laurels-leaderboard>", "<laurels-streak streak='nope'></laurels-streak>"],
 )
-async def test_what_is_not_there_is_said_to_be_so(host: Host, body: str) -> None:
+async def test_an_unknown_leaderboard_or_streak_is_not_found(host: Host, body: str) -> None:
     visitor = await host.visit()
     if "board" in body:
         visitor.expects(404, LEADERBOARDS + "/nope")
     page = await host.show(visitor, body)
 
-    await expect(page.get_by_text("There is nothing here.", exact=True)).to_be_visible()
+    await expect(page.get_by_text("Not found.", exact=True)).to_be_visible()
     await check_accessible(page)
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
-async def test_while_it_loads_its_place_is_kept(host: Host, context: App) -> None:
+async def test_loading_does_not_shift_the_layout(host: Host, context: DecisionContext) -> None:
     await context.give_points("ada", agents=1)
     visitor, go = await host.visit(), asyncio.Event()
 
@@ -233,10 +232,10 @@ async def test_while_it_loads_its_place_is_kept(host: Host, context: App) -> Non
     assert await layout_shift(page) < 0.1
 
 
-# ---- what they say and how ----------------------------------------------------------------------
+# ---- texts and styles ---------------------------------------------------------------------------
 
 
-async def test_bars_tell_what_they_show(host: Host, context: App) -> None:
+async def test_bars_have_names_and_values(host: Host, context: DecisionContext) -> None:
     await context.give_points("ada", messages=40)
     page = await shown(host, "<laurels-profile></laurels-profile>")
 
@@ -248,19 +247,19 @@ async def test_bars_tell_what_they_show(host: Host, context: App) -> None:
     await expect(century).to_have_attribute("aria-valuetext", "40 / 100")
 
 
-async def test_the_language_is_the_nearest_one_and_each_text_can_be_replaced(host: Host) -> None:
+async def test_the_nearest_language_applies_and_each_text_can_be_replaced(host: Host) -> None:
     page = await shown(
         host,
         """<laurels-profile></laurels-profile><div lang="de-AT"><laurels-streak></laurels-streak></div>
-        <laurels-leaderboard texts='{"nobody": "Be the first!"}'></laurels-leaderboard>""",
+        <laurels-leaderboard texts='{"empty": "Start the race!"}'></laurels-leaderboard>""",
     )
 
-    await expect(page.get_by_role("heading", name="Badges to come")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Next badges")).to_be_visible()
     await expect(page.get_by_text("1 Tag in Folge")).to_be_visible()
-    await expect(page.get_by_text("Be the first!")).to_be_visible()
+    await expect(page.get_by_text("Start the race!")).to_be_visible()
 
     await page.evaluate("document.querySelector('laurels-profile').lang = 'de'")
-    await expect(page.get_by_role("heading", name="Kommende Abzeichen")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Nächste Abzeichen")).to_be_visible()
 
 
 async def test_themes_properties_and_parts_take_effect(host: Host) -> None:
@@ -276,7 +275,7 @@ async def test_themes_properties_and_parts_take_effect(host: Host) -> None:
 
 
 @pytest.mark.parametrize("look", [LIGHT, STILL], ids=str)
-async def test_nothing_moves_for_whoever_wants_it_still(host: Host, context: App, look: Look) -> None:
+async def test_nothing_moves_with_reduced_motion(host: Host, context: DecisionContext, look: Look) -> None:
     await context.give_points("ada", messages=100)
     visitor = await host.visit()
     await visitor.context.add_init_script(
@@ -290,7 +289,7 @@ async def test_nothing_moves_for_whoever_wants_it_still(host: Host, context: App
     assert moving == ([] if look is STILL else ["grow"])
 
 
-async def test_names_that_look_like_markup_stay_text(browser: Browser) -> None:
+async def test_names_with_markup_stay_text(browser: Browser) -> None:
     text = (
         DEFAULT.replace('"Agent Creator"', f'"{EVIL}"')
         .replace('"All time"', f'"{EVIL} board"')
@@ -315,17 +314,19 @@ async def test_names_that_look_like_markup_stay_text(browser: Browser) -> None:
 # ---- with the keyboard --------------------------------------------------------------------------
 
 
-async def crowd(context: App) -> None:
-    """Thirty on each board, and ada last."""
+async def crowd(context: DecisionContext) -> None:
+    """Thirty users on each leaderboard, and ada last."""
     await context.record(
         *(event(f"u{number:02}", "agent.created", quantity=3) for number in range(29)), event("ada", "agent.created")
     )
 
 
-async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_period(host: Host, context: App) -> None:
+async def test_the_focus_stays_when_a_leaderboard_grows_or_changes_its_period(
+    host: Host, context: DecisionContext
+) -> None:
     await crowd(context)
     page = await shown(host, "<laurels-leaderboard board='weekly' limit='12'></laurels-leaderboard>")
-    assert await tab_order(page) == ["button Now", "button Before", "button Show more"]
+    assert await tab_order(page) == ["button This week", "button Last week", "button Show more"]
     more = page.get_by_role("button", name="Show more")
 
     await more.focus()
@@ -336,14 +337,14 @@ async def test_the_focus_stays_where_it_was_when_a_board_grows_or_changes_its_pe
     await expect(page.get_by_role("row")).to_have_count(1 + 30)
     await expect(page.get_by_role("heading", name="Weekly")).to_be_focused()
 
-    await page.get_by_role("button", name="Before").focus()
+    await page.get_by_role("button", name="last week").focus()
     await page.keyboard.press("Enter")
-    await expect(page.get_by_text("The first place is still free.")).to_be_visible()
-    await expect(page.get_by_role("button", name="Before")).to_be_focused()
-    await expect(page.get_by_role("button", name="Before")).to_have_attribute("aria-pressed", "true")
+    await expect(page.get_by_text("No one here yet. Be the first!")).to_be_visible()
+    await expect(page.get_by_role("button", name="last week")).to_be_focused()
+    await expect(page.get_by_role("button", name="last week")).to_have_attribute("aria-pressed", "true")
 
 
-# ---- what they ask ------------------------------------------------------------------------------
+# ---- requests -----------------------------------------------------------------------------------
 
 
 async def test_all_elements_of_a_page_share_one_request_and_one_stream(host: Host) -> None:
@@ -364,7 +365,7 @@ async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visi
     context.clock.advance(days=1)
 
     await page.evaluate(REFRESH)
-    await expect(page.get_by_text("Still open, until")).to_be_visible()
+    await expect(page.get_by_text("Not done yet: you have until")).to_be_visible()
     assert [await one.header_value("x-purpose") for one in asked] == ["preview"]
     assert (await context.profile_of("ada"))["streak"] == 1
 
@@ -391,7 +392,7 @@ async def test_elements_that_are_moved_or_removed_leave_no_stream_behind(host: H
     assert await page.evaluate(OPEN_STREAMS) == 0
 
 
-async def test_a_stream_that_was_refused_is_tried_again_later(host: Host) -> None:
+async def test_a_refused_stream_is_retried_later(host: Host) -> None:
     visitor = await host.visit()
     await visitor.page.clock.install()
     await refused(visitor, STREAM, 503, times=2)
@@ -410,7 +411,7 @@ async def test_a_stream_that_was_refused_is_tried_again_later(host: Host) -> Non
     assert await tried_after(25) == 2
     assert await tried_after(40) == 2
     assert await tried_after(65) == 3
-    assert await tried_after(100) == 3, "a stream that stands is not opened again"
+    assert await tried_after(100) == 3, "an open stream is not opened again"
 
 
 async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, context: App) -> None:
@@ -425,7 +426,7 @@ async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, cont
     asked = requests_of(visitor, "/api/")
 
     await page.clock.run_for(46_000)
-    await expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    await expect(page.get_by_role("heading", name="You're signed out")).to_be_visible()
     await page.clock.run_for(900_000)
     await asyncio.sleep(0.3)
 
@@ -435,40 +436,40 @@ async def test_a_stream_that_ends_with_the_session_stays_closed(host: Host, cont
 # ---- toasts -------------------------------------------------------------------------------------
 
 
-def moment(kind: str, number: int, **more: Any) -> str:
-    told = {"id": f"{number}-0", "type": kind, "at": "2026-01-05T12:00:00Z", "data": {}, **more}
-    return f"id: {number}-0\nevent: notification\ndata: {json.dumps(told)}\n\n"
+def notification(kind: str, number: int, **more: Any) -> str:
+    message = {"id": f"{number}-0", "type": kind, "at": "2026-01-05T12:00:00Z", "data": {}, **more}
+    return f"id: {number}-0\nevent: notification\ndata: {json.dumps(message)}\n\n"
 
 
-async def test_each_kind_of_moment_is_told_and_unknown_ones_are_passed_over(host: Host) -> None:
+async def test_notifications_become_toasts_and_unknown_types_are_ignored(host: Host) -> None:
     visitor = await host.visit()
     board = {"id": "weekly", "name": "Weekly"}
-    told = [
-        moment("badge.revoked", 1, badge={"id": "b", "name": "Lost", "icon": "🤖", "points": 5}),
-        moment("season.dawned", 2),
-        moment("leaderboard.top", 3, board=board, period="2026-W02", rank=3, before=None),
-        moment("leaderboard.passed", 4, board=board, period="2026-W02", rank=2, before=3),
-        moment("leaderboard.closed", 5, board=board, period="2026-W01", rank=1, ranked=9),
-        moment("level.reached", 6, level=2, title="Beginner"),
-        moment("streak.extended", 7, streak="login", before=2, length=3),
+    messages = [
+        notification("badge.revoked", 1, badge={"id": "b", "name": "Lost", "icon": "🤖", "points": 5}),
+        notification("season.dawned", 2),
+        notification("leaderboard.top", 3, board=board, period="2026-W02", rank=3, before=None),
+        notification("leaderboard.passed", 4, board=board, period="2026-W02", rank=2, before=3),
+        notification("leaderboard.closed", 5, board=board, period="2026-W01", rank=1, ranked=9),
+        notification("level.reached", 6, level=2, title="Beginner"),
+        notification("streak.extended", 7, streak="login", before=2, length=3),
     ]
     await visitor.context.route(
         f"**{STREAM}",
-        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 900000\n\n" + "".join(told)),
+        lambda route: route.fulfill(content_type="text/event-stream", body="retry: 900000\n\n" + "".join(messages)),
         times=1,
     )
     page = await host.show(visitor, "<laurels-toast></laurels-toast>")
 
     toasts = page.locator("laurels-toast .toast")
     await expect(toasts).to_have_count(3)
-    await expect(toasts).to_have_text(["3Place 3Weekly", "2Place 2Weekly", "1Place 1Weekly"])
-    await expect(page.get_by_role("region", name="News")).to_be_visible()
-    await page.get_by_role("button", name="Dismiss: Place 3").click()
+    await expect(toasts).to_have_text(["3You're now #3Weekly", "2You're now #2Weekly", "1You finished #1Weekly"])
+    await expect(page.get_by_role("region", name="Notifications")).to_be_visible()
+    await page.get_by_role("button", name="Dismiss: You're now #3").click()
     await expect(toasts.last).to_have_text("2Level 2 reachedBeginner")
-    await page.get_by_role("button", name="Dismiss: Place 2").focus()
+    await page.get_by_role("button", name="Dismiss: You're now #2").focus()
     await page.keyboard.press("Escape")
     await expect(toasts.last).to_have_text("Streak extended3 in a row")
-    await expect(page.get_by_role("button", name="Dismiss: Place 1")).to_be_focused()
+    await expect(page.get_by_role("button", name="Dismiss: You finished #1")).to_be_focused()
 
 
 # ---- streaks ------------------------------------------------------------------------------------
@@ -485,8 +486,8 @@ cadence = "weekly"
 
 
 @pytest.fixture
-async def practised() -> AsyncIterator[App]:
-    """A house where ada practised for four weeks, with one day missed, one kept by a freeze, one excused and one paused."""
+async def practised() -> AsyncIterator[DecisionContext]:
+    """A server where ada practised for four weeks, with a missed, a frozen, an excused and a paused day."""
     text = DEFAULT.replace("# ---- leaderboards", STREAKS + "\n# ---- leaderboards")
     async with housed(catalog=Catalog.parse(text)) as one:
         admin = Admin(one.laurels)
@@ -506,25 +507,25 @@ async def practised() -> AsyncIterator[App]:
         yield one
 
 
-async def test_a_calendar_shows_why_each_day_counts(browser: Browser, practised: App) -> None:
+async def test_the_calendar_shows_how_each_day_counts(browser: Browser, practised: DecisionContext) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='practice'></laurels-streak>")
 
         for day, why in (
-            ("Wednesday, January 7", "not here"),
-            ("Saturday, January 17", "kept by a freeze"),
-            ("Friday, January 23", "not needed"),
+            ("Wednesday, January 7", "missed"),
+            ("Saturday, January 17", "freeze used"),
+            ("Friday, January 23", "excused"),
             ("Wednesday, January 28", "paused"),
-            ("Sunday, February 1", "counted"),
-            ("Monday, February 2", "still open"),
+            ("Sunday, February 1", "done"),
+            ("Monday, February 2", "to do"),
         ):
             await expect(page.get_by_role("cell", name=f"{day}: {why}")).to_have_count(1)
-        await expect(page.locator("[aria-current=date]")).to_have_text("Monday, February 2: still open")
+        await expect(page.locator("[aria-current=date]")).to_have_text("Monday, February 2: to do")
         await expect(page.locator("laurels-streak .legend li")).to_have_count(6)
         await check_accessible(page)
 
 
-async def test_a_streak_of_weeks_has_a_row_of_weeks(browser: Browser, practised: App) -> None:
+async def test_a_weekly_streak_has_a_row_of_weeks(browser: Browser, practised: DecisionContext) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='reading'></laurels-streak>")
 

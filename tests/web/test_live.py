@@ -1,4 +1,4 @@
-"""Pages that hear of moments as they happen: in every tab, from every process, after a cut, and without the stream."""
+"""Live notifications in pages: in every tab, from every process, after a lost connection, and without the stream."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.http.app import EVENTS, PROFILE, App, event
+from laurels.commands.unit_of_work import DecisionContext
+from tests.http.app import EVENTS, PROFILE, event
 from tests.http.serving import Server
 from tests.web.visitor import BROKEN, Site, Visitor
 
@@ -20,9 +21,9 @@ pytestmark = pytest.mark.anyio
 
 STREAM = "/api/gamification/stream"
 SOON = 3.0
-"""In how many seconds a toast must stand on a busy machine; on an idle one it is there within one."""
+"""Within how many seconds a toast must appear on a busy machine; on an idle one it takes less than one."""
 
-HEAR = "document.addEventListener('laurels-moment', ({detail}) => (window.heard ??= []).push(detail))"
+HEAR = "document.addEventListener('laurels-notification', ({detail}) => (window.heard ??= []).push(detail))"
 
 
 async def listening(visitor: Visitor, tab: Page | None = None, path: str = "/profile") -> Page:
@@ -35,37 +36,37 @@ async def listening(visitor: Visitor, tab: Page | None = None, path: str = "/pro
 
 
 async def many_tabs(visitor: Visitor, number: int) -> list[Page]:
-    """So many tabs that listen."""
+    """Tabs that listen, `number` of them."""
     tabs = [visitor.page, *[await visitor.context.new_page() for _ in range(number - 1)]]
     return [await listening(visitor, tab) for tab in tabs]
 
 
 async def send_alone(server: Server, content: Any) -> None:
-    """Events over a connection of their own, which either process may take."""
+    """Send events over a connection of their own, to either process."""
     async with httpx2.AsyncClient(base_url=server.client.base_url, timeout=60, trust_env=False) as client:
         answer = await client.post(EVENTS, json=content, headers=server.by_key)
     assert answer.status_code == 200, answer.text
 
 
 async def visited(server: Server, user_id: str) -> None:
-    """Make somebody who was here today, so that opening a page moves nothing."""
+    """Create a user who visited today, so that opening a page changes nothing."""
     await server.send(event(user_id))
     cookie = await server.sign_in(user_id)
     assert (await server.client.get(PROFILE, headers=cookie)).json()["streak"] == 1
 
 
 def toast(page: Page, text: str) -> Locator:
-    """The toast that says this."""
+    """The toast with this text."""
     return page.locator("laurels-toast .toast", has_text=text)
 
 
 async def heard(page: Page) -> list[str]:
-    """The badges of which the page was told, in order, each as often as it was told."""
+    """The badges in the page's notifications, in order, with repetitions."""
     return await page.evaluate("(window.heard ?? []).map(({badge}) => badge?.id).filter(Boolean)")
 
 
 async def check_hears(page: Page, badges: list[str]) -> None:
-    """Fail unless the page is told of these badges, each once and in this order."""
+    """Fail unless the page gets these badges, each once and in this order."""
     await page.wait_for_function("(last) => window.heard?.some(({badge}) => badge?.id === last)", arg=badges[-1])
     assert await heard(page) == badges
 
@@ -73,9 +74,7 @@ async def check_hears(page: Page, badges: list[str]) -> None:
 # ---- two tabs, two processes ----------------------------------------------------------------------
 
 
-async def test_a_badge_shows_as_a_toast_in_every_tab_at_once_whichever_process_recorded_it(
-    served: Site, server: Server
-) -> None:
+async def test_a_badge_recorded_by_any_process_shows_as_a_toast_in_every_tab(served: Site, server: Server) -> None:
     await visited(server, "ada")
     await visited(server, "bob")
     ada, bob = await served.visit("ada"), await served.visit("bob")
@@ -94,7 +93,7 @@ async def test_a_badge_shows_as_a_toast_in_every_tab_at_once_whichever_process_r
     await expect(other.locator("laurels-toast .toast")).to_have_count(0)
 
 
-# ---- cut, stopped, refused ------------------------------------------------------------------------
+# ---- lost, stopped and refused streams ------------------------------------------------------------
 
 
 def workers(server: Server) -> list[int]:
@@ -104,9 +103,7 @@ def workers(server: Server) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, to find the processes of a server")
-async def test_after_a_process_was_killed_a_page_hears_the_rest_without_loss_and_nothing_twice(
-    served: Site, server: Server
-) -> None:
+async def test_after_a_process_was_killed_a_page_gets_every_notification_once(served: Site, server: Server) -> None:
     await visited(server, "ada")
     visitor = await served.visit("ada")
     page = await listening(visitor)
@@ -130,7 +127,7 @@ async def test_after_a_process_was_killed_a_page_hears_the_rest_without_loss_and
     await check_hears(page, ["first_agent", "first_referral", "message_100", "agent_3"])
 
 
-async def test_a_server_that_is_told_to_stop_does_not_wait_for_open_tabs(served: Site, server: Server) -> None:
+async def test_a_stopping_server_does_not_wait_for_open_tabs(served: Site, server: Server) -> None:
     await visited(server, "ada")
     visitor = await served.visit("ada")
     tabs = await many_tabs(visitor, 2)
@@ -145,7 +142,7 @@ async def test_a_server_that_is_told_to_stop_does_not_wait_for_open_tabs(served:
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context: App, status: int) -> None:
+async def test_pages_refresh_while_the_stream_is_down(home: Site, context: DecisionContext, status: int) -> None:
     await context.give_points("ada", agents=1)
     visitor = await home.visit("ada")
     visitor.expects(status, STREAM)
@@ -163,7 +160,7 @@ async def test_pages_work_and_move_while_the_stream_is_down(home: Site, context:
     await expect(page.locator("laurels-leaderboard .mine")).to_contain_text("150")
 
 
-async def test_a_stream_that_comes_back_is_heard_again(home: Site, context: App) -> None:
+async def test_a_page_reconnects_when_the_stream_is_back(home: Site, context: DecisionContext) -> None:
     await context.record(event("ada"))
     visitor = await home.visit("ada")
     visitor.expects(503, STREAM)

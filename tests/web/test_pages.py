@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
+from laurels.commands.unit_of_work import DecisionContext
 from laurels.settings import RuleSettings, Settings
 from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
@@ -32,7 +33,7 @@ async def lived_in(context: App) -> None:
 
 
 async def opened(home: Site, path: str, user_id: str | None = "ada") -> Page:
-    """A page that shows what it is for."""
+    """A page that has loaded its content."""
     page = await (await home.visit(user_id)).open(path)
     await expect(page.get_by_text(PAGES[path]).first).to_be_visible()
     return page
@@ -52,7 +53,7 @@ async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> No
 
 @pytest.mark.parametrize("look", [LIGHT, DARK_PHONE], ids=str)
 @pytest.mark.parametrize("path", ["/profile", "/leaderboards", "/leaderboards/weekly"])
-async def test_whoever_is_signed_out_is_told_so_once(home: Site, path: str) -> None:
+async def test_a_signed_out_visitor_sees_the_message_once(home: Site, path: str) -> None:
     visitor = await home.visit()
     boards = {"/profile": ["points"], "/leaderboards": ["points", "weekly", "monthly"]}.get(path, ["weekly"])
     for board in boards:
@@ -63,14 +64,14 @@ async def test_whoever_is_signed_out_is_told_so_once(home: Site, path: str) -> N
     page = await visitor.open(path)
     await page.wait_for_load_state("networkidle")
 
-    await expect(page.get_by_role("heading", name="You are signed out")).to_have_count(1)
+    await expect(page.get_by_role("heading", name="You're signed out")).to_have_count(1)
     await check_fits(page)
     await check_accessible(page)
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
 @pytest.mark.parametrize("path", ["/profile", "/leaderboards/weekly"])
-async def test_a_page_does_not_jump_while_it_loads(home: Site, context: App, path: str) -> None:
+async def test_loading_does_not_shift_the_layout(home: Site, context: DecisionContext, path: str) -> None:
     await lived_in(context)
 
     page = await opened(home, path)
@@ -87,7 +88,9 @@ async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(hom
     assert len(needed) <= 2, needed
 
 
-async def test_the_profile_reads_itself_and_its_board_once_each(home: Site, context: App) -> None:
+async def test_the_profile_page_requests_profile_and_leaderboard_once_each(
+    home: Site, context: DecisionContext
+) -> None:
     await lived_in(context)
     visitor = await home.visit("ada")
     asked: list[str] = []
@@ -113,13 +116,11 @@ async def test_a_german_browser_reads_german_pages(home: Site, context: App) -> 
     await expect(page.get_by_text("1,000 points")).to_be_visible()
 
 
-async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_stands(
-    home: Site, context: App
-) -> None:
+async def test_the_tab_order_of_the_profile_follows_the_page(home: Site, context: DecisionContext) -> None:
     await lived_in(context)
 
     assert await tab_order(await opened(home, "/profile")) == [
-        "link Skip to the content",
+        "link Skip to content",
         "link Laurels",
         "link Profile",
         "link Leaderboards",
@@ -130,7 +131,7 @@ async def test_the_keyboard_reaches_all_of_the_profile_in_the_order_in_which_it_
     ]
 
 
-async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: App) -> None:
+async def test_a_leaderboard_opens_from_the_list(home: Site, context: DecisionContext) -> None:
     await lived_in(context)
     page = await opened(home, "/leaderboards")
 
@@ -141,7 +142,9 @@ async def test_a_board_is_opened_from_the_list_of_boards(home: Site, context: Ap
     await expect(page.get_by_role("row", name="Hal", exact=False)).to_be_visible()
 
 
-async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(home: Site, context: App) -> None:
+async def test_a_page_keeps_its_content_and_shows_one_message_while_the_server_is_down(
+    home: Site, context: DecisionContext
+) -> None:
     await lived_in(context)
     page = await opened(home, "/profile")
     await expect(page.get_by_role("table")).to_have_count(2)
@@ -153,7 +156,7 @@ async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(h
     await visitor.context.route("**/api/gamification/{profile**,leaderboards/**}", lambda route: route.abort(), times=2)
 
     await page.evaluate("dispatchEvent(new Event('laurels:refresh'))")
-    await expect(page.locator(".old", has_text="Nothing newer can be read")).to_have_count(1)
+    await expect(page.locator(".old", has_text="Couldn't refresh")).to_have_count(1)
     await expect(page.get_by_role("heading", name="Badges earned")).to_be_visible()
     await context.give_points("bob", agents=1)
     await page.get_by_role("button", name="Try again").click()
@@ -162,11 +165,11 @@ async def test_a_page_stays_as_it_is_and_says_so_once_while_the_server_is_away(h
     await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
 
-async def test_a_badge_page_tells_how_rare_it_is_where_there_are_enough_users(browser: object, look: Look) -> None:
+async def test_the_page_of_a_badge_shows_its_rarity_if_there_are_enough_users(browser: object, look: Look) -> None:
     async with housed(settings=Settings(rules=RuleSettings(rarity_users=4))) as many:
         await lived_in(many)
         async with site(browser, str(many.client.base_url), many.sign_in, look) as at:  # type: ignore[arg-type]
             page = await (await at.visit()).open("/badges/first_agent")
 
-            await expect(page.get_by_text("Held by all 8 users")).to_be_visible()
+            await expect(page.get_by_text("Earned by all 8 users")).to_be_visible()
             await check_accessible(page)

@@ -1,9 +1,10 @@
-"""The playground in a real browser: what its buttons do is seen, said and logged; the keyboard alone; and if something fails."""
+"""The playground in a real browser: effects and log of its buttons, keyboard use, and errors."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,7 +47,7 @@ class Ground:
     site: Site
 
     async def begin(self, look: Look | None = None) -> Player:
-        """Somebody who has just loaded the playground, and is the member on the brink."""
+        """A player who has just loaded the playground as the user one message short of a badge."""
         visitor = await self.site.visit(look=look)
         player = Player(visitor, await visitor.open(PATH))
         await expect(player.person).to_have_value("Maple Fox")
@@ -54,12 +55,12 @@ class Ground:
         return player
 
     async def points(self) -> int:
-        """Of the member on the brink."""
+        """The points of the user one message short of a badge."""
         return (await self.laurels.profile(BRINK_ID)).points
 
 
 class Player:
-    """Somebody on the playground, and what of it they look at."""
+    """A visitor of the playground and the parts of the page."""
 
     def __init__(self, visitor: Visitor, page: Page) -> None:
         self.visitor = visitor
@@ -74,11 +75,11 @@ class Player:
         self.entries = page.locator("#log > li.request")
 
     def button(self, name: str) -> Locator:
-        """The button whose name begins so."""
+        """The button with this name."""
         return self.page.get_by_role("button", name=name)
 
     async def at_rest(self) -> None:
-        """Wait until the elements are there, and what was pressed is done."""
+        """Wait until the elements have loaded and no action is running."""
         await expect(self.ring).to_be_visible()
         await expect(self.streak).to_be_visible()
         await expect(self.mine.first).to_be_visible()
@@ -93,7 +94,7 @@ class Player:
 
 @pytest.fixture(scope="module")
 async def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a community of twenty members, to be copied."""
+    """A database file with a community of twenty members, to copy."""
     file = tmp_path_factory.mktemp("playground") / "demo.db"
     await fill(file, Catalog.parse(demo_catalog()), community(SEED, 20, 40, NOW), NOW, lambda: None)
     return file
@@ -106,12 +107,12 @@ async def grounds(browser: Browser, file: Path, look: Look, settings: Settings) 
         await laurels.store.set_clock_offset(timedelta())
         key = await create_key(laurels.store, "demo", NOW)
 
-        async def nobody(user_id: str) -> str:
+        async def no_session(user_id: str) -> str:
             raise LookupError(user_id)
 
         async with (
             listening(create_app(laurels, settings, playground=key)) as address,
-            site(browser, address, nobody, look) as at,
+            site(browser, address, no_session, look) as at,
         ):
             yield Ground(laurels, key, at)
 
@@ -153,16 +154,16 @@ async def test_it_fits_and_is_accessible_from_the_first_look_to_a_toast(ground: 
     await check_accessible(player.page)
 
 
-# ---- what the buttons move ----------------------------------------------------------------------
+# ---- the effects of the buttons -----------------------------------------------------------------
 
 
-async def test_ring_streak_board_and_toast_move_with_what_is_done(ground: Ground) -> None:
+async def test_actions_update_points_streak_leaderboard_and_toasts(ground: Ground) -> None:
     player = await ground.begin()
     before = await ground.points()
     days = int(await player.streak.inner_text())
     await expect(player.ring).to_have_text(f"{before:,}")
 
-    await player.press("Send 10 messages", "Earned 💬 Century Club, 100 points.")
+    await player.press("Send 10 messages", "Earned 💬 Century Club (+100).")
     after = await ground.points()
     assert after >= before + 100
     await expect(player.result).to_contain_text(f"{before:,} → {after:,} points.")
@@ -174,21 +175,21 @@ async def test_ring_streak_board_and_toast_move_with_what_is_done(ground: Ground
     assert board.me
     await expect(player.mine.locator("td").last).to_have_text(f"{board.me.score:,}")
 
-    await player.press("Come back tomorrow", f"A streak of {days + 1}.")
-    await expect(player.result).to_contain_text("It is Thursday")
+    await player.press("Come back tomorrow", f"{days + 1}-day streak.")
+    await expect(player.result).to_contain_text("It's now Thursday")
     await expect(player.streak).to_have_text(str(days + 1))
 
 
-async def test_a_skipped_day_leaves_the_streak_open_and_one_more_ends_or_freezes_it(ground: Ground) -> None:
+async def test_one_skipped_day_puts_the_streak_at_risk_and_a_second_ends_or_freezes_it(ground: Ground) -> None:
     player = await ground.begin()
     status = player.page.locator("laurels-streak .note").first
-    await expect(status).to_have_text("You are all set.")
+    await expect(status).to_have_text(re.compile("^All done! Come back by Thursday"))
 
-    await player.press("Skip a day", "A day has passed without a visit. Look at the streak.")
-    await expect(status).to_contain_text("Still open, until Thursday")
+    await player.press("Skip a day", "A day passed without a visit. See how the streak changed.")
+    await expect(status).to_contain_text("Not done yet: you have until Thursday")
     await expect(player.page.locator("#clock")).to_contain_text("Thursday")
 
-    await player.press("Skip a day", "A day has passed without a visit.")
+    await player.press("Skip a day", "A day passed without a visit.")
     await expect(status).not_to_contain_text("Thursday")
 
 
@@ -207,12 +208,12 @@ async def test_a_double_click_sends_one_event(ground: Ground) -> None:
 # ---- the log ------------------------------------------------------------------------------------
 
 
-async def test_the_log_shows_request_and_answer_but_no_secret(ground: Ground) -> None:
+async def test_the_log_shows_request_and_response_but_no_secret(ground: Ground) -> None:
     player = await ground.begin()
     await player.press("Send 10 messages", "Century Club")
 
     entry = player.entries.first
-    for said in (
+    for shown in (
         "POST",
         EVENTS,
         "200",
@@ -221,10 +222,10 @@ async def test_the_log_shows_request_and_answer_but_no_secret(ground: Ground) ->
         '"quantity": 10',
         '"recorded"',
     ):
-        await expect(entry).to_contain_text(said)
-    moment = player.page.locator("#log > li.moment", has_text="badge.earned").last
-    await moment.locator("summary").click()
-    await expect(moment).to_contain_text('"name": "Century Club"')
+        await expect(entry).to_contain_text(shown)
+    notification = player.page.locator("#log > li.notification", has_text="badge.earned").last
+    await notification.locator("summary").click()
+    await expect(notification).to_contain_text('"name": "Century Club"')
     assert ground.key not in await player.page.locator("#log").inner_text()
 
     await player.button("Clear").click()
@@ -232,11 +233,11 @@ async def test_the_log_shows_request_and_answer_but_no_secret(ground: Ground) ->
 
 
 async def run_in_a_shell(command: str) -> Any:
-    """What a command answers that somebody pastes into a terminal."""
+    """The output of a command pasted into a terminal, as JSON."""
     process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE)
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
     assert process.returncode == 0, command
-    return json.loads(said)
+    return json.loads(output)
 
 
 async def tab_to(page: Page, wanted: Locator) -> None:
@@ -249,7 +250,7 @@ async def tab_to(page: Page, wanted: Locator) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-async def test_the_keyboard_alone_leads_from_loading_to_a_command_that_works_in_a_shell(ground: Ground) -> None:
+async def test_a_command_that_works_in_a_shell_is_copied_with_the_keyboard_alone(ground: Ground) -> None:
     player = await ground.begin()
     await player.visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
     keys, page = player.page.keyboard, player.page
@@ -266,7 +267,7 @@ async def test_the_keyboard_alone_leads_from_loading_to_a_command_that_works_in_
     await keys.type("maple")
     await expect(page.get_by_role("option")).to_have_count(1)
     await keys.press("Enter")
-    await expect(player.result).to_contain_text("You are Maple Fox now.")
+    await expect(player.result).to_contain_text("You are now Maple Fox.")
     await expect(player.person).to_be_focused()
     await player.at_rest()
 
@@ -286,7 +287,7 @@ async def test_the_keyboard_alone_leads_from_loading_to_a_command_that_works_in_
     await keys.press("Tab")
     await keys.press("Tab")
     await keys.press("Enter")
-    await expect(player.result).to_contain_text("A streak of")
+    await expect(player.result).to_contain_text("-day streak.")
     await expect(player.button("Come back tomorrow")).to_be_focused()
     await player.at_rest()
 
@@ -304,13 +305,13 @@ async def test_the_keyboard_alone_leads_from_loading_to_a_command_that_works_in_
     assert profile["points"] == await ground.points()
 
 
-async def test_what_the_browser_does_not_let_copy_can_be_copied_by_hand(ground: Ground) -> None:
+async def test_a_command_can_be_copied_by_hand_if_the_browser_blocks_copying(ground: Ground) -> None:
     player = await ground.begin()
     await player.page.evaluate("void (navigator.clipboard.writeText = () => Promise.reject(new Error('no')))")
 
     await player.entries.first.locator(".copy").click()
 
-    await expect(player.result).to_contain_text("copy it by hand")
+    await expect(player.result).to_contain_text("copy it yourself")
     await expect(player.page.locator("#log textarea")).to_be_focused()
     assert (await player.page.locator("#log textarea").input_value()).startswith("curl -s")
     await check_accessible(player.page)
@@ -319,7 +320,7 @@ async def test_what_the_browser_does_not_let_copy_can_be_copied_by_hand(ground: 
 # ---- when something fails -----------------------------------------------------------------------
 
 
-async def test_an_answer_that_was_lost_is_told_and_another_try_counts_once(ground: Ground) -> None:
+async def test_a_lost_response_is_shown_and_a_retry_counts_once(ground: Ground) -> None:
     player = await ground.begin()
     before = await ground.points()
 
@@ -330,20 +331,20 @@ async def test_an_answer_that_was_lost_is_told_and_another_try_counts_once(groun
     await player.page.route("**" + EVENTS, lose_the_answer)
     player.visitor.expects(BROKEN, EVENTS)
     await player.button("Create an agent").click()
-    await expect(player.trouble).to_contain_text("The server does not answer. Does the demo still run?")
+    await expect(player.trouble).to_contain_text("The server doesn't respond. Is the demo still running?")
     await check_accessible(player.page)
     await player.page.unroute("**" + EVENTS)
     after = await ground.points()
     assert after > before
 
     await player.button("Try again").press("Enter")
-    await expect(player.result).to_contain_text("It was recorded before, and counts once.")
+    await expect(player.result).to_contain_text("Already recorded, so it counts once.")
     await expect(player.trouble).to_be_empty()
     await expect(player.button("Create an agent")).to_be_focused()
     assert await ground.points() == after
 
 
-async def test_a_session_that_is_gone_is_opened_again_and_no_day_passes_twice(ground: Ground) -> None:
+async def test_an_expired_session_is_renewed_and_the_clock_moves_once(ground: Ground) -> None:
     player = await ground.begin()
     await player.visitor.context.clear_cookies()
     player.visitor.expects(401, PROFILE)
@@ -354,7 +355,7 @@ async def test_a_session_that_is_gone_is_opened_again_and_no_day_passes_twice(gr
     await expect(player.trouble).to_contain_text("The session has ended")
     await player.button("Sign in again as Maple Fox").press("Enter")
 
-    await expect(player.result).to_contain_text("A streak of")
+    await expect(player.result).to_contain_text("-day streak.")
     await expect(player.trouble).to_be_empty()
     await expect(player.button("Come back tomorrow")).to_be_focused()
     await player.at_rest()
@@ -362,17 +363,17 @@ async def test_a_session_that_is_gone_is_opened_again_and_no_day_passes_twice(gr
 
 
 @pytest.mark.parametrize("settings", [Settings(limits=LimitSettings(key_rate=4))])
-async def test_too_many_requests_are_told_with_the_wait_and_mended_after_it(ground: Ground) -> None:
+async def test_after_too_many_requests_a_retry_works_once_the_wait_is_over(ground: Ground) -> None:
     player = await ground.begin()
-    many = [event("somebody", event_id=f"m-{number}") for number in range(40)]
+    many = [event("another", event_id=f"m-{number}") for number in range(40)]
     async with httpx2.AsyncClient(base_url=ground.site.address, trust_env=False) as client:
         answer = await client.post(EVENTS, json=many, headers={"authorization": f"Bearer {ground.key}"})
         assert answer.status_code == 200
 
     player.visitor.expects(429, EVENTS)
     await player.button("Create an agent").click()
-    await expect(player.trouble).to_contain_text("too many requests at once. In ")
-    seconds = int((await player.trouble.inner_text()).partition(" In ")[2].partition(" s ")[0])
+    await expect(player.trouble).to_contain_text("Too many requests. Try again in ")
+    seconds = int((await player.trouble.inner_text()).partition(" in ")[2].partition(" s.")[0])
     assert 1 <= seconds <= 10
     await asyncio.sleep(seconds)
     await player.button("Try again").click()
@@ -381,25 +382,25 @@ async def test_too_many_requests_are_told_with_the_wait_and_mended_after_it(grou
     await expect(player.trouble).to_be_empty()
 
 
-async def test_a_demo_that_was_started_anew_says_reload(ground: Ground) -> None:
+async def test_a_restarted_demo_asks_for_a_reload(ground: Ground) -> None:
     player = await ground.begin()
     assert await ground.laurels.store.revoke_key("demo", NOW)
     player.visitor.expects(401, EVENTS)
 
     await player.button("Create an agent").click()
 
-    await expect(player.trouble).to_contain_text("started anew since this page was loaded")
-    await expect(player.button("Reload the page")).to_be_visible()
+    await expect(player.trouble).to_contain_text("restarted after this page was loaded")
+    await expect(player.button("Reload page")).to_be_visible()
 
 
-# ---- who one is ---------------------------------------------------------------------------------
+# ---- the current user ---------------------------------------------------------------------------
 
 
-async def test_a_reload_keeps_the_person_and_the_session(ground: Ground) -> None:
+async def test_a_reload_keeps_the_user_and_the_session(ground: Ground) -> None:
     player = await ground.begin()
-    await player.person.fill("somebody new")
+    await player.person.fill("new user")
     await player.person.press("Enter")
-    await expect(player.result).to_contain_text("You are Visitor")
+    await expect(player.result).to_contain_text("You are now Visitor")
     name = await player.person.input_value()
 
     await player.page.reload()
@@ -410,25 +411,25 @@ async def test_a_reload_keeps_the_person_and_the_session(ground: Ground) -> None
     await expect(player.page.locator("#seen-title")).to_have_text(f"What {name} sees")
 
 
-async def test_another_tab_takes_over_who_was_chosen(ground: Ground) -> None:
+async def test_choosing_a_user_applies_to_other_tabs(ground: Ground) -> None:
     player = await ground.begin()
     other = Player(player.visitor, await player.visitor.open_tab(PATH))
     await other.at_rest()
 
-    await player.person.fill("somebody new")
+    await player.person.fill("new user")
     await player.person.press("Enter")
-    await expect(player.result).to_contain_text("You are Visitor")
+    await expect(player.result).to_contain_text("You are now Visitor")
 
-    await expect(other.result).to_contain_text("as you chose in another tab")
+    await expect(other.result).to_contain_text("as chosen in another tab")
     await expect(other.person).to_have_value(await player.person.input_value())
     await player.at_rest()
     await expect(other.ring).to_have_text(await player.ring.inner_text())
 
 
-async def test_who_is_sought_in_vain_is_said_and_escape_takes_nothing(ground: Ground) -> None:
+async def test_a_search_without_matches_says_so_and_escape_changes_nothing(ground: Ground) -> None:
     player = await ground.begin()
-    await player.person.fill("nobody of that name")
-    await expect(player.page.get_by_role("option")).to_have_text("Nobody is found for that.")
+    await player.person.fill("an unknown name")
+    await expect(player.page.get_by_role("option")).to_have_text("No matches")
 
     await player.person.press("Enter")
     await player.person.press("Escape")
@@ -438,12 +439,12 @@ async def test_who_is_sought_in_vain_is_said_and_escape_takes_nothing(ground: Gr
 
 
 @pytest.mark.parametrize("look", [GERMAN], ids=str)
-async def test_it_speaks_german_throughout(ground: Ground, look: Look) -> None:
+async def test_everything_is_in_german_for_a_german_browser(ground: Ground, look: Look) -> None:
     player = await ground.begin()
     await expect(player.page.locator("html")).to_have_attribute("lang", "de")
     await expect(player.result).to_contain_text("Du bist jetzt Maple Fox.")
 
     await player.press("10 Nachrichten", "Aufgezeichnet.")
     await expect(player.toasts.first).to_contain_text("Abzeichen verdient")
-    await player.press("Morgen wiederkommen", "Es ist Donnerstag, 5. März 2026.")
+    await player.press("Morgen wiederkommen", "Es ist jetzt Donnerstag, 5. März 2026.")
     await expect(player.entries.first.locator(".copy")).to_have_text("Als curl kopieren")

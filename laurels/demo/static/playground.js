@@ -1,5 +1,5 @@
-/* The playground: each button sends plain requests to the API, and the log shows them with their answers.
-   Nothing is decided here: what an act earns, the answers and the elements beside say. */
+/* The playground: each button sends API requests, and the log shows them with their responses.
+   What a user earns comes from the responses and the elements; nothing is decided here. */
 
 const root = document.getElementById("playground");
 const given = JSON.parse(root.dataset.given);
@@ -26,11 +26,11 @@ function randomId() {
   return Date.now().toString(36) + Array.from(bytes, (byte) => byte.toString(36).padStart(2, "0")).join("");
 }
 
-/* ---- who one is, also after a reload and in other tabs: a browser has one session ---- */
+/* ---- the current user, shared with other tabs and kept across reloads: a browser has one session ---- */
 
 let me = null;
 
-function kept() {
+function storedPerson() {
   try {
     return JSON.parse(localStorage.getItem(STORE));
   } catch {
@@ -38,11 +38,11 @@ function kept() {
   }
 }
 
-function keep(person) {
+function storePerson(person) {
   me = person;
   try {
     localStorage.setItem(STORE, JSON.stringify(person));
-  } catch {} // a browser that keeps nothing plays as well, until it reloads
+  } catch {} // without storage the user lasts until the page is reloaded
 }
 
 /* ---- requests ---- */
@@ -54,7 +54,7 @@ class Trouble extends Error {
   }
 }
 
-/* One request as it is sent, as it is shown, and as a command: all from the same parts. */
+/* Sends a request and logs it; the log and the curl command are built from the same parts. */
 async function ask(method, path, {body, asUser = false, session = null} = {}) {
   const headers = asUser ? {} : {"Authorization": `Bearer ${given.key}`};
   if (body) headers["Content-Type"] = "application/json";
@@ -82,7 +82,7 @@ async function ask(method, path, {body, asUser = false, session = null} = {}) {
 async function signIn(person) {
   const body = {userId: person.userId, ...(person.isNew ? {name: person.name, timeZone: person.timeZone} : {})};
   const session = await ask("POST", `${API}/sessions`, {body});
-  keep({...person, token: session.token, demo: given.key});
+  storePerson({...person, token: session.token, demo: given.key});
   showPerson();
 }
 
@@ -98,7 +98,7 @@ async function moveClock() {
   return t("day", {date: dateText(new Date(clock.now), {dateStyle: "full"})});
 }
 
-function told({results: [result]}) {
+function summary({results: [result]}) {
   const {status, points, level, awards = []} = result;
   return [
     t(status === "duplicate" ? "duplicate" : "recorded"),
@@ -108,10 +108,10 @@ function told({results: [result]}) {
   ];
 }
 
-/* The event is made once, so that another try sends the same id and counts once. */
+/* The event is created once, so that a retry sends the same id and counts once. */
 function event(type, more = {}) {
   const body = {userId: me.userId, id: `${type.split(".")[0]}-${randomId()}`, type, ...more};
-  return [async () => told(await ask("POST", `${API}/events`, {body}))];
+  return [async () => summary(await ask("POST", `${API}/events`, {body}))];
 }
 
 const ACTIONS = {
@@ -133,24 +133,24 @@ function actAs(person) {
   ];
 }
 
-/* Steps in order, one act after another; what was done is not done again by another try. */
+/* Runs steps in order, one action after another; a retry skips the steps that are done. */
 let running = Promise.resolve();
 
-function run(button, steps, said = []) {
+function run(button, steps, lines = []) {
   if (button.getAttribute("aria-disabled") === "true") return running;
   button.setAttribute("aria-disabled", "true"); // not `disabled`, which would take the focus away
   running = running.then(async () => {
     try {
       while (steps.length) {
-        said.push(await steps[0]());
+        lines.push(await steps[0]());
         steps.shift();
       }
       settle(button);
-      by("result").textContent = said.flat().filter(Boolean).join(" ");
-      if (button !== input) outlive();
+      by("result").textContent = lines.flat().filter(Boolean).join(" ");
+      if (button !== input) replaceStory();
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
-      complain(error, button, steps, said);
+      complain(error, button, steps, lines);
     } finally {
       button.removeAttribute("aria-disabled");
       window.dispatchEvent(new Event("laurels:refresh"));
@@ -159,35 +159,35 @@ function run(button, steps, said = []) {
   return running;
 }
 
-/* Somebody's story tells what was before this; what stays true is where they are. */
-function outlive() {
+/* After an action the story is outdated; the time zone still holds. */
+function replaceStory() {
   by("story").textContent = me.timeZone;
   for (const person of given.people) if (person.userId === me.userId) person.story = me.timeZone;
 }
 
-function complain(trouble, button, steps, said) {
+function complain(trouble, button, steps, lines) {
   const expired = trouble.status === 401 && !trouble.byKey;
   const stale = trouble.status === 401 && trouble.byKey;
   const text = stale ? t("reload") : expired ? t("sign_in_again", {name: me.name}) : t("again");
   const again = el("button", {id: "try-again", type: "button"}, text);
   again.addEventListener("click", () => {
     if (stale) location.reload();
-    else run(button, expired ? [...actAs(me), ...steps.slice(1)] : steps, said);
+    else run(button, expired ? [...actAs(me), ...steps.slice(1)] : steps, lines);
   });
   by("result").textContent = "";
   by("trouble").replaceChildren(el("p", {}, trouble.message), again);
 }
 
-/* The button that was pressed last goes with its trouble; the focus goes on to where it began. */
+/* Removes the error with its button; the focus returns to the button that started the action. */
 function settle(button) {
   const focused = by("trouble").contains(document.activeElement);
   by("trouble").replaceChildren();
   if (focused) button.focus();
 }
 
-/* ---- what the person sees ---- */
+/* ---- what the user sees ---- */
 
-/* The elements anew: with another session, what they have read and the stream they hear are another's. */
+/* Creates new elements, because with another session their data and stream belong to another user. */
 async function mount() {
   const seen = by("seen");
   seen.replaceChildren();
@@ -214,7 +214,7 @@ function showPerson() {
 
 let ahead = new Date(given.now) - Date.now();
 
-const dateText = (moment, style) => new Intl.DateTimeFormat(language, {...style, timeZone: me?.timeZone}).format(moment);
+const dateText = (instant, style) => new Intl.DateTimeFormat(language, {...style, timeZone: me?.timeZone}).format(instant);
 
 function showClock() {
   const now = new Date(Date.now() + ahead);
@@ -251,7 +251,7 @@ window.addEventListener("storage", ({key, newValue}) => {
 
 const TOKENS = /("(?:\\.|[^"\\])*")(?=(\s*:)?)|\b(?:true|false|null)\b|-?\b\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\b/g;
 
-function coloured(value) {
+function highlighted(value) {
   const text = JSON.stringify(value, null, 2);
   const code = el("code");
   let at = 0;
@@ -287,8 +287,8 @@ function note(request, {status, ok = false, took, headers = [], data}) {
   const sent = Object.entries(request.headers).map(([name, value]) => [name, shortened(value)]);
   if (request.token) sent.push(["Cookie", `laurels-session=${shortened(request.token)}`]);
   const details = [el("p", {className: "label"}, t("request")), ...lines(sent)];
-  if (request.body) details.push(coloured(request.body));
-  if (data !== undefined) details.push(el("p", {className: "label"}, t("answer")), ...lines(headers), coloured(data));
+  if (request.body) details.push(highlighted(request.body));
+  if (data !== undefined) details.push(el("p", {className: "label"}, t("answer")), ...lines(headers), highlighted(data));
   enter(
     [
       el("b", {className: "method"}, request.method),
@@ -301,22 +301,22 @@ function note(request, {status, ok = false, took, headers = [], data}) {
   );
 }
 
-document.addEventListener("laurels-moment", ({detail}) => {
+document.addEventListener("laurels-notification", ({detail}) => {
   const request = {method: "GET", path: `${API}/stream`, headers: {}, token: me.token};
-  const head = [el("b", {className: "method live"}, t("moment")), el("span", {className: "path"}, detail.type)];
-  enter(head, [coloured(detail)], command(request, ["-N"]), "moment");
+  const head = [el("b", {className: "method live"}, t("notification")), el("span", {className: "path"}, detail.type)];
+  enter(head, [highlighted(detail)], command(request, ["-N"]), "notification");
 });
 
-/* What one did stands open until the next of it; a moment folds nothing away, and may be opened. */
+/* A request is open until the next one; a notification is added closed and closes nothing. */
 function enter(head, details, curl, kind = "request") {
   const log = by("log");
   log.querySelector(".empty")?.remove();
   if (kind === "request") {
-    for (const open of log.querySelectorAll("details[open]:not([data-kept])")) open.open = false;
+    for (const open of log.querySelectorAll("details[open]:not([data-opened])")) open.open = false;
     log.scrollTop = 0;
   }
   const folded = el("details", {open: kind === "request"}, el("summary", {}, ...head), el("div", {className: "body"}, ...details));
-  folded.firstChild.addEventListener("click", () => (folded.dataset.kept = "")); // what a person opens stays open
+  folded.firstChild.addEventListener("click", () => (folded.dataset.opened = "")); // stays open once a user opens it
   const copy = el("button", {type: "button", className: "copy"}, t("copy"));
   copy.addEventListener("click", () => copyText(copy, curl));
   log.prepend(el("li", {className: kind}, folded, copy));
@@ -340,7 +340,7 @@ async function copyText(button, text) {
 
 by("clear-log").addEventListener("click", () => by("log").replaceChildren());
 
-/* ---- choosing somebody: a combobox with a list, as the ARIA practices describe it ---- */
+/* ---- choosing a user: a combobox with a list, after the ARIA Authoring Practices ---- */
 
 const input = by("person");
 const list = by("people");
@@ -351,7 +351,7 @@ function open(sought = "") {
   const wanted = plainText(sought);
   const found = given.people.filter(({name, story, timeZone}) => plainText(`${name} ${story} ${timeZone ?? ""}`).includes(wanted));
   list.replaceChildren(...found.map(option));
-  if (!found.length) list.append(el("li", {className: "none", role: "option", ariaDisabled: "true"}, t("nobody_found")));
+  if (!found.length) list.append(el("li", {className: "none", role: "option", ariaDisabled: "true"}, t("no_match")));
   list.hidden = false;
   input.ariaExpanded = "true";
   activate(found.length ? Math.max(0, sought ? 0 : found.findIndex((person) => person.userId === me?.userId)) : -1);
@@ -409,11 +409,11 @@ input.addEventListener("click", () => list.hidden && open());
 input.addEventListener("focus", () => input.select());
 input.addEventListener("blur", close);
 
-/* ---- the beginning ---- */
+/* ---- start ---- */
 
 for (const [id, steps] of Object.entries(ACTIONS)) by(id).addEventListener("click", ({currentTarget}) => me && run(currentTarget, steps()));
 
-const before = kept();
+const before = storedPerson();
 if (before?.demo === given.key) {
   me = before;
   showPerson();

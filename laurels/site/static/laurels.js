@@ -1,53 +1,52 @@
-/* Elements that show what Laurels tells, and decide nothing; how to use them: docs/widgets.md. */
+/* Custom elements that show what Laurels answers and decide nothing; see docs/widgets.md. */
 
-/* Every visible text; one that counts has a form for each plural. */
+/* Every visible text; those with a number have one form per plural. */
 const TEXTS = {
 en:{
 point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},
-level:"Level {n}",toNext:"{n} to level {of}",top:"The highest level. Well earned.",
-rank:"Rank",of:"{n} of {of}",badges:"Badges",earned:"Badges earned",coming:"Badges to come",
-all:"You have every badge there is.",first:"Your first step",
-streak:"Streak",row:"in a row",longest:"Longest",total:"In all",freezes:"Freezes",
-is_active:"You are all set.",is_at_risk:"Still open, until {n}.",
-is_frozen:"A freeze keeps it until {n}.",is_paused:"Paused: it waits for you.",
-is_ended:"Ready for a fresh start.",is_none:"It begins with your first day.",
-calendar:"The last 5 weeks",credited:"counted",frozen:"kept by a freeze",
-excused:"not needed",paused:"paused",missed:"not here",open:"still open",
-place:"Place",name:"Name",score:"Score",you:"You",yours:"Your place",ranked:"{n} on the board",
-unranked:"Your first points put you on this board.",
-nobody:"The first place is still free.",
-current:"Now",previous:"Before",more:"Show more",
-loading:"Loading",out:"You are signed out",outText:"Sign in to see what you have earned.",
-failed:"This cannot be shown just now",offline:"The server cannot be reached.",
-unknown:"There is nothing here.",answered:"The server answered: {n}",
-old:"As of {n}. Nothing newer can be read.",again:"Try again",dismiss:"Dismiss",
-toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastPlace:"Place {n}",news:"News"
+level:"Level {n}",toNext:"{n} to level {of}",top:"Top level reached!",
+rank:"Rank",of:"{n} of {of}",badges:"Badges",earned:"Badges earned",coming:"Next badges",
+all:"You've earned every badge!",first:"Your first step",
+streak:"Streak",row:"in a row",longest:"Longest",total:"Total",freezes:"Freezes",
+is_active:"All done! Come back by {n}.",is_at_risk:"Not done yet: you have until {n}.",
+is_frozen:"Protected by a freeze until {n}.",is_paused:"Paused.",
+is_ended:"Start a new streak today.",is_none:"Start your streak today.",
+calendar:"Last 5 weeks",credited:"done",frozen:"freeze used",
+excused:"excused",paused:"paused",missed:"missed",open:"to do",
+name:"Name",score:"Score",you:"You",yours:"Your rank",ranked:"{n} ranked",
+unranked:"You're not ranked yet. Join in!",
+empty:"No one here yet. Be the first!",
+current:"Current",previous:"Previous",more:"Show more",
+loading:"Loading",out:"You're signed out",outText:"Sign in to see your progress.",
+failed:"Can't load this right now",offline:"Can't reach the server.",
+unknown:"Not found.",answered:"The server replied: {n}",
+old:"Last updated {n}. Couldn't refresh.",again:"Try again",dismiss:"Dismiss",
+toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastRank:"You're now #{n}",toastFinal:"You finished #{n}",news:"Notifications"
 },
 de:{
 point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},
-level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Das höchste Level. Wohlverdient.",
-rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",earned:"Verdiente Abzeichen",coming:"Kommende Abzeichen",
-all:"Du hast alle Abzeichen, die es gibt.",first:"Dein erster Schritt",
-streak:"Serie",row:"in Folge",longest:"Längste",total:"Insgesamt",freezes:"Joker",
-is_active:"Alles geschafft!",is_at_risk:"Noch offen, bis {n}.",
-is_frozen:"Ein Joker hält sie bis {n}.",is_paused:"Pausiert: sie wartet auf dich.",
-is_ended:"Bereit für einen neuen Anfang.",is_none:"Sie beginnt mit deinem ersten Tag.",
-calendar:"Die letzten 5 Wochen",credited:"zählt",frozen:"mit Joker gehalten",
-excused:"nicht nötig",paused:"pausiert",missed:"nicht hier",open:"noch offen",
-place:"Platz",name:"Name",score:"Stand",you:"Du",yours:"Dein Platz",ranked:"{n} auf der Rangliste",
-unranked:"Deine ersten Punkte bringen dich hinein.",
-nobody:"Der erste Platz ist noch frei.",
-current:"Jetzt",previous:"Davor",more:"Mehr zeigen",
-loading:"Lädt",out:"Du bist abgemeldet",outText:"Melde dich an, um zu sehen, was du verdient hast.",
-failed:"Das lässt sich gerade nicht zeigen",offline:"Der Server ist nicht erreichbar.",
-unknown:"Hier gibt es nichts.",answered:"Der Server antwortet: {n}",
-old:"Stand {n}. Neueres ist nicht zu lesen.",again:"Noch einmal",dismiss:"Schließen",
-toastBadge:"Abzeichen verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastPlace:"Platz {n}",news:"Neues"
+level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Höchstes Level erreicht!",
+rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",earned:"Verdiente Abzeichen",coming:"Nächste Abzeichen",
+all:"Du hast alle Abzeichen!",first:"Dein erster Schritt",
+streak:"Serie",row:"in Folge",longest:"Längste",total:"Gesamt",freezes:"Joker",
+is_active:"Geschafft! Komm bis {n} wieder.",is_at_risk:"Noch offen: Du hast Zeit bis {n}.",
+is_frozen:"Ein Joker schützt sie bis {n}.",is_paused:"Pausiert.",
+is_ended:"Starte heute eine neue Serie.",is_none:"Starte heute deine Serie.",
+calendar:"Die letzten 5 Wochen",credited:"erledigt",frozen:"Joker eingesetzt",
+excused:"entschuldigt",paused:"pausiert",missed:"verpasst",open:"offen",
+name:"Name",score:"Ergebnis",you:"Du",yours:"Dein Rang",ranked:"{n} in der Wertung",
+unranked:"Du bist noch nicht dabei. Mach mit!",
+empty:"Noch niemand hier. Mach den Anfang!",
+current:"Aktuell",previous:"Zuletzt",more:"Mehr anzeigen",
+loading:"Lädt",out:"Du bist abgemeldet",outText:"Melde dich an, um deinen Stand zu sehen.",
+failed:"Das lässt sich gerade nicht laden",offline:"Der Server ist nicht erreichbar.",
+unknown:"Nicht gefunden.",answered:"Antwort des Servers: {n}",
+old:"Stand: {n}. Nicht aktualisiert.",again:"Erneut versuchen",dismiss:"Schließen",
+toastBadge:"Abzeichen verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastRank:"Du bist jetzt auf Platz {n}",toastFinal:"Du hast Platz {n} erreicht",news:"Mitteilungen"
 }
 };
 
-/* h("p.note", {id: "x"}, "text", [nodes], false): a node, never made of markup, so that no name is read as such.
-   Its classes are its parts, too. */
+/* h("p.note", {id: "x"}, "text", [nodes], false): a node, made without markup. Classes are parts, too. */
 function h(selector, ...rest) {
 	const [name, ...classes] = selector.split(".");
 	const node = document.createElementNS(`http://www.w3.org/${/^(svg|path|circle)$/.test(name) ? "2000/svg" : "1999/xhtml"}`, name);
@@ -60,30 +59,30 @@ function h(selector, ...rest) {
 	return node;
 }
 
-const UNSPOKEN = {"aria-hidden": "true"};
+const DECORATIVE = {"aria-hidden": "true"};
 const FLAME = "M8.3.8c.5 2.6 3.9 4.3 3.9 8.2a4.2 4.2 0 0 1-8.4 0c0-1.7.8-2.9 1.7-3.8.1 1.2.6 1.8 1.2 2.1-.3-2.4 0-4.9 1.6-6.5z";
 const SIGNS = {
 	credited: "M4 8.5 7 11l5-5.5", frozen: "M8 2.5v11M3 5l10 6M13 5 3 11", excused: "M5 8h6", paused: "M6 5v6M10 5v6",
 	missed: "M8 7.5v1", open: ""
 };
 const hidden = (text) => h("span.hidden", text);
-const sign = (d, name = "sign") => h(`svg.${name}`, {viewBox: "0 0 16 16", ...UNSPOKEN}, h("path", {d}));
+const sign = (d, name = "sign") => h(`svg.${name}`, {viewBox: "0 0 16 16", ...DECORATIVE}, h("path", {d}));
 const API = "/api/gamification/";
-const announce = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
 
-/* Only a visit may be the day's login. */
+/* Only a visit counts as the day's login; other reads are previews. */
 async function read(url, visit) {
 	try {
 		const headers = visit ? {} : {"X-Purpose": "preview"};
 		const answer = await fetch(url, {credentials: "include", headers, signal: AbortSignal.timeout(2e4)});
 		const data = await answer.json().catch(() => null);
-		return answer.ok && data ? {data} : {problem: {status: answer.status, says: data?.title ?? `${answer.status}`}};
+		return answer.ok && data ? {data} : {problem: {status: answer.status, reason: data?.title ?? `${answer.status}`}};
 	} catch {
 		return {problem: {status: 0}};
 	}
 }
 
-/* One address, read once for all. */
+/* One URL, read once for all elements. */
 class Resource {
 	constructor(url, source) {
 		Object.assign(this, {url, source});
@@ -93,26 +92,26 @@ class Resource {
 		return [...this.source.readers].filter(({resource}) => resource === this);
 	}
 
-	/* Asked meanwhile, it asks once more: the answer on its way may tell of before. */
+	/* When asked while loading, loads once more: the pending response may be outdated. */
 	async load(visit) {
-		if (this.asking) return void (this.again = visit || !!this.again);
-		this.asking = true;
+		if (this.loading) return void (this.again = visit || !!this.again);
+		this.loading = true;
 		this.again = null;
-		await this.source.visit; // what it pays, boards show
+		await this.source.visit; // leaderboards include the points it earns
 		const {data, problem} = await read(this.url, visit || !this.data);
-		this.asking = false;
+		this.loading = false;
 		this.problem = problem;
 		if (data) Object.assign(this, {data, at: new Date()});
 		if (problem?.status === 401) this.data = null;
 		for (const reader of this.readers) reader.paint();
 		if (data) this.source.open();
 		else if (!/40./.test(problem.status)) this.source.retry();
-		if (data?.availableBadges) announce("laurels-profile", data);
+		if (data?.availableBadges) emit("laurels-profile", data);
 		if (this.again != null) this.load(this.again);
 	}
 }
 
-/* One server: what is read of it, and its one stream. */
+/* One server: its resources and its stream. */
 class Source {
 	static all = {};
 	readers = new Set();
@@ -126,14 +125,14 @@ class Source {
 		this.readers.add(reader);
 		if (!path) return Object.keys(this.resources)[0] || this.open();
 		const one = (this.resources[path] ??= new Resource(this.base + path, this));
-		if (!one.data && !one.asking) {
+		if (!one.data && !one.loading) {
 			const read = one.load(true);
 			if (path === PROFILE) this.visit = read;
 		}
 		return one;
 	}
 
-	/* Later, for who is moved leaves and joins at once. */
+	/* Deferred: an element that is moved leaves and joins again at once. */
 	leave(reader) {
 		this.readers.delete(reader);
 		queueMicrotask(() => {
@@ -143,13 +142,13 @@ class Source {
 		});
 	}
 
-	/* The browser mends a cut line; whether to try a refused one again, reading tells. */
+	/* The browser reconnects a dropped stream; a refused one is retried here. */
 	open() {
 		if (this.stream || this.retrying || !this.readers.size) return;
 		this.stream = new EventSource(`${this.base}${API}stream`, {withCredentials: true});
 		this.stream.onopen = () => (this.wait = 0);
 		this.stream.onerror = ({target}) => target.readyState === 2 && this.retry(this.close());
-		this.stream.addEventListener("moment", ({data}) => this.take(JSON.parse(data)));
+		this.stream.addEventListener("notification", ({data}) => this.receive(JSON.parse(data)));
 	}
 
 	close() {
@@ -157,22 +156,22 @@ class Source {
 		this.stream = this.retrying = clearTimeout(this.retrying);
 	}
 
-	/* Ever more rarely, not all at once, and only while somebody looks. */
+	/* With growing, jittered delays, while the page is visible. */
 	retry() {
 		if (this.stream || this.retrying) return;
 		this.wait = Math.min(2 * this.wait || 3e4, 3e5);
 		this.retrying = setTimeout(() => (this.late = document.hidden) || this.refresh(), this.wait * (1 + Math.random() / 2));
 	}
 
-	take(moment) {
-		announce("laurels-moment", moment);
-		for (const reader of [...this.readers]) reader.happened?.(moment);
-		// Moments come in groups; what they changed is read once.
+	receive(notification) {
+		emit("laurels-notification", notification);
+		for (const reader of [...this.readers]) reader.notified?.(notification);
+		// Notifications come in groups: refresh once.
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.refresh(), 150);
 	}
 
-	/* What nobody shows any more is forgotten. */
+	/* Drops resources that no element shows. */
 	refresh(visit = false) {
 		this.late = this.retrying = clearTimeout(this.retrying);
 		if (!Object.keys(this.resources)[0]) this.open();
@@ -251,7 +250,7 @@ circle{fill:none;stroke:var(--line);stroke-width:8}
 table{width:100%;margin:1rem 0 .75rem;border-spacing:0}
 .blank{background:var(--line);opacity:.3}
 th{padding:.4rem .5rem;text-align:start}
-th::first-letter{text-transform:uppercase}
+th::first-letter,button::first-letter{text-transform:uppercase}
 .calendar{max-width:22rem;table-layout:fixed}
 .calendar *{padding:.15rem 0;text-align:center;vertical-align:middle}
 .frozen,.paused{border-color:currentColor;border-radius:.6rem}
@@ -330,7 +329,7 @@ class Laurel extends HTMLElement {
 		const base = new URL(src || "/", src ? document.baseURI : import.meta.url).href.replace(/\/+$/, "");
 		const source = (Source.all[base] ??= new Source(base));
 		const url = this.path && source.base + this.path;
-		this.speak();
+		this.setLanguage();
 		if (this.source !== source || this.resource?.url !== url) {
 			this.source?.leave(this);
 			this.source = source;
@@ -339,16 +338,16 @@ class Laurel extends HTMLElement {
 		this.paint();
 	}
 
-	/* The language of the nearest ancestor who says one, also outside of a shadow. */
-	speak() {
-		let said, own;
-		for (let node = this; node && !said; node = node.getRootNode().host) said = node.closest("[lang]")?.lang;
+	/* The nearest ancestor's, across shadow roots. */
+	setLanguage() {
+		let lang, own;
+		for (let node = this; node && !lang; node = node.getRootNode().host) lang = node.closest("[lang]")?.lang;
 		this.locale = "en";
 		try {
-			[this.locale] = Intl.getCanonicalLocales(said || "en");
+			[this.locale] = Intl.getCanonicalLocales(lang || "en");
 			own = JSON.parse(this.getAttribute("texts"));
 		} catch {
-			console.warn("Laurels: mend 'lang' or 'texts'", this);
+			console.warn("Laurels: invalid 'lang' or 'texts'", this);
 		}
 		this.texts = {...TEXTS.en, ...TEXTS[this.locale.split("-")[0]], ...own};
 	}
@@ -375,7 +374,7 @@ class Laurel extends HTMLElement {
 		return h(`h${Math.min(6, (+this.getAttribute("heading") || 2) + below)}.${selector}`, rest);
 	}
 
-	/* Who stood on a button stands on it still; what was shown stays until there is something else. */
+	/* Keeps the focus, and old content until there is new. */
 	paint() {
 		const ready = this.resource.data || this.resource.problem;
 		if (this.drawn && !ready) return;
@@ -402,15 +401,15 @@ class Laurel extends HTMLElement {
 	}
 
 	skeleton(lines = 8) {
-		return h("div.card.stack", UNSPOKEN, Array.from({length: lines}, () => h("div.ghost")));
+		return h("div.card.stack", DECORATIVE, Array.from({length: lines}, () => h("div.ghost")));
 	}
 
 	message(title, text, more) {
 		return h("section.card.message", this.heading(0, "heading", this.t(title)), h("p.quiet", text), more);
 	}
 
-	failed({status, says}) {
-		const why = this.t({0: "offline", 404: "unknown"}[status] ?? "answered", says);
+	failed({status, reason}) {
+		const why = this.t({0: "offline", 404: "unknown"}[status] ?? "answered", reason);
 		this.say(`${this.t("failed")}. ${why}`);
 		return this.message("failed", why, this.tryAgain());
 	}
@@ -419,8 +418,8 @@ class Laurel extends HTMLElement {
 		return this.button("again", () => this.source.refresh(true));
 	}
 
-	button(id, act, attributes) {
-		return h(`button.button.${id}`, {id, ...attributes}, act, this.t(id));
+	button(id, action, attributes, text = this.t(id)) {
+		return h(`button.button.${id}`, {id, ...attributes}, action, text);
 	}
 
 	bar(share, label, text) {
@@ -442,11 +441,11 @@ define("profile", class extends Laurel {
 	path = PROFILE;
 
 	skeleton() {
-		return h("div.stack", this.beside(super.skeleton()), super.skeleton(12));
+		return h("div.stack", this.withSlot(super.skeleton()), super.skeleton(12));
 	}
 
-	/* The level, beside what the page has put in. */
-	beside(card) {
+	/* The level, next to the page's own content. */
+	withSlot(card) {
 		return h(`div.stack${this.querySelector(":scope>:not([slot])") ? ".filled" : ""}`, card, h("slot"));
 	}
 
@@ -457,7 +456,7 @@ define("profile", class extends Laurel {
 		const fresh = ({id}) => (before ? before.badges.every((one) => one.id !== id) : id === badgeAwarded);
 		const first = !badges.length && others.find(({id}) => id === data.next[0]?.id);
 		const group = (name, ...rest) => h(`section.card.${name}`, this.heading(1, "heading", this.t(name)), rest);
-		return h("div.stack", this.beside(this.level(data, before)),
+		return h("div.stack", this.withSlot(this.level(data, before)),
 			first && group("first", h("ul.badges", this.badge(first))),
 			badges.length && group("earned", h("ul.badges", badges.map((badge) => this.badge(badge, fresh(badge) ? ".fresh" : "")))),
 			group("coming", others.length ? h("ul.badges", others.map((badge) => this.badge(badge, ".next", toward.find(({id}) => id === badge.id)))) : h("p.quiet", this.t("all"))));
@@ -472,18 +471,18 @@ define("profile", class extends Laurel {
 			this.facts(["rank", rank ? this.t("of", rank, rankedUsers) : "–"], ["badges", this.t("of", length, length + availableBadges.length)])));
 	}
 
-	/* The ring grows from where it was; on a new level from the beginning. */
+	/* Grows from its old value, on a new level from 0. */
 	ring({points, progress, level}, before) {
 		const place = {cx: 60, cy: 60, r: 52};
 		const arc = h("circle.arc", place, {pathLength: 100, "stroke-dasharray": 100, "stroke-dashoffset": 100 - progress});
 		arc.style.setProperty("--from", before?.level === level ? 100 - before.progress : 100);
-		return h("div.ring", h("svg", {viewBox: "0 0 120 120"}, UNSPOKEN, h("circle", place), arc),
+		return h("div.ring", h("svg", {viewBox: "0 0 120 120"}, DECORATIVE, h("circle", place), arc),
 			h("div", h("span.points.number", this.number(points)), " ", h("span.note", this.t("point", points))));
 	}
 
 	badge({name, icon, points, description, condition}, state = "", toward) {
 		const share = toward?.target > 1 && `${this.number(toward.current)} / ${this.number(toward.target)}`;
-		return h(`li.badge${state}`, h("div.icon", UNSPOKEN, icon), h("div.what",
+		return h(`li.badge${state}`, h("div.icon", DECORATIVE, icon), h("div.what",
 			h("div.row", h("span.name", name), h("span.note.number", `+${this.number(points)}`, hidden(` ${this.t("point", points)}`))),
 			h("div.row.note", state === ".next" ? condition : description, share && h("span.number", share)),
 			share && this.bar((100 * toward.current) / toward.target, name, share)));
@@ -502,7 +501,7 @@ define("streak", class extends Laurel {
 		const streak = streaks.find(({name}) => name === (wanted ?? name));
 		if (!streak) return this.failed({status: 404});
 		const {unit, length, status, longest, totalDays, freezes, endsAtLocal: end} = streak;
-		// The last minute by the user's own clock: read as it stands there, without its offset.
+		// The last minute before it, in the user's local time: without the offset.
 		const until = end && this.date(Date.parse(`${end.slice(0, 19)}Z`) - 1, {weekday: "long", hour: "numeric", minute: "2-digit"});
 		return h("section.card", h("div.head", sign(FLAME, length ? "flame" : "flame.cold"), h("div",
 			this.heading(0, "name", hidden(`${this.t("streak")}: `), h("span.length.number", this.number(length)), ` ${this.t(unit, length)} ${this.t("row")}`),
@@ -514,7 +513,7 @@ define("streak", class extends Laurel {
 		return [h(`span.day.${why}`, {title}, sign(SIGNS[why])), title && hidden(title)];
 	}
 
-	/* Five weeks, with today in the last one; a streak of weeks has one row. */
+	/* Five weeks up to this one; a weekly streak has one row. */
 	calendar({unit, days}) {
 		const known = days[0] ? days : [{day: new Date().toISOString().slice(0, 10), why: "open"}];
 		const whys = new Map(known.map(({day, why}) => [Date.parse(day), why]));
@@ -534,7 +533,7 @@ define("streak", class extends Laurel {
 		};
 		return [h("table.calendar", h("caption.hidden", this.t("calendar")), !weekly && h("thead", h("tr", WEEK.map(head))),
 			h("tbody", weekly ? h("tr", WEEKS.map(cell)) : WEEKS.map((first) => h("tr", WEEK.map((day) => cell(first + day)))))),
-		h("ul.legend.note", UNSPOKEN, Object.keys(SIGNS).map((why) =>
+		h("ul.legend.note", DECORATIVE, Object.keys(SIGNS).map((why) =>
 			[...whys].some(([time, one]) => one === why && time >= start) && h("li", this.mark(why), this.t(why))))];
 	}
 });
@@ -553,7 +552,7 @@ define("leaderboard", class extends Laurel {
 		return super.skeleton(Math.min(17, 3 + 2 * (this.getAttribute("limit") || 7)));
 	}
 
-	/* Reads so many pages behind the first; when that is new, so must they be. */
+	/* Reads this many pages after the first. */
 	async follow(count) {
 		const {resource} = this;
 		const pages = [resource.data];
@@ -576,35 +575,37 @@ define("leaderboard", class extends Laurel {
 		const score = board.by === "points" ? this.t("point", 2) : this.t("score");
 		return h("section.card",
 			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), this.t("ranked", rankedUsers))),
-				board.period !== "all" && this.switch()),
+				board.period !== "all" && this.switch(board.period)),
 			lines.length && h("table.table", h("caption.hidden", board.name),
-				h("thead", h("tr", [this.t("place"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
+				h("thead", h("tr", [this.t("rank"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
 				h("tbody", lines.map((line) => this.line(line, mine(line)))),
 				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true))),
-			lines.length ? !me && !teams && h("p.note", this.t("unranked")) : h("p.quiet", this.t("nobody")),
+			lines.length ? !me && !teams && h("p.note", this.t("unranked")) : h("p.quiet", this.t("empty")),
 			pages.at(-1)?.next && this.button("more", () => this.more()));
 	}
 
-	/* The button may go; its user stays. */
+	/* If the button disappears, focus moves to the heading. */
 	async more() {
 		await this.follow(this.resource.pages?.length ?? 1);
 		this.root.activeElement ?? this.root.getElementById("board")?.focus();
 	}
 
 	line({rank, name, team, title, score}, mine) {
-		const medal = ["", ".medal.gold", ".medal.silver", ".medal.bronze"][rank] ?? "";
+		const medal = ["", ".medal", ".medal.silver", ".medal.bronze"][rank] ?? "";
 		return h(`tr.line${mine ? ".mine" : ""}`, mine && {"aria-current": "true"},
 			h("td.number", h(`span${medal}`, this.number(rank))),
 			h("td", h("bdi.name", team ?? name), mine && h("span.tag", this.t("you")), title && h("div.note", title)),
 			h("td.name.number", this.number(score)));
 	}
 
-	switch() {
-		return h("div.switch", ["current", "previous"].map((id) =>
-			this.button(id, () => this.setAttribute("period", id), {"aria-pressed": this.period === id})));
+	switch(unit) {
+		const relative = new Intl.RelativeTimeFormat(this.locale, {numeric: "auto"});
+		return h("div.switch", ["current", "previous"].map((id, ago) =>
+			this.button(id, () => this.setAttribute("period", id), {"aria-pressed": this.period === id},
+				/day|week|month|year/.test(unit) ? relative.format(-ago, unit) : this.t(id))));
 	}
 
-	/* Up to the last day that belongs to the period. */
+	/* Up to its last day. */
 	span({board, period}) {
 		if (!period.start || !period.end) return "";
 		const format = new Intl.DateTimeFormat(this.locale, {dateStyle: "medium", timeZone: board.zone});
@@ -627,21 +628,21 @@ define("toast", class extends Laurel {
 		this.body.ariaLabel = this.t("news");
 	}
 
-	happened({type, badge, level, title, length, board, rank}) {
+	notified({type, badge, level, title, length, board, rank}) {
 		if (type === "badge.earned") this.show(badge.icon, this.t("toastBadge"), `${badge.name} · ${this.count("point", badge.points)}`);
 		if (type === "level.reached") this.show(this.number(level), this.t("toastLevel", level), title);
 		if (type === "streak.extended") this.show(sign(FLAME, "flame"), this.t("toastStreak"), `${this.number(length)} ${this.t("row")}`);
-		if (board) this.show(this.number(rank), this.t("toastPlace", rank), board.name);
+		if (board) this.show(this.number(rank), this.t(/closed/.test(type) ? "toastFinal" : "toastRank", rank), board.name);
 	}
 
-	/* What finds no room waits its turn. The live region has the words alone: a button is no news. */
+	/* Three at a time; the live region gets the text only. */
 	show(icon, title, text = "") {
 		if (this.body.children.length >= 3) return void this.waiting.push([icon, title, text]);
-		const toast = h("div.card.toast", h("div.icon", UNSPOKEN, icon), h("div.what", h("p.name", title), h("p", text)),
+		const toast = h("div.card.toast", h("div.icon", DECORATIVE, icon), h("div.what", h("p.name", title), h("p", text)),
 			h("button.dismiss", {"aria-label": `${this.t("dismiss")}: ${title}`}, () => this.drop(toast), sign("M4 4l8 8M12 4l-8 8")));
 		this.body.append(toast);
 		this.live.append(h("p", `${title}: ${text}`));
-		// Time enough to read; it stands while somebody points at it, stands on it, or looks elsewhere.
+		// Paused while hovered, focused or in a hidden page.
 		let left = 5000 + 60 * (title + text).length;
 		const timer = setInterval(() => {
 			if (!document.hidden && !this.matches(":hover, :focus-within")) left -= 250;
