@@ -26,7 +26,7 @@ from laurels.http.profile import PRIVATE
 from laurels.server.app import create_app
 from laurels.server.run import quiet_collector, server_config
 from laurels.service.clock import utc_now
-from laurels.service.laurels import Laurels, utc_now
+from laurels.service.laurels import Laurels
 from laurels.settings import ServerSettings, Settings
 from laurels.storage import open_store
 from laurels.storage.contract import Decide, LoadRequest

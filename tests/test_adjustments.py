@@ -30,7 +30,6 @@ from laurels.engine.adjustments import (
 from laurels.engine.fields import Field
 from laurels.engine.progress import ManualState
 from laurels.errors import InvalidInput
-from laurels.http.stream import event
 from laurels.present.adjustments_in import (
     adjustment_bodies,
     data_of,

@@ -33,7 +33,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
 from laurels.server.run import is_free, log_to_stderr, serve_until_stopped
 from laurels.service.clock import utc_now
-from laurels.service.laurels import Laurels, utc_now
+from laurels.service.laurels import Laurels
 from laurels.service.opening import address_of_file, database_file, existing, laurels_over, serving
 from laurels.settings import Settings
 from laurels.storage import without_password

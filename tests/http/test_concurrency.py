@@ -13,11 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.http.problems import PROFILE
-from laurels.http.stream import event
 from laurels.service.clock import utc_now
-from laurels.service.laurels import utc_now
-from laurels.storage.columns import EVENTS
 from tests.http.app import EVENTS, PROFILE, USERS, event
 from tests.http.serving import Served, Server
 from tests.support import LASTING_ENGINES

@@ -14,7 +14,6 @@ from laurels.auth.keys import create_key
 from laurels.http.limits import BURST_SECONDS, FEW, Rate
 from laurels.http.problems import TooManyRequests
 from laurels.service.clock import utc_now
-from laurels.service.laurels import utc_now
 from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store
 from tests.http.app import CATALOG, EVENTS, PROFILE, USERS, App, event, open_app

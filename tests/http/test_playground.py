@@ -14,7 +14,7 @@ import pytest
 
 from laurels.auth.keys import create_key
 from laurels.demo.filling import demo_catalog, fill
-from laurels.demo.personas import ACTIONS, PersonaFinder
+from laurels.demo.personas import ACTIONS, Persona, PersonaFinder
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
 from laurels.demo.sample import community
 from laurels.engine.catalog import Catalog
@@ -74,7 +74,7 @@ async def finder_of(laurels: Laurels) -> PersonaFinder:
     return PersonaFinder(laurels.catalog, [*users.values()], await laurels.now())
 
 
-def facts_of(stories: Iterable[Story]) -> list[tuple[str, Mapping[str, int | str]]]:
+def facts_of(stories: Iterable[Persona]) -> list[tuple[str, Mapping[str, int | str]]]:
     return [(story.user.user_id, story.facts) for story in stories]
 
 
@@ -151,7 +151,7 @@ async def test_about_twenty_users_are_offered_once_each_and_those_close_to_a_bad
 
 
 async def test_a_user_one_action_short_of_a_badge_earns_it_with_that_action(demo: App) -> None:
-    near = [*(await narrator_of(demo.laurels)).near_a_badge()]
+    near = [*(await finder_of(demo.laurels)).near_a_badge()]
     assert len(near) >= 3
 
     for persona in near:
@@ -168,7 +168,7 @@ async def test_a_streak_story_ends_once_the_badge_is_earned(playing: App) -> Non
         before = await finder_of(playing.laurels)
         kinds.append([persona.kind for persona in before.near_a_streak_badge()])
         badge_awarded = (await playing.visit(token)).json()["badgeAwarded"]
-        assert not [*(await narrator_of(playing.laurels)).near_a_streak_badge()], (
+        assert not [*(await finder_of(playing.laurels)).near_a_streak_badge()], (
             "a user who visited today is not asked to visit"
         )
         assert badge_awarded == ("login_streak_7" if len(kinds) == 7 else None)
@@ -192,13 +192,13 @@ async def test_the_facts_of_the_other_stories_match_the_users(playing: App) -> N
 
     finder = await finder_of(laurels)
 
-    assert facts_of(narrator.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
-    assert facts_of(narrator.away()) == [("gone", {"days": 24, "longest": 1})]
-    assert facts_of(narrator.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
-    assert facts_of(narrator.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
-    assert facts_of(narrator.newcomers()) == [("tom", {"date": "2026-01-25"})]
-    assert facts_of(narrator.longest_streak()) == [("lea", {"days": 3})]
-    assert facts_of(narrator.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
+    assert facts_of(finder.leaders())[:2] == [("lea", {}), ("ben", {"points": 700, "name": "lea"})]
+    assert facts_of(finder.away()) == [("gone", {"days": 24, "longest": 1})]
+    assert facts_of(finder.travellers()) == [("tom", {"before": "America/New_York", "zone": "Pacific/Auckland"})]
+    assert facts_of(finder.on_another_date()) == [("tom", {"zone": "Pacific/Auckland"})]
+    assert facts_of(finder.newcomers()) == [("tom", {"date": "2026-01-25"})]
+    assert facts_of(finder.longest_streak()) == [("lea", {"days": 3})]
+    assert facts_of(finder.collectors()) == [("lea", {"badges": 5, "all": 11}), ("ben", {"badges": 2, "all": 11})]
 
 
 async def test_a_user_close_to_a_level_is_shown_with_the_missing_points(
@@ -206,9 +206,9 @@ async def test_a_user_close_to_a_level_is_shown_with_the_missing_points(
 ) -> None:
     await playing.give_points("ada", agents=10, messages=1000)  # 1,300 points, and Expert from 2,500
     await playing.give_points("bob", agents=1)
-    assert facts_of((await narrator_of(playing.laurels)).near_a_level()) == []
+    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == []
 
     gift = {"id": "1", "kind": "points", "amount": 1195, "reason": "a test"}
     await playing.client.post("/api/gamification/users/ada/adjustments", json=gift, headers=playing.by_key)
 
-    assert facts_of((await narrator_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]
+    assert facts_of((await finder_of(playing.laurels)).near_a_level()) == [("ada", {"points": 5, "title": "Expert"})]
