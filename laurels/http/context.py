@@ -8,6 +8,7 @@ from laurels.auth.chain import Caller, Chain
 from laurels.auth.keys import PREFIXES, name_of_key
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
+from laurels.engine.values import plain
 from laurels.http.limits import Rate
 from laurels.http.requests import credentials
 from laurels.http.responses import Scope
@@ -20,7 +21,7 @@ KEY_PREFIXES = tuple(PREFIXES.values())
 """How a bearer token begins that is a key, of any role."""
 
 
-@dataclass(frozen=True, slots=True)
+@plain
 class Key:
     """The app's back end, by the name of its API key."""
 

@@ -66,12 +66,14 @@ class Dispatcher:
             preflight = self._cors.preflight(request)
             if preflight is not None:
                 return preflight
-        # Open streams last for hours, so they do not count as running requests.
-        running = self.running - len(self.context.listeners)
-        if running > self._requests_limit and not request.endpoint.always:
+        if self.running > self._requests_limit and self._is_full() and not request.endpoint.always:
             retry_after = self.context.laurels.group_commit.retry_after
             return problem_response(Overloaded("too many requests are being answered", retry_after))
         return None
+
+    def _is_full(self) -> bool:
+        """Whether there are too many requests. Open streams last for hours, so they do not count."""
+        return self.running - len(self.context.listeners) > self._requests_limit
 
     async def _serve_at(self, wanted: str, request: AnyRequest, send: Send, refusal: Response | None) -> None:
         """Serve a request as if it were made at the time that it says; only a sandbox does."""

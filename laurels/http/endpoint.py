@@ -98,12 +98,6 @@ class Result:
     documented: Json | None = None
     media_type: str = "application/json"
 
-    def response(self, value: object) -> Response:
-        """The response that carries this value as JSON."""
-        if self.type is None:
-            return Response(self.status, self.headers)
-        return Response(self.status, (JSON, *self.headers), encode(value))
-
 
 def nothing(description: str, documented: Json | None = None) -> Result:
     """A result without a body."""
@@ -160,9 +154,12 @@ class Endpoint:
         """The response of what the handler returned."""
         if isinstance(value, Response):
             return value
-        if self.result is None:
+        result = self.result
+        if result is None:
             raise TypeError(f"{self.label} declares no result, so its handler must return a Response")
-        return self.result.response(value)
+        if result.type is None:
+            return Response(result.status, result.headers)
+        return Response(result.status, (JSON, *result.headers), encode(value))
 
     def read_path(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The ids in the path, from segments that are still encoded. Raises InvalidParameter."""

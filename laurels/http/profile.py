@@ -123,10 +123,14 @@ def is_visit(scope: Scope) -> bool:
 
 def is_prefetch(method: str, headers: Headers) -> bool:
     """Whether a program reads ahead of a person, or asks for the headers alone."""
-    return method == "HEAD" or any(
-        name in NEXT_HEADERS or (name in PREFETCH_HEADERS and any(mark in value.lower() for mark in PREFETCH_MARKS))
-        for name, value in headers
-    )
+    if method == "HEAD":
+        return True
+    for name, value in headers:
+        if name in NEXT_HEADERS:
+            return True
+        if name in PREFETCH_HEADERS and any(mark in value.lower() for mark in PREFETCH_MARKS):
+            return True
+    return False
 
 
 ENDPOINTS = (get_profile,)
