@@ -39,7 +39,7 @@ from laurels.engine.scoring import open_periods, recounted
 from laurels.engine.zones import Zones
 from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
-from laurels.storage.columns import STANDINGS
+from laurels.storage.columns import PLACE
 from laurels.storage.contract import AwardRow, Changes, EventRow, LedgerRow, LoadRequest, UserRow
 
 Standing = tuple[str, str, str, int, int]
@@ -134,7 +134,7 @@ async def _build(path: Path, wanted: Community) -> None:
 def _fill_standings(path: Path, standings: list[Standing]) -> None:
     """All places at once: with `change`, the tallies of a million users would be counted up one by one."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executemany(f"INSERT INTO standings ({STANDINGS}) VALUES (?, ?, ?, ?, ?)", standings)
+        connection.executemany(f"INSERT INTO standings ({PLACE}) VALUES (?, ?, ?, ?, ?)", standings)
         connection.commit()
 
 

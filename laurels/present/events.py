@@ -97,7 +97,7 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
     """The answer for an event that was recorded, now or earlier."""
     event, outcome = recorded.event, recorded.outcome
     status = "duplicate" if recorded.duplicate else "recorded"
-    if outcome is NOTHING:
+    if outcome is NOTHING:  # as most events
         return EventResult(id=event.id, user_id=event.user_id, status=status)
     changed = changes(catalog, outcome)
     if outcome.points:

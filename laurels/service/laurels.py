@@ -185,11 +185,19 @@ class Laurels:
                 refused[index] = error
             else:
                 commands.append(RecordEvent(event, now))
-        answers = iter(await self.group_commit.submit(commands, ranks=ranks) if commands else [])
-        return [refused[index] if index in refused else self._result(next(answers)) for index in range(len(events))]
+        answers = await self.group_commit.submit(commands, ranks=ranks) if commands else []
+        results = self._results(answers)
+        if not refused:
+            return results
+        recorded = iter(results)
+        return [refused[index] if index in refused else next(recorded) for index in range(len(events))]
 
-    def _result(self, answer: object) -> EventResult | LaurelsError:
-        return answer if isinstance(answer, LaurelsError) else event_result(self.catalog, cast(Recorded, answer))
+    def _results(self, answers: Sequence[object]) -> list[EventResult | LaurelsError]:
+        catalog = self.core.catalog
+        return [
+            event_result(catalog, answer) if isinstance(answer, Recorded) else cast(LaurelsError, answer)
+            for answer in answers
+        ]
 
     # ---- users --------------------------------------------------------------------------------
 
