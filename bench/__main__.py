@@ -32,7 +32,6 @@ ENGINES: dict[str, Engine] = {"sqlite": SQLite(), "postgresql": PostgreSQL()}
 AT_SITES: dict[str, Callable[[Site, Options], list[Figure]]] = {
     "profile": reading.profiles,
     "two": reading.by_two,
-    "framework": reading.framework,
     "cold": reading.cold_starts,
     "rank": ranking.ranks,
     "single": writing.singles,
@@ -52,9 +51,9 @@ ANYWHERE: dict[str, Callable[[Options], list[Figure]]] = {
 }
 NAMES = (*AT_SITES, *AT_ENGINES, *ANYWHERE)
 
-OVER_HTTP = frozenset({"profile", "two", "framework", "single", "batches", "hot", "mixed"})
-ONCE = frozenset({"framework", "hot"})
-"""Measured at the smallest size only: the framework and one user's row do not know how many others there are."""
+OVER_HTTP = frozenset({"profile", "two", "single", "batches", "hot", "mixed"})
+ONCE = frozenset({"hot"})
+"""Measured at the smallest size only: one user's row does not depend on how many others there are."""
 
 
 class Run:

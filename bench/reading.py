@@ -94,22 +94,6 @@ def steady_reads(site: Site, server: Server, rate: float, options: Options) -> l
     return [middle, worst]
 
 
-def framework(site: Site, options: Options) -> list[Figure]:
-    """The same profile through the framework's handler: with a slash at its end, the address misses the hot lane."""
-    one, against = site.community, "the same profile in the hot lane"
-    figure = site.figure("profile by the framework's handler", "/s", against)
-    times = site.figure("processor time of the worker for that", "µs", against)
-    with serving("laurels", site.address, site.folder) as server:
-        assert server.get(PATH, cookie(one)) == server.get(PATH + "/", cookie(one))
-        put_load(server, read_script(one, PATH + "/"), 1, CONNECTIONS)
-        for _ in range(options.runs):
-            lane = put_load(server, read_script(one), options.seconds, CONNECTIONS)
-            handler = put_load(server, read_script(one, PATH + "/"), options.seconds, CONNECTIONS)
-            figure.add(handler.per_second, lane.per_second)
-            times.add(handler.microseconds_each, lane.microseconds_each)
-    return [figure, times]
-
-
 def cold_starts(site: Site, options: Options) -> list[Figure]:
     """From the start of the process to its first profile; the caches of the system and of the database's server are warm."""
     figure = site.figure("cold start: from the process's start to its first profile", "s")

@@ -23,6 +23,7 @@ from bench.community import NOON
 from bench.machine import pin, processors
 from laurels.engine.ranking import Ranks
 from laurels.http.profile import PRIVATE
+from laurels.http.responses import JSON
 from laurels.server.app import create_app
 from laurels.server.run import quiet_collector, server_config
 from laurels.service.clock import utc_now
@@ -42,7 +43,7 @@ READY = "ready-"
 
 def bare(body: bytes) -> Application:
     """Answers every request with the same bytes and headers as a profile, and does nothing else."""
-    headers = [*PRIVATE, (b"content-length", b"%d" % len(body))]
+    headers = [JSON, *PRIVATE, (b"content-length", b"%d" % len(body))]
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
