@@ -1,8 +1,8 @@
-"""Reads a struct of settings from options, environment variables and a file. Which settings there are is settings.py's.
+"""Reads a struct of settings from options, environment variables and a file. The settings themselves are in settings.py.
 
-A struct has areas, each a struct of its own, to any depth; every other field is a setting. Of a field come its name
-(`server.port`), its variable (LAURELS_SERVER_PORT), its option (--server-port, or a shorter one that it names), its help and
-its bounds. Nearest source wins: option, variable, file, default.
+A struct has areas, each a struct of its own, to any depth; every other field is a setting. The field gives its name
+(`log.level`), option (`--log-level`), variable (LAURELS_LOG_LEVEL), help and bounds. A field may name a shorter option, which
+the variable follows: `server.port` is `--port` and LAURELS_PORT. The first source wins: option, variable, file, default.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def setting(
     most: int | None = None,
     option: str = "",
 ) -> msgspec.Meta:
-    """The metadata of a setting: its help, the bounds of a number, and its option where that is not --AREA-NAME."""
+    """The metadata of a setting: its help, the bounds of a number, and the name of its option unless it is AREA-NAME."""
     return msgspec.Meta(description=help, ge=least, le=most, extra={"option": option})
 
 
@@ -95,8 +95,8 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """'LAURELS_SERVER_PORT'."""
-        return PREFIX + "_".join(self.path).upper()
+        """'LAURELS_PORT', which follows the option."""
+        return PREFIX + self.option.removeprefix("--").replace("-", "_").upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,21 +219,26 @@ def _flat(
 
 
 def _from_environment(kind: type[msgspec.Struct], environment: Mapping[str, str]) -> dict[str, str]:
-    rows = {row.variable: row for row in settings_in(kind)}
-    found: dict[str, str] = {}
-    for variable, text in environment.items():
-        if variable in rows:
-            found[rows[variable].name] = text
-        elif variable.startswith(PREFIX) and not _is_foreign(variable, text):
-            known = {row.variable: row.path[-1].upper() for row in rows.values()}
-            fix = _suggestion(variable, variable.removeprefix(PREFIX), known)
-            raise SettingsError(f"unknown setting {variable} in the environment; {fix}")
-    return found
+    rows = {row.variable: row.name for row in settings_in(kind)}
+    return {rows[name]: text for name, text in environment.items() if name in rows and not _is_foreign(name, text)}
+
+
+def unknown_variables(kind: type[msgspec.Struct], environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that begin with LAURELS_ and are no setting, each with a suggestion.
+
+    They are not refused: other programs may use the prefix.
+    """
+    known = {row.variable: row.path[-1].upper() for row in settings_in(kind)}
+    return {
+        name: _suggestion(name, name.removeprefix(PREFIX), known)
+        for name, text in environment.items()
+        if name.startswith(PREFIX) and name not in known and not _is_foreign(name, text)
+    }
 
 
 def _is_foreign(variable: str, text: str) -> bool:
-    """Whether a variable that begins with LAURELS_ is no setting."""
-    if variable == f"{PREFIX}PORT":  # an address from Kubernetes; a number would be a person's
+    """Whether a variable that begins with LAURELS_ has another use. Kubernetes sets LAURELS_PORT to an address."""
+    if variable == f"{PREFIX}PORT":
         return "://" in text
     return bool(NO_SETTING.fullmatch(variable) or KUBERNETES.fullmatch(variable))
 

@@ -69,7 +69,9 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
         DatabaseUrl,
         setting("the database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME", option="database"),
     ] = DatabaseUrl("sqlite:///laurels.db")
-    connections: Annotated[int, setting("most connections to PostgreSQL per process", least=1, most=1000)] = 8
+    connections: Annotated[
+        int, setting("most connections to PostgreSQL per process", least=1, most=1000, option="connections")
+    ] = 8
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
@@ -78,10 +80,14 @@ class ServerSettings(msgspec.Struct, frozen=True):
     host: Annotated[str, setting("address to listen on", option="host")] = "127.0.0.1"
     port: Annotated[int, setting("port to listen on; 0: a free one", least=0, most=65535, option="port")] = 8000
     workers: Annotated[int, setting("number of processes that serve", least=1, most=256, option="workers")] = 1
-    receive_seconds: Annotated[int, setting("seconds in which a client must send its request", least=1, most=3600)] = 30
+    receive_seconds: Annotated[
+        int, setting("seconds in which a client must send its request", least=1, most=3600, option="receive-seconds")
+    ] = 30
     origins: Annotated[
         tuple[Origin, ...],
-        setting("origins whose pages may read the API with the visitor's cookie: https://app.example.com"),
+        setting(
+            "origins whose pages may read the API with the visitor's cookie: https://app.example.com", option="origins"
+        ),
     ] = ()
 
 
@@ -105,10 +111,15 @@ class LimitSettings(msgspec.Struct, frozen=True):
     key_rate: Annotated[
         int,
         setting(
-            "requests a second of one API key, each event of an array counted; 0: no limit", least=0, most=1_000_000
+            "requests a second of one API key, each event of an array counted; 0: no limit",
+            least=0,
+            most=1_000_000,
+            option="key-rate",
         ),
     ] = 0
-    session_rate: Annotated[int, setting("requests a second of one session; 0: no limit", least=0, most=1_000_000)] = 20
+    session_rate: Annotated[
+        int, setting("requests a second of one session; 0: no limit", least=0, most=1_000_000, option="session-rate")
+    ] = 20
 
 
 class QueueSettings(msgspec.Struct, frozen=True):
@@ -128,18 +139,29 @@ class CatalogSettings(msgspec.Struct, frozen=True):
 class RuleSettings(msgspec.Struct, frozen=True):
     """Rules that no catalog holds."""
 
-    default_zone: Annotated[ZoneName, setting("time zone for users without one")] = ZoneName("UTC")
-    late_days: Annotated[int, setting("how many days ago an event may have occurred", least=0, most=36500)] = 30
+    default_zone: Annotated[ZoneName, setting("time zone for users without one", option="default-zone")] = ZoneName(
+        "UTC"
+    )
+    late_days: Annotated[
+        int, setting("how many days ago an event may have occurred", least=0, most=36500, option="late-days")
+    ] = 30
     rarity_users: Annotated[
         int,
-        setting("number of users from which on the share of badge holders is public", least=1, most=1_000_000_000),
+        setting(
+            "number of users from which on the share of badge holders is public",
+            least=1,
+            most=1_000_000_000,
+            option="rarity-users",
+        ),
     ] = 100
 
 
 class AuthSettings(msgspec.Struct, frozen=True):
     """Who may call."""
 
-    session_days: Annotated[int, setting("lifetime of a session whose request names none", least=1, most=365)] = 30
+    session_days: Annotated[
+        int, setting("lifetime of a session whose request names none", least=1, most=365, option="session-days")
+    ] = 30
 
 
 class LogSettings(msgspec.Struct, frozen=True):

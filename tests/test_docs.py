@@ -96,7 +96,7 @@ def run_shell(script: str, tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "LAURELS_SERVER_PORT": str(port),
+        "LAURELS_PORT": str(port),
     }
     strict = 'set -euo pipefail\ncurl() { command curl --fail-with-body --show-error "$@"; echo; }\n'
     log = tmp_path / "shell.log"

@@ -21,6 +21,7 @@ from laurels.cli import OK, REJECTED
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
+from laurels.configuration import unknown_variables
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
@@ -124,7 +125,9 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
         settings = settings_of(database=database, catalog=catalog)
     except SettingsError as error:
         return Finding("settings", str(error), "fix that setting")
-    return Finding("settings", f"valid, database {settings.database.url}")
+    unknown = unknown_variables(Settings, os.environ)
+    named = [f"{name} is no setting: {suggestion}" for name, suggestion in unknown.items()]
+    return Finding("settings", f"valid, database {settings.database.url}", proposal="\n".join(named))
 
 
 def _catalog(settings: Settings) -> Finding:

@@ -296,7 +296,7 @@ def test_a_demo_with_wrong_options_is_refused(cli: Cli, arguments: list[str], sa
 
 
 def test_the_database_of_the_settings_is_never_used_for_a_demo(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_DATABASE_URL", cli.database)
+    monkeypatch.setenv("LAURELS_DATABASE", cli.database)
 
     assert cli("demo", "--fill-only").code == 2
     assert not (cli.folder / "laurels.db").exists()

@@ -69,7 +69,7 @@ def test_a_file_that_is_no_database_is_told(cli: Cli) -> None:
 
 
 def test_a_wrong_setting_is_reported_and_ends_the_checks(made: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_SERVER_PORT", "high")
+    monkeypatch.setenv("LAURELS_PORT", "high")
 
     assert wrong(made) == {"settings"}
 

@@ -58,7 +58,7 @@ def test_the_codes_are_those_of_the_document() -> None:
         (["user", "show"], "requires an argument"),
         (["key", "create"], "--name"),
         (["settings", "--port", "99999"], "server.port (--port) must be a whole number from 0 to 65535"),
-        (["settings", "--rules-default-zone", "Mars/Olympus"], "unknown time zone"),
+        (["settings", "--default-zone", "Mars/Olympus"], "unknown time zone"),
         (["leaderboard", "--database", "oracle://x"], "no engine serves"),
         (["catalog", "show", "--catalog", "none.toml"], "cannot read the catalog 'none.toml'"),
         (["record", "none.jsonl"], "cannot read 'none.jsonl'"),

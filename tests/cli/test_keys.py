@@ -37,7 +37,7 @@ def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
 
 
 def test_the_database_comes_from_the_settings_where_none_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_DATABASE_URL", "sqlite:///elsewhere.db")
+    monkeypatch.setenv("LAURELS_DATABASE", "sqlite:///elsewhere.db")
 
     assert cli("key", "create", "--name", "my-app").code == 0
     assert (cli.folder / "elsewhere.db").is_file()

@@ -328,7 +328,7 @@ def test_every_error_of_a_catalog_is_shown_at_once_with_its_fix(cli: Cli) -> Non
 
 
 def test_the_catalog_of_the_settings_is_checked_where_none_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_CATALOG_FILE", str(cli.file("broken.toml", "this is not TOML")))
+    monkeypatch.setenv("LAURELS_CATALOG", str(cli.file("broken.toml", "this is not TOML")))
 
     assert cli("catalog", "check").code == 1
 

@@ -134,7 +134,7 @@ def test_a_database_in_memory_serves_from_one_process_only(serving: Serving, cli
 
 
 def test_settings_of_the_environment_reach_the_workers(serving: Serving, cli: Cli) -> None:
-    server = serving("serve", *FILE, LAURELS_SERVER_WORKERS="2", LAURELS_LIMITS_EVENTS="1")
+    server = serving("serve", *FILE, LAURELS_WORKERS="2", LAURELS_LIMITS_EVENTS="1")
     headers = key_of(cli)
     events = [{"userId": "a", "id": str(number), "type": "t"} for number in range(2)]
 
@@ -144,7 +144,7 @@ def test_settings_of_the_environment_reach_the_workers(serving: Serving, cli: Cl
 
 
 def test_of_several_workers_each_allows_its_share_of_a_rate(serving: Serving, cli: Cli) -> None:
-    server = serving("serve", *FILE, "--workers", "2", "--limits-key-rate", "2")
+    server = serving("serve", *FILE, "--workers", "2", "--key-rate", "2")
     headers = key_of(cli)
     began = time.monotonic()
 

@@ -108,7 +108,7 @@ async def answered(server: Server, status: int) -> None:
 
 
 async def test_a_body_that_does_not_come_is_408_and_others_are_answered(served: Served) -> None:
-    async with served.server(server_receive_seconds=1) as server, wire(server) as slow:
+    async with served.server(receive_seconds=1) as server, wire(server) as slow:
         rest = asyncio.create_task(slow.rest())
         for part in [head_of_events(server, 1000), *[b" "] * 100]:
             await slow.send(part, pause=0.1)
@@ -123,7 +123,7 @@ async def test_a_body_that_does_not_come_is_408_and_others_are_answered(served: 
     "begun", [b"GET /livez HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\n\r\nGET /", b"POST /livez HTTP/1.1\r\nContent-Le"]
 )
 async def test_a_head_that_does_not_end_is_408(served: Served, begun: bytes) -> None:
-    async with served.server(server_receive_seconds=1) as server, wire(server) as slow:
+    async with served.server(receive_seconds=1) as server, wire(server) as slow:
         await slow.send(begun)
 
         check_refusal(await slow.rest(), 408, "too-slow")
@@ -131,14 +131,14 @@ async def test_a_head_that_does_not_end_is_408(served: Served, begun: bytes) -> 
 
 @pytest.mark.parametrize("part", [b"", b"\r\n"])
 async def test_who_asks_nothing_is_not_kept(served: Served, part: bytes) -> None:
-    async with served.server(server_receive_seconds=1) as server, wire(server) as silent:
+    async with served.server(receive_seconds=1) as server, wire(server) as silent:
         await silent.send(*[part] * 30, pause=0.1)
 
         assert await silent.rest() == b""
 
 
 async def test_a_body_that_nobody_reads_holds_no_connection(served: Served) -> None:
-    async with served.server(server_receive_seconds=1) as server, wire(server) as slow:
+    async with served.server(receive_seconds=1) as server, wire(server) as slow:
         await slow.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" % EVENTS.encode())
         rest = asyncio.create_task(slow.rest())
         await slow.send(*[b" "] * 30, pause=0.1)
@@ -149,7 +149,7 @@ async def test_a_body_that_nobody_reads_holds_no_connection(served: Served) -> N
 
 
 async def test_who_takes_no_answers_is_hung_up_on(served: Served) -> None:
-    async with served.server(server_receive_seconds=1, limits_requests=1) as server, wire(server) as deaf:
+    async with served.server(receive_seconds=1, limits_requests=1) as server, wire(server) as deaf:
         asked = asyncio.create_task(deaf.send(b"GET /docs/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1000))
         await answered(server, 503)  # it holds the one place
         await answered(server, 200)  # it does so no longer
@@ -158,7 +158,7 @@ async def test_who_takes_no_answers_is_hung_up_on(served: Served) -> None:
 
 async def test_a_slow_client_that_is_within_its_time_is_answered(served: Served) -> None:
     body = json.dumps(event("ada")).encode()
-    async with served.server(server_receive_seconds=30) as server, wire(server) as slow:
+    async with served.server(receive_seconds=30) as server, wire(server) as slow:
         message = head_of_events(server, len(body)).replace(b"Host", b"Connection: close\r\nHost") + body
         await slow.send(*[message[at : at + 40] for at in range(0, len(message), 40)], pause=0.05)
 

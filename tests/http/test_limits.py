@@ -184,7 +184,7 @@ async def test_a_flood_by_one_key_is_429_and_touches_no_other(tmp_path: Path) ->
     store = open_store(served.database)
     other: dict[str, Any] = {"authorization": f"Bearer {await create_key(store, 'other', utc_now())}"}
     await store.close()
-    async with served.server(limits_key_rate=2) as server:
+    async with served.server(key_rate=2) as server:
         flood = await asyncio.gather(*[server.send(event("ada", event_id=f"{number}")) for number in range(40)])
         refused = [answer for answer in flood if answer.status_code == 429]
         taken = [answer for answer in flood if answer.status_code == 200]

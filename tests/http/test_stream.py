@@ -399,7 +399,7 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite-file"])
 async def test_what_any_process_records_is_heard_in_every_other_within_a_second(served: Served, tmp_path: Path) -> None:
     settings = {"catalog_file": tmp_path / "catalog.toml"}
     clock = asyncio.get_running_loop().time
-    async with served.server(**settings) as one, served.server(server_workers=2, **settings) as other:
+    async with served.server(**settings) as one, served.server(workers=2, **settings) as other:
         async with Laurels.open(served.database, Catalog.parse(NOTES)) as laurels:
             await laurels.update_user("ada")
         cookie = await one.sign_in("ada")
@@ -420,7 +420,7 @@ async def test_what_any_process_records_is_heard_in_every_other_within_a_second(
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_server_that_is_told_to_stop_ends_its_streams_at_once(served: Served, workers: int) -> None:
     clock = asyncio.get_running_loop().time
-    async with served.server(server_workers=workers) as server:
+    async with served.server(workers=workers) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
@@ -456,7 +456,7 @@ async def test_who_takes_nothing_loses_the_connection_and_holds_little_memory(se
     store = open_store(served.database)
     await store.migrate()
     await store.close()
-    async with served.server(server_receive_seconds=1, limits_streams=1) as server:
+    async with served.server(receive_seconds=1, limits_streams=1) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
         store = open_store(served.database)

@@ -57,7 +57,7 @@ async def serving(served: Served, **settings: Any) -> AsyncIterator[Server]:
 
 async def test_every_process_shows_a_user_their_own_last_write_at_once(served: Served, tmp_path: Path) -> None:
     settings = {"catalog_file": tmp_path / "catalog.toml"}
-    async with serving(served, **settings) as one, serving(served, server_workers=2, **settings) as other:
+    async with serving(served, **settings) as one, serving(served, workers=2, **settings) as other:
         await asyncio.gather(*(_write_and_read([one, other], name) for name in NAMES))
 
 
@@ -90,7 +90,7 @@ async def _write_and_read(servers: list[Server], name: str) -> None:
 async def test_workers_killed_under_load_lose_nothing_that_was_acknowledged(served: Served, tmp_path: Path) -> None:
     over = asyncio.Event()
     answers: list[Any] = []
-    async with serving(served, server_workers=2, catalog_file=tmp_path / "catalog.toml") as server:
+    async with serving(served, workers=2, catalog=tmp_path / "catalog.toml") as server:
         clients = [asyncio.create_task(_send(server, client, over, answers)) for client in range(8)]
         killed = await _kill_workers(server, 5)
         over.set()

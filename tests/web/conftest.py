@@ -97,7 +97,7 @@ async def server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     with ENGINES[request.param](tmp_path) as database:
         over = Served(database, tmp_path)
         await over.prepare()
-        async with over.server(server_workers=2) as one:
+        async with over.server(workers=2) as one:
             yield one
 
 
