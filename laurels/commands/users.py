@@ -58,7 +58,7 @@ class UpdateUser:
         if self.time_zone is msgspec.UNSET:
             return zones
         try:
-            return zones.changed(self.time_zone, self.at)
+            return zones.changed(str(self.time_zone), self.at)  # not a subclass of str, which cannot be stored
         except ZoneChangeTooSoon:
             if self.lenient_zone:
                 return zones

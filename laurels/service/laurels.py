@@ -76,6 +76,7 @@ class Laurels:
         self.store = store
         self.clock = clock
         self.rules = Rules(catalog or Catalog.default())
+        default_zone = str(default_zone)  # a subclass of str, as settings and frameworks have, cannot be stored
 
         def context_in_force() -> DecisionContext:
             return DecisionContext(self.rules.catalog, default_zone, late_window)
