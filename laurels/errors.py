@@ -1,34 +1,35 @@
 """Every error that Laurels raises, as one tree.
 
     LaurelsError
-    ├── InvalidInput             a field is wrong; says which, and how to mend it
-    │   ├── EventTooLate         it occurred before the late window
-    │   └── EventTooEarly        it claims to occur in the future
-    ├── Conflict                 it contradicts what is stored
+    ├── InvalidInput             a field is wrong; names it and the fix
+    │   ├── EventTooLate         the event occurred before the late window
+    │   └── EventTooEarly        the event occurs in the future
+    ├── Conflict                 the request contradicts what is stored
     │   ├── EventConflict        the same event id, another body
-    │   ├── ActConflict          the same act id, for something else
-    │   ├── ActRefused           the user's points, days or quota do not allow it
+    │   ├── AdjustmentConflict   the same adjustment id, another body
+    │   ├── AdjustmentRefused    the user's points, days or quota do not allow it
     │   └── ZoneChangeTooSoon    a second zone change within 24 hours
-    ├── UserNotFound             nobody has this id
-    ├── ActNotFound              nothing was told of the user under this id
+    ├── UserNotFound             no user has this id
+    ├── AdjustmentNotFound       the user has no adjustment with this id
     ├── BadgeNotFound            the catalog has no such badge
     ├── StreakNotFound           the catalog has no such streak
     ├── LeaderboardNotFound      the catalog has no such leaderboard
     ├── PeriodNotFound           the leaderboard has no such period
-    ├── AmnestyNotFound          no amnesty of this id stands
-    ├── NotASandbox              only a sandbox has a clock that moves
-    ├── UserErased               this user was erased and stays so
+    ├── AmnestyNotFound          no amnesty with this id is in force
+    ├── NotASandbox              only the clock of a sandbox can be moved
+    ├── UserErased               this user was erased, and cannot be created again
     ├── Unauthorized             no valid session, or no valid key
     ├── Overloaded               the queue is full; try again shortly
     ├── CatalogError             the catalog has faults; carries all of them
-    ├── SettingsError            a setting is wrong; says which and where it came from
-    └── StoreError               the database refused
-        ├── NotEmpty                 it holds something already
-        ├── StoreUnavailable     it cannot be reached, or it cannot be written
-        └── MigrationError       its schema is not one of ours, or is newer than this version
+    ├── SettingsError            a setting is wrong; names it, its source and the fix
+    │   └── MissingExtra         a package of an extra is not installed
+    └── StoreError               the database refused or failed
+        ├── NotEmpty                 it is not empty
+        ├── StoreUnavailable     it cannot be reached or written
+        └── MigrationError       its schema is unknown to this version of Laurels
 
-The docstring of a class is its default message. The engine raises these without
-knowing of HTTP; `laurels/http/problems.py` holds the one table that gives them a status.
+The docstring of a class is its default message. None of them knows HTTP: `laurels/http/problems.py` has the one table of
+statuses.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class InvalidInput(LaurelsError):
     """A field is not valid."""
 
     def __init__(self, field: str, message: str) -> None:
-        """`field` is the field's name as the sender wrote it; `message` says what is wrong and the mend."""
+        """`field` is the field's name as the sender wrote it; `message` says what is wrong and how to fix it."""
         super().__init__(message)
         self.field = field
 
@@ -66,15 +67,15 @@ class Conflict(LaurelsError):
 
 
 class EventConflict(Conflict):
-    """An event with this id and another body was recorded before; send new events under new ids."""
+    """An event with this id and another body was recorded before; send a new event with a new id."""
 
 
 class AdjustmentConflict(Conflict):
-    """Something else was told under this id before; tell new things under new ids."""
+    """An adjustment with this id and another body was applied before; send a new adjustment with a new id."""
 
 
 class AdjustmentRefused(Conflict):
-    """The user's points, days or quota do not allow this act."""
+    """The user's points, days or quota do not allow this adjustment."""
 
 
 class ZoneChangeTooSoon(Conflict):
@@ -93,19 +94,19 @@ class UserNotFound(LaurelsError):
 
 
 class AdjustmentNotFound(LaurelsError):
-    """Nothing was told of this user under this id."""
+    """The user has no adjustment with this id."""
 
 
 class BadgeNotFound(LaurelsError):
-    """The catalog has no badge of this id."""
+    """The catalog has no badge with this id."""
 
 
 class StreakNotFound(LaurelsError):
-    """The catalog has no streak of this name."""
+    """The catalog has no streak with this name."""
 
 
 class LeaderboardNotFound(LaurelsError):
-    """The catalog has no leaderboard of this id."""
+    """The catalog has no leaderboard with this id."""
 
 
 class PeriodNotFound(LaurelsError):
@@ -113,11 +114,11 @@ class PeriodNotFound(LaurelsError):
 
 
 class AmnestyNotFound(LaurelsError):
-    """No amnesty of this id stands."""
+    """No amnesty with this id is in force."""
 
 
 class NotASandbox(LaurelsError):
-    """This database is no sandbox, so its clock cannot be moved; mark a test database with 'laurels clock set'."""
+    """This database is not a sandbox, so its clock cannot be moved; mark a test database with 'laurels clock set'."""
 
 
 class UserErased(LaurelsError):
@@ -132,14 +133,14 @@ class Overloaded(LaurelsError):
     """Too much is waiting to be recorded; try again shortly."""
 
     def __init__(self, message: str = "", retry_after: int = 1) -> None:
-        """`retry_after`: in how many seconds there should be room again."""
+        """`retry_after`: after how many seconds to try again."""
         super().__init__(message)
         self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a catalog: where it is, what is wrong, and how to mend it."""
+    """One fault of a catalog: where it is, what is wrong, and how to fix it."""
 
     where: str
     what: str
@@ -162,15 +163,15 @@ class SettingsError(LaurelsError):
 
 
 class MissingExtra(SettingsError, ImportError):
-    """A package is not installed that an extra of Laurels brings; the message names the command that installs it."""
+    """A package of an extra is not installed; the message names the command that installs it."""
 
 
 class StoreError(LaurelsError):
-    """The database refused."""
+    """The database refused or failed."""
 
 
 class NotEmpty(StoreError):
-    """The database holds something already; name an empty one."""
+    """The database is not empty; name an empty one."""
 
 
 class StoreUnavailable(StoreError):

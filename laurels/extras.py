@@ -1,4 +1,4 @@
-"""The extras of the distribution: the packages that each installs, and the error where one is missing."""
+"""The extras of the distribution: the packages that each installs, and the error when one is missing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ PACKAGES: dict[Extra, tuple[str, ...]] = {
     "postgres": ("asyncpg",),
     "server": ("httptools", "itsdangerous", "jinja2", "swagger_ui", "uvicorn", "uvloop"),
 }
-"""What each extra installs, as it is imported. A test holds it against pyproject.toml."""
+"""The modules that each extra installs. A test compares them with pyproject.toml."""
 
 NEEDED_BY: dict[Extra, str] = {"postgres": "PostgreSQL needs", "server": "The HTTP server needs"}
 
 
 def require(extra: Extra) -> None:
-    """Raise MissingExtra where a package of this extra is not installed."""
+    """Raise MissingExtra if a package of this extra is not installed."""
     if not all(map(find_spec, PACKAGES[extra])):
         raise _missing(extra)
 
 
 def missing_extra(error: BaseException | None) -> MissingExtra | None:
-    """The extra whose absence led to this error; None where something else did."""
+    """MissingExtra if a missing package caused this error, or one of its causes; else None."""
     if error is None or isinstance(error, MissingExtra):
         return error
     if isinstance(error, ModuleNotFoundError):

@@ -1,4 +1,4 @@
-"""Who listens to what happens to a user, and the one task of a process that asks for all of them together."""
+"""The listeners of a process, and the one task that reads new notifications for all of them."""
 
 from __future__ import annotations
 
@@ -14,96 +14,98 @@ from laurels.storage.contract import Cursor
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.3
-"""How often new moments are asked for while anybody waits for some."""
+"""Time between two reads of new notifications, while a listener waits."""
 
-SOON_SECONDS = 0.01
-"""The same where somebody has a long way to catch up, and has hardly taken what came."""
+CATCH_UP_SECONDS = 0.01
+"""The same while a listener is more than a page behind."""
 
-MOST_OF_USER = 32
-"""How many of a user's pages may listen to one process, so that nobody takes the places of all others."""
+STREAMS_PER_USER = 32
+"""The most streams of one user in a process, so that one user cannot take the places of all others."""
 
-COMES_AGAIN = 5
-"""In how many seconds one who found no place should try again."""
+RETRY_SECONDS = 5
+"""`Retry-After` of a refused stream, in seconds."""
 
 
 class Listener:
-    """One who listens to a user's moments.
+    """One stream of a user's notifications.
 
-    Nobody asks for more on their behalf before they have taken what came, so one who is slow holds one portion at most.
+    The next page is read only after the last one was taken, so a slow client holds at most one page in memory.
     """
 
     def __init__(self, user_id: str, after: Cursor) -> None:
-        """`after` is what they heard last."""
+        """`after`: the cursor of the last notification received."""
         self.user_id = user_id
         self.after = after
         self.ended = False
-        self._portion: asyncio.Future[Sequence[NotificationMessage]] | None = None
+        self._page: asyncio.Future[Sequence[NotificationMessage]] | None = None
 
     @property
     def waits(self) -> bool:
-        """Whether they want more."""
-        return self._portion is not None and not self._portion.done()
+        """Whether it waits for notifications."""
+        return self._page is not None and not self._page.done()
 
     async def wait(self, seconds: float) -> Sequence[NotificationMessage]:
-        """The next moments, in order; none when so many seconds have passed, or it ended."""
+        """The next notifications, in order; none after a timeout of `seconds`, or when it has ended."""
         if self.ended:
             return ()
-        self._portion = asyncio.get_running_loop().create_future()
-        await asyncio.wait([self._portion], timeout=seconds)
-        portion, self._portion = self._portion, None
-        return portion.result() if portion.done() else ()
+        self._page = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._page], timeout=seconds)
+        page, self._page = self._page, None
+        return page.result() if page.done() else ()
 
-    def hear(self, after: Cursor, portion: Sequence[NotificationMessage]) -> None:
-        """Take a portion whose last moment stands at `after`. Only for one who waits."""
-        assert self._portion is not None
+    def deliver(self, after: Cursor, page: Sequence[NotificationMessage]) -> None:
+        """Pass on a page whose last notification has the cursor `after`. Only while it waits."""
+        assert self._page is not None
         self.after = after
-        self._portion.set_result(portion)
+        self._page.set_result(page)
 
     def end(self) -> None:
-        """Let them stop at once."""
+        """End it at once."""
         self.ended = True
-        if self._portion is not None and not self._portion.done():
-            self._portion.set_result(())
+        if self._page is not None and not self._page.done():
+            self._page.set_result(())
 
 
 class Listeners:
-    """All who listen in this process.
+    """All listeners of this process.
 
-    The transactions of one user follow one another, and each writes its moments under a higher revision: so whoever has heard up
-    to a cursor has missed nothing before it, whichever process wrote it.
+    The transactions of one user are serial, and each writes its notifications under a higher revision. So a client that has
+    received all up to a cursor has missed none before it, whichever process wrote them.
     """
 
-    def __init__(self, laurels: Laurels, most: int) -> None:
-        """Listeners over this Laurels, at most so many at a time."""
+    def __init__(self, laurels: Laurels, limit: int) -> None:
+        """Listeners over this Laurels, at most `limit` at a time."""
         self._laurels = laurels
-        self._most = most
+        self._limit = limit
         self._all: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._closed = False
-        self._away = False
+        self._failing = False
 
     def __len__(self) -> int:
-        """How many listen."""
+        """The number of listeners."""
         return len(self._all)
 
     def join(self, user_id: str, after: Cursor) -> Listener:
-        """One more. Raises Overloaded where there is no place."""
-        if self._closed or len(self._all) >= self._most:
-            raise Overloaded("as many pages listen to this process as it has places for", COMES_AGAIN)
-        if sum(one.user_id == user_id for one in self._all) >= MOST_OF_USER:
-            raise Overloaded(f"{MOST_OF_USER} pages of this user listen to this process already", COMES_AGAIN)
+        """Add a listener. Raises Overloaded when the process or the user has too many."""
+        if self._closed or len(self._all) >= self._limit:
+            raise Overloaded("this process has no room for another stream", RETRY_SECONDS)
+        if sum(listener.user_id == user_id for listener in self._all) >= STREAMS_PER_USER:
+            raise Overloaded(
+                f"this user has {STREAMS_PER_USER} open streams in this process already; close one", RETRY_SECONDS
+            )
         listener = Listener(user_id, after)
         self._all.add(listener)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._ask_again_and_again())
+            self._task = asyncio.create_task(self._poll())
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """One less; twice is harmless."""
+        """Remove a listener. Safe to repeat."""
         self._all.discard(listener)
 
     async def close(self) -> None:
-        """End all that is heard, for good."""
+        """End all streams, and accept no more."""
         self._closed = True
         for listener in self._all:
             listener.end()
@@ -111,34 +113,34 @@ class Listeners:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _ask_again_and_again(self) -> None:
+    async def _poll(self) -> None:
         while self._all:
             more = False
             try:
-                more = await self._ask()
-                self._away = False
-            except Exception as error:  # noqa: BLE001  # whatever it is, those who listen must hear what comes later
+                more = await self._deliver()
+                self._failing = False
+            except Exception as error:  # noqa: BLE001  # no error may end the task that all streams need
                 self._report(error)
-            await asyncio.sleep(SOON_SECONDS if more else POLL_SECONDS)
+            await asyncio.sleep(CATCH_UP_SECONDS if more else POLL_SECONDS)
 
-    async def _ask(self) -> bool:
-        """Ask once for all who wait, and tell them; whether somebody's moments filled a portion, so that more may follow."""
-        waiting = [one for one in self._all if one.waits]
+    async def _deliver(self) -> bool:
+        """Read once for all waiting listeners, and deliver. Returns whether a user's page was full, so that more may follow."""
+        waiting = [listener for listener in self._all if listener.waits]
         after: dict[str, Cursor] = {}
-        for one in waiting:
-            after[one.user_id] = min(one.after, after.get(one.user_id, one.after))
+        for listener in waiting:
+            after[listener.user_id] = min(listener.after, after.get(listener.user_id, listener.after))
         if not after:
             return False
         found = await self._laurels.notifications(after, NOTIFICATIONS_PAGE)
-        for one in waiting:
-            portion = [told for told in found.get(one.user_id, ()) if told[0] > one.after]
-            if portion and one.waits:
-                one.hear(portion[-1][0], [shape for _, shape in portion])
-        return any(len(of_user) >= NOTIFICATIONS_PAGE for of_user in found.values())
+        for listener in waiting:
+            page = [(cursor, message) for cursor, message in found.get(listener.user_id, ()) if cursor > listener.after]
+            if page and listener.waits:
+                listener.deliver(page[-1][0], [message for _, message in page])
+        return any(len(page) >= NOTIFICATIONS_PAGE for page in found.values())
 
     def _report(self, error: Exception) -> None:
-        """Say once, and not three times a second, that moments cannot be read."""
-        if not self._away:
+        """Log the first of a series of failures; the task tries again several times a second."""
+        if not self._failing:
             known = isinstance(error, LaurelsError)
-            log.warning("moments cannot be read, and will be later: %s", error, exc_info=None if known else error)
-        self._away = True
+            log.warning("notifications cannot be read; trying again: %s", error, exc_info=None if known else error)
+        self._failing = True

@@ -1,4 +1,4 @@
-"""Bodies of requests: how each is read and decoded, what the OpenAPI document says of it, and what can be wrong with it."""
+"""Request bodies: how each is read and decoded, its entry in the OpenAPI document, and the problems it can have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROBLEMS = ("malformed", "too-slow", "too-large", "unsupported-media-type", "inv
 
 
 class Body(Protocol[B_co]):
-    """One kind of body. `types` are the structs that the document needs a schema of."""
+    """One kind of body. `types` are the structs for which the document needs a schema."""
 
     @property
     def types(self) -> Sequence[type]:
@@ -30,7 +30,7 @@ class Body(Protocol[B_co]):
 
     @property
     def problems(self) -> Sequence[str]:
-        """The codes of what can be wrong with it."""
+        """The codes of the problems that reading it can raise."""
         ...
 
     async def read(self, context: Context, scope: Scope, receive: Receive) -> B_co:
@@ -43,7 +43,7 @@ class Body(Protocol[B_co]):
 
 
 class JsonBody(Generic[B]):
-    """A body in JSON: one struct, or one of several that are told apart by their `kind`."""
+    """A body in JSON: one struct, or one of several, selected by `kind`."""
 
     problems = PROBLEMS
 

@@ -1,4 +1,4 @@
-"""Puts the endpoints together: the application that a server runs."""
+"""The ASGI application that a server runs: all endpoints, and the tasks that run next to them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from laurels.telemetry.requests import RequestCounters
 
 log = logging.getLogger(__name__)
 
-CLOSING_SECONDS = 60
+CLOSE_PERIODS_SECONDS = 60
 """How often a server looks for periods that are due to be closed."""
 
 SIGN_INS = 1
-"""How many keys a second an address may try at the console."""
+"""How many sign-ins a second the console allows one address."""
 
 ENDPOINTS = (*API, *DOCS, *site.ENDPOINTS, *console.ENDPOINTS)
-"""All addresses of a server; a demo adds its playground."""
+"""All endpoints of a server; a demo adds its playground."""
 
 Shutdown = Callable[[], Awaitable[None]]
 
@@ -44,9 +44,9 @@ Shutdown = Callable[[], Awaitable[None]]
 def create_app(
     laurels: Laurels, settings: Settings, on_shutdown: Shutdown | None = None, *, playground: str | None = None
 ) -> Dispatcher:
-    """The ASGI application over an opened Laurels, which the caller closes, at the latest in `on_shutdown`.
+    """The ASGI application over an open Laurels, which the caller closes, at the latest in `on_shutdown`.
 
-    `playground` is the API key that the playground shows and uses: only `laurels demo` has one, and no setting gives it.
+    `playground` is the API key that the playground shows and uses: only `laurels demo` has one; there is no setting for it.
     """
     sessions = Sessions(laurels)
     context = Context(
@@ -73,17 +73,17 @@ def create_app(
 
 
 class Lifespan:
-    """The start and the end of a server, as ASGI announces them."""
+    """Starts and stops the tasks of a server, by the lifespan protocol of ASGI."""
 
     def __init__(
         self, tasks: Sequence[Callable[[], AbstractAsyncContextManager[None]]], on_shutdown: Shutdown | None
     ) -> None:
-        """`tasks` are entered at the start and left at the end, in reverse; then `on_shutdown` is called."""
+        """`tasks` are entered at the start and left in reverse order at the end; then `on_shutdown` is called."""
         self._tasks = tasks
         self._on_shutdown = on_shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the one lifespan connection. Raises what a task raises, after the server was told."""
+        """Serve the lifespan connection. An error of a task is reported to the server, and raised."""
         if scope["type"] != "lifespan":
             raise ValueError(f"{scope['type']} connections are not served")
         await receive()
@@ -105,15 +105,15 @@ class Lifespan:
 
 @asynccontextmanager
 async def _closing_periods(laurels: Laurels) -> AsyncGenerator[None]:
-    """While the server runs, close periods soon after they are due, so that users who are ahead get notified."""
+    """While the server runs, close periods soon after they are due, so that the users in front are notified."""
 
     async def close() -> None:
         while True:
             try:
                 await laurels.close_periods()
             except LaurelsError as error:
-                log.warning("periods could not be closed, and will be closed later: %s", error)
-            await asyncio.sleep(CLOSING_SECONDS)
+                log.warning("periods could not be closed; trying again in a minute: %s", error)
+            await asyncio.sleep(CLOSE_PERIODS_SECONDS)
 
     closer = asyncio.create_task(close())
     try:
@@ -124,9 +124,9 @@ async def _closing_periods(laurels: Laurels) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _closing(one: Listeners | Insights) -> AsyncGenerator[None]:
-    """End all streams, or all long computations, when the server stops."""
+async def _closing(resource: Listeners | Insights) -> AsyncGenerator[None]:
+    """Close this when the server stops: end all streams, or all long computations."""
     try:
         yield
     finally:
-        await one.close()
+        await resource.close()

@@ -1,6 +1,6 @@
-"""Connections, before there is a request: how many, how long each may take to ask, and how much it may say in a head.
+"""Limits of connections: how many are open, how long a request may take to arrive, and how large its headers may be.
 
-The server below (uvicorn) has a bound for none of these; a client that says nothing would keep its connection for ever.
+uvicorn limits none of these: an idle client would hold its connection forever.
 """
 
 from __future__ import annotations
@@ -17,37 +17,37 @@ from laurels.http.problems import BadRequest, HeadTooLarge, TooSlow, problem_res
 from laurels.http.responses import END, Response
 
 HEAD_LIMIT = 64 * 1024
-"""How many bytes may come without being a request's end or a piece of its body."""
+"""The most bytes received since the last piece of a body or the end of a request."""
 
-PATIENCE = 1.0
-"""A connection that has been silent for fewer seconds may be about to ask."""
+IDLE_SECONDS = 1.0
+"""A connection idle for less than this may be about to send a request, and is closed only in an emergency."""
 
 SPARE_CONNECTIONS = 1000
-"""So many more may be open, so that those that are about to ask hear that we are busy."""
+"""Connections allowed above the limit, so that clients about to send a request get a 503 instead of a reset."""
 
-LINGER = 2.0
-"""How many seconds we listen on after a refusal. Closing while something still comes would destroy our answer on its way."""
+LINGER_SECONDS = 2.0
+"""Lingering close: how long we read on after a refusal, so that the client can read our response."""
 
 
 class GateConfig(Config):
-    """How uvicorn runs the application, and what its gate allows.
+    """uvicorn's configuration, with the limits of connections.
 
-    connections_limit  from how many open connections on a new one closes the one that has been silent for longest
-    receive_seconds    how long a client may take to send a request, or to take the rest of an answer
+    connections_limit  above it, a new connection closes the one that has been idle for longest
+    receive_seconds    how long a client may take to send a request, or to read the rest of a response
     """
 
     def __init__(self, *args: Any, connections_limit: int, receive_seconds: float, **kwargs: Any) -> None:
         super().__init__(*args, http=Gate, **kwargs)
         self.connections_limit = connections_limit
         self.receive_seconds = receive_seconds
-        self.silent: dict[Gate, float] = {}
+        self.idle: dict[Gate, float] = {}
 
 
 class Gate(HttpToolsProtocol):
     """One connection.
 
-    It is silent while nothing that it asked is being answered: then it may be closed to make room. A deadline runs
-    while it owes us the rest of a request.
+    It is idle while no request of it is being answered: then it may be closed to make room. A deadline runs while a request
+    is incomplete.
     """
 
     def __init__(
@@ -59,110 +59,110 @@ class Gate(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._gate = config
-        self._unplaced = 0
+        self._unparsed = 0
         self._began = self._ended = self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, and make room for it."""
+        """Accept the connection, and make room for it."""
         super().connection_made(transport)
         self._make_room(len(self.connections) - self._gate.connections_limit)
-        self._gate.silent[self] = self.loop.time()
+        self._gate.idle[self] = self.loop.time()
         self._expect()
 
     def _make_room(self, excess: int) -> None:
-        """Hang up on those that have been silent for longest, where there are too many connections."""
-        silent = self._gate.silent
-        while excess > 0 and silent:
-            longest = next(iter(silent))
-            if excess <= SPARE_CONNECTIONS and self.loop.time() - silent[longest] <= PATIENCE:
+        """Close the connections that have been idle for longest, when there are too many."""
+        idle = self._gate.idle
+        while excess > 0 and idle:
+            longest = next(iter(idle))
+            if excess <= SPARE_CONNECTIONS and self.loop.time() - idle[longest] <= IDLE_SECONDS:
                 return
             longest.hang_up()
             excess -= 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
-        self._gate.silent.pop(self, None)
+        """Stop the timers of a closed connection."""
+        self._gate.idle.pop(self, None)
         self._expect_nothing()
         self._do_not_abort()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on. What ends no request, not even between two, starts the deadline."""
+        """Parse what was received. Unless it ends with the end of a request, the deadline runs."""
         if self._refused:
             return
-        self._unplaced += len(data)
+        self._unparsed += len(data)
         self._ended = False
         super().data_received(data)
         if self._refused or self.transport.is_closing():
             return
         if self._ended:
             self._expect_nothing()
-        elif self._unplaced > HEAD_LIMIT:
+        elif self._unparsed > HEAD_LIMIT:
             self._refuse(HeadTooLarge())
         elif self._deadline is None:
             self._expect()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """The start of a request."""
         self._began, self._ended = True, False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """From here on the application has it."""
-        self._gate.silent.pop(self, None)
+        """The headers are complete, and the application starts: the connection is no longer idle."""
+        self._gate.idle.pop(self, None)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A piece of its body, which the application counts."""
-        self._unplaced = 0
+        """A piece of the body; the application limits its size."""
+        self._unparsed = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """A request has come as a whole."""
-        self._unplaced = 0
+        """The end of a request."""
+        self._unparsed = 0
         self._began, self._ended = False, True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """It was answered, and is silent until it asks again."""
+        """The response is sent, and the connection is idle."""
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
-            self._gate.silent[self] = self.loop.time()
+            self._gate.idle[self] = self.loop.time()
 
     def shutdown(self) -> None:
-        """The server is told to stop: what runs is finished, but who only listens is told at once that it ends."""
+        """The server stops: running requests are finished, streams are ended at once."""
         super().shutdown()
         cycle = cast(RequestResponseCycle | None, self.cycle)
         end = cycle.scope.get("state", {}).get(END) if cycle and not cycle.response_complete else None
         if end is None:
             return
         end()
-        if self.flow.write_paused:  # it takes nothing, and would not take the end
+        if self.flow.write_paused:  # a client that does not read would not read the end either
             self.transport.abort()
 
     def pause_writing(self) -> None:
-        """The client does not take what is answered; until it has, the application waits."""
+        """The client does not read its response; the application waits, at most `receive_seconds`."""
         super().pause_writing()
         self._abort_later()
 
     def resume_writing(self) -> None:
-        """It has taken most of it."""
+        """The client has read most of the response."""
         super().resume_writing()
         self._do_not_abort()
 
     def timeout_keep_alive_handler(self) -> None:
-        """It has been silent for too long."""
+        """The connection was idle for too long."""
         self.hang_up()
 
     def send_400_response(self, msg: str) -> None:
-        """What came is no HTTP."""
+        """Refuse what is not HTTP."""
         self._refuse(BadRequest(msg))
 
     def hang_up(self) -> None:
-        """Close it, when it has taken what was answered; but do not wait for that for ever."""
-        self._gate.silent.pop(self, None)
+        """Close the connection when the client has read its response, or after `receive_seconds`."""
+        self._gate.idle.pop(self, None)
         self._expect_nothing()
         self.transport.close()
         if self.transport.get_write_buffer_size():
@@ -186,7 +186,7 @@ class Gate(HttpToolsProtocol):
             self._deadline = None
 
     def _too_slow(self) -> None:
-        """The deadline: unless it is us who keep the client waiting, the connection ends."""
+        """At the deadline, end the connection, unless the client is waiting for us."""
         cycle = cast(RequestResponseCycle | None, self.cycle)
         answering = cycle and not cycle.more_body and not cycle.response_complete
         if answering or self.pipeline or self.flow.read_paused:
@@ -197,23 +197,23 @@ class Gate(HttpToolsProtocol):
             self.hang_up()
 
     def _refuse(self, error: LaurelsError) -> None:
-        """Say what is wrong with what is coming, unless that was answered already, and hang up a little later."""
+        """Send a problem for the incomplete request, unless it has its response, and close the connection soon after."""
         cycle = cast(RequestResponseCycle | None, self.cycle)
         if self.pipeline or (cycle and _is_being_answered(cycle)):
-            self.hang_up()  # nothing may be written into an answer that is on its way
+            self.hang_up()  # a response is being sent, and nothing may be written into it
             return
-        half = cycle if cycle and cycle.more_body else None
-        if half is None or not half.response_complete:
-            self.transport.write(self._on_the_wire(problem_response(error)))
-        if half is not None:
-            half.disconnected = True  # the application waits for the rest no longer
-            half.message_event.set()
+        incomplete = cycle if cycle and cycle.more_body else None
+        if incomplete is None or not incomplete.response_complete:
+            self.transport.write(self._as_bytes(problem_response(error)))
+        if incomplete is not None:
+            incomplete.disconnected = True  # the application stops waiting for the rest
+            incomplete.message_event.set()
         self.transport.write_eof()
         self._refused = True
         self._expect_nothing()
-        self._deadline = self.loop.call_later(LINGER, self.hang_up)
+        self._deadline = self.loop.call_later(LINGER_SECONDS, self.hang_up)
 
-    def _on_the_wire(self, response: Response) -> bytes:
+    def _as_bytes(self, response: Response) -> bytes:
         length = (b"content-length", b"%d" % len(response.body))
         headers = [*self.server_state.default_headers, *response.headers, length, (b"connection", b"close")]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)

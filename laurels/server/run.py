@@ -1,4 +1,4 @@
-"""Running the HTTP API on a socket of our own: what `laurels serve` and `laurels demo` share."""
+"""Runs the server in this process, for `laurels serve` and `laurels demo`; the socket, the logs, the garbage collector."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from laurels.settings import Settings
 
 BACKLOG = 2048
 NEW_OBJECTS = 50_000
-"""How many objects are made before the garbage collector looks at them; some megabytes."""
+"""How many new objects start a garbage collection; a few megabytes."""
 
 KEEP_ALIVE_SECONDS = 75
-"""How long a connection may be silent between two requests. Proxies keep theirs for a minute, and must not find one closed."""
+"""How long a connection may be idle. Longer than the minute of common proxies, which would else reuse a closed connection."""
 
 SPARE_FILES = 100
-"""How many files a process has open beside its connections, at most."""
+"""The most files that a process has open besides its connections."""
 
 DRAIN_SECONDS = 30
-"""How long running requests get to finish when the server is told to stop."""
+"""How long running requests may take to finish when the server stops."""
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Connections wait in it until a server accepts them.
 
-    Raises SettingsError where the port is taken, or the address is none of this machine's.
+    Raises SettingsError if the port is taken, or the address is not one of this machine.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -59,7 +59,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether one could listen there now."""
+    """Whether the port is free now."""
     try:
         listen(host, port).close()
     except SettingsError:
@@ -68,7 +68,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def address_of(listening: socket.socket) -> str:
-    """The address to open in a browser: of a socket that hears all addresses, the local one."""
+    """The address to open in a browser; the local one for a socket that listens on all addresses."""
     host, port = str(listening.getsockname()[0]), int(listening.getsockname()[1])
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -97,23 +97,23 @@ def server_config(app: Callable[..., object] | str, settings: Settings, *, facto
 
 
 def allow_connections(settings: Settings) -> None:
-    """Let this process, and those that it starts, open as many files as it may have connections, as far as the system allows."""
+    """Raise the limit of open files to the number of connections, as far as the system allows, also for child processes."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415  # not on Windows
 
-    wanted = settings.limits.requests + settings.limits.streams + SPARE_CONNECTIONS + SPARE_FILES
+    needed = settings.limits.requests + settings.limits.streams + SPARE_CONNECTIONS + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if resource.RLIM_INFINITY != soft < wanted:
+    if resource.RLIM_INFINITY != soft < needed:
         resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+            resource.RLIMIT_NOFILE, (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard)
         )
 
 
 def quiet_collector() -> None:
-    """Let the garbage collector leave alone what a server made before its first request, and run less often.
+    """Run the garbage collector less often, and exclude from it what exists before the first request.
 
-    By itself it took 7 to 10 % of the time of a server that writes events; nothing on the hot paths makes circles.
+    With its defaults it took 7 to 10 % of the time of a server that writes events; no hot path makes reference cycles.
     """
     gc.collect()
     gc.freeze()
@@ -121,13 +121,13 @@ def quiet_collector() -> None:
 
 
 Ready = Callable[[Laurels, str], Awaitable[None]]
-"""Told when requests are accepted: the facade, and the address."""
+"""Called when requests are accepted, with the facade and the address."""
 
 
 def serve_until_stopped(
     opened: AbstractAsyncContextManager[Laurels], settings: Settings, ready: Ready, *, playground: str | None = None
 ) -> None:
-    """Serve from this process until SIGINT or SIGTERM; then answer what runs, write what waits, and close the database.
+    """Serve from this process until SIGINT or SIGTERM; then finish running requests and queued writes, and close the database.
 
     `playground` is the key of a demo's playground.
     """
@@ -146,9 +146,9 @@ def serve_until_stopped(
 
 
 class _Server(Server):
-    """A server that says when it is ready, and leaves the end to us.
+    """A uvicorn server that calls `when_ready`, and that returns when a signal stops it.
 
-    By itself uvicorn raises the signal that stopped it once more, which would kill the process before the database is closed.
+    Without this, uvicorn raises the signal again, which would kill the process before the database is closed.
     """
 
     when_ready: Callable[[], Awaitable[None]]
@@ -159,16 +159,16 @@ class _Server(Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        kept = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        previous = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for number, handler in kept.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
 def log_to_stderr(level: str) -> None:
-    """Laurels' own log lines from `level` on, and the server's from warnings on, on standard error."""
+    """Log to standard error: Laurels from `level` on, uvicorn from warnings on."""
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )

@@ -1,4 +1,4 @@
-"""Serving from several processes: a supervisor that replaces each one that dies, and what each runs."""
+"""Serves from several worker processes, under a supervisor that replaces each that dies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def serve_from_workers(settings: Settings, catalog: Catalog, ready: Callable[[str], None]) -> bool:
-    """Supervise the workers until stopped; False where one failed. The database is migrated here, once.
+    """Supervise the workers until stopped. Returns False if one failed. The database is migrated here, once.
 
     `ready` is called with the address. A worker gets the settings through the pipe that starts it, so that no secret is in
     its arguments or its environment.
@@ -38,7 +38,7 @@ def serve_from_workers(settings: Settings, catalog: Catalog, ready: Callable[[st
         ready(address_of(listening))
         supervisor = Multiprocess(config, [listening])
         supervisor.run()
-    # A worker that was ended by a signal would have been replaced, had we not been stopped at the same time.
+    # A negative exit code is a signal: the supervisor replaces such a worker, unless it is stopping too.
     return not any((process.exitcode or 0) > 0 for process in supervisor.processes)
 
 
@@ -48,7 +48,7 @@ async def _migrate(settings: Settings, catalog: Catalog) -> None:
 
 
 def worker_app(settings: Settings) -> Application:
-    """The application of one worker, made in its own process; on shutdown it writes waiting events and closes the database."""
+    """The application of one worker, made in its own process. On shutdown it finishes queued writes and closes the database."""
     log_to_stderr(settings.log.level)
     try:
         catalog = read_catalog(settings.catalog.file)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 GRACE_SECONDS = 5
-"""How long calls that read may go on while Laurels is being closed."""
+"""How long reads may continue while Laurels is being closed."""
 
 
 class LoopThread:
@@ -35,7 +35,7 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, args=(open_laurels,), name="laurels", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError as error:  # an interpreter that exits starts no thread
+        except RuntimeError as error:  # while the interpreter exits, no thread can be started
             self._loop.close()
             raise StoreUnavailable(f"no thread could be started for Laurels: {error}") from error
         try:
@@ -58,7 +58,7 @@ class LoopThread:
             raise StoreUnavailable("Laurels is closed") from error
 
     def wait_until_idle(self, seconds: float) -> bool:
-        """Whether no call runs any more, after at most so many seconds."""
+        """Wait up to `seconds` for all running calls. Returns whether all have ended."""
         idle = asyncio.run_coroutine_threadsafe(self._idle(), self._loop)
         try:
             idle.result(seconds)
@@ -101,7 +101,7 @@ class LoopThread:
 
     def _begin_to_close(self) -> None:
         self._closing.set()
-        if not self._opened.done():  # opening may take long, where a database does not answer
+        if not self._opened.done():  # opening takes long if the database does not respond
             self._serving.cancel()
 
     async def _call(self, work: Callable[[Laurels], Coroutine[Any, Any, T]]) -> T:
@@ -118,7 +118,7 @@ class LoopThread:
             await asyncio.wait(self._calls)
 
     async def _end_calls(self) -> None:
-        """Let the calls that still run end by themselves for a while, and cancel the rest."""
+        """Give running calls some time to end, then cancel the rest."""
         if self._calls:
             await asyncio.wait(self._calls, timeout=GRACE_SECONDS)
         for call in self._calls:
@@ -127,14 +127,14 @@ class LoopThread:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose default executor is a daemon thread, so that it works until the interpreter is gone."""
+    """An event loop whose default executor is a daemon thread, so that it works until the interpreter exits."""
 
     def __init__(self) -> None:
         super().__init__()
         self._names = DaemonExecutor("laurels-names")
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """As the base; without an executor, as for looking up the name of a database server, in the daemon thread."""
+        """As in the base class; the default executor, used for DNS look-ups, is the daemon thread."""
         return super().run_in_executor(executor or self._names, func, *args)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from laurels.server.gate import PATIENCE
+from laurels.server.gate import IDLE_SECONDS
 from laurels.settings import LimitSettings, Settings
 from tests.http.app import CATALOG, EVENTS, check_problem, event, open_app
 from tests.http.serving import SECONDS, Served, Server
@@ -218,7 +218,7 @@ async def test_beyond_its_requests_a_process_refuses_fast_is_alive_and_answers_w
 async def test_silent_connections_make_room_for_those_who_ask(served: Served) -> None:
     async with served.server(limits_requests=4, limits_streams=0) as server, contextlib.AsyncExitStack() as stack:
         silent = [await stack.enter_async_context(wire(server)) for _ in range(30)]
-        await asyncio.sleep(2 * PATIENCE)
+        await asyncio.sleep(2 * IDLE_SECONDS)
         for _ in range(5):
             async with httpx2.AsyncClient(base_url=server.client.base_url, trust_env=False) as fresh:
                 assert (await fresh.get("/livez")).status_code == 200

@@ -360,7 +360,7 @@ async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the
 
 
 async def test_one_user_cannot_take_the_places_of_all_others(home: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening_module, "MOST_OF_USER", 2)
+    monkeypatch.setattr(listening_module, "STREAMS_PER_USER", 2)
     ada, bob = await home.sign_in("ada"), await home.sign_in("bob")
     async with contextlib.AsyncExitStack() as stack:
         for token in (ada, ada, bob):
