@@ -29,7 +29,7 @@ CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 MASK = "***"
 
 NO_SETTING = re.compile(rf"{CONFIG_VARIABLE}|{PREFIX}(TEST|BENCH)_\w+")
-"""Variables that are no settings: the one that names the file, and those of the tests and the bench."""
+"""Variables that are not settings: the one that names the file, and those of the tests and the bench."""
 
 KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)?)")
 """Variables that Kubernetes sets in every container next to a service named 'laurels'."""
@@ -43,7 +43,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Secret:
-    """A text that is masked wherever it is shown; `reveal` gives it. No encoder writes it into JSON."""
+    """A text that is masked in every output; `reveal` returns it. No encoder writes it into JSON."""
 
     __slots__ = ("_text",)
 
@@ -125,7 +125,7 @@ def _walk(kind: type[msgspec.Struct], above: tuple[str, ...]) -> Iterator[Settin
 
 
 def _metadata(field: FieldInfo) -> tuple[str, str]:
-    """The help and the option that `setting` was given."""
+    """The help and the option given to `setting`."""
     metas = [one for one in getattr(field.type, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
     if not metas:
         return "", ""
@@ -148,7 +148,7 @@ def _default(field: FieldInfo) -> Any:
 def read(
     kind: type[S], options: Mapping[str, str | None], environment: Mapping[str, str], folder: Path
 ) -> tuple[S, dict[str, Sourced]]:
-    """The settings in force, and of each its value and source, by name.
+    """The settings in force, and the value and source of each, by name.
 
     `options` are texts by the names of settings; None: not given. The file is the one that LAURELS_CONFIG names, or
     `laurels.toml` in `folder`. Raises SettingsError, which names the setting, its source and the fix, and shows no secret.
@@ -169,7 +169,7 @@ def read(
 
 
 def shown(value: Any) -> Any:
-    """A value as people and programs may see it: plain lists, tables, texts and numbers, each secret masked."""
+    """A value for output: plain lists, tables, texts and numbers, each secret masked."""
     return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))
 
 
@@ -201,7 +201,7 @@ def _from_file(kind: type[msgspec.Struct], environment: Mapping[str, str], folde
 def _flat(
     kind: type[msgspec.Struct], table: Mapping[str, Any], above: str, source: str, known: Mapping[str, str]
 ) -> Iterator[tuple[str, Any]]:
-    """The settings of a table and of its areas, by name. `known` are all names, each with its own part."""
+    """The settings of a table and of its areas, by name. `known` are all full names, each with its last part."""
     here = {field.name: field for field in fields(kind)}
     for key, value in table.items():
         if key not in here:
@@ -244,7 +244,7 @@ def _is_foreign(variable: str, text: str) -> bool:
 
 
 def _suggestion(name: str, word: str, known: Mapping[str, str]) -> str:
-    """The fix for an unknown name, whose own part is `word`. `known` are full names, each with its own part."""
+    """The fix for an unknown name, whose last part is `word`. `known` are full names, each with its last part."""
     near = get_close_matches(name, known, n=1, cutoff=0.8)
     if not near:
         words = get_close_matches(word, set(known.values()), n=1, cutoff=0.7)
@@ -257,7 +257,7 @@ def _suggestion(name: str, word: str, known: Mapping[str, str]) -> str:
 
 
 def _converted(row: Setting, value: Any, source: str, *, text: bool = False) -> Sourced:
-    """The value in the setting's own type and within its bounds; `text`: as an option or a variable has it."""
+    """The value converted to the setting's type, and checked. `text`: whether it is the text of an option or a variable."""
     info = _plain(row.type)
     try:
         if text:
@@ -269,14 +269,14 @@ def _converted(row: Setting, value: Any, source: str, *, text: bool = False) -> 
 
 
 def _from_plain(kind: type[Any], value: Any) -> Any:
-    """A value of a type of ours, all of which are made from a text."""
+    """Convert a text to one of our own types."""
     if not isinstance(value, str):
-        raise ValueError("must be text")  # noqa: TRY004  # msgspec adds the place to a ValueError
+        raise ValueError("must be text")  # noqa: TRY004  # msgspec adds the path to a ValueError
     return kind(value)
 
 
 def _plain(kind: Any) -> inspect.Type:
-    """What msgspec knows of a type, without its metadata and without None."""
+    """The description of a type by msgspec, without its metadata and without None."""
     info = inspect.type_info(kind)
     while isinstance(info, (inspect.Metadata, inspect.UnionType)):
         if isinstance(info, inspect.Metadata):
@@ -287,7 +287,7 @@ def _plain(kind: Any) -> inspect.Type:
 
 
 def _parsed(info: inspect.Type, text: str) -> Any:
-    """A text as the value it stands for: lists and tables are TOML or JSON; one item of a list may stand alone."""
+    """The value of a text: lists and tables are TOML or JSON; a list of one item may be just the item."""
     if isinstance(info, LISTS) and not text.lstrip().startswith("["):
         return [text] if text else []
     if not isinstance(info, (*LISTS, *TABLES)):
@@ -302,9 +302,9 @@ def _parsed(info: inspect.Type, text: str) -> Any:
 
 
 def _fault(row: Setting, info: inspect.Type, value: Any, source: str, problem: str) -> str:
-    """What is wrong with a value. Only values of plain types are shown, as any other may hold a secret."""
+    """What is wrong with a value. Only values of plain types are shown: any other may contain a secret."""
     if isinstance(info, SCALARS):
-        return f"{row.name} ({source}) must be {_wanted(info)}, not {value!r}"
+        return f"{row.name} ({source}) must be {_expected(info)}, not {value!r}"
     reason, _, place = problem.partition(" - at `$")
     name = f"{row.name}{place.rstrip('`')}"
     unknown = re.match("Object contains unknown field `(.+)`", reason)
@@ -317,7 +317,7 @@ def _fault(row: Setting, info: inspect.Type, value: Any, source: str, problem: s
     return f"{name} ({source}) {reason}" if reason.startswith("must ") else f"{name} ({source}): {reason}"
 
 
-def _wanted(info: inspect.Type) -> str:
+def _expected(info: inspect.Type) -> str:
     if isinstance(info, inspect.LiteralType):
         return f"one of {', '.join(map(str, info.values))}"
     if isinstance(info, (inspect.IntType, inspect.FloatType)):

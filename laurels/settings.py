@@ -21,11 +21,11 @@ from laurels.storage import without_password
 ORIGIN = re.compile(
     r"(?:http://(?!.*:80$)|https://(?!.*:443$))(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?"
 )
-"""How a browser writes the origin of a page. 'null' is not one: every page without an origin would send it."""
+"""An origin as browsers write it. 'null' is not accepted: every page without an origin sends it."""
 
 
 class DatabaseUrl(Secret):
-    """The address of a database; it may hold a password, which alone is masked."""
+    """The address of a database; only the password in it is masked."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ class Origin(str):
 
 
 class ZoneName(str):
-    """The name of a time zone that tzdata knows. Raises ValueError."""
+    """The name of a time zone in tzdata. Raises ValueError."""
 
     __slots__ = ()
 
@@ -102,7 +102,7 @@ class LimitSettings(msgspec.Struct, frozen=True):
             most=100_000,
         ),
     ] = 1000
-    streams: Annotated[int, setting("users who may listen to streams; more get 503", least=0, most=100_000)] = 1000
+    streams: Annotated[int, setting("open streams of notifications; more get 503", least=0, most=100_000)] = 1000
     body_bytes: Annotated[int, setting("largest request body", least=1024, most=1024**3)] = 4 * 1024 * 1024
     all_bodies_bytes: Annotated[
         int, setting("request bodies held in memory at the same time; more get 503", least=1024, most=1024**4)
@@ -137,18 +137,18 @@ class CatalogSettings(msgspec.Struct, frozen=True):
 
 
 class RuleSettings(msgspec.Struct, frozen=True):
-    """Rules that no catalog holds."""
+    """Rules that are not in the catalog."""
 
     default_zone: Annotated[ZoneName, setting("time zone for users without one", option="default-zone")] = ZoneName(
         "UTC"
     )
     late_days: Annotated[
-        int, setting("how many days ago an event may have occurred", least=0, most=36500, option="late-days")
+        int, setting("the most days that an event may be late", least=0, most=36500, option="late-days")
     ] = 30
     rarity_users: Annotated[
         int,
         setting(
-            "number of users from which on the share of badge holders is public",
+            "smallest number of users with which the share of badge holders is public",
             least=1,
             most=1_000_000_000,
             option="rarity-users",
@@ -160,7 +160,7 @@ class AuthSettings(msgspec.Struct, frozen=True):
     """Who may call."""
 
     session_days: Annotated[
-        int, setting("lifetime of a session whose request names none", least=1, most=365, option="session-days")
+        int, setting("lifetime of a session if the request sets none", least=1, most=365, option="session-days")
     ] = 30
 
 
@@ -188,5 +188,5 @@ class Settings(msgspec.Struct, frozen=True):
 def read_settings(
     options: Mapping[str, str | None], environment: Mapping[str, str], folder: Path
 ) -> tuple[Settings, dict[str, Sourced]]:
-    """The settings in force, and of each its value and source, by name. Raises SettingsError."""
+    """The settings in force, and the value and source of each, by name. Raises SettingsError."""
     return configuration.read(Settings, options, environment, folder)

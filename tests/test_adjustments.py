@@ -116,7 +116,7 @@ async def test_a_new_kind_is_a_form_of_the_console() -> None:
 
 
 def test_a_kind_is_registered_once() -> None:
-    with pytest.raises(ValueError, match="there is a kind 'grant' already"):
+    with pytest.raises(ValueError, match="the kind 'grant' exists already"):
         register(Grant)
 
 

@@ -12,7 +12,7 @@ from laurels.errors import Unauthorized
 
 @plain
 class Credentials:
-    """What a verifier may look at. Header names are in lower case."""
+    """The credentials of a request. Header names are in lower case."""
 
     cookies: Mapping[str, str]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -26,18 +26,18 @@ class Credentials:
 
 @plain
 class Caller:
-    """The user who is calling, as some verifier knows them."""
+    """The user who is calling, as a verifier identified them."""
 
     user_id: str
     session: bytes | None = None
-    """What identifies this session; None where this kind of session has no identity of its own."""
+    """What identifies this session; None if this kind of session has no id."""
 
 
 class Verifier(Protocol):
     """One kind of session."""
 
     async def verify(self, credentials: Credentials) -> Caller | None:
-        """Who is calling; None where there is no session of this kind. Raises Unauthorized for an invalid one."""
+        """Who is calling; None if there is no session of this kind. Raises Unauthorized for an invalid one."""
         ...
 
 
@@ -48,7 +48,7 @@ class Chain:
         self._verifiers = verifiers
 
     async def caller(self, credentials: Credentials) -> Caller:
-        """Who is calling. Raises Unauthorized where no verifier recognizes the session."""
+        """Who is calling. Raises Unauthorized if no verifier recognizes the session."""
         for verifier in self._verifiers:
             caller = await verifier.verify(credentials)
             if caller is not None:

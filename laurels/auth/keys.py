@@ -1,7 +1,7 @@
 """Keys: how the app's own back end authenticates, and how an operator signs in to the console.
 
 A key is 'laurels_key_' (the app's) or 'laurels_admin_' (an operator's) + 40 random letters and digits + 6 that check them, so
-that a scanner can tell a leaked key from any other text without asking. Only a SHA-256 of the whole key is stored, so a key of
+that a scanner recognizes a leaked key without asking. Only a SHA-256 of the whole key is stored, so a key of
 one role is never valid for the other. The key itself is shown once.
 """
 
@@ -55,9 +55,9 @@ async def name_of_key(store: Store, key: str | None, role: Role = "app") -> str:
 
 OTHER_ROLE: dict[Role, str] = {
     "app": "This is an admin key: it signs in to the console, at /console. "
-    "Send an API key; 'laurels key create --name my-app' makes one.",
+    "Send an API key; 'laurels key create --name my-app' creates one.",
     "admin": "This is an API key, for the app's back end. The console takes an admin key; "
-    "'laurels key create --admin --name NAME' makes one.",
+    "'laurels key create --admin --name NAME' creates one.",
 }
 
 
@@ -72,12 +72,12 @@ def role_of_hint(hint: str) -> Role:
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether a text is in the format of a key, check letters included: what a scanner asks."""
+    """Whether a text is in the format of a key, check letters included, as a scanner checks it."""
     return role_of(key) is not None
 
 
 def hash_of_key(key: str) -> bytes:
-    """What is stored of a key."""
+    """The hash under which a key is stored."""
     return hashlib.sha256(key.encode()).digest()
 
 

@@ -38,14 +38,14 @@ class Sessions:
         self._laurels = laurels
 
     async def create(self, user_id: str, lifetime: timedelta) -> NewSession:
-        """A session for an existing user. Raises UserNotFound."""
+        """Create a session for an existing user. Raises UserNotFound."""
         now = await self._laurels.now()
         token = PREFIX + _encode(user_id) + "." + secrets.token_urlsafe(32)
         await self._laurels.store.add_session(user_id, _hash(token), now, now + lifetime)
         return NewSession(token, now + lifetime)
 
     async def verify(self, credentials: Credentials) -> Caller | None:
-        """The user of the session in the cookie or the bearer token. Raises Unauthorized for one that has ended or is forged."""
+        """The user of the session in the cookie or the bearer token. Raises Unauthorized for an ended or forged one."""
         token = _token(credentials)
         if token is None:
             return None
@@ -64,7 +64,7 @@ class Sessions:
 
 
 def _token(credentials: Credentials) -> str | None:
-    """The first of cookie and bearer that looks like our token; a foreign cookie of our name does not hide the bearer."""
+    """The cookie or the bearer token, if it has our format; another app's cookie with our name does not hide the bearer."""
     cookie = credentials.cookies.get(COOKIE)
     if _is_ours(cookie):
         return cookie

@@ -95,7 +95,7 @@ def _app() -> App:
         "record": "Record events from a JSON Lines file or standard input.",
         "leaderboard": "Show a leaderboard, for any period.",
         "migrate": "Create the database, or update its schema.",
-        "settings": "Show each setting, its value, and where it came from.",
+        "settings": "Show each setting, its value, and its source.",
         "doctor": "Find problems, and how to fix them.",
         "explain": "Explain why a user has a badge or not, or how a streak was computed.",
         "rebuild": "Recompute users and leaderboards from events and adjustments.",

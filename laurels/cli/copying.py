@@ -166,15 +166,15 @@ def _totals(rows: Rows) -> str:
 
 @contextmanager
 def _appearing(file: Path) -> Iterator[Path]:
-    """A new file beside it, for its owner alone, that takes its name when it is complete and safe on the disk."""
+    """A new file next to it, readable by its owner only, renamed to it when it is complete and on the disk."""
     part = file.with_name(file.name + ".part")
     descriptor = _taken(part)
     try:
-        _remove(part, "-wal", "-shm")  # what a backup left that was killed
+        _remove(part, "-wal", "-shm")  # left by a backup that was killed
         os.ftruncate(descriptor, 0)
         yield part
         os.fsync(descriptor)
-        _remove(file, "-wal", "-shm")  # a log left beside an older file of this name would be taken for this one's
+        _remove(file, "-wal", "-shm")  # SQLite would apply the log of an older file with this name to the new one
         part.replace(file)
         _sync_folder(file)
     except BaseException:
@@ -185,7 +185,7 @@ def _appearing(file: Path) -> Iterator[Path]:
 
 
 def _taken(part: Path) -> int:
-    """The file, made where it is missing, locked by this process."""
+    """The file, created if it is missing, locked by this process."""
     try:
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o600)
         os.fchmod(descriptor, 0o600)
@@ -193,7 +193,7 @@ def _taken(part: Path) -> int:
         raise InvalidInput("FILE", f"cannot write '{part}': {error.strerror}") from error
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(descriptor), part.stat()):  # it may have got its name just now
+        if os.path.samestat(os.fstat(descriptor), part.stat()):  # it may just have been renamed
             return descriptor
     os.close(descriptor)
     raise InvalidInput("FILE", f"another backup is writing '{part}'; wait until it is done")
@@ -205,7 +205,7 @@ def _remove(file: Path, *endings: str) -> None:
 
 
 def _sync_folder(file: Path) -> None:
-    """Make the file's name outlive a power cut."""
+    """Sync the directory, so that the new name survives a power cut."""
     folder = os.open(file.absolute().parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -42,7 +42,7 @@ LOOKED_BACK = 30
 NAMED = 3
 """How many amnesties are listed."""
 RELEASED = datetime.fromisoformat("2026-01-01T00:00:00Z")
-"""No correct clock is earlier than this."""
+"""A clock before this date is wrong."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def _catalog(settings: Settings) -> Finding:
     except CatalogError as error:
         return Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
     except SettingsError as error:
-        return Finding("catalog", str(error), "fix the setting 'catalog'")
+        return Finding("catalog", str(error), "fix the setting 'catalog.file'")
     return Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
 
 
@@ -148,7 +148,9 @@ async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that created it")
     except LaurelsError as error:
-        return None, Finding("database", str(error), "create it with 'laurels migrate', or fix the setting 'database'")
+        return None, Finding(
+            "database", str(error), "create it with 'laurels migrate', or fix the setting 'database.url'"
+        )
 
 
 async def _read(store: Store) -> Contents:

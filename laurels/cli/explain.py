@@ -152,7 +152,7 @@ def _standing(shape: UserStreak) -> str:
 
 
 STATUS = {
-    "at_risk": "it waits for today's event",
+    "at_risk": "today's event is still missing",
     "frozen": "freezes keep it alive",
     "paused": "it is paused today",
 }
@@ -170,10 +170,10 @@ def because(status: StreakStatus, day: StreakDay) -> str:
 
 BECAUSE = {
     "credited": "its events reached what the streak requires of a day",
-    "frozen": "it was missed, and a freeze covered it: the streak continues, and does not get longer",
+    "frozen": "it was missed, and a freeze covered it: the streak continues, but does not get longer",
     "paused": "a pause covers it: nothing was required",
     "missed": "it ended without its events, and nothing excused it",
-    "open": "the day is not over, and its event has not come yet",
+    "open": "the day is not over, and its event is still missing",
 }
 
 

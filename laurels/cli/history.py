@@ -83,6 +83,6 @@ def _what(entry: HistoryEntry) -> Text:
 
 
 def adjustment_line(one: HistoryAdjustment) -> str:
-    """An adjustment as a line: what, by whom, why."""
+    """An adjustment as a line: kind, subject, actor and reason."""
     about = " ".join(str(value) for value in one.data.values() if value not in ("", True, False))
     return f"{one.kind} {about}{', undone' if one.undone else ''}, by {one.actor}: {one.reason}"

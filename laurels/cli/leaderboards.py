@@ -89,7 +89,7 @@ def leaderboard(
 
 
 def _close(settings: Settings, *, json: bool) -> int:
-    """Close the periods that are due. Servers do it by themselves; without a server, this notifies the users in front."""
+    """Close the periods that are due. Servers do it automatically; without a server, this notifies the users in front."""
     closed = asyncio.run(_closed(settings))
     if json:
         emit({"closed": [{"board": board, "period": period} for board, period in closed]})

@@ -1,4 +1,4 @@
-"""Options that commands share. Those of settings are made from the settings' fields; there is none to write here."""
+"""Options that commands share. Those of settings are made from the settings' fields; add none here."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ CatalogFile = Annotated[str | None, option("catalog.file")]
 if TYPE_CHECKING:
 
     class Options:
-        """Every setting as an option; None where it was not given."""
+        """Every setting as an option; None if it was not given."""
 
 else:
     Options = options_of(Settings)
 
 
 def read(options: Options) -> tuple[Settings, dict[str, Sourced]]:
-    """The settings in force here, and where each came from. Raises SettingsError."""
+    """The settings in force here, and the source of each. Raises SettingsError."""
     return read_given(texts_of(options, Settings))
 
 

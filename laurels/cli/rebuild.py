@@ -40,7 +40,7 @@ def rebuild(
 ) -> int:
     """Rebuild every user from events and adjustments, and the leaderboards from the users. Servers may run meanwhile.
 
-    Nothing changes where nothing is wrong. 'laurels verify' only reports differences.
+    Correct users do not change. 'laurels verify' only reports differences.
     """
     if user is not None:
         check_text("USER", user, MAX_USER_ID)

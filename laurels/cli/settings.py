@@ -1,4 +1,4 @@
-"""`laurels settings`: each setting, its value, and where it came from."""
+"""`laurels settings`: each setting, its value, and its source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NONE_GIVEN = Options()
 
 
 def settings(options: Options = _NONE_GIVEN, *, json: Json = False) -> int:
-    """Show each setting, its value, and where it came from: an option, LAURELS_*, the file, or the default.
+    """Show each setting, its value, and its source: an option, LAURELS_*, the file, or the default.
 
     Secrets, and the password in the database's address, are shown as ***.
     """
@@ -38,5 +38,5 @@ def show(found: Mapping[str, Sourced], *, json: bool) -> None:
 
 
 def _text(value: object) -> str:
-    """A value as the file writes it, but for the quotes of a text."""
+    """A value as in the file, but texts without quotes."""
     return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()

@@ -55,8 +55,8 @@ def show(
     shown = asyncio.run(_read(settings_of(database=database, catalog=catalog), user))
     if shown.outdated:
         note(
-            "This profile was made under another catalog or before an amnesty. "
-            "It is brought up to date when its user is next read or written by a server."
+            "This profile was computed with another catalog or before an amnesty. "
+            "It is updated when a server next reads or writes the user."
         )
     if json:
         emit({"user": shown.user, "profile": shown.profile})

@@ -28,7 +28,7 @@ ASKED = "asked"
 class ApplyAdjustment:
     """Apply an adjustment, once under its id. Answers Applied; for the same id again, the stored adjustment.
 
-    `own` says that the user themselves apply it: only what the kind and the catalog allow.
+    `own`: users apply it to themselves, within what the kind and the catalog allow.
     Raises UserNotFound, UserErased, BadgeNotFound, StreakNotFound, AdjustmentConflict (the same id for something else),
     AdjustmentRefused, InvalidInput.
     """
@@ -84,7 +84,7 @@ class ApplyAdjustment:
 class UndoAdjustment:
     """Undo an adjustment or a reversal. Answers Applied; undoing twice changes nothing.
 
-    Raises AdjustmentNotFound, UserErased. When, why and by whom it was undone is stored in its data, under UNDONE.
+    Raises AdjustmentNotFound, UserErased. The time, reason and actor of the undo are stored in its data, under UNDONE.
     """
 
     user_id: str
@@ -133,7 +133,7 @@ def find_adjustment(work: UnitOfWork, user_id: str, adjustment_id: str) -> Adjus
 def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, counts_from: datetime | None) -> StoredOutcome:
     """Fold all active adjustments, and settle what follows.
 
-    `counts_from` is set where points are taken back: they count in the periods in which they were paid, and points without a
+    `counts_from` is set when points are taken back: they count in the periods in which they were paid, and points without a
     ledger entry of their own at this instant.
     """
     catalog, progress = work.context.catalog, user.progress

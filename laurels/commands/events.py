@@ -57,7 +57,7 @@ class RecordEvent:
 
     def apply(self, work: UnitOfWork) -> Recorded:
         event = self.event
-        # The user comes first, so that a duplicate also brings its user under the rules in force.
+        # The user is read first, so that a duplicate also brings its user under the rules in force.
         user = work.user(event.user_id, self.at)
         stored = work.event(event.user_id, event.id)
         if stored:

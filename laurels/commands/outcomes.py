@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def stored_outcome(outcome: Outcome) -> StoredOutcome:
-    """What is stored of this outcome; NOTHING where it changed nothing."""
+    """What is stored of this outcome; NOTHING if it changed nothing."""
     if not outcome.awards and not outcome.streaks and not outcome.revoked and outcome.points is None:
         return NOTHING
     return StoredOutcome(
@@ -58,7 +58,7 @@ def unpack(row: EventRow) -> StoredOutcome:
 
 
 def outcome_again(stored: EventRow, event: Event) -> StoredOutcome:
-    """The original outcome of an event that was sent again. Raises EventConflict where its content differs.
+    """The original outcome of an event that was sent again. Raises EventConflict if its content differs.
 
     The time is part of the content: it is left out both times or neither time.
     """

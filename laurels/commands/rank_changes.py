@@ -61,7 +61,7 @@ class RankChanges:
         versions = self._versions[user_id]
         first, last = min(at for at, _ in versions), max(at for at, _ in versions)
         if before and user_id not in self._checked and all(_ranked_alike(before, row) for _, row in versions):
-            return []  # so most events end
+            return []  # the case of most events
         new: dict[Key, Place] = {}
         for at, row in versions:
             closed = {key: place for key, place in new.items() if is_closed(catalog, *key, at)}
@@ -74,7 +74,7 @@ class RankChanges:
         ]
 
     def _old_places(self, user_id: str, at: datetime) -> Mapping[Key, Place]:
-        """The places before this transaction: as stored, where they were loaded, since other rules may have made them."""
+        """The places before this transaction: as stored if they were loaded, because they may be of other rules."""
         stored, before = self._found.standings.get(user_id), self._found.users.get(user_id)
         if stored is not None:
             return {key: place for key, place in stored.items() if not is_closed(self._catalog, *key, at)}
@@ -84,7 +84,12 @@ class RankChanges:
 def _ranking_inputs(user: UserRow) -> tuple[object, ...]:
     """Everything that decides a user's places."""
     progress = user.progress
-    runs = (progress.folds, progress.days, progress.manual, progress.zones)  # the last two decide what a run requires
+    runs = (
+        progress.folds,
+        progress.days,
+        progress.manual,
+        progress.zones,
+    )  # the last two decide which days a streak requires
     return progress.points, progress.reached_at, progress.scores, runs, user.groups, user.visibility
 
 

@@ -1,4 +1,4 @@
-"""UnitOfWork: the rows of one transaction as found, as its commands change them, and what is to be written."""
+"""UnitOfWork: the rows of one transaction as loaded and as its commands change them, and what is to be written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DecisionContext:
 
 
 Needs = Literal["row", "adjustments", "all"]
-"""What must be loaded of a user: the row; with their adjustments; or with all events, awards, ledger entries and standings."""
+"""What must be loaded of a user: the row; also the adjustments; or also all events, awards, ledger entries and standings."""
 
 
 class Command(Protocol):
@@ -59,12 +59,12 @@ class Command(Protocol):
         ...
 
     def apply(self, work: UnitOfWork) -> object:
-        """Do it and return its answer; or raise a LaurelsError before anything is changed."""
+        """Apply it and return its answer, or raise a LaurelsError before anything is changed."""
         ...
 
 
 class UnitOfWork:
-    """One transaction: rows as found, as its commands have changed them so far, and what is to be written."""
+    """One transaction: rows as loaded and as its commands have changed them so far, and what is to be written."""
 
     def __init__(self, context: DecisionContext, found: Loaded) -> None:
         self.context = context
@@ -281,7 +281,7 @@ class UnitOfWork:
         return revision, max(taken, default=-1) + 1, self._rank_changes.latest(user_id)
 
     def check_standings(self, user: UserRow, now: datetime) -> bool:
-        """Compare a user's stored standings with what follows from their row, and correct them; whether they were wrong.
+        """Compare a user's stored standings with what follows from their row, and correct them. Returns whether they were wrong.
 
         Those of a user whom this transaction changed are corrected in any case. Only for a command that loads everything.
         """

@@ -57,7 +57,7 @@ async def adjustment_page(request: Shown) -> Response:
 
 @form(USER + "/adjustments/{kind}", USER_ID, KIND)
 async def apply_adjustment(request: Sent) -> Response:
-    """Apply an adjustment, once it is complete and, where it takes something away, confirmed."""
+    """Apply an adjustment, once it is complete and, if it takes something away, confirmed."""
     visit, kind, typed = request.caller, _kind(request.path["kind"]), request.body
     shown_form = AdjustmentForm(request.path["userId"], kind, typed.get("adjustment", ""), typed)
     reason = typed.get("reason", "").strip()
@@ -75,7 +75,7 @@ async def apply_adjustment(request: Sent) -> Response:
 
 
 def _refused(shown_form: AdjustmentForm, error: Exception) -> AdjustmentForm:
-    """The form with its error. One that was sent before with other content becomes an adjustment of its own."""
+    """The form with its error. One that was sent before with other content gets a new id."""
     adjustment_id = new_nonce() if isinstance(error, AdjustmentConflict) else shown_form.adjustment_id
     return AdjustmentForm(shown_form.user_id, shown_form.kind, adjustment_id, shown_form.typed, error)
 

@@ -1,4 +1,4 @@
-"""Who may see a page of the console and send its forms, and what is shown where something goes wrong."""
+"""Who may see a page of the console and send its forms, and what is shown when something goes wrong."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ def _described(error: Exception) -> tuple[int, Headers, str, str]:
     if own:
         return own.status, [], own.title, own.fix
     response = problem_response(error)  # also writes to the log what an operator of the server must know
-    kept = [pair for pair in response.headers if pair[0] in SHOWN_HEADERS]
+    headers = [pair for pair in response.headers if pair[0] in SHOWN_HEADERS]
     kind = kind_of(error)
-    return response.status, kept, kind.title, FIXES.get(type(error), kind.fix)
+    return response.status, headers, kind.title, FIXES.get(type(error), kind.fix)
 
 
 OWN_KINDS: dict[type[Exception], Kind] = {
@@ -149,7 +149,7 @@ FIXES: dict[type[Exception], str] = {
     InvalidParameter: "Fix the address, or search for the user.",
     NotASandbox: "Remove the Laurels-Now header.",
 }
-"""Fixes for operators, where they differ from those for programs."""
+"""Fixes for operators, if they differ from those for programs."""
 
 
 def field_of(error: Exception | None, fields: Collection[str]) -> str:
@@ -165,7 +165,7 @@ def redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
 
 
 def own_path(wanted: str | None) -> str:
-    """The wanted path if it is a page of the console, else its start page."""
+    """The requested path if it is a page of the console, else its start page."""
     return wanted if wanted and OWN_PATH.fullmatch(wanted) and not LEADS_OUT.search(wanted) else ROOT
 
 

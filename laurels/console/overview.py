@@ -111,8 +111,8 @@ def sources(community_report: CommunityReport, days: Sequence[date], names: dict
                 row.points
             )
     ranked = sorted(paid, key=lambda name: (-paid[name].total(), name))
-    kept, others = ranked[:SOURCES], ranked[SOURCES:]
-    series = [Series(name, [paid[name][day] for day in days]) for name in kept]
+    largest, others = ranked[:SOURCES], ranked[SOURCES:]
+    series = [Series(name, [paid[name][day] for day in days]) for name in largest]
     if others:
         series.append(Series("others", [sum(paid[name][day] for name in others) for day in days]))
     return series

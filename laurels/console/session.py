@@ -130,7 +130,7 @@ async def end_session(visit: Visit) -> Header:
 def comes_from_us(scope: Scope) -> bool:
     """Whether one of our own pages sent this, according to the browser; other clients send neither header.
 
-    Sec-Fetch-Site decides if present, because it is right behind any proxy; else the origin must be our host.
+    Sec-Fetch-Site decides if present, because it is right even with a proxy in between; otherwise the origin must be our host.
     """
     site, origin = header(scope, b"sec-fetch-site"), header(scope, b"origin")
     if site is not None:

@@ -75,7 +75,7 @@ async def sign_in(request: Request[None, Form]) -> Response:
 def _form(
     visit: Visit, wanted: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
 ) -> Response:
-    """The sign-in form, which redirects to the wanted page; it never repeats the key."""
+    """The sign-in form, which redirects to the requested page; it never repeats the key."""
     headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else ())]
     return render(visit, "sign_in.html", status=status, headers=headers, wanted=wanted, error=error)
 

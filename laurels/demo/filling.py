@@ -22,7 +22,7 @@ STEP = timedelta(hours=6)
 """How far the clock moves between two batches: events that arrived in these hours are recorded together."""
 
 POINT_RULES = """
-# ---- points that events pay by themselves: months of them spread a community over all levels ------
+# ---- points that events pay directly: over months they spread a community over all levels ---------
 [[points]]
 id = "login"
 events = ["login"]
@@ -49,7 +49,7 @@ amount = 50
 
 MESSAGES = "messages"
 CANDIDATES = 1000
-"""Number of top users on points among whom the member for a visitor is searched."""
+"""How many of the top users by points are searched for the member that a visitor signs in as."""
 
 
 def demo_catalog() -> str:

@@ -58,7 +58,7 @@ ZONES = (
     ("Pacific/Auckland", 1),
 )
 MOVES = {"Europe/Berlin": "Europe/Lisbon", "America/New_York": "America/Chicago", "Asia/Kolkata": "Asia/Dubai"}
-"""Where travellers go: close enough that no event falls on another day."""
+"""The zones to which travellers move: close enough that no event falls on another day."""
 
 
 @dataclass(frozen=True, slots=True)

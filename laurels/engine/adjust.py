@@ -59,7 +59,7 @@ class AdjustedUser:
         check_repair(self.catalog.streaks[streak], last, self.today)
 
     def gap_around(self, streak: str, day: int) -> tuple[int, int]:
-        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused where it was not missed."""
+        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused if it was not missed."""
         return gap_around(self.catalog.streaks[streak], self.progress, day, self.today)
 
 
@@ -68,8 +68,8 @@ def with_manual_state(
 ) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with this manual state, and the ledger entries that follow. Streaks and other badges are settled later.
 
-    A badge is given where it is granted and missing. It is taken where it is barred, or where its grant is gone and its
-    condition is not met.
+    A badge is given if it is granted and missing. It is taken if it is barred, or if its grant was undone and its condition
+    is not met.
     """
     entries: list[LedgerEntry] = []
     if manual.adjusted != progress.manual.adjusted:
@@ -96,7 +96,7 @@ def without(progress: Progress, badge: Badge) -> Progress:
 def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tuple[int, int]:
     """The first and last day of the gap that holds this missed day: between credited units, or up to yesterday's unit.
 
-    Raises AdjustmentRefused where the day was not missed.
+    Raises AdjustmentRefused if the day was not missed.
     """
     credited, calendar = progress.days.get(streak.name, Days()), calendar_of(streak, progress)
     reading = read_streak_of(streak, progress, today)

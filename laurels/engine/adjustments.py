@@ -68,7 +68,7 @@ class Target(Protocol):
         ...
 
     def gap_around(self, streak: str, day: int) -> tuple[int, int]:
-        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused where it was not missed."""
+        """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused if it was not missed."""
         ...
 
 
@@ -80,7 +80,7 @@ class Adjustment:
     verb        what applying it is called: the title of its form
     noun        what it is called afterwards, as in "The grant is recorded."
     command     its command: `laurels user COMMAND`
-    applied_by  who may apply it; no one: it has a command of its own
+    applied_by  who may apply it; empty: it has its own command
     loads       what must be loaded of the user: the other adjustments, or all events, awards and ledger entries as well
     example     fields of a complete one, for the API's documentation
     """
@@ -115,15 +115,15 @@ class Adjustment:
         return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
     def takes_away(self) -> bool:
-        """Whether it takes something away from the user, so that a form asks again before it applies it."""
+        """Whether it takes something away from the user, so that a form asks for confirmation."""
         return False
 
     def question(self, user: str, badges: Mapping[str, str]) -> str:
-        """What a form asks before it applies it. `user` is the name of the user; `badges` are names by id."""
+        """The question with which a form asks for confirmation. `user` is the name of the user; `badges` are names by id."""
         return f"{self.verb}: {user}?"
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        """Its data for this user: checked against the catalog and the user's days, and filled in where that is needed.
+        """Its data for this user: checked against the catalog and the user's days, and filled in if needed.
 
         Raises BadgeNotFound, StreakNotFound, InvalidInput, AdjustmentRefused.
         """
@@ -144,7 +144,7 @@ KINDS: dict[str, type[Adjustment]] = {}
 def register(kind: K) -> K:
     """Add a kind to KINDS."""
     if kind.kind in KINDS:
-        raise ValueError(f"there is a kind '{kind.kind}' already")
+        raise ValueError(f"the kind '{kind.kind}' exists already")
     KINDS[kind.kind] = kind
     return kind
 

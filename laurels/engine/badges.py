@@ -45,7 +45,7 @@ class Condition(Protocol):
     """What a badge requires."""
 
     def met(self, progress: Progress) -> bool:
-        """Whether it holds."""
+        """Whether the condition is met."""
         ...
 
     def parts(self) -> Iterator[Condition]:

@@ -259,7 +259,7 @@ def _names(badge: Badge, kind: type) -> bool:
 
 
 def _deciding(board: Board) -> dict[str, Any]:
-    """Which settings of a leaderboard decide who is ranked where. The names are part of the fingerprint, so they never change."""
+    """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
     fields = asdict(board)
     del fields["notify_top"]
     # A longer `late` reopens periods, and events that came too late before count then.

@@ -44,7 +44,7 @@ class Days:
         return self.first + self.bits.bit_length() - 1
 
     def with_day(self, day: int) -> Days:
-        """This set and that day."""
+        """This set with that day."""
         if not self.bits:
             return Days(day, 1)
         if day >= self.first:
@@ -67,7 +67,7 @@ class Days:
         return Days(low + zeros, bits >> zeros)
 
     def without_day(self, day: int) -> Days:
-        """This set less that day."""
+        """This set without that day."""
         if day not in self:
             return self
         bits = self.bits ^ 1 << (day - self.first)

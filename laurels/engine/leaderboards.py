@@ -148,7 +148,7 @@ def _check(table: Table, board: Board) -> None:
         THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, notify_top=board.notify_top
     )
     if board.id == POINTS and board != plain:
-        table.fault("", f"the board '{POINTS}' counts all points of all time", "give this board another id")
+        table.fault("", f"the leaderboard '{POINTS}' counts all points of all time", "give this leaderboard another id")
 
 
 def _read_periods(table: Table) -> Periods:

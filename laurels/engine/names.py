@@ -49,5 +49,5 @@ def clean_name(name: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    """Whether a character is visible by itself: not a space, joiner, selector or combining mark."""
+    """Whether a character is visible on its own: not a space, joiner, selector or combining mark."""
     return character != BLANK and category(character) not in ("Zs", "Mn", "Me", "Cf")

@@ -60,7 +60,7 @@ class Progress:
     points      the balance: the sum of the user's ledger
     reached_at  when the event that last changed the points occurred (equal points: the earlier is ranked first)
     zones       the user's dated time zones
-    joined_at   when the user joined the app, if the app said so
+    joined_at   when the user joined the app, if the app sent it
     manual      what was set by hand
     scores      the scores that `scoring.py` stores for leaderboards, in open periods
     """

@@ -93,7 +93,7 @@ def finest_time(place: Place) -> int:
 
 @plain
 class Move:
-    """A user's place on a leaderboard in a period, before and after; None where unranked.
+    """A user's place on a leaderboard in a period, before and after; None if unranked.
 
     `late` says that the period may be closed. If it is, the move is ignored; if not, it starts from the stored place, because a
     process whose clock is ahead may have ignored an earlier move.
@@ -109,7 +109,7 @@ class Move:
 
 @plain
 class Ranks:
-    """A user's rank before and after; None where unranked."""
+    """A user's rank before and after; None if unranked."""
 
     before: int | None
     after: int | None

@@ -71,7 +71,7 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
 def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned], now: datetime) -> Scores:
     """The scores computed again from all active events and the whole ledger.
 
-    Entries at one instant that add up to 0 are points that were paid and taken back: they leave no trace.
+    Entries at one instant that add up to 0 are points that were paid and taken back: they do not count.
     """
     sums: dict[datetime, int] = defaultdict(int)
     for one in earned:

@@ -1,4 +1,4 @@
-"""Streaks: runs of consecutive days or weeks, how one is folded from a set of days, and how it reads on a day.
+"""Streaks: runs of consecutive days or weeks, how one is folded from a set of days, and its state on a day.
 
 A unit is a day, or for a weekly streak a week (Monday first). A unit is credited when its events reached the rule's amount.
 Other units are excused if the zone skipped them, they are rest days, an amnesty or a pause covers them, or they were repaired.
@@ -198,14 +198,14 @@ def _runs(days: Days) -> Iterator[tuple[int, int]]:
 
 
 def _last_before(days: Days) -> int:
-    """The day before the newest one in this set; -1 if there is none."""
+    """The newest day in this set but one; -1 if there is none."""
     rest = days.bits ^ 1 << (days.bits.bit_length() - 1)
     return days.first + rest.bit_length() - 1 if rest else -1
 
 
 @plain
 class Reading:
-    """A streak as read in one unit.
+    """The state of a streak in one unit.
 
     length    credited units of the active run; 0 without one
     status    active: nothing is missing in this unit. at_risk: the run is active, and this unit still needs its event.

@@ -59,7 +59,7 @@ def day_of(instant: datetime, zone_name: str) -> int:
 
 
 def first_instant(day: int, zone_name: str) -> datetime:
-    """The first instant of this day in this zone, in UTC. It is 01:00 local time where a clock change skips midnight.
+    """The first instant of this day in this zone, in UTC. It is 01:00 local time if a clock change skips midnight.
 
     For a day that the zone skipped, the first instant after it.
     """

@@ -1,4 +1,4 @@
-"""Who may call an endpoint: how a request is admitted, and what the OpenAPI document says of it."""
+"""Who may call an endpoint: how a request is admitted, and what the OpenAPI document says about it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def _anyone(context: Context, scope: Scope) -> None:
 class Access(Generic[C]):
     """Who may call.
 
-    admit     finds out who is calling; raises what the caller gets to read
+    admit     identifies the caller; raises the error that the caller gets
     security  the same for the OpenAPI document; empty: open to all
     problems  the codes of the problems that `admit` raises
     """

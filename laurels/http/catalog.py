@@ -46,7 +46,7 @@ async def get_catalog(request: Request[None, None]) -> CatalogSummary:
 async def get_rarity(request: Request[None, None]) -> RarityReport:
     """Read what share of all users holds each badge, as counted a few minutes ago at most.
 
-    Below the number of users in the setting `rarity_users`, all numbers are null.
+    Below the number of users in the setting `rules.rarity_users`, all numbers are null.
     """
     return await request.context.insights.public_rarity()
 

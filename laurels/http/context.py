@@ -18,7 +18,7 @@ from laurels.settings import Settings
 from laurels.telemetry.requests import RequestCounters
 
 KEY_PREFIXES = tuple(PREFIXES.values())
-"""How a bearer token begins that is a key, of any role."""
+"""The start of every key, of any role."""
 
 
 @plain
@@ -30,7 +30,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One for each application."""
+    """What all endpoints of one application share."""
 
     laurels: Laurels
     insights: Insights
@@ -44,7 +44,7 @@ class Context:
     listeners: Listeners
     counters: RequestCounters
     playground: str | None = None
-    """The key of a demo's playground; None where there is none."""
+    """The key of a demo's playground; None if there is none."""
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized, TooManyRequests."""

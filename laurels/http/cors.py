@@ -1,4 +1,4 @@
-"""Sharing with pages of other origins (CORS): only with those that the operator lists, and with their visitor's cookie."""
+"""CORS: pages of the origins that the operator lists may read responses, with their visitor's cookie."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ class Cors:
 
     def __init__(self, origins: Iterable[str]) -> None:
         """`origins` as browsers write them."""
-        self.origins = {one.encode() for one in origins}
+        self.origins = {origin.encode() for origin in origins}
 
     def preflight(self, request: AnyRequest) -> Response | None:
-        """The response to a browser that asks before it sends; None for other requests, and for origins that are not listed."""
+        """The response to a preflight request; None for other requests, and for origins that are not listed."""
         scope = request.scope
         if scope["method"] != "OPTIONS" or header(scope, b"access-control-request-method") is None:
             return None
         return Response(204, PREFLIGHT) if self._listed(request) else None
 
     def shared(self, request: AnyRequest, headers: Headers) -> Headers:
-        """The headers of a response, with those that say who may read it. A cache must store it for this reader alone."""
+        """The headers of a response with those of CORS. `Vary: Origin` is always there, so caches keep origins apart."""
         if not request.endpoint.cross_origin:
             return headers
         origin = self._listed(request)
         varies = [value for name, value in headers if name == VARY]
-        kept = [(name, value) for name, value in headers if name != VARY and not (origin and name == ALLOW_ORIGIN)]
-        vary = [*kept, (VARY, b", ".join([*varies, b"Origin"]))]
+        other = [(name, value) for name, value in headers if name != VARY and not (origin and name == ALLOW_ORIGIN)]
+        vary = [*other, (VARY, b", ".join([*varies, b"Origin"]))]
         return [*vary, (ALLOW_ORIGIN, origin), *SHARED] if origin else vary
 
     def _listed(self, request: AnyRequest) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What happens to every request exactly once: limits, CORS, the time that it claims, who is calling, errors, counters."""
+"""What happens to every request exactly once: limits, CORS, the time in a sandbox, who is calling, errors, counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
 
 NOW_HEADER = b"laurels-now"
-"""In a sandbox, a request says with this header when it happens, so that a test can go through a month in a second."""
+"""In a sandbox, this header sets the time of a request, so that a test can go through a month in a second."""
 
 
 class Dispatcher:
@@ -25,7 +25,7 @@ class Dispatcher:
     def __init__(
         self, context: Context, endpoints: Sequence[Endpoint], error_response: ErrorResponse, otherwise: Application
     ) -> None:
-        """An application over these endpoints. Raises SettingsError, and ValueError where two endpoints are the same.
+        """An application over these endpoints. Raises SettingsError, and ValueError if two endpoints are the same.
 
         error_response  shows the errors of endpoints that do not show their own
         otherwise       serves what is not HTTP: the start and the end of the server
@@ -50,35 +50,35 @@ class Dispatcher:
         self.running += 1
         try:
             refusal = self._refusal(request)
-            wanted = header(scope, NOW_HEADER)
-            if wanted is None:
+            header_text = header(scope, NOW_HEADER)
+            if header_text is None:
                 await self._serve(request, send, refusal)
             else:
-                await self._serve_at(wanted, request, send, refusal)
+                await self._serve_at(header_text, request, send, refusal)
         finally:
             self.running -= 1
             if body is not None:
                 self.bodies_bytes -= body.size
 
     def _refusal(self, request: AnyRequest) -> Response | None:
-        """The response to a request that no endpoint sees: a browser's preflight, or one too many; None for any other."""
+        """The response to a preflight, or to a request above the limit; None if an endpoint is to answer."""
         if self._cors.origins:
             preflight = self._cors.preflight(request)
             if preflight is not None:
                 return preflight
         if self.running > self._requests_limit and self._is_full() and not request.endpoint.always:
             retry_after = self.context.laurels.group_commit.retry_after
-            return problem_response(Overloaded("too many requests are being answered", retry_after))
+            return problem_response(Overloaded("this server is answering as many requests as it can", retry_after))
         return None
 
     def _is_full(self) -> bool:
-        """Whether there are too many requests. Open streams last for hours, so they do not count."""
+        """Whether the limit is reached. Open streams last for hours, so they do not count."""
         return self.running - len(self.context.listeners) > self._requests_limit
 
-    async def _serve_at(self, wanted: str, request: AnyRequest, send: Send, refusal: Response | None) -> None:
-        """Serve a request as if it were made at the time that it says; only a sandbox does."""
+    async def _serve_at(self, header_text: str, request: AnyRequest, send: Send, refusal: Response | None) -> None:
+        """Serve a request as if it were made at the time in its header. Only a sandbox does."""
         try:
-            now = instant_in(wanted)
+            now = instant_in(header_text)
             if refusal is None and not await self.context.laurels.sandboxed():
                 raise NotASandbox
         except LaurelsError as error:
@@ -88,7 +88,7 @@ class Dispatcher:
             await self._serve(request, send, refusal)
 
     async def _serve(self, request: AnyRequest, send: Send, refusal: Response | None) -> None:
-        """Send the refusal, or what the endpoint answers: who is calling, then the path, then the body, then the handler."""
+        """Send the refusal, or identify the caller, read path and body, call the handler, and send its response."""
         endpoint, began = request.endpoint, perf_counter()
         try:
             if refusal is None:
@@ -100,7 +100,7 @@ class Dispatcher:
                 response = endpoint.response(await endpoint.handler(request))
             else:
                 response = refusal
-        except Exception as error:  # noqa: BLE001  # the error response writes to the log what no one expected
+        except Exception as error:  # noqa: BLE001  # error_response logs unexpected errors
             response = (endpoint.error_response or self._error_response)(request, error)
         self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
         if self._cors.origins:
@@ -109,7 +109,7 @@ class Dispatcher:
 
 
 class CountedBody:
-    """`receive` of one request whose bytes count as held until the request is answered."""
+    """`receive` of one request, which counts the bytes of its body as held until the request is answered."""
 
     __slots__ = ("_dispatcher", "_receive", "size")
 
@@ -119,12 +119,12 @@ class CountedBody:
         self.size = 0
 
     async def __call__(self) -> Mapping[str, Any]:
-        """The next piece. Raises Overloaded where there is no room for it; a body that comes alone has room."""
+        """The next piece. Raises Overloaded if the bodies in memory exceed their limit, unless this is the only one."""
         message = await self._receive()
         size, dispatcher = len(message.get("body", b"")), self._dispatcher
         self.size += size
         dispatcher.bodies_bytes += size
         context = dispatcher.context
         if context.settings.limits.all_bodies_bytes < dispatcher.bodies_bytes > self.size:
-            raise Overloaded("too much is being sent at once", context.laurels.group_commit.retry_after)
+            raise Overloaded("the memory for request bodies is full", context.laurels.group_commit.retry_after)
         return message

@@ -1,4 +1,4 @@
-"""/docs for people, /docs/openapi.json for programs, and the page behind each problem's `type`. None needs the internet."""
+"""/docs for people, /docs/openapi.json for programs, and a page for each problem `type`. None needs the internet."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ A_DAY = (b"cache-control", b"public, max-age=86400")
 
 @endpoint("GET", "/docs", access=PUBLIC, uses_store=False)
 async def docs_page(_: Request[None, None]) -> Response:
-    """Show all addresses, with examples that can be tried."""
+    """Show all endpoints, with examples that can be tried."""
     return Response(200, [HTML, (b"content-security-policy", POLICY.encode())], PAGE.encode())
 
 
 @endpoint("GET", "/docs/assets/{name}", access=PUBLIC, parameters=[name_in_path("name")], uses_store=False)
 async def docs_asset(request: Request[None, None]) -> Response:
-    """Serve what the page needs, from the package that brings it."""
+    """Serve a file of Swagger UI, from the package that contains it."""
     name = request.path["name"]
     if name not in ASSETS:
         raise NoSuchPage

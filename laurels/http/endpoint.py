@@ -43,7 +43,7 @@ STORE = ("overloaded", "store-unavailable", "wrong-schema")
 class Request(Generic[C, B]):
     """One request to an endpoint.
 
-    caller  who is calling, as the endpoint's access finds out
+    caller  who is calling, as the endpoint's access identified them
     path    the ids in the path, decoded and checked
     body    the body, decoded and checked; None for endpoints that take none
     """
@@ -56,7 +56,7 @@ class Request(Generic[C, B]):
     def __init__(
         self, context: Context, scope: Scope, receive: Receive, endpoint: Endpoint, segments: Mapping[str, str]
     ) -> None:
-        """`segments` are those in place of the path's placeholders, still encoded. The other fields are set in their turn."""
+        """`segments` are those in place of the path's placeholders, still encoded. The dispatcher sets the other fields."""
         self.context = context
         self.scope = scope
         self.receive = receive
@@ -83,10 +83,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an endpoint answers when all goes well.
+    """What an endpoint answers on success.
 
     type        the type of the value that the handler returns; None: nothing, with status 204
-    headers     what is sent next to the content type: by default, that nothing between stores it
+    headers     headers besides the content type; by default, caches must not store it
     documented  headers that the document shows, such as Set-Cookie
     """
 
@@ -112,9 +112,9 @@ class Endpoint:
     problems        codes that only the handler can raise; `all_problems` adds the others
     operation       None: not in the OpenAPI document
     uses_store      whether it reads or writes the database
-    always          whether it is answered however busy the process is
+    always          whether it is answered even above the limit of requests
     cross_origin    whether pages of the origins that the operator lists may read it
-    error_response  how an error is shown; None: as every other's
+    error_response  how an error is shown; None: as for other endpoints
     """
 
     method: str
@@ -181,7 +181,7 @@ def endpoint(
     cross_origin: bool = True,
     error_response: ErrorResponse | None = None,
 ) -> Callable[[Callable[[Request[C, B]], Awaitable[object]]], Endpoint]:
-    """Make a handler an endpoint; see Endpoint for what each argument means. Raises ValueError where they contradict."""
+    """Make a handler an endpoint; see Endpoint for what each argument means. Raises ValueError if they contradict each other."""
 
     def declare(handler: Callable[[Request[C, B]], Awaitable[object]]) -> Endpoint:
         declared = Endpoint(

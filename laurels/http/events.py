@@ -27,7 +27,7 @@ Item = Event | EventResult
 
 
 class Identity(msgspec.Struct, rename="camel"):
-    """Which event an item is about, even where the rest of it is wrong."""
+    """The ids of an item, even if the rest of it is wrong."""
 
     id: Any = None
     user_id: Any = None
@@ -109,7 +109,7 @@ async def post_events(request: Request[Key, Event | list[Item]]) -> EventResults
 
 
 async def _record_single(context: Context, event: Event) -> EventResult:
-    """The result of an event that was sent alone. Raises InvalidInput where it breaks a limit."""
+    """The result of an event that was sent alone. Raises InvalidInput if it breaks a limit."""
     (answer,) = await context.laurels.record_many([event])
     if type(answer) is InvalidInput:
         raise answer
@@ -137,7 +137,7 @@ def read_events(text: bytes, limit: int) -> list[Item]:
         events = _many.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raws = decode(_raw, text)
-        _check_count(len(raws), limit)  # before each of a million wrong items gets a problem of its own
+        _check_count(len(raws), limit)  # first, so that a million wrong items do not each get a problem
         return [_read_item(raw, f"/{index}") for index, raw in enumerate(raws)]
     _check_count(len(events), limit)
     return [event.event() for event in events]

@@ -26,7 +26,7 @@ PATH = "/api/gamification/leaderboards"
 PRIVATE: Headers = [(b"cache-control", b"private, no-store"), (b"vary", b"Cookie, Authorization")]
 
 ME = "me"
-"""In `around`, the reader."""
+"""The value of `around` that means the reader."""
 
 MAX_LINES = 1000
 MAX_LINES_BY_SESSION = 100
@@ -195,16 +195,16 @@ def _around(scope: Scope, me: str | None) -> str | None:
     if around != ME:
         return around
     if me is None:
-        raise InvalidParameter("around", "an API key is no user: name one with me=USER, or send around=USER")
+        raise InvalidParameter("around", "an API key is not a user: name one with me=USER, or send around=USER")
     return me
 
 
 def _friends(scope: Scope) -> list[str] | None:
-    """The friends, once each; None where none were asked for. A single value is split at its commas."""
-    said = values_of(scope["query_string"], "friends")
-    if not said:
+    """The friends, once each; None if the parameter is missing. A single value is split at its commas."""
+    values = values_of(scope["query_string"], "friends")
+    if not values:
         return None
-    friends = list(dict.fromkeys(said[0].split(",") if len(said) == 1 else said))
+    friends = list(dict.fromkeys(values[0].split(",") if len(values) == 1 else values))
     friends = [friend for friend in friends if friend]
     if len(friends) > MAX_FRIENDS:
         raise InvalidParameter("friends", f"must be at most {MAX_FRIENDS} users, not {len(friends)}")

@@ -9,21 +9,21 @@ from time import monotonic
 from laurels.http.problems import TooManyRequests
 
 BURST_SECONDS = 5
-"""A caller may send at once what it has left unused in this many seconds."""
+"""The size of a bucket: a caller may send at once as many requests as in this many seconds."""
 
-FEW = 1024
-"""Up to this many buckets are held without looking for full ones."""
+KEEP_FULL = 1024
+"""With more buckets than this, full ones are searched and dropped."""
 
 ROUNDING = 1e-6
-"""A sum of fractions of a second may be wrong by less than this."""
+"""Tolerance for the rounding errors of sums, in seconds."""
 
 
 class Rate:
     """A number of requests a second for each caller; 0: any number.
 
     A bucket is one number, the time when it will be full again (the generic cell rate algorithm), and a full one can be
-    dropped: so there are at most twice as many as callers of the last seconds. With several processes, each allows its
-    share, as none knows what the others allow.
+    dropped, so there are at most twice as many as callers of the last seconds. Each of several processes allows its share of
+    the rate, because they do not share their buckets.
     """
 
     def __init__(self, name: str, rate: int, processes: int = 1, clock: Callable[[], float] = monotonic) -> None:
@@ -33,7 +33,7 @@ class Rate:
         self._burst = max(BURST_SECONDS, self._token)
         self._clock = clock
         self._full_at: dict[Hashable, float] = {}
-        self._look_at = FEW
+        self._look_at = KEEP_FULL
 
     def __len__(self) -> int:
         """The number of buckets held."""
@@ -52,7 +52,7 @@ class Rate:
             self._forget_full(now)
 
     def charge(self, caller: Hashable, tokens: int) -> None:
-        """Count more for a request that was admitted; where that is too much, the caller's next requests wait for it."""
+        """Count more for an admitted request. If that exceeds the rate, the caller's next requests are refused for longer."""
         if self._token and tokens > 0:
             self._full_at[caller] = self._full_at.get(caller, self._clock()) + tokens * self._token
 
@@ -70,4 +70,4 @@ class Rate:
 
     def _forget_full(self, now: float) -> None:
         self._full_at = {caller: full_at for caller, full_at in self._full_at.items() if full_at > now}
-        self._look_at = max(FEW, 2 * len(self._full_at))
+        self._look_at = max(KEEP_FULL, 2 * len(self._full_at))

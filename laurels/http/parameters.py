@@ -1,4 +1,4 @@
-"""Parameters of the address and of headers: what the OpenAPI document says of them, and how they are read."""
+"""Parameters of the address and of headers: their entries in the OpenAPI document, and how they are read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class WholeNumber(Parameter):
     most: int
 
     def read(self, scope: Scope, most: int | None = None) -> int | None:
-        """The number; None where it is left out. `most` narrows the range. Raises InvalidParameter."""
+        """The number; None if it is left out. `most` narrows the range. Raises InvalidParameter."""
         return whole_number(scope, self.name, self.most if most is None else most)
 
 

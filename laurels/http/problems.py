@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 CONTENT_TYPE: Header = (b"content-type", MEDIA_TYPE.encode())
 RETRY_AFTER = 1
-"""After how many seconds to try again, where the error does not say."""
+"""After how many seconds to try again, unless the error says otherwise."""
 
 PAGES = "/problems/"
 
@@ -26,7 +26,7 @@ LOG_SECONDS = 10
 
 
 class BadRequest(errors.LaurelsError):
-    """The request cannot be read as what it says it is."""
+    """The request is malformed."""
 
 
 class UnsupportedMediaType(errors.LaurelsError):
@@ -38,7 +38,7 @@ class BodyTooLarge(errors.LaurelsError):
 
 
 class TooSlow(errors.LaurelsError):
-    """The request did not arrive completely within the time that this server waits for it."""
+    """The request did not arrive completely in the time that this server allows."""
 
 
 class HeadTooLarge(errors.LaurelsError):
@@ -46,7 +46,7 @@ class HeadTooLarge(errors.LaurelsError):
 
 
 class TooManyRequests(errors.LaurelsError):
-    """This caller makes more requests than the server accepts from one."""
+    """This caller sends more requests than this server accepts from one caller."""
 
     def __init__(self, message: str = "", headers: Headers = ()) -> None:
         """`headers` say when to try again, Retry-After among them."""
@@ -139,7 +139,7 @@ KINDS: dict[type[Exception], Kind] = {
         408,
         "The request took too long to arrive",
         "Request timeout",
-        "Send it again, in smaller parts on a slow connection; the operator can raise receive_seconds.",
+        "Send it again, in smaller parts on a slow connection; the operator can raise server.receive_seconds.",
     ),
     errors.EventConflict: Kind(
         "event-conflict",
@@ -202,7 +202,7 @@ KINDS: dict[type[Exception], Kind] = {
         422,
         "The event occurred before the late window",
         "Event too late",
-        "Import old history with 'laurels record --any-age', or raise the setting late_days.",
+        "Import old history with 'laurels record --any-age', or raise the setting rules.late_days.",
     ),
     errors.EventTooEarly: Kind(
         "event-too-early",
@@ -226,7 +226,7 @@ KINDS: dict[type[Exception], Kind] = {
         429,
         "Too many requests from one caller",
         "Too many requests",
-        "Send it again after the seconds in Retry-After; the operator can raise key_rate and session_rate.",
+        "Send it again after the seconds in Retry-After; the operator can raise limits.key_rate and limits.session_rate.",
     ),
     errors.Overloaded: Kind(
         "overloaded", 503, "The server is overloaded", "Overloaded", "Send it again after the seconds in Retry-After."
@@ -321,12 +321,12 @@ def _response(problem: Problem, *headers: Header) -> Response:
 
 
 def _problem(kind: Kind) -> Problem:
-    """A problem of which nothing more can be said than its kind."""
+    """A problem with no detail beyond its kind."""
     return Problem(type=PAGES + kind.code, title=kind.title, status=kind.status, detail=kind.fix, error=kind.error)
 
 
 def _headers_of(error: Exception) -> Headers:
-    """What an error says in headers: how to authenticate, and when to try again."""
+    """The headers of an error: how to authenticate, and when to try again."""
     if isinstance(error, errors.Unauthorized):
         return [(b"www-authenticate", b"Bearer")]
     if isinstance(error, TooManyRequests):
@@ -349,7 +349,7 @@ class _Refusals:
         self._count += 1
         now = monotonic()
         if now >= self._silent_until:
-            log.warning("%d requests were refused, the last one because: %s", self._count, error)
+            log.warning("%d requests were refused; the last one: %s", self._count, error)
             self._count, self._silent_until = 0, now + LOG_SECONDS
 
 

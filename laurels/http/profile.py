@@ -1,4 +1,4 @@
-"""GET /api/gamification/profile: the contract, to the letter. The busiest address of all."""
+"""GET /api/gamification/profile: exactly the contract. The busiest endpoint."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def profile_error(_: AnyRequest, error: Exception) -> Response:
     parameters=[INCLUDE, DAYS],
     result=Result(Profile, "The profile", PROFILE_EXAMPLE, headers=PRIVATE),
     problems=["profile-failed"],
-    uses_store=False,  # where the database fails, it answers with `profile-failed`
+    uses_store=False,  # a database failure is answered with `profile-failed`
     error_response=profile_error,
 )
 async def get_profile(request: Request[Caller, None]) -> Profile:
@@ -97,24 +97,24 @@ async def get_profile(request: Request[Caller, None]) -> Profile:
 
 
 class Requested(TypedDict, total=False):
-    """What a request wants of a profile beyond the contract."""
+    """What a request adds to the contract's profile."""
 
     include: list[str]
     days: int
 
 
 def requested(scope: Scope) -> Requested:
-    """What `?include=` and `?days=` ask for. Raises InvalidParameter for an unknown name, and for other days."""
+    """The values of `?include=` and `?days=`. Raises InvalidParameter for an unknown name or a wrong number of days."""
     names = [name.strip() for value in values_of(scope["query_string"], "include") for name in value.split(",")]
     names = [name for name in names if name]
     for name in names:
         if name not in INCLUDES:
-            raise InvalidParameter("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
+            raise InvalidParameter("include", f"'{name}' is unknown; use any of {', '.join(INCLUDES)}")
     return {"include": names, "days": DAYS.read(scope) or STREAK_DAYS}
 
 
 def is_visit(scope: Scope) -> bool:
-    """Whether a request is a person's own visit: no HEAD, no prefetch, no link from a foreign site to this address."""
+    """Whether a request is a visit of its user: not a HEAD, a prefetch, or a link to this address on another site."""
     purposes = [pair for pair in scope["headers"] if pair[0] in PURPOSE_HEADERS]
     if is_prefetch(scope["method"], purposes):
         return False
@@ -122,7 +122,7 @@ def is_visit(scope: Scope) -> bool:
 
 
 def is_prefetch(method: str, headers: Headers) -> bool:
-    """Whether a program reads ahead of a person, or asks for the headers alone."""
+    """Whether a request is a prefetch or a HEAD."""
     if method == "HEAD":
         return True
     for name, value in headers:

@@ -26,7 +26,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FIELDS = 50
 
 UNKNOWN_KEY = "..."
-"""How a decoder's path writes a key that the type does not name: from there on, the place is not known."""
+"""How a decoder's path writes a key that the type does not name: from there on, the place is unknown."""
 
 _PATH = re.compile(r"^(?P<message>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
 _FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`")
@@ -34,7 +34,7 @@ _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
 
 
 def credentials(scope: Scope) -> Credentials:
-    """What verifiers may look at."""
+    """The credentials of a request, for verifiers."""
     cookies: dict[str, str] = {}
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
@@ -62,7 +62,7 @@ def header(scope: Scope, wanted: bytes) -> str | None:
 
 
 def path_text(raw: str, parameter: str) -> str:
-    """A path segment as the text it stands for: the router sees segments still encoded, so an id may hold a slash."""
+    """A path segment, decoded. The router sees segments still encoded, so an id may contain a slash."""
     try:
         return unquote(raw, errors="strict")
     except UnicodeDecodeError:
@@ -95,13 +95,13 @@ def values_of(query: bytes, name: str) -> list[str]:
 
 
 def text_of(scope: Scope, name: str) -> str | None:
-    """The value of a parameter in the query, the last one if it is repeated; None where it is left out."""
+    """The value of a parameter in the query, the last one if it is repeated; None if it is left out."""
     values = values_of(scope["query_string"], name)
     return values[-1] if values else None
 
 
 def whole_number(scope: Scope, name: str, most: int) -> int | None:
-    """A whole number in the query, from 1 to `most`; None where it is left out. Raises InvalidParameter."""
+    """A whole number in the query, from 1 to `most`; None if it is left out. Raises InvalidParameter."""
     text = text_of(scope, name)
     if text is None:
         return None
@@ -111,8 +111,8 @@ def whole_number(scope: Scope, name: str, most: int) -> int | None:
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client went away in the middle)."""
-    # A body without a type is refused, too: a page of a foreign site can send one, and the browser adds its cookies.
+    """The whole body. Raises UnsupportedMediaType, BodyTooLarge, BadRequest (the client disconnected)."""
+    # A body without a type is refused too: a page of another site can send one, with the visitor's cookies.
     if not _is_json(header(scope, b"content-type") or ""):
         raise UnsupportedMediaType
     return await _read_all(scope, receive, limit)
@@ -162,7 +162,7 @@ def _is_json(content_type: str) -> bool:
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    """The body as the decoder's type. Raises BadRequest where it is not JSON, InvalidInput where it is JSON of another type."""
+    """The body as the decoder's type. Raises BadRequest if it is not JSON, InvalidInput if it is JSON of another type."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

@@ -15,7 +15,7 @@ Header = tuple[bytes, bytes]
 Headers = Sequence[Header]
 
 END = "laurels.end"
-"""The key in the ASGI state under which a response without end stores the function that ends it."""
+"""The key in the ASGI state under which an endless response stores the function that ends it."""
 
 JSON: Header = (b"content-type", b"application/json")
 HTML: Header = (b"content-type", b"text/html; charset=utf-8")

@@ -40,7 +40,7 @@ class Routes:
     """All addresses of an application."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        """Raises ValueError where two endpoints have the same method and path."""
+        """Raises ValueError if two endpoints have the same method and path."""
         by_path: dict[str, dict[str, Endpoint]] = {}
         for one in endpoints:
             if by_path.setdefault(one.path, {}).setdefault(one.method, one) is not one:
@@ -72,7 +72,7 @@ class Routes:
 def route_path(scope: Scope) -> str:
     """The path of a request as it was sent, so still encoded, and below the prefix at which the application is mounted.
 
-    An id may hold a slash, which only the encoded path tells from one between segments.
+    An id may contain a slash, which only the encoded path distinguishes from one between segments.
     """
     raw = scope.get("raw_path")
     path: str = raw.decode("latin-1") if raw else scope["path"]

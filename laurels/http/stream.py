@@ -1,4 +1,4 @@
-"""GET /api/gamification/stream: what happens to the caller, as it happens, as server-sent events."""
+"""GET /api/gamification/stream: the caller's notifications, live, as server-sent events."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from laurels.storage.contract import Cursor
 PATH = "/api/gamification/stream"
 
 HEARTBEAT_SECONDS = 15
-"""How often a comment shows that the connection is open, and the session is verified again."""
+"""How often a comment keeps the connection open, and the session is verified again."""
 
 RETRY_MILLISECONDS = 2000
-"""After which time a browser connects again."""
+"""How long a browser waits before it connects again."""
 
 CONTENT_TYPE = "text/event-stream"
 HEADERS: Headers = [
@@ -56,7 +56,7 @@ def _resumes(name: str, place: Literal["header", "query"]) -> Parameter:
     return Parameter(
         name=name,
         place=place,
-        description="Continue after this id; without it, with what happens from now on",
+        description="Continue after this id; without it, only new notifications are sent",
         schema={"type": "string", "pattern": f"^{ID.pattern}$"},
         more={"example": "12-0"},
     )
@@ -79,7 +79,7 @@ async def get_stream(request: Request[Caller, None]) -> Response:
     """Listen to server-sent events, until the session ends.
 
     Each badge, level, streak and rank that the caller gains or loses arrives within a second, from any process. A browser that
-    connects again sends `Last-Event-ID`, and misses nothing. Listening does not count as a login.
+    reconnects sends `Last-Event-ID`, and misses nothing. Listening does not count as a login.
     """
     context, scope = request.context, request.scope
     last = last_received(scope)
@@ -87,12 +87,12 @@ async def get_stream(request: Request[Caller, None]) -> Response:
         return Response(200, HEADERS)
     user_id = request.caller.user_id
     newest = await context.laurels.newest_notification(user_id)
-    # An id beyond the newest, as from a database before it was restored, would wait for what never comes.
+    # An id beyond the newest, as after a restore of the database, would skip notifications: continue after the newest.
     return _Stream(context, context.listeners.join(user_id, newest if last is None else min(last, newest)))
 
 
 def last_received(scope: Scope) -> Cursor | None:
-    """Which notification the client received last; None for a new client. Raises InvalidParameter."""
+    """The cursor of the last notification that the client received; None for a new client. Raises InvalidParameter."""
     in_header = header(scope, LAST_EVENT_ID)
     name, text = ("Last-Event-ID", in_header) if in_header else ("lastEventId", text_of(scope, "lastEventId"))
     if text is None:
@@ -107,7 +107,7 @@ def last_received(scope: Scope) -> Cursor | None:
 
 
 class _Stream(Response):
-    """A response without end."""
+    """An endless response."""
 
     __slots__ = ("_context", "_listener")
 
@@ -119,7 +119,7 @@ class _Stream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send notifications until the client or the session is gone, or the server stops."""
         listener = self._listener
-        scope.get("state", {})[END] = listener.end  # a server without state has no one who would end it
+        scope.get("state", {})[END] = listener.end  # servers without ASGI state cannot end it
         try:
             async with _watching(receive, listener):
                 await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
@@ -134,9 +134,9 @@ class _Stream(Response):
         clock = asyncio.get_running_loop().time
         beat_at = clock() + HEARTBEAT_SECONDS
         while not self._listener.ended:
-            portion = await self._listener.wait(beat_at - clock())
-            if portion:
-                await _write(send, b"".join(map(event, portion)))
+            page = await self._listener.wait(beat_at - clock())
+            if page:
+                await _write(send, b"".join(map(event, page)))
             if clock() >= beat_at:
                 await _write(send, b":\n\n")
                 if not await self._is_signed_in(scope):
@@ -144,7 +144,7 @@ class _Stream(Response):
                 beat_at = clock() + HEARTBEAT_SECONDS
 
     async def _is_signed_in(self, scope: Scope) -> bool:
-        """Whether the session is still valid; where the database cannot be reached, it is taken as valid."""
+        """Whether the session is still valid; if the database cannot be reached, it counts as valid."""
         try:
             await self._context.chain.caller(credentials(scope))
         except Unauthorized:

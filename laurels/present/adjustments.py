@@ -50,7 +50,7 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
 
 
 class ReversalIn(Body, frozen=True):
-    """Why an event is reversed, and by whom (default: the name of the API key)."""
+    """The reason and the actor of a reversal (default: the name of the API key)."""
 
     reason: Reason
     actor: Actor | UnsetType = UNSET

@@ -35,7 +35,7 @@ class OwnAdjustmentIn(Struct, frozen=True, rename="camel", forbid_unknown_fields
 B = TypeVar("B", bound=Struct)
 
 LIMITS: dict[Caller, str] = {"app": "", "user": " Applied by users themselves, within the limits of the catalog."}
-"""What is added to the meaning of a kind for each caller."""
+"""What each caller reads after the meaning of a kind."""
 
 
 def adjustment_bodies() -> tuple[type[AdjustmentIn], ...]:

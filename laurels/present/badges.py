@@ -1,4 +1,4 @@
-"""Badges: what the catalog says of one, how far a user is from it, and why a user has it or not."""
+"""Badges: the catalog's description of one, how far a user is from it, and why a user has it or not."""
 
 from __future__ import annotations
 

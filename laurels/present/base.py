@@ -46,7 +46,7 @@ class Body(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
 
 
 def whole_number(most: int, description: str) -> Meta:
-    """A number from 1 to `most`. JSON does not tell 2 from 2.0, so the field is read as a float; see `as_whole`."""
+    """A number from 1 to `most`. JSON does not distinguish 2 from 2.0, so the field is read as a float; see `as_whole`."""
     return Meta(description=description, extra_json_schema={"type": "integer", "minimum": 1, "maximum": most})
 
 

@@ -30,7 +30,7 @@ class HistoryEvent(Answer, frozen=True):
 
 
 class Undo(Answer, frozen=True):
-    """When an adjustment was undone, why and by whom. Reason and actor are empty where they were not given."""
+    """The time, reason and actor of an undo. Reason and actor are empty if they were not given."""
 
     at: UtcTime
     reason: str
@@ -38,7 +38,7 @@ class Undo(Answer, frozen=True):
 
 
 class HistoryAdjustment(SparseAnswer, frozen=True):
-    """A change made by hand: what, by whom, and why.
+    """A change made by hand, with its reason and actor.
 
     `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries.
     """

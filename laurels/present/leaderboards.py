@@ -259,7 +259,7 @@ _decode_place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str]).decode
 
 
 def _cursor(context: Presentation, place: Place) -> str:
-    """The place after which the next page begins, encrypted, because it names a user whom the reader may not see."""
+    """The place after which the next page begins, encrypted, because it names a user who may be hidden from the reader."""
     packed = _encode_place((place.sort_key, place.reached_at, place.user_id))
     return urlsafe_b64encode(encrypted(context.secret, packed)).decode().rstrip("=")
 

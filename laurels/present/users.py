@@ -24,13 +24,13 @@ class UserIn(Body, frozen=True):
 
 
 class VisibilityIn(Body, frozen=True):
-    """How leaderboards show the user: by name, under a pseudonym, or not at all; null: as each leaderboard's default says."""
+    """How leaderboards show the user: by name, under a pseudonym, or not at all; null: each leaderboard's default."""
 
     visibility: Visibility | None
 
 
 class ZoneChange(Answer, frozen=True):
-    """A time zone and the time since which it counts; null for the first one, which counts for all earlier times."""
+    """A time zone and the time from which it applies; null for the first one, which applies to all earlier times."""
 
     since: UtcTime | None
     time_zone: str

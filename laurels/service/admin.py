@@ -69,7 +69,7 @@ class Admin:
         check_text("userId", user_id, MAX_USER_ID)
         check_text("id", adjustment_id, MAX_EVENT_ID)
         if adjustment_id.startswith(REVERSAL):
-            raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are those of reversals; choose another")
+            raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are reserved for reversals; choose another")
         adjustment = check_adjustment(kind, data, reason, actor, own=own)
         now = await self._core.now()
         return await self._result(ApplyAdjustment(user_id, adjustment_id, adjustment, now, reason, actor, own))
@@ -77,7 +77,7 @@ class Admin:
     async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> AdjustmentResult:
         """Reverse an event: metrics, days, badges, points, level and ranks become as if it had not happened.
 
-        Safe to repeat. An event that arrives after its reversal is stored, and counts for nothing. Raises InvalidInput,
+        Safe to repeat. An event that arrives after its reversal is stored without any effect. Raises InvalidInput,
         UserErased.
         """
         check_text("userId", user_id, MAX_USER_ID)
@@ -109,12 +109,12 @@ class Admin:
     async def verify(self, user_id: str) -> list[Difference]:
         """How a user's stored state differs from a rebuild of it. Raises UserNotFound.
 
-        A user made under other rules, or before an amnesty, is brought up to date first, as any read does.
+        A user whose progress was made under other rules, or before an amnesty, is brought up to date first, as by any read.
         """
         return await verify_user(self._core, user_id)
 
     async def compare(self, user_id: str) -> list[Difference] | None:
-        """The same as `verify` without writing anything; None for a user who would have to be brought up to date."""
+        """The same as `verify` without writing anything; None for a user who is outdated."""
         return await compare_user(self._core, user_id)
 
     # ---- all users ----------------------------------------------------------------------------
@@ -155,7 +155,7 @@ class Admin:
         return stored
 
     async def lift_amnesty(self, amnesty_id: str, reason: str | None = None, actor: str | None = None) -> None:
-        """Require the days of an amnesty again. Reason and actor are stored where they are given.
+        """Require the days of an amnesty again. Reason and actor are stored if they are given.
 
         Raises InvalidInput, and AmnestyNotFound if no amnesty with this id is in force.
         """
@@ -195,7 +195,7 @@ class Admin:
     async def advance_clock(self, days: int = 0, hours: float = 0, time_zone: str = "UTC") -> datetime:
         """Move a sandbox's clock forward: by calendar days in this time zone, to the same time of day, then by hours.
 
-        Two calls at the same time move it twice. It never moves back, because what has happened would then lie in the
+        Two calls at the same time move it twice. It never moves back, because past events would then lie in the
         future. Returns the new time. Raises NotASandbox, and InvalidInput for an unknown zone or a time too far ahead.
         """
         core = self._core
@@ -225,13 +225,13 @@ def _check_why(reason: str, actor: str) -> None:
 
 
 def _check_given(reason: str | None, actor: str | None) -> None:
-    """Check a reason and an actor that may be missing."""
+    """Check a reason and an actor, each of which may be missing."""
     for name, text, longest in (("reason", reason, MAX_REASON), ("actor", actor, MAX_NAME)):
         if text is not None:
             check_text(name, text, longest)
 
 
 def check_adjustment(kind: str, data: dict[str, Any], reason: str, actor: str, *, own: bool = False) -> Adjustment:
-    """The adjustment that `Admin.tell` would apply, complete and valid. Raises InvalidInput, which names the field."""
+    """The adjustment that `Admin.adjust` would apply, complete and valid. Raises InvalidInput, which names the field."""
     _check_why(reason, actor)
     return parse_adjustment(kind, data, "user" if own else "app")

@@ -1,4 +1,4 @@
-"""Laurels for synchronous programs (Django, Flask, scripts): the methods of `Laurels` and `Admin`, each returning when done.
+"""Laurels for synchronous programs (Django, Flask, scripts): the methods of `Laurels` and `Admin`, as ordinary functions.
 
 The calls run on an event loop in a daemon thread, so a program may exit without closing: an `atexit` function does it.
 Before a fork the thread and the database are closed, and the next call opens them again, in the parent as in the child.
@@ -39,7 +39,7 @@ _IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 def _blocking(
     method: Callable[Concatenate[Laurels, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[BlockingLaurels, P], T]:
-    """A method of `Laurels`, as one that returns when it is done."""
+    """A method of `Laurels` without async."""
 
     @wraps(method)
     def call(self: BlockingLaurels, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,7 +51,7 @@ def _blocking(
 def _admin(
     method: Callable[Concatenate[Admin, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[BlockingAdmin, P], T]:
-    """A method of `Admin`, as one that returns when it is done."""
+    """A method of `Admin` without async."""
 
     @wraps(method)
     def call(self: BlockingAdmin, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,20 +78,20 @@ def _admin_each(
 
 
 async def _next(items: AsyncIterator[T]) -> list[T]:
-    """The next item alone, or nothing at the end."""
+    """The next item in a list, or an empty list at the end."""
     async for item in items:
         return [item]
     return []
 
 
 class BlockingLaurels:
-    """The methods of `Laurels`, each returning when it is done. Any number of threads may share one.
+    """`Laurels` for synchronous code. Any number of threads may share one.
 
         laurels = BlockingLaurels("sqlite:///laurels.db")
         laurels.record(Event("ada", "e-1", "agent.created"))
         print(laurels.profile("ada"))
 
-    Make one when the program starts; it is closed when the program exits. A forked process opens its own connections at
+    Open one when the program starts; it is closed when the program exits. A forked process opens its own connections at
     its first call. A thread that runs an event loop cannot call it (RuntimeError): use `Laurels` there.
     """
 
@@ -136,7 +136,7 @@ class BlockingLaurels:
         self.close()
 
     def close(self) -> None:
-        """Write what waits, close the database and end the thread. Harmless at any time, from any thread, and twice.
+        """Finish queued writes, close the database and end the thread. Safe at any time, from any thread, and to repeat.
 
         Calls that other threads are waiting for end with their result or with an error.
         """
@@ -159,7 +159,7 @@ class BlockingLaurels:
 
     @contextmanager
     def pretend(self, at: datetime) -> Generator[None]:
-        """In a sandbox, let everything that this thread does happen at this time. Raises NotASandbox elsewhere."""
+        """In a sandbox, make everything that this thread does happen at this time. Raises NotASandbox otherwise."""
         with self._ready().laurels.pretend(at):
             yield
 
@@ -203,8 +203,8 @@ class BlockingLaurels:
             return self._ready().submit(work)
 
     def _ready(self) -> LoopThread:
-        """The thread, opened where a fork closed it. Raises StoreUnavailable where it is closed, or not this process's."""
-        self._check()  # before the lock, too: a process that was forked without notice may find it locked for ever
+        """The thread, opened again if a fork closed it. Raises StoreUnavailable if it is closed or of another process."""
+        self._check()  # before the lock: in a process forked without our hooks it may be locked forever
         with self._lock:
             self._check()
             if self._thread is None:
@@ -229,9 +229,9 @@ class BlockingLaurels:
     # ---- forks --------------------------------------------------------------------------------
 
     def before_fork(self) -> None:
-        """Hold new calls back, let those that run end, and close the database, so that nothing of it crosses the fork.
+        """Block new calls, wait for running ones, and close the database, so that no connection crosses the fork.
 
-        Where a call takes too long, it goes on, and the forked process gets an error. A database in memory stays open.
+        If a call takes too long, it continues, and the forked process gets an error. A database in memory stays open.
         """
         self._lock.acquire()
         thread = self._thread
@@ -245,7 +245,7 @@ class BlockingLaurels:
             self._thread = None
 
     def after_fork(self, *, in_child: bool) -> None:
-        """Let calls go on; the next one opens the database again."""
+        """Allow calls again; the next one opens the database."""
         if in_child:
             self._lock = threading.RLock()
         else:
@@ -253,10 +253,10 @@ class BlockingLaurels:
 
 
 class BlockingAdmin:
-    """The methods of `Admin`, each returning when it is done."""
+    """`Admin` for synchronous code."""
 
     def __init__(self, laurels: BlockingLaurels) -> None:
-        """Act on this Laurels, which the caller closes."""
+        """Use this Laurels, which the caller closes."""
         self.laurels = laurels
 
     reverse = _admin(Admin.reverse)
@@ -311,12 +311,12 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    global _forks  # noqa: PLW0603  # the parent's may be held by a thread that does not exist here
+    global _forks  # noqa: PLW0603  # the parent's lock may be held by a thread that does not exist here
     while _forking:
         _forking.pop().after_fork(in_child=True)
     _forks = threading.RLock()
 
 
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):  # only where there are forks
+if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -31,7 +31,7 @@ class DatabaseClock:
         self._sandbox: bool | None = None
 
     async def now(self) -> datetime:
-        """The current time; in a sandbox, with its offset, or as `pretend` says."""
+        """The current time; in a sandbox, with its offset, or the time set by `pretend`."""
         if self._sandbox is None:
             await self.is_sandbox()
         if not self._sandbox:
@@ -52,7 +52,7 @@ class DatabaseClock:
 
     @contextmanager
     def pretend(self, at: datetime) -> Generator[None]:
-        """In a sandbox, let everything that this task does happen at this time. Raises NotASandbox elsewhere."""
+        """In a sandbox, make everything that this task does happen at this time. Raises NotASandbox otherwise."""
         if not self._sandbox:
             raise NotASandbox
         token = _pretended.set(at)

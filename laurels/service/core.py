@@ -72,7 +72,7 @@ class Core:
         return user.rules != self.catalog.rules or user.amnesties != amnesty_count
 
     async def current_user(self, user_id: str) -> UserRow:
-        """The user's row, first brought up to date where it is outdated. Raises InvalidInput, UserNotFound, UserErased."""
+        """The user's row, first brought up to date if it is outdated. Raises InvalidInput, UserNotFound, UserErased."""
         check_text("userId", user_id, MAX_USER_ID)
         view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         if view.user is None:

@@ -44,7 +44,7 @@ class GroupCommit:
     queue_limit    how many commands may wait; above that `submit` raises Overloaded at once
     batch_limit    how many commands share a transaction; a larger submission has one of its own and is not split
     queue_seconds  how long a command may wait until its transaction begins; `submit` raises Overloaded at once if it is
-                   expected to wait longer, and later if it did
+                   expected to wait longer, or later, if it has waited that long
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class GroupCommit:
 
     @property
     def closed(self) -> bool:
-        """Whether it takes no more commands."""
+        """Whether it accepts no more commands."""
         return self._closed
 
     @property
@@ -118,7 +118,7 @@ class GroupCommit:
         return await submission.done
 
     async def close(self) -> None:
-        """Take no more commands, and return when all queued ones are written."""
+        """Accept no more commands, and return when all queued ones are written."""
         self._closed = True
         if self._worker is not None:
             await self._worker

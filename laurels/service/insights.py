@@ -22,7 +22,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 RARITY_USERS = 100
-"""In a smaller community, a share would say more about people than about a badge."""
+"""In a smaller community, a share would reveal something about people."""
 
 RARITY_SECONDS = 300
 REPORT_SECONDS = 600
@@ -31,7 +31,7 @@ MOST_SAMPLED = 20_000
 
 READ_AT_ONCE = 100
 FOLD_AT_ONCE = 25
-"""After this many users other tasks run, so that the event loop is blocked for a few milliseconds at most."""
+"""After this many users, other tasks get a turn: the event loop is blocked for a few milliseconds at most."""
 
 
 class Insights:
@@ -153,9 +153,9 @@ class Cached(Generic[T]):
         self._task: asyncio.Task[T] | None = None
 
     def newest(self) -> T | None:
-        """The value, of any age; None while the first one is computed. Begins to compute a new one where it is due."""
+        """The value, of any age; None while the first one is computed. Starts to compute a new one if it is due."""
         if self._task is None and (self._value is None or monotonic() - self._value[1] > self._seconds):
-            # An empty context, so that a time which the caller pretends does not count for all other callers.
+            # An empty context: a time set by the caller with `pretend` must not apply to other callers.
             self._task = asyncio.create_task(self._recompute(), context=Context())
             self._task.add_done_callback(_log_failure)
         return self._value[0] if self._value else None
@@ -188,6 +188,6 @@ def _log_failure(task: asyncio.Task[T]) -> None:
         return
     error = task.exception()
     if isinstance(error, LaurelsError):
-        log.warning("a report failed, and is computed again at the next request: %s", error)
+        log.warning("a report failed; the next request computes it again: %s", error)
     elif error is not None:
         log.error("a report failed", exc_info=error)

@@ -1,4 +1,4 @@
-"""Laurels: the facade. Everything outside the package's core uses it; its parts read, decide and write."""
+"""Laurels: the facade. Servers, commands and apps use it; its parts read, decide and write."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Laurels:
     # ---- the clock ----------------------------------------------------------------------------
 
     async def now(self) -> datetime:
-        """The current time; in a sandbox, the time to which its clock was moved, or as `pretend` says."""
+        """The current time; in a sandbox, the time to which its clock was moved, or the one set by `pretend`."""
         return await self.core.now()
 
     async def sandboxed(self) -> bool:
@@ -155,7 +155,7 @@ class Laurels:
         await self.core.clock.set_offset(offset)
 
     def pretend(self, at: datetime) -> AbstractContextManager[None]:
-        """In a sandbox, let everything that this task does happen at this time. Raises NotASandbox elsewhere."""
+        """In a sandbox, make everything that this task does happen at this time. Raises NotASandbox otherwise."""
         return self.core.clock.pretend(at)
 
     # ---- events -------------------------------------------------------------------------------

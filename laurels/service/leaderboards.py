@@ -70,7 +70,7 @@ class LeaderboardReader:
             return await self._team_page(board, period, limit or BOARD_PAGE, me, now)
         if around not in (None, me) and not await self._is_public(around, board):
             around = ""  # hidden users must not be found by their ids
-        # All friends are read, and cut to `limit` afterwards: friends who may not be seen take no place.
+        # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
         context = await self._core.presentation()
         place = read_cursor(context, after) if after is not None else None

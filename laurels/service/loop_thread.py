@@ -25,7 +25,7 @@ class LoopThread:
     """Opens a Laurels in a thread of its own, and runs calls on it until it is closed."""
 
     def __init__(self, open_laurels: Callable[[], AbstractAsyncContextManager[Laurels]]) -> None:
-        """Return when it is open; raises what opening raises, and then leaves no thread."""
+        """Return when it is open. Raises what opening raises, after ending the thread."""
         self.pid = os.getpid()
         self._loop = _Loop()
         self._closing = asyncio.Event()
@@ -68,7 +68,7 @@ class LoopThread:
         return True
 
     def close(self) -> None:
-        """Write what waits, close the database and end the thread. Any number of threads may call it, and wait for it."""
+        """Finish queued writes, close the database and end the thread. Any number of threads may call it."""
         with suppress(RuntimeError):  # the loop has ended already
             self._loop.call_soon_threadsafe(self._begin_to_close)
         if not self.is_current():
@@ -80,7 +80,7 @@ class LoopThread:
         try:
             self._loop.run_until_complete(self._serving)
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        except BaseException as error:  # noqa: BLE001  # it is raised where Laurels is closed
+        except BaseException as error:  # noqa: BLE001  # raised again in `close`
             self._closed.set_exception(error)
         else:
             self._closed.set_result(None)

@@ -1,4 +1,4 @@
-"""Opening what the settings name: the catalog, and the database. Only here does the command line touch a store."""
+"""Opens the catalog and the database that the settings name. The command line reaches a store only through this module."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ async def _has_users(store: Store) -> bool:
     """Whether there are users, under any version of the schema."""
     try:
         return bool(await store.user_ids("", 1))
-    except StoreError:  # there is no schema at all
+    except StoreError:  # there is no schema yet
         return False
 
 

@@ -29,7 +29,7 @@ _NO_DAYS = Days()
 
 
 class ProfileReader:
-    """Reads profiles and what else concerns one user, and records the daily login."""
+    """Reads profiles and everything else about one user, and records the daily login."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -37,7 +37,7 @@ class ProfileReader:
     async def profile(self, user_id: str, *, login: bool, include: Collection[str], days: int) -> Profile:
         """See Laurels.profile.
 
-        One store call in the common case: the user is up to date and, with `login`, has logged in today. Else a second call
+        One store call in the common case: the user is up to date and, with `login`, has logged in today. Otherwise a second call
         writes, and a third reads the leaderboard again if that may have changed it.
         """
         _check_include(include)
@@ -166,4 +166,4 @@ def _moves_points(recorded: Recorded) -> bool:
 def _check_include(include: Collection[str]) -> None:
     for name in include:
         if name not in INCLUDES:
-            raise InvalidInput("include", f"'{name}' is not known; use any of {', '.join(INCLUDES)}")
+            raise InvalidInput("include", f"'{name}' is unknown; use any of {', '.join(INCLUDES)}")

@@ -22,14 +22,14 @@ from laurels.service.core import Core
 from laurels.storage.contract import UserSnapshot, amnesty_count
 
 NEWEST_CLOSED = 1000
-"""How many closed periods of a leaderboard are read, newest first. Older ones are closed by any process's clock."""
+"""How many closed periods of a leaderboard are read, newest first. Older ones are closed by the clock of every process."""
 
 FIELDS = ("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores")
 """The fields of a user's progress that are compared."""
 
 
 async def verify_user(core: Core, user_id: str) -> list[Difference]:
-    """Bring a user up to date where needed, and compare the stored state with a rebuild. Raises UserNotFound."""
+    """Bring a user up to date if needed, and compare the stored state with a rebuild. Raises UserNotFound."""
     snapshot = await _snapshot(core, user_id)
     if _is_outdated(core, snapshot):
         await core.refreshed(user_id)
@@ -114,7 +114,7 @@ def _standings(
 
 
 def _text(value: Any, other: Any) -> str:
-    """A value that differs from another one, as text; of a mapping only the entries that differ."""
+    """A value that differs from another one, as text; for a mapping, only the entries that differ."""
     if not isinstance(value, Mapping):
         return repr(value)
     mine, theirs = cast(Mapping[str, Any], value), cast(Mapping[str, Any], other)

@@ -78,7 +78,7 @@ def _compare_all(
 
 
 def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the parent process, which ends the pool."""
+    """Ignore Ctrl-C: the parent process handles it, and ends the pool."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -61,7 +61,7 @@ async def _all(request: Request[None, None]) -> tuple[list[BadgeInfo], dict[str,
 
 
 def _rarities(shape: RarityReport, language: str) -> dict[str, Rarity]:
-    """The rarity of each badge; none where there are too few users."""
+    """The rarity of each badge; empty if there are too few users."""
     found: dict[str, Rarity] = {}
     for badge in shape.badges:
         if badge.share is not None:

@@ -24,7 +24,7 @@ AWAY = 500
 """The first status of an error on our side."""
 
 MISSING = (404, 422)
-"""The statuses of an address that leads nowhere, and of one that cannot lead anywhere."""
+"""The statuses of an unknown address, and of an invalid one."""
 
 STYLE = "page.css"
 """The style of all public pages, inlined in each, so that the first paint waits only for the script."""
@@ -105,14 +105,14 @@ def reads_pages(scope: Scope) -> bool:
 
 
 def error_response(request: AnyRequest, error: Exception) -> Response:
-    """An error as a problem document; where a browser asked for a page that is missing or cannot be had now, as a page."""
+    """An error as a problem document; as a page if a browser asked for one that is missing or unavailable."""
     response = problem_response(error)
     shown = response.status in MISSING or response.status >= AWAY
     return trouble_page(request, response) if shown and reads_pages(request.scope) else response
 
 
 def trouble_page(request: AnyRequest, problem: Response) -> Response:
-    """The page that a browser shows instead of this problem: not found, or to be tried again later."""
+    """The page that a browser shows for this problem: not found, or try again later."""
     trouble = "away" if problem.status >= AWAY else "missing"
     headers = [*PRIVATE, *(pair for pair in problem.headers if pair[0] == b"retry-after")]
     return site_page(request, "trouble.html", status=problem.status, headers=headers, trouble=trouble)

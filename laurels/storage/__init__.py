@@ -10,7 +10,7 @@ from laurels.storage.contract import CONNECTIONS, Store
 
 PASSWORD_PARAMETER = re.compile(r"(password\s*=)[^&#\s]*", re.IGNORECASE)
 PASSWORD_OF_USER = re.compile(r"(?<![\w+.-])(?!sqlite)([\w+.-]+://[^:@/?#\s]*:)\S*@", re.IGNORECASE)
-"""Up to the last '@', so that a password is hidden which holds a character that it should have escaped."""
+"""Up to the last '@', so that a password with an unescaped '@' is hidden completely."""
 
 
 def open_store(database: str, connections: int = CONNECTIONS) -> Store:
@@ -18,7 +18,7 @@ def open_store(database: str, connections: int = CONNECTIONS) -> Store:
 
     'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
     `connections` limits the connections of this process to a database server. Raises SettingsError for an address
-    that no engine serves, and MissingExtra where its driver is not installed.
+    that no engine serves, and MissingExtra if its driver is not installed.
     """
     scheme = database.partition(":")[0]
     if scheme == "sqlite":

@@ -286,7 +286,7 @@ def event_of(row: Columns) -> EventRow:
 
 
 def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
-    """EVENTS of an event, with the ranks that its transaction measured."""
+    """EVENTS of an event, with the ranks that its transaction computed."""
     event = row.event
     assert event.occurred_at is not None
     moved = ranks.get(event.user_id) if row.outcome else None

@@ -1,8 +1,7 @@
 """The columns of every table, once for all engines: in SQL, in packing rows, and in copying a database.
 
 A migration that adds a table or a column adds it here, and `codec.py` gives it a meaning; a test compares this list with the
-schema. Left out of TABLES are `tallies`, which are counted from the standings, and `migrations`, which each engine has of its
-own.
+schema. Left out of TABLES are `tallies`, which are counted from the standings, and `migrations`, which belongs to each engine.
 """
 
 from __future__ import annotations
@@ -169,7 +168,7 @@ REPLACED = ("secrets", "maintenance_runs")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
 TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")
-"""All tables with rows of one user, in the order of erasing: whatever adds rows of a user locks the user's row first."""
+"""All tables with rows of one user, in the order of erasing: everything that adds rows of a user locks the user's row first."""
 
 BATCH = 2000
 """The number of rows read or written at once in a copy: a few megabytes at most."""
@@ -179,4 +178,4 @@ LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.e
 
 _DAY = 86_400_000_000
 DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * _DAY}) / {_DAY}"
-"""The day (UTC) of a ledger entry, as an ordinal: positive numbers are divided alike on every engine."""
+"""The day (UTC) of a ledger entry, as an ordinal: the numbers are positive, because engines divide negative ones differently."""

@@ -62,4 +62,4 @@ class Reading:
             yield table, rows
             self._update(done)
         if done != (counted := sum(self._rows.counts.values())):
-            raise StoreError(f"{done} rows were read where the database counts {counted}; it is damaged")
+            raise StoreError(f"{done} rows were read, but the database counts {counted}; it is damaged")

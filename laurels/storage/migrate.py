@@ -1,9 +1,9 @@
 """Migrations: numbered .sql files, each run once, in order, with a checksum and a mark.
 
 The first line of a file is its mark: `-- pre` if processes of older versions may continue while it runs and afterwards,
-`-- post` if all of them must have stopped. The mark is stored with the migration, so that an older process that finds a
-migration it does not know can tell whether to continue. Files without a mark were released before there were marks, and their
-text is covered by checksums: they count as `post`.
+`-- post` if all of them must have stopped. The mark is stored with the migration, so that an older process knows
+whether to continue when it finds an unknown one. Files without a mark are older than marks, and their checksums do not allow
+to add one: they count as `post`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Migration:
 
     @property
     def applied(self) -> AppliedMigration:
-        """What is reported after it ran."""
+        """What is reported after it has run."""
         return AppliedMigration(self.name, self.mark)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a database has recorded of a migration that ran."""
+    """What a database has recorded about a migration."""
 
     checksum: str
     mark: Mark = "post"

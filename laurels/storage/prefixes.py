@@ -1,4 +1,4 @@
-"""Ranges of texts that begin alike, by code point."""
+"""Ranges of texts with the same prefix, by code point."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ CIPHER_MARK = 16
 
 
 def tombstone(secret: bytes, user_id: str) -> bytes:
-    """What remains of an erased user. Without the secret, no one can tell whose it is."""
+    """What remains of an erased user. Without the secret, it does not reveal the user."""
     return hmac.digest(secret, user_id.encode(), hashlib.sha256)
 
 
 def pseudonym_hash(secret: bytes, user_id: str) -> bytes:
-    """A hash from which a pseudonym is made. Without the secret, no one can tell whose it is."""
+    """A hash from which a pseudonym is made. Without the secret, it does not reveal the user."""
     return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
 
 
@@ -31,11 +31,11 @@ def encrypted(secret: bytes, plain: bytes) -> bytes:
 
 
 def decrypted(secret: bytes, sealed: bytes) -> bytes:
-    """The bytes that were encrypted. Raises ValueError for anything else, or if the secret was another."""
+    """The bytes that were encrypted. Raises ValueError for anything else, or for another secret."""
     mark, hidden = sealed[:CIPHER_MARK], sealed[CIPHER_MARK:]
     padded = _with_stream(secret, mark, hidden)
     if not hidden or not hmac.compare_digest(mark, _mark(secret, padded)):
-        raise ValueError("this was not encrypted here")
+        raise ValueError("this was not encrypted with this secret")
     return padded.rstrip(b"\x00")[:-1]
 
 

@@ -19,8 +19,8 @@ _Calls = SimpleQueue[Callable[[], None] | None]
 class DaemonExecutor(Executor):
     """One daemon thread, started at the first call.
 
-    The interpreter ends the threads of a `ThreadPoolExecutor` before it runs `atexit` functions, so what an `atexit` function
-    closes could write nothing more. This one works until the interpreter is gone.
+    The interpreter ends the threads of a `ThreadPoolExecutor` before it runs `atexit` functions, which then could not write any
+    more. This thread works until the interpreter exits.
     """
 
     def __init__(self, name: str) -> None:
@@ -44,7 +44,7 @@ class DaemonExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  # as Executor has it
-        """Take no more calls, and end the thread when those it has are done."""
+        """Accept no more calls, and end the thread when those submitted are done."""
         with self._lock:
             self._closed = True
             self._calls.put(None)
@@ -63,7 +63,7 @@ def _settle(future: Future[Any], call: Callable[[], Any]) -> None:
         return
     try:
         result = call()
-    except BaseException as error:  # noqa: BLE001  # it is raised where the call came from
+    except BaseException as error:  # noqa: BLE001  # raised again in the caller
         future.set_exception(error)
     else:
         future.set_result(result)

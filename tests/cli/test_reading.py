@@ -88,7 +88,7 @@ def test_showing_a_profile_changes_nothing_even_under_another_catalog(filled: Cl
     other = filled("user", "show", "ada", "--database", filled.database, "--catalog", catalog, "--json")
     same = filled("user", "show", "ada", "--database", filled.database, "--json")
 
-    assert "made under another catalog" in other.err
+    assert "computed with another catalog" in other.err
     assert same.err == ""
     assert other.json["profile"]["points"] == same.json["profile"]["points"] == 100
 

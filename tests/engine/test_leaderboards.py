@@ -73,14 +73,14 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
         (
             board(id="points", period="week"),
             "",
-            "the board 'points' counts all points of all time",
-            "give this board another id",
+            "the leaderboard 'points' counts all points of all time",
+            "give this leaderboard another id",
         ),
         (
             board(id="points", by="metric", of="messages"),
             "",
-            "the board 'points' counts all points of all time",
-            "give this board another id",
+            "the leaderboard 'points' counts all points of all time",
+            "give this leaderboard another id",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from laurels.auth.keys import create_key
-from laurels.http.limits import BURST_SECONDS, FEW, Rate
+from laurels.http.limits import BURST_SECONDS, KEEP_FULL, Rate
 from laurels.http.problems import TooManyRequests
 from laurels.service.clock import utc_now
 from laurels.settings import LimitSettings, Settings
@@ -110,11 +110,11 @@ def test_0_is_any_number(seconds: Seconds) -> None:
 def test_a_bucket_that_is_full_again_is_not_kept_and_an_empty_one_is(seconds: Seconds) -> None:
     rate = Rate("session", 20, clock=seconds)
     rate.charge("deep in debt", 1_000_000)
-    for number in range(50 * FEW):
+    for number in range(50 * KEEP_FULL):
         seconds.now += 0.01
         rate.take(number)
 
-    assert len(rate) <= FEW + 1
+    assert len(rate) <= KEEP_FULL + 1
     assert taken(rate, "deep in debt") == 0
 
 

@@ -148,5 +148,5 @@ def test_encrypted_bytes_are_read_back_and_hide_content_and_exact_length(plain: 
     ],
 )
 def test_bytes_not_encrypted_with_this_secret_are_refused(forged: bytes) -> None:
-    with pytest.raises(ValueError, match="not encrypted here"):
+    with pytest.raises(ValueError, match="not encrypted with this secret"):
         decrypted(b"a secret", forged)

@@ -35,7 +35,7 @@ class LeaderboardRequest:
 
     board, period, ties  the leaderboard and the period, and which rank equal scores show
     limit                the most lines to read
-    after                only lines after this place, even if no user has it any more
+    after                only lines after this place, even if no user has it now
     around               lines before and after this user's line, and that line; none if the user is not ranked
     only                 the lines of these users, with their ranks on the whole leaderboard
     me                   a user whose own line is read too

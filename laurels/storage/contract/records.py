@@ -172,7 +172,7 @@ class Records(Protocol):
     """Reading what is stored about users."""
 
     async def user(self, user_id: str) -> UserRow | None:
-        """The user's row; None if there never was one, or the user was erased."""
+        """The user's row; None if there is none, or the user was erased."""
         ...
 
     async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
@@ -213,8 +213,8 @@ class Records(Protocol):
     async def notifications(self, after: Mapping[str, Cursor], limit: int) -> Sequence[NotificationRow]:
         """The next notifications of these users, each after the user's own cursor: at most `limit` per user, in order.
 
-        One round trip for any number of users. An engine that can tell that nothing was written since the same request found
-        nothing answers at almost no cost.
+        One round trip for any number of users. If an engine knows that nothing was written since the same request
+        found nothing, it answers at almost no cost.
         """
         ...
 

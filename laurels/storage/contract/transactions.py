@@ -23,7 +23,7 @@ class LoadRequest:
     events  every event identity (user_id, id) that it may write or reverse
     rules   the catalog's fingerprint: users whose progress was made under other rules are loaded with all their events
     with_adjustments  users whose adjustments are needed
-    in_full  users of whom everything is needed: adjustments, all events, awards, the ledger and the standings
+    in_full  users with everything: adjustments, all events, awards, the ledger and the standings
     ranks   whether to compute the ranks of users whose place changes
     """
 
@@ -83,7 +83,7 @@ class Changes:
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
 
     def forget(self, user_id: str) -> None:
-        """Drop everything that was to be written about this user."""
+        """Drop all changes of this user."""
         self.awards = [row for row in self.awards if row.user_id != user_id]
         self.ledger = [row for row in self.ledger if row.user_id != user_id]
         self.notifications = [row for row in self.notifications if row.user_id != user_id]

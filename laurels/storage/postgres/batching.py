@@ -44,7 +44,7 @@ class Batcher(Generic[K, V]):
         try:
             await self._answer_all()
         finally:
-            self._lanes -= 1  # here, not when the task is done: a key that came in between would wait for ever
+            self._lanes -= 1  # here, not when the task is done: a key added in between would wait forever
 
     async def _answer_all(self) -> None:
         while self._waiting:

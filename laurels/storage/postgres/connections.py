@@ -18,7 +18,7 @@ from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connect
 T = TypeVar("T")
 
 LOCK_SPACE = 0x1A07E1
-"""The first key of our advisory locks, to tell them from others in the same database."""
+"""The first key of our advisory locks, so that they differ from others in the same database."""
 
 SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
 STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
@@ -57,7 +57,7 @@ class Connections:
         return await self._pool.run(lambda connection: connection.fetch(statement, *values))
 
     async def _end(self, statement: str, at: datetime, name: str, *more: str | None) -> bool:
-        """Run a statement that ends something active of this name; whether it did. See `is_active`."""
+        """Run a statement that ends something active. Returns whether it did. See `is_active`."""
         attempts = count()
 
         async def end(connection: Connection) -> bool:
@@ -86,7 +86,7 @@ class Connections:
 
 
 def is_active(column: str) -> str:
-    """The condition that something has not ended yet, or, if $3 says that this is a retry, ended at this very time ($1).
+    """The condition that something has not ended yet, or, on a retry ($3), ended at this very time ($1).
 
     A lost connection leaves in doubt whether the first attempt was committed.
     """
@@ -111,7 +111,7 @@ def insert_all(table: Table) -> str:
 
 
 def setting(table: Table, source: str, *, but: Sequence[str] = ()) -> str:
-    """'name = source.name, ...' of all columns outside the key, but those."""
+    """'name = source.name, ...' of all columns outside the key, except those in `but`."""
     names = [name for name in table.columns[table.key_length :] if name not in but]
     return ", ".join(f"{name} = {source}.{name}" for name in names)
 

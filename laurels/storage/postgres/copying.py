@@ -21,7 +21,7 @@ ALL_ROWS = {name: f"SELECT {table} FROM {name} ORDER BY {', '.join(table.key)}" 
 HAS_ROWS = "SELECT " + " OR ".join(f"EXISTS (SELECT 1 FROM {name})" for name in TABLES if name not in REPLACED)
 DROP_REPLACED = [f"DELETE FROM {name}" for name in REPLACED]
 ANALYZE = f"ANALYZE {', '.join(TABLES)}, tallies"
-"""Without it, the server would plan as for empty tables until it analyzes them by itself."""
+"""Without it, the server would plan as for empty tables until its own next analyze."""
 
 
 class Copying(Connections):

@@ -1,7 +1,7 @@
 """A pool of connections to a PostgreSQL server that retries what fails temporarily.
 
-A server that restarts, fails over or drops a connection, and a transaction that conflicts with another one, are no errors for
-a caller: the work is done again from its beginning, until it succeeds or the time is up.
+A server that restarts, fails over or drops a connection, and a transaction that conflicts with another one, are not errors for
+the caller: the work is repeated from its beginning, until it succeeds or the time is up.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Cursor(Protocol):
 
 
 class Overtaken(Exception):  # noqa: N818
-    """Another transaction was first, in a way that the server does not report as a conflict."""
+    """A conflict with another transaction that the server does not report."""
 
 
 class Pool:
@@ -116,9 +116,9 @@ class Pool:
         self._closed = False
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], patience: float = READ_SECONDS) -> T:
-        """Do this work on a connection, and again after a temporary failure.
+        """Do this work on a connection; repeat it after a temporary failure.
 
-        It may be done several times, so it must leave nothing behind when it fails. Raises StoreUnavailable when `patience`
+        It may run several times, so it must have no lasting effect when it fails. Raises StoreUnavailable when `patience`
         seconds are over or the server lacks something, and StoreError for what it refuses.
         """
         if self._closed:
@@ -154,7 +154,7 @@ class Pool:
             self._idle.set()
 
     async def close(self) -> None:
-        """Finish running work, and disconnect. Twice is harmless."""
+        """Finish running work, and disconnect. Safe to repeat."""
         self._closed = True
         while self._running:
             self._idle.clear()
@@ -178,7 +178,7 @@ class Pool:
                     _raise_as_ours(error)
                 if self._pool and not isinstance(error, (*CONFLICTS, Overtaken)):
                     await self._pool.expire_connections()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two conflict no more
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two transactions do not conflict again
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
@@ -186,7 +186,7 @@ class Pool:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
                     self._address,
-                    min_size=0,  # otherwise the pool connects by itself, and logs each failure
+                    min_size=0,  # otherwise the pool connects in the background, and logs each failure
                     max_size=self._most,
                     command_timeout=STATEMENT_SECONDS,
                     timeout=READ_SECONDS,
@@ -226,7 +226,7 @@ def _is_temporary(error: Exception) -> bool:
 
 
 def _says_closed(error: Exception) -> bool:
-    """Whether the driver noticed by itself that its connection is gone."""
+    """Whether the driver has noticed that its connection is gone."""
     gone = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
     return gone and "closed" in str(error)
 
@@ -238,7 +238,7 @@ def _raise_as_ours(error: Exception) -> NoReturn:
     if isinstance(error, (asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError)):
         raise SettingsError(f"the database's address does not work: {error}") from error
     if isinstance(error, HOPELESS) or _is_temporary(error):
-        raise StoreUnavailable(f"PostgreSQL cannot: {error or type(error).__name__}") from error
+        raise StoreUnavailable(f"PostgreSQL is unavailable: {error or type(error).__name__}") from error
     if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
         raise StoreError(f"PostgreSQL refused: {error}") from error
     raise error

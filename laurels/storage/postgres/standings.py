@@ -56,7 +56,7 @@ UPDATE standings s SET ahead = s.ahead + gap.ahead FROM gap
 WHERE s.user_id = gap.user_id AND s.board = gap.board AND s.period = gap.period AND gap.ahead > 0
 """
 """Adds a user's ($1) place in each of these partitions and periods (if it took a rank), and the gap ahead of it, to the gap
-ahead of the next equal, who may be hidden.
+ahead of the next equal user, who may be hidden.
 """
 
 PERIOD_LOCKS = 0x1A07E2
@@ -67,7 +67,7 @@ GAPS_LOCK = 0x1A07E3
 
 
 async def to_make(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
-    """The moves to make: none in closed periods, and late ones from where the user's standing really is.
+    """The moves to make: none in closed periods, and late ones from the stored place of the user.
 
     A late move waits while its period is being closed, and then is left out.
     """

@@ -38,7 +38,7 @@ from laurels.storage.secrets import tombstone
 from laurels.storage.standings import Measured, own_ranks
 
 LOCK_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
-"""In the order of their ids, so that two processes that want the same users cannot wait for each other."""
+"""In the order of their ids, so that two processes that lock the same users cannot deadlock."""
 
 LOCK_NEW = """
 SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_xact_lock_shared($1, bucket) END
@@ -82,7 +82,7 @@ ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
 BUCKETS = 64
 """The number of locks for new users: adding users shares one of them, erasing a user without a row holds it alone."""
 
-_DOUBT = "it is not known whether this was written; send it again: because of its id it counts once"
+_DOUBT = "it is unknown whether this was written; send it again: with the same id it counts once"
 
 
 class Transactions(Connections):
@@ -90,7 +90,7 @@ class Transactions(Connections):
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
-        alone: set[str] = set()  # users without a row who are to be erased, as an attempt found out
+        alone: set[str] = set()  # users without a row who are to be erased, found by an earlier attempt
 
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
             async with connection.transaction(isolation="read_committed"):
@@ -138,7 +138,7 @@ class Transactions(Connections):
     async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:
         """Those of the users without a row who were erased.
 
-        Until this transaction ends no one else erases one of them, nor adds one of those to be locked alone.
+        Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`.
         """
         if not missing:
             return frozenset()
@@ -179,10 +179,10 @@ class Transactions(Connections):
         names = [user_id for user_id, _ in erased]
         missing = {name for name in names if name not in found.users}
         if missing - alone:
-            alone |= missing  # turning a shared lock into an own one would wait for another process that does the same
-            raise Overtaken("a user without a row is to be erased, which needs a lock of its own from the start")
+            alone |= missing  # upgrading a shared lock could deadlock with another process that does the same
+            raise Overtaken("erasing a user without a row needs an exclusive lock from the start")
         if missing and await connection.fetchval(ANY_USER, [*missing]):
-            raise Overtaken("another process added a user who is to be erased")
+            raise Overtaken("another process added a user who is being erased")
         for statement in ERASE:
             await connection.execute(statement, names)
         secret = await self._read_secret(connection)
@@ -213,7 +213,7 @@ def _was_committed(changes: Changes, found: Loaded) -> bool:
     """Whether these changes, whose commit is in doubt, were committed.
 
     All of their events and adjustments must be there as they were written: a single one may be another process's, with the same
-    time if a clock stands still. Without any there is nothing to count twice, and deciding again is harmless.
+    time if a clock stopped. Without any, nothing can be counted twice, and deciding again is harmless.
     """
     events = [(row, found.events.get((row.event.user_id, row.event.id))) for row in changes.events]
     return (

@@ -134,7 +134,7 @@ class Connections:
 
 
 class Translated:
-    """Turns the driver's errors into ours. It surrounds every read, where a generator would cost a microsecond."""
+    """Turns the driver's errors into ours. A class, because it surrounds every read, and a generator costs a microsecond more."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Errors name the database file if `path` is given."""
@@ -222,7 +222,7 @@ def _connect(path: Path | None) -> sqlite3.Connection:
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch to the write-ahead log.
 
-    Two processes that open a new file at once must retry by themselves: SQLite's busy timeout does not apply here.
+    Two processes that open a new file at once must retry here: SQLite's busy timeout does not apply here.
     """
     deadline = time.monotonic() + BUSY_SECONDS
     while True:

@@ -109,8 +109,8 @@ def _teams(*, mean: bool, highest: bool) -> str:
 
 
 TEAMS = {(mean, highest): _teams(mean=mean, highest=highest) for mean in (False, True) for highest in (False, True)}
-"""By whether a team has its members' mean, and whether the highest comes first. A mean is compared by its whole part and then by
-the rest, as floating-point numbers, which differ for any number of members.
+"""By whether the score is the mean, and whether the highest comes first. A mean is compared by its whole part, then by the rest
+as a floating-point number, which differs for different rests of any number of members.
 """
 
 

@@ -133,5 +133,5 @@ def _contains(name: str | None, text: str) -> bool:
 
 
 def _hashed(user_id: str) -> int:
-    """A number that is always the same for an id, and tells nothing about it."""
+    """A number that is always the same for an id, and reveals nothing about it."""
     return zlib.crc32(user_id.encode())

@@ -35,7 +35,7 @@ WIDEN_GAP = "UPDATE standings SET ahead = ahead + ? WHERE user_id = ? AND board 
 
 
 def to_make(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]:
-    """The moves to make: none in closed periods, and late ones from where the user's standing really is."""
+    """The moves to make: none in closed periods, and late ones from the stored place of the user."""
     made: list[Move] = []
     for move in moves:
         key = (move.board, move.period)
