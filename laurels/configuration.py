@@ -126,7 +126,7 @@ def _walk(kind: type[msgspec.Struct], above: tuple[str, ...]) -> Iterator[Settin
 
 def _metadata(field: FieldInfo) -> tuple[str, str]:
     """The help and the option given to `setting`."""
-    metas = [one for one in getattr(field.type, "__metadata__", ()) if isinstance(one, msgspec.Meta)]
+    metas = [meta for meta in getattr(field.type, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
     if not metas:
         return "", ""
     return metas[0].description or "", cast(Mapping[str, str], metas[0].extra or {}).get("option", "")
@@ -202,14 +202,14 @@ def _flat(
     kind: type[msgspec.Struct], table: Mapping[str, Any], above: str, source: str, known: Mapping[str, str]
 ) -> Iterator[tuple[str, Any]]:
     """The settings of a table and of its areas, by name. `known` are all full names, each with its last part."""
-    here = {field.name: field for field in fields(kind)}
+    own = {field.name: field for field in fields(kind)}
     for key, value in table.items():
-        if key not in here:
-            candidates = {above + name: name for name in here} if isinstance(value, dict) else known
+        if key not in own:
+            candidates = {above + name: name for name in own} if isinstance(value, dict) else known
             raise SettingsError(
                 f"{source}: unknown setting '{above}{key}'; {_suggestion(above + key, key, candidates)}"
             )
-        area = _area(here[key])
+        area = _area(own[key])
         if not area:
             yield above + key, value
         elif isinstance(value, dict):
@@ -282,7 +282,7 @@ def _plain(kind: Any) -> inspect.Type:
         if isinstance(info, inspect.Metadata):
             info = info.type
         else:
-            info = next(one for one in info.types if not isinstance(one, inspect.NoneType))
+            info = next(member for member in info.types if not isinstance(member, inspect.NoneType))
     return info
 
 

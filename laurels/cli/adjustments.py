@@ -123,8 +123,8 @@ def reverse(
     json: Json = False,
 ) -> int:
     """Reverse an event: metrics, streaks, badges, points, level and ranks follow. It may come before its event."""
-    who = actor or login_name()
-    return _do(lambda admin: admin.reverse(user, event, reason, who), database, catalog, json=json)
+    by = actor or login_name()
+    return _do(lambda admin: admin.reverse(user, event, reason, by), database, catalog, json=json)
 
 
 def undo(

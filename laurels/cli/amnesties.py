@@ -56,9 +56,10 @@ def list_amnesties(*, database: Database = None, json: Json = False) -> int:
         emit(Amnesties(amnesties=list(amnesties)))
         return OK
     shown = table("id", "days", "for", "reason", "by", "since", "lifted")
-    for one in amnesties:
-        cells = (one.id, _days(one), _users(one), one.reason, one.actor, when(one.created_at), when(one.lifted_at))
-        shown.add_row(*map(cell, cells), style="dim" if one.lifted_at else "")
+    for amnesty in amnesties:
+        times = when(amnesty.created_at), when(amnesty.lifted_at)
+        cells = (amnesty.id, _days(amnesty), _users(amnesty), amnesty.reason, amnesty.actor, *times)
+        shown.add_row(*map(cell, cells), style="dim" if amnesty.lifted_at else "")
     console().print(shown if amnesties else "No amnesties.")
     return OK
 

@@ -131,12 +131,12 @@ async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
     """The number of rows of each table. `name` is how errors call the source, `full` is the error for a target with rows."""
     async with AsyncExitStack() as stack:
         try:
-            one = await stack.enter_async_context(existing(source))
+            source_store = await stack.enter_async_context(existing(source))
         except MigrationError as error:
             raise MigrationError(f"{name}: {error}") from error
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            return await copy_store(one, other, count_progress)
+            return await copy_store(source_store, other, count_progress)
         except NotEmpty:
             raise NotEmpty(full) from None
 

@@ -106,7 +106,7 @@ async def _read_streak(settings: Settings, user_id: str, name: str, days: int) -
             raise UserNotFound(f"there is no user '{user_id}'") from None
         now = await laurels.now()
         shapes = user_streaks(laurels.catalog, user.progress, now, days)
-        shape = next((one for one in shapes if one.name == name), None)
+        shape = next((streak for streak in shapes if streak.name == name), None)
         if shape is None:
             raise StreakNotFound(f"the catalog has no streak '{name}'; it has {', '.join(laurels.catalog.streaks)}")
         in_force = [row for row in await laurels.store.amnesties() if row.lifted_at is None]
@@ -126,15 +126,15 @@ def _streak(status: StreakStatus) -> None:
 
 def sentence(status: StreakStatus) -> str:
     """As in 'The login streak is 12 days long, since 2026-02-18; it ends 2026-03-03 00:00 (Europe/Berlin) without an event.'."""
-    shape, one = status.now, "week" if status.streak.weekly else "day"
+    shape, unit = status.now, "week" if status.streak.weekly else "day"
     if shape.status == "none":
-        return f"The {shape.name} streak has not begun: no {one} has its event yet."
-    longest = f"The longest was {counted(shape.longest, one)}, {shape.longest_from} to {shape.longest_to}"
+        return f"The {shape.name} streak has not begun: no {unit} has its event yet."
+    longest = f"The longest was {counted(shape.longest, unit)}, {shape.longest_from} to {shape.longest_to}"
     freezes = f"; {counted(shape.freezes, 'freeze')} left" if shape.freezes else ""
     if shape.status == "ended":
         return f"The {shape.name} streak has ended: {_end(status)}. {longest}{freezes}."
     until = f"{shape.ends_at_local:%Y-%m-%d %H:%M}" if shape.ends_at_local else ""
-    text = f"The {shape.name} streak is {counted(shape.length, one)} long, since {shape.since}, and {_standing(shape)}"
+    text = f"The {shape.name} streak is {counted(shape.length, unit)} long, since {shape.since}, and {_standing(shape)}"
     return f"{text}; without another event it ends {until} ({status.time_zone}). {longest}{freezes}."
 
 

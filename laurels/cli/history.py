@@ -82,7 +82,7 @@ def _what(entry: HistoryEntry) -> Text:
     return Text(entry.event.type + times + (", reversed" if entry.event.reversed else ""))
 
 
-def adjustment_line(one: HistoryAdjustment) -> str:
+def adjustment_line(adjustment: HistoryAdjustment) -> str:
     """An adjustment as a line: kind, subject, actor and reason."""
-    about = " ".join(str(value) for value in one.data.values() if value not in ("", True, False))
-    return f"{one.kind} {about}{', undone' if one.undone else ''}, by {one.actor}: {one.reason}"
+    about = " ".join(str(value) for value in adjustment.data.values() if value not in ("", True, False))
+    return f"{adjustment.kind} {about}{', undone' if adjustment.undone else ''}, by {adjustment.actor}: {adjustment.reason}"

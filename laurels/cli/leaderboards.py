@@ -114,8 +114,8 @@ def _table_of_closings(closings: ClosedPeriods) -> object:
     if not closings.closings:
         return "No period is closed here yet."
     shown = table("period", "from", "to", "closed")
-    for one in closings.closings:
-        shown.add_row(cell(one.period), when(one.start), when(one.end), when(one.closed_at))
+    for closing in closings.closings:
+        shown.add_row(cell(closing.period), when(closing.start), when(closing.end), when(closing.closed_at))
     return shown
 
 
@@ -137,10 +137,10 @@ async def _read(  # what the options say
 def table_of(boards: Sequence[LeaderboardInfo]) -> object:
     """What each leaderboard counts, within which periods, and which ranks equal scores show."""
     shown = table("leaderboard", "name", "counts", "within", "ranks", "now")
-    for one in boards:
-        now = one.current.key if one.current else None
-        within = "all time" if one.period == "all" else f"{one.period}, {one.zone}"
-        shown.add_row(cell(one.id), cell(one.name), cell(_counts(one)), cell(within), TIES[one.ties], cell(now))
+    for board in boards:
+        now = board.current.key if board.current else None
+        within = "all time" if board.period == "all" else f"{board.period}, {board.zone}"
+        shown.add_row(cell(board.id), cell(board.name), cell(_counts(board)), cell(within), TIES[board.ties], cell(now))
     return shown
 
 

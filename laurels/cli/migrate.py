@@ -21,9 +21,9 @@ def migrate(*, database: Database = None, json: Json = False) -> int:
     """Create the database, or update its schema. 'laurels serve' does the same when it starts."""
     ran = asyncio.run(_migrate(settings_of(database=database).database.url.reveal()))
     if json:
-        emit({"ran": [{"name": one.name, "mark": one.mark} for one in ran]})
-    for one in ran:
-        note(f"Applied {one.name} ({MARKS[one.mark]}).")
+        emit({"ran": [{"name": migration.name, "mark": migration.mark} for migration in ran]})
+    for migration in ran:
+        note(f"Applied {migration.name} ({MARKS[migration.mark]}).")
     if not ran:
         note("The schema is up to date.")
     return OK

@@ -28,12 +28,12 @@ def settings(options: Options = _NONE_GIVEN, *, json: Json = False) -> int:
 def show(found: Mapping[str, Sourced], *, json: bool) -> None:
     """Print settings by name, secrets masked."""
     if json:
-        emit({name: {"value": shown(one.value), "source": one.source} for name, one in found.items()})
+        emit({name: {"value": shown(setting.value), "source": setting.source} for name, setting in found.items()})
         return
     rows = table("setting", "value", "from")
-    for name, one in found.items():
-        style = "dim" if one.source == "default" else "bold"
-        rows.add_row(cell(name), cell(_text(shown(one.value))), cell(one.source), style=style)
+    for name, setting in found.items():
+        style = "dim" if setting.source == "default" else "bold"
+        rows.add_row(cell(name), cell(_text(shown(setting.value))), cell(setting.source), style=style)
     console().print(rows)
 
 

@@ -38,7 +38,7 @@ class _Shown:
         self.user = overview.user
         self.profile = overview.profile
         self.outdated = overview.outdated
-        self.awarded_at = {one.badge: one.awarded_at for one in overview.explanations if one.awarded_at}
+        self.awarded_at = {about.badge: about.awarded_at for about in overview.explanations if about.awarded_at}
         self.now = now
 
 

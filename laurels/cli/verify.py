@@ -82,9 +82,10 @@ def verify_all(settings: Settings, processes: int | None = None, *, refresh: boo
 def show(verified: Verification) -> None:
     """Print the differences."""
     to = console()
-    for one in verified.differences:
-        name = Text(f"{one.user_id}: {one.what}", style="bold")
-        to.print(name + Text(f"\n  stored   {one.stored}\n  rebuilt  {one.rebuilt}", style="not bold"), soft_wrap=True)
+    for difference in verified.differences:
+        name = Text(f"{difference.user_id}: {difference.what}", style="bold")
+        values = Text(f"\n  stored   {difference.stored}\n  rebuilt  {difference.rebuilt}", style="not bold")
+        to.print(name + values, soft_wrap=True)
     if verified.wrong_tallies:
         to.print(Text(f"leaderboards: {counted(verified.wrong_tallies, 'wrong tally', 'wrong tallies')}", style="bold"))
     if verified.ok:

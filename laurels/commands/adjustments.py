@@ -114,7 +114,7 @@ class UndoAdjustment:
         history = work.history(self.user_id)
         row = next((row for row in history if row.event.id == event_id), None)
         manual = replace(user.progress.manual, awaited=user.progress.manual.awaited - {event_id})
-        events = [one.event for one in history if one.reversed_by is None or one is row]
+        events = [event_row.event for event_row in history if event_row.reversed_by is None or event_row is row]
         if row:
             work.mark_event(row, None)
         outcome = rebuild(

@@ -190,8 +190,9 @@ class UnitOfWork:
         for position, (entry, instant) in enumerate(zip(outcome.entries, instants, strict=True)):
             what = (entry.amount, entry.reason, entry.ref, event_id)
             changes.ledger.append(LedgerRow(user.user_id, revision, position, now, *what, instant))
-        for position, one in enumerate(outcome.notifications):
-            changes.notifications.append(NotificationRow(user.user_id, revision, position, now, one.type, one.data))
+        for position, notification in enumerate(outcome.notifications):
+            row = NotificationRow(user.user_id, revision, position, now, notification.type, notification.data)
+            changes.notifications.append(row)
         return changed
 
     def _scored(
@@ -304,4 +305,4 @@ def in_no_period(_: LedgerEntry) -> None:
 
 def identities(commands: Iterable[Command]) -> frozenset[tuple[str, str]]:
     """The event identities (user_id, event_id) that these commands may write or reverse."""
-    return frozenset((one.user_id, one.event_id) for one in commands if one.event_id is not None)
+    return frozenset((command.user_id, command.event_id) for command in commands if command.event_id is not None)

@@ -177,22 +177,22 @@ UNDO = UndoForm("undo", "Undo adjustment", "Everything it changed is taken back.
 
 
 async def _new_undo_form(request: Shown, undo_form: UndoForm) -> Response:
-    wanted = _id_of(text_of(request.scope, undo_form.name) or "", undo_form)
-    return await _show_undo_form(request.caller, request.path["userId"], undo_form, wanted, {})
+    target = _id_of(text_of(request.scope, undo_form.name) or "", undo_form)
+    return await _show_undo_form(request.caller, request.path["userId"], undo_form, target, {})
 
 
 async def _undo(request: Sent, undo_form: UndoForm) -> Response:
     visit, user_id, typed = request.caller, request.path["userId"], request.body
-    wanted, reason = _id_of(typed.get(undo_form.name, ""), undo_form), typed.get("reason", "").strip()
+    target, reason = _id_of(typed.get(undo_form.name, ""), undo_form), typed.get("reason", "").strip()
     admin = Admin(visit.context.laurels)
     undo: Callable[..., Awaitable[AdjustmentResult]] = admin.reverse if undo_form is REVERSE else admin.undo
     try:
         check_text("reason", reason, MAX_REASON)
         if undo_form is REVERSE:
-            await _check_event(visit, user_id, wanted)
-        result = await undo(user_id, wanted, reason, visit.operator)
+            await _check_event(visit, user_id, target)
+        result = await undo(user_id, target, reason, visit.operator)
     except REFUSALS as error:
-        return await _show_undo_form(visit, user_id, undo_form, wanted, typed, error)
+        return await _show_undo_form(visit, user_id, undo_form, target, typed, error)
     return _to_user(visit, result)
 
 
@@ -203,7 +203,7 @@ async def _check_event(visit: Visit, user_id: str, event_id: str) -> None:
 
 
 async def _show_undo_form(
-    visit: Visit, user_id: str, undo_form: UndoForm, wanted: str, typed: Form, error: Exception | None = None
+    visit: Visit, user_id: str, undo_form: UndoForm, target: str, typed: Form, error: Exception | None = None
 ) -> Response:
     return render(
         visit,
@@ -211,7 +211,7 @@ async def _show_undo_form(
         status=kind_of(error).status if error else 200,
         user=await visit.context.laurels.user(user_id),
         form=undo_form,
-        wanted=wanted,
+        target=target,
         typed=typed,
         error=error,
         longest=MAX_REASON,

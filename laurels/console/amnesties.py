@@ -77,7 +77,7 @@ async def lift_page(request: Shown) -> Response:
 
 async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | None = None) -> Response:
     laurels = visit.context.laurels
-    amnesty = next((one for one in await Admin(laurels).amnesties() if one.id == amnesty_id), None)
+    amnesty = next((item for item in await Admin(laurels).amnesties() if item.id == amnesty_id), None)
     if amnesty is None or amnesty.lifted_at:
         raise AmnestyNotFound
     return render(

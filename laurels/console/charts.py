@@ -81,17 +81,17 @@ class Lines:
 
 def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDTH, height: float = HEIGHT) -> Columns:
     """Bars for each label, the series stacked in their order. Raises ValueError for rows of unequal length."""
-    if any(len(one.values) != len(labels) for one in series):
+    if any(len(row.values) != len(labels) for row in series):
         raise ValueError("every series must have a number for each label")
     foot, right = height - BOTTOM, width - RIGHT
-    marks = round_numbers(max((sum(column) for column in zip(*(one.values for one in series), strict=True)), default=0))
+    marks = round_numbers(max((sum(column) for column in zip(*(row.values for row in series), strict=True)), default=0))
     unit, room = (foot - TOP) / marks[-1], (right - LEFT) / max(1, len(labels))
     thick = room - min(room * GAP, MOST_GAP)
     bars: list[Bar] = []
     for index, label in enumerate(labels):
         below = 0
-        for number, one in enumerate(series):
-            value = one.values[index]
+        for number, row in enumerate(series):
+            value = row.values[index]
             below += value
             x, y = LEFT + index * room + (room - thick) / 2, foot - below * unit
             bars += [Bar(_px(x), _px(y), _px(thick), _px(value * unit), number, label, value)] if value else []

@@ -164,16 +164,16 @@ def redirect(to: str, *headers: tuple[bytes, bytes]) -> Response:
     return Response(303, [*PRIVATE, HTML, (b"location", to.encode("ascii")), *headers])
 
 
-def own_path(wanted: str | None) -> str:
+def own_path(path: str | None) -> str:
     """The requested path if it is a page of the console, else its start page."""
-    return wanted if wanted and OWN_PATH.fullmatch(wanted) and not LEADS_OUT.search(wanted) else ROOT
+    return path if path and OWN_PATH.fullmatch(path) and not LEADS_OUT.search(path) else ROOT
 
 
 def sign_in_for(scope: Scope) -> str:
     """The sign-in page that redirects back to the requested page."""
     query = scope["query_string"].decode("latin-1")
-    wanted = own_path(scope["path"] + (f"?{query}" if query else ""))
-    return SIGN_IN if wanted == ROOT else f"{SIGN_IN}?{urlencode({'next': wanted})}"
+    path = own_path(scope["path"] + (f"?{query}" if query else ""))
+    return SIGN_IN if path == ROOT else f"{SIGN_IN}?{urlencode({'next': path})}"
 
 
 def user_at(user_id: str, *under: str, **query: str | int) -> str:

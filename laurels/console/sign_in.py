@@ -45,39 +45,39 @@ TOO_FAST = "Too many attempts. Wait a few seconds, then try again."
 async def sign_in_page(request: Request[None, None]) -> Response:
     """Show the form; an operator who is signed in already continues to the page."""
     context, scope = request.context, request.scope
-    wanted = own_path(text_of(scope, "next"))
+    next_path = own_path(text_of(scope, "next"))
     if (await visit_of(context, scope)).operator:
-        return redirect(wanted)
+        return redirect(next_path)
     visit = await visit_before_sign_in(context, scope)
-    return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), wanted)
+    return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), next_path)
 
 
 @endpoint("POST", SIGN_IN, access=PUBLIC, body=FormBody(FORM_LIMIT), cross_origin=False, error_response=error_response)
 async def sign_in(request: Request[None, Form]) -> Response:
     """Take an admin key, and start a session."""
     visit, typed = await visit_before_sign_in(request.context, request.scope), request.body
-    wanted, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
+    next_path, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
     try:
         visit.check_form(typed)
         context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
         await name_of_key(context.laurels.store, key, "admin")
     except StaleForm as error:
         fresh = replace(visit, nonce=new_nonce())
-        return _form(fresh, wanted, "The form expired. Please try again.", 403) if visit.nonce else error_page(error)
+        return _form(fresh, next_path, "The form expired. Please try again.", 403) if visit.nonce else error_page(error)
     except TooManyRequests as error:
-        return _form(visit, wanted, TOO_FAST, kind_of(error).status, error)
+        return _form(visit, next_path, TOO_FAST, kind_of(error).status, error)
     except Unauthorized as error:
         text = str(error)
-        return _form(visit, wanted, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
-    return redirect(wanted, session_cookie(visit, hash_of_key(key)))
+        return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
+    return redirect(next_path, session_cookie(visit, hash_of_key(key)))
 
 
 def _form(
-    visit: Visit, wanted: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
+    visit: Visit, next_path: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
 ) -> Response:
     """The sign-in form, which redirects to the requested page; it never repeats the key."""
     headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else ())]
-    return render(visit, "sign_in.html", status=status, headers=headers, wanted=wanted, error=error)
+    return render(visit, "sign_in.html", status=status, headers=headers, next_path=next_path, error=error)
 
 
 @form(ROOT + "/sign-out")

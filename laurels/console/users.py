@@ -48,10 +48,10 @@ class Calendar:
 async def users_page(request: Shown) -> Response:
     """Search for users."""
     visit = request.caller
-    wanted = (text_of(visit.scope, "q") or "").strip()
+    query = (text_of(visit.scope, "q") or "").strip()
     laurels = visit.context.laurels
-    found = await laurels.store.find_users(_searchable(wanted), FOUND) if wanted else ()
-    return render(visit, "users.html", wanted=wanted, found=found, most=FOUND)
+    found = await laurels.store.find_users(_searchable(query), FOUND) if query else ()
+    return render(visit, "users.html", query=query, found=found, most=FOUND)
 
 
 def _searchable(text: str) -> str:
@@ -102,7 +102,7 @@ def _calendar(streak: UserStreak, *, weekly: bool) -> Calendar:
     """The days of a streak as a calendar, the newest week first."""
     if weekly:
         return Calendar(streak, [], weekly=True)
-    days = {one.day: one for one in streak.days}
+    days = {day.day: day for day in streak.days}
     weeks: list[list[StreakDay | None]] = []
     monday = _monday(max(days)) if days else None
     while monday and days and monday >= _monday(min(days)):

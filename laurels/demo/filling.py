@@ -110,8 +110,8 @@ def steps(people: Community, now: datetime) -> list[tuple[datetime, Step]]:
         step_at(member.joined_at).joins.append(member)
         if member.moves:
             step_at(member.moves[0]).moves.append((member.user_id, *member.moves))
-    for one in people.sent:
-        step_at(one.at).events.append(one.event)
+    for sent in people.sent:
+        step_at(sent.at).events.append(sent.event)
     return [(min(start + (number + 1) * STEP, now), made[number]) for number in sorted(made)]
 
 
@@ -120,8 +120,8 @@ async def _take(laurels: Laurels, clock: MovingClock, step: Step, end: datetime)
         clock.now = moved_at
         await laurels.update_user(user_id, time_zone=time_zone)
     clock.now = end
-    for one in step.joins:
-        await laurels.update_user(one.user_id, name=one.name, time_zone=one.time_zone, joined_at=one.joined_at)
+    for join in step.joins:
+        await laurels.update_user(join.user_id, name=join.name, time_zone=join.time_zone, joined_at=join.joined_at)
     for answer in await laurels.record_many(step.events, ranks=False):
         if isinstance(answer, LaurelsError):
             raise answer

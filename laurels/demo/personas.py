@@ -105,8 +105,8 @@ class PersonaFinder:
     def away(self) -> Personas:
         """A long streak in the past, and no visit for LONG_AWAY days."""
         login = self._catalog.login_streak
-        gone = [user for user in self._users if self._days_away(user) >= LONG_AWAY]
-        for user in sorted(gone, key=lambda user: -user.progress.longest(login)):
+        inactive = [user for user in self._users if self._days_away(user) >= LONG_AWAY]
+        for user in sorted(inactive, key=lambda user: -user.progress.longest(login)):
             yield Persona(user, "away", {"days": self._days_away(user), "longest": user.progress.longest(login)})
 
     def travellers(self) -> Personas:

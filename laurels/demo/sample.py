@@ -141,7 +141,7 @@ def community(seed: int, users: int, days: int, now: datetime) -> Community:
     """`users` members with `days` days each, up to yesterday in their own time zone at `now`."""
     pairs = [_member(seed, index, users, days, now) for index in range(users)]
     sent = [event for _, events in pairs for event in events]
-    sent.sort(key=lambda one: (one.at, one.event.user_id, one.event.id))
+    sent.sort(key=lambda item: (item.at, item.event.user_id, item.event.id))
     return Community(tuple(member for member, _ in pairs), tuple(sent))
 
 
@@ -237,9 +237,9 @@ class Diary:
 
     def instant(self, day: date, hour: float) -> datetime:
         """An hour of this day in the member's time zone, in UTC."""
-        there = MOVES[self._home] if self.moves_on and day >= self.moves_on else self._home
+        zone_name = MOVES[self._home] if self.moves_on and day >= self.moves_on else self._home
         minutes, seconds = divmod(int(hour * 3600), 60)
-        local = datetime.combine(day, time(minutes // 60, minutes % 60, seconds), zone(there))
+        local = datetime.combine(day, time(minutes // 60, minutes % 60, seconds), zone(zone_name))
         return local.astimezone(UTC)
 
     def offline(self, day: date) -> None:

@@ -42,7 +42,7 @@ class AdjustedUser:
     def check_badge(self, badge: str) -> None:
         """Raises BadgeNotFound unless the catalog has this badge."""
         if self.catalog.badge(badge) is None:
-            known = [one.id for one in self.catalog.badges]
+            known = [item.id for item in self.catalog.badges]
             raise BadgeNotFound(f"the catalog has no badge '{badge}'; {closest(badge, known)}")
 
     def check_streak(self, streak: str) -> None:
@@ -89,7 +89,7 @@ def with_manual_state(
 
 def without(progress: Progress, badge: Badge) -> Progress:
     """The progress without this badge and its points, so that a badge cannot justify itself."""
-    others = {one: paid for one, paid in progress.badges.items() if one != badge.id}
+    others = {badge_id: paid for badge_id, paid in progress.badges.items() if badge_id != badge.id}
     return replace(progress, badges=others, points=progress.points - progress.badges.get(badge.id, 0))
 
 

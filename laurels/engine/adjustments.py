@@ -160,11 +160,11 @@ def parse_adjustment(kind: str, data: Data, caller: Caller = "app") -> Adjustmen
     Raises InvalidInput, which names the field and the fix.
     """
     if kind not in KINDS or not KINDS[kind].applied_by:
-        known = [one.kind for one in kinds_for("app")]
+        known = [item.kind for item in kinds_for("app")]
         raise InvalidInput("kind", f"unknown kind '{kind}'; {closest(kind, known)}")
     form = KINDS[kind]
     if caller not in form.applied_by:
-        own = " or ".join(one.kind for one in kinds_for(caller))
+        own = " or ".join(item.kind for item in kinds_for(caller))
         raise InvalidInput("kind", f"a user may apply a {own} only; ask the app's operator for anything else")
     fields = {field.name: field for field in form.fields()}
     for name in data.keys() - fields.keys():

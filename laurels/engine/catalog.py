@@ -91,7 +91,7 @@ class Catalog:
         try:
             return Catalog.parse(text)
         except CatalogError as error:
-            faults = [Fault(f"{path}, {one.where}", one.what, one.fix) for one in error.faults]
+            faults = [Fault(f"{path}, {fault.where}", fault.what, fault.fix) for fault in error.faults]
             raise CatalogError(faults) from error
 
     @staticmethod
@@ -189,7 +189,7 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
 
 
 def _check_unique(table: Table, key: str, ids: list[str]) -> None:
-    for twice in sorted({one for one in ids if one and ids.count(one) > 1}):
+    for twice in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
         table.fault(key, f"the id '{twice}' is used more than once", "give each its own id")
 
 

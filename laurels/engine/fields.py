@@ -71,7 +71,7 @@ def fields_of(form: type) -> tuple[Field, ...]:
 
 
 def _field_in(hint: Any) -> Field | None:
-    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, Field)), None)
+    return next((item for item in getattr(hint, "__metadata__", ()) if isinstance(item, Field)), None)
 
 
 def _default(form: Any, name: str) -> str | None:

@@ -348,5 +348,5 @@ def _streak_notifications(streaks: Mapping[str, Change], *, late: bool) -> list[
     return notifications
 
 
-def _later(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None or other > one else one
+def _later(first: datetime | None, other: datetime) -> datetime:
+    return other if first is None or other > first else first

@@ -74,7 +74,8 @@ class Periods:
     def latest_before(self, instant: datetime) -> Period | None:
         """The newest period that had ended at this instant."""
         if self.kind == "season":
-            ended = [one for name, _, _ in self.seasons if (one := self.named(name)) and one.end and one.end <= instant]
+            seasons = (self.named(name) for name, _, _ in self.seasons)
+            ended = [season for season in seasons if season and season.end and season.end <= instant]
             return ended[-1] if ended else None
         current = self.at(instant)
         return self.before(current) if current else None

@@ -219,9 +219,9 @@ def around(before: Sequence[T], row: T | None, after: Sequence[T], limit: int) -
     Without `row`, for a hidden user, only the rows before and after it.
     """
     middle = [] if row is None else [row]
-    others = limit - len(middle)
-    ahead = min(len(before), max(others // 2, others - len(after)))
-    return [*before[len(before) - ahead :], *middle, *after[: others - ahead]]
+    rest = limit - len(middle)
+    ahead = min(len(before), max(rest // 2, rest - len(after)))
+    return [*before[len(before) - ahead :], *middle, *after[: rest - ahead]]
 
 
 def order(place: Place) -> tuple[int, int, str]:

@@ -51,9 +51,9 @@ class Earned:
 def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Iterable[Earned], now: datetime) -> Scores:
     """The scores with an event and its earned points added. Commutative, so the order of arrival does not matter."""
     grown: dict[str, dict[str, tuple[int, int]]] = {}
-    for one in earned:
+    for points in earned:
         for board in catalog.points_boards:
-            _add(grown, scores, board, one.at, now, one.amount)
+            _add(grown, scores, board, points.at, now, points.amount)
     for board in catalog.fed_boards.get(event.type, ()) if event else ():
         assert event is not None
         assert event.occurred_at is not None
@@ -74,8 +74,8 @@ def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned
     Entries at one instant that add up to 0 are points that were paid and taken back: they do not count.
     """
     sums: dict[datetime, int] = defaultdict(int)
-    for one in earned:
-        sums[one.at] += one.amount
+    for points in earned:
+        sums[points.at] += points.amount
     scores = counted(catalog, NO_SCORES, None, (Earned(amount, at) for at, amount in sums.items() if amount), now)
     for event in events:
         scores = counted(catalog, scores, event, (), now)

@@ -63,16 +63,16 @@ def first_instant(day: int, zone_name: str) -> datetime:
 
     For a day that the zone skipped, the first instant after it.
     """
-    there = zone(zone_name)
-    midnight = datetime.combine(date.fromordinal(day), time(), there)
+    tz = zone(zone_name)
+    midnight = datetime.combine(date.fromordinal(day), time(), tz)
     instant = midnight.astimezone(UTC)
-    if instant.astimezone(there).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+    if instant.astimezone(tz).replace(tzinfo=None) == midnight.replace(tzinfo=None):
         return instant
     # The clock change skipped midnight. The day begins at the change: find it by bisection.
     low, high = instant - timedelta(hours=26), instant + timedelta(hours=2)
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2
-        if middle.astimezone(there).toordinal() < day:
+        if middle.astimezone(tz).toordinal() < day:
             low = middle
         else:
             high = middle
@@ -82,23 +82,23 @@ def first_instant(day: int, zone_name: str) -> datetime:
 @lru_cache(maxsize=1024)
 def skipped_days(zone_name: str) -> tuple[int, ...]:
     """The days since 1970 that this zone skipped (Apia: 30 December 2011), oldest first."""
-    there = zone(zone_name)
+    tz = zone(zone_name)
     month = date(1970, 1, 1)
     skipped: list[int] = []
-    before = datetime.combine(month, time(12), there).utcoffset()
+    before = datetime.combine(month, time(12), tz).utcoffset()
     while month.year < LAST_SEARCHED_YEAR:
         month = (month.replace(day=28) + timedelta(days=7)).replace(day=1)
-        offset = datetime.combine(month, time(12), there).utcoffset()
+        offset = datetime.combine(month, time(12), tz).utcoffset()
         if before is not None and offset is not None and abs(offset - before) >= timedelta(hours=20):
-            skipped += [day for day in range(month.toordinal() - 31, month.toordinal()) if not exists(day, there)]
+            skipped += [day for day in range(month.toordinal() - 31, month.toordinal()) if not exists(day, tz)]
         before = offset
     return tuple(skipped)
 
 
-def exists(day: int, there: ZoneInfo) -> bool:
+def exists(day: int, tz: ZoneInfo) -> bool:
     """Whether clocks in this zone ever showed this date."""
-    noon = datetime.combine(date.fromordinal(day), time(12), there)
-    return noon.astimezone(UTC).astimezone(there).toordinal() == day
+    noon = datetime.combine(date.fromordinal(day), time(12), tz)
+    return noon.astimezone(UTC).astimezone(tz).toordinal() == day
 
 
 @plain

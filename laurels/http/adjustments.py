@@ -64,14 +64,14 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
 
     The same id counts once. Every adjustment can be undone.
     """
-    wanted, laurels = request.body, request.context.laurels
+    body, laurels = request.body, request.context.laurels
     return await Admin(laurels).adjust(
         request.path["userId"],
-        wanted.id,
-        kind_of(wanted),
-        data_of(wanted),
-        wanted.reason,
-        wanted.actor or request.caller.name,
+        body.id,
+        kind_of(body),
+        data_of(body),
+        body.reason,
+        body.actor or request.caller.name,
     )
 
 
@@ -104,9 +104,9 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
 )
 async def post_own_adjustment(request: Request[Caller, OwnAdjustmentIn]) -> AdjustmentResult:
     """Pause a streak from today or a later day on, or repair a gap, as far as the catalog allows users to."""
-    wanted, laurels = request.body, request.context.laurels
+    body, laurels = request.body, request.context.laurels
     return await Admin(laurels).adjust(
-        request.caller.user_id, wanted.id, kind_of(wanted), data_of(wanted), "by the user", "the user", own=True
+        request.caller.user_id, body.id, kind_of(body), data_of(body), "by the user", "the user", own=True
     )
 
 

@@ -52,9 +52,9 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
 
     It takes the same time for any number of users.
     """
-    wanted, laurels = request.body, request.context.laurels
+    body, laurels = request.body, request.context.laurels
     return await Admin(laurels).add_amnesty(
-        wanted.first, wanted.last, wanted.reason, wanted.actor or request.caller.name, wanted.group or None
+        body.first, body.last, body.reason, body.actor or request.caller.name, body.group or None
     )
 
 

@@ -45,11 +45,11 @@ async def post_clock(request: Request[Key, ClockIn]) -> SandboxClock:
 
     The clock runs on from there and never goes back. Each request counts: if a response was lost, read the clock first.
     """
-    wanted = request.body
-    days = as_whole(wanted.days)
+    body = request.body
+    days = as_whole(body.days)
     if not isinstance(days, int) or not 0 <= days <= MAX_DAYS_ON:
         raise InvalidInput("days", f"must be a whole number from 0 to {MAX_DAYS_ON}")
-    now = await Admin(request.context.laurels).advance_clock(days, wanted.hours, wanted.time_zone)
+    now = await Admin(request.context.laurels).advance_clock(days, body.hours, body.time_zone)
     return _in_utc(now, sandbox=True)
 
 

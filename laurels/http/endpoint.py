@@ -139,7 +139,7 @@ class Endpoint:
     @cached_property
     def in_path(self) -> Sequence[PathParameter]:
         """The parameters in its path, in order."""
-        return [one for one in self.parameters if isinstance(one, PathParameter)]
+        return [parameter for parameter in self.parameters if isinstance(parameter, PathParameter)]
 
     @property
     def all_problems(self) -> Sequence[str]:
@@ -163,7 +163,7 @@ class Endpoint:
 
     def read_path(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The ids in the path, from segments that are still encoded. Raises InvalidParameter."""
-        return {one.name: one.read(values[one.name]) for one in self.in_path}
+        return {parameter.name: parameter.read(values[parameter.name]) for parameter in self.in_path}
 
 
 def endpoint(
@@ -199,7 +199,7 @@ def endpoint(
             cross_origin=cross_origin,
             error_response=error_response,
         )
-        named = [one.name for one in declared.in_path]
+        named = [parameter.name for parameter in declared.in_path]
         if named != PLACEHOLDER.findall(path):
             raise ValueError(f"{declared.label} has the parameters {named} for its path")
         return declared

@@ -93,12 +93,12 @@ async def post_events(request: Request[Key, Event | list[Item]]) -> EventResults
     Each item has its own result, in order: recorded, duplicate (the original result again), or rejected with a problem; a
     rejected item does not affect the others. The response is sent when all recorded events are durable.
     """
-    context, wanted = request.context, request.body
-    if isinstance(wanted, Event):
-        results = [await _record_single(context, wanted)]
+    context, body = request.context, request.body
+    if isinstance(body, Event):
+        results = [await _record_single(context, body)]
     else:
-        context.key_rate.charge(request.caller.name, len(wanted) - 1)
-        results = await _record_array(context, wanted)
+        context.key_rate.charge(request.caller.name, len(body) - 1)
+        results = await _record_array(context, body)
     statuses = [result.status for result in results]
     return EventResults(
         recorded=statuses.count("recorded"),

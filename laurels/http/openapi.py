@@ -56,7 +56,7 @@ HEADERS_BY_STATUS: dict[int, Json] = {
 @lru_cache(maxsize=8)
 def document(version: str, endpoints: tuple[Endpoint, ...], settings: Settings) -> bytes:
     """The whole document, as JSON. Endpoints without an operation are left out."""
-    shown = [one for one in endpoints if one.operation]
+    shown = [endpoint for endpoint in endpoints if endpoint.operation]
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -80,8 +80,8 @@ def document(version: str, endpoints: tuple[Endpoint, ...], settings: Settings) 
 
 def _paths(endpoints: Iterable[Endpoint], settings: Settings) -> Json:
     paths: Json = {}
-    for one in endpoints:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, settings)
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, settings)
     return paths
 
 
@@ -96,7 +96,7 @@ def _operation(endpoint: Endpoint, settings: Settings) -> Json:
         "description": inspect.cleandoc(endpoint.handler.__doc__ or ""),
         "tags": [own.tag],
         **_if("security", list(endpoint.access.security)),
-        **_if("parameters", [one.described() for one in endpoint.parameters]),
+        **_if("parameters", [parameter.described() for parameter in endpoint.parameters]),
         **_if("requestBody", endpoint.body.described(settings) if endpoint.body else None),
         "responses": responses | _problems(endpoint.all_problems),
     }

@@ -53,10 +53,10 @@ def _read_cookies(header: str, cookies: dict[str, str]) -> None:
             cookies.setdefault(name, value.strip('"'))
 
 
-def header(scope: Scope, wanted: bytes) -> str | None:
+def header(scope: Scope, key: bytes) -> str | None:
     """A header's value, by its name in lower case."""
     for name, value in scope["headers"]:
-        if name == wanted:
+        if name == key:
             return value.decode("latin-1")
     return None
 

@@ -40,9 +40,9 @@ async def post_reversal(request: Request[Key, ReversalIn]) -> AdjustmentResult:
 
     Repeating it changes nothing. A reversal that arrives before its event applies to it.
     """
-    wanted, laurels = request.body, request.context.laurels
+    body, laurels = request.body, request.context.laurels
     return await Admin(laurels).reverse(
-        request.path["userId"], request.path["eventId"], wanted.reason, wanted.actor or request.caller.name
+        request.path["userId"], request.path["eventId"], body.reason, body.actor or request.caller.name
     )
 
 

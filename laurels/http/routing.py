@@ -101,7 +101,7 @@ def _address(path: str, declared: Mapping[str, Endpoint]) -> Address:
     async def refuse(_: Request[None, None]) -> Response:
         return method_not_allowed(allow)
 
-    shared = all(one.cross_origin for one in declared.values())
+    shared = all(endpoint.cross_origin for endpoint in declared.values())
     common = partial(Endpoint, path=path, access=PUBLIC, uses_store=False, cross_origin=shared)
     endpoints["OPTIONS"] = common(method="OPTIONS", handler=options)
     return Address(path, endpoints, common(method=EVERY_METHOD, handler=refuse))

@@ -41,10 +41,10 @@ async def post_session(request: Request[Key, SessionIn]) -> Response:
     The token is shown once; the response also sets it as the cookie `laurels-session`, which the app may pass on to the
     browser.
     """
-    wanted, context = request.body, request.context
-    await context.laurels.update_user(wanted.user_id, name=wanted.name, time_zone=wanted.time_zone, lenient_zone=True)
-    lifetime = lifetime_of(wanted, context.settings)
-    session = await context.sessions.create(wanted.user_id, lifetime)
+    body, context = request.body, request.context
+    await context.laurels.update_user(body.user_id, name=body.name, time_zone=body.time_zone, lenient_zone=True)
+    lifetime = lifetime_of(body, context.settings)
+    session = await context.sessions.create(body.user_id, lifetime)
     cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
     created = Session(token=session.token, expires_at=session.expires_at)
     return Response(201, (JSON, NO_STORE, cookie), encode(created))
@@ -63,11 +63,11 @@ async def delete_session(request: Request[None, None]) -> Response:
     return Response(204, (NO_STORE, _cookie("", 0, request.scope)))
 
 
-def lifetime_of(wanted: SessionIn, settings: Settings) -> timedelta:
+def lifetime_of(body: SessionIn, settings: Settings) -> timedelta:
     """The lifetime of the new session. Raises InvalidInput."""
-    if wanted.lifetime_seconds is msgspec.UNSET:
+    if body.lifetime_seconds is msgspec.UNSET:
         return timedelta(days=settings.auth.session_days)
-    seconds = as_whole(wanted.lifetime_seconds)
+    seconds = as_whole(body.lifetime_seconds)
     if not isinstance(seconds, int) or not 1 <= seconds <= MAX_LIFETIME:
         raise InvalidInput("lifetimeSeconds", f"must be a whole number from 1 to {MAX_LIFETIME}")
     return timedelta(seconds=seconds)

@@ -134,7 +134,10 @@ def explanation(
         sentence=sentence,
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
-        checks=[ConditionCheck(text=one.text, current=one.current, target=one.target, met=one.met) for one in checks],
+        checks=[
+            ConditionCheck(text=check.text, current=check.current, target=check.target, met=check.met)
+            for check in checks
+        ],
     )
 
 

@@ -27,6 +27,8 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
     """Everything that can be earned."""
     return CatalogSummary(
         name=catalog.name,
-        levels=[CatalogLevel(level=one.number, title=one.title, points=one.points) for one in catalog.levels.all],
+        levels=[
+            CatalogLevel(level=level.number, title=level.title, points=level.points) for level in catalog.levels.all
+        ],
         badges=[badge_info(badge) for badge in catalog.badges],
     )

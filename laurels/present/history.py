@@ -99,7 +99,10 @@ def history(page: HistoryRows, limit: int) -> History:
     for entry in page.ledger:
         ledger[entry.revision].append(entry)
     revisions = sorted({*event_of, *adjustment_of, *awards, *ledger}, reverse=True)
-    entries = [_entry(one, event_of.get(one), adjustment_of.get(one), awards[one], ledger[one]) for one in revisions]
+    entries = [
+        _entry(revision, event_of.get(revision), adjustment_of.get(revision), awards[revision], ledger[revision])
+        for revision in revisions
+    ]
     return History(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
 
 

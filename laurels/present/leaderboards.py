@@ -235,14 +235,14 @@ def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], n
         next=None,
         teams=[
             TeamStanding(
-                rank=one.rank,
-                team=one.name,
-                score=_team_score(board, one),
-                total=one.total,
-                members=one.members,
-                mine=one.name in mine,
+                rank=line.rank,
+                team=line.name,
+                score=_team_score(board, line),
+                total=line.total,
+                members=line.members,
+                mine=line.name in mine,
             )
-            for one in teams.lines
+            for line in teams.lines
         ],
     )
 

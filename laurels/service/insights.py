@@ -104,8 +104,8 @@ class Insights:
         ids, fold = sorted(sample.user_ids), ReportFold(laurels.catalog, await laurels.now())
         for start in range(0, len(ids), READ_AT_ONCE):
             rows = await laurels.store.community_report(ids[start : start + READ_AT_ONCE])
-            for number, one in enumerate(rows, start=1):
-                fold.add(one)
+            for number, row in enumerate(rows, start=1):
+                fold.add(row)
                 if number % FOLD_AT_ONCE == 0:
                     await asyncio.sleep(0)
             self._report_progress = min(1.0, (start + READ_AT_ONCE) / len(ids))

@@ -54,15 +54,15 @@ class ReportFold:
         self._first_awards = Counter[str]()
         self._seconds: dict[str, list[float]] = defaultdict(list)
 
-    def add(self, one: ReportUser) -> None:
+    def add(self, entry: ReportUser) -> None:
         """Count one user."""
         self._sampled += 1
-        progress = one.user.progress
+        progress = entry.user.progress
         self._levels[self._catalog.levels.number(progress.points)] += 1
         self._add_activity(active_days(self._catalog, progress))
         self._add_streaks(progress)
-        self._add_awards(one.user, one.awards)
-        for paid in one.paid:
+        self._add_awards(entry.user, entry.awards)
+        for paid in entry.paid:
             if self._first_day <= paid.day <= self._today:
                 self._points[paid.day, paid.reason, paid.ref] += paid.amount
 
@@ -111,7 +111,9 @@ class ReportFold:
                 DailyPoints(day=date.fromordinal(day), reason=reason, ref=ref, points=points)
                 for (day, reason, ref), points in sorted(self._points.items())
             ],
-            levels=[LevelUsers(level=one.number, title=one.title, users=self._levels[one.number]) for one in levels],
+            levels=[
+                LevelUsers(level=level.number, title=level.title, users=self._levels[level.number]) for level in levels
+            ],
             streaks=[
                 StreakLengths(streak=name, current=_lengths(self._current[name]), longest=_lengths(self._longest[name]))
                 for name in self._catalog.streaks

@@ -57,7 +57,7 @@ async def _differences(core: Core, snapshot: UserSnapshot) -> list[Difference]:
     """The differences, without standings in periods that a process with a faster clock, or an older catalog, closed."""
     catalog, now = core.catalog, await core.now()
     found = differences(catalog, snapshot, now)
-    if not any(one.what == "standings" for one in found):
+    if not any(difference.what == "standings" for difference in found):
         return found
     boards = {partition.partition(WITHIN)[0] for partition, _ in places_of(catalog, snapshot.user, now)}
     closed = {(board, row.period) for board in boards for row in await core.store.closings(board, NEWEST_CLOSED)}

@@ -45,12 +45,12 @@ async def badges_page(request: Request[None, None]) -> Response:
 @endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME)])
 async def badge_page(request: Request[None, None]) -> Response:
     """Show one badge. Raises BadgeNotFound, which a browser gets as a page."""
-    wanted = request.path["badge"]
+    badge_id = request.path["badge"]
     badges, rarities = await _all(request)
-    found = next((one for one in badges if one.id == wanted), None)
+    found = next((badge for badge in badges if badge.id == badge_id), None)
     if found is None:
         raise BadgeNotFound
-    context: dict[str, Any] = {"badge": found, "rarity": rarities.get(wanted)}
+    context: dict[str, Any] = {"badge": found, "rarity": rarities.get(badge_id)}
     return site_page(request, "badge.html", here=PATH, **context)
 
 

@@ -85,13 +85,13 @@ def site_page(request: AnyRequest, template: str, *, status: int = 200, here: st
     site, so that a requested language is preserved.
     """
     scope = request.scope
-    language, asked = language_of(scope), asked_language(scope)
+    language, lang = language_of(scope), asked_language(scope)
     site: dict[str, Any] = {
         "lang": language,
         "t": TEXTS[language],
         "number": partial(grouped, language=language),
         "languages": {code: texts["language"] for code, texts in TEXTS.items()},
-        "lang_query": f"?lang={asked}" if asked else "",
+        "lang_query": f"?lang={lang}" if lang else "",
         "site": "Laurels",
         "here": here,
         "paths": ("/playground", *PATHS) if request.context.playground else PATHS,

@@ -25,9 +25,9 @@ async def leaderboards_page(request: Request[None, None]) -> Response:
 @endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME)])
 async def leaderboard_page(request: Request[None, None]) -> Response:
     """Show one leaderboard. Raises LeaderboardNotFound, which a browser gets as a page."""
-    wanted = request.path["board"]
+    board_id = request.path["board"]
     boards = (await request.context.laurels.leaderboards()).leaderboards
-    found = next((one for one in boards if one.id == wanted), None)
+    found = next((board for board in boards if board.id == board_id), None)
     if found is None:
         raise LeaderboardNotFound
     return site_page(request, "leaderboard.html", here=PATH, board=found)

@@ -24,8 +24,8 @@ async def profile_page(request: Request[None, None]) -> Response:
 async def front_page(request: Request[None, None]) -> Response:
     """Redirect to the profile, in a demo to the playground; a requested language is preserved."""
     path = PLAYGROUND if request.context.playground else PATH
-    asked = asked_language(request.scope)
-    location = f"{path}?lang={asked}" if asked else path
+    lang = asked_language(request.scope)
+    location = f"{path}?lang={lang}" if lang else path
     return Response(302, [(b"location", location.encode()), NO_STORE])
 
 

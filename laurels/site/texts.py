@@ -137,9 +137,9 @@ def asked_language(scope: Scope) -> str | None:
 
 def language_of(scope: Scope) -> str:
     """The language of a page: `?lang=`, else the one the browser prefers, else English."""
-    asked = asked_language(scope)
-    if asked:
-        return asked
+    lang = asked_language(scope)
+    if lang:
+        return lang
     accepted = [_weighted(part) for part in (header(scope, b"accept-language") or "").split(",")[:MOST_RANGES]]
     supported = [(weight, language) for weight, language in accepted if language in TEXTS and weight > 0]
     return max(supported, key=lambda pair: pair[0])[1] if supported else ENGLISH

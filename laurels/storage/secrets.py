@@ -47,4 +47,4 @@ def _with_stream(secret: bytes, mark: bytes, text: bytes) -> bytes:
     """This text combined with the key stream of the mark by exclusive or; doing it twice gives the text again."""
     key = hmac.digest(secret, b"cipher stream", hashlib.sha256)
     stream = hashlib.shake_256(key + mark).digest(len(text))
-    return bytes(one ^ other for one, other in zip(text, stream, strict=True))
+    return bytes(byte ^ other for byte, other in zip(text, stream, strict=True))

@@ -47,7 +47,7 @@ class WriteMeter:
             self._seconds.append(_Second(number))
         second = self._seconds[-1]
         second.writes += writes
-        second.durations.update([int(STEPS * math.log2(one / SHORTEST)) if one > SHORTEST else 0 for one in durations])
+        second.durations.update([_step(seconds) for seconds in durations])
 
     def read(self, now: float) -> WriteRate:
         """The last minute, or the time since the meter began."""
@@ -56,6 +56,10 @@ class WriteMeter:
         seconds = min(float(WINDOW), max(1.0, now - self._began))
         writes = sum(second.writes for second in recent)
         return WriteRate(writes / seconds, _percentile(durations, 0.5), _percentile(durations, 0.99))
+
+
+def _step(seconds: float) -> int:
+    return int(STEPS * math.log2(seconds / SHORTEST)) if seconds > SHORTEST else 0
 
 
 def _percentile(durations: Counter[int], share: float) -> float | None:

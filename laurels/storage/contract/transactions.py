@@ -97,12 +97,14 @@ class Changes:
         """
         rows: list[NotificationRow] = []
         positions: dict[str, int] = {}
-        for one in notifications:
-            if one.user_id in self.next_notifications:
-                revision, first, at = self.next_notifications[one.user_id]
-                position = positions.get(one.user_id, first)
-                positions[one.user_id] = position + 1
-                rows.append(NotificationRow(one.user_id, revision, position, at, one.type, one.data))
+        for notification in notifications:
+            if notification.user_id in self.next_notifications:
+                revision, first, at = self.next_notifications[notification.user_id]
+                position = positions.get(notification.user_id, first)
+                positions[notification.user_id] = position + 1
+                rows.append(
+                    NotificationRow(notification.user_id, revision, position, at, notification.type, notification.data)
+                )
         return rows
 
 

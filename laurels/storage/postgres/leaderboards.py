@@ -170,13 +170,15 @@ async def _notify_closing(connection: Connection, request: LeaderboardRequest, t
     if await connection.fetchval(SET_NOTIFIED, request.board, request.period, to_micros(at)) is None:
         return False
     notifications = closing_notifications(request, await listing(connection, request), top)
-    users = sorted(one.user_id for one in notifications)
+    users = sorted(notification.user_id for notification in notifications)
     await connection.execute(LOCK_USERS, users)
     revisions = dict(await connection.fetch(NEXT_REVISIONS, users))
     rows = (
-        NotificationRow(one.user_id, revisions[one.user_id], 0, at, one.type, one.data)
-        for one in notifications
-        if one.user_id in revisions
+        NotificationRow(
+            notification.user_id, revisions[notification.user_id], 0, at, notification.type, notification.data
+        )
+        for notification in notifications
+        if notification.user_id in revisions
     )
     await write(connection, ADD_NOTIFICATIONS, map(notification_columns, rows))
     return True

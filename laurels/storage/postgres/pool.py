@@ -227,8 +227,8 @@ def _is_temporary(error: Exception) -> bool:
 
 def _says_closed(error: Exception) -> bool:
     """Whether the driver has noticed that its connection is gone."""
-    gone = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
-    return gone and "closed" in str(error)
+    closed = isinstance(error, asyncpg.InterfaceError) and not isinstance(error, asyncpg.DataError)
+    return closed and "closed" in str(error)
 
 
 def _raise_as_ours(error: Exception) -> NoReturn:

@@ -67,16 +67,16 @@ def _ranges(value: str, shifts: tuple[int, ...], first_level: int, under: str) -
     one, the parent is counted as a whole, and the siblings from `value` on are subtracted.
     """
     ranges: list[str] = []
-    rounding, here = 0, f"({value} >> {shifts[0]})"
+    rounding, node = 0, f"({value} >> {shifts[0]})"
     for level, (shift, coarser) in enumerate(pairwise(shifts)):
         rounding += ((1 << (coarser - shift - 1)) - 1) << shift
         parent = f"(({value} + {rounding}) >> {coarser})"
         edge = f"({parent} << {coarser - shift})"
         ranges.append(
-            f"({first_level + level}, {under}, least({here}, {edge}), greatest({here}, {edge}) - 1, sign({here} - {edge}))"
+            f"({first_level + level}, {under}, least({node}, {edge}), greatest({node}, {edge}) - 1, sign({node} - {edge}))"
         )
-        here = parent
-    return [*ranges, f"({first_level + len(shifts) - 1}, {under}, {LEAST_NODE}, {here} - 1, 1)"]
+        node = parent
+    return [*ranges, f"({first_level + len(shifts) - 1}, {under}, {LEAST_NODE}, {node} - 1, 1)"]
 
 
 def _counted(ranges: list[str]) -> str:

@@ -48,12 +48,12 @@ class Schema(Connections):
                 await connection.execute(CREATE_SCHEMA)
             await connection.execute(CREATE_MIGRATIONS)
             missing = pending(self._migrations, await _applied(connection))
-            for one in missing:
-                await connection.execute(one.sql, timeout=LONG_STATEMENT_SECONDS)
-            for one in missing:  # after all of them ran, for a later one adds the column of the marks
-                await connection.execute(ADD_MIGRATION, one.name, one.checksum, one.mark)
+            for migration in missing:
+                await connection.execute(migration.sql, timeout=LONG_STATEMENT_SECONDS)
+            for migration in missing:  # after all of them ran, for a later one adds the column of the marks
+                await connection.execute(ADD_MIGRATION, migration.name, migration.checksum, migration.mark)
             await connection.execute(ADD_SECRET, secrets.token_bytes(32))
-        return [one.applied for one in missing]
+        return [migration.applied for migration in missing]
 
     async def ready(self) -> None:
         async def check(connection: Connection) -> None:

@@ -98,15 +98,15 @@ async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
 
 async def save(connection: Connection, moves: Sequence[Move]) -> None:
     """Write the places that changed, and the net change of every tally that they cross, in one order for all processes."""
-    gone: list[tuple[str, str, str]] = []
+    removed: list[tuple[str, str, str]] = []
     changed: list[tuple[str, str, str, int, int]] = []
     for move in moves:
         key = (move.user_id, move.board, move.period)
         if move.after:
             changed.append((*key, move.after.sort_key, move.after.reached_at))
         else:
-            gone.append(key)
-    await write(connection, DROP_STANDINGS, gone)
+            removed.append(key)
+    await write(connection, DROP_STANDINGS, removed)
     await write(connection, SAVE_STANDINGS, changed)
     net = tally_changes(moves, lambda move, node: (move.board, move.period, *node, part_of(move.user_id)))
     await write(connection, SAVE_TALLIES, net)

@@ -223,5 +223,5 @@ def _was_committed(changes: Changes, found: Loaded) -> bool:
     )
 
 
-def _same_recording(one: EventRow, other: EventRow) -> bool:
-    return (one.revision, one.recorded_at) == (other.revision, other.recorded_at)
+def _same_recording(first: EventRow, other: EventRow) -> bool:
+    return (first.revision, first.recorded_at) == (other.revision, other.recorded_at)

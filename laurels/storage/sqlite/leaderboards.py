@@ -165,9 +165,9 @@ def _notify_closing(connection: sqlite3.Connection, request: LeaderboardRequest,
     """Notify the users in the first `top` ranks among the requested lines of a closed period, once."""
     if connection.execute(SET_NOTIFIED, (to_micros(at), request.board, request.period)).rowcount != 1:
         return False
-    for one in closing_notifications(request, listing(connection, request), top):
-        (revision,) = connection.execute(NEXT_REVISION, (one.user_id,)).fetchone()
-        row = NotificationRow(one.user_id, revision, 0, at, one.type, one.data)
+    for notification in closing_notifications(request, listing(connection, request), top):
+        (revision,) = connection.execute(NEXT_REVISION, (notification.user_id,)).fetchone()
+        row = NotificationRow(notification.user_id, revision, 0, at, notification.type, notification.data)
         connection.execute(ADD_NOTIFICATION, notification_columns(row))
     return True
 

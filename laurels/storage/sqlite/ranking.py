@@ -131,13 +131,17 @@ def rank_by_tallies(connection: sqlite3.Connection, key: Key, place: Place, ties
         return count_ahead(connection, key, place) + 1
     if ties == "dense":
         return connection.execute(BETTER_SCORES, (*key, place.sort_key)).fetchone()[0] + 1
-    values = [value for one in ranges_ahead(place)[:FIRST_TIME_LEVEL] for value in (*key, one.under, one.low, one.high)]
+    values = [
+        value
+        for nodes in ranges_ahead(place)[:FIRST_TIME_LEVEL]
+        for value in (*key, nodes.under, nodes.low, nodes.high)
+    ]
     return connection.execute(BETTER, values).fetchone()[0] + 1
 
 
 def count_ahead(connection: sqlite3.Connection, key: Key, place: Place) -> int:
     """The number of standings ahead of a place."""
-    values: list[Any] = [value for one in ranges_ahead(place) for value in (*key, one.under, one.low, one.high)]
+    values: list[Any] = [value for nodes in ranges_ahead(place) for value in (*key, nodes.under, nodes.low, nodes.high)]
     values += (*key, place.sort_key, finest_time(place), place.reached_at, place.user_id)
     return connection.execute(AHEAD, values).fetchone()[0]
 

@@ -68,8 +68,8 @@ class Reports(Connections):
         missing, after = set(range(first, last + 1)), ("", "")
         with self._snapshot as connection:
             while missing:  # each search continues where the last one found a day, so no event is read twice
-                wanted = ", ".join(map(str, missing))
-                row = connection.execute(NEXT_EVENT_OF_DAYS.format(wanted), after).fetchone()
+                day_list = ", ".join(map(str, missing))
+                row = connection.execute(NEXT_EVENT_OF_DAYS.format(day_list), after).fetchone()
                 if row is None:
                     break
                 missing.discard(row[2])

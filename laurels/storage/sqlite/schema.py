@@ -36,12 +36,14 @@ class Schema(Connections):
     def _migrate(self, connection: sqlite3.Connection) -> Sequence[AppliedMigration]:
         connection.execute(CREATE_MIGRATIONS)
         missing = pending(self._migrations, _applied(connection))
-        for one in missing:
-            for statement in statements(one.sql):
+        for migration in missing:
+            for statement in statements(migration.sql):
                 connection.execute(statement)
-        connection.executemany(ADD_MIGRATION, [(one.name, one.checksum, one.mark) for one in missing])
+        connection.executemany(
+            ADD_MIGRATION, [(migration.name, migration.checksum, migration.mark) for migration in missing]
+        )
         connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
-        return [one.applied for one in missing]
+        return [migration.applied for migration in missing]
 
     async def ready(self) -> None:
         with translated:
