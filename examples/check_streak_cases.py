@@ -123,7 +123,7 @@ async def _adjust(laurels: Laurels, clock: TestClock, case: Case) -> int:
         days = (date.fromisoformat(one["from"]), date.fromisoformat(one["to"]))
         row = await admin.add_amnesty(*days, "an outage", "an admin", one.get("group"))
         if one.get("lifted"):
-            await admin.lift_amnesty(row.amnesty_id)
+            await admin.lift_amnesty(row.id)
     adjustments = [("freezes", one["at"], {"count": one["count"]}, one) for one in case.get("grants", [])]
     adjustments += [
         ("pause", _adjusted_at(one, case), {"first": one["from"], "last": one["to"]}, one)

@@ -217,7 +217,7 @@ async def test_showing_the_sign_in_form_to_another_site_does_not_end_the_session
 
 async def states(home: App) -> list[object]:
     """Everything that an adjustment could change."""
-    tables = ("users", "events", "acts", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
+    tables = ("users", "events", "adjustments", "awards", "ledger", "outbox", "amnesties", "api_keys", "standings")
     return [await sql(home.laurels.store, f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in tables]
 
 
