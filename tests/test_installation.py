@@ -22,7 +22,6 @@ SECONDS = 300
 
 NEVER_IMPORTED = {
     "h11": "uvicorn requires it; ours is httptools",
-    "idna": "anyio requires it",
     "packaging": "swagger-ui-py requires it",
     "rich-rst": "cyclopts requires it, for help written in reStructuredText",
 }
