@@ -112,7 +112,7 @@ async def test_a_new_kind_is_a_form_of_the_console() -> None:
         await home.record(event("ada", "message", "m1"))
         assert "Give a bonus" in (await operator.page("/console/users/ada")).links
         page = await operator.do("/console/users/ada/adjustments/bonus", stars="3", reason="a gift")
-        assert "The bonus is recorded. Points: 0 → 30." in page.text
+        assert "Bonus recorded. Points: 0 → 30." in page.text
 
 
 def test_a_kind_is_registered_once() -> None:

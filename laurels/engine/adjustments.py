@@ -78,7 +78,7 @@ class Adjustment:
 
     kind        its name in bodies, addresses and stored rows
     verb        what applying it is called: the title of its form
-    noun        what it is called afterwards, as in "The grant is recorded."
+    noun        what it is called afterwards, as in "Grant recorded."
     command     its command: `laurels user COMMAND`
     applied_by  who may apply it; empty: it has its own command
     loads       what must be loaded of the user: the other adjustments, or all events, awards and ledger entries as well
