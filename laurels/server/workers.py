@@ -17,6 +17,7 @@ from laurels.http.responses import Application
 from laurels.server.app import create_app
 from laurels.server.run import address_of, allow_connections, listen, log_to_stderr, quiet_collector, server_config
 from laurels.service.opening import laurels_over, read_catalog, serving
+from laurels.service.processes import end_with_parent
 from laurels.settings import Settings
 from laurels.storage import open_store
 
@@ -50,6 +51,7 @@ async def _migrate(settings: Settings, catalog: Catalog) -> None:
 def worker_app(settings: Settings) -> Application:
     """The application of one worker, made in its own process. On shutdown it finishes queued writes and closes the database."""
     log_to_stderr(settings.log.level)
+    end_with_parent()
     try:
         catalog = read_catalog(settings.catalog.file)
         store = open_store(settings.database.url.reveal(), settings.database.connections)

@@ -17,6 +17,7 @@ from laurels.errors import UserErased, UserNotFound
 from laurels.present.verification import Difference, Verification
 from laurels.service.admin import Admin
 from laurels.service.opening import changing, reading
+from laurels.service.processes import end_with_parent
 from laurels.service.verify import compare_user, verify_user
 from laurels.settings import Settings
 
@@ -70,16 +71,17 @@ def _compare_all(
     if workers == 1:
         yield from map(compare, parts)
         return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         yield from pool.map(compare, parts)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ignore Ctrl-C: the parent process handles it, and ends the pool."""
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent process, which ends the pool; where it is killed, end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def _compare(settings: Settings, part: Part, *, refresh: bool) -> tuple[int, list[Difference]]:
