@@ -61,6 +61,8 @@ class Gate(HttpToolsProtocol):
         self._gate = config
         self._unparsed = 0
         self._began = self._ended = self._refused = False
+        self._running: RequestResponseCycle | None = None
+        self._refusal: LaurelsError | None = None  # to be sent after the responses before it
         self._deadline: asyncio.TimerHandle | None = None
         self._abort: asyncio.TimerHandle | None = None
 
@@ -86,6 +88,9 @@ class Gate(HttpToolsProtocol):
         self._gate.idle.pop(self, None)
         self._expect_nothing()
         self._do_not_abort()
+        if self._running and not self._running.response_complete:  # uvicorn forgets it when others wait behind it
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -125,16 +130,27 @@ class Gate(HttpToolsProtocol):
         self._began, self._ended = False, True
         super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         """The response is sent, and the connection is idle."""
+        was_last = not self.pipeline
         super().on_response_complete()
         if self.cycle.response_complete and not self.transport.is_closing():
             self._gate.idle[self] = self.loop.time()
+            if self._refusal is not None and was_last:
+                self._send_refusal(self._refusal)
 
     def shutdown(self) -> None:
         """The server stops: running requests are finished, streams are ended at once."""
         super().shutdown()
-        cycle = cast(RequestResponseCycle | None, self.cycle)
+        self._end_stream()
+
+    def _end_stream(self) -> None:
+        """End a stream that is open."""
+        cycle = self._running
         end = cycle.scope.get("state", {}).get(END) if cycle and not cycle.response_complete else None
         if end is None:
             return
@@ -197,20 +213,36 @@ class Gate(HttpToolsProtocol):
             self.hang_up()
 
     def _refuse(self, error: LaurelsError) -> None:
-        """Send a problem for the incomplete request, unless it has its response, and close the connection soon after."""
+        """Send a problem for the incomplete request, after the responses to all before it, and close the connection soon after."""
+        self._drop_incomplete_from_pipeline()
         cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle and cycle.more_body and cycle.response_started and not cycle.response_complete:
+            self.hang_up()  # the response may wait for the rest of its request, which does not come
+            return
+        self._refused = True
+        self._expect_nothing()
         if self.pipeline or (cycle and _is_being_answered(cycle)):
-            self.hang_up()  # a response is being sent, and nothing may be written into it
+            self._refusal = error
+            self._end_stream()
             return
         incomplete = cycle if cycle and cycle.more_body else None
-        if incomplete is None or not incomplete.response_complete:
-            self.transport.write(self._as_bytes(problem_response(error)))
+        self._send_refusal(None if incomplete and incomplete.response_complete else error)
         if incomplete is not None:
             incomplete.disconnected = True  # the application stops waiting for the rest
             incomplete.message_event.set()
+
+    def _drop_incomplete_from_pipeline(self) -> None:
+        """Forget a request that waits behind others and will never be complete."""
+        if self.pipeline and self.pipeline[0][0].more_body:
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else cast(RequestResponseCycle, self._running)
+
+    def _send_refusal(self, error: LaurelsError | None) -> None:
+        """Send the problem, if there is one to send, and close the connection soon after."""
+        self._unset_keepalive_if_required()
+        if error is not None:
+            self.transport.write(self._as_bytes(problem_response(error)))
         self.transport.write_eof()
-        self._refused = True
-        self._expect_nothing()
         self._deadline = self.loop.call_later(LINGER_SECONDS, self.hang_up)
 
     def _as_bytes(self, response: Response) -> bytes:
