@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
+import socket
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from uvicorn.config import STARTUP_FAILURE
+from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from laurels.engine.catalog import Catalog
 from laurels.errors import LaurelsError, SettingsError
@@ -22,6 +27,12 @@ from laurels.settings import Settings
 from laurels.storage import open_store
 
 log = logging.getLogger(__name__)
+
+STEADY_SECONDS = 60
+"""A worker that ends sooner than this after its start counts as a crash."""
+
+LONGEST_WAIT = 30
+"""The most seconds that a worker is missing before it is replaced."""
 
 
 def serve_from_workers(settings: Settings, catalog: Catalog, ready: Callable[[str], None]) -> bool:
@@ -37,10 +48,76 @@ def serve_from_workers(settings: Settings, catalog: Catalog, ready: Callable[[st
     config = server_config(partial(worker_app, settings), settings, factory=True)
     with listen(settings.server.host, settings.server.port) as listening:
         ready(address_of(listening))
-        supervisor = Multiprocess(config, [listening])
+        supervisor = Supervisor(config, [listening])
         supervisor.run()
     # A negative exit code is a signal: the supervisor replaces such a worker, unless it is stopping too.
     return not any((process.exitcode or 0) > 0 for process in supervisor.processes)
+
+
+@dataclass(slots=True)
+class _Life:
+    """What is known of one worker. `crashes`: how many in a row, up to its predecessor, ended soon after their start."""
+
+    begun: float
+    crashes: int = 0
+    replace_at: float | None = None
+
+
+class Supervisor(Multiprocess):
+    """Replaces each worker that ends or hangs, with a line in the log.
+
+    The first is replaced at once. Each further one that ends soon after its start is replaced after twice the time of the one
+    before, up to LONGEST_WAIT, so that what fails again and again costs little.
+    """
+
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._lives: dict[Process, _Life] = {}
+
+    def keep_subprocess_alive(self) -> None:
+        """Look at all workers; called twice a second."""
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            life = self._lives.setdefault(worker, _Life(time.monotonic()))
+            if life.replace_at is not None:
+                if time.monotonic() >= life.replace_at:
+                    self._replace(place, life)
+            elif not worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                self._end(worker, life)
+        self._lives = {worker: life for worker, life in self._lives.items() if worker in self.processes}
+
+    def _end(self, worker: Process, life: _Life) -> None:
+        """End a worker that does not answer, and decide when it is replaced."""
+        hung = worker.exitcode is None
+        worker.kill()
+        worker.join()
+        if worker.exitcode == STARTUP_FAILURE and not life.crashes:
+            log.error("worker %s could not start, so the server stops", worker.pid)
+            self.should_exit.set()
+            return
+        now = time.monotonic()
+        life.crashes = life.crashes + 1 if now - life.begun < STEADY_SECONDS else 1
+        wait = min(2 ** (life.crashes - 2), LONGEST_WAIT) if life.crashes > 1 else 0
+        life.replace_at = now + wait
+        reason = "hung and was killed" if hung else _ending(worker.exitcode or 0)
+        log.warning("worker %s %s; it is replaced %s", worker.pid, reason, f"in {wait} s" if wait else "now")
+
+    def _replace(self, place: int, life: _Life) -> None:
+        worker = Process(self.config, self.sockets)
+        worker.start()
+        self.processes[place] = worker
+        self._lives[worker] = _Life(time.monotonic(), life.crashes)
+
+
+def _ending(code: int) -> str:
+    """How a process ended, in words: 'was ended by SIGKILL'."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"
 
 
 async def _migrate(settings: Settings, catalog: Catalog) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from laurels.demo.filling import demo_catalog
 from laurels.server.run import is_free
 from tests.cli.conftest import WAIT, Cli, Server, environment
 
@@ -43,6 +44,12 @@ def command_of(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+def uses(pid: int, file: str) -> bool:
+    """Whether a process has this file open."""
+    opened = [one.readlink().name for one in Path(f"/proc/{pid}/fd").iterdir() if one.is_symlink()]
+    return file in opened
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -105,3 +112,54 @@ def test_the_processes_of_verify_end_with_it(cli: Cli, number: signal.Signals) -
         started.send_signal(number)
 
     wait_until(lambda: not any(map(command_of, workers)))
+
+
+def test_a_killed_worker_is_replaced_with_one_line_and_later_each_time(serving: Serving, cli: Cli) -> None:
+    server = serving("serve", *FILE, "--workers", "2")
+    workers = workers_of(server.started.pid, 2)
+    steady = max(workers)
+    killed = list[int]()
+    for _ in range(4):
+        (next_one,) = workers - {steady}
+        wait_until(lambda: server.ask("/livez")[0] == 200)
+        os.kill(next_one, signal.SIGKILL)
+        killed.append(next_one)
+        wait_until(lambda: f"worker {killed[-1]} " in server.errors.read_text())
+        workers = workers_of(server.started.pid, 2)
+        assert server.ask("/livez")[0] == 200
+
+    lines = [line.partition(": ")[2] for line in server.errors.read_text().splitlines()]
+    said = [f"worker {pid} was ended by SIGKILL; it is replaced" for pid in killed]
+    assert lines == [f"{line} {when}" for line, when in zip(said, ["now", "in 1 s", "in 2 s", "in 4 s"], strict=True)]
+    assert server.stop() == 0
+
+
+def test_a_worker_that_hangs_is_replaced_and_the_log_says_so(serving: Serving, cli: Cli) -> None:
+    server = serving("serve", *FILE, "--workers", "2")
+    before = workers_of(server.started.pid, 2)
+    assert server.ask("/livez")[0] == 200
+    hung = min(before)
+
+    os.kill(hung, signal.SIGSTOP)
+
+    wait_until(lambda: f"worker {hung} hung and was killed; it is replaced now" in server.errors.read_text())
+    assert len(workers_of(server.started.pid, 2) - before) == 1
+    assert server.stop() == 0
+
+
+def test_a_replacement_that_cannot_start_is_tried_again_while_the_others_serve(serving: Serving, cli: Cli) -> None:
+    text = demo_catalog()
+    catalog = cli.file("catalog.toml", text)
+    server = serving("serve", *FILE, "--workers", "2", "--catalog", str(catalog))
+    workers = workers_of(server.started.pid, 2)
+    wait_until(lambda: all(uses(pid, "app.db") for pid in workers))  # they have read the catalog
+    victim = min(workers)
+    catalog.write_text("[[levels]]\n")
+
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: "ended with exit code 3; it is replaced in 1 s" in server.errors.read_text())
+
+    assert server.ask("/livez")[0] == 200
+    catalog.write_text(text)
+    workers_of(server.started.pid, 2)
+    assert server.started.poll() is None
