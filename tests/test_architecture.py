@@ -45,6 +45,7 @@ LAYERS = {
 WORDS = {
     "values",
     "events",
+    "instants",
     "fields",
     "names",
     "parsing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, say
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_instant
+from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
 from laurels.present.clock import MAX_DAYS_ON, SandboxClock
 from laurels.service.admin import Admin
@@ -95,12 +97,18 @@ async def _check_sandbox(laurels: Laurels) -> None:
 
 
 def _instant(text: str) -> datetime:
+    """A time, in UTC if it has no offset; any ISO 8601 form is accepted, such as a date."""
+    for written in (text, f"{text}Z"):
+        with suppress(InvalidInput):
+            return _checked(read_instant("TIME", written))
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInput("TIME", f"'{text}' is not a time; write it like 2026-03-01T09:00:00Z") from None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
+    return _checked(instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+
+
+def _checked(instant: datetime) -> datetime:
     check_instant("TIME", instant)
     return instant.astimezone(UTC)
 

@@ -224,7 +224,7 @@ class Recording:
                     events.append(event)
                     numbers.append(line.number)
             except InvalidInput as error:
-                rejections.append(Rejection(line.number, str(error)))
+                rejections.append(Rejection(line.number, _reason(error)))
         self._finish()
         for rejection in rejections:
             self._reject(rejection)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from urllib.parse import urlencode
 
-import msgspec
-
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_instant, check_text
+from laurels.engine.instants import read_instant
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
 from laurels.http.problems import InvalidParameter
@@ -55,11 +54,11 @@ def _after(scope: Scope) -> tuple[datetime, str, str] | None:
         return None
     user_id, adjustment_id = text_of(scope, "user") or "", text_of(scope, "adjustment") or ""
     try:
-        at = msgspec.convert(text, datetime)
+        at = read_instant("at", text)
         check_instant("at", at)
         check_text("user", user_id, MAX_USER_ID)
         check_text("adjustment", adjustment_id, MAX_ADJUSTMENT_ID)
-    except (msgspec.ValidationError, InvalidInput):
+    except InvalidInput:
         raise InvalidParameter("at", "The address does not belong to this list.") from None
     return at, user_id, adjustment_id
 

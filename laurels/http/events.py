@@ -134,13 +134,13 @@ def _result(event: Event, answer: EventResult | LaurelsError, pointer: str) -> E
 def read_events(text: bytes, limit: int) -> list[Item]:
     """The items of an array; a wrong one becomes its own rejected result. Raises BadRequest, BodyTooLarge."""
     try:
-        events = _many.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        events: list[Item] = [event.event() for event in _many.decode(text)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidInput):
         raws = decode(_raw, text)
         _check_count(len(raws), limit)  # first, so that a million wrong items do not each get a problem
         return [_read_item(raw, f"/{index}") for index, raw in enumerate(raws)]
     _check_count(len(events), limit)
-    return [event.event() for event in events]
+    return events
 
 
 def _check_count(count: int, limit: int) -> None:
@@ -153,6 +153,8 @@ def _read_item(raw: msgspec.Raw, pointer: str) -> Item:
         return _one.decode(raw).event()
     except msgspec.ValidationError as error:
         return _rejected(_identity_of(raw), invalid(error), pointer)
+    except InvalidInput as error:
+        return _rejected(_identity_of(raw), error, pointer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _rejected((None, None), InvalidInput("", f"is not JSON: {error}"), pointer)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from laurels.auth.chain import Credentials
 from laurels.engine.events import check_instant, check_text
+from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
 from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
 from laurels.http.responses import Receive, Scope
@@ -72,9 +73,9 @@ def path_text(raw: str, parameter: str) -> str:
 def instant_in(text: str) -> datetime:
     """A time in the format of RFC 3339. Raises InvalidParameter."""
     try:
-        instant = msgspec.convert(text, datetime)
+        instant = read_instant("Laurels-Now", text)
         check_instant("Laurels-Now", instant)
-    except (msgspec.ValidationError, InvalidInput):
+    except InvalidInput:
         raise InvalidParameter("Laurels-Now", "must be a time such as 2026-03-01T09:00:00Z") from None
     return instant.astimezone(UTC)
 

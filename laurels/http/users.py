@@ -76,7 +76,7 @@ async def put_user(request: Request[Key, UserIn]) -> User:
         request.path["userId"],
         name=user.name,
         time_zone=user.time_zone,
-        joined_at=user.joined_at,
+        joined_at=user.joined(),
         groups=user.groups,
         visibility=user.visibility,
     )

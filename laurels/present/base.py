@@ -115,3 +115,5 @@ ZoneName = Annotated[
 ]
 Points = Annotated[int, Meta(description="Points, a whole number")]
 UtcTime = Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset")]
+TimeText = Annotated[str, Meta(description="RFC 3339, with an offset", extra_json_schema={"format": "date-time"})]
+"""A time that a client sends. `read_instant` reads it, because the decoder would round up after the microseconds."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 
 from msgspec import UNSET, Meta, UnsetType
@@ -12,7 +11,8 @@ from laurels.commands.events import Recorded
 from laurels.commands.outcomes import NOTHING
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_DATA_BYTES, MAX_DATA_LEVELS, MAX_EVENT_ID, MAX_NUMBER, MAX_TYPE, Event
-from laurels.present.base import SAFE, Answer, Body, SparseAnswer, UserId, as_whole, whole_number
+from laurels.engine.instants import read_instant
+from laurels.present.base import SAFE, Answer, Body, SparseAnswer, TimeText, UserId, as_whole, whole_number
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange, changes
 from laurels.present.problems import Problem
 
@@ -39,7 +39,7 @@ class EventIn(Body, frozen=True):
             extra_json_schema={"pattern": SAFE},
         ),
     ]
-    occurred_at: Annotated[datetime, Meta(tz=True, description="RFC 3339, with an offset; default: now")] | None = None
+    occurred_at: Annotated[TimeText, Meta(description="RFC 3339, with an offset; default: now")] | None = None
     quantity: Annotated[int | float, whole_number(MAX_NUMBER, "How many of it")] = 1
     data: (
         Annotated[
@@ -53,9 +53,10 @@ class EventIn(Body, frozen=True):
     ) = None
 
     def event(self) -> Event:
-        """The event for the facade, which refuses a quantity such as 2.5."""
+        """The event for the facade, which refuses a quantity such as 2.5. Raises InvalidInput for a wrong `occurredAt`."""
         quantity = cast(int, as_whole(self.quantity))
-        return Event(self.user_id, self.id, self.type, self.occurred_at, quantity, self.data)
+        occurred_at = None if self.occurred_at is None else read_instant("occurredAt", self.occurred_at)
+        return Event(self.user_id, self.id, self.type, occurred_at, quantity, self.data)
 
 
 class EventResult(SparseAnswer, frozen=True):

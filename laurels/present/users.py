@@ -8,8 +8,9 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.instants import read_instant
 from laurels.engine.leaderboards import Visibility
-from laurels.present.base import Answer, Body, Group, Name, Points, UtcTime, ZoneName
+from laurels.present.base import Answer, Body, Group, Name, Points, TimeText, UtcTime, ZoneName
 from laurels.storage.contract import UserRow
 
 
@@ -18,9 +19,13 @@ class UserIn(Body, frozen=True):
 
     name: Name | UnsetType | None = UNSET
     time_zone: ZoneName | UnsetType = UNSET
-    joined_at: UtcTime | UnsetType | None = UNSET
+    joined_at: TimeText | UnsetType | None = UNSET
     groups: Annotated[list[Group], Meta(max_length=50)] | UnsetType = UNSET
     visibility: Visibility | UnsetType | None = UNSET
+
+    def joined(self) -> datetime | UnsetType | None:
+        """The joining time. Raises InvalidInput."""
+        return read_instant("joinedAt", self.joined_at) if isinstance(self.joined_at, str) else self.joined_at
 
 
 class VisibilityIn(Body, frozen=True):
