@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -51,6 +51,32 @@ def zone(name: str) -> ZoneInfo:
 def unknown_zone(name: str) -> str:
     """The error text for an unknown zone name."""
     return f"unknown time zone '{name[:MAX_ZONE]}'; use an IANA name such as 'Europe/Berlin'"
+
+
+HIDING = frozenset({"Factory", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "UCT", "UTC", "Universal", "Zulu"})
+"""Besides `Etc/...`: what browsers report that hide the user's zone."""
+
+
+def reported_zone(report: object) -> str:
+    """The zone that a browser's report means. Letter case, outer spaces and spaces for underscores do not matter.
+
+    Raises InvalidInput for what is not an IANA name, and for UTC, GMT and `Etc/...`: browsers that hide the user's zone report
+    these, so they say nothing about the user.
+    """
+    if not isinstance(report, str):
+        raise InvalidInput("timeZone", "must be a text; use an IANA name such as 'Europe/Berlin'")
+    name = _names_in_lower_case().get(report.strip().replace(" ", "_").lower())
+    if name is None:
+        raise InvalidInput("timeZone", unknown_zone(report))
+    if name.startswith("Etc/") or name in HIDING:
+        raise InvalidInput("timeZone", f"'{name}' is what browsers report that hide the user's zone, so it is not used")
+    return name
+
+
+@cache
+def _names_in_lower_case() -> dict[str, str]:
+    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
+    return {name.lower(): name for name in names}
 
 
 def day_of(instant: datetime, zone_name: str) -> int:

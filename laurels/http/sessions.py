@@ -15,13 +15,15 @@ from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.requests import credentials
 from laurels.http.responses import JSON, NO_STORE, Header, Response, Scope, encode
 from laurels.present.base import as_whole
-from laurels.present.sessions import MAX_LIFETIME, Session, SessionIn
+from laurels.present.sessions import MAX_LIFETIME, Ignored, Session, SessionIn
 from laurels.settings import Settings
 
 PATH = "/api/gamification/sessions"
 
 EXAMPLE = {"token": "laurels_session_YWRh.…", "expiresAt": "2026-04-01T09:00:00Z"}
 USER = {"userId": "ada", "name": "Ada", "timeZone": "Europe/Berlin"}
+
+TOO_SOON = Ignored(field="timeZone", why="was changed less than 24 hours ago; it can be changed once in 24 hours")
 
 SETS_COOKIE = {"Set-Cookie": {"description": "The cookie `laurels-session`", "schema": {"type": "string"}}}
 
@@ -39,14 +41,17 @@ async def post_session(request: Request[Key, SessionIn]) -> Response:
     """Create a session for a user who has signed in to the app.
 
     The token is shown once; the response also sets it as the cookie `laurels-session`, which the app may pass on to the
-    browser.
+    browser. A name or time zone that cannot be used is left out and named in `ignored`.
     """
     body, context = request.body, request.context
-    await context.laurels.update_user(body.user_id, name=body.name, time_zone=body.time_zone, lenient_zone=True)
+    name, time_zone, ignored = body.read()
     lifetime = lifetime_of(body, context.settings)
+    user = await context.laurels.update_user(body.user_id, name=name, time_zone=time_zone, lenient_zone=True)
+    if time_zone not in (msgspec.UNSET, user.time_zone):
+        ignored.append(TOO_SOON)
     session = await context.sessions.create(body.user_id, lifetime)
     cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
-    created = Session(token=session.token, expires_at=session.expires_at)
+    created = Session(token=session.token, expires_at=session.expires_at, ignored=ignored or ())
     return Response(201, (JSON, NO_STORE, cookie), encode(created))
 
 
