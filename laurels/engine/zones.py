@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from bisect import bisect_left
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib import resources
 from itertools import pairwise
@@ -17,6 +18,12 @@ LAST_SEARCHED_YEAR = 2038
 
 ZONE_CHANGE_PAUSE = timedelta(hours=24)
 """The least time between two zone changes of a user, so that changing zones cannot produce extra days."""
+
+YEARS_COMPARED = 30
+"""How far ahead two zones are compared: longer than the 28 years after which dates fall on the same weekdays again."""
+
+SECONDS_COMPARED = 14 * 86400
+"""No zone changes its clocks twice within two weeks."""
 
 INSTANT = timedelta(microseconds=1)
 
@@ -82,6 +89,42 @@ def _names_in_lower_case() -> dict[str, str]:
 def day_of(instant: datetime, zone_name: str) -> int:
     """The day of an aware datetime in this zone."""
     return instant.astimezone(zone(zone_name)).toordinal()
+
+
+def agree(one: str, other: str, since: datetime) -> bool:
+    """Whether clocks in both zones show the same from this instant on, as far as `YEARS_COMPARED` reach.
+
+    Names do not matter: tzdata has several for most zones, and browsers differ in which one they report.
+    """
+    if one == other:
+        return True
+    if since.astimezone(zone(one)).utcoffset() != since.astimezone(zone(other)).utcoffset():
+        return False
+    begins = since.timestamp()
+    shifts, others = _shifts(one, since.year), _shifts(other, since.year)
+    return [shift for shift in shifts if shift[0] > begins] == [shift for shift in others if shift[0] > begins]
+
+
+@lru_cache(maxsize=1024)
+def _shifts(zone_name: str, year: int) -> tuple[tuple[int, timedelta], ...]:
+    """The clock changes of a zone from this year on, for `YEARS_COMPARED`: when, and the offset from UTC after it."""
+    there = zone(zone_name)
+
+    def offset(second: int) -> timedelta:
+        return datetime.fromtimestamp(second, there).utcoffset() or timedelta()
+
+    first = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    last = int(datetime(min(year + YEARS_COMPARED, MAXYEAR), 1, 1, tzinfo=UTC).timestamp())
+    shifts: list[tuple[int, timedelta]] = []
+    before = offset(first)
+    for low in range(first, last, SECONDS_COMPARED):
+        high = min(low + SECONDS_COMPARED, last)
+        after = offset(high)
+        if after != before:
+            high = low + bisect_left(range(low, high), True, key=lambda second, old=before: offset(second) != old)
+            shifts.append((high, after))
+        before = after
+    return tuple(shifts)
 
 
 def first_instant(day: int, zone_name: str) -> datetime:
@@ -152,12 +195,14 @@ class Zones:
     def changed(self, name: str, now: datetime) -> Zones:
         """These zones with `name` in force from `now` on; the very first zone also applies to all time before.
 
+        A zone that agrees with the one in force from now on is no change, whatever its name.
+
         Raises InvalidInput for an unknown zone, and ZoneChangeTooSoon for a second change within 24 hours.
         """
         zone(name)
         if self.first is None:
             return Zones(name, (), self.default)
-        if self.at(now) == name:
+        if agree(self.at(now), name, now):
             return self
         if self.changes and now - self.changes[-1][0] < ZONE_CHANGE_PAUSE:
             raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)

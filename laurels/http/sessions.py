@@ -7,6 +7,7 @@ from datetime import timedelta
 import msgspec
 
 from laurels.auth.sessions import COOKIE
+from laurels.engine.zones import agree
 from laurels.errors import InvalidInput
 from laurels.http.access import ANY_SESSION, KEY
 from laurels.http.bodies import JsonBody
@@ -47,7 +48,7 @@ async def post_session(request: Request[Key, SessionIn]) -> Response:
     name, time_zone, ignored = body.read()
     lifetime = lifetime_of(body, context.settings)
     user = await context.laurels.update_user(body.user_id, name=name, time_zone=time_zone, lenient_zone=True)
-    if time_zone not in (msgspec.UNSET, user.time_zone):
+    if isinstance(time_zone, str) and not agree(user.time_zone, time_zone, await context.laurels.now()):
         ignored.append(TOO_SOON)
     session = await context.sessions.create(body.user_id, lifetime)
     cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
