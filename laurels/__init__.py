@@ -38,7 +38,7 @@ from laurels.present.adjustments import AdjustmentResult
 from laurels.present.amnesties import Amnesty
 from laurels.present.badges import BadgeInfo, ConditionCheck, Explanation, NextBadge
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
-from laurels.present.events import EventResult
+from laurels.present.events import EventResult, IgnoredValue
 from laurels.present.history import (
     History,
     HistoryAdjustment,
@@ -105,6 +105,7 @@ __all__ = [
     "HistoryEntry",
     "HistoryEvent",
     "HistoryPoints",
+    "IgnoredValue",
     "InvalidInput",
     "Laurels",
     "LaurelsError",

@@ -48,6 +48,7 @@ WORDS = {
     "instants",
     "fields",
     "names",
+    "numbers",
     "parsing",
     "days",
     "zones",

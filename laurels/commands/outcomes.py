@@ -8,6 +8,7 @@ from dataclasses import field
 import msgspec
 
 from laurels.engine.events import Event
+from laurels.engine.numbers import same_numbers
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
 from laurels.errors import EventConflict
@@ -60,14 +61,20 @@ def unpack(row: EventRow) -> StoredOutcome:
 def outcome_again(stored: EventRow, event: Event) -> StoredOutcome:
     """The original outcome of an event that was sent again. Raises EventConflict if its content differs.
 
-    The time is part of the content: it is left out both times or neither time.
+    The time is part of the content: it is left out both times or neither time. How its JSON was written is not: 1.0 is 1, and
+    empty data is none.
     """
     same = (
         stored.event.type == event.type
         and stored.event.quantity == event.quantity
         and stored.sent_at == event.occurred_at
-        and pack_data(stored.event.data) == pack_data(event.data)
+        and _content(stored.event) == _content(event)
     )
     if not same:
         raise EventConflict
     return unpack(stored)
+
+
+def _content(event: Event) -> str | None:
+    """The event's data as text that is equal for equal data."""
+    return pack_data(same_numbers(event.data)) if event.data else None

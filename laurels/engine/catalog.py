@@ -29,12 +29,13 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RuleIndex:
-    """Everything that an event of one type can change."""
+    """Everything that an event of one type can change. `reading` are the metrics that read a number in its data."""
 
     metrics: tuple[Metric, ...]
     streaks: tuple[Streak, ...]
     rules: tuple[PointRule, ...]
     badges: tuple[Badge, ...]
+    reading: tuple[Metric, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,7 @@ def _rule_indexes(
             streaks=fed_streaks,
             rules=tuple(rule for rule in rules if event_type in rule.events),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
+            reading=tuple(metric for metric in fed if metric.reads_data),
         )
     return rule_indexes
 

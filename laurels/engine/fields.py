@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal, cast, get_type_hints
 
 from laurels.engine.events import MAX_NAME, MAX_NUMBER, check_text
+from laurels.engine.numbers import whole
 from laurels.errors import InvalidInput
 
 FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date"]
@@ -51,8 +52,9 @@ class Field:
         return cast(str, value)
 
     def _number(self, value: object) -> int:
-        if type(value) is int and self.least <= value <= self.most and (value or self.zero):
-            return value
+        number = whole(value)
+        if number is not None and self.least <= number <= self.most and (number or self.zero):
+            return number
         limits = f"from {self.least} to {self.most}" if self.zero else "that is not 0"
         raise InvalidInput(self.name, f"must be a whole number {limits}")
 

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.numbers import whole, why_not_counted
 from laurels.engine.parsing import Table
 
 KINDS = ("count", "sum", "max", "distinct_days")
+AMOUNTS = ("sum", "max")
+"""The kinds that read a number."""
+
+QUANTITY = "quantity"
+"""Where a metric finds its number by default: the event's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +24,8 @@ class Metric:
 
     kind    count: one per event. sum: adds `of`. max: the largest `of`. distinct_days: how many days had one.
     events  the event types that it counts
-    of      'quantity', or a key of the event's data; a value there that is no whole number of 0 or more counts as 0
-    where   counts only events whose data has exactly these values
+    of      'quantity', or a key of the event's data; an event without a whole number of 0 or more there adds nothing
+    where   counts only events whose data has these values
     one     the word for one of it ("message"); many: for several ("messages")
     """
 
@@ -36,20 +42,38 @@ class Metric:
         if self.kind == "count":
             return min(total + 1, MAX_NUMBER)
         amount = self.amount(event)
+        if amount is None:
+            return total
         return max(total, amount) if self.kind == "max" else min(total + amount, MAX_NUMBER)
 
-    def amount(self, event: Event) -> int:
-        """The number in this event's quantity or data."""
-        if self.of == "quantity":
+    @property
+    def reads_data(self) -> bool:
+        """Whether it reads a number in the event's data."""
+        return self.kind in AMOUNTS and self.of != QUANTITY
+
+    def amount(self, event: Event) -> int | None:
+        """The number in this event's quantity or data; None where there is none."""
+        if self.of == QUANTITY:
             return event.quantity
-        value = (event.data or {}).get(self.of)
-        return value if type(value) is int and 0 <= value <= MAX_NUMBER else 0
+        number = whole((event.data or {}).get(self.of))
+        return number if number is not None and 0 <= number <= MAX_NUMBER else None
+
+    def why_ignored(self, event: Event) -> str:
+        """Why an event of its types adds nothing to it though it should: what it reads is no number; '' if it counts."""
+        if not self.reads_data or not matches(self.where, event):
+            return ""
+        data = event.data or {}
+        return why_not_counted(data[self.of]) if self.of in data else "is missing"
 
 
 def matches(where: Mapping[str, Any], event: Event) -> bool:
-    """Whether the event's data has all values of `where`, compared by value and by type (true is not 1)."""
+    """Whether the event's data has all values of `where`, compared by value and by type: 1 is 1.0, and neither is true."""
     data = event.data or {}
-    return all(type(data.get(key)) is type(value) and data[key] == value for key, value in where.items())
+    return all(_same(data.get(key), value) for key, value in where.items())
+
+
+def _same(found: object, wanted: object) -> bool:
+    return found == wanted and (type(found) is type(wanted) or (type(wanted) is int and type(found) is float))
 
 
 def read_metric(name: str, table: Table) -> Metric:
@@ -58,12 +82,12 @@ def read_metric(name: str, table: Table) -> Metric:
         name=name,
         kind=cast(Any, table.choice("kind", KINDS, "kind of metric") or "count"),
         events=table.texts("events"),
-        of=table.text("of", "quantity"),
+        of=table.text("of", QUANTITY),
         where=table.flat("where"),
         one=table.text("one", name),
         many=table.text("many", name),
     )
-    if table.has("of") and metric.kind not in ("sum", "max"):
+    if table.has("of") and metric.kind not in AMOUNTS:
         table.fault("of", f"has no meaning for kind '{metric.kind}'", "take it out, or use kind 'sum' or 'max'")
     table.done()
     return metric

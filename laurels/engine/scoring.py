@@ -59,7 +59,7 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
         assert event.occurred_at is not None
         metric = catalog.metrics[board.of]
         if not metric.where or matches(metric.where, event):
-            amount = 1 if metric.kind == "count" else metric.amount(event)
+            amount = 1 if metric.kind == "count" else metric.amount(event) or 0
             _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
     if not grown:
         return scores

@@ -101,7 +101,8 @@ def _member(field: Field, caller: Caller) -> Any:
 def _type_of(field: Field) -> Any:
     if field.type == "number":
         description = field.description if field.zero else f"{field.description}; not 0"
-        return Annotated[int, Meta(ge=field.least, le=field.most, description=description)]
+        limits = {"type": "integer", "minimum": field.least, "maximum": field.most}
+        return Annotated[int | float, Meta(description=description, extra_json_schema=limits)]  # 50.0 is 50
     if field.type == "date":
         return Annotated[date, Meta(description=field.description)]
     if field.type == "streak_or_all":

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from laurels.engine.events import MAX_EVENT_ID, MAX_NAME, MAX_USER_ID
+from laurels.engine.numbers import whole
 
 SAFE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 """Text without control characters, as a pattern for the OpenAPI document; the facade checks it."""
@@ -52,7 +53,8 @@ def whole_number(most: int, description: str) -> Meta:
 
 def as_whole(number: float) -> int | float:
     """2.0 as 2. A number such as 2.5 is returned as it is, and refused by a later check."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    found = whole(number)
+    return number if found is None else found
 
 
 UserId = Annotated[

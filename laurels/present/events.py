@@ -12,6 +12,7 @@ from laurels.commands.outcomes import NOTHING
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_DATA_BYTES, MAX_DATA_LEVELS, MAX_EVENT_ID, MAX_NUMBER, MAX_TYPE, Event
 from laurels.engine.instants import read_instant
+from laurels.engine.metrics import Metric
 from laurels.present.base import SAFE, Answer, Body, SparseAnswer, TimeText, UserId, as_whole, whole_number
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange, changes
 from laurels.present.problems import Problem
@@ -59,10 +60,19 @@ class EventIn(Body, frozen=True):
         return Event(self.user_id, self.id, self.type, occurred_at, quantity, self.data)
 
 
+class IgnoredValue(Answer, frozen=True):
+    """A value of an event that a metric should count and cannot read. `pointer` is its place within the event."""
+
+    metric: str
+    pointer: str
+    why: str
+
+
 class EventResult(SparseAnswer, frozen=True):
     """What recording one event changed. A duplicate repeats the original answer.
 
-    Fields from `awards` to `rank` are left out when they did not change. `id` and `userId` are null when they could not be
+    Fields from `awards` to `rank` are left out when they did not change. `ignored` has values that no metric can read; the
+    event is recorded all the same. `id` and `userId` are null when they could not be
     read. `reversed`: the event was reversed before it arrived, so it is stored and counts for nothing. Status `rejected`
     and its `problem` occur over HTTP; in Python, an event that is refused is an exception instead.
     """
@@ -77,6 +87,7 @@ class EventResult(SparseAnswer, frozen=True):
     streaks: Mapping[str, NumberChange] = {}
     rank: RankChange | None = None
     reversed: bool = False
+    ignored: Sequence[IgnoredValue] = ()
     problem: Problem | UnsetType = UNSET
 
     @property
@@ -98,9 +109,28 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
     """The answer for an event that was recorded, now or earlier."""
     event, outcome = recorded.event, recorded.outcome
     status = "duplicate" if recorded.duplicate else "recorded"
+    rules = catalog.rule_indexes.get(event.type)
+    ignored = _ignored(rules.reading, event) if rules and rules.reading else ()
     if outcome is NOTHING:  # as most events
-        return EventResult(id=event.id, user_id=event.user_id, status=status)
+        return EventResult(id=event.id, user_id=event.user_id, status=status, ignored=ignored)
     changed = changes(catalog, outcome)
     if outcome.points:
         changed["rank"] = RankChange(before=recorded.rank_before, after=recorded.rank_after)
-    return EventResult(id=event.id, user_id=event.user_id, status=status, reversed=outcome.reversed, **changed)
+    return EventResult(
+        id=event.id, user_id=event.user_id, status=status, reversed=outcome.reversed, ignored=ignored, **changed
+    )
+
+
+def _ignored(metrics: Sequence[Metric], event: Event) -> Sequence[IgnoredValue]:
+    """The values of an event that these metrics cannot read."""
+    reasons = [(metric, metric.why_ignored(event)) for metric in metrics]
+    return tuple(
+        IgnoredValue(metric=metric.name, pointer=f"/data/{_escaped(metric.of)}", why=why)
+        for metric, why in reasons
+        if why
+    )
+
+
+def _escaped(key: str) -> str:
+    """A key as a step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
@@ -23,6 +24,7 @@ from laurels.engine.events import (
 )
 from laurels.engine.leaderboards import VISIBILITIES, Visibility
 from laurels.engine.names import clean_name
+from laurels.engine.numbers import whole
 from laurels.errors import (
     InvalidInput,
     LaurelsError,
@@ -180,6 +182,8 @@ class Laurels:
         commands: list[Command] = []
         refused: dict[int, LaurelsError] = {}
         for index, event in enumerate(events):
+            if type(event.quantity) is not int:  # 2.0 is 2, as over HTTP
+                event = replace(event, quantity=whole(event.quantity) or event.quantity)  # noqa: PLW2901
             try:
                 check_event(event)
             except InvalidInput as error:
