@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib import metadata
@@ -22,7 +22,9 @@ from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import counted, emit, size, when
 from laurels.cli.tables import cell, console, table
 from laurels.configuration import unknown_variables
+from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
+from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
 from laurels.settings import Settings
@@ -41,6 +43,8 @@ LOOKED_BACK = 30
 """How many days are searched for days without events."""
 NAMED = 3
 """How many amnesties are listed."""
+NAMED_TYPES = 10
+"""How many unknown event types are listed."""
 RELEASED = datetime.fromisoformat("2026-01-01T00:00:00Z")
 """A clock before this date is wrong."""
 
@@ -56,13 +60,17 @@ class Finding(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the database contains. `days_without_events` are days of the last month on which no user has an event."""
+    """What the database contains.
+
+    `days_without_events` are days of the last month on which no user has an event; `event_types` are numbers of events.
+    """
 
     now: datetime
     offset: timedelta | None
     counts: Counts
     amnesties: Sequence[AmnestyRow]
     days_without_events: Sequence[int]
+    event_types: Mapping[str, int]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -89,11 +97,13 @@ def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json
 
 
 def _around(settings: Settings) -> Iterator[Finding]:
-    yield _catalog(settings)
+    catalog, finding = _catalog(settings)
+    yield finding
     contents, finding = asyncio.run(_database(settings))
     yield finding
     if contents:
         yield from (_rows(contents.counts), _amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
+        yield from _unknown(catalog, contents.event_types) if catalog else ()
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
         yield from (_writable(file), _log(file), _disk(file))
@@ -130,14 +140,28 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
     return Finding("settings", f"valid, database {settings.database.url}", proposal="\n".join(named))
 
 
-def _catalog(settings: Settings) -> Finding:
+def _catalog(settings: Settings) -> tuple[Catalog | None, Finding]:
+    """The catalog, if it can be read."""
     try:
         catalog = read_catalog(settings.catalog.file)
     except CatalogError as error:
-        return Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
+        return None, Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
     except SettingsError as error:
-        return Finding("catalog", str(error), "fix the setting 'catalog.file'")
-    return Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
+        return None, Finding("catalog", str(error), "fix the setting 'catalog.file'")
+    return catalog, Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
+
+
+def _unknown(catalog: Catalog, events: Mapping[str, int]) -> Iterator[Finding]:
+    """The event types that no rule names, the most frequent ones alone."""
+    rows = unknown_types(catalog, events)
+    for row in rows[:NAMED_TYPES]:
+        found = f"{counted(row.events, 'event')} of the type '{row.type}', which no rule of the catalog names"
+        fix = f"did you mean '{row.nearest}'?" if row.nearest else "they count for nothing until a rule names the type"
+        yield Finding("unknown type", found, proposal=fix)
+    if len(rows) > NAMED_TYPES:
+        yield Finding(
+            "unknown type", f"{len(rows) - NAMED_TYPES:,} more", proposal="see the catalog page of the console"
+        )
 
 
 async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
@@ -163,6 +187,7 @@ async def _read(store: Store) -> Contents:
         counts=await store.counts(),
         amnesties=[row for row in await store.amnesties() if row.lifted_at is None],
         days_without_events=await store.days_without_events(today - LOOKED_BACK, today),
+        event_types=await store.event_types(),
     )
 
 

@@ -29,6 +29,7 @@ async def catalog_page(request: Shown) -> Response:
         streaks=catalog.streaks.values(),
         rests={streak.name: rest_of(streak.rest) for streak in catalog.streaks.values()},
         boards=(await laurels.leaderboards()).leaderboards,
+        unknown_types=await visit.context.insights.unknown_types(),
     )
 
 

@@ -180,10 +180,15 @@ def printable(text: str) -> str:
 def closest(word: str, known: Iterable[str]) -> str:
     """The fix for an unknown word: the nearest known one, or all of them."""
     known = sorted(known)
-    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    near = nearest(word, known)
     if near:
-        return f"did you mean '{near[0]}'?"
+        return f"did you mean '{near}'?"
     return f"known are {', '.join(known)}" if known else "none are defined yet"
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that an unknown one was probably meant to be; '' without one."""
+    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), "")
 
 
 def shown(value: Any) -> str:

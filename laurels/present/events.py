@@ -71,10 +71,10 @@ class IgnoredValue(Answer, frozen=True):
 class EventResult(SparseAnswer, frozen=True):
     """What recording one event changed. A duplicate repeats the original answer.
 
-    Fields from `awards` to `rank` are left out when they did not change. `ignored` has values that no metric can read; the
-    event is recorded all the same. `id` and `userId` are null when they could not be
-    read. `reversed`: the event was reversed before it arrived, so it is stored and counts for nothing. Status `rejected`
-    and its `problem` occur over HTTP; in Python, an event that is refused is an exception instead.
+    Fields from `awards` to `rank` are left out when they did not change. `id` and `userId` are null when they could not be
+    read. `reversed`: the event was reversed before it arrived, so it is stored and counts for nothing. `ignored` has values
+    that no metric can read; the event is recorded all the same. `counted` is false if no rule of the catalog names the event's
+    type. Status `rejected` and its `problem` occur over HTTP; in Python, an event that is refused is an exception instead.
     """
 
     id: str | None
@@ -88,6 +88,7 @@ class EventResult(SparseAnswer, frozen=True):
     rank: RankChange | None = None
     reversed: bool = False
     ignored: Sequence[IgnoredValue] = ()
+    counted: bool = True
     problem: Problem | UnsetType = UNSET
 
     @property
@@ -112,7 +113,8 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
     rules = catalog.rule_indexes.get(event.type)
     ignored = _ignored(rules.reading, event) if rules and rules.reading else ()
     if outcome is NOTHING:  # as most events
-        return EventResult(id=event.id, user_id=event.user_id, status=status, ignored=ignored)
+        counted = rules is not None
+        return EventResult(id=event.id, user_id=event.user_id, status=status, ignored=ignored, counted=counted)
     changed = changes(catalog, outcome)
     if outcome.points:
         changed["rank"] = RankChange(before=recorded.rank_before, after=recorded.rank_after)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
 
+from laurels.engine.catalog import Catalog
+from laurels.engine.parsing import nearest
 from laurels.present.base import Answer, UtcTime
 
 
@@ -111,3 +114,21 @@ class ReportProgress(Answer, frozen=True):
     """The first report is being made: the share that is done, from 0 to 1."""
 
     progress: float
+
+
+class UnknownType(Answer, frozen=True):
+    """An event type that no rule of the catalog names: its events are stored and count for nothing.
+
+    `nearest` is the type that was probably meant; None without one.
+    """
+
+    type: str
+    events: int
+    nearest: str | None
+
+
+def unknown_types(catalog: Catalog, events: Mapping[str, int]) -> list[UnknownType]:
+    """The types that no rule names, the most frequent first. `events` are the numbers of events by type."""
+    known = catalog.rule_indexes
+    ranked = sorted((name for name in events if name not in known), key=lambda name: (-events[name], name))
+    return [UnknownType(type=name, events=events[name], nearest=nearest(name, known) or None) for name in ranked]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from importlib import metadata
 from time import monotonic
@@ -12,7 +12,14 @@ from typing import Generic, TypeVar
 
 from laurels.errors import LaurelsError
 from laurels.present.health import MaintenanceResult, ProcessStatus
-from laurels.present.reports import BadgeRarity, CommunityReport, RarityReport, ReportProgress
+from laurels.present.reports import (
+    BadgeRarity,
+    CommunityReport,
+    RarityReport,
+    ReportProgress,
+    UnknownType,
+    unknown_types,
+)
 from laurels.service.laurels import Laurels
 from laurels.service.report import ReportFold
 from laurels.storage.contract import Counts
@@ -27,6 +34,9 @@ RARITY_USERS = 100
 RARITY_SECONDS = 300
 REPORT_SECONDS = 600
 COUNTS_SECONDS = 600
+TYPES_SECONDS = 60
+MOST_WAITED = 1.0
+"""How many seconds a page waits for numbers that it can also show later."""
 MOST_SAMPLED = 20_000
 
 READ_AT_ONCE = 100
@@ -51,10 +61,11 @@ class Insights:
         self._rarity = Cached(self._count_rarity, RARITY_SECONDS)
         self._report = Cached(self._make_report, REPORT_SECONDS)
         self._counts = Cached(self._count, COUNTS_SECONDS)
+        self._types = Cached(self._count_types, TYPES_SECONDS)
 
     async def close(self) -> None:
         """Stop computing."""
-        for cached in (self._rarity, self._report, self._counts):
+        for cached in (self._rarity, self._report, self._counts, self._types):
             await cached.close()
 
     # ---- rarity -------------------------------------------------------------------------------
@@ -110,6 +121,17 @@ class Insights:
                     await asyncio.sleep(0)
             self._report_progress = min(1.0, (start + READ_AT_ONCE) / len(ids))
         return fold.report(sample.users)
+
+    async def unknown_types(self) -> list[UnknownType] | None:
+        """The event types that no rule names, most frequent first; None while all events are read for the first time."""
+        try:
+            found = await asyncio.wait_for(self._types.value(), MOST_WAITED)
+        except TimeoutError:
+            return None
+        return unknown_types(self._laurels.catalog, found)
+
+    async def _count_types(self) -> Mapping[str, int]:
+        return await self._laurels.store.event_types()
 
     # ---- the process --------------------------------------------------------------------------
 

@@ -58,7 +58,7 @@ async def test_a_single_event_says_all_that_it_changed(home: App) -> None:
 async def test_an_event_that_changes_nothing_says_nothing_more(home: App) -> None:
     answer = (await home.send(event("ada", "coffee.drunk"))).json()
 
-    assert answer["results"] == [{"id": "coffee.drunk", "userId": "ada", "status": "recorded"}]
+    assert answer["results"] == [{"id": "coffee.drunk", "userId": "ada", "status": "recorded", "counted": False}]
 
 
 async def test_a_login_says_how_the_streak_changed(home: App) -> None:

@@ -71,6 +71,10 @@ class Reports(Protocol):
         """
         ...
 
+    async def event_types(self) -> Mapping[str, int]:
+        """The number of recorded events of each type. Reads all events without blocking other work."""
+        ...
+
     async def badge_holders(self) -> Mapping[str, int]:
         """The number of users who have each badge, for badges that any user has. Reads all awards without blocking other work."""
         ...

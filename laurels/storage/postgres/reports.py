@@ -30,6 +30,7 @@ NEXT_EVENT_OF_DAYS = """
 SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > ($1, $2) AND day = ANY($3::integer[])
 ORDER BY user_id, event_id LIMIT 1
 """
+EVENT_TYPES = "SELECT type, count(*) FROM events GROUP BY type"
 BADGE_HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
 USERS_BY_ID = f"SELECT {USERS} FROM users WHERE user_id >= $1 AND user_id < $2 ORDER BY user_id LIMIT $3"
 USERS_BY_NAME = f"""
@@ -75,6 +76,12 @@ class Reports(Connections):
             return sorted(missing)
 
         return await self._pool.run(find)
+
+    async def event_types(self) -> Mapping[str, int]:
+        async def read(connection: Connection) -> Any:
+            return await connection.fetch(EVENT_TYPES, timeout=LONG_STATEMENT_SECONDS)
+
+        return dict(await self._pool.run(read))
 
     async def badge_holders(self) -> Mapping[str, int]:
         return dict(await self._report(lambda connection: connection.fetch(BADGE_HOLDERS)))

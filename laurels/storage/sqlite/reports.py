@@ -33,7 +33,8 @@ SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND
 ORDER BY user_id, event_id LIMIT 1
 """
 HELD = "SELECT badge FROM awards"
-"""Counted here: SQLite would sort all of them in memory, and take twice the time."""
+TYPES = "SELECT type FROM events"
+"""Both are counted here: SQLite would sort all of them in memory, and take twice the time."""
 
 USERS_BY_ID = f"SELECT {USERS} FROM users WHERE user_id >= ? AND user_id < ? ORDER BY user_id LIMIT ?"
 IDS_BY_NAME = """
@@ -75,6 +76,9 @@ class Reports(Connections):
                 missing.discard(row[2])
                 after = (row[0], row[1])
         return sorted(missing)
+
+    async def event_types(self) -> Mapping[str, int]:
+        return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(TYPES)))
 
     async def badge_holders(self) -> Mapping[str, int]:
         return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(HELD)))
