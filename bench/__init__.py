@@ -1,1 +1,1 @@
-"""Measures Laurels against floors: the same bytes, or the same SQL, with nothing around it. Run `python -m bench`."""
+"""Measures Laurels against floors: the same bytes, or the same SQL, without anything else. Run `python -m bench`."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print a table, and keep the numbers in bench/results.json."""
+"""`python -m bench`: measure, print a table, and store the numbers in bench/results.json."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ONCE = frozenset({"hot"})
 
 
 class Run:
-    """One run of the bench: what was found so far is written after every measure, so that a broken run keeps it."""
+    """One run of the bench. The results so far are written after every measure, so that an interrupted run keeps them."""
 
     def __init__(self, console: Console, *, add: bool) -> None:
         self.console = console
@@ -68,12 +68,12 @@ class Run:
         self.versions = versions()
 
     def measure(self, what: str, work: Callable[[], Sequence[Figure]]) -> bool:
-        """Do one measure, and keep what it found. One that fails is told of at once and in the end, and the others go on."""
+        """Run one measure, and store its results. A failure is reported at once and at the end, and the run continues."""
         start = time.monotonic()
         self.console.print(f"measuring: {what} ...", end=" ")
         try:
             self.figures += work()
-        except Exception:  # noqa: BLE001  # a run of half an hour is not lost for one of its measures
+        except Exception:  # noqa: BLE001  # one failed measure must not lose a run of half an hour
             self.console.print_exception()
             self.failed.append(what)
             return False
@@ -82,7 +82,7 @@ class Run:
         return True
 
     def report(self) -> dict[str, Any]:
-        """What bench/results.json holds."""
+        """The content of bench/results.json."""
         old = [from_json(raw) for raw in self.before["figures"]] if self.before else []
         return {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -93,13 +93,13 @@ class Run:
 
 
 def main() -> int:
-    """Measure what was asked for."""
+    """Run the requested measures."""
     console = Console()
-    asked = _arguments()
-    if asked.write_docs:
+    arguments = _arguments()
+    if arguments.write_docs:
         _write_docs()
         return 0
-    names, engines = asked.only or list(NAMES), asked.engines or list(ENGINES)
+    names, engines = arguments.only or list(NAMES), arguments.engines or list(ENGINES)
     if not has_wrk() and OVER_HTTP.intersection(names):
         console.print(f"[bold red]{WRK_MISSING}[/]")
         names = [name for name in names if name not in OVER_HTTP]
@@ -108,15 +108,21 @@ def main() -> int:
         engines.remove("postgresql")
     if not redis.is_there() and "rank" in names:
         console.print(f"[bold red]{redis.MISSING}[/]")
-    run = Run(console, add=asked.add)
+    run = Run(console, add=arguments.add)
     with postgres.stopped_in_the_end():
         if "postgresql" in engines:
             run.versions["postgresql"] = postgres.version()
-        _measure(run, names, [ENGINES[name] for name in engines], sorted(asked.users or _users(asked)), _options(asked))
+        _measure(
+            run,
+            names,
+            [ENGINES[name] for name in engines],
+            sorted(arguments.users or _users(arguments)),
+            _options(arguments),
+        )
     load = f"load before {run.load:.1f}, after {os.getloadavg()[0]:.1f}"
     console.print(terminal_table(run.figures, f"{datetime.now(UTC):%Y-%m-%d}, {load}"))
     for what in run.failed:
-        console.print(f"[bold red]failed, and not among the figures: {what}[/]")
+        console.print(f"[bold red]failed, and not in the figures: {what}[/]")
     return 1 if run.failed else 0
 
 
@@ -130,7 +136,7 @@ def _measure(run: Run, names: Sequence[str], engines: Sequence[Engine], sizes: S
                     if name in ONCE and users != sizes[0]:
                         continue
                     if not run.measure(what, partial(AT_SITES[name], site, options)):
-                        site.drop_copies()  # who knows in what state they are
+                        site.drop_copies()  # their state is unknown
         for name in [name for name in AT_ENGINES if name in names]:
             run.measure(f"{name}, {engine.name}", partial(AT_ENGINES[name], engine, options))
     for name in [name for name in ANYWHERE if name in names]:
@@ -151,19 +157,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--users", nargs="+", type=int, metavar="N", help="sizes of the community (10000 100000 1000000)"
     )
-    parser.add_argument("--add", action="store_true", help="keep the last results of what is not measured now")
+    parser.add_argument("--add", action="store_true", help="keep the last results of measures that do not run now")
     parser.add_argument(
         "--write-docs", action="store_true", help="write the last results into docs/ and measure nothing"
     )
     return parser.parse_args()
 
 
-def _users(asked: argparse.Namespace) -> tuple[int, ...]:
-    return (10_000, 100_000) if asked.quick else (10_000, 100_000, 1_000_000)
+def _users(arguments: argparse.Namespace) -> tuple[int, ...]:
+    return (10_000, 100_000) if arguments.quick else (10_000, 100_000, 1_000_000)
 
 
-def _options(asked: argparse.Namespace) -> Options:
-    if asked.quick:
+def _options(arguments: argparse.Namespace) -> Options:
+    if arguments.quick:
         return Options(runs=2, seconds=1, starts=1, imported=20_000)
     return Options(runs=5, seconds=2, starts=3, imported=300_000)
 

@@ -1,8 +1,8 @@
-"""A floor of reading on PostgreSQL: the statements of a profile through the same driver, with nothing around them.
+"""A floor of reading on PostgreSQL: the statements of a profile through the same driver, without anything else.
 
 `python -m bench.bare_reads ADDRESS SECONDS` looks up a session and then reads a view, one user after the other, on
-each of some connections at once, and prints how many users it read in a second. It is the straightforward way: each user
-for himself. Laurels lets requests that wait at the same time share a statement, so it may come out ahead of this floor.
+each of several connections at once, and prints how many users it read per second. It reads each user with own statements;
+Laurels lets waiting requests share a statement, so it may be faster than this floor.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from laurels.storage.postgres.records import PROFILES
 
 
 async def measure(address: str, seconds: float) -> float:
-    """Users read in a second."""
+    """Users read per second."""
     pool = await asyncpg.create_pool(
         address, min_size=CONNECTIONS, max_size=CONNECTIONS, server_settings={"search_path": "laurels", "jit": "off"}
     )
@@ -53,7 +53,7 @@ async def _read(connection: asyncpg.pool.PoolConnectionProxy, people: list[tuple
 
 
 def measure_apart(address: str, seconds: float) -> float:
-    """`measure` in a process of its own, on the processor where the server runs."""
+    """`measure` in a separate process, on the processor where the server runs."""
     command = [sys.executable, "-m", "bench.bare_reads", address, str(seconds)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
 

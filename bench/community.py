@@ -1,13 +1,12 @@
-"""A believable community of any size: users with badges, points, streaks and places on the board, made fast.
+"""A realistic community of any size: users with badges, points, streaks and places on leaderboards, made fast.
 
-A few thousand histories are lived through event by event, by the engine itself. Every user then is one of them, under
-a new id and with points that count at another moment, and is saved by the store's own `change`; scores and places are
-those that the product's own code makes of the ledger, and the tallies are counted in the end. So a million users take
-minutes, where a million histories would take hours. Of the events themselves only each history's newest few are stored;
-no reading of a profile or a board looks at them.
+The engine computes a few thousand histories event by event. Each user is a copy of one of them, with a new id and slightly
+earlier points, and is saved by the store's own `change`; scores and places come from the product's own code, and the tallies
+are counted at the end. So a million users take minutes, not hours. Only the newest few events of each history are stored: no
+read of a profile or a leaderboard needs the others.
 
-The community lives at one fixed moment, NOON, so that "today" is the same in every run. Built once, kept in the
-cache folder, and built anew when the schema, the catalog, the packing or this file changes.
+The time is always NOON, so that "today" is the same in every run. The community is built once, stored in the cache folder, and
+built again when the schema, the catalog, the packing or this file changes.
 """
 
 from __future__ import annotations
@@ -46,12 +45,12 @@ Standing = tuple[str, str, str, int, int]
 """A row of the standings: user, board, period, sort key, when it was reached."""
 
 NOON = datetime(2025, 6, 2, 12, tzinfo=UTC)
-"""When all of this happens: a moment at which every zone below has the same date for hours."""
+"""The time of the community: every zone below has the same date for hours around it."""
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Kolkata", "Asia/Tokyo", "Africa/Lagos")
 HISTORIES = 4000
 BATCH = 5000
-EVENTS_KEPT = 2
+EVENTS_STORED = 2
 SESSIONS = 10_000
 SEED = 20250602
 
@@ -87,7 +86,7 @@ class Community:
 
 
 def community(users: int) -> Community:
-    """The community of this many users, from the cache or made now."""
+    """The community of this many users, from the cache or built now."""
     path = cache_folder() / f"community-{users}-{_fingerprint()}.db"
     if not path.exists():
         for old in cache_folder().glob(f"community-{users}-*"):
@@ -100,26 +99,26 @@ def community(users: int) -> Community:
 
 
 def _fingerprint() -> str:
-    """Changes with all that decides what is in the file."""
+    """A hash of everything that decides the content of the file."""
     schema = resources.files("laurels.storage.sqlite").joinpath("migrations")
     parts = [entry.read_bytes() for entry in sorted(schema.iterdir(), key=lambda entry: entry.name)]
     parts += [resources.files("laurels.storage").joinpath("codec.py").read_bytes(), Path(__file__).read_bytes()]
     return hashlib.sha256(b"".join(parts) + Catalog.default().rules.encode()).hexdigest()[:12]
 
 
-async def _build(path: Path, wanted: Community) -> None:
+async def _build(path: Path, target: Community) -> None:
     rng = random.Random(SEED)
     catalog = Catalog.default()
     async with Laurels.open(f"sqlite:///{path}", catalog, clock=lambda: NOON) as laurels:
         histories = [_live(rng, catalog) for _ in track(range(HISTORIES), "histories")]
-        ids = sorted(f"user-{rng.getrandbits(64):016x}" for _ in range(wanted.users))
+        ids = sorted(f"user-{rng.getrandbits(64):016x}" for _ in range(target.users))
         batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
         standings: list[Standing] = []
-        for batch in track(batches, f"{wanted.users:,} users"):
+        for batch in track(batches, f"{target.users:,} users"):
             changes = _changes(rng, batch, histories, catalog)
             standings += (line for user in changes.users for line in _standings(catalog, user))
-            asked = LoadRequest(frozenset(), frozenset(), catalog.rules, ranks=False)
-            await laurels.store.change(asked, lambda _found, changes=changes: changes)
+            request = LoadRequest(frozenset(), frozenset(), catalog.rules, ranks=False)
+            await laurels.store.change(request, lambda _found, changes=changes: changes)
         _fill_standings(path, standings)
         await laurels.store.rebuild_tallies()
         sessions = Sessions(laurels)
@@ -127,19 +126,19 @@ async def _build(path: Path, wanted: Community) -> None:
         tokens = [(await sessions.create(user_id, timedelta(days=30))).token for user_id in track(drawn, "sessions")]
         key = await create_key(laurels.store, "bench", NOON)
     _fill_sessions(path)
-    wanted.tokens_file.write_text("\n".join(tokens) + "\n", "utf-8")
-    wanted.database.with_suffix(".key").write_text(key, "utf-8")
+    target.tokens_file.write_text("\n".join(tokens) + "\n", "utf-8")
+    target.database.with_suffix(".key").write_text(key, "utf-8")
 
 
 def _fill_standings(path: Path, standings: list[Standing]) -> None:
-    """All places at once: with `change`, the tallies of a million users would be counted up one by one."""
+    """Insert all places at once: `change` would update the tallies for each of a million users."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executemany(f"INSERT INTO standings ({PLACE}) VALUES (?, ?, ?, ?, ?)", standings)
         connection.commit()
 
 
 def _fill_sessions(path: Path) -> None:
-    """One more session for everybody, which nobody holds the token of: the table is as large as it would be."""
+    """Add a session with an unknown token for every user, so that the table has a realistic size."""
     with sqlite3.connect(path) as connection:
         expires = to_micros(NOON + timedelta(days=30))
         connection.execute(
@@ -156,7 +155,7 @@ def _fill_sessions(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the engine made of one history: the rows of a user who has no id yet."""
+    """The result of one history: the rows of a user without an id."""
 
     progress: Progress
     revision: int
@@ -166,7 +165,7 @@ class History:
 
 
 def _live(rng: random.Random, catalog: Catalog) -> History:
-    """One history, judged event by event, up to today's login."""
+    """Compute one history event by event, up to today's login."""
     zones = Zones(rng.choice(ZONES))
     events = sorted(_events(rng), key=lambda event: event.occurred_at or NOON)
     today = zones.day(NOON)
@@ -182,34 +181,34 @@ def _live(rng: random.Random, catalog: Catalog) -> History:
         if outcome.awards:
             outcomes.append((revision, event, outcome))
     created_at = events[0].occurred_at or NOON
-    return History(progress, len(events), created_at, tuple(outcomes), tuple(dated[-EVENTS_KEPT:]))
+    return History(progress, len(events), created_at, tuple(outcomes), tuple(dated[-EVENTS_STORED:]))
 
 
 def _events(rng: random.Random) -> Iterator[Event]:
-    """What one person did: logins on most days, bursts of messages, a few agents, now and then a referral."""
+    """The events of one user: logins on most days, bursts of messages, a few agents, sometimes a referral."""
     since = rng.randint(20, 200)
     habit = rng.choice((0.3, 0.6, 0.9, 0.98))
     for ago in range(since):
         if ago == 0 or rng.random() < habit:
             yield Event("", f"laurels:login:{ago}", "login", NOON - timedelta(days=ago, minutes=rng.randint(1, 200)))
-    doings = (
+    activities = (
         ("onboarding.completed", 0.8, 1, 1),
         ("agent.created", 0.7, rng.choice((1, 2, 4, 12)), 1),
         ("message.sent", 0.9, rng.randint(1, 30), rng.choice((3, 20, 80))),
         ("referral.completed", 0.2, rng.choice((1, 2, 6)), 1),
         ("beta.joined", 0.1, 1, 1),
     )
-    for kind, share, times, most in doings:
+    for kind, share, times, most in activities:
         for index in range(times if rng.random() < share else 0):
-            moment = NOON - timedelta(minutes=rng.randint(1, since * 1440))
-            yield Event("", f"{kind}:{index}", kind, moment, rng.randint(1, most))
+            at = NOON - timedelta(minutes=rng.randint(1, since * 1440))
+            yield Event("", f"{kind}:{index}", kind, at, rng.randint(1, most))
 
 
 # ---- rows -------------------------------------------------------------------------------------
 
 
 def _changes(rng: random.Random, user_ids: list[str], histories: list[History], catalog: Catalog) -> Changes:
-    """Each user lived one of the histories, and earned its points a little earlier: few ties are exact ones."""
+    """Give each user one of the histories, with its points a little earlier, so that few ties are exact."""
     changes, begun = Changes(), _begun(catalog)
     for user_id in user_ids:
         earlier = timedelta(microseconds=rng.randrange(10**12))
@@ -218,12 +217,12 @@ def _changes(rng: random.Random, user_ids: list[str], histories: list[History], 
 
 
 def _begun(catalog: Catalog) -> datetime:
-    """When the oldest period began in which points still count: what was earned before need not be looked at."""
+    """The start of the oldest open period: earlier points count in none."""
     periods = [period for board in catalog.points_boards for period in open_periods(board, NOON)]
     return min((period.start or datetime.min.replace(tzinfo=UTC) for period in periods), default=NOON)
 
 
-def _add_user(  # who, what they lived, and under which catalog
+def _add_user(  # all that a user is made from
     changes: Changes, user_id: str, history: History, earlier: timedelta, catalog: Catalog, begun: datetime
 ) -> None:
     ledger: list[LedgerRow] = []
@@ -233,8 +232,8 @@ def _add_user(  # who, what they lived, and under which catalog
             AwardRow(user_id, award.badge, revision, at, award.points, event.id) for award in outcome.awards
         ]
         for position, entry in enumerate(outcome.entries):
-            what = (entry.amount, entry.reason, entry.ref, event.id)
-            ledger.append(LedgerRow(user_id, revision, position, at, *what, at - earlier))
+            source = (entry.amount, entry.reason, entry.ref, event.id)
+            ledger.append(LedgerRow(user_id, revision, position, at, *source, at - earlier))
     changes.ledger += ledger
     progress = history.progress
     if progress.reached_at:

@@ -1,4 +1,4 @@
-"""The engines of storage that are measured: where each keeps a community, and how a copy to write into is had."""
+"""The engines of storage that are measured: where each stores a community, and how it makes a copy to write into."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Engine(Protocol):
     name: str
 
     def database(self, one: Community) -> str:
-        """The address of this community, for reading; made now if the cache lacks it."""
+        """The address of this community, for reading; built now if it is not in the cache."""
         ...
 
     def copy(self, one: Community, name: str) -> AbstractContextManager[str]:
-        """The address of a copy to write into, that goes when the block ends."""
+        """The address of a copy to write into, deleted when the block ends."""
         ...
 
     def empty(self) -> AbstractContextManager[str]:
-        """The address of a database without anything in it, that goes when the block ends."""
+        """The address of an empty database, deleted when the block ends."""
         ...
 
 
 class Site:
-    """A community of one size on one engine, with copies to write into that live as long as the site."""
+    """A community of one size on one engine, with copies to write into, deleted with the site."""
 
     def __init__(self, engine: Engine, users: int) -> None:
         self.engine = engine
@@ -55,18 +55,18 @@ class Site:
         self.folder = self._stack.enter_context(_folder("site-", self.community.database.parent))
 
     def close(self) -> None:
-        """Let its copies go, and its folder."""
+        """Delete its copies and its folder."""
         self.drop_copies()
         self._stack.close()
 
     def drop_copies(self) -> None:
-        """Let its copies go; whoever asks for one gets a new one."""
+        """Delete its copies; the next request for one makes a new one."""
         self._copies.clear()
         self._of_copies.close()
 
     @cached_property
     def user_ids(self) -> list[str]:
-        """Everybody in it."""
+        """All user ids."""
         return user_ids(self.community.database)
 
     @property
@@ -77,22 +77,22 @@ class Site:
     def figure(
         self, name: str, unit: str, against: str = "", aim: float | None = None, *, most: bool = False
     ) -> Figure:
-        """A figure of this site, without any run yet."""
+        """A figure of this site, without runs."""
         return Figure(name, unit, against, aim, engine=self.engine.name, users=self.users, most=most)
 
     def copy(self, name: str) -> str:
-        """The copy of this name, made when it is first asked for."""
+        """The address of the copy with this name, made at the first call."""
         if name not in self._copies:
             self._copies[name] = self._of_copies.enter_context(self.engine.copy(self.community, name))
         return self._copies[name]
 
 
 @contextmanager
-def _folder(beginning: str, parent: Path) -> Iterator[Path]:
-    """A folder that goes when the block ends, and with it those that broken runs left under the same beginning."""
-    for old in parent.glob(f"{beginning}*"):
+def _folder(prefix: str, parent: Path) -> Iterator[Path]:
+    """A folder, deleted when the block ends; those of interrupted runs with the same prefix are deleted first."""
+    for old in parent.glob(f"{prefix}*"):
         shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=beginning) as folder:
+    with tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as folder:
         yield Path(folder)
 
 
@@ -100,7 +100,7 @@ def _folder(beginning: str, parent: Path) -> Iterator[Path]:
 
 
 class SQLite:
-    """A file each."""
+    """One file per community."""
 
     name = "SQLite"
 
@@ -122,7 +122,7 @@ class SQLite:
 
 
 class PostgreSQL:
-    """A database each, on one server."""
+    """One database per community, on one server."""
 
     name = "PostgreSQL"
 
@@ -132,7 +132,7 @@ class PostgreSQL:
 
     @contextmanager
     def copy(self, one: Community, name: str) -> Iterator[str]:
-        """A copy of the files: of a large community it costs the server less than writing every page anew."""
+        """A copy of the files: for a large community this is cheaper than writing every page again."""
         self.database(one)
         making = (f"CREATE DATABASE copy_{name} TEMPLATE {_name(one)} STRATEGY FILE_COPY",)
         with _throwaway(f"copy_{name}", making) as address:
@@ -155,14 +155,14 @@ def _throwaway(name: str, making: Sequence[str]) -> Iterator[str]:
 
 
 def _name(one: Community) -> str:
-    """What its database is called: it changes with the community's own file and with this engine's schema."""
+    """The name of its database: it changes with the community's file and this engine's schema."""
     schema = resources.files("laurels.storage.postgres").joinpath("migrations")
     parts = [entry.read_bytes() for entry in sorted(schema.iterdir(), key=lambda entry: entry.name)]
     return f"community_{one.users}_{hashlib.sha256(b''.join([one.database.name.encode(), *parts])).hexdigest()[:12]}"
 
 
 async def _ensure(one: Community, name: str) -> None:
-    """Fill the database of this name from the community's file, unless it is there; older ones of this size go."""
+    """Fill the database of this name from the community's file, unless it exists; delete older ones of this size."""
     connection = await asyncpg.connect(postgres.server())
     try:
         beginning = f"community_{one.users}_"
@@ -181,7 +181,7 @@ async def _ensure(one: Community, name: str) -> None:
 
 
 async def _fill(one: Community, address: str) -> None:
-    """Move the community in, as `laurels copy` does it, without reading back; then leave it as an old database is."""
+    """Copy the community as `laurels copy` does, without reading back; then vacuum it, as in a database that ran for long."""
     source, target = open_store(f"sqlite:///{one.database}"), open_store(address)
     await target.migrate()
     async with source.rows() as found:
@@ -195,7 +195,7 @@ async def _fill(one: Community, address: str) -> None:
 
 
 async def _shown(rows: Rows) -> AsyncIterator[Batch]:
-    """The batches, with a bar that shows how far it is."""
+    """The batches, with a progress bar."""
     with Progress() as progress:
         task = progress.add_task("community to PostgreSQL", total=sum(rows.counts.values()))
         async for table, lines in rows.batches():

@@ -12,7 +12,7 @@ from rich.table import Table
 
 BUSY = "Other work ran on the machine"
 QUIET = 1.0
-"""Up to this load before a run, its figures are worth comparing with those of others."""
+"""Up to this load before a run, its figures are comparable with those of other runs."""
 
 MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 
@@ -21,11 +21,11 @@ MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 class Figure:
     """One cell of a table.
 
-    ours, floor    one number for each run; the run of the floor stands beside the run it is compared with
-    aim            the least ratio that we want, or the least number where there is no floor
-    most           that the aim is the most that we want, not the least
+    ours, floor    one number for each run; the same position is the same run
+    aim            the smallest ratio to reach; without a floor, the smallest number
+    most           whether the aim is a maximum
     against        what the floor is
-    engine, users  where it was measured; empty and 0 where that makes no difference
+    engine, users  where it was measured; empty and 0 if that makes no difference
     """
 
     name: str
@@ -39,7 +39,7 @@ class Figure:
     most: bool = False
 
     def add(self, ours: float, floor: float | None = None) -> None:
-        """One run, with the floor's run beside it."""
+        """Add a run, with the floor's run next to it."""
         self.ours.append(ours)
         if floor is not None:
             self.floor.append(floor)
@@ -74,14 +74,14 @@ class Figure:
         return f"{_ratio(median(self.ratios))}{_spread(self.ratios, _ratio)}" if self.floor else ""
 
     @property
-    def wanted(self) -> str:
+    def aim_text(self) -> str:
         """The aim as text."""
         if self.aim is None:
             return ""
         return f"{'at most ' if self.most else ''}{self.aim:,g}{'' if self.floor else ' ' + self.unit}"
 
     def as_json(self) -> dict[str, Any]:
-        """All runs and what they come to."""
+        """All runs, their median and ratio."""
         ratios = self.ratios
         return {**asdict(self), "median": median(self.ours), "ratio": median(ratios) if ratios else None}
 
@@ -96,12 +96,12 @@ def _number(value: float) -> str:
 
 
 def _ratio(value: float) -> str:
-    """To two figures where it is small, for 0.00 would say nothing."""
+    """A small ratio gets two significant digits, because 0.00 would be useless."""
     return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
 
 
 def _spread(values: Sequence[float], show: Any = _number) -> str:
-    """'(min..max)', where there were several runs."""
+    """'(min..max)', if there were several runs."""
     return f" ({show(min(values))}..{show(max(values))})" if len(values) > 1 else ""
 
 
@@ -111,10 +111,10 @@ def dumps(report: dict[str, Any]) -> str:
 
 
 def merged(old: Sequence[Figure], new: Sequence[Figure]) -> list[Figure]:
-    """Both, each figure once: a new one stands in the place of the old one that measures the same."""
-    fresh = {figure.key: figure for figure in new}
-    kept = [fresh.pop(figure.key, figure) for figure in old]
-    return [*kept, *fresh.values()]
+    """All figures, each once: a new one replaces the old one with the same key."""
+    replacements = {figure.key: figure for figure in new}
+    updated = [replacements.pop(figure.key, figure) for figure in old]
+    return [*updated, *replacements.values()]
 
 
 # ---- tables -----------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ def terminal_table(figures: Sequence[Figure], title: str) -> Table:
     colours = {True: "green", False: "red", None: "default"}
     for figure in figures:
         where = f"{figure.users:,}" if figure.users else ""
-        aim = f"[{colours[figure.reached]}]{figure.wanted}[/]"
+        aim = f"[{colours[figure.reached]}]{figure.aim_text}[/]"
         table.add_row(figure.engine, where, figure.name, figure.number, figure.ratio, aim)
     return table
 
@@ -137,13 +137,16 @@ def markdown_tables(report: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
     lines = [f"Measured on {report['date']} ({versions}; load of the machine before: {report['load']:.1f})."]
     if report["load"] > QUIET:
-        lines += ["", f"**{BUSY}**: read the ratios and the processor times, and mistrust rates, latencies and growth."]
+        lines += [
+            "",
+            f"**{BUSY}**: compare ratios and processor times, but do not trust rates, latencies and growth.",
+        ]
     for engine in dict.fromkeys(figure.engine for figure in figures if figure.users):
         of_engine = [figure for figure in figures if figure.engine == engine and figure.users]
         lines += ["", f"### On {engine}", "", *_by_size(of_engine)]
     rest = [figure for figure in figures if not figure.users]
     if rest:
-        lines += ["", "### Whatever the size", "", *_plain(rest)]
+        lines += ["", "### For any size", "", *_plain(rest)]
     return "\n".join(lines)
 
 
@@ -157,8 +160,8 @@ def _by_size(figures: Sequence[Figure]) -> list[str]:
     ]
     for name in dict.fromkeys(figure.name for figure in figures):
         found = [cells.get((name, size)) for size in sizes]
-        one = next(figure for figure in found if figure)
-        lines.append(_line([name, *map(_cell, found), one.wanted, one.against]))
+        first = next(figure for figure in found if figure)
+        lines.append(_line([name, *map(_cell, found), first.aim_text, first.against]))
     return lines
 
 
@@ -166,7 +169,7 @@ def _plain(figures: Sequence[Figure]) -> list[str]:
     lines = ["| measured | | aim | the ratio is to |", "|---|---:|---:|---|"]
     for figure in figures:
         name = f"{figure.name}, {figure.engine}" if figure.engine else figure.name
-        lines.append(_line([name, _cell(figure), figure.wanted, figure.against]))
+        lines.append(_line([name, _cell(figure), figure.aim_text, figure.against]))
     return lines
 
 
@@ -186,5 +189,5 @@ def with_tables(document: str, report: dict[str, Any]) -> str:
     before, _, rest = document.partition(begin)
     _, found, after = rest.partition(end)
     if not found:
-        raise ValueError(f"the document lacks the marks {begin} and {end}")
+        raise ValueError(f"the document has no marks {begin} and {end}")
     return f"{before}{begin}\n{markdown_tables(report)}\n{end}{after}"

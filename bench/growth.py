@@ -33,7 +33,7 @@ SUBTITLE = (
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One kind of work: which figure tells of it, and how its number becomes microseconds."""
+    """One kind of work: its figure, and how its number becomes microseconds."""
 
     title: str
     figure: str
@@ -74,7 +74,7 @@ def picture(report: dict[str, Any]) -> str:
         x, y = MARGIN + (index % 2) * (PANEL_WIDTH + 32), HEAD + (index // 2) * PANEL_HEIGHT
         parts.append(f'<g transform="translate({x} {y})">{"".join(_panel(panel, lines))}</g>')
     measured = f"Measured on {report['date']}, {report['versions']['processor']}, load {report['load']:.1f} before."
-    doubt = f" {BUSY}: mistrust these lines." if report["load"] > QUIET else ""
+    doubt = f" {BUSY}: do not trust these lines." if report["load"] > QUIET else ""
     parts.append(_text(MARGIN, height - 18, measured + doubt, fill=FAINT))
     return "\n".join([*parts, "</svg>", ""])
 
@@ -89,10 +89,10 @@ def _lines(panel: Panel, figures: Sequence[Figure]) -> dict[str, Points]:
 
 
 def _in_words(panel: Panel, lines: dict[str, Points]) -> str:
-    told = [
+    parts = [
         f"{engine} " + ", ".join(f"{cost:.0f} at {users:,} users" for users, cost in of) for engine, of in lines.items()
     ]
-    return f"{panel.title}, in microseconds: {'; '.join(told)}"
+    return f"{panel.title}, in microseconds: {'; '.join(parts)}"
 
 
 def _key() -> list[str]:
@@ -104,7 +104,7 @@ def _key() -> list[str]:
 
 
 def _panel(panel: Panel, lines: dict[str, Points]) -> list[str]:
-    """The axes, and each engine's line with its costs beside its points."""
+    """The axes, and each engine's line with its costs next to its points."""
     sizes = sorted({users for points in lines.values() for users, _ in points})
     step = _step(max(cost for points in lines.values() for _, cost in points))
     most = step * math.ceil(max(cost for points in lines.values() for _, cost in points) * 1.12 / step)
@@ -138,7 +138,7 @@ def _line(points: Sequence[tuple[float, float]], colour: str) -> list[str]:
 
 
 def _labels(costs: dict[str, float | None], x: float, y: Callable[[float], float]) -> list[str]:
-    """The numbers of one size: above their points; that of the cheaper engine below, unless it lies on the ground."""
+    """The numbers of one size: above their points; that of the cheaper engine below, unless it is on the axis."""
     known = sorted((cost, engine) for engine, cost in costs.items() if cost is not None)
     parts: list[str] = []
     for index, (cost, engine) in enumerate(known):
@@ -149,7 +149,7 @@ def _labels(costs: dict[str, float | None], x: float, y: Callable[[float], float
 
 
 def _step(most: float) -> float:
-    """A round distance of the lines across, for about four of them."""
+    """A round distance between the horizontal lines, for about four of them."""
     unit = 10 ** math.floor(math.log10(most / 4))
     return next(unit * step for step in STEPS if unit * step >= most / 4)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from bench.machine import children, processor_seconds, processors
 from bench.serve import READY
 
-WRK_MISSING = "wrk is not installed: all that is measured over HTTP is skipped. Install it with: apt-get install wrk"
+WRK_MISSING = "wrk is not installed: all measures over HTTP are skipped. Install it with: apt-get install wrk"
 
 DONE = """
 done = function(summary, latency, requests)
@@ -80,26 +80,26 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs: the process that was started, those that serve, and where."""
+    """A running server: the started process, its workers, and its port."""
 
     pid: int
     workers: tuple[int, ...]
     port: int
 
     def get(self, path: str, headers: dict[str, str]) -> bytes:
-        """One request, outside of any measure."""
+        """Send one request that is not measured."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers)
         with urllib.request.urlopen(request, timeout=30) as response:
             return response.read()
 
     def processor_seconds(self) -> float:
-        """What the workers have used."""
+        """The processor time that the workers have used."""
         return sum(processor_seconds(pid) for pid in self.workers)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw, and the processor time that the server took for it."""
+    """The results of wrk, and the processor time that the server used."""
 
     requests: int
     seconds: float
@@ -109,18 +109,18 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Requests answered in a second."""
+        """Requests answered per second."""
         return self.requests / self.seconds
 
     @property
     def microseconds_each(self) -> float:
-        """Processor time of one request: what others do on the machine bears less on it than on the rate."""
+        """Processor time of one request; other work on the machine affects it less than the rate."""
         return self.processor_seconds / self.requests * 1e6
 
 
 @contextmanager
 def serving(kind: str, what: str, notes: Path, workers: int = 1) -> Iterator[Server]:
-    """`bench.serve` in processes of its own, from here until the end of the block."""
+    """`bench.serve` in separate processes, until the end of the block."""
     command = [sys.executable, "-m", "bench.serve", kind, what, str(notes), str(workers)]
     for old in notes.glob(f"{READY}*"):
         old.unlink()
@@ -144,7 +144,7 @@ def serving(kind: str, what: str, notes: Path, workers: int = 1) -> Iterator[Ser
 
 
 def _wait_for(parent: int, notes: Path, workers: int) -> tuple[int, ...]:
-    """The workers, when all of them serve."""
+    """Wait until all workers serve, and return their process ids."""
     deadline = time.monotonic() + START_SECONDS
     while len(found := [*notes.glob(f"{READY}*")]) < workers:
         if time.monotonic() > deadline:
@@ -155,14 +155,14 @@ def _wait_for(parent: int, notes: Path, workers: int) -> tuple[int, ...]:
 
 
 def has_wrk() -> bool:
-    """Whether the load generator is there."""
+    """Whether the load generator is installed."""
     return shutil.which("wrk") is not None
 
 
 def put_load(server: Server, script: str, seconds: float, connections: int) -> Load:
-    """Run a Lua script in wrk for so long: on the other processor, or beside several workers on all of them.
+    """Run a Lua script in wrk: on the other processor, or with several workers on all processors.
 
-    Raises RuntimeError when any request fails.
+    Raises RuntimeError if any request fails.
     """
     pinned = ["taskset", "-c", str(processors()[1])] if len(server.workers) == 1 else []
     with tempfile.TemporaryDirectory() as folder:

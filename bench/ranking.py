@@ -1,6 +1,6 @@
-"""What boards cost at the storage: exact ranks, the first page, the lines around a user, and moving a user.
+"""The cost of leaderboards in the storage: exact ranks, the first page, the lines around a user, and moving a user.
 
-Client and server are on one machine, over unix sockets; SQLite has no server, and answers in the process itself. The floors
+Client and server are on one machine, over unix sockets; SQLite has no server, and runs in the process. The floors
 are bare SQL through the same driver, without any tallies, and a Redis sorted set of the same scores.
 """
 
@@ -35,7 +35,7 @@ AROUND = 11
 SIDE = AROUND // 2
 READS = 200
 COUNTS = 3
-"""Counting everybody ahead takes long, so it is done less often."""
+"""Counting all users ahead takes long, so it is done less often."""
 
 UPDATES = 100
 
@@ -45,7 +45,7 @@ BARE_PAGE = "a bare statement for the same lines through the same driver"
 BARE_AROUND = "bare statements through the same driver: a count(*) over all users ahead, and the lines on both sides"
 BARE_UPDATE = "a bare transaction through the same driver: lock and read the user, update both rows; without tallies"
 RANK_AIM = 3
-SORTED_SET = "of a Redis sorted set with the same scores, which lies in memory only"
+SORTED_SET = "of a Redis sorted set with the same scores, which is in memory only"
 
 COUNT = """
 SELECT count(*) FROM standings
@@ -80,7 +80,7 @@ Work = Callable[[], Awaitable[Any]]
 
 
 class Bare:
-    """The site's database through the same driver as the store's, with nothing around it."""
+    """The site's database through the store's driver, without anything else."""
 
     def __init__(self, connection: sqlite3.Connection | asyncpg.Connection) -> None:
         self._connection = connection
@@ -120,7 +120,7 @@ async def _bare(site: Site, address: str) -> AsyncIterator[Bare]:
 
 
 def ranks(site: Site, options: Options) -> list[Figure]:
-    """Everything that a board of this site is asked for, against each floor, run by run."""
+    """All measures of a leaderboard of this site, against each floor, run by run."""
     return uvloop.run(_measure(site, options, site.copy("ours")))
 
 
@@ -143,7 +143,7 @@ async def _measure(site: Site, options: Options, copy: str) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One question: ours, and the same by each floor. `bare_times` is how often the bare SQL is asked in a run."""
+    """One read: by Laurels, and by each floor. `bare_times` is how often the bare SQL runs in a run."""
 
     name: str
     ours: Work
@@ -174,7 +174,7 @@ async def _reads(laurels: Laurels, bare: Bare, sorted_set: redis.Redis | None) -
 
 
 def _question(bare: Bare, middle: Read) -> Read:
-    """A rank against a question whose answer is known: what the driver and the socket take by themselves."""
+    """A rank compared with `SELECT 1`, the cost of the driver and the socket alone."""
     return replace(
         middle,
         name=f"{middle.name}, against `SELECT 1`",
@@ -265,7 +265,7 @@ async def _microseconds(work: Work, times: int) -> float:
 
 
 async def _updates(site: Site, options: Options, address: str, sorted_set: redis.Redis | None) -> list[Figure]:
-    """Users drawn at random, each of whom gets a point in a transaction of its own, in a copy."""
+    """Give a point to each of some random users, each in a separate transaction, in a copy."""
     name = "a score update, each a durable transaction"
     against_sql = site.figure(name, "µs", BARE_UPDATE)
     against_redis = site.figure(f"{name}, against Redis", "µs", f"ZADD {SORTED_SET}: no disk to wait for")
@@ -287,7 +287,7 @@ async def _updates(site: Site, options: Options, address: str, sorted_set: redis
 
 
 async def _move(laurels: Laurels, user_id: str) -> None:
-    """Give a user a point, and another place on the board of all points."""
+    """Give a user a point, and so another place on the leaderboard of all points."""
 
     def decide(found: Loaded) -> Changes:
         row = found.users[user_id]

@@ -1,4 +1,4 @@
-"""What reading costs: profiles over HTTP at the peak and at half of it, and from a cold start."""
+"""The cost of reading: profiles over HTTP at the peak and at half of it, and from a cold start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BARE = "a bare ASGI app that answers the same bytes under the same server"
 BARE_SQL = (
     "a bare loop through the same driver: a session, then a view, one user after the other on each of 8 connections"
 )
-PGBENCH = "`pgbench`, 8 clients, with a session, a user and ten lines of the board by themselves"
+PGBENCH = "`pgbench`, 8 clients, with a session, a user and ten lines of the board as separate statements"
 
 
 def profiles(site: Site, options: Options) -> list[Figure]:
@@ -51,7 +51,7 @@ def profiles(site: Site, options: Options) -> list[Figure]:
 
 
 def _floors_of_sql(site: Site, options: Options) -> list[tuple[Figure, Callable[[], float]]]:
-    """Figures against SQL alone; on SQLite a read is so little SQL that there is no point in them."""
+    """Figures against SQL alone; not on SQLite, where a read has very little SQL."""
     if not site.is_postgresql:
         return []
     seconds = options.seconds
@@ -64,7 +64,7 @@ def _floors_of_sql(site: Site, options: Options) -> list[tuple[Figure, Callable[
 
 
 def by_two(site: Site, options: Options) -> list[Figure]:
-    """Profile reads of two workers, with the load generator and the database beside them on the same two processors."""
+    """Profile reads of two workers, with the load generator and the database on the same two processors."""
     figure = site.figure("profile reads, two workers", "/s", f"{BARE}, with two workers, too")
     script = read_script(site.community)
     with serving("laurels", site.address, site.folder, 2) as server:
@@ -78,7 +78,7 @@ def by_two(site: Site, options: Options) -> list[Figure]:
 
 
 def steady_reads(site: Site, server: Server, rate: float, options: Options) -> list[Figure]:
-    """The latency of profiles at a steady rate; the schedule goes on while a request waits."""
+    """The latency of profiles at a steady rate; the schedule continues while a request waits."""
     middle = site.figure("profile at half of one worker's peak: p50", "ms")
     worst = site.figure("profile at half of one worker's peak: p99", "ms", "", 20, most=True)
     requests = [
@@ -106,17 +106,17 @@ def cold_starts(site: Site, options: Options) -> list[Figure]:
 
 
 def read_script(one: Community, path: str = PATH) -> str:
-    """Load that reads profiles of users drawn at random."""
+    """Load that reads the profiles of random users."""
     return READ % {"tokens": one.tokens_file, "path": path}
 
 
 def cookie(one: Community) -> dict[str, str]:
-    """The session of somebody."""
+    """The session token of a random user."""
     return {"Cookie": f"laurels-session={one.tokens()[0]}"}
 
 
 def typical_profile(one: Community, server: Server) -> bytes:
-    """The profile whose length is the median of some drawn at random."""
+    """The profile of median length among those of some random users."""
     rng = random.Random(SEED)
     tokens = rng.sample(one.tokens(), SAMPLE)
     bodies = [server.get(PATH, {"Cookie": f"laurels-session={token}"}) for token in tokens]

@@ -1,7 +1,7 @@
-"""Another floor of boards: a Redis sorted set with the same scores, in memory only, over a socket of its own.
+"""Another floor for leaderboards: a Redis sorted set with the same scores, in memory only, over its own socket.
 
-The client speaks the protocol itself, straight from the event loop: there is nothing between it and the server that could
-make this floor slower than it is. Redis breaks ties by the name alone, so its ranks differ from ours among equal scores.
+The client speaks the protocol directly from the event loop, so that no library makes this floor slower. Redis breaks ties by
+the name alone, so its ranks differ from ours among equal scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, cast
 
 PROGRAM = "redis-server"
 MISSING = (
-    "there is no redis-server: what boards cost against a sorted set is left out. Get it with: apt install redis-server"
+    "there is no redis-server: leaderboards are not compared with a sorted set. Get it with: apt install redis-server"
 )
 KEY = "board"
 START_SECONDS = 10
@@ -28,12 +28,12 @@ LOADED_AT_ONCE = 1000
 
 
 def is_there() -> bool:
-    """Whether it can be started."""
+    """Whether Redis is installed."""
     return shutil.which(PROGRAM) is not None
 
 
 class Redis(asyncio.Protocol):
-    """One connection, one question at a time."""
+    """One connection, with one command at a time."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -41,23 +41,23 @@ class Redis(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep what to write to."""
+        """Store the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Answer, when all of the answer is there."""
+        """Parse the answer, once it is complete."""
         self._received += data
         try:
             answer, end = _parsed(self._received, 0)
         except ValueError:
-            return  # the rest is on its way
+            return  # the rest has not arrived
         assert end == len(self._received)
         assert self._answer is not None
         self._received = b""
         self._answer.set_result(answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody waits for an answer that will not come."""
+        """Fail the command that waits for an answer."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or ConnectionError("Redis has closed the connection"))
 
@@ -74,19 +74,19 @@ class Redis(asyncio.Protocol):
         return answer
 
     async def load(self, scores: Iterable[tuple[str, int]]) -> None:
-        """Put these users and scores on the board."""
+        """Add these users and scores to the sorted set."""
         stream = iter(scores)
         while some := list(islice(stream, LOADED_AT_ONCE)):
             await self.ask("ZADD", KEY, *(word for user_id, score in some for word in (score, user_id)))
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._transport:
             self._transport.close()
 
 
 def _parsed(data: bytes, at: int) -> tuple[Any, int]:
-    """The value that begins here, and where it ends. Raises ValueError while it is not whole."""
+    """The value at this position, and the position after it. Raises ValueError while it is incomplete."""
     end = data.index(b"\r\n", at)
     kind, head, at = data[at : at + 1], data[at + 1 : end], end + 2
     if kind == b"*":
@@ -98,7 +98,7 @@ def _parsed(data: bytes, at: int) -> tuple[Any, int]:
     if kind == b"$" and int(head) >= 0:
         end = at + int(head)
         if len(data) < end + 2:
-            raise ValueError("not whole")
+            raise ValueError("incomplete")
         return data[at:end], end + 2
     values_of = {b":": int, b"$": lambda _: None, b"-": lambda text: RuntimeError(text.decode())}
     return values_of.get(kind, bytes)(head), at
@@ -106,7 +106,7 @@ def _parsed(data: bytes, at: int) -> tuple[Any, int]:
 
 @asynccontextmanager
 async def board(scores: Iterable[tuple[str, int]]) -> AsyncIterator[Redis]:
-    """A connection to a server that holds these scores and ends with the block."""
+    """A connection to a server with these scores, stopped when the block ends."""
     with _server() as socket:
         _, connection = await asyncio.get_running_loop().create_unix_connection(Redis, str(socket))
         try:

@@ -1,4 +1,4 @@
-"""What repairing a history costs: verifying it, reading long streaks, and an amnesty for all users."""
+"""The cost of repairs: verifying histories, reading long streaks, and an amnesty for all users."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def _verifying(name: str, events: Iterable[Event], options: Options) -> Fi
                 await laurels.record_many(listed[start : start + BATCH], ranks=False)
             admin = Admin(laurels)
             for _ in range(options.runs):
-                start = time.process_time()  # of a core, whoever else is on it
+                start = time.process_time()  # processor time, which other work on the core does not change
                 found = [difference async for user_id in admin.users() for difference in await admin.verify(user_id)]
                 figure.add(len(listed) / (time.process_time() - start))
                 assert found == []
@@ -78,7 +78,7 @@ points = 0
 
 
 def reading_streaks(options: Options) -> list[Figure]:
-    """Unpacking a user and reading the streak, with ten years of days against ten days."""
+    """Unpacking a user and reading the streak, with ten years of days compared with ten days."""
     plain, freezing = Catalog.default(), Catalog.parse(FREEZING)
     return [
         _reading("ten years, every day", plain, range(TEN_YEARS), options),
@@ -88,7 +88,7 @@ def reading_streaks(options: Options) -> list[Figure]:
 
 
 def _reading(name: str, catalog: Catalog, days: Iterable[int], options: Options) -> Figure:
-    """In readings a second; the aim is half of what ten days allow."""
+    """Reads per second; the aim is half the rate with ten days."""
     figure = Figure(f"streak readings, {name}", "/s", "the same user with ten days", 0.5)
     long, short = _lived(catalog, days), _lived(catalog, range(10))
     for _ in range(options.runs):
@@ -97,18 +97,18 @@ def _reading(name: str, catalog: Catalog, days: Iterable[int], options: Options)
 
 
 def _lived(catalog: Catalog, days: Iterable[int]) -> Progress:
-    """A user who came on these days, the last of them yesterday or today."""
+    """A user who logged in on these days, the last of them yesterday or today."""
     progress, numbers = Progress(zones=Zones("Europe/Berlin")), list(days)
     first = NOON.toordinal() - numbers[-1]
     for number in numbers:
-        moment = NOON - timedelta(days=numbers[-1] - number)
-        event = Event("ada", f"login-{number}", "login", moment, day=first + number)
+        at = NOON - timedelta(days=numbers[-1] - number)
+        event = Event("ada", f"login-{number}", "login", at, day=first + number)
         progress = judge(catalog, progress, event, first + number).progress
     return progress
 
 
 def _readings(catalog: Catalog, progress: Progress, times: int = 2000) -> float:
-    """Readings a second, from the stored bytes to the shape that HTTP answers."""
+    """Reads per second, from the stored bytes to the object that HTTP returns."""
     packed = pack_progress(progress)
     start = time.process_time()
     for _ in range(times):
@@ -121,7 +121,7 @@ def _readings(catalog: Catalog, progress: Progress, times: int = 2000) -> float:
 
 
 def amnesty(site: Site, options: Options) -> list[Figure]:
-    """Adding an amnesty, and the first reading of a user after it."""
+    """Adding an amnesty, and the first read of a user after it."""
     return asyncio.run(_amnesty(site, options))
 
 

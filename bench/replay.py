@@ -1,7 +1,7 @@
-"""The floor of writing: exactly the SQL that Laurels issues for a stream of events, with nothing around it.
+"""The floor of writing: exactly the SQL that Laurels issues for a stream of events, without anything else.
 
-`traced` lets Laurels itself record the stream into a copy of the database, in transactions of given sizes, and notes every
-statement with its parameters as it goes by. `python -m bench.replay ADDRESS STEPS` issues the same statements again, on
+`traced` lets Laurels record the stream into a copy of the database, in transactions of given sizes, and logs every
+statement with its parameters. `python -m bench.replay ADDRESS STEPS` issues the same statements again, on
 another copy of the same database, in a bare loop through the same driver, and prints how many seconds that took: no HTTP,
 no JSON, no decisions. Several parts of a stream are replayed in the order in which they were traced.
 """
@@ -31,44 +31,44 @@ Step = tuple[str, str, Any]
 """The driver's method, the statement, its parameters."""
 
 _steps: list[Step] = []
-"""What goes by while it is traced."""
+"""The statements logged so far."""
 
 
 class TracedSQLite(sqlite3.Connection):
-    """A connection that notes what it is asked to execute."""
+    """A connection that logs the statements that it executes."""
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         _steps.append(("execute", sql, parameters))
         return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         rows = list(parameters)
         _steps.append(("executemany", sql, rows))
         return super().executemany(sql, rows)
 
 
 class TracedPostgreSQL(asyncpg.Connection):
-    """The same for the other driver."""
+    """The same for asyncpg."""
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         _steps.append(("execute", query, args))
         return await super().execute(query, *args, **options)
 
     async def fetch(self, query: str, *args: Any, **options: Any) -> list[Any]:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         _steps.append(("fetch", query, args))
         return await super().fetch(query, *args, **options)
 
     async def fetchrow(self, query: str, *args: Any, **options: Any) -> Any:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         _steps.append(("fetchrow", query, args))
         return await super().fetchrow(query, *args, **options)
 
     async def fetchval(self, query: str, *args: Any, **options: Any) -> Any:
-        """As ever, and noted."""
+        """Log it, and execute it."""
         _steps.append(("fetchval", query, args))
         return await super().fetchval(query, *args, **options)
 
@@ -132,7 +132,7 @@ async def _replay_on_postgresql(address: str, steps: Sequence[Step]) -> float:
 
 
 def replay_apart(address: str, steps_file: Path) -> float:
-    """`replay` in a process of its own, on the processor where the server runs."""
+    """`replay` in a separate process, on the processor where the server runs."""
     command = [sys.executable, "-m", "bench.replay", address, str(steps_file)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True, timeout=600).stdout)
 

@@ -1,9 +1,9 @@
-"""A server in processes of its own: `python -m bench.serve laurels ADDRESS NOTES WORKERS` or `... floor BODY NOTES WORKERS`.
+"""A server in separate processes: `python -m bench.serve laurels ADDRESS NOTES WORKERS` or `... floor BODY NOTES WORKERS`.
 
 One worker pins itself to one processor; several share all of them. It listens on a free port of the loopback, prints the
-port, and serves until it is told to end. Both applications run under the same server, set up as `laurels serve` does it.
-In the folder NOTES each of several workers says when it begins, and a single one of Laurels, when it ends, how large its
-transactions were.
+port, and serves until SIGTERM. Both applications run under the same server, configured as by `laurels serve`. In the folder
+NOTES, each of several workers writes a file when it starts; a single worker of Laurels writes the sizes of its transactions when
+it ends.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from laurels.storage.contract import Decide, LoadRequest
 Application = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 
 ARGUMENTS = "LAURELS_BENCH_SERVE"
-"""In which variable the parent hands its arguments to its workers."""
+"""The environment variable with which the parent passes its arguments to its workers."""
 
 SIZES = "sizes"
 READY = "ready-"
@@ -56,14 +56,14 @@ def bare(body: bytes) -> Application:
 
 
 async def _live(receive: Any, send: Any) -> None:
-    """Say yes to the beginning and to the end."""
-    for moment in ("startup", "shutdown"):
+    """Acknowledge startup and shutdown."""
+    for phase in ("startup", "shutdown"):
         await receive()
-        await send({"type": f"lifespan.{moment}.complete"})
+        await send({"type": f"lifespan.{phase}.complete"})
 
 
 def product(address: str, notes: Path) -> Application:
-    """Laurels as it is served, at noon of the community's day. When it ends, it writes the sizes of its transactions."""
+    """The application of Laurels at NOON. At the end, it writes the sizes of its transactions."""
     store = open_store(address)
     started = utc_now()
     laurels = Laurels(store, clock=lambda: NOON + (utc_now() - started))
@@ -87,7 +87,7 @@ def _write(file: Path, sizes: list[int]) -> None:
 
 
 def application(kind: str, what: str, notes: str) -> Application:
-    """The one that is asked for."""
+    """The requested application."""
     app = product(what, Path(notes)) if kind == "laurels" else bare(Path(what).read_bytes())
     quiet_collector()
     return app
@@ -102,7 +102,7 @@ def worker_app() -> Application:
 
 
 def main(kind: str, what: str, notes: str, workers: str) -> None:
-    """Serve until a signal says to end."""
+    """Serve until a signal stops it."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     listener.set_inheritable(True)
     port = listener.getsockname()[1]

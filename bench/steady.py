@@ -1,8 +1,8 @@
-"""An open loop: requests leave at fixed moments, whether or not the ones before are answered, as people's do.
+"""An open loop: requests are sent at fixed times, whether or not earlier ones were answered, as those of real users are.
 
 `python -m bench.steady PORT RATE SECONDS REQUESTS` sends the requests of a file (a pickled list of bytes) in turn, over up
-to CONNECTIONS connections, and prints the latencies' percentiles as JSON. A latency counts from the moment that the schedule
-names, so a server that stalls cannot hide it by keeping the client waiting. Run on the other processor than the server's.
+to CONNECTIONS connections, and prints the latencies' percentiles as JSON. A latency counts from the scheduled time, so a
+server that stalls cannot hide it by making the client wait. Run it on another processor than the server.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Steadily:
-    """Latencies in milliseconds under a steady load of so many requests a second."""
+    """Latencies in milliseconds under a steady load of `rate` requests a second."""
 
     rate: float
     p50: float
@@ -36,7 +36,7 @@ class Steadily:
 
 
 def measure(port: int, rate: float, seconds: float, requests: Sequence[bytes], folder: Path) -> Steadily:
-    """Put a steady load on a server, from a process of its own. Raises RuntimeError where an answer fails."""
+    """Put a steady load on a server, from a separate process. Raises RuntimeError if a request fails."""
     file = folder / "requests"
     file.write_bytes(pickle.dumps(list(requests)))
     command = [sys.executable, "-m", "bench.steady", str(port), str(rate), str(seconds), str(file)]
@@ -78,7 +78,7 @@ def send(port: int, rate: float, seconds: float, requests: Sequence[bytes]) -> l
 
 
 def _is_whole(answer: bytes) -> bool:
-    """Whether all of an answer is there. Raises RuntimeError unless it is a 200."""
+    """Whether a response is complete. Raises RuntimeError unless its status is 200."""
     head, end, body = answer.partition(b"\r\n\r\n")
     if end and not answer.startswith(b"HTTP/1.1 200"):
         raise RuntimeError(f"the server answered {answer[:200]!r}")
@@ -86,7 +86,7 @@ def _is_whole(answer: bytes) -> bool:
 
 
 def main(port: str, rate: str, seconds: str, file: str) -> None:
-    """Send, and print what came of it."""
+    """Send the requests, and print the latencies."""
     pin(processors()[1])
     requests = pickle.loads(Path(file).read_bytes())
     found = [1000 * latency for latency in send(int(port), float(rate), float(seconds), requests)]

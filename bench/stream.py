@@ -1,4 +1,4 @@
-"""A believable stream of events for a community, the same in every run."""
+"""A realistic stream of events for a community, the same in every run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from laurels.engine.events import Event
 
 TYPES = ("message.sent", "agent.created", "referral.completed", "login", "page.viewed")
 WEIGHTS = (80, 6, 2, 7, 5)
-"""Mostly messages; the last type is one that the catalog does not know: stored, and worth nothing."""
+"""Mostly messages. The catalog does not know the last type: such events are stored and earn nothing."""
 
 
 def user_ids(database: Path) -> list[str]:
-    """Everybody in the community."""
+    """All user ids of a community."""
     connection = sqlite3.connect(database)
     try:
         return [user_id for (user_id,) in connection.execute("SELECT user_id FROM users ORDER BY user_id")]
@@ -30,15 +30,13 @@ def user_ids(database: Path) -> list[str]:
 
 
 def stream(users: list[str], amount: int, seed: str = str(SEED)) -> Iterator[Event]:
-    """Events of users drawn at random, each with an id of its own; another seed gives others."""
+    """Events of random users, each with a unique id; another seed gives other events."""
     rng = random.Random(seed)
     for _ in range(amount):
         kind = rng.choices(TYPES, WEIGHTS)[0]
-        moment = NOON - timedelta(seconds=rng.randint(0, 3600))
+        at = NOON - timedelta(seconds=rng.randint(0, 3600))
         data = {"agent": f"agent-{rng.randint(1, 20)}"} if kind == "message.sent" else None
-        yield Event(
-            rng.choice(users), f"evt-{rng.getrandbits(64):016x}", kind, moment, rng.choice((1, 1, 1, 2, 5)), data
-        )
+        yield Event(rng.choice(users), f"evt-{rng.getrandbits(64):016x}", kind, at, rng.choice((1, 1, 1, 2, 5)), data)
 
 
 def as_json(event: Event) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def as_bodies(events: Iterable[Event], size: int) -> Iterator[bytes]:
 
 
 def write_bodies(path: Path, events: Iterable[Event], size: int) -> None:
-    """The same into a file, one on each line."""
+    """The same in a file, one per line."""
     with path.open("wb") as file:
         for body in as_bodies(events, size):
             file.write(body + b"\n")

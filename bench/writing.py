@@ -1,4 +1,4 @@
-"""What writing costs: single events and batches, a user whom all write to, an import, and reads while events are written."""
+"""The cost of writing: single events and batches, one user with all events, an import, and reads while events are written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ JUDGED = 10_000
 SAME_SQL = "a bare loop that issues the same SQL through the same driver, in transactions of the same sizes"
 PGBENCH = "`pgbench`, 64 clients, a transaction for each event: lock and read the user, look for the event, write both"
 FLOOR_EVENTS = 8_000
-"""So many events of a run are issued again by the floor; its rate does not depend on how many."""
+"""How many events of a run the floor replays; its rate does not depend on the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,16 @@ def batches(site: Site, options: Options) -> list[Figure]:
 
 
 def hot(site: Site, options: Options) -> list[Figure]:
-    """Everybody writes to one user: each event changes the same row."""
+    """All events are of one user, so each changes the same row."""
     figures = _writes(HOT, site, options)
     return [*figures, _by_two(HOT, site, options, figures[0])]
 
 
 def _writes(way: Way, site: Site, options: Options) -> list[Figure]:
-    """A first run shows which transactions the recorder makes; then the bare loop and Laurels take turns.
+    """A first run shows how large the transactions are; then the bare loop and Laurels take turns.
 
-    Each run has events of its own. The bare loop writes into a copy that lives through the same events as the one in which
-    they were traced, so that every statement finds what it found there.
+    Each run has different events. The bare loop writes into a copy with the same earlier events as the one in which they were
+    traced, so that every statement finds the same rows.
     """
     figure = site.figure(way.name, "/s", SAME_SQL, way.aim)
     per_transaction = site.figure(f"{way.name}: events to a transaction", "")
@@ -103,13 +103,13 @@ def _writes(way: Way, site: Site, options: Options) -> list[Figure]:
 
 
 def _part(way: Way, site: Site, seconds: float, name: str) -> list[Event]:
-    """Events enough for a run."""
+    """Enough events for a run."""
     users = site.user_ids[: way.users] if way.users else site.user_ids
     return list(stream(users, int(way.events_per_second * seconds), f"{way.name}: {name}"))
 
 
 def _first(sizes: Sequence[int], events: int) -> list[int]:
-    """The transactions at the beginning that hold so many events together; at least one."""
+    """The first transactions that together have this many events; at least one."""
     taken: list[int] = []
     for size in sizes:
         if sum(taken) >= events:
@@ -119,7 +119,7 @@ def _first(sizes: Sequence[int], events: int) -> list[int]:
 
 
 def _checked(way: Way, site: Site, server: Server, part: Sequence[Event], seconds: float) -> Load:
-    """Put these events on the server of the site's own copy; all that it acknowledged must be there."""
+    """Send these events to a server on a copy of the site; all acknowledged ones must be stored."""
     bodies = site.folder / "bodies"
     write_bodies(bodies, part, way.size)
     before = _events_in(site)
@@ -129,7 +129,7 @@ def _checked(way: Way, site: Site, server: Server, part: Sequence[Event], second
     recorded = _events_in(site) - before
     if recorded < load.requests * way.size:
         raise RuntimeError(
-            f"{load.requests * way.size} events were acknowledged and {recorded} are there; make the stream longer"
+            f"{load.requests * way.size} events were acknowledged and {recorded} are stored; make the stream longer"
         )
     return load
 
@@ -143,8 +143,8 @@ def _events_in(site: Site) -> int:
 
 
 def _by_two(way: Way, site: Site, options: Options, by_one: Figure) -> Figure:
-    """The same with two workers, with the load generator and the database beside them on the same two processors."""
-    figure = site.figure(f"{way.name}, two workers", "/s", "one worker in the same run, on one processor by itself")
+    """The same with two workers, with the load generator and the database on the same two processors."""
+    figure = site.figure(f"{way.name}, two workers", "/s", "one worker in the same run, on one processor alone")
     with serving("laurels", site.copy("ours"), site.folder, 2) as server:
         for number, one in enumerate(by_one.ours):
             part = _part(way, site, options.seconds, f"two workers, run {number}")
@@ -153,7 +153,7 @@ def _by_two(way: Way, site: Site, options: Options, by_one: Figure) -> Figure:
 
 
 def _steady(site: Site, options: Options, rate: float) -> list[Figure]:
-    """The latency of single events at a steady rate; the schedule goes on while an event waits."""
+    """The latency of single events at a steady rate; the schedule continues while an event waits."""
     middle = site.figure("single event at half of one worker's peak: p50", "ms")
     worst = site.figure("single event at half of one worker's peak: p99", "ms")
     head = f"POST {PATH} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {site.community.key}\r\n"
@@ -187,7 +187,7 @@ def mixed(site: Site, options: Options) -> list[Figure]:
 
 
 def importing(engine: Engine, options: Options) -> list[Figure]:
-    """A history taken in from nothing, by `laurels record`, on all processors that it wants."""
+    """An import of a history into an empty database by `laurels record`, on all processors."""
     figure = Figure(f"import of {options.imported:,} events by `laurels record`", "/s", engine=engine.name)
     one = community(JUDGED)
     with tempfile.TemporaryDirectory() as name, engine.empty() as address:
@@ -205,7 +205,7 @@ def importing(engine: Engine, options: Options) -> list[Figure]:
 
 
 def judging(options: Options) -> list[Figure]:
-    """The engine alone: decisions in a second, over users who have lived a while."""
+    """The engine alone: decisions per second, for users with a history."""
     figure = Figure("judge alone", "events/s", aim=100_000)
     one = community(JUDGED)
     users = user_ids(one.database)[:1000]

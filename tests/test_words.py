@@ -73,9 +73,44 @@ WIRE = {
     r"\blaurels-moment\b": "laurels-notification",
 }
 
+ALLOWED = {
+    # a retired identifier that stays in one file, and why
+    ("laurels/engine/badges.py", "moment"): "the name of a field is part of the catalog's fingerprint",
+    ("laurels/cli/record.py", "tell"): "the method of a file",
+}
+
 PHRASES = (
     "told",
     "anew",
+    "afresh",
+    "as of now",
+    "behalf",
+    "beside",
+    "by itself",
+    "by themselves",
+    "circles",
+    "evermore",
+    "for ever",
+    "forthwith",
+    "hear",
+    "heed",
+    "hence",
+    "henceforth",
+    "herein",
+    "in the stead",
+    "is no more",
+    "lest",
+    "of whom",
+    "shall",
+    "thence",
+    "thereby",
+    "therein",
+    "thereof",
+    "thereupon",
+    "upon",
+    "wherein",
+    "whereby",
+    "with whom",
     "mend",
     "mends",
     "mended",
@@ -97,10 +132,10 @@ def files(*folders: str) -> tuple[Path, ...]:
     """The text files in these folders; a name with a suffix is a file of its own."""
     paths = (ROOT / name for name in folders)
     return tuple(
-        one
+        file
         for path in paths
-        for one in ([path] if path.suffix else sorted(path.rglob("*")))
-        if one.suffix in KINDS_OF_FILE and not migration(one)
+        for file in ([path] if path.suffix else sorted(path.rglob("*")))
+        if file.suffix in KINDS_OF_FILE and not migration(file)
     )
 
 
@@ -130,9 +165,10 @@ def places(paths: tuple[Path, ...], find: Find) -> str:
 
 @pytest.mark.parametrize("name", IDENTIFIERS)
 def test_a_retired_identifier_does_not_come_back(name: str) -> None:
-    code = tuple(path for path in files("laurels", "docs") if path.suffix == ".py")
+    code = tuple(path for path in files("laurels", "docs", "bench", "examples") if path.suffix == ".py")
+    code = tuple(path for path in code if (path.relative_to(ROOT).as_posix(), name) not in ALLOWED)
 
-    found = places(code, lambda path: ((number, one) for number, one in names(path) if one == name))
+    found = places(code, lambda path: ((number, found) for number, found in names(path) if found == name))
 
     assert not found, f"use {IDENTIFIERS[name]}:\n{found}"
 
@@ -157,6 +193,9 @@ def test_a_retired_name_on_the_wire_does_not_come_back(pattern: str) -> None:
 def test_an_old_phrase_does_not_come_back(phrase: str) -> None:
     pattern = re.compile(rf"(?<![\w'-]){re.escape(phrase)}(?![\w'-])", re.IGNORECASE)
 
-    found = places(files("laurels", "docs", "README.md"), lambda path: matches(path, pattern))
+    found = places(
+        files("laurels", "docs", "bench", "examples", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"),
+        lambda path: matches(path, pattern),
+    )
 
     assert not found, found

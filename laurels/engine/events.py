@@ -87,7 +87,7 @@ def check_data(data: Mapping[str, Any]) -> None:
         size = len(_encode(data).encode())
     except RecursionError:
         raise InvalidInput("data", f"must nest at most {MAX_DATA_LEVELS} levels") from None
-    except (TypeError, ValueError):  # other types, NaN and infinity, lone surrogates, circles
+    except (TypeError, ValueError):  # other types, NaN and infinity, lone surrogates, reference cycles
         raise InvalidInput("data", "must contain only JSON values") from None
     if size > MAX_DATA_BYTES:
         raise InvalidInput("data", f"must take at most {MAX_DATA_BYTES} bytes as JSON, not {size}")
