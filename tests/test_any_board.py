@@ -251,7 +251,11 @@ class World:
         batch = [self.an_event() for _ in range(self.chance.randint(1, 6))]
         for answer in await self.laurels.record_many(batch):
             if not isinstance(answer, LaurelsError):
-                self.events[answer.event.user_id][answer.event.id] = answer.event
+                assert answer.user_id
+                assert answer.id
+                stored = await self.laurels.store.event(answer.user_id, answer.id)
+                assert stored
+                self.events[answer.user_id][answer.id] = stored.event
 
     def an_event(self) -> Event:
         chance = self.chance

@@ -242,7 +242,7 @@ print({in_child(lambda: record(f"child-{number}")) for number in range(20)})
 stop.set()
 for thread in threads:
     thread.join()
-print(len({one.event.id for one in recorded}))
+print(len({one.id for one in recorded}))
 """
     statuses, count = printed_by(database, script).splitlines()
 

@@ -70,7 +70,7 @@ async def test_users_are_brought_under_a_new_catalog_when_they_are_next_read() -
     async with sandbox(OLD) as (laurels, _):
         await laurels.group_commit.submit([message("ada")])
         laurels.rules.put_in_force(NEW)
-        assert laurels.views.catalog is laurels.catalog is NEW
+        assert laurels.catalog is NEW
         profile = await laurels.profile("ada")
         assert (profile.points, [one.points for one in profile.badges]) == (5, [7])
         row = await laurels.store.user("ada")

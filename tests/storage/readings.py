@@ -16,6 +16,8 @@ from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.http.endpoint import Request
 from laurels.http.responses import encode
+from laurels.present.amnesties import amnesty
+from laurels.present.catalog import catalog_summary
 from laurels.present.history import history_adjustment
 from laurels.service.admin import Admin
 from laurels.service.insights import Insights
@@ -40,7 +42,7 @@ async def read_again(app: Laurels, expected: Mapping[str, Json]) -> dict[str, Js
         "now": await app.now(),
         "me": expected["me"],
         "defaultZone": "UTC",
-        "catalog": app.views.whole_catalog(),
+        "catalog": catalog_summary(app.catalog),
         "counts": {
             "users": counts.users,
             "events": counts.events,
@@ -58,7 +60,7 @@ async def read_again(app: Laurels, expected: Mapping[str, Json]) -> dict[str, Js
         "rarity": await insights.rarity(),
         "publicRarity": await Insights(app).public_rarity(),
         "acts": await read_adjustments(app),
-        "amnesties": {"amnesties": [app.views.amnesty(row) for row in await store.amnesties()]},
+        "amnesties": {"amnesties": [amnesty(row) for row in await store.amnesties()]},
         "repeats": [await record_again(app, one["event"]) for one in expected["repeats"]],
         "keys": await read_keys(app, expected["keys"]["accepted"]),
         "sessions": [await read_session(app, one["token"]) for one in expected["sessions"]],
@@ -91,7 +93,7 @@ async def read_user(app: Laurels, user: str) -> dict[str, Json]:
         "profile": shortened(app, profile, history, streaks["streaks"]),
         "streaks": streaks,
         "history": history,
-        "explanations": as_sent(await app.explain_all(user)),
+        "explanations": as_sent([await app.explain(user, badge.id) for badge in app.catalog.badges]),
         "moments": [
             [shown.id, shown.type, as_sent(shown.at), shown.data]
             for _, shown in await app.notifications({user: BEGINNING}, 1000)
@@ -102,7 +104,7 @@ async def read_user(app: Laurels, user: str) -> dict[str, Json]:
 
 def shortened(app: Laurels, profile: Json, history: Sequence[Json], streaks: Sequence[Json]) -> Json:
     """A profile with ids for badges and revisions for its history, and without its streaks, after comparing all of them."""
-    badges = {badge.id: as_sent(badge) for badge in app.views.whole_catalog().badges}
+    badges = {badge.id: as_sent(badge) for badge in catalog_summary(app.catalog).badges}
     for name in ("badges", "availableBadges"):
         assert all(badges[one["id"]] == one for one in profile[name])
         profile[name] = [one["id"] for one in profile[name]]
@@ -184,7 +186,7 @@ async def record_again(app: Laurels, sent: Mapping[str, Json]) -> dict[str, Json
     """The answer to an event that is recorded already."""
     occurred_at = datetime.fromisoformat(sent["occurredAt"]) if sent["occurredAt"] else None
     event = Event(sent["userId"], sent["id"], sent["type"], occurred_at, sent["quantity"], sent["data"])
-    return {"event": sent, "answer": app.views.event_result(await app.record(event))}
+    return {"event": sent, "answer": await app.record(event)}
 
 
 async def read_keys(app: Laurels, accepted: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
