@@ -353,6 +353,6 @@ def test_migrating_names_what_ran_and_twice_is_harmless(cli: Cli) -> None:
     again = cli("migrate", "--database", cli.database, "--json")
 
     assert first.json["ran"][0] == {"name": "0001_start", "mark": "post"}
-    assert "ran 0001_start (post: servers of older versions must be stopped)" in first.err
+    assert "Applied 0001_start (post: servers of older versions must be stopped)" in first.err
     assert again.json == {"ran": []}
     assert "up to date" in again.err

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from laurels.auth.chain import Credentials
 from laurels.auth.keys import name_of_key, role_of_hint
 from laurels.auth.sessions import Sessions
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
-from laurels.http.endpoint import Request
 from laurels.http.responses import encode
 from laurels.present.amnesties import amnesty
 from laurels.present.catalog import catalog_summary
@@ -96,7 +96,7 @@ async def read_user(app: Laurels, user: str) -> dict[str, Json]:
         "explanations": as_sent([await app.explain(user, badge.id) for badge in app.catalog.badges]),
         "moments": [
             [shown.id, shown.type, as_sent(shown.at), shown.data]
-            for _, shown in await app.notifications({user: BEGINNING}, 1000)
+            for _, shown in (await app.notifications({user: BEGINNING}, 1000)).get(user, ())
         ],
         "differences": as_sent(await Admin(app).verify(user)),
     }
@@ -179,7 +179,7 @@ async def read_adjustments(app: Laurels) -> dict[str, Json]:
 
 
 def shown_adjustments(rows: Iterable[AdjustmentRow]) -> list[Json]:
-    return [{"userId": row.user_id, "at": row.at, "act": history_adjustment(row)} for row in rows]
+    return [{"userId": row.user_id, "at": row.at, "adjustment": history_adjustment(row)} for row in rows]
 
 
 async def record_again(app: Laurels, sent: Mapping[str, Json]) -> dict[str, Json]:
@@ -214,7 +214,7 @@ async def read_keys(app: Laurels, accepted: Iterable[Mapping[str, Json]]) -> dic
 async def read_session(app: Laurels, token: str) -> dict[str, Json]:
     """The user of a session of the app; None if it is not valid."""
     try:
-        caller = await Sessions(app).verify(Request({"laurels-session": token}))
+        caller = await Sessions(app).verify(Credentials({"laurels-session": token}))
     except LaurelsError:
         caller = None
     return {"token": token, "userId": caller.user_id if caller else None}

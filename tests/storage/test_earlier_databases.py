@@ -22,7 +22,7 @@ EXPECTED: dict[str, Any] = json.loads((FOLDER / "expected.json").read_text("utf-
 CATALOG = Catalog.parse((FOLDER / "catalog.toml").read_text("utf-8"))
 DUMPS = {"sqlite-file": "sqlite.sql", "postgresql": "postgresql.sql"}
 
-RENAMED_FIELDS = {"undoing": "undo"}
+RENAMED_FIELDS = {"undoing": "undo", "act": "adjustment"}
 """Fields that were renamed since these readings were made, and nothing else about them."""
 
 RENAMED_KINDS = {"adjustment": "points"}

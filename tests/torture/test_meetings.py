@@ -15,7 +15,7 @@ from laurels.engine.events import Event
 from laurels.errors import UserErased, UserNotFound
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import Changes, Loaded, LoadRequest
-from laurels.storage.postgres import pool as lines
+from laurels.storage.postgres import pool
 from laurels.storage.postgres.store import PostgresStore
 from tests import postgres
 from tests.crash_child import CATALOG
@@ -134,7 +134,7 @@ async def test_the_same_new_users_from_many_processes_at_once_are_made_once(data
             answers = await asyncio.gather(
                 *(one.record_many(events[shift:] + events[:shift]) for shift, one in enumerate(many))
             )
-            new = [answer.event.user_id for batch in answers for answer in batch if not answer.duplicate]
+            new = [answer.user_id for batch in answers for answer in batch if not answer.duplicate]
             assert sorted(new) == sorted(event.user_id for event in events)
         await check_tallies(many[0].store)
     assert await deadlocks(database) == 0
@@ -192,7 +192,7 @@ async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(data
 async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_ever(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "HELD_SECONDS", 0.3)
+    monkeypatch.setattr(pool, "IDLE_SECONDS", 0.3)
     async with several(database, 1) as (laurels,):
         await laurels.record(Event("ada", "0", "note"))
         calls: list[int] = []
