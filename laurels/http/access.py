@@ -37,6 +37,11 @@ class Access(Generic[C]):
     security: Security = ()
     problems: Sequence[str] = ()
 
+    @property
+    def is_public(self) -> bool:
+        """Whether every request is admitted."""
+        return self.admit is _anyone
+
 
 PUBLIC: Access[None] = Access(_anyone)
 SESSION: Access[Caller] = Access(Context.caller, BY_SESSION, REFUSALS)

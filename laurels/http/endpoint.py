@@ -37,6 +37,8 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NO_VALUES: Mapping[str, str] = {}
 
 BUSY = ("overloaded",)
+TIMED = ("invalid-input", "not-a-sandbox")
+"""What the header Laurels-Now can lead to, at every address but those that are open to all."""
 STORE = ("overloaded", "store-unavailable", "wrong-schema")
 
 
@@ -147,6 +149,7 @@ class Endpoint:
         codes = [*self.access.problems, *self.problems]
         codes += self.body.problems if self.body else ()
         codes += ("invalid-input",) if self.parameters else ()
+        codes += () if self.access.is_public else TIMED
         codes += STORE if self.uses_store else () if self.always else BUSY
         return tuple(dict.fromkeys(codes))
 

@@ -377,7 +377,7 @@ async def test_in_a_sandbox_a_request_says_when_it_happens(home: App) -> None:
 @pytest.mark.parametrize("moment", ["soon", "", "2026-01-05T12:00:00", "0001-01-01T00:00:00Z"])
 async def test_in_a_sandbox_a_moment_that_is_none_is_422(home: App, moment: str) -> None:
     await home.laurels.set_clock_offset(timedelta())
-    answer = await home.client.get(f"{BASE}/catalog", headers={"laurels-now": moment})
+    answer = await home.client.get(f"{BASE}/profile", headers={"laurels-now": moment})
     assert (answer.status_code, pointers(answer)) == (422, ["Laurels-Now"])
 
 
