@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +16,7 @@ from laurels.errors import UserErased, UserNotFound
 from laurels.present.verification import Difference, Verification
 from laurels.service.admin import Admin
 from laurels.service.opening import changing, reading
-from laurels.service.processes import end_with_parent
+from laurels.service.processes import end_with_parent, processors
 from laurels.service.verify import compare_user, verify_user
 from laurels.settings import Settings
 
@@ -42,7 +41,7 @@ def verify_database(
     Outdated users are brought up to date first; without `refresh`, nothing is written and they are not compared.
     """
     parts, wrong_tallies = asyncio.run(_parts(settings))
-    workers = min(processes or len(os.sched_getaffinity(0)), max(1, len(parts)))
+    workers = min(processes or processors(), max(1, len(parts)))
     done, users, differences = 0, 0, list[Difference]()
     with show_progress(sum(part.users for part in parts)) as update:
         for part, (compared, found) in zip(parts, _compare_all(settings, parts, workers, refresh=refresh), strict=True):
