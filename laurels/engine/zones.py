@@ -149,6 +149,19 @@ def first_instant(day: int, zone_name: str) -> datetime:
 
 
 @lru_cache(maxsize=1024)
+def end_of_day(day: int, zone_name: str) -> datetime:
+    """The instant from which on clocks in this zone no longer show this day or an earlier one, in UTC.
+
+    Where clocks go back over midnight, they show the day again after the next one began. A period of a leaderboard ends when the
+    next one begins, so that every instant is in one; a day ends when it cannot come back, so that no one is late for it.
+    """
+    there = zone(zone_name)
+    second_midnight = datetime.combine(date.fromordinal(day + 1), time(fold=1), there).astimezone(UTC)
+    came_back = (second_midnight - INSTANT).astimezone(there).toordinal() == day
+    return max(first_instant(day + 1, zone_name), second_midnight) if came_back else first_instant(day + 1, zone_name)
+
+
+@lru_cache(maxsize=1024)
 def skipped_days(zone_name: str) -> tuple[int, ...]:
     """The days since 1970 that this zone skipped (Apia: 30 December 2011), oldest first."""
     tz = zone(zone_name)
@@ -191,6 +204,12 @@ class Zones:
     def day(self, instant: datetime) -> int:
         """The day of this instant in the zone in force at that time."""
         return day_of(instant, self.at(instant))
+
+    def today(self, instant: datetime) -> int:
+        """The oldest day that has not ended at this instant: the day of the instant, or the one before if it will come back."""
+        name = self.at(instant)
+        day = day_of(instant, name)
+        return day - 1 if instant < end_of_day(day - 1, name) else day
 
     def changed(self, name: str, now: datetime) -> Zones:
         """These zones with `name` in force from `now` on; the very first zone also applies to all time before.

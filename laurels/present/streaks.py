@@ -12,7 +12,7 @@ from laurels.engine.days import Days
 from laurels.engine.judge import calendar_of, length_of, read_streak_of
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
-from laurels.engine.zones import first_instant, zone
+from laurels.engine.zones import end_of_day, zone
 from laurels.present.base import Answer, UtcTime
 
 STREAK_DAYS = 14
@@ -69,9 +69,10 @@ def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int 
 
 def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:
     zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
-    today = zones.day(now)
+    today = zones.today(now)
     reading = read_streak_of(streak, progress, today)
-    ends_at = first_instant(streak.first_day(reading.ends + 1), zones.at(now)) if reading.ends is not None else None
+    last_day = None if reading.ends is None else streak.first_day(reading.ends + 1) - 1
+    ends_at = None if last_day is None else end_of_day(last_day, zones.at(now))
     marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
     return UserStreak(
         name=streak.name,
