@@ -15,7 +15,7 @@ from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.engine.fields import Field
 from laurels.engine.values import plain
 from laurels.errors import AdjustmentConflict, AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
-from laurels.http.parameters import USER_ID, name_in_path
+from laurels.http.parameters import USER_ID, in_query, name_in_path
 from laurels.http.problems import NoSuchPage, kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
@@ -26,6 +26,9 @@ from laurels.service.admin import MAX_REASON, Admin, check_adjustment
 
 USER = ROOT + "/users/{userId}"
 KIND = name_in_path("kind")
+FIELDS = sorted({field.name for kind in KINDS.values() for field in kind.fields()})
+"""What a link to a form may fill in."""
+
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 MAX_DIGITS = 18
 
@@ -47,7 +50,7 @@ class AdjustmentForm:
 # ---- applying an adjustment -------------------------------------------------------------------
 
 
-@page(USER + "/adjustments/{kind}", USER_ID, KIND)
+@page(USER + "/adjustments/{kind}", USER_ID, KIND, *map(in_query, FIELDS))
 async def adjustment_page(request: Shown) -> Response:
     """Show the form of a kind of adjustment."""
     kind = _kind(request.path["kind"])
@@ -142,7 +145,7 @@ class UndoForm:
     name: str
 
 
-@page(USER + "/reverse", USER_ID)
+@page(USER + "/reverse", USER_ID, in_query("event"))
 async def reverse_page(request: Shown) -> Response:
     """Show the form that reverses an event."""
     return await _new_undo_form(request, REVERSE)
@@ -154,7 +157,7 @@ async def reverse_event(request: Sent) -> Response:
     return await _undo(request, REVERSE)
 
 
-@page(USER + "/undo", USER_ID)
+@page(USER + "/undo", USER_ID, in_query("adjustment"))
 async def undo_page(request: Shown) -> Response:
     """Show the form that undoes an adjustment."""
     return await _new_undo_form(request, UNDO)

@@ -8,6 +8,7 @@ from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redi
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.events import MAX_EVENT_ID, check_text
 from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput
+from laurels.http.parameters import in_query
 from laurels.http.problems import kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
@@ -19,7 +20,7 @@ ABOUT = "amnesties"
 """The page that a message belongs to."""
 
 
-@page(PATH)
+@page(PATH, in_query("done"))
 async def amnesties_page(request: Shown) -> Response:
     """Show all amnesties, lifted ones too, and the form that adds one."""
     return await _list(request.caller, {"amnesty": new_nonce()})
@@ -69,7 +70,7 @@ def _day(typed: Form, name: str) -> date:
         raise InvalidInput(name, "must be a date such as 2026-03-01") from None
 
 
-@page(PATH + "/lift")
+@page(PATH + "/lift", in_query("id"))
 async def lift_page(request: Shown) -> Response:
     """Ask for confirmation and a reason to lift an amnesty."""
     return await _ask(request.caller, text_of(request.scope, "id") or "", {})

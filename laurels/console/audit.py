@@ -11,6 +11,7 @@ from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_instant, chec
 from laurels.engine.instants import read_instant
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
+from laurels.http.parameters import in_query
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
 from laurels.http.responses import Response, Scope
@@ -30,7 +31,7 @@ class Line:
     adjustment: HistoryAdjustment
 
 
-@page(PATH)
+@page(PATH, *map(in_query, ("at", "user", "adjustment")))
 async def audit_page(request: Shown) -> Response:
     """Show the newest adjustments of all users."""
     visit = request.caller

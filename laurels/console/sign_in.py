@@ -32,6 +32,7 @@ from laurels.errors import Unauthorized
 from laurels.http.access import PUBLIC
 from laurels.http.bodies import FormBody
 from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import in_query
 from laurels.http.problems import TooManyRequests, kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
@@ -41,7 +42,9 @@ UNKNOWN = "This key is unknown or was revoked."
 TOO_FAST = "Too many attempts. Wait a few seconds, then try again."
 
 
-@endpoint("GET", SIGN_IN, access=PUBLIC, cross_origin=False, error_response=error_response)
+@endpoint(
+    "GET", SIGN_IN, access=PUBLIC, parameters=[in_query("next")], cross_origin=False, error_response=error_response
+)
 async def sign_in_page(request: Request[None, None]) -> Response:
     """Show the form; an operator who is signed in already continues to the page."""
     context, scope = request.context, request.scope

@@ -11,7 +11,7 @@ from laurels.engine.adjustments import kinds_for
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
-from laurels.http.parameters import USER_ID
+from laurels.http.parameters import USER_ID, in_query
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of, whole_number
 from laurels.http.responses import Response
@@ -44,7 +44,7 @@ class Calendar:
     weekly: bool
 
 
-@page(PATH)
+@page(PATH, in_query("q"))
 async def users_page(request: Shown) -> Response:
     """Search for users."""
     visit = request.caller
@@ -62,7 +62,7 @@ def _searchable(text: str) -> str:
     return text
 
 
-@page(PATH + "/{userId}", USER_ID)
+@page(PATH + "/{userId}", USER_ID, in_query("before"), in_query("done"))
 async def user_page(request: Shown) -> Response:
     """Show everything about a user."""
     visit, user_id = request.caller, request.path["userId"]

@@ -11,6 +11,7 @@ from laurels.demo.personas import Persona, PersonaFinder
 from laurels.demo.playground_texts import PAGE, SCRIPT, STORIES
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
+from laurels.http.parameters import PAGE_PARAMETERS
 from laurels.http.problems import NoSuchPage
 from laurels.http.responses import Response
 from laurels.service.laurels import Laurels
@@ -43,7 +44,7 @@ class Given(msgspec.Struct, frozen=True, rename="camel"):
     texts: Mapping[str, str]
 
 
-@endpoint("GET", PATH, access=PUBLIC, cross_origin=False)
+@endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS, cross_origin=False)
 async def playground_page(request: Request[None, None]) -> Response:
     """Show the playground; its script uses the demo's key."""
     context = request.context

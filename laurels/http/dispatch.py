@@ -96,6 +96,8 @@ class Dispatcher:
         try:
             if refusal is None:
                 request.caller = await endpoint.access.admit(request.context, request.scope)
+                if request.scope["query_string"]:
+                    endpoint.check_query(request.scope["query_string"])
                 if request.segments:
                     request.path = endpoint.read_path(request.segments)
                 if endpoint.body is not None:

@@ -24,10 +24,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
+from laurels.engine.parsing import closest, printable
 from laurels.http.access import Access
 from laurels.http.bodies import Body
 from laurels.http.context import Context
 from laurels.http.parameters import Json, Parameter, PathParameter
+from laurels.http.problems import UnknownParameter
+from laurels.http.requests import names_in_query
 from laurels.http.responses import JSON, NO_STORE, Header, Receive, Response, Scope, encode
 
 C = TypeVar("C")
@@ -35,6 +38,9 @@ B = TypeVar("B")
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NO_VALUES: Mapping[str, str] = {}
+
+MOST_OF_NAME = 100
+"""How much of an unknown parameter's name is shown."""
 
 BUSY = ("overloaded",)
 TIMED = ("invalid-input", "not-a-sandbox")
@@ -110,6 +116,7 @@ def nothing(description: str, documented: Json | None = None) -> Result:
 class Endpoint:
     """The declaration of one method at one address.
 
+    strict          whether a parameter in the query that is not declared is refused
     result          None: the handler returns a Response of its own
     problems        codes that only the handler can raise; `all_problems` adds the others
     operation       None: not in the OpenAPI document
@@ -124,6 +131,7 @@ class Endpoint:
     handler: Handler
     access: Access[Any]
     parameters: Sequence[Parameter] = ()
+    strict: bool = False
     body: Body[Any] | None = None
     result: Result | None = None
     problems: Sequence[str] = ()
@@ -143,6 +151,12 @@ class Endpoint:
         """The parameters in its path, in order."""
         return [parameter for parameter in self.parameters if isinstance(parameter, PathParameter)]
 
+    @cached_property
+    def in_query(self) -> tuple[frozenset[str], Sequence[re.Pattern[str]]]:
+        """The names of the parameters in its query, and the families of names that nothing reads."""
+        declared = [one for one in self.parameters if one.place == "query"]
+        return frozenset(one.name for one in declared if not one.names), [one.names for one in declared if one.names]
+
     @property
     def all_problems(self) -> Sequence[str]:
         """The codes of all problems that it can answer with."""
@@ -150,8 +164,20 @@ class Endpoint:
         codes += self.body.problems if self.body else ()
         codes += ("invalid-input",) if self.parameters else ()
         codes += () if self.access.is_public else TIMED
+        codes += ("unknown-parameter",) if self.strict else ()
         codes += STORE if self.uses_store else () if self.always else BUSY
         return tuple(dict.fromkeys(codes))
+
+    def check_query(self, query: bytes) -> None:
+        """Raise UnknownParameter for the first parameter in the query string that is not declared."""
+        if not self.strict:
+            return
+        known, families = self.in_query
+        for name in names_in_query(query):
+            if name not in known and not any(family.fullmatch(name) for family in families):
+                name = printable(name)[:MOST_OF_NAME]  # noqa: PLW2901
+                fix = closest(name, known) if known else "this address has none"
+                raise UnknownParameter(name, f"unknown parameter '{name}'; {fix}")
 
     def response(self, value: object) -> Response:
         """The response of what the handler returned."""
@@ -194,6 +220,7 @@ def endpoint(
             access=access,
             body=body,
             parameters=parameters,
+            strict=True,
             result=result,
             problems=problems,
             operation=operation,

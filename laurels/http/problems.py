@@ -62,6 +62,10 @@ class InvalidParameter(errors.InvalidInput):
     """A parameter in the address is not valid."""
 
 
+class UnknownParameter(InvalidParameter):
+    """The address has no parameter of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One type of problem. `title` is the same for all of its kind, `error` a short text, `fix` what to do about it."""
@@ -80,6 +84,13 @@ KINDS: dict[type[Exception], Kind] = {
         "The request cannot be read",
         "Bad request",
         "Fix the JSON or the address, then send it again.",
+    ),
+    UnknownParameter: Kind(
+        "unknown-parameter",
+        400,
+        "The address has no such parameter",
+        "Unknown parameter",
+        "Correct the name of the parameter in 'errors', or leave it out.",
     ),
     errors.Unauthorized: Kind(
         "unauthorized",

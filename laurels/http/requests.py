@@ -95,6 +95,11 @@ def values_of(query: bytes, name: str) -> list[str]:
     return [value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name]
 
 
+def names_in_query(query: bytes) -> list[str]:
+    """The names of all parameters in a query string, in order."""
+    return [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+
+
 def text_of(scope: Scope, name: str) -> str | None:
     """The value of a parameter in the query, the last one if it is repeated; None if it is left out."""
     values = values_of(scope["query_string"], name)

@@ -10,7 +10,7 @@ from laurels.engine.values import plain
 from laurels.errors import BadgeNotFound
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
-from laurels.http.parameters import in_path
+from laurels.http.parameters import PAGE_PARAMETERS, in_path
 from laurels.http.responses import Response
 from laurels.present.badges import BadgeInfo
 from laurels.present.catalog import catalog_summary
@@ -33,7 +33,7 @@ class Rarity:
     users: str
 
 
-@endpoint("GET", PATH, access=PUBLIC)
+@endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS)
 async def badges_page(request: Request[None, None]) -> Response:
     """Show all badges by category."""
     badges, rarities = await _all(request)
@@ -42,7 +42,7 @@ async def badges_page(request: Request[None, None]) -> Response:
     return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities)
 
 
-@endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME)])
+@endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME), *PAGE_PARAMETERS])
 async def badge_page(request: Request[None, None]) -> Response:
     """Show one badge. Raises BadgeNotFound, which a browser gets as a page."""
     badge_id = request.path["badge"]

@@ -6,7 +6,7 @@ from laurels.engine.events import MAX_NAME
 from laurels.errors import LeaderboardNotFound
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
-from laurels.http.parameters import in_path
+from laurels.http.parameters import PAGE_PARAMETERS, in_path
 from laurels.http.responses import Response
 from laurels.site.html import site_page
 
@@ -15,14 +15,14 @@ PREVIEWS = 6
 """How many leaderboards show their leaders, each by one request; the others are only linked."""
 
 
-@endpoint("GET", PATH, access=PUBLIC)
+@endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS)
 async def leaderboards_page(request: Request[None, None]) -> Response:
     """Show all leaderboards."""
     boards = (await request.context.laurels.leaderboards()).leaderboards
     return site_page(request, "leaderboards.html", here=PATH, boards=boards, previews=PREVIEWS)
 
 
-@endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME)])
+@endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME), *PAGE_PARAMETERS])
 async def leaderboard_page(request: Request[None, None]) -> Response:
     """Show one leaderboard. Raises LeaderboardNotFound, which a browser gets as a page."""
     board_id = request.path["board"]

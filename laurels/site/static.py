@@ -10,7 +10,7 @@ from importlib.resources.abc import Traversable
 from laurels.engine.values import plain
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
-from laurels.http.parameters import name_in_path
+from laurels.http.parameters import in_query, name_in_path
 from laurels.http.problems import NoSuchPage
 from laurels.http.requests import header
 from laurels.http.responses import Headers, Response
@@ -53,7 +53,7 @@ def address(name: str) -> str:
     return f"{PATH}{name}?v={files()[name].version}"
 
 
-@endpoint("GET", PATH + "{name}", access=PUBLIC, parameters=[name_in_path("name")], uses_store=False)
+@endpoint("GET", PATH + "{name}", access=PUBLIC, parameters=[name_in_path("name"), in_query("v")], uses_store=False)
 async def static_file(request: Request[None, None]) -> Response:
     """Serve a script, a style or an image."""
     file = files().get(request.path["name"])

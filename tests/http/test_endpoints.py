@@ -106,8 +106,8 @@ async def test_the_document_shows_the_limits_of_the_settings() -> None:
 def test_problems_follow_from_who_may_call_from_the_body_and_from_the_store() -> None:
     problems = {one.operation.id: one.all_problems for one in API if one.operation}
 
-    assert problems["livez"] == ()
-    assert problems["getCatalog"] == ("overloaded",)
+    assert problems["livez"] == ("unknown-parameter",)
+    assert problems["getCatalog"] == ("unknown-parameter", "overloaded")
     assert {"unauthorized", "too-many-requests", "too-large", "store-unavailable"} <= {*problems["recordEvents"]}
     assert "unauthorized" not in problems["endSession"]
     assert "too-large" not in problems["getUser"]
