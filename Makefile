@@ -14,7 +14,7 @@ demo: .venv/.run ## a sample community, served, with two commands to try
 test: .venv/.test
 	@$(BIN)/python -m pytest -n auto $(TEST)
 
-torture: .venv/.test ## kills, cuts, full disks, for TORTURE_SECONDS; TORTURE="--seed N --only NAME" runs one again
+torture: .venv/.test ## kills, dropped connections, full disks, for TORTURE_SECONDS; TORTURE="--seed N --only NAME" repeats one
 	@$(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(TORTURE)
 
 lint: .venv/.test
@@ -22,13 +22,13 @@ lint: .venv/.test
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 
-pictures: .venv/.test ## the screenshots of docs/pictures/; PICTURES="NAME ..." makes only these
+pictures: .venv/.test ## takes the screenshots of docs/pictures/; PICTURES="NAME ..." takes only these
 	@$(BIN)/python -m docs.pictures $(PICTURES)
 
 bench: .venv/.test ## both engines; the packages for tests include a PostgreSQL to measure
 	@$(BIN)/python -m bench $(BENCH)
 
-# Each stamp is made again when what it depends on changes.
+# Each stamp file is renewed when its dependencies change.
 .venv/.run: requirements/build.txt requirements/run.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing what Laurels needs to run ..."
 	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
@@ -44,5 +44,5 @@ bench: .venv/.test ## both engines; the packages for tests include a PostgreSQL 
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Laurels needs Python 3.11 or later; name one with: make PYTHON=python3.12"; exit 1; }
-	@echo "Making the virtual environment .venv ..."
+	@echo "Creating the virtual environment .venv ..."
 	@$(PYTHON) -m venv .venv

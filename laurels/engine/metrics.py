@@ -52,7 +52,7 @@ class Metric:
         return self.kind in AMOUNTS and self.of != QUANTITY
 
     def amount(self, event: Event) -> int | None:
-        """The number in this event's quantity or data; None where there is none."""
+        """The number in this event's quantity or data; None if there is none."""
         if self.of == QUANTITY:
             return event.quantity
         number = whole((event.data or {}).get(self.of))

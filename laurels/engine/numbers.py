@@ -1,4 +1,4 @@
-"""Whole numbers in JSON, which does not tell 5 from 5.0: one rule for every number that is read.
+"""Whole numbers in JSON, which does not distinguish 5 from 5.0: one rule for every number that is read.
 
 A number without a fraction is whole, however it is written: 5, 5.0 and 5e0 are 5. Nothing else is: 5.5, "5" and true are not.
 """
@@ -19,7 +19,7 @@ def whole(value: object) -> int | None:
 
 
 def why_not_counted(value: object) -> str:
-    """Why a JSON value is no whole number from 0 to MAX_NUMBER; '' for one that is."""
+    """Why a JSON value is not a whole number from 0 to MAX_NUMBER; '' if it is one."""
     number = whole(value)
     if number is not None:
         return "" if 0 <= number <= MAX_NUMBER else f"must be from 0 to {MAX_NUMBER}"

@@ -61,7 +61,7 @@ def unknown_zone(name: str) -> str:
 
 
 HIDING = frozenset({"Factory", "GMT", "GMT+0", "GMT-0", "GMT0", "Greenwich", "UCT", "UTC", "Universal", "Zulu"})
-"""Besides `Etc/...`: what browsers report that hide the user's zone."""
+"""Besides `Etc/...`, the zones that browsers report when they hide the user's zone."""
 
 
 def reported_zone(report: object) -> str:

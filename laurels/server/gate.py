@@ -88,7 +88,7 @@ class Gate(HttpToolsProtocol):
         self._gate.idle.pop(self, None)
         self._expect_nothing()
         self._do_not_abort()
-        if self._running and not self._running.response_complete:  # uvicorn forgets it when others wait behind it
+        if self._running and not self._running.response_complete:  # uvicorn forgets it when others wait after it
             self._running.disconnected = True
             self._running.message_event.set()
         super().connection_lost(exc)
@@ -213,11 +213,11 @@ class Gate(HttpToolsProtocol):
             self.hang_up()
 
     def _refuse(self, error: LaurelsError) -> None:
-        """Send a problem for the incomplete request, after the responses to all before it, and close the connection soon after."""
+        """Send a problem for the incomplete request, after the responses to earlier ones, and close the connection soon after."""
         self._drop_incomplete_from_pipeline()
         cycle = cast(RequestResponseCycle | None, self.cycle)
         if cycle and cycle.more_body and cycle.response_started and not cycle.response_complete:
-            self.hang_up()  # the response may wait for the rest of its request, which does not come
+            self.hang_up()  # the response may wait for the rest of its request, which will not arrive
             return
         self._refused = True
         self._expect_nothing()
@@ -232,7 +232,7 @@ class Gate(HttpToolsProtocol):
             incomplete.message_event.set()
 
     def _drop_incomplete_from_pipeline(self) -> None:
-        """Forget a request that waits behind others and will never be complete."""
+        """Drop a queued request that will never be complete."""
         if self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
             self.cycle = self.pipeline[0][0] if self.pipeline else cast(RequestResponseCycle, self._running)

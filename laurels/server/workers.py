@@ -75,7 +75,7 @@ class Supervisor(Multiprocess):
         self._lives: dict[Process, _Life] = {}
 
     def keep_subprocess_alive(self) -> None:
-        """Look at all workers; called twice a second."""
+        """Check all workers; called twice a second."""
         for place, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return

@@ -78,7 +78,7 @@ def _compare_all(
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent process, which ends the pool; where it is killed, end with it."""
+    """Ignore Ctrl-C, because the parent process handles it; end with the parent if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
 
