@@ -18,7 +18,7 @@ from tests.torture.story import CATALOG, GONE, MOST_OFF, NOTES, NOW, PLAIN
 
 Identity = tuple[str, str]
 
-REFUSALS = {"UserErased", "UserNotFound", "ActNotFound", "ActRefused"}
+REFUSALS = {"UserErased", "UserNotFound", "AdjustmentNotFound", "AdjustmentRefused"}
 """What a story may be refused: it speaks of users and acts that are not there yet, or no more."""
 
 

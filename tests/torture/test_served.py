@@ -56,7 +56,7 @@ async def serving(served: Served, **settings: Any) -> AsyncIterator[Server]:
 
 
 async def test_every_process_shows_a_user_their_own_last_write_at_once(served: Served, tmp_path: Path) -> None:
-    settings = {"catalog_file": tmp_path / "catalog.toml"}
+    settings = {"catalog": tmp_path / "catalog.toml"}
     async with serving(served, **settings) as one, serving(served, workers=2, **settings) as other:
         await asyncio.gather(*(_write_and_read([one, other], name) for name in NAMES))
 

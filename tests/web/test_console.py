@@ -9,7 +9,6 @@ from playwright.async_api import Page, expect
 
 from laurels import Event
 from laurels.auth.keys import create_key
-from laurels.commands.unit_of_work import DecisionContext
 from laurels.service.admin import Admin
 from tests.http.app import App, event
 from tests.web.checks import check_accessible, check_fits, tab_order
@@ -37,7 +36,7 @@ PAGES = (
 LONG = "x" * 200
 
 
-async def lived_in(context: DecisionContext) -> None:
+async def lived_in(context: App) -> None:
     """A user with activity of every kind, and one with the longest possible id."""
     await context.laurels.update_user("ada", name="Ada " + "Very" * 20, time_zone="Europe/Berlin", groups=["red"])
     await context.record(event("ada", "agent.created", quantity=3), event("ada", quantity=120))
@@ -50,7 +49,7 @@ async def lived_in(context: DecisionContext) -> None:
     await admin.add_amnesty(context.clock().date(), context.clock().date(), "an outage", "anna")
 
 
-async def operator(home: Site, context: DecisionContext) -> tuple[Visitor, Page]:
+async def operator(home: Site, context: App) -> tuple[Visitor, Page]:
     """An operator who has signed in through the form."""
     key = await create_key(context.laurels.store, "anna", context.clock(), "admin")
     visitor = await home.visit()
@@ -79,7 +78,7 @@ async def test_every_page_fits_and_is_accessible(home: Site, context: App) -> No
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_empty_pages_and_an_unknown_user_fit_and_are_accessible(home: Site, context: DecisionContext) -> None:
+async def test_empty_pages_and_an_unknown_user_fit_and_are_accessible(home: Site, context: App) -> None:
     visitor, page = await operator(home, context)
 
     for path in ("", "/users", "/users?q=unknown", "/amnesties", "/audit", "/catalog", "/health"):
@@ -108,7 +107,7 @@ async def test_the_sign_in_form_and_its_error_are_accessible(home: Site) -> None
     await check_accessible(page)
 
 
-async def test_a_grant_and_its_undo_work_with_the_keyboard(home: Site, context: DecisionContext) -> None:
+async def test_a_grant_and_its_undo_work_with_the_keyboard(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users")
@@ -130,7 +129,7 @@ async def test_a_grant_and_its_undo_work_with_the_keyboard(home: Site, context: 
     await expect(page.get_by_role("status")).to_contain_text("Points: 500 → 0.")
 
 
-async def test_every_link_and_field_is_reachable_in_order(home: Site, context: DecisionContext) -> None:
+async def test_every_link_and_field_is_reachable_in_order(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, _ = await operator(home, context)
     page = await visitor.open("/console/users/ada/adjustments/pause")
@@ -139,7 +138,7 @@ async def test_every_link_and_field_is_reachable_in_order(home: Site, context: D
 
     assert stops[0].startswith("link Skip")
     assert [stop for stop in stops if "Streak" in stop or "Reason" in stop][-1].endswith("Reason")
-    assert any(stop == "button Excuse days" for stop in stops)
+    assert any(stop == "button Pause a streak" for stop in stops)
 
 
 async def test_a_double_click_on_a_form_counts_once(home: Site, context: App) -> None:
@@ -156,7 +155,7 @@ async def test_a_double_click_on_a_form_counts_once(home: Site, context: App) ->
     assert len((await context.laurels.history("ada")).entries) == 2
 
 
-async def test_an_invalid_field_gets_the_focus_and_describes_its_error(home: Site, context: DecisionContext) -> None:
+async def test_an_invalid_field_gets_the_focus_and_describes_its_error(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users/ada/adjustments/points")

@@ -37,7 +37,7 @@ class Planted:
                 await receive()
                 await send({"type": f"lifespan.{said}.complete"})
             return
-        await self._answer(scope["path"]).send(send)
+        await self._answer(scope["path"])(scope, receive, send)
 
     def _answer(self, path: str) -> Response:
         if path == "/":
