@@ -13,7 +13,6 @@ import pytest
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 import laurels
-from laurels.commands.unit_of_work import DecisionContext
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.settings import Origin, ServerSettings, Settings
@@ -55,7 +54,7 @@ async def host(home: Site) -> Host:
 
 
 @pytest.fixture
-async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, DecisionContext]]:
+async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
     """An app on an origin that Laurels lists, and that Laurels."""
     async with (
         housed(settings=Settings(server=ServerSettings(origins=(Origin(ELSEWHERE),)))) as one,
@@ -80,7 +79,7 @@ def requests_of(visitor: Visitor, path: str) -> list[Request]:
     return asked
 
 
-async def alone(host: Host, context: DecisionContext) -> None:
+async def alone(host: Host, context: App) -> None:
     """Each element alone shows its content, fits, and is accessible."""
     visitor = await host.visit()
     for body, text in ALONE.items():
@@ -100,7 +99,7 @@ async def alone(host: Host, context: DecisionContext) -> None:
 
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)
-async def test_each_element_works_alone(host: Host, context: DecisionContext) -> None:
+async def test_each_element_works_alone(host: Host, context: App) -> None:
     await context.laurels.update_user("ada", name="Ada")
     await alone(host, context)
 
@@ -111,7 +110,7 @@ async def test_each_element_works_from_another_origin(far: tuple[Host, App]) -> 
     await alone(host, context)
 
 
-async def test_an_origin_that_is_not_listed_shows_an_error(context: DecisionContext, browser: Browser) -> None:
+async def test_an_origin_that_is_not_listed_shows_an_error(context: App, browser: Browser) -> None:
     async with site(browser, ELSEWHERE, context.sign_in) as app:
         host = Host(app, str(context.client.base_url))
         visitor = await host.visit()
@@ -138,7 +137,7 @@ async def test_signed_out_elements_show_the_apps_own_sign_in(host: Host) -> None
     await check_accessible(page)
 
 
-async def test_after_signing_in_a_refresh_shows_the_profile(host: Host, context: DecisionContext) -> None:
+async def test_after_signing_in_a_refresh_shows_the_profile(host: Host, context: App) -> None:
     visitor = await host.visit(None)
     visitor.expects(401, PROFILE)
     page = await host.show(visitor, "<laurels-profile></laurels-profile>")
@@ -212,7 +211,7 @@ async def test_an_unknown_leaderboard_or_streak_is_not_found(host: Host, body: s
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
-async def test_loading_does_not_shift_the_layout(host: Host, context: DecisionContext) -> None:
+async def test_loading_does_not_shift_the_layout(host: Host, context: App) -> None:
     await context.give_points("ada", agents=1)
     visitor, go = await host.visit(), asyncio.Event()
 
@@ -235,7 +234,7 @@ async def test_loading_does_not_shift_the_layout(host: Host, context: DecisionCo
 # ---- texts and styles ---------------------------------------------------------------------------
 
 
-async def test_bars_have_names_and_values(host: Host, context: DecisionContext) -> None:
+async def test_bars_have_names_and_values(host: Host, context: App) -> None:
     await context.give_points("ada", messages=40)
     page = await shown(host, "<laurels-profile></laurels-profile>")
 
@@ -275,7 +274,7 @@ async def test_themes_properties_and_parts_take_effect(host: Host) -> None:
 
 
 @pytest.mark.parametrize("look", [LIGHT, STILL], ids=str)
-async def test_nothing_moves_with_reduced_motion(host: Host, context: DecisionContext, look: Look) -> None:
+async def test_nothing_moves_with_reduced_motion(host: Host, context: App, look: Look) -> None:
     await context.give_points("ada", messages=100)
     visitor = await host.visit()
     await visitor.context.add_init_script(
@@ -314,16 +313,14 @@ async def test_names_with_markup_stay_text(browser: Browser) -> None:
 # ---- with the keyboard --------------------------------------------------------------------------
 
 
-async def crowd(context: DecisionContext) -> None:
+async def crowd(context: App) -> None:
     """Thirty users on each leaderboard, and ada last."""
     await context.record(
         *(event(f"u{number:02}", "agent.created", quantity=3) for number in range(29)), event("ada", "agent.created")
     )
 
 
-async def test_the_focus_stays_when_a_leaderboard_grows_or_changes_its_period(
-    host: Host, context: DecisionContext
-) -> None:
+async def test_the_focus_stays_when_a_leaderboard_grows_or_changes_its_period(host: Host, context: App) -> None:
     await crowd(context)
     page = await shown(host, "<laurels-leaderboard board='weekly' limit='12'></laurels-leaderboard>")
     assert await tab_order(page) == ["button This week", "button Last week", "button Show more"]
@@ -486,7 +483,7 @@ cadence = "weekly"
 
 
 @pytest.fixture
-async def practised() -> AsyncIterator[DecisionContext]:
+async def practised() -> AsyncIterator[App]:
     """A server where ada practised for four weeks, with a missed, a frozen, an excused and a paused day."""
     text = DEFAULT.replace("# ---- leaderboards", STREAKS + "\n# ---- leaderboards")
     async with housed(catalog=Catalog.parse(text)) as one:
@@ -507,7 +504,7 @@ async def practised() -> AsyncIterator[DecisionContext]:
         yield one
 
 
-async def test_the_calendar_shows_how_each_day_counts(browser: Browser, practised: DecisionContext) -> None:
+async def test_the_calendar_shows_how_each_day_counts(browser: Browser, practised: App) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='practice'></laurels-streak>")
 
@@ -525,7 +522,7 @@ async def test_the_calendar_shows_how_each_day_counts(browser: Browser, practise
         await check_accessible(page)
 
 
-async def test_a_weekly_streak_has_a_row_of_weeks(browser: Browser, practised: DecisionContext) -> None:
+async def test_a_weekly_streak_has_a_row_of_weeks(browser: Browser, practised: App) -> None:
     async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
         page = await shown(Host(at, at.address), "<laurels-streak streak='reading'></laurels-streak>")
 

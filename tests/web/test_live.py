@@ -12,8 +12,7 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from laurels.commands.unit_of_work import DecisionContext
-from tests.http.app import EVENTS, PROFILE, event
+from tests.http.app import EVENTS, PROFILE, App, event
 from tests.http.serving import Server
 from tests.web.visitor import BROKEN, Site, Visitor
 
@@ -142,7 +141,7 @@ async def test_a_stopping_server_does_not_wait_for_open_tabs(served: Site, serve
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_pages_refresh_while_the_stream_is_down(home: Site, context: DecisionContext, status: int) -> None:
+async def test_pages_refresh_while_the_stream_is_down(home: Site, context: App, status: int) -> None:
     await context.give_points("ada", agents=1)
     visitor = await home.visit("ada")
     visitor.expects(status, STREAM)
@@ -160,7 +159,7 @@ async def test_pages_refresh_while_the_stream_is_down(home: Site, context: Decis
     await expect(page.locator("laurels-leaderboard .mine")).to_contain_text("150")
 
 
-async def test_a_page_reconnects_when_the_stream_is_back(home: Site, context: DecisionContext) -> None:
+async def test_a_page_reconnects_when_the_stream_is_back(home: Site, context: App) -> None:
     await context.record(event("ada"))
     visitor = await home.visit("ada")
     visitor.expects(503, STREAM)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
-from laurels.commands.unit_of_work import DecisionContext
 from laurels.settings import RuleSettings, Settings
 from tests.http.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
@@ -71,7 +70,7 @@ async def test_a_signed_out_visitor_sees_the_message_once(home: Site, path: str)
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=str)
 @pytest.mark.parametrize("path", ["/profile", "/leaderboards/weekly"])
-async def test_loading_does_not_shift_the_layout(home: Site, context: DecisionContext, path: str) -> None:
+async def test_loading_does_not_shift_the_layout(home: Site, context: App, path: str) -> None:
     await lived_in(context)
 
     page = await opened(home, path)
@@ -88,9 +87,7 @@ async def test_the_first_paint_of_the_profile_waits_for_two_requests_at_most(hom
     assert len(needed) <= 2, needed
 
 
-async def test_the_profile_page_requests_profile_and_leaderboard_once_each(
-    home: Site, context: DecisionContext
-) -> None:
+async def test_the_profile_page_requests_profile_and_leaderboard_once_each(home: Site, context: App) -> None:
     await lived_in(context)
     visitor = await home.visit("ada")
     asked: list[str] = []
@@ -116,7 +113,7 @@ async def test_a_german_browser_reads_german_pages(home: Site, context: App) -> 
     await expect(page.get_by_text("1,000 points")).to_be_visible()
 
 
-async def test_the_tab_order_of_the_profile_follows_the_page(home: Site, context: DecisionContext) -> None:
+async def test_the_tab_order_of_the_profile_follows_the_page(home: Site, context: App) -> None:
     await lived_in(context)
 
     assert await tab_order(await opened(home, "/profile")) == [
@@ -131,7 +128,7 @@ async def test_the_tab_order_of_the_profile_follows_the_page(home: Site, context
     ]
 
 
-async def test_a_leaderboard_opens_from_the_list(home: Site, context: DecisionContext) -> None:
+async def test_a_leaderboard_opens_from_the_list(home: Site, context: App) -> None:
     await lived_in(context)
     page = await opened(home, "/leaderboards")
 
@@ -143,7 +140,7 @@ async def test_a_leaderboard_opens_from_the_list(home: Site, context: DecisionCo
 
 
 async def test_a_page_keeps_its_content_and_shows_one_message_while_the_server_is_down(
-    home: Site, context: DecisionContext
+    home: Site, context: App
 ) -> None:
     await lived_in(context)
     page = await opened(home, "/profile")
