@@ -184,7 +184,7 @@ def test_users_must_name_the_streak_that_they_pause() -> None:
         (Exclusion(), "Exclude Maple Fox from all leaderboards?"),
     ],
 )
-def test_what_takes_something_away_asks_in_a_sentence(adjustment: Adjustment, question: str) -> None:
+def test_an_adjustment_that_takes_something_away_asks_for_confirmation(adjustment: Adjustment, question: str) -> None:
     assert adjustment.takes_away()
     assert adjustment.question("Maple Fox", {"many": "Chatterbox"}) == question
 

@@ -393,7 +393,7 @@ HISTORIES = [("sqlite-memory", seed) for seed in range(14)] + [("postgresql", se
 
 
 @pytest.mark.parametrize(("kind", "seed"), HISTORIES)
-async def test_every_reading_of_every_board_is_the_naive_count_whatever_happens(kind: str, seed: int) -> None:
+async def test_every_read_of_every_leaderboard_equals_a_naive_count(kind: str, seed: int) -> None:
     async with world(kind, seed) as one:
         for _ in range(25):
             await one.step()

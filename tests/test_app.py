@@ -135,7 +135,7 @@ async def test_the_same_id_of_another_user_is_another_event(context: DecisionCon
     assert [recorded(answer).duplicate for answer in answers] == [False, False]
 
 
-async def test_one_bad_event_never_spoils_the_others_and_answers_come_in_order(context: DecisionContext) -> None:
+async def test_a_bad_event_does_not_affect_the_others_and_answers_are_in_order(context: DecisionContext) -> None:
     await context.laurels.erase_user("gone")
     events = [
         sent("e-1"),
@@ -274,7 +274,7 @@ async def test_a_time_zone_can_change_once_in_24_hours(context: DecisionContext)
     assert (await context.laurels.update_user("ada", time_zone="UTC")).time_zone == "UTC"
 
 
-async def test_a_lenient_zone_change_that_comes_too_soon_is_left_out_alone(context: DecisionContext) -> None:
+async def test_a_lenient_zone_change_that_is_too_soon_is_ignored(context: DecisionContext) -> None:
     for zone in ("UTC", "Asia/Tokyo"):
         await context.laurels.update_user("ada", time_zone=zone)
     user = await context.laurels.update_user("ada", time_zone="UTC", name="Ada", lenient_zone=True)
@@ -389,7 +389,7 @@ async def test_a_login_under_an_id_of_another_day_does_not_take_this_days_login_
     assert (await context.laurels.profile("ada")).streak == 2
 
 
-async def test_more_comes_only_when_asked_for(context: DecisionContext) -> None:
+async def test_a_profile_includes_more_only_on_request(context: DecisionContext) -> None:
     await context.laurels.record(sent(quantity=73))
     plain = msgspec.to_builtins(await context.laurels.profile("ada"))
     more = msgspec.to_builtins(await context.laurels.profile("ada", include=["rank", "next", "streaks", "history"]))

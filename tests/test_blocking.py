@@ -146,7 +146,7 @@ def test_a_thread_can_pretend_another_time_in_a_sandbox() -> None:
         assert laurels.now() == clock.now
 
 
-def test_errors_come_through() -> None:
+def test_errors_are_raised_in_the_calling_thread() -> None:
     with BlockingLaurels("sqlite://") as laurels:
         for zone in ("UTC", "Asia/Tokyo"):
             laurels.update_user("ada", time_zone=zone)

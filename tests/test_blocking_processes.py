@@ -78,11 +78,11 @@ def stored(database: str) -> int:
 # ---- exits ------------------------------------------------------------------------------------
 
 
-def test_a_program_that_never_closes_exits_by_itself(database: str) -> None:
+def test_a_program_that_never_closes_still_exits(database: str) -> None:
     assert printed_by(database, "print(record('e-1').duplicate)") == "False\n"
 
 
-def test_a_program_that_raises_exits_by_itself(database: str) -> None:
+def test_a_program_that_raises_still_exits(database: str) -> None:
     status, _, errors = ended(started(database, "record('e-1'); 1 / 0"))
 
     assert status == 1
@@ -182,7 +182,7 @@ while True:
 
 
 @lasting
-def test_a_forked_process_answers_over_connections_of_its_own_and_the_parent_goes_on(database: str) -> None:
+def test_a_forked_process_uses_its_own_connections_and_the_parent_continues(database: str) -> None:
     script = """
 record("before")
 def work():
@@ -322,7 +322,7 @@ print([record(f"e-{index}").duplicate for index in range(3)])
 
 
 @lasting
-def test_a_program_started_with_code_of_its_own_before_it_runs_answers_and_so_does_the_parent(database: str) -> None:
+def test_a_child_process_that_runs_code_before_exec_answers_and_so_does_the_parent(database: str) -> None:
     script = """
 import subprocess
 print(subprocess.run(["true"], preexec_fn=lambda: None).returncode, record("e-1").duplicate)

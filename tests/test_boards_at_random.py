@@ -164,7 +164,7 @@ async def compare(one: Arena, oracle: Oracle, day: str, reader: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ties", DAILY)
 @pytest.mark.parametrize("seed", range(3))
-async def test_everybody_sees_what_plain_lists_say(kind: str, seed: int, ties: str) -> None:
+async def test_every_user_sees_what_plain_lists_show(kind: str, seed: int, ties: str) -> None:
     rng = random.Random(seed)
     with new_database(kind) as address:
         async with arena(address, DAILY[ties]) as one:

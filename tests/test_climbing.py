@@ -35,23 +35,23 @@ async def told(one: Arena, board: str = "weekly") -> list[tuple[str, str, int | 
     return found
 
 
-async def test_imports_tell_nobody(home: Arena) -> None:
+async def test_imports_notify_no_one(home: Arena) -> None:
     assert await told(home) == await told(home, "points") == []
 
 
-async def test_passing_among_the_first_is_told_to_who_passes(home: Arena) -> None:
+async def test_passing_a_user_in_the_first_ranks_notifies_the_passing_user(home: Arena) -> None:
     await home.read("bob", 15)
     assert await told(home) == [("bob", "passed", 2, 1)]
 
 
-async def test_coming_among_the_first_is_told_and_passing_there(home: Arena) -> None:
+async def test_entering_the_first_ranks_and_climbing_there_is_notified(home: Arena) -> None:
     await home.read("dan", 25)
     assert await told(home) == [("dan", "passed", 4, 2), ("dan", "top", 4, 2)]
     await home.read("new", 100)
     assert ("new", "top", None, 1) in await told(home)
 
 
-async def test_climbing_below_the_first_ranks_or_not_at_all_is_not_told(home: Arena) -> None:
+async def test_climbing_below_the_first_ranks_or_not_climbing_is_not_notified(home: Arena) -> None:
     await home.read("dan", 15)  # from the fourth to the third
     await home.read("ann", 5)  # first before and after
     await home.read("bob", 1)
@@ -60,14 +60,14 @@ async def test_climbing_below_the_first_ranks_or_not_at_all_is_not_told(home: Ar
     assert await told(home, "quiet") == []
 
 
-async def test_who_comes_back_to_the_first_ranks_is_told(home: Arena) -> None:
+async def test_returning_to_the_first_ranks_is_notified(home: Arena) -> None:
     await home.exclude("ann")
     assert await told(home) == []
     await home.admin.undo("ann", "exclusion")
     assert await told(home) == [("ann", "top", None, 1)]
 
 
-async def test_a_standing_that_a_rebuild_mends_is_told_to_nobody(home: Arena) -> None:
+async def test_a_standing_that_a_rebuild_corrects_notifies_no_one(home: Arena) -> None:
     await sql(home.laurels.store, "DELETE FROM standings WHERE user_id = ?", "ann")
     await home.laurels.store.rebuild_tallies()
     assert await home.ids() == ["bob", "cay", "dan"]
@@ -77,7 +77,7 @@ async def test_a_standing_that_a_rebuild_mends_is_told_to_nobody(home: Arena) ->
 
 
 @pytest.mark.parametrize(("ties", "rank"), [("first", 3), ("shared", 2), ("dense", 2)])
-async def test_the_rank_that_is_told_is_the_one_that_the_board_shows(database: str, ties: str, rank: int) -> None:
+async def test_a_notification_has_the_rank_that_the_leaderboard_shows(database: str, ties: str, rank: int) -> None:
     async with arena(database, rules({"id": "weekly", "period": "week", "ties": ties, "tell_top": 3})) as one:
         for user_id, pages in (("ann", 50), ("bob", 40), ("cay", 30), ("dan", 20)):
             await one.laurels.record_many([Event(user_id, "first", "read", quantity=pages)], ranks=False)
@@ -88,7 +88,9 @@ async def test_the_rank_that_is_told_is_the_one_that_the_board_shows(database: s
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("ties", ["first", "shared", "dense"])
-async def test_ranks_told_of_many_moves_at_once_are_those_before_and_after(database: str, ties: str, seed: int) -> None:
+async def test_notifications_of_simultaneous_moves_have_the_ranks_before_and_after(
+    database: str, ties: str, seed: int
+) -> None:
     rng = random.Random(seed)
     users = [f"u{number}" for number in range(12)]
     async with arena(database, rules({"id": "weekly", "period": "week", "ties": ties, "tell_top": 50})) as one:

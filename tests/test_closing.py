@@ -83,7 +83,7 @@ async def test_the_first_reading_after_the_end_shows_the_closed_board_though_not
     assert await whole_board(home) == open_still
 
 
-async def test_a_period_that_nobody_stood_in_leaves_no_trace(home: Arena) -> None:
+async def test_a_period_without_ranked_users_leaves_no_trace(home: Arena) -> None:
     await home.read("ann", 1)
     for period in ("1000-W01", "2025-W40"):
         assert await home.ids(period=period) == []
@@ -244,7 +244,7 @@ async def test_nothing_changes_a_closed_board(
 
 
 @pytest.mark.parametrize("was_read", [True, False], ids=["read before", "never read before"])
-async def test_the_place_of_an_erased_user_stays_as_nobodys(home: Arena, was_read: bool) -> None:
+async def test_an_erased_user_leaves_a_place_without_a_name(home: Arena, was_read: bool) -> None:
     await fill(home)
     lines = await home.lines(period=WEEK)
     teams = (await home.board("weekly-teams", WEEK)).teams
@@ -288,7 +288,7 @@ async def ranks_of(one: Arena, users: Iterable[str], board: str = "weekly") -> d
 
 @pytest.mark.parametrize("hidden", [(), ("ron",), ("sam",), ("sam", "tom"), ("pam", "zoe")], ids="-".join)
 @pytest.mark.parametrize("seed", range(3))
-async def test_who_is_erased_changes_no_rank_not_even_among_equals_of_one_moment(
+async def test_erasing_a_user_changes_no_rank_even_among_users_with_equal_score_and_time(
     home: Arena, hidden: tuple[str, ...], seed: int
 ) -> None:
     for user_id in EQUALS:
@@ -311,7 +311,7 @@ async def test_who_is_erased_changes_no_rank_not_even_among_equals_of_one_moment
     assert not set(gone) & {value for row in stored for value in row}
 
 
-async def test_equals_who_are_erased_at_once_change_no_rank(home: Arena) -> None:
+async def test_erasing_equal_users_at_once_changes_no_rank(home: Arena) -> None:
     for user_id in EQUALS:
         await home.read(user_id, 9, START)
     home.clock.set(CLOSE)
@@ -323,7 +323,7 @@ async def test_equals_who_are_erased_at_once_change_no_rank(home: Arena) -> None
 
 
 @LASTING
-async def test_equals_whom_two_processes_erase_change_no_rank(database: str) -> None:
+async def test_erasing_equal_users_from_two_processes_changes_no_rank(database: str) -> None:
     async with arena(database) as one, beside(one) as other:
         users = [f"u{index:02}" for index in range(24)]
         for user_id in users:
@@ -340,7 +340,7 @@ async def test_equals_whom_two_processes_erase_change_no_rank(database: str) -> 
         assert [rank for rank, _, _ in await one.lines(period=WEEK, limit=50)] == [1, 5, 9, 13, 17, 21]
 
 
-async def test_the_first_ranks_of_a_closed_board_are_told_as_they_are_when_somebody_was_erased_before(
+async def test_users_in_front_of_a_closed_leaderboard_are_notified_of_their_rank_after_an_erasure(
     home: Arena,
 ) -> None:
     for user_id in EQUALS:
@@ -363,7 +363,7 @@ async def test_an_open_period_closes_the_gap_of_an_erased_user(home: Arena) -> N
     assert (await home.board(period=WEEK)).ranked_users == 5
 
 
-async def test_erasing_those_in_front_of_a_closed_board_tells_nobody(home: Arena) -> None:
+async def test_erasing_the_users_in_front_of_a_closed_leaderboard_notifies_no_one(home: Arena) -> None:
     await fill(home)
     home.clock.set(CLOSE)
     await home.ids(period=WEEK)
@@ -375,7 +375,7 @@ async def test_erasing_those_in_front_of_a_closed_board_tells_nobody(home: Arena
 # ---- telling ----------------------------------------------------------------------------------
 
 
-async def test_those_in_front_are_told_once(home: Arena) -> None:
+async def test_users_in_front_are_notified_once(home: Arena) -> None:
     await fill(home)
     home.clock.set(CLOSE)
     async with anyio.create_task_group() as tasks:
@@ -397,7 +397,9 @@ async def test_those_in_front_are_told_once(home: Arena) -> None:
         ("dense", {"a": 1, "b": 2, "c": 2, "d": 2}),
     ],
 )
-async def test_equal_ranks_in_front_are_told_alike(database: str, ties: str, ranks: dict[str, int]) -> None:
+async def test_users_who_share_a_rank_in_front_are_all_notified(
+    database: str, ties: str, ranks: dict[str, int]
+) -> None:
     async with arena(database, rules({"id": "weekly", "period": "week", "ties": ties, "tell_top": 2})) as one:
         for user_id, pages in (("a", 9), ("b", 5), ("c", 5), ("d", 5), ("e", 1)):
             await one.read(user_id, pages)
@@ -407,7 +409,7 @@ async def test_equal_ranks_in_front_are_told_alike(database: str, ties: str, ran
         assert told == ranks
 
 
-async def test_who_is_excluded_by_then_is_not_told(home: Arena) -> None:
+async def test_a_user_who_is_excluded_before_closing_is_not_notified(home: Arena) -> None:
     await fill(home)
     home.clock.set(CLOSE)
     await home.laurels.store.close_period("weekly", WEEK, CLOSE)
@@ -428,7 +430,7 @@ async def test_a_crash_between_closing_and_telling_is_made_up_for_by_the_next_re
 # ---- clocks that disagree, and writers at the last moment --------------------------------------
 
 
-async def test_a_process_ahead_closes_for_those_behind(database: str) -> None:
+async def test_a_process_with_a_fast_clock_closes_for_those_with_slow_clocks(database: str) -> None:
     """Also where no late hours stand between the clocks."""
     for late in (24, 0):
         board = {"id": f"late-{late}", "period": "week", "late_hours": late, "tell_top": 3}
@@ -453,7 +455,7 @@ async def test_a_process_ahead_closes_for_those_behind(database: str) -> None:
             await one.laurels.erase_user(f"bob-{late}")
 
 
-async def test_a_process_ahead_takes_nothing_from_a_period_that_one_behind_holds_open(home: Arena) -> None:
+async def test_a_fast_clock_loses_nothing_of_a_period_that_a_slow_clock_has_open(home: Arena) -> None:
     await home.read("ann", 10, at("2026-01-06T12:00"))
     home.clock.set(CLOSE - MINUTE / 2)
     async with beside(home, ahead=MINUTE) as ahead:
@@ -513,7 +515,7 @@ async def test_each_late_event_is_on_the_closed_board_wholly_or_not_at_all(datab
 # ---- catalogs that change the rules of closing -------------------------------------------------
 
 
-async def test_longer_late_hours_open_a_period_again_that_nobody_read(database: str) -> None:
+async def test_longer_late_hours_open_an_unread_period_again(database: str) -> None:
     strict, lenient = (rules({"id": "weekly", "period": "week", "late_hours": hours}) for hours in (0, 48))
     async with arena(database, strict) as one:
         await one.read("ann", 10)

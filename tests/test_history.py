@@ -286,7 +286,7 @@ async def test_a_grant_gives_a_badge_once_and_undoing_it_takes_the_badge_back(ho
     assert (await home.admin.undo("ada", "g1")).duplicate
 
 
-async def test_an_undone_grant_is_not_kept_by_the_points_of_its_badge(database: str) -> None:
+async def test_an_undone_grant_is_not_justified_by_the_points_of_its_badge(database: str) -> None:
     async with place(
         catalog(badges=[badge("rich", 500, points_of=400)], metrics={"n": count("message")}), database=database
     ) as here:

@@ -215,7 +215,7 @@ async def test_rarity_counts_holders_and_shows_no_share_of_few_users(laurels: La
     assert [one.share for one in (await enough.rarity()).badges] == [0.8, 0.0, 0.0, 0.0]
 
 
-async def test_the_public_hears_nothing_of_few_users(laurels: Laurels) -> None:
+async def test_the_public_rarity_of_few_users_has_no_numbers(laurels: Laurels) -> None:
     await laurels.record_many([Event(f"u{number}", "e", "agent", NOW) for number in range(4)])
 
     told = await Insights(laurels, rarity_users=5).public_rarity()
@@ -252,7 +252,7 @@ class Maker:
         return number
 
 
-async def test_many_who_ask_at_once_wait_for_one_making() -> None:
+async def test_simultaneous_requests_wait_for_one_computation() -> None:
     maker = Maker()
     cached = Cached(maker.make, 60)
     asking = [asyncio.create_task(cached.value()) for _ in range(10)]
@@ -264,7 +264,7 @@ async def test_many_who_ask_at_once_wait_for_one_making() -> None:
     assert (await cached.value(), maker.begun) == (1, 1)
 
 
-async def test_what_is_made_for_all_is_as_of_now_whatever_moment_the_first_asks_from() -> None:
+async def test_a_cached_value_is_computed_at_the_real_time_even_if_the_first_request_pretends_another() -> None:
     async with sandbox() as (laurels, clock):
         await laurels.set_clock_offset(timedelta())
         insights = Insights(laurels)

@@ -75,7 +75,7 @@ async def test_a_board_sorts_points_as_numbers() -> None:
 # ---- writing ----------------------------------------------------------------------------------
 
 
-async def test_no_update_of_the_points_is_lost_when_many_come_at_once(home: Opened) -> None:
+async def test_no_update_of_the_points_is_lost_with_simultaneous_events(home: Opened) -> None:
     laurels, _ = home
 
     async def create(index: int) -> None:
@@ -180,7 +180,7 @@ async def test_no_statement_of_a_visit_reads_a_whole_table(home: Opened) -> None
             assert whole in ([], ["SCAN amnesties"]), statement
 
 
-async def test_a_badge_is_asked_only_by_the_events_that_can_earn_it(home: Opened) -> None:
+async def test_a_badge_is_checked_only_for_events_that_can_earn_it(home: Opened) -> None:
     laurels, _ = home
     asked = {kind: [one.id for one in rules.badges] for kind, rules in laurels.catalog.rule_indexes.items()}
     assert asked["message.sent"] == ["message_100", "message_1000"]

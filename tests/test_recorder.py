@@ -61,7 +61,7 @@ async def group_commit(store: Store) -> AsyncIterator[GroupCommit]:
     await group_commit.close()
 
 
-async def test_answers_come_in_order_with_errors_in_their_places(group_commit: GroupCommit) -> None:
+async def test_answers_are_in_order_with_errors_in_their_places(group_commit: GroupCommit) -> None:
     late = RecordEvent(Event("ada", "late", "x", MONDAY.replace(year=2020)), MONDAY)
     answers = await group_commit.submit([act("1"), late, act("2")])
     assert [type(answer) for answer in answers] == [Recorded, EventTooLate, Recorded]
@@ -164,7 +164,7 @@ async def test_closing_writes_what_waits_and_takes_nothing_more(store: Store) ->
     await group_commit.close()
 
 
-async def test_a_caller_who_gives_up_does_not_stop_the_writing(store: Store, group_commit: GroupCommit) -> None:
+async def test_a_cancelled_caller_does_not_stop_the_writing(store: Store, group_commit: GroupCommit) -> None:
     tasks = [asyncio.ensure_future(group_commit.submit([act(f"{i}")])) for i in range(3)]
     await asyncio.sleep(0)
     tasks[1].cancel()

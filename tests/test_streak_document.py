@@ -48,7 +48,7 @@ async def test_laurels_reads_a_case_as_it_says(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_engine_that_reads_a_case_otherwise_is_told_what_and_why() -> None:
+async def test_an_engine_that_fails_a_case_gets_the_difference() -> None:
     async def too_long(case: Any) -> Any:
         reading = await RUNNER.laurels_reads(case)
         return replace(reading, length=reading.length + 1)
@@ -56,7 +56,7 @@ async def test_an_engine_that_reads_a_case_otherwise_is_told_what_and_why() -> N
     assert await RUNNER.check(too_long, CASES["leap day kept"]) == ["leap day kept: length is 4, and should be 3"]
 
 
-def test_the_program_runs_by_itself(tmp_path: Path) -> None:
+def test_the_program_runs_on_its_own(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, str(PROGRAM)], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
     )

@@ -45,7 +45,7 @@ async def test_a_team_has_the_sum_or_the_mean_of_its_members(home: Arena) -> Non
     assert await teams(home, "least") == [(1, "blue", 9, 2), (2, "red", 13, 2)]
 
 
-async def test_whoever_joins_brings_their_score_and_whoever_leaves_takes_it(home: Arena) -> None:
+async def test_a_user_who_joins_a_team_brings_their_score_and_one_who_leaves_takes_it(home: Arena) -> None:
     await home.laurels.update_user("dan", groups=["team:green"])
     assert await teams(home) == [(1, "green", 99, 1), (2, "red", 13, 2), (3, "blue", 9, 2)]
     await home.laurels.update_user("ann", groups=["team:blue"])
@@ -54,7 +54,7 @@ async def test_whoever_joins_brings_their_score_and_whoever_leaves_takes_it(home
     assert await teams(home) == [(1, "green", 99, 1), (2, "blue", 16, 2)]
 
 
-async def test_who_is_in_two_teams_counts_in_both(home: Arena) -> None:
+async def test_a_user_in_two_teams_counts_in_both(home: Arena) -> None:
     await home.read("cay", 100)
     assert await teams(home) == [(1, "red", 113, 2), (2, "blue", 109, 2)]
 
@@ -75,7 +75,7 @@ async def test_hidden_members_count_for_their_team(home: Arena) -> None:
     assert await teams(home) == [(1, "red", 13, 2), (2, "blue", 9, 2)]
 
 
-async def test_equal_teams_share_a_rank_and_come_by_name(home: Arena) -> None:
+async def test_equal_teams_share_a_rank_in_order_of_their_names(home: Arena) -> None:
     await home.read("bob", 4)
     await home.laurels.update_user("dan", groups=["team:zinc"])
     assert await teams(home) == [(1, "zinc", 99, 1), (2, "blue", 13, 2), (2, "red", 13, 2)]
@@ -90,7 +90,7 @@ async def test_ones_own_team_is_marked_and_shown_past_the_limit(home: Arena) -> 
 
 
 @pytest.mark.parametrize("asked", [{"after": "x"}, {"around": "bob"}, {"friends": ["bob"]}], ids=str)
-async def test_what_asks_for_lines_of_users_is_refused_among_teams(home: Arena, asked: dict[str, Any]) -> None:
+async def test_requests_for_lines_of_users_are_refused_for_teams(home: Arena, asked: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match="teams") as caught:
         await home.board("sums", **asked)
     assert [caught.value.field] == list(asked)

@@ -77,7 +77,7 @@ async def test_no_one_else_sees_a_hidden_user(home: Arena, closed: bool) -> None
     assert "Bob" not in seen
 
 
-async def test_who_hides_keeps_their_place_on_a_closed_board_for_when_they_come_back(home: Arena) -> None:
+async def test_a_user_who_hides_has_the_same_place_on_a_closed_leaderboard_when_shown_again(home: Arena) -> None:
     home.clock.set(CLOSE)
     assert await home.lines(period=WEEK) == ALL_WEEK
     await home.laurels.update_user("bob", visibility="hidden")
@@ -91,7 +91,7 @@ async def test_who_hides_keeps_their_place_on_a_closed_board_for_when_they_come_
     assert await home.lines(period=WEEK) == ALL_WEEK
 
 
-async def test_who_was_hidden_when_a_period_closed_reads_the_rank_they_would_have_had(home: Arena) -> None:
+async def test_a_user_hidden_at_closing_reads_the_rank_they_would_have_had(home: Arena) -> None:
     await home.laurels.update_user("bob", visibility="hidden")
     home.clock.set(CLOSE)
     others = await home.lines(period=WEEK)
@@ -153,7 +153,9 @@ async def test_visibility_is_public_pseudonym_hidden_or_the_boards_own(home: Are
 
 
 @pytest.mark.parametrize("default", ["public", "pseudonym", "hidden"])
-async def test_a_board_has_its_own_default_and_what_a_user_chose_goes_before_it(database: str, default: str) -> None:
+async def test_a_leaderboard_has_a_default_visibility_and_the_choice_of_a_user_wins(
+    database: str, default: str
+) -> None:
     boards = [{"id": "weekly", "period": "week", "visibility": default}, {"id": "open", "period": "week"}]
     async with arena(database, rules(*boards)) as one:
         for user_id, chosen in (("nil", None), ("pub", "public"), ("psy", "pseudonym"), ("hid", "hidden")):
@@ -165,7 +167,7 @@ async def test_a_board_has_its_own_default_and_what_a_user_chose_goes_before_it(
         assert [user_id[:5] for user_id in await one.ids("open")] == ["nil", "pub", "alias"]
 
 
-async def test_a_default_that_becomes_hidden_holds_at_once_for_users_made_before(home: Arena) -> None:
+async def test_a_default_that_becomes_hidden_applies_at_once_to_existing_users(home: Arena) -> None:
     async with beside(home, rules({"id": "weekly", "period": "week", "visibility": "hidden"})) as other:
         assert await other.ids() == []
         await other.laurels.profile("ann")
@@ -215,7 +217,7 @@ async def test_ones_own_line_has_ones_own_name(home: Arena) -> None:
     assert (await home.laurels.profile("bob")).user_rank == 2
 
 
-async def test_friends_who_may_not_be_seen_take_no_line_from_the_others(home: Arena) -> None:
+async def test_hidden_friends_do_not_use_up_the_limit(home: Arena) -> None:
     for user_id in ("ann", "bob"):
         await home.laurels.update_user(user_id, visibility="pseudonym")
     assert await home.ids(friends=["ann", "bob", "cay", "dan"], limit=2) == ["cay", "dan"]

@@ -112,7 +112,7 @@ def test_a_demo_for_programs_is_one_document(serving: Serving) -> None:
 
 
 @pytest.mark.slow
-def test_the_address_of_the_playground_comes_first_and_the_front_leads_there(serving: Serving) -> None:
+def test_the_address_of_the_playground_is_first_and_the_front_page_redirects_there(serving: Serving) -> None:
     demo = serving("demo", *SMALL, "--port", "0", until="Ctrl-C")
 
     with urllib.request.urlopen(demo.address, timeout=30) as page:
@@ -262,7 +262,7 @@ def test_filling_only_as_json(cli: Cli) -> None:
     assert document == {"database": "sqlite:///demo.db", "catalog": "demo.catalog.toml"}
 
 
-def test_a_database_that_is_no_demo_is_left_alone(cli: Cli) -> None:
+def test_a_database_that_is_not_a_demo_is_not_changed(cli: Cli) -> None:
     cli(
         "record",
         cli.file("one.jsonl", '{"userId": "ada", "id": "1", "type": "agent.created"}'),

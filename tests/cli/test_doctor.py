@@ -40,13 +40,13 @@ def test_where_all_is_well_it_says_so(made: Cli) -> None:
     assert "1 user, 1 event, 1 award, 0 sessions" in ended.out
 
 
-def test_it_looks_at_everything_that_an_operator_asks_first(made: Cli) -> None:
+def test_it_checks_everything_that_an_operator_needs(made: Cli) -> None:
     assert set(findings(made)) >= {
         "Python", "SQLite", "tzdata", "settings", "catalog", "database", "rows", "disk", "write-ahead log", "clock"
     }  # fmt: skip
 
 
-def test_a_database_that_is_not_there_is_told_with_its_mend_and_not_made(cli: Cli) -> None:
+def test_a_missing_database_is_reported_with_the_fix_and_not_created(cli: Cli) -> None:
     found = findings(cli)
 
     assert wrong(cli) == {"database"}
@@ -54,7 +54,7 @@ def test_a_database_that_is_not_there_is_told_with_its_mend_and_not_made(cli: Cl
     assert list(cli.folder.iterdir()) == []
 
 
-def test_a_schema_of_another_version_is_told(made: Cli) -> None:
+def test_a_schema_of_another_version_is_reported(made: Cli) -> None:
     with sqlite3.connect(made.folder / "laurels.db") as connection:
         connection.execute("UPDATE migrations SET checksum = 'other'")
     connection.close()
@@ -62,7 +62,7 @@ def test_a_schema_of_another_version_is_told(made: Cli) -> None:
     assert wrong(made) == {"database"}
 
 
-def test_a_file_that_is_no_database_is_told(cli: Cli) -> None:
+def test_a_file_that_is_not_a_database_is_reported(cli: Cli) -> None:
     cli.file("laurels.db", "no pages\n" * 1000)
 
     assert wrong(cli) == {"database"}
@@ -74,14 +74,14 @@ def test_a_wrong_setting_is_reported_and_ends_the_checks(made: Cli, monkeypatch:
     assert wrong(made) == {"settings"}
 
 
-def test_a_faulty_or_missing_catalog_is_told(made: Cli) -> None:
+def test_a_faulty_or_missing_catalog_is_reported(made: Cli) -> None:
     faulty = made.file("faulty.toml", "[[levels]]\n")
 
     assert wrong(made, "--catalog", str(faulty)) == {"catalog"}
     assert wrong(made, "--catalog", "none.toml") == {"catalog"}
 
 
-def test_a_clock_behind_the_newest_event_is_told(made: Cli) -> None:
+def test_a_clock_before_the_newest_event_is_reported(made: Cli) -> None:
     tomorrow = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1_000_000)
     with sqlite3.connect(made.folder / "laurels.db") as connection:
         connection.execute("UPDATE events SET recorded_at = ?", (tomorrow,))
@@ -91,7 +91,7 @@ def test_a_clock_behind_the_newest_event_is_told(made: Cli) -> None:
     assert "NTP" in findings(made)["clock"]["fix"]
 
 
-def test_a_log_that_grows_without_end_is_told(made: Cli) -> None:
+def test_a_log_that_keeps_growing_is_reported(made: Cli) -> None:
     reader = sqlite3.connect(made.folder / "laurels.db")  # keeps the log from being removed
     reader.execute("SELECT count(*) FROM users").fetchone()
     os.truncate(made.folder / "laurels.db-wal", 300_000_000)  # a hole: it takes no space

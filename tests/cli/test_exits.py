@@ -105,7 +105,7 @@ def test_a_database_of_another_version_is_refused(cli: Cli) -> None:
         assert "9999_future" in ended.err
 
 
-def test_a_file_that_is_no_database_is_refused(cli: Cli) -> None:
+def test_a_file_that_is_not_a_database_is_refused(cli: Cli) -> None:
     cli.file("laurels.db", "these are not the pages you are looking for\n" * 100)
 
     ended = cli("leaderboard", "--database", cli.database)
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_database_is_refused(cli: Cli) -> None:
     assert "not a database" in ended.err
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_closes_early_is_not_an_error(tmp_path: Path) -> None:
     script = 'set -o pipefail; "$0" -m laurels catalog show --json | head -c 1; exit ${PIPESTATUS[0]}'
     ended = ran(tmp_path, "bash", "-c", script, sys.executable)
 

@@ -118,7 +118,7 @@ def test_a_streak_that_ended_says_by_which_day(laurels: Laurel) -> None:
     assert "2026-03-02 closed without an event" in laurels("explain", "ada", "--streak", "login").out
 
 
-def test_a_streak_of_somebody_who_never_came(laurels: Laurel) -> None:
+def test_the_streak_of_a_user_without_events(laurels: Laurel) -> None:
     laurels.record({"userId": "bob", "id": "m", "type": "message.sent"})
 
     assert "has not begun" in laurels("explain", "bob", "--streak", "login").out
@@ -194,7 +194,7 @@ def test_a_reversal_takes_back_all_that_followed(laurels: Laurel) -> None:
     assert points(laurels) == 100
 
 
-def test_who_is_excluded_is_on_no_leaderboard_until_it_is_undone(laurels: Laurel) -> None:
+def test_an_excluded_user_is_on_no_leaderboard_until_it_is_undone(laurels: Laurel) -> None:
     assert laurels("user", "exclude", "ada", "--reason", "points from a script", "--id", "fraud").code == 0
 
     assert laurels("leaderboard", "--json").json["rankedUsers"] == 0
@@ -211,7 +211,7 @@ def test_freezes_cover_days_to_come(laurels: Laurel) -> None:
     assert "a freeze covered it" in laurels("explain", "ada", "--streak", "login").out
 
 
-def test_the_history_shows_events_and_acts_with_who_and_why(laurels: Laurel) -> None:
+def test_the_history_shows_events_and_adjustments_with_actor_and_reason(laurels: Laurel) -> None:
     laurels("user", "grant", "ada", "early_adopter", "--reason", "our conference", "--actor", "grace", "--id", "g")
     laurels("user", "undo", "ada", "g")
 
@@ -290,7 +290,7 @@ def test_verify_finds_no_difference_in_a_sound_database(laurels: Laurel, process
     assert "701 users compared, no difference." in said.err
 
 
-def test_verify_prints_each_difference_and_rebuild_mends_it(laurels: Laurel) -> None:
+def test_verify_prints_each_difference_and_rebuild_fixes_it(laurels: Laurel) -> None:
     with laurels.sql() as connection:
         connection.execute("UPDATE users SET points = 7 WHERE user_id = 'ada'")
         connection.execute("UPDATE tallies SET amount = amount + 1 WHERE level = 0")
@@ -332,7 +332,7 @@ def test_a_sandbox_lives_through_a_week(laurels: Laurel) -> None:
     assert (shown["sandbox"], shown["now"][:10]) == (True, "2026-03-08")
 
 
-def test_a_database_of_the_real_clock_becomes_no_sandbox_by_mistake(laurels: Laurel) -> None:
+def test_a_database_of_the_real_clock_does_not_become_a_sandbox_by_mistake(laurels: Laurel) -> None:
     real = ("--database", "sqlite:///real.db")
     laurels("record", laurels.folder / "events.jsonl", "--any-age", *real)
 
@@ -347,7 +347,7 @@ def test_a_database_of_the_real_clock_becomes_no_sandbox_by_mistake(laurels: Lau
 @pytest.mark.parametrize(
     "arguments", [["set", "noon"], ["set", "0001-01-01"], ["advance"], ["advance", "--days", "-1"]]
 )
-def test_a_clock_is_set_to_moments_only(laurels: Laurel, arguments: list[str]) -> None:
+def test_a_clock_is_set_to_valid_times_only(laurels: Laurel, arguments: list[str]) -> None:
     assert laurels("clock", *arguments).code == 2
 
 

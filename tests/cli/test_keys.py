@@ -36,7 +36,7 @@ def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
     assert asyncio.run(living_name(cli, key)) == "my-app"
 
 
-def test_the_database_comes_from_the_settings_where_none_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_is_that_of_the_settings_by_default(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAURELS_DATABASE", "sqlite:///elsewhere.db")
 
     assert cli("key", "create", "--name", "my-app").code == 0

@@ -325,7 +325,7 @@ def test_a_name_may_hold_what_an_address_would_read_otherwise(cli: Cli, file: st
     assert held(f"sqlite:///{quote(name)}") == held(file)
 
 
-def test_a_file_that_is_there_is_replaced_only_when_asked(cli: Cli, file: str) -> None:
+def test_an_existing_file_is_replaced_only_with_force(cli: Cli, file: str) -> None:
     there = cli.file("backup.db", "something else")
 
     refused = cli("backup", "backup.db", "--database", file)

@@ -187,7 +187,7 @@ def test_a_period_is_described_in_words(cli: Cli) -> None:
     assert "No one is ranked here yet." in said["2026-W04"]
 
 
-def test_periods_are_closed_once_their_time_has_come_and_listed(cli: Cli) -> None:
+def test_due_periods_are_closed_and_listed(cli: Cli) -> None:
     at = ("--database", "sqlite:///app.db")
     assert cli("clock", "set", "2026-01-07T12:00:00Z", *at).code == 0
     cli.file("events.jsonl", '{"userId": "ada", "id": "e", "type": "agent.created"}\n')

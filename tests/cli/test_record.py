@@ -92,7 +92,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("bad", "reason"), BAD.values(), ids=BAD)
-def test_a_bad_line_is_reported_with_its_number_and_the_rest_goes_on(cli: Cli, bad: str | bytes, reason: str) -> None:
+def test_a_bad_line_is_reported_with_its_number_and_the_rest_is_recorded(
+    cli: Cli, bad: str | bytes, reason: str
+) -> None:
     wrong = bad if isinstance(bad, bytes) else bad.encode()
     events = cli.file("events.jsonl", line(100).encode() + b"\n" + wrong + line(101).encode())
 
@@ -115,7 +117,7 @@ def test_an_id_with_another_body_is_rejected(cli: Cli) -> None:
     assert "line 2: An event with this id and another body" in ended.err
 
 
-def test_a_line_of_10_megabytes_is_rejected_and_the_rest_goes_on(cli: Cli) -> None:
+def test_a_line_of_10_megabytes_is_rejected_and_the_rest_is_recorded(cli: Cli) -> None:
     huge = line(2, data={"text": "x" * 10_000_000})
     events = cli.file("events.jsonl", line(1) + huge + line(3))
 
@@ -126,7 +128,7 @@ def test_a_line_of_10_megabytes_is_rejected_and_the_rest_goes_on(cli: Cli) -> No
     assert ended.json["rejections"] == [{"line": 2, "reason": "is longer than limits.body_bytes"}]
 
 
-def test_old_events_are_taken_when_asked(cli: Cli) -> None:
+def test_old_events_are_accepted_with_any_age(cli: Cli) -> None:
     events = cli.file("events.jsonl", line(1, occurredAt=LATE))
 
     assert cli("record", events, "--database", cli.database).code == 1
@@ -161,7 +163,7 @@ def test_only_the_first_rejections_are_returned_and_all_are_printed(cli: Cli) ->
     assert ended.err.count("line ") == 1000
 
 
-def test_an_interrupted_import_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_an_interrupted_import_can_be_continued(tmp_path: Path) -> None:
     total = 40_000
     events = tmp_path / "events.jsonl"
     events.write_text("".join(line(number, f"user-{number % 100}") for number in range(total)))

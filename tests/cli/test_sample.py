@@ -70,7 +70,7 @@ def test_nothing_reaches_laurels_before_it_happened_or_after_now(people: Communi
     assert [sent.at for sent in people.sent] == sorted(sent.at for sent in people.sent)
 
 
-def test_some_events_come_late_and_some_twice(people: Community) -> None:
+def test_some_events_arrive_late_and_some_twice(people: Community) -> None:
     late = [sent for sent in people.sent if sent.at - sent.event.occurred_at > timedelta(hours=8)]
     times = Counter((sent.event.user_id, sent.event.id) for sent in people.sent)
 

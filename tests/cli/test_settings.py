@@ -116,7 +116,7 @@ def test_a_field_is_a_file_key_a_variable_an_option_and_a_row_of_every_table(
     assert row in settings_table.table(Sample)
 
 
-def test_every_setting_has_help_and_a_name_a_variable_and_an_option_of_its_own() -> None:
+def test_every_setting_has_help_and_a_unique_name_variable_and_option() -> None:
     rows = settings_in(Settings)
 
     assert all(row.help for row in rows)
@@ -294,7 +294,7 @@ def test_an_error_is_one_line_and_exit_code_2(cli: Cli) -> None:
 # ---- secrets ----------------------------------------------------------------------------------
 
 
-def test_a_secret_is_masked_in_every_text_and_comes_out_of_no_encoder(
+def test_a_secret_is_masked_in_every_text_and_refused_by_every_encoder(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = f'[auth]\npassword = "{SECRET}"\n[auth.authjs]\nsecrets = ["{SECRET}"]\n'
@@ -343,7 +343,7 @@ def test_an_error_in_a_secret_does_not_show_it(tmp_path: Path, file: str, enviro
         ("sqlite:////home/a:b@c/laurels.db", "sqlite:////home/a:b@c/laurels.db"),
     ],
 )
-def test_of_the_address_of_a_database_only_passwords_are_masked(address: str, shown: str) -> None:
+def test_only_passwords_in_the_address_of_a_database_are_masked(address: str, shown: str) -> None:
     assert without_password(address) == shown
     assert str(DatabaseUrl(address)) == shown
     assert shown in repr(Settings(database=DatabaseSettings(url=DatabaseUrl(address))))

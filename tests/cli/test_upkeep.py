@@ -48,7 +48,7 @@ def outcome(note: MaintenanceRun) -> Mapping[str, Any]:
     return note.outcome
 
 
-def test_a_verify_is_noted_with_what_it_found(filled: Cli) -> None:
+def test_a_verify_is_stored_with_its_result(filled: Cli) -> None:
     assert filled("verify", "--database", filled.database).code == 0
     assert outcome(noted(filled.database)["verify"]) == {"ok": True, "users": 1, "differences": 0, "wrongTallies": 0}
 
@@ -59,13 +59,13 @@ def test_a_verify_is_noted_with_what_it_found(filled: Cli) -> None:
     assert told["differences"] > 0
 
 
-def test_a_look_at_one_user_is_no_verify(filled: Cli) -> None:
+def test_verifying_one_user_is_not_stored(filled: Cli) -> None:
     filled("verify", "--user", "ada", "--database", filled.database)
 
     assert noted(filled.database) == {}
 
 
-def test_a_backup_is_noted_where_it_was_made_from(filled: Cli) -> None:
+def test_a_backup_is_stored_in_the_database_it_was_made_from(filled: Cli) -> None:
     file = filled.folder / "backup.db"
 
     assert filled("backup", file, "--database", filled.database).code == 0
@@ -75,7 +75,7 @@ def test_a_backup_is_noted_where_it_was_made_from(filled: Cli) -> None:
     assert noted(f"sqlite:///{file}") == {}
 
 
-def test_a_backup_that_was_not_made_is_not_noted(filled: Cli) -> None:
+def test_a_failed_backup_is_not_stored(filled: Cli) -> None:
     file = filled.file("backup.db", "something else")
 
     assert filled("backup", file, "--database", filled.database).code != 0
@@ -84,7 +84,7 @@ def test_a_backup_that_was_not_made_is_not_noted(filled: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", [["verify"], ["backup", "backup.db"]])
-def test_a_database_that_takes_no_note_is_backed_up_and_verified_all_the_same(
+def test_a_read_only_database_is_backed_up_and_verified(
     filled: Cli, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(filled.folder)

@@ -33,7 +33,7 @@ async def test_a_badge_says_what_to_do_for_it(home: App) -> None:
     }
 
 
-async def test_the_catalog_is_public_and_may_be_kept_for_a_minute(home: App) -> None:
+async def test_the_catalog_is_public_and_may_be_cached_for_a_minute(home: App) -> None:
     answer = await home.client.get(CATALOG)
 
     assert answer.headers["cache-control"] == "public, max-age=60"

@@ -70,7 +70,7 @@ async def test_tomorrow_is_the_next_date_of_the_zone_however_long_the_day_is(
     assert notification_of(await move(playing, days=1, timeZone=zone)) == datetime.fromisoformat(tomorrow)
 
 
-async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_loses_it(
+async def test_a_daily_login_continues_a_streak_and_two_missed_days_end_it(
     playing: App,
 ) -> None:
     token = await playing.sign_in("ada", timeZone="Europe/Berlin")
@@ -82,7 +82,7 @@ async def test_whoever_comes_back_each_day_keeps_a_streak_and_whoever_skips_two_
     assert streaks == [1, 2, 3, 4, 1]
 
 
-async def test_those_who_move_it_at_once_each_move_it(playing: App) -> None:
+async def test_simultaneous_requests_each_move_it(playing: App) -> None:
     answers = await asyncio.gather(*(move(playing, days=1) for _ in range(8)))
 
     assert sorted(map(notification_of, answers)) == [NOON + timedelta(days=days) for days in range(1, 9)]
@@ -153,7 +153,7 @@ async def test_users_do_not_move_the_clock(playing: App) -> None:
     assert await playing.laurels.now() == NOON
 
 
-async def test_events_and_sessions_happen_at_the_moved_moment(playing: App) -> None:
+async def test_events_and_sessions_happen_at_the_moved_time(playing: App) -> None:
     await move(playing, days=40)
 
     session = await playing.client.post(SESSIONS, json={"userId": "ada"}, headers=playing.by_key)

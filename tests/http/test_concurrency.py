@@ -155,7 +155,7 @@ async def nothing_is_lost(server: Server, acknowledged: list[Any]) -> None:
         assert answer["duplicates"] == len(portion)
 
 
-async def test_a_server_told_to_stop_under_load_loses_nothing_that_it_acknowledged(served: Served) -> None:
+async def test_a_server_stopped_under_load_loses_nothing_that_it_acknowledged(served: Served) -> None:
     acknowledged: list[Any] = []
     async with served.server() as server:
         senders = [asyncio.create_task(load(server, f"s{number}", acknowledged)) for number in range(16)]

@@ -246,7 +246,7 @@ async def test_a_form_from_another_site_does_nothing(home: App, work: Operator, 
 
 
 @pytest.mark.parametrize("headers", [{"sec-fetch-site": "same-origin", "origin": "http://inner:8000"}, {"origin": ""}])
-async def test_a_form_is_accepted_behind_a_proxy(home: App, work: Operator, headers: dict[str, str]) -> None:
+async def test_a_form_is_accepted_through_a_proxy(home: App, work: Operator, headers: dict[str, str]) -> None:
     await home.record(event("ada"))
     form = (await work.page(at("ada", "/adjustments/grant"))).form()
     sent = {**form.fields, "badge": "early_adopter", "reason": "a prize"}

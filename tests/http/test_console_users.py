@@ -197,7 +197,7 @@ async def test_a_grant_and_its_undo(home: App, work: Operator) -> None:
     assert "Undone 2026-01-05 12:00 : “a slip” anna" in page.text
 
 
-async def test_a_revocation_asks_for_confirmation_and_can_be_undone(home: App, work: Operator) -> None:
+async def test_a_revocation_needs_confirmation_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
 
     asked = await work.fill(at("ada", "/adjustments/revocation"), badge="first_agent", reason="a test account")
@@ -261,7 +261,7 @@ async def test_freezes_pauses_and_repairs_can_be_undone(home: App, work: Operato
     assert (await login()).freezes == 0
 
 
-async def test_an_exclusion_asks_for_confirmation_and_can_be_undone(home: App, work: Operator) -> None:
+async def test_an_exclusion_needs_confirmation_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"), event("bob", "agent.created"))
 
     page = await work.do(at("ada", "/adjustments/exclusion"), reason="a bot")

@@ -103,7 +103,7 @@ async def test_the_document_shows_the_limits_of_the_settings() -> None:
     assert "2,048 bytes" in body["description"]
 
 
-def test_problems_follow_from_who_may_call_from_the_body_and_from_the_store() -> None:
+def test_problems_follow_from_the_access_the_body_and_the_store() -> None:
     problems = {one.operation.id: one.all_problems for one in API if one.operation}
 
     assert problems["livez"] == ("unknown-parameter",)
@@ -174,9 +174,7 @@ def test_a_path_leads_to_its_endpoint(path: str, found: Endpoint, segments: dict
         ("/l", b"/la", "/la"),
     ],
 )
-def test_a_prefix_under_which_the_application_is_mounted_is_no_part_of_the_path(
-    root: str, raw: bytes, path: str
-) -> None:
+def test_the_prefix_of_a_mounted_application_is_not_part_of_the_path(root: str, raw: bytes, path: str) -> None:
     assert route_path({"raw_path": raw, "path": "/decoded", "root_path": root}) == path
 
 

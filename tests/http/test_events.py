@@ -265,7 +265,7 @@ async def test_an_event_may_be_thirty_days_late_and_five_minutes_early(
 @pytest.mark.parametrize(
     "occurred_at", ["2026-01-05T12:00:00", "2026-01-05", "", 1767614400, "0000-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]
 )
-async def test_a_time_without_an_offset_is_no_time(home: App, occurred_at: Any) -> None:
+async def test_a_time_without_an_offset_is_refused(home: App, occurred_at: Any) -> None:
     answer = await home.send(event("ada", occurredAt=occurred_at))
 
     assert answer.status_code == 422
@@ -364,7 +364,7 @@ async def test_a_body_over_the_limit_is_413_by_its_announced_length(tight: App) 
     assert answer.json()["type"] == "/problems/too-large"
 
 
-async def test_a_body_over_the_limit_is_413_when_it_comes_in_chunks(tight: App) -> None:
+async def test_a_chunked_body_over_the_limit_is_413(tight: App) -> None:
     headers = {**tight.by_key, "content-type": "application/json"}
 
     assert (await tight.client.post(EVENTS, content=pieces(1025), headers=headers)).status_code == 413
@@ -392,7 +392,7 @@ def nested(levels: int) -> Any:
     [{}, nested(20), {"x": [[]]}, {"x": "y" * 16_374}, {"n": [0, -(2**63), 2**64 - 1, 1.5, True, None]}, {"": "\x00"}],
     ids=["empty", "20 levels", "lists", "16 KiB", "numbers", "nul"],
 )
-async def test_data_within_the_limits_comes_back_as_it_was(home: App, data: Any) -> None:
+async def test_data_within_the_limits_is_returned_unchanged(home: App, data: Any) -> None:
     await home.record(event("ada", data=data))
 
     history = (await home.client.get(f"{USERS}/ada/history", headers=home.by_key)).json()
@@ -504,7 +504,7 @@ async def test_a_compressed_body_is_415_and_says_so(home: App) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[", b"[{}", b"{]", b"nonsense", b"{'a': 1}", b'{"id": "e",}', b"\xff\xfe"]
 )
-async def test_a_body_that_is_no_json_is_400(home: App, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_400(home: App, body: bytes) -> None:
     answer = await home.send_raw(body)
 
     assert answer.status_code == 400
@@ -512,7 +512,7 @@ async def test_a_body_that_is_no_json_is_400(home: App, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"null", b"5", b'"text"', b"true"])
-async def test_json_that_is_no_event_is_422(home: App, body: bytes) -> None:
+async def test_json_that_is_not_an_event_is_422(home: App, body: bytes) -> None:
     answer = await home.send_raw(body)
 
     assert answer.status_code == 422

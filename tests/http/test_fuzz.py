@@ -210,12 +210,12 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-async def test_a_body_that_is_no_event_is_refused(sturdy: App, body: bytes) -> None:
+async def test_a_body_that_is_not_an_event_is_refused(sturdy: App, body: bytes) -> None:
     await refused(await send(sturdy, body))
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-async def test_a_body_that_is_no_user_or_session_is_refused(sturdy: App, body: bytes) -> None:
+async def test_a_body_that_is_not_a_user_or_session_is_refused(sturdy: App, body: bytes) -> None:
     headers = {**sturdy.by_key, "content-type": "application/json"}
     for method, path in (("PUT", f"{USERS}/ada"), ("POST", SESSIONS)):
         with anyio.fail_after(SECONDS):
@@ -224,7 +224,7 @@ async def test_a_body_that_is_no_user_or_session_is_refused(sturdy: App, body: b
         assert 400 <= answer.status_code < 500
 
 
-async def test_of_a_key_that_stands_twice_the_last_counts(sturdy: App) -> None:
+async def test_the_last_of_two_equal_json_keys_counts(sturdy: App) -> None:
     answer = await send(sturdy, b'{"userId": "eve", "userId": "ada", "id": "a", "id": "b", "type": "t"}')
 
     assert [(one["userId"], one["id"]) for one in answer.json()["results"]] == [("ada", "b")]

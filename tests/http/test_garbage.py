@@ -86,7 +86,7 @@ async def test_a_good_request_that_takes_long_is_answered_before_the_refusal(ser
     assert no_traceback(served)
 
 
-async def test_a_request_that_asked_to_close_is_answered_and_what_follows_is_passed_over(served: Served) -> None:
+async def test_a_request_with_connection_close_is_answered_and_what_follows_is_ignored(served: Served) -> None:
     async with served.server() as server, wire(server) as one:
         await one.send(good(server, "1").replace(b"Host", b"Connection: close\r\nHost") + b"}")
         came = await one.rest()

@@ -107,7 +107,7 @@ async def answered(server: Server, status: int) -> None:
 # ---- slow and silent --------------------------------------------------------------------------
 
 
-async def test_a_body_that_does_not_come_is_408_and_others_are_answered(served: Served) -> None:
+async def test_a_body_that_does_not_arrive_is_408_and_others_are_answered(served: Served) -> None:
     async with served.server(receive_seconds=1) as server, wire(server) as slow:
         rest = asyncio.create_task(slow.rest())
         for part in [head_of_events(server, 1000), *[b" "] * 100]:
@@ -130,14 +130,14 @@ async def test_a_head_that_does_not_end_is_408(served: Served, begun: bytes) -> 
 
 
 @pytest.mark.parametrize("part", [b"", b"\r\n"])
-async def test_who_asks_nothing_is_not_kept(served: Served, part: bytes) -> None:
+async def test_a_connection_without_a_request_is_closed(served: Served, part: bytes) -> None:
     async with served.server(receive_seconds=1) as server, wire(server) as silent:
         await silent.send(*[part] * 30, pause=0.1)
 
         assert await silent.rest() == b""
 
 
-async def test_a_body_that_nobody_reads_holds_no_connection(served: Served) -> None:
+async def test_an_unread_body_does_not_hold_a_connection(served: Served) -> None:
     async with served.server(receive_seconds=1) as server, wire(server) as slow:
         await slow.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n" % EVENTS.encode())
         rest = asyncio.create_task(slow.rest())
@@ -148,7 +148,7 @@ async def test_a_body_that_nobody_reads_holds_no_connection(served: Served) -> N
         assert b" 401 " in came
 
 
-async def test_who_takes_no_answers_is_hung_up_on(served: Served) -> None:
+async def test_a_client_that_reads_no_responses_is_disconnected(served: Served) -> None:
     async with served.server(receive_seconds=1, limits_requests=1) as server, wire(server) as deaf:
         asked = asyncio.create_task(deaf.send(b"GET /docs/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 1000))
         await answered(server, 503)  # it holds the one place
@@ -176,7 +176,7 @@ async def test_a_head_without_end_is_431(served: Served) -> None:
         assert not came or check_refusal(came, 431, "head-too-large") is None
 
 
-async def test_trailers_without_end_are_not_kept(served: Served) -> None:
+async def test_endless_trailers_are_refused(served: Served) -> None:
     head = f"POST {EVENTS} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n0\r\n".encode()
     async with served.server() as server, wire(server) as endless:
         sending = asyncio.create_task(endless.send(head, *[b"x-%d: y\r\n" % number * 1000 for number in range(1000)]))
@@ -185,7 +185,7 @@ async def test_trailers_without_end_are_not_kept(served: Served) -> None:
         sending.cancel()
 
 
-async def test_what_is_no_http_is_400(served: Served) -> None:
+async def test_a_request_that_is_not_http_is_400(served: Served) -> None:
     async with served.server() as server, wire(server) as strange:
         await strange.send(b"\x16\x03\x01 nonsense\r\n\r\n")
 
@@ -215,7 +215,7 @@ async def test_beyond_its_requests_a_process_refuses_fast_is_alive_and_answers_w
     await served.check_books()
 
 
-async def test_silent_connections_make_room_for_those_who_ask(served: Served) -> None:
+async def test_idle_connections_make_room_for_requests(served: Served) -> None:
     async with served.server(limits_requests=4, limits_streams=0) as server, contextlib.AsyncExitStack() as stack:
         silent = [await stack.enter_async_context(wire(server)) for _ in range(30)]
         await asyncio.sleep(2 * IDLE_SECONDS)
@@ -232,7 +232,7 @@ async def test_silent_connections_make_room_for_those_who_ask(served: Served) ->
 # ---- too much ---------------------------------------------------------------------------------
 
 
-async def test_a_body_that_comes_alone_has_room_and_leaves_it() -> None:
+async def test_a_single_body_always_has_room_and_releases_it() -> None:
     async with open_app(settings=Settings(limits=LimitSettings(all_bodies_bytes=1024))) as home:
         for number in range(3):
             assert (await home.send(event("ada", event_id=f"{number}", data={"a": "x" * 2000}))).status_code == 200
@@ -253,7 +253,7 @@ def four_megabytes(sender: int) -> bytes:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc to tell memory")
-async def test_memory_is_bounded_whatever_comes(served: Served) -> None:
+async def test_memory_is_bounded_for_any_input(served: Served) -> None:
     async with served.server(
         limits_all_bodies_bytes=8 * 1024 * 1024, limits_body_bytes=8 * 1024 * 1024, queue_seconds=600
     ) as server:

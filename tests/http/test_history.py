@@ -79,7 +79,7 @@ BY_SESSION_ONLY = [
 
 
 @pytest.mark.parametrize(("method", "path"), [*BY_KEY_ONLY, *BY_SESSION_ONLY])
-async def test_nobody_is_answered_without_credentials(home: App, method: str, path: str) -> None:
+async def test_requests_without_credentials_are_refused(home: App, method: str, path: str) -> None:
     assert (await home.client.request(method, path)).status_code == 401
 
 
@@ -91,7 +91,7 @@ async def test_a_session_opens_nothing_of_the_back_ends(home: App, method: str, 
 
 
 @pytest.mark.parametrize(("method", "path"), BY_SESSION_ONLY)
-async def test_a_key_is_no_session(home: App, method: str, path: str) -> None:
+async def test_a_key_is_not_a_session(home: App, method: str, path: str) -> None:
     assert (await home.client.request(method, path, headers=home.by_key)).status_code == 401
 
 
@@ -117,7 +117,7 @@ async def test_a_reversal_before_its_event_holds(home: App) -> None:
     assert (result["status"], result["reversed"]) == ("recorded", True)
 
 
-async def test_a_reversal_is_undone_by_its_act(home: App) -> None:
+async def test_a_reversal_is_undone_by_its_id(home: App) -> None:
     await reverse(home, "m2")
     answer = await undo(home, "reversal:m2")
     assert (answer.json()["status"], answer.json()["points"]) == ("undone", {"before": 25, "after": 85})
@@ -133,7 +133,7 @@ async def test_ids_may_hold_slashes_and_more(home: App) -> None:
     assert (await undo(home, "a/1", user_id)).status_code == 200
 
 
-async def test_the_history_shows_the_act_and_its_event(home: App) -> None:
+async def test_the_history_shows_the_adjustment_and_its_event(home: App) -> None:
     await reverse(home, "m2")
     answer = await home.client.get(f"{USERS}/ada/history", headers=home.by_key)
     newest, second = answer.json()["entries"][:2]
@@ -169,7 +169,7 @@ async def test_a_grant_counts_once_under_its_id(home: App) -> None:
         ({}, "/kind"),
     ],
 )
-async def test_a_wrong_act_is_422_with_a_pointer(home: App, body: Json, pointer: str) -> None:
+async def test_a_wrong_adjustment_is_422_with_a_pointer(home: App, body: Json, pointer: str) -> None:
     sent = {"id": "x", "reason": "because", **body}
     answer = await home.client.post(f"{USERS}/ada/adjustments", json=sent, headers=home.by_key)
     assert (answer.status_code, pointers(answer)) == (422, [pointer])
@@ -204,7 +204,7 @@ async def test_what_is_not_there_is_404(home: App) -> None:
 
 
 @pytest.mark.parametrize("path", ["streaks", "badges/two/explanation"])
-async def test_nothing_is_read_of_a_user_nobody_knows(home: App, path: str) -> None:
+async def test_an_unknown_user_has_no_history(home: App, path: str) -> None:
     answer = await home.client.get(f"{USERS}/nobody/{path}", headers=home.by_key)
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/user-not-found")
 
@@ -216,7 +216,7 @@ async def test_an_erased_user_is_410(home: App) -> None:
 
 
 @pytest.mark.parametrize("path", [f"{BASE}/events/ada/m1/reversal", f"{USERS}/ada/adjustments", AMNESTIES])
-async def test_a_body_that_is_no_json_is_400_and_another_type_415(home: App, path: str) -> None:
+async def test_a_body_that_is_not_json_is_400_and_another_type_415(home: App, path: str) -> None:
     sent = {**home.by_key, "content-type": "application/json"}
     assert (await home.client.post(path, content=b"{", headers=sent)).status_code == 400
     assert (
@@ -375,7 +375,7 @@ async def test_in_a_sandbox_a_request_says_when_it_happens(home: App) -> None:
 
 
 @pytest.mark.parametrize("moment", ["soon", "", "2026-01-05T12:00:00", "0001-01-01T00:00:00Z"])
-async def test_in_a_sandbox_a_moment_that_is_none_is_422(home: App, moment: str) -> None:
+async def test_in_a_sandbox_an_invalid_time_is_422(home: App, moment: str) -> None:
     await home.laurels.set_clock_offset(timedelta())
     answer = await home.client.get(f"{BASE}/profile", headers={"laurels-now": moment})
     assert (answer.status_code, pointers(answer)) == (422, ["Laurels-Now"])

@@ -19,7 +19,7 @@ async def status_with(home: App, key: str) -> int:
     return answer.status_code
 
 
-async def test_a_key_can_be_told_by_its_looks(home: App) -> None:
+async def test_a_key_can_be_recognized_by_its_format(home: App) -> None:
     assert re.fullmatch(r"laurels_key_[A-Za-z0-9]{46}", home.key)
     assert is_well_formed(home.key)
 
@@ -34,7 +34,7 @@ async def test_the_check_letters_catch_every_single_slip(home: App) -> None:
 
 
 @pytest.mark.parametrize("cut", [slice(0, -1), slice(1, None), slice(0, 12), slice(0, 0)])
-async def test_a_part_of_a_key_is_no_key(home: App, cut: slice) -> None:
+async def test_a_part_of_a_key_is_not_a_key(home: App, cut: slice) -> None:
     assert not is_well_formed(home.key[cut])
     assert not is_well_formed(home.key + "a")
 

@@ -156,7 +156,7 @@ def places(shown: Any) -> list[tuple[int, str, int]]:
 # ---- what a board says ------------------------------------------------------------------------
 
 
-async def test_all_boards_are_told_with_what_they_count_and_their_period_of_now(boards: App) -> None:
+async def test_all_leaderboards_are_listed_with_what_they_count_and_their_current_period(boards: App) -> None:
     answer = await boards.client.get(LEADERBOARDS, headers=boards.by_key)
 
     told = {board["id"]: board for board in answer.json()["leaderboards"]}
@@ -233,7 +233,7 @@ async def test_only_members_of_its_groups_stand_on_a_board(boards: App) -> None:
     assert (await page(boards, "staff", me="bob"))["me"] is None
 
 
-async def test_nobody_stands_on_an_empty_board(everywhere: App) -> None:
+async def test_no_one_is_ranked_on_an_empty_leaderboard(everywhere: App) -> None:
     shown = await page(everywhere, "weekly", me="ada", around="ada")
 
     assert (shown["standings"], shown["me"], shown["rankedUsers"], shown["next"]) == ([], None, 0, None)
@@ -312,7 +312,7 @@ async def test_around_me_has_me_in_its_middle_or_as_near_as_the_ends_allow(every
     assert (around["me"]["userId"], around["next"]) == ("a", None)
 
 
-async def test_the_back_end_says_who_me_is(boards: App) -> None:
+async def test_the_back_end_names_the_user_of_me(boards: App) -> None:
     await give(boards, a=9, b=8, c=7)
 
     assert [line[1] for line in places(await page(boards, "weekly", around="me", me="c", limit=1))] == ["c"]
@@ -336,7 +336,7 @@ async def test_friends_have_the_ranks_of_the_whole_board(everywhere: App, query:
     assert places(first) == [(1, "ada", 9)]
 
 
-async def test_who_has_no_friends_sees_no_lines(everywhere: App) -> None:
+async def test_without_friends_there_are_no_lines(everywhere: App) -> None:
     await give(everywhere, ada=9)
 
     assert places(await page(everywhere, "weekly", friends="")) == []
@@ -348,7 +348,7 @@ async def test_a_friends_id_may_hold_a_comma(boards: App) -> None:
     assert places(await page(boards, "weekly", friends=["a,b", "cyd"])) == [(1, "a,b", 9)]
 
 
-async def test_all_friends_come_where_no_limit_is_said(boards: App) -> None:
+async def test_all_friends_are_returned_without_a_limit(boards: App) -> None:
     users = {f"user-{number:03}": 1 for number in range(30)}
     await give(boards, **users)
 
@@ -378,7 +378,7 @@ async def test_the_pages_of_a_board_are_the_board(everywhere: App, limit: int) -
     assert [rank for rank, _, _ in lines] == list(range(1, 24))
 
 
-async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywhere: App) -> None:
+async def test_a_user_whose_position_does_not_change_appears_exactly_once_while_paging(everywhere: App) -> None:
     await give(everywhere, **{f"still-{i:02}": 100 - i for i in range(20)}, climber=1)
 
     async def climb(number: int) -> None:
@@ -390,7 +390,7 @@ async def test_who_does_not_move_is_met_exactly_once_while_others_move(everywher
     assert still == [f"still-{i:02}" for i in range(20)]
 
 
-async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along(everywhere: App) -> None:
+async def test_a_user_who_leaves_a_tie_while_paging_skips_no_one(everywhere: App) -> None:
     """Streaks of a day have one moment, so only the user id keeps the lines apart."""
     for user in "abcdef":
         await everywhere.record(event(user, "login", everywhere.clock().isoformat()))
@@ -404,7 +404,7 @@ async def test_who_has_moved_away_from_equals_of_the_same_day_takes_nobody_along
     assert places(rest) == [(4, "d", 1), (5, "e", 1), (6, "f", 1)]
 
 
-async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: App) -> None:
+async def test_a_line_has_the_rank_at_the_time_of_its_page(boards: App) -> None:
     await give(boards, ada=9, bob=8, cyd=7)
     first = await page(boards, "weekly", limit=2)
     await give(boards, dan=20)
@@ -412,7 +412,7 @@ async def test_a_line_says_its_rank_at_the_moment_of_its_page(boards: App) -> No
     assert places(await page(boards, "weekly", limit=2, after=first["next"])) == [(4, "cyd", 7)]
 
 
-async def test_a_cursor_names_nobody(boards: App) -> None:
+async def test_a_cursor_reveals_no_user(boards: App) -> None:
     await give(boards, somebody=9, another=8)
 
     cursor = (await page(boards, "weekly", limit=1))["next"]
@@ -481,7 +481,7 @@ async def test_a_late_event_counts_until_its_period_closes_and_no_longer(everywh
     assert places(await page(everywhere, "points")) == [(1, "ada", 10)]
 
 
-async def test_between_seasons_there_is_no_current_one_and_the_one_before_stands(boards: App) -> None:
+async def test_between_seasons_there_is_no_current_one_and_the_previous_one_can_be_read(boards: App) -> None:
     await give(boards, ada=9)
     boards.clock.set(datetime(2026, 2, 1, tzinfo=UTC))
 
@@ -573,7 +573,7 @@ async def test_a_wrong_parameter_is_422_and_named(boards: App, query: str, param
     assert wrong["parameter"] == parameter
 
 
-async def test_a_key_may_ask_for_more_lines_than_a_session(boards: App) -> None:
+async def test_a_key_may_request_more_lines_than_a_session(boards: App) -> None:
     token = await boards.sign_in("ada")
 
     assert (await boards.visit(token, f"{LEADERBOARDS}/weekly?limit=100")).status_code == 200
@@ -590,7 +590,7 @@ async def test_a_boards_id_that_can_be_none_is_422(boards: App, board: str) -> N
 
 
 @pytest.mark.parametrize("user_id", ["me", "a/b", "a+b&c=d", "日本語", "%41", "x" * 200, "👑" * 200])
-async def test_any_users_id_may_be_asked_for(boards: App, user_id: str) -> None:
+async def test_any_user_id_may_be_requested(boards: App, user_id: str) -> None:
     await give(boards, **{user_id: 5})
 
     for parameter in ("around", "friends", "me"):
@@ -616,7 +616,7 @@ async def test_a_board_is_for_the_apps_users_and_its_back_end(boards: App, path:
         assert answer.headers["cache-control"] == "private, no-store"
 
 
-async def test_a_session_says_nothing_of_who_it_is(boards: App) -> None:
+async def test_a_session_cannot_choose_another_me(boards: App) -> None:
     await give(boards, ada=9, bob=5)
     token = await boards.sign_in("ada")
 
@@ -626,7 +626,7 @@ async def test_a_session_says_nothing_of_who_it_is(boards: App) -> None:
     assert (await boards.visit(token, f"{LEADERBOARDS}/weekly?me=ada")).json()["me"]["userId"] == "ada"
 
 
-async def test_reading_a_board_is_no_login_and_makes_nobody(boards: App) -> None:
+async def test_reading_a_leaderboard_is_not_a_login_and_creates_no_user(boards: App) -> None:
     token = await boards.sign_in("ada")
     await boards.visit(token, f"{LEADERBOARDS}/weekly")
     await page(boards, "weekly", me="nobody", around="nobody")
@@ -696,7 +696,7 @@ async def test_closed_periods_are_listed_the_newest_first(everywhere: App) -> No
     assert (await read(everywhere, "none/periods")).status_code == 404
 
 
-async def test_a_server_closes_periods_by_itself(boards: App) -> None:
+async def test_a_server_closes_periods_automatically(boards: App) -> None:
     await give(boards, ada=5)
     boards.clock.advance(days=9)
     async with server._closing_periods(boards.laurels):

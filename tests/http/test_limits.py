@@ -57,7 +57,7 @@ def waits(rate: Rate, caller: str) -> int:
 # ---- the bucket -------------------------------------------------------------------------------
 
 
-def test_what_was_left_unused_comes_at_once_and_then_so_many_a_second(seconds: Seconds) -> None:
+def test_a_burst_of_unused_requests_is_allowed_and_then_the_rate(seconds: Seconds) -> None:
     rate = Rate("session", 20, clock=seconds)
 
     assert taken(rate, "a") == 20 * BURST_SECONDS
@@ -73,7 +73,7 @@ def test_the_flood_of_one_touches_no_other(seconds: Seconds) -> None:
     assert [taken(rate, caller) for caller in ("a", "b", "a")] == [15, 15, 0]
 
 
-def test_who_comes_when_told_is_let_in(seconds: Seconds) -> None:
+def test_a_request_after_retry_after_is_admitted(seconds: Seconds) -> None:
     rate = Rate("key", 1, clock=seconds)
     taken(rate, "a")
     seconds.now += 0.3
@@ -84,7 +84,7 @@ def test_who_comes_when_told_is_let_in(seconds: Seconds) -> None:
     rate.take("a")
 
 
-def test_a_large_batch_is_let_in_and_the_next_request_waits_for_it(seconds: Seconds) -> None:
+def test_a_large_batch_is_admitted_and_the_next_request_waits_for_it(seconds: Seconds) -> None:
     rate = Rate("key", 100, clock=seconds)
     rate.take("a")
     rate.charge("a", 999)
@@ -107,7 +107,7 @@ def test_0_is_any_number(seconds: Seconds) -> None:
     assert len(rate) == 0
 
 
-def test_a_bucket_that_is_full_again_is_not_kept_and_an_empty_one_is(seconds: Seconds) -> None:
+def test_a_full_bucket_is_dropped_and_an_empty_one_is_not(seconds: Seconds) -> None:
     rate = Rate("session", 20, clock=seconds)
     rate.charge("deep in debt", 1_000_000)
     for number in range(50 * KEEP_FULL):

@@ -68,7 +68,7 @@ async def test_every_answer_with_a_body_has_examples_that_are_valid(document: An
                     check.validate(example["value"])
 
 
-async def test_every_operation_has_an_answer_that_is_no_error(document: Any) -> None:
+async def test_every_operation_has_a_successful_response(document: Any) -> None:
     for name, one in operations(document):
         assert [status for status in one["responses"] if status.startswith("2")], name
 
@@ -92,7 +92,7 @@ async def test_the_examples_of_a_body_are_taken(home: App, document: Any, operat
         assert answer.is_success, answer.text
 
 
-async def test_every_operation_that_asks_who_calls_can_answer_401(document: Any) -> None:
+async def test_every_operation_with_credentials_can_answer_401(document: Any) -> None:
     for name, one in operations(document):
         asks = bool(one.get("security")) and {} not in one["security"]
         assert asks == ("401" in one["responses"]), name
@@ -144,7 +144,7 @@ async def test_the_page_loads_nothing_from_elsewhere(home: App) -> None:
     assert len(loaded) == 3
 
 
-async def test_the_browser_is_told_to_load_nothing_from_elsewhere(home: App) -> None:
+async def test_the_browser_may_load_nothing_from_other_origins(home: App) -> None:
     policy = (await home.client.get("/docs")).headers["content-security-policy"]
 
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))

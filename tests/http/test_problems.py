@@ -37,7 +37,7 @@ def test_the_documents_tell_of_no_other_kind() -> None:
     assert sorted(headings) == sorted(kind.code for kind in ALL_KINDS)
 
 
-def test_codes_are_told_apart_and_fit_into_an_address() -> None:
+def test_codes_are_unique_and_fit_into_an_address() -> None:
     codes = [kind.code for kind in ALL_KINDS]
 
     assert len(set(codes)) == len(codes)
@@ -58,7 +58,7 @@ async def test_an_unknown_kind_has_no_page(home: App) -> None:
 
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
-def test_every_error_that_a_caller_can_cause_has_a_kind_of_its_own(error: type[Exception]) -> None:
+def test_every_error_that_a_caller_can_cause_has_its_own_kind(error: type[Exception]) -> None:
     at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "CatalogError", "SettingsError"}
     at_the_operators_desk |= {"MissingExtra"}
     at_the_operators_desk |= {"StaleForm", "SignedOut"}  # which the console answers with pages of its own
@@ -66,7 +66,7 @@ def test_every_error_that_a_caller_can_cause_has_a_kind_of_its_own(error: type[E
     assert (kind_of(error.__new__(error)).code == "internal") == (error.__name__ in at_the_operators_desk)
 
 
-def test_an_unexpected_error_is_logged_whole_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_logged_in_full_and_not_sent(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         answer = problem_response(ValueError("the password is swordfish"))
 
@@ -76,20 +76,20 @@ def test_an_unexpected_error_is_logged_whole_and_told_to_nobody(caplog: pytest.L
     assert caplog.records[0].exc_info
 
 
-def test_a_callers_mistake_is_no_entry_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_mistake_of_a_caller_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     problem_response(BadRequest("nonsense"))
 
     assert not caplog.records
 
 
-def test_overload_is_told_now_and_then_and_says_when_to_come_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_overload_is_logged_from_time_to_time_and_has_retry_after(caplog: pytest.LogCaptureFixture) -> None:
     answers = [problem_response(errors.Overloaded(retry_after=7)) for _ in range(1000)]
 
     assert len(caplog.records) <= 1
     assert all((b"retry-after", b"7") in answer.headers for answer in answers)
 
 
-async def test_what_cannot_be_written_says_when_to_come_again(filed: App) -> None:
+async def test_a_failed_write_has_retry_after(filed: App) -> None:
     await filed.laurels.group_commit.close()
 
     answer = await filed.send({"userId": "ada", "id": "e", "type": "t"})

@@ -105,7 +105,7 @@ async def test_a_newcomer_has_nothing_yet_and_everything_to_earn(home: App) -> N
     assert len(profile["availableBadges"]) == 11
 
 
-async def test_the_example_of_the_contract_comes_out(home: App) -> None:
+async def test_the_profile_equals_the_example_of_the_contract(home: App) -> None:
     for rival in ("rosa", "lise", "emmy"):
         await home.give_points(rival, messages=1000)
     token = await home.sign_in("ada")
@@ -186,7 +186,7 @@ async def test_twice_a_day_counts_once(home: App) -> None:
     assert streaks == [1, 1, 1]
 
 
-async def test_a_missed_day_begins_the_streak_anew(home: App) -> None:
+async def test_a_missed_day_starts_the_streak_again(home: App) -> None:
     token = await home.sign_in("ada")
     await home.visit(token)
     home.clock.advance(days=2)
@@ -392,7 +392,7 @@ def refused(answer: httpx2.Response) -> None:
     assert problem["detail"]
 
 
-async def test_a_session_also_comes_as_a_bearer_token(home: App) -> None:
+async def test_a_session_can_be_a_bearer_token(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.get(PROFILE, headers={"authorization": f"bearer {token}"})
@@ -400,7 +400,7 @@ async def test_a_session_also_comes_as_a_bearer_token(home: App) -> None:
     assert answer.json()["streak"] == 1
 
 
-async def test_other_cookies_beside_the_session_do_not_matter(home: App) -> None:
+async def test_other_cookies_next_to_the_session_do_not_matter(home: App) -> None:
     token = await home.sign_in("ada")
 
     answer = await home.client.get(PROFILE, headers={"cookie": f'a=b; {COOKIE}="{token}"; c; =d; e=f=g'})
@@ -433,7 +433,7 @@ async def test_each_include_adds_its_field_and_no_other(home: App, name: str) ->
 
 
 @pytest.mark.parametrize("query", ["include=rank,next", "include=next&include=rank", "include=%20next%20,,rank,next"])
-async def test_several_includes_come_together(home: App, query: str) -> None:
+async def test_several_includes_can_be_combined(home: App, query: str) -> None:
     profile = (await home.visit(await home.sign_in("ada"), f"{PROFILE}?{query}")).json()
 
     assert profile.keys() == {*FIELDS, "rank", "next"}
@@ -485,7 +485,7 @@ async def test_a_badge_that_was_revoked_is_not_on_the_way(home: App) -> None:
     assert "message_100" not in ids_of(profile["toward"])
 
 
-async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: App) -> None:
+async def test_the_included_streaks_have_the_requested_number_of_days(home: App) -> None:
     token = await home.sign_in("ada", lifetimeSeconds=60 * 86400)
     for _ in range(40):
         assert (await home.visit(token)).status_code == 200
@@ -499,7 +499,7 @@ async def test_the_included_streaks_speak_of_as_many_days_as_asked_for(home: App
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "367", "many", "1.5", ""])
-async def test_days_that_are_no_number_of_days_are_422_and_name_the_parameter(home: App, days: str) -> None:
+async def test_an_invalid_number_of_days_is_422_and_names_the_parameter(home: App, days: str) -> None:
     answer = await home.visit(await home.sign_in("ada"), f"{PROFILE}?include=streaks&days={days}")
 
     assert answer.status_code == 422

@@ -73,7 +73,7 @@ async def test_signing_in_makes_the_user_with_name_and_zone(home: App) -> None:
     assert (user["name"], user["timeZone"]) == ("Ada", "Europe/Berlin")
 
 
-async def test_signing_in_again_keeps_what_is_not_said(home: App) -> None:
+async def test_signing_in_again_does_not_change_fields_that_are_left_out(home: App) -> None:
     await create(home, name="Ada", timeZone="Europe/Berlin")
     await create(home)
 
@@ -128,7 +128,7 @@ async def test_a_session_lives_thirty_days(home: App) -> None:
     assert await status_with(home, token) == 401
 
 
-async def test_a_session_lives_as_long_as_was_asked(home: App) -> None:
+async def test_a_session_has_the_requested_lifetime(home: App) -> None:
     answer = await create(home, lifetimeSeconds=90)
 
     assert cookie_of(answer)["max-age"] == "90"

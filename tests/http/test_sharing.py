@@ -34,7 +34,7 @@ async def ask_first(home: App, origin: str, path: str = PROFILE, method: str = "
 
 
 @pytest.mark.parametrize("origin", [OURS, ALSO_OURS])
-async def test_a_listed_origin_reads_whatever_is_answered_with_the_visitors_cookie(home: App, origin: str) -> None:
+async def test_a_listed_origin_reads_every_response_with_the_visitors_cookie(home: App, origin: str) -> None:
     token = await home.sign_in("ada")
     answers = [
         await home.visit(token, origin=origin),
@@ -61,7 +61,7 @@ async def test_what_anybody_may_load_is_given_to_a_listed_origin_by_name(home: A
     assert "access-control-allow-credentials" not in foreign.headers
 
 
-async def test_a_listed_origin_may_ask_before_it_sends(home: App) -> None:
+async def test_a_listed_origin_may_send_a_preflight(home: App) -> None:
     answer = await ask_first(home, OURS, "/api/gamification/visibility", "PUT")
 
     assert (answer.status_code, answer.content) == (204, b"")
@@ -75,7 +75,7 @@ async def test_a_listed_origin_may_ask_before_it_sends(home: App) -> None:
 
 
 @pytest.mark.parametrize("origin", FOREIGN)
-async def test_no_other_origin_is_told_anything(home: App, origin: str) -> None:
+async def test_other_origins_get_no_headers(home: App, origin: str) -> None:
     token = await home.sign_in("ada")
     read, asked = await home.visit(token, origin=origin), await ask_first(home, origin)
 
@@ -84,21 +84,21 @@ async def test_no_other_origin_is_told_anything(home: App, origin: str) -> None:
     assert "Origin" in read.headers["vary"]  # or a cache would give it to one that is listed
 
 
-async def test_an_options_that_asks_for_nothing_is_answered_as_ever(home: App) -> None:
+async def test_an_options_that_is_not_a_preflight_is_answered_as_usual(home: App) -> None:
     answer = await home.client.options(PROFILE, headers={"origin": OURS})
 
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/", "/console/users"])
-async def test_the_console_is_shared_with_nobody(home: App, path: str) -> None:
+async def test_the_console_is_not_shared(home: App, path: str) -> None:
     read = await home.client.get(path, headers={"origin": OURS})
     asked = await ask_first(home, OURS, path)
 
     assert not {"access-control-allow-origin", "access-control-allow-credentials"} & (shares(read) | shares(asked))
 
 
-async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: App) -> None:
+async def test_the_page_with_the_key_of_the_demo_is_not_shared(home: App) -> None:
     app = create_app(home.laurels, Settings(server=ServerSettings(origins=(Origin(OURS),))), playground=home.key)
     async with client_of(app) as client:
         read = await client.get("/playground", headers={"origin": OURS})
@@ -107,7 +107,7 @@ async def test_the_page_with_the_demos_key_is_shared_with_nobody(home: App) -> N
     assert not shares(read)
 
 
-async def test_without_the_setting_nobody_is_told_anything() -> None:
+async def test_without_the_setting_there_are_no_headers() -> None:
     async with open_app() as home:
         answer = await home.client.get(CATALOG, headers={"origin": OURS})
 
@@ -142,9 +142,7 @@ async def test_a_body_that_a_browser_sends_without_asking_first_is_refused(
 @pytest.mark.parametrize(
     ("method", "path"), [("DELETE", SESSIONS), ("PUT", "/api/gamification/visibility"), ("POST", SESSIONS)]
 )
-async def test_what_changes_something_is_not_allowed_to_a_foreign_origin_that_asks_first(
-    home: App, method: str, path: str
-) -> None:
+async def test_the_preflight_of_an_unlisted_origin_for_a_change_is_refused(home: App, method: str, path: str) -> None:
     assert not shares(await ask_first(home, FOREIGN[0], path, method))
 
 
@@ -197,5 +195,5 @@ def test_an_origin_that_no_browser_would_send_is_refused_with_the_fix(wrong: str
         Origin(wrong)
 
 
-async def test_a_shared_house_still_records(home: App) -> None:
+async def test_a_server_with_listed_origins_still_records(home: App) -> None:
     assert (await home.send(event("ada"))).json()["recorded"] == 1

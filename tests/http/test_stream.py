@@ -138,7 +138,7 @@ def named(first: int, last: int) -> list[str]:
 # ---- what is told -----------------------------------------------------------------------------
 
 
-async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toast_needs(home: App) -> None:
+async def test_a_stream_has_new_notifications_with_everything_that_a_toast_needs(home: App) -> None:
     token = await home.sign_in("ada")
     await home.record(event("ada", "agent.created", "before"))
     async with listening(home, token) as heard:
@@ -154,7 +154,7 @@ async def test_who_listens_is_told_what_happens_from_now_on_with_all_that_a_toas
     assert notifications["level.reached"]["title"] == "Beginner"
 
 
-async def test_streaks_and_boards_are_told_in_their_own_fields(home: App) -> None:
+async def test_notifications_of_streaks_and_leaderboards_have_their_own_fields(home: App) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await home.record(event("ada", "login"), event("ada", "agent.created"))
@@ -169,7 +169,7 @@ async def test_streaks_and_boards_are_told_in_their_own_fields(home: App) -> Non
     assert entered["period"] == "all"
 
 
-async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: App) -> None:
+async def test_a_notification_of_an_unknown_type_is_passed_on(home: App) -> None:
     token = await home.sign_in("ada")
     async with behind(home.laurels.store) as ask:
         await ask("INSERT INTO outbox VALUES ('ada', 9, 0, 0, 'comet.seen', '{\"tail\": 3}')")
@@ -179,7 +179,7 @@ async def test_a_kind_of_moment_that_nobody_knows_passes_through(home: App) -> N
     assert moment == {"id": "9-0", "type": "comet.seen", "at": "1970-01-01T00:00:00Z", "data": {"tail": 3}}
 
 
-async def test_nobody_hears_of_another(noted: App) -> None:
+async def test_no_user_receives_notifications_of_another(noted: App) -> None:
     token = await noted.sign_in("ada")
     async with listening(noted, token) as heard:
         await heard.block()
@@ -189,7 +189,7 @@ async def test_nobody_hears_of_another(noted: App) -> None:
     assert b"bob" not in heard.raw
 
 
-async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: App) -> None:
+async def test_two_pages_of_one_user_receive_the_same_from_their_own_starts(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 10)
     async with listening(noted, token) as new, listening(noted, token, "lastEventId=0-0") as old:
@@ -201,7 +201,7 @@ async def test_two_pages_of_one_user_are_told_alike_wherever_each_begins(noted: 
 # ---- nothing is skipped, nothing told twice ---------------------------------------------------
 
 
-async def test_over_reconnections_each_moment_comes_once_and_in_order(noted: App) -> None:
+async def test_each_notification_is_received_once_and_in_order_despite_reconnections(noted: App) -> None:
     token = await noted.sign_in("ada")
     last, earned = None, list[str]()
     writing = asyncio.create_task(write_slowly(noted))
@@ -221,7 +221,7 @@ async def write_slowly(home: App) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_who_was_cut_off_before_the_first_moment_goes_on_from_where_they_began(noted: App) -> None:
+async def test_a_client_disconnected_before_the_first_notification_continues_from_its_start(noted: App) -> None:
     token = await noted.sign_in("ada")
     await notes(noted, 1, 2)
     async with listening(noted, token) as heard:
@@ -240,7 +240,7 @@ async def test_the_header_counts_before_the_address(noted: App) -> None:
         assert await again.badges(1) == named(3, 3)
 
 
-async def test_more_than_a_portion_comes_as_a_whole(noted: App) -> None:
+async def test_more_than_a_page_is_received_completely(noted: App) -> None:
     token = await noted.sign_in("ada")
     rows = ", ".join(f"('ada', {number}, 0, 0, 'comet.seen', '{{}}')" for number in range(1, 1001))
     async with behind(noted.laurels.store) as ask:
@@ -279,7 +279,7 @@ async def test_only_a_session_may_listen(home: App) -> None:
     assert (await home.client.get(STREAM, headers=home.by_key)).status_code == 401
 
 
-async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(home: App) -> None:
+async def test_a_head_and_a_prefetch_are_answered_at_once_without_a_listener(home: App) -> None:
     cookie = {"cookie": f"laurels-session={await home.sign_in('ada')}"}
     looks = [
         await home.client.head(STREAM, headers=cookie),
@@ -293,7 +293,7 @@ async def test_a_head_and_a_prefetch_are_answered_at_once_and_nobody_listens(hom
         assert answer.headers["x-accel-buffering"] == "no"
 
 
-async def test_listening_is_no_login(home: App) -> None:
+async def test_listening_is_not_a_login(home: App) -> None:
     token = await home.sign_in("ada")
     async with listening(home, token) as heard:
         await heard.block()
@@ -343,7 +343,7 @@ async def test_a_store_that_is_away_ends_no_stream(noted: App, monkeypatch: pyte
         assert await heard.badges(1) == named(1, 1)
 
 
-async def test_who_has_gone_is_not_asked_for_and_streams_take_no_place_among_the_requests() -> None:
+async def test_disconnected_clients_are_not_polled_and_streams_do_not_count_as_requests() -> None:
     async with open_app(settings=Settings(limits=LimitSettings(requests=2, streams=3))) as home:
         token = await home.sign_in("ada")
         async with contextlib.AsyncExitStack() as stack:
@@ -396,7 +396,9 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite-file"])
 
 
 @lasting
-async def test_what_any_process_records_is_heard_in_every_other_within_a_second(served: Served, tmp_path: Path) -> None:
+async def test_notifications_of_any_process_are_received_in_every_other_within_a_second(
+    served: Served, tmp_path: Path
+) -> None:
     settings = {"catalog_file": tmp_path / "catalog.toml"}
     clock = asyncio.get_running_loop().time
     async with served.server(**settings) as one, served.server(workers=2, **settings) as other:
@@ -418,7 +420,7 @@ async def test_what_any_process_records_is_heard_in_every_other_within_a_second(
 
 @on_sqlite
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_a_server_that_is_told_to_stop_ends_its_streams_at_once(served: Served, workers: int) -> None:
+async def test_a_stopping_server_ends_its_streams_at_once(served: Served, workers: int) -> None:
     clock = asyncio.get_running_loop().time
     async with served.server(workers=workers) as server:
         await server.send(event("ada", "agent.created"))
@@ -437,7 +439,7 @@ async def test_a_server_that_is_told_to_stop_ends_its_streams_at_once(served: Se
 
 
 @on_sqlite
-async def test_a_process_keeps_its_streams_whatever_else_connects(served: Served) -> None:
+async def test_other_connections_do_not_end_the_streams_of_a_process(served: Served) -> None:
     async with served.server(limits_requests=2, limits_streams=8) as server:
         await server.send(event("ada", "agent.created"))
         cookie = await server.sign_in("ada")
@@ -452,7 +454,7 @@ async def test_a_process_keeps_its_streams_whatever_else_connects(served: Served
 
 
 @on_sqlite
-async def test_who_takes_nothing_loses_the_connection_and_holds_little_memory(served: Served) -> None:
+async def test_a_client_that_reads_nothing_is_disconnected_and_uses_little_memory(served: Served) -> None:
     store = open_store(served.database)
     await store.migrate()
     await store.close()

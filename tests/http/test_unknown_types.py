@@ -34,7 +34,7 @@ async def test_an_event_that_was_reversed_before_it_arrived_says_only_that(home:
     assert "counted" not in result
 
 
-def test_unknown_types_come_in_order_of_their_events_with_the_nearest_known_type() -> None:
+def test_unknown_types_are_in_order_of_their_events_with_the_nearest_known_type() -> None:
     found = unknown_types(Catalog.default(), {"message.sent": 9, "mesage.sent": 3, "zzz": 3, "coffee": 5})
 
     assert [(row.type, row.events, row.nearest) for row in found] == [

@@ -84,7 +84,7 @@ async def test_an_id_with_control_characters_broken_or_too_long_is_422(home: App
 @pytest.mark.parametrize(
     "path", [f"{USERS}/", f"{USERS}//profile", f"{USERS}//", f"{USERS}/ada//profile", f"{USERS}/a/b"]
 )
-async def test_an_empty_id_is_nobodys_address(home: App, path: str) -> None:
+async def test_an_empty_id_is_not_an_address(home: App, path: str) -> None:
     await put(home, "profile")
 
     answer = await home.client.get(path, headers=home.by_key)
@@ -115,7 +115,7 @@ async def test_a_user_is_made_and_read_back(home: App) -> None:
     assert (await read(home, "ada")).json() == made.json()
 
 
-async def test_nothing_need_be_told_of_a_user(home: App) -> None:
+async def test_a_user_can_be_created_without_any_field(home: App) -> None:
     user = (await put(home, "ada")).json()
 
     assert (user["name"], user["timeZone"], user["joinedAt"]) == (None, "UTC", None)
@@ -197,7 +197,7 @@ async def test_a_zone_can_be_changed_at_the_time_that_the_refusal_named(home: Ap
     ]
 
 
-async def test_the_same_zone_again_is_no_change(home: App) -> None:
+async def test_the_same_zone_again_is_not_a_change(home: App) -> None:
     for zone in ("UTC", "Europe/Berlin", "Europe/Berlin"):
         assert (await put(home, "ada", timeZone=zone)).status_code == 200
 
@@ -282,7 +282,7 @@ async def test_an_erased_users_session_ends(home: App) -> None:
     assert (await home.visit(token, PROFILE)).status_code == 401
 
 
-async def test_erasing_twice_or_nobody_is_harmless(home: App) -> None:
+async def test_erasing_twice_or_an_unknown_user_is_harmless(home: App) -> None:
     await erase(home, "ada")
     await erase(home, "ada")
 
@@ -335,7 +335,7 @@ async def test_the_history_tells_events_awards_and_points(home: App) -> None:
     }
 
 
-async def test_the_history_comes_in_pages_newest_first(home: App) -> None:
+async def test_the_history_has_pages_newest_first(home: App) -> None:
     for index in range(45):
         await home.record(event("ada", "coffee.drunk", f"e-{index}"))
 
@@ -349,7 +349,7 @@ async def test_the_history_comes_in_pages_newest_first(home: App) -> None:
     assert [one for page in pages for one in page] == [f"e-{index}" for index in reversed(range(45))]
 
 
-async def test_a_page_has_twenty_acts_unless_asked_otherwise(home: App) -> None:
+async def test_a_page_has_twenty_entries_by_default(home: App) -> None:
     await home.record(*[event("ada", "coffee.drunk", f"e-{index}") for index in range(30)])
 
     assert len((await history(home))["entries"]) == 20
@@ -357,7 +357,7 @@ async def test_a_page_has_twenty_acts_unless_asked_otherwise(home: App) -> None:
     assert len((await history(home, "?limit=500"))["entries"]) == 30
 
 
-async def test_a_user_of_whom_nothing_happened_has_an_empty_history(home: App) -> None:
+async def test_a_user_without_events_has_an_empty_history(home: App) -> None:
     await put(home, "ada", name="Ada")
 
     assert await history(home) == {"entries": [], "next": None}
@@ -367,7 +367,7 @@ async def test_a_user_of_whom_nothing_happened_has_an_empty_history(home: App) -
     "value", ["0", "-1", "abc", "", "1.0", "1e1", " 1", "1_0", "٣", "99999999999999999999", "1" * 5000]
 )
 @pytest.mark.parametrize("name", ["limit", "before"])
-async def test_a_parameter_that_is_no_such_number_is_422_and_named(home: App, name: str, value: str) -> None:
+async def test_an_invalid_parameter_is_422_and_named(home: App, name: str, value: str) -> None:
     await put(home, "ada")
 
     answer = await read(home, "ada", f"/history?{name}={quote(value)}")
@@ -376,7 +376,7 @@ async def test_a_parameter_that_is_no_such_number_is_422_and_named(home: App, na
     assert answer.json()["errors"][0]["parameter"] == name
 
 
-async def test_at_most_five_hundred_acts_come_at_once(home: App) -> None:
+async def test_a_page_has_at_most_five_hundred_entries(home: App) -> None:
     await put(home, "ada")
 
     assert (await read(home, "ada", "/history?limit=501")).status_code == 422

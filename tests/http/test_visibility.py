@@ -32,7 +32,7 @@ async def three(home: App) -> str:
     return await home.sign_in("bob", name="Bob")
 
 
-async def test_a_user_hides_and_comes_back_by_their_session(home: App) -> None:
+async def test_a_user_hides_and_is_shown_again_with_their_session(home: App) -> None:
     token = await three(home)
     assert await names(home) == ["ann", "bob", "cay"]
     answer = await choose(home, token, {"visibility": "hidden"})
@@ -44,7 +44,7 @@ async def test_a_user_hides_and_comes_back_by_their_session(home: App) -> None:
     assert await names(home) == ["ann", "bob", "cay"]
 
 
-async def test_an_invented_name_stands_for_the_user_in_every_answer_to_others(home: App) -> None:
+async def test_other_users_see_the_invented_name_in_every_response(home: App) -> None:
     token = await three(home)
     await choose(home, token, {"visibility": "pseudonym"})
     other = await home.sign_in("ann")
@@ -64,7 +64,7 @@ async def test_an_invented_name_stands_for_the_user_in_every_answer_to_others(ho
 @pytest.mark.parametrize(
     "body", [{}, {"visibility": "secret"}, {"visibility": 1}, {"visibility": ["hidden"]}, [], "hidden"]
 )
-async def test_what_is_no_visibility_is_refused(home: App, body: Any) -> None:
+async def test_an_unknown_visibility_is_refused(home: App, body: Any) -> None:
     token = await three(home)
     assert (await choose(home, token, body)).status_code in (400, 422)
     assert await names(home) == ["ann", "bob", "cay"]

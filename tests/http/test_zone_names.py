@@ -24,7 +24,7 @@ async def sign_in(home: App, zone: str) -> dict[str, Any]:
     ("old", "new"),
     [("Asia/Calcutta", "Asia/Kolkata"), ("Europe/Kiev", "Europe/Kyiv"), ("US/Pacific", "America/Los_Angeles")],
 )
-async def test_another_name_is_no_journey_and_a_journey_still_counts(home: App, old: str, new: str) -> None:
+async def test_another_name_is_not_a_zone_change_and_a_zone_change_still_counts(home: App, old: str, new: str) -> None:
     await sign_in(home, old)
     assert "ignored" not in await sign_in(home, new)
 

@@ -93,7 +93,7 @@ async def test_an_answer_that_a_lost_connection_held_back_is_the_answer_of_the_f
 
 
 @CUTS
-async def test_acts_whose_connection_is_lost_count_once_and_answer_as_the_first_time(wire: Wire, when: Any) -> None:
+async def test_adjustments_whose_connection_is_lost_count_once_with_the_original_answer(wire: Wire, when: Any) -> None:
     async with laurels_over(wire.address) as laurels:
         admin = Admin(laurels)
         await laurels.record_many(notes(*(f"ada {number}" for number in range(5))))
@@ -142,7 +142,7 @@ async def test_when_patience_ends_in_doubt_the_error_says_so_and_the_event_count
         await check_books(laurels)
 
 
-async def test_the_same_event_from_another_process_at_the_same_moment_is_not_taken_for_ones_own(wire: Wire) -> None:
+async def test_the_same_event_of_another_process_at_the_same_time_is_not_mistaken_for_our_own(wire: Wire) -> None:
     clock = TestClock(MONDAY)  # a clock that stands, as that of a sandbox may
     async with laurels_over(wire.address, clock=clock) as laurels, laurels_over(wire.server, clock=clock) as other:
         await laurels.record_many(notes("ada 0"))
@@ -194,7 +194,7 @@ async def test_keys_sessions_and_amnesties_are_done_once_although_the_connection
 
 
 @CUTS
-async def test_a_server_that_goes_away_during_migrate_is_waited_for(wire: Wire, when: Any) -> None:
+async def test_migrate_waits_for_a_server_that_restarts(wire: Wire, when: Any) -> None:
     store = PostgresStore(wire.address)
     wire.armed.append(Cut(when))
     await store.migrate()
@@ -204,7 +204,7 @@ async def test_a_server_that_goes_away_during_migrate_is_waited_for(wire: Wire, 
     await store.close()
 
 
-async def test_the_last_words_of_a_server_to_a_connection_that_rests_are_heard_as_its_end(wire: Wire) -> None:
+async def test_a_message_of_a_stopping_server_to_an_idle_connection_counts_as_its_end(wire: Wire) -> None:
     async with laurels_over(wire.address) as laurels:
         await laurels.record_many(notes("ada 0"))
         wire.tell_all(LAST_WORDS)

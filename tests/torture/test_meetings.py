@@ -63,7 +63,7 @@ async def somebody_waits(connection: asyncpg.Connection[asyncpg.Record]) -> None
 # ---- erasing ----------------------------------------------------------------------------------
 
 
-async def test_a_session_that_is_added_while_its_user_is_erased_goes_with_the_user(database: str) -> None:
+async def test_a_session_added_during_an_erasure_is_deleted_with_the_user(database: str) -> None:
     async with several(database, 1) as (laurels,):
         await laurels.record(Event("ada", "1", "note"))
         await laurels.store.add_session("ada", b"old", MONDAY, MONDAY)
@@ -97,7 +97,7 @@ async def test_erasing_the_same_unknown_users_from_many_processes_makes_no_deadl
     assert await deadlocks(database) == 0
 
 
-async def test_a_user_who_is_erased_while_everybody_writes_leaves_nothing(database: str) -> None:
+async def test_a_user_erased_during_many_writes_leaves_nothing(database: str) -> None:
     async with several(database) as many:
 
         async def write(one: Laurels, writer: int) -> list[object]:
@@ -163,7 +163,7 @@ async def test_boards_that_are_rebuilt_twice_at_once_while_all_write_are_right(d
 # ---- who gives up, and who stands still -------------------------------------------------------
 
 
-async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(database: str) -> None:
+async def test_a_cancelled_caller_leaves_no_transaction_and_no_lock(database: str) -> None:
     dice = random.Random(7)
     async with several(database, 2) as (laurels, other):
         await laurels.record(Event("ada", "0", "note"))
@@ -189,7 +189,7 @@ async def test_who_gives_up_in_the_middle_leaves_no_transaction_and_no_lock(data
         await check_tallies(laurels.store)
 
 
-async def test_a_process_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_ever(
+async def test_a_process_stopped_in_a_transaction_does_not_block_others_forever(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.3)

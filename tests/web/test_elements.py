@@ -373,7 +373,7 @@ async def test_a_refresh_is_a_preview_that_earns_no_day_and_a_new_date_is_a_visi
     assert [await one.header_value("x-purpose") for one in asked] == ["preview", None]
 
 
-async def test_elements_that_are_moved_or_removed_leave_no_stream_behind(host: Host) -> None:
+async def test_elements_that_are_moved_or_removed_leave_no_open_stream(host: Host) -> None:
     visitor = await host.visit()
     await visitor.context.add_init_script(COUNT_STREAMS)
     page = await host.show(visitor, ALL)

@@ -114,7 +114,7 @@ async def test_a_sound_page_passes_with_all_it_may_do(ground: Ground) -> None:
     visitor.check()
 
 
-async def test_an_announced_status_is_no_fault_but_another_one_is(ground: Ground) -> None:
+async def test_an_expected_status_is_not_a_fault_but_another_one_is(ground: Ground) -> None:
     visitor = await ground.plant("")
     visitor.expects(401, "/status/401")
     await visitor.page.evaluate("fetch('/status/401')")
@@ -174,7 +174,7 @@ async def test_axe_finds_a_planted_fault(ground: Ground, body: str, script: str,
     assert said in str(failed.value)
 
 
-async def test_axe_bears_a_moderate_fault_that_is_excused_and_passes_a_sound_page(ground: Ground) -> None:
+async def test_axe_accepts_an_excused_moderate_fault_and_a_correct_page(ground: Ground) -> None:
     visitor = await ground.plant("<h4>Far below</h4>")
     await check_accessible(visitor.page, {"heading-order": "what is tested here"})
 
@@ -254,7 +254,7 @@ async def test_one_visitor_is_signed_in_and_another_is_not(home: Site, context: 
     assert (await asked(stranger, PROFILE))["status"] == 401
 
 
-async def test_the_demo_can_be_visited_by_who_is_on_the_brink(community: Site, demo: Demo) -> None:
+async def test_the_demo_can_be_visited_as_a_user_close_to_a_badge(community: Site, demo: Demo) -> None:
     visitor = await community.visit(demo.user_id)
 
     assert (await asked(visitor, PROFILE))["streak"] >= 1
