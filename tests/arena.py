@@ -59,7 +59,7 @@ class Arena:
         return Admin(self.laurels)
 
     async def read(self, user_id: str, pages: int, when: datetime | None = None, name: str = "") -> EventResult:
-        """So many pages read by a user, at a moment or now."""
+        """This number of pages as read by a user, at a time or now."""
         self.sent[0] += 1
         event = Event(user_id, name or f"e-{self.sent[0]}", "read", when, quantity=pages)
         return await self.laurels.record(event)
@@ -81,7 +81,7 @@ class Arena:
         await self.adjust(user_id, "exclusion")
 
     async def notifications(self, kind: str) -> list[tuple[str, str]]:
-        """The user and the data of each moment of a kind."""
+        """The user and the data of each notification of a type."""
         asked = "SELECT user_id, data FROM outbox WHERE type = ? ORDER BY user_id, revision, position"
         return [(user_id, data) for user_id, data in await sql(self.laurels.store, asked, kind)]
 
@@ -116,7 +116,7 @@ async def beside(one: Arena, of: Catalog | None = None, ahead: timedelta = timed
 
 
 async def check_arena(one: Arena) -> None:
-    """Tallies and ledgers add up, and nobody's stored state differs from a rebuild."""
+    """Tallies and ledgers add up, and no stored state differs from a rebuild."""
     store = one.laurels.store
     assert await store.wrong_tallies() == 0
     await check_ledgers(store)

@@ -112,7 +112,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The address of an empty database, which goes in the end with whoever is still connected."""
+    """The address of an empty database, which is dropped at the end, with its connections."""
     address, name = server(), f"laurels_test_{secrets.token_hex(8)}"
     wait_for(run(address, f"CREATE DATABASE {name} TEMPLATE template0"))
     try:

@@ -140,7 +140,7 @@ def cases(name: str) -> list[dict[str, Any]]:
 
 
 def at(text: str) -> datetime:
-    """A moment: '2026-01-05', '2026-01-05T09:30' (in UTC) or with an offset."""
+    """A time: '2026-01-05', '2026-01-05T09:30' (in UTC) or with an offset."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -192,7 +192,7 @@ def toml(value: Any) -> str:
 
 
 def catalog_text(**tables: Any) -> str:
-    """A catalog of two levels and a login streak, with these tables beside or instead of its own."""
+    """A catalog of two levels and a login streak, with these tables in addition or instead."""
     whole = {
         "profile": {"login_event": "login", "login_streak": "login"},
         "levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 100}],

@@ -88,7 +88,7 @@ SECOND = rules([*BOARDS[2:], board("other", by="metric", of="counted", period="y
 
 
 def key_of(kind: str, one: Any, moment: datetime) -> str | None:
-    """The key of the period of a moment, from its date in the board's zone alone."""
+    """The key of the period of an instant, from its date in the leaderboard's zone alone."""
     zone = one.periods.zone
     return key_of_day(kind, one, moment.astimezone(ZoneInfo(zone)).date().toordinal())
 

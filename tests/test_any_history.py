@@ -62,7 +62,7 @@ FIRST, SECOND = rules(10), rules(7)
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Two users to whom everything happens, in memory."""
+    """Two users with every kind of event and change, in memory."""
 
     kind = "sqlite-memory"
 

@@ -1,4 +1,4 @@
-"""The house keeps its rules: who may import whom, what the engine may not do, and what every name must say."""
+"""The rules of the architecture: which package may import which, what the engine may not do, and which names are allowed."""
 
 from __future__ import annotations
 

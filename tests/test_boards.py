@@ -40,7 +40,7 @@ def scores(page: LeaderboardPage) -> dict[str, int]:
 
 
 def lines(page: LeaderboardPage) -> bytes:
-    """What a page says of its lines, less what users have by now beside it."""
+    """The lines of a page, without the fields that show the user's current state."""
     kept = [(line.rank, line.user_id, line.score, line.reached_at) for line in page.standings]
     return msgspec.json.encode((kept, page.ranked_users, page.next))
 

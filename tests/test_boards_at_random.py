@@ -25,7 +25,7 @@ Line = tuple[int, str, int]
 
 @dataclass
 class Person:
-    """What a user did, chose and was told."""
+    """The events, choices and notifications of a user."""
 
     events: dict[str, tuple[datetime, int]] = field(default_factory=dict[str, tuple[datetime, int]])
     visibility: str | None = None
@@ -34,7 +34,7 @@ class Person:
 
 @dataclass
 class Oracle:
-    """What everybody should see: all scores by day, made anew for each question; closed days as they were at closing."""
+    """What users should see: all scores by day, computed for each question; closed days as they were at closing."""
 
     ties: str
     people: dict[str, Person] = field(default_factory=lambda: defaultdict(Person))
@@ -90,7 +90,7 @@ class Oracle:
 
 @dataclass
 class Story:
-    """A run of the real thing beside the oracle."""
+    """A run of Laurels next to the oracle."""
 
     one: Arena
     rng: random.Random

@@ -1,4 +1,4 @@
-"""Who is told of a rank: users who climb among the first of a board, and nobody else."""
+"""Notifications of ranks: users who climb in or into the first ranks of a leaderboard get one, and no one else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def home(database: str) -> AsyncIterator[Arena]:
-    """A weekly board that tells its first two, and one that tells nobody; four people in order."""
+    """A weekly leaderboard that notifies its first two, and one that notifies no one; four users in order."""
     async with arena(database, rules({"id": "weekly", "period": "week", "tell_top": 2}, {"id": "quiet"})) as one:
         for user_id, pages in (("ann", 50), ("bob", 40), ("cay", 30), ("dan", 20)):
             await one.laurels.record_many([Event(user_id, "first", "read", quantity=pages)], ranks=False)
@@ -25,7 +25,7 @@ async def home(database: str) -> AsyncIterator[Arena]:
 
 
 async def told(one: Arena, board: str = "weekly") -> list[tuple[str, str, int | None, int]]:
-    """The user, what it is, and the rank before and after, of every moment of a rank."""
+    """The user, the type, and the rank before and after, of every notification of a rank."""
     found: list[tuple[str, str, int | None, int]] = []
     for kind in ("passed", "top"):
         for user_id, text in await one.notifications(f"leaderboard.{kind}"):

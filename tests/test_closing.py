@@ -41,7 +41,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 async def home(database: str) -> AsyncIterator[Arena]:
-    """An arena at noon of Wednesday, 7 January 2026, when nobody has read anything."""
+    """An arena at noon of Wednesday, 7 January 2026, before any read."""
     async with arena(database) as one:
         yield one
 

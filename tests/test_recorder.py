@@ -27,7 +27,7 @@ from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies,
 pytestmark = pytest.mark.anyio
 
 ON_SQLITE = pytest.mark.parametrize("engine", ["sqlite-file", "sqlite-memory"])
-"""For what is looked at through SQLite: its count of commits, and its switch that lets nobody write."""
+"""For tests that use SQLite itself: its count of commits, and its switch against writing."""
 
 CONTEXT = DecisionContext(Catalog.default())
 

@@ -1,4 +1,4 @@
-"""What verify finds when somebody writes past Laurels, and how a rebuild mends it; both while others write."""
+"""What verify finds after changes outside of Laurels, and how a rebuild fixes it; both during writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is seen by whom: public, under an invented name, hidden, excluded; at once, on open boards and on closed ones."""
+"""Which users others see: public, under an invented name, hidden, excluded; at once, on open and closed leaderboards."""
 
 from __future__ import annotations
 

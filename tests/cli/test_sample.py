@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 9, 15, 30, tzinfo=UTC)
 
 
 def progress_of(people: Community) -> dict[str, Progress]:
-    """What the engine makes of everybody's events, each counted once."""
+    """What the engine computes from all events, each counted once."""
     catalog = Catalog.parse(demo_catalog())
     zones = {
         member.user_id: Zones(member.time_zone, (member.moves,) if member.moves else ()) for member in people.members

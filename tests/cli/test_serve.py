@@ -107,7 +107,7 @@ def test_every_worker_serves_and_one_that_dies_is_replaced(serving: Serving, cli
 
 
 def _workers(server: Server, number: int, without: int = 0) -> set[int]:
-    """The serving processes, once there are so many; multiprocessing's own helper process is not one."""
+    """The serving processes, once there is this number; multiprocessing's own helper process is not one."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         found = {pid for pid in server.children() if "spawn_main" in _command(pid)} - {without}

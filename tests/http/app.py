@@ -59,7 +59,7 @@ class App:
         return answer.json()["results"]
 
     async def give_points(self, user_id: str, *, agents: int = 0, messages: int = 0) -> None:
-        """A user with what so many agents and messages earn."""
+        """A user with what this number of agents and messages earns."""
         notifications = [event(user_id, "agent.created", quantity=agents)] if agents else []
         notifications += [event(user_id, "message.sent", quantity=messages)] if messages else []
         await self.record(*notifications)

@@ -1,4 +1,4 @@
-"""The clock of a sandbox over HTTP: it goes on, for everybody, and never back; any other database is left alone."""
+"""The clock of a sandbox over HTTP: it only moves forward, for all users; other databases are not changed."""
 
 from __future__ import annotations
 

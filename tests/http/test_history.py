@@ -1,4 +1,4 @@
-"""What repairs a history, over HTTP: reversals, acts, amnesties, streaks, explanations, and a sandbox's moment."""
+"""Repairing a history over HTTP: reversals, adjustments, amnesties, streaks, explanations, and the time in a sandbox."""
 
 from __future__ import annotations
 

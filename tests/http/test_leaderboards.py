@@ -143,7 +143,7 @@ async def page(home: App, path: str, **parameters: Any) -> Any:
 
 
 async def give(home: App, **pages: int) -> None:
-    """Points of their own moment for each user, one second after the other."""
+    """Points at a different time for each user, one second after the other."""
     for user_id, number in pages.items():
         await home.record(event(user_id, "page.read", home.clock().isoformat(), quantity=number))
         home.clock.advance(seconds=1)
@@ -391,7 +391,7 @@ async def test_a_user_whose_position_does_not_change_appears_exactly_once_while_
 
 
 async def test_a_user_who_leaves_a_tie_while_paging_skips_no_one(everywhere: App) -> None:
-    """Streaks of a day have one moment, so only the user id keeps the lines apart."""
+    """Streaks of a day have the same time, so only the user id orders the lines."""
     for user in "abcdef":
         await everywhere.record(event(user, "login", everywhere.clock().isoformat()))
     first = await page(everywhere, "streaks", limit=3)

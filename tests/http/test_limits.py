@@ -38,7 +38,7 @@ def seconds() -> Seconds:
 
 
 def taken(rate: Rate, caller: str, tries: int = 1000) -> int:
-    """How many of so many requests at once are let in."""
+    """How many of this number of simultaneous requests are admitted."""
     for number in range(tries):
         try:
             rate.take(caller)

@@ -1,4 +1,4 @@
-"""The stream: each moment once and in order, over reconnections and processes, and nobody who listens is a burden."""
+"""The stream: each notification once and in order, over reconnections and processes, at little cost per listener."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NOTES = catalog_text(
 
 
 class Heard:
-    """What one connection hears."""
+    """What one connection receives."""
 
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self._chunks = chunks
@@ -55,7 +55,7 @@ class Heard:
         return block
 
     async def moment(self) -> Json:
-        """The next moment; comments and ids between are passed over."""
+        """The next notification; comments and ids in between are skipped."""
         while b"event: notification" not in (block := await self.block()):
             pass
         data = json.loads(block.partition(b"data: ")[2])

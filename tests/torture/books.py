@@ -23,7 +23,7 @@ REFUSALS = {"UserErased", "UserNotFound", "AdjustmentNotFound", "AdjustmentRefus
 
 
 async def check(database: str, lines: list[dict[str, Any]]) -> dict[str, int]:
-    """Everything, against what the workers heard; some figures of it."""
+    """Compare everything with the answers that the workers received. Returns some figures."""
     faults = [line["error"] for line in lines if line["what"] == "fault"]
     assert not faults, "\n".join(faults[:3])
     assert {line["error"] for line in lines if line["what"] == "refused"} <= REFUSALS
@@ -115,7 +115,7 @@ async def _check_acts(store: Store, lines: list[dict[str, Any]]) -> None:
 
 
 async def _check_erased(store: Store, lines: list[dict[str, Any]]) -> set[str]:
-    """Nothing is left of the users of whom it was acknowledged; nor of those of whom the answer was lost, if they are gone."""
+    """Nothing is left of users whose erasure was acknowledged; nor of those whose answer was lost, if they are gone."""
     kinds = [(line["user"], line["what"]) for line in lines if line["kind"] == "erase" and "user" in line]
     acknowledged = {user for user, what in kinds if what == "answered"}
     everything = await contents(store)
@@ -136,7 +136,7 @@ async def _is_refused(laurels: Laurels, user_id: str) -> None:
 
 
 async def _check_chains(store: Store) -> None:
-    """The points that each event told of are those of the ledger before and after it."""
+    """The points in the answer to each event are those of the ledger before and after it."""
     async with behind(store) as ask:
         entries = await ask("SELECT user_id, revision, sum(amount) FROM ledger GROUP BY user_id, revision")
         events = await ask("SELECT user_id, revision, outcome FROM events WHERE outcome IS NOT NULL")
@@ -156,7 +156,7 @@ async def _check_chains(store: Store) -> None:
 
 
 async def _check_days(store: Store) -> None:
-    """However the clocks ran, an event's day is that of its moment, and no recording lies where no clock was."""
+    """With any clocks, an event's day is that of its time, and no recording time is one that no clock showed."""
     async with behind(store) as ask:
         rows = await ask("SELECT user_id, event_id, occurred_at, sent_at, recorded_at, day FROM events")
     for user, name, occurred, sent, recorded, day in rows:
@@ -179,7 +179,7 @@ async def _check_plain(store: Store) -> None:
 
 
 async def _check_rebuilt(laurels: Laurels) -> None:
-    """Verifying finds nothing, and making everything anew changes nothing."""
+    """Verifying finds nothing, and rebuilding everything changes nothing."""
     admin = Admin(laurels)
     names = [name async for name in admin.users()]
     found = [difference for name in names for difference in await admin.verify(name)]

@@ -1,4 +1,4 @@
-"""A program for the torture: for each line it reads, a child of it lives through the story until it is killed or told to stop.
+"""A program for the torture: for each line it reads, a child of it lives through the story until it is killed or stopped.
 
 Orders come as JSON, one a line: a life to begin, answered with its process id, or a process id to wait for, answered with
 how it ended. Each life writes what it sends and what is answered, line by line, into a file of its own worker.
@@ -68,7 +68,7 @@ class Life:
         os.write(self.log, json.dumps(line).encode() + b"\n")
 
     def is_over(self) -> bool:
-        """Whether this life was told to stop."""
+        """Whether this process is to stop."""
         return self.stop.exists()
 
     async def live(self) -> None:

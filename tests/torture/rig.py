@@ -1,4 +1,4 @@
-"""The rig: some workers that live through a story over one database, and somebody who breaks things under them."""
+"""The rig: some workers that live through a story over one database, and incidents that break things under them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Incident = Callable[[random.Random], None]
 
 
 class Rig:
-    """Workers over one database. Each is a process, which is started anew when it is killed."""
+    """Workers over one database. Each is a process, which is started again when it is killed."""
 
     def __init__(self, database: str, folder: Path, seed: int, workers: int) -> None:
         self.database = database

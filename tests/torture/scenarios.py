@@ -19,10 +19,10 @@ WORKERS = 4
 
 Figures = dict[str, int]
 ApplyAdjustment = Callable[[str], None]
-"""Is told of each incident."""
+"""Called for each incident."""
 
 Scenario = Callable[[Path, int, float, ApplyAdjustment], Figures]
-"""Given an empty folder, a seed, for how many seconds things go wrong, and whom to tell. It raises when the books are wrong."""
+"""Given an empty folder, a seed, for how many seconds things go wrong, and what to call for each incident. It raises if the totals are wrong."""
 
 
 def suffer(rig: Rig, incidents: dict[str, Incident], seconds: float, tell: ApplyAdjustment) -> Figures:
@@ -46,7 +46,7 @@ def _for_a_while(dice: random.Random) -> None:
 
 
 def sqlite_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
-    """Workers are killed, and begin anew, often under a limit on the size of files."""
+    """Workers are killed and started again, often under a limit on the size of files."""
     rig = Rig(f"sqlite:///{folder / 'laurels.db'}", folder, seed, WORKERS)
 
     def kill_into_a_quota(dice: random.Random) -> None:
@@ -79,7 +79,7 @@ def _full(disk: Path) -> Incident:
 
 
 def postgresql_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
-    """Workers and the server are killed, connections cut: at any moment, and exactly around a commit."""
+    """Workers and the server are killed, connections cut: at any time, and exactly around a commit."""
     with private_server() as server:
         with _wired(server) as wire:
             rig = Rig(wire.address, folder, seed, WORKERS)

@@ -1,4 +1,4 @@
-"""What happens in the torture: a stream of acts without end, the same for everybody who knows its seed."""
+"""What happens in the torture: an endless stream of actions, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLAIN = [f"plain-{number}" for number in range(8)]
 """Users who only ever have events."""
 
 BUSY = [f"busy-{number}" for number in range(8)]
-"""Users to whom everything happens but an end."""
+"""Users with every kind of action except erasure."""
 
 GONE = [f"gone-{number}" for number in range(4)]
 """Users who are erased, sooner or later."""

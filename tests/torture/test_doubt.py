@@ -1,4 +1,4 @@
-"""Connections that are lost around a commit: the caller hears what is true, and everything counts once."""
+"""Connections that are lost around a commit: the caller gets the true result, and everything counts once."""
 
 from __future__ import annotations
 

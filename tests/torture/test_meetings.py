@@ -1,4 +1,4 @@
-"""Two transactions that meet at the same user: whatever the order, nothing is left over and nobody waits in a circle."""
+"""Two transactions that meet at the same user: in any order, nothing is left over and there is no deadlock."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def several(database: str, number: int = STORES) -> AsyncIterator[list[Lau
 
 
 async def deadlocks(database: str) -> int:
-    """How many the server has found in this database; whoever was in one must have hung up."""
+    """How many deadlocks the server has found in this database; their connections must be closed."""
     return (await postgres.run(database, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))[
         0
     ][0]

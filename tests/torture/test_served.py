@@ -44,7 +44,7 @@ async def served(database: str, tmp_path: Path) -> Served:
 
 @asynccontextmanager
 async def serving(served: Served, **settings: Any) -> AsyncIterator[Server]:
-    """A server that is told to stop in the end, so that it takes its workers with it."""
+    """A server that is stopped with SIGTERM at the end, so that its workers stop too."""
     async with served.server(**settings) as server:
         try:
             yield server

@@ -1,4 +1,4 @@
-"""Eight processes write at once: the totals are exact, each badge is earned once, and nobody hears of a conflict."""
+"""Eight processes write at once: the totals are exact, each badge is earned once, and no caller gets a conflict."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def _prepare(database: str) -> None:
 
 
 def _check_answers(processes: list[Any], users: int, events: int, batch: int) -> int:
-    """What the processes heard, in all; how often one was told to come again."""
+    """All answers that the processes received, and how often one had to retry."""
     faults = [fault for one in processes for fault in one["faults"]]
     assert not faults, faults[:5]
     heard = sum((Counter(one["heard"]) for one in processes), Counter[str]())
@@ -53,7 +53,7 @@ def _check_answers(processes: list[Any], users: int, events: int, batch: int) ->
 
 
 def earned(notes: int) -> list[str]:
-    """The badges of a user with so many notes and nothing else."""
+    """The badges of a user with this number of notes and nothing else."""
     names = [name for name, least in NOTES.items() if notes >= least] + (["writer"] if notes >= 100 else [])
     points = notes + sum(NOTES.get(name, 9) for name in names)
     return names + (["rich"] if points >= 150 else [])

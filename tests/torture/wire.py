@@ -1,4 +1,4 @@
-"""A wire to a PostgreSQL server that can be cut: at any moment, or exactly around a commit."""
+"""A wire to a PostgreSQL server that can be cut: at any time, or exactly around a commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program: eight processes that write at once, each its own events and some of its neighbour's. It says what they heard.
+"""A program: eight processes that write at once, each its own events and some of its neighbour's. It prints what they received.
 
 python -m tests.torture.writers DATABASE USERS EVENTS BATCH
 """
@@ -24,7 +24,7 @@ from tests.torture.story import CATALOG
 PROCESSES = 8
 HANDS = 8
 AGAIN = 10
-"""One batch in so many is sent by the next process too."""
+"""One batch in this number is also sent by the next process."""
 
 
 def batches_of(process: int, users: int, events: int, batch: int) -> list[list[Event]]:
@@ -41,7 +41,7 @@ def _share(process: int, users: int, events: int, batch: int) -> list[list[Event
 
 
 async def write(database: str, batches: list[list[Event]]) -> dict[str, Any]:
-    """Send them all, some at once; what was heard."""
+    """Send them all, some at once. Returns the answers."""
     heard: Counter[str] = Counter()
     awards: list[list[str]] = []
     faults: list[str] = []

@@ -99,7 +99,7 @@ async def tab_order(page: Page, key: str = "Tab") -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An element as a screen reader is told of it."""
+    """An element as a screen reader gets it."""
 
     id: int
     role: str

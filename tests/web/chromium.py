@@ -1,4 +1,4 @@
-"""A real Chromium: where it is, how it is started, and as whom it looks at a page."""
+"""A real Chromium: where it is, how it is started, and for which visitor it shows a page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def chromium(program: str) -> AsyncIterator[Browser]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How somebody looks at pages: with which screen, in which colours and language, and whether things may move."""
+    """How a visitor sees pages: with which screen, in which colours and language, and whether things may move."""
 
     name: str
     width: int = 1280

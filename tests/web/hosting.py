@@ -1,4 +1,4 @@
-"""A page of somebody else's app that uses the elements, on Laurels' own origin or on another one."""
+"""A page of another app that uses the elements, on Laurels' own origin or on another one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Host:
 
 
 async def refused(visitor: Visitor, path: str, status: int, times: int = 1, body: Any = None) -> None:
-    """Answer so many requests of this path with this status."""
+    """Answer this number of requests of this path with this status."""
     visitor.expects(status, path)
 
     async def answer(route: Route) -> None:
