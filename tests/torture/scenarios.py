@@ -22,7 +22,7 @@ ApplyAdjustment = Callable[[str], None]
 """Called for each incident."""
 
 Scenario = Callable[[Path, int, float, ApplyAdjustment], Figures]
-"""Given an empty folder, a seed, for how many seconds things go wrong, and what to call for each incident. It raises if the totals are wrong."""
+"""Takes an empty folder, a seed, the seconds for which things go wrong, and a callback for incidents. Raises if totals are wrong."""
 
 
 def suffer(rig: Rig, incidents: dict[str, Incident], seconds: float, tell: ApplyAdjustment) -> Figures:
