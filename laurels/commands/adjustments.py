@@ -137,7 +137,7 @@ def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, counts_from: date
     ledger entry of their own at this instant.
     """
     catalog, progress = work.context.catalog, user.progress
-    manual = manual_state_of(work.adjustments(user.user_id), progress.manual)
+    manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones)
     after, entries = with_manual_state(catalog.badges, progress, manual)
     outcome = rejudge(catalog, progress, after, at, entries)
     if counts_from is None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from laurels.engine.adjustments import folded
+from laurels.engine.adjustments import Freezes, folded, with_day
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.progress import ManualState
 from laurels.engine.scoring import Earned
+from laurels.engine.zones import Zones
 from laurels.storage.contract import AdjustmentRow, AmnestyRow, EventRow, LedgerRow
 
 
@@ -37,19 +38,28 @@ def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
     return [Earned(row.amount, row.counts_at) for row in ledger if row.counts_at is not None]
 
 
-def manual_state_of(adjustments: Iterable[AdjustmentRow], before: ManualState) -> ManualState:
-    """What the active adjustments amount to.
+def manual_state_of(adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones) -> ManualState:
+    """What the active adjustments amount to, for a user with these zones.
 
     `awaited` and `amnesty` stay as they were before: they depend on which events have arrived, and on amnesties.
     """
-    state = folded((row.kind, row.data) for row in active_adjustments(adjustments))
-    return replace(state, awaited=before.awaited, amnesty=before.amnesty)
+    return replace(_folded(adjustments, zones), awaited=before.awaited, amnesty=before.amnesty)
 
 
 def rebuilt_manual_state(
-    history: Iterable[EventRow], adjustments: Iterable[AdjustmentRow], before: ManualState
+    history: Iterable[EventRow], adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones
 ) -> ManualState:
     """The manual state from all adjustments and events. Reversals whose events have not arrived wait for them."""
-    state = folded((row.kind, row.data) for row in active_adjustments(adjustments))
+    state = _folded(adjustments, zones)
     awaited = state.awaited - {row.event.id for row in history}
     return replace(state, awaited=awaited, amnesty=before.amnesty)
+
+
+def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones) -> ManualState:
+    """The active adjustments in their order. Freezes count from the first day that ended after they were given."""
+    return folded(
+        (row.kind, with_day(row.data, lambda day, at=row.at: zones.first_open_day(day, at)))
+        if row.kind == Freezes.kind
+        else (row.kind, row.data)
+        for row in active_adjustments(adjustments)
+    )

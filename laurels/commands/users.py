@@ -9,6 +9,7 @@ import msgspec
 
 from laurels.commands.rows import active_events, amnesty_days, earned, rebuilt_manual_state
 from laurels.commands.unit_of_work import Needs, UnitOfWork, in_no_period
+from laurels.engine.adjustments import given_before
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.scoring import recounted, still_open
@@ -50,6 +51,8 @@ class UpdateUser:
         manual = progress.manual
         if groups != user.groups:
             manual = replace(manual, amnesty=amnesty_days(work.found.amnesties, groups))
+        if zones.changes != progress.zones.changes:
+            manual = given_before(manual, zones.day(self.at))
         changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
         outcome = rejudge(work.context.catalog, progress, changed, self.at)
         return work.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
@@ -99,7 +102,9 @@ class RebuildUser:
         events = active_events(history)
         truth = replace(
             user.progress,
-            manual=rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual),
+            manual=rebuilt_manual_state(
+                history, work.adjustments(self.user_id), user.progress.manual, user.progress.zones
+            ),
             badges=work.awards(self.user_id),
             points=sum(entry.amount for entry in ledger),
             scores=recounted(catalog, events, earned(ledger), self.at),

@@ -227,6 +227,13 @@ class Zones:
             raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)
         return Zones(self.first, (*self.changes, (now, name)), self.default)
 
+    def first_open_day(self, day: int, instant: datetime) -> int:
+        """The first day that ends after this instant, at which `day` was the user's day.
+
+        A journey to the west can open days before it again, so a later change of zone can make it an earlier one.
+        """
+        return min([day, *(day_of(since, name) for since, name in self.changes if since >= instant)])
+
     def skipped(self) -> Days:
         """The days that this user's calendar skipped."""
         if not self.changes:

@@ -93,7 +93,7 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
     return replace(
         stored,
-        manual=rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before),
+        manual=rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones),
         badges={award.badge: award.points for award in snapshot.awards},
         points=sum(entry.amount for entry in snapshot.ledger),
         scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),
