@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -113,19 +114,30 @@ def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tupl
 
 
 def check_pause(streak: Streak, pauses: Iterable[Mapping[str, Any]], first: int, last: int, today: int) -> None:
-    """Whether a user may pause this streak for these days themselves. Raises AdjustmentRefused, which says why not."""
+    """Whether a user may pause this streak for these days themselves. Raises AdjustmentRefused, which says why not.
+
+    Within any `QUOTA_DAYS` days, the different days that the user paused are at most the streak's `pause_days`.
+    """
     if first < today:
         raise AdjustmentRefused("a pause must begin today or later; ask the app's operator for a day in the past")
-    used = sum(
-        day_from(pause["last"]) - day_from(pause["first"]) + 1
-        for pause in pauses
-        if pause["streak"] == streak.name and pause.get("own") and day_from(pause["last"]) > first - QUOTA_DAYS
-    )
-    left = streak.pause_days - used
-    if last - first + 1 > left:
-        raise AdjustmentRefused(
-            f"only {max(left, 0)} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days"
-        )
+    paused = Days()
+    for pause in pauses:
+        if pause["streak"] == streak.name and pause.get("own"):
+            paused = paused | Days.span(day_from(pause["first"]), day_from(pause["last"]))
+    wanted = Days.span(first, last)
+    if wanted | paused == paused:
+        return
+    if _most_in_a_window(paused | wanted, first, last) > streak.pause_days:
+        left = max(streak.pause_days - _most_in_a_window(paused, first, last), 0)
+        raise AdjustmentRefused(f"only {left} of {streak.pause_days} days of pause are left in {QUOTA_DAYS} days")
+
+
+def _most_in_a_window(days: Days, first: int, last: int) -> int:
+    """The most of these days within any `QUOTA_DAYS` days that hold a day from `first` to `last`."""
+    near = list(days.within(first - QUOTA_DAYS + 1, last + QUOTA_DAYS - 1))
+    # A window can be moved on to its first day of these, or to `last`, without losing one.
+    starts = [*(day for day in near if day < last), last]
+    return max(bisect_right(near, start + QUOTA_DAYS - 1) - bisect_left(near, start) for start in starts)
 
 
 def check_repair(streak: Streak, last: int, today: int) -> None:
