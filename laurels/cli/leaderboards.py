@@ -54,6 +54,7 @@ def leaderboard(
     around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
     me: Annotated[str | None, Parameter(help="mark this user's line, or show it below the others")] = None,
     after: Annotated[str | None, Parameter(help="show the lines after those of an earlier page: its 'next'")] = None,
+    before: Annotated[str | None, Parameter(help="show the lines before those of a page: its 'previous'")] = None,
     all_boards: Annotated[
         bool, Parameter(name="--list", negative=(), help="show all leaderboards instead", show_default=False)
     ] = False,
@@ -80,7 +81,7 @@ def leaderboard(
         boards = asyncio.run(_all(settings))
         emit(boards) if json else console().print(table_of(boards.leaderboards))
         return OK
-    shown = asyncio.run(_read(settings, board, period, limit, around, after, me or around))
+    shown = asyncio.run(_read(settings, board, period, limit, around, (after, before), me or around))
     if json:
         emit(shown)
     else:
@@ -125,10 +126,17 @@ async def _all(settings: Settings) -> LeaderboardList:
 
 
 async def _read(  # what the options say
-    settings: Settings, board: str, period: str, limit: int, around: str | None, after: str | None, me: str | None
+    settings: Settings,
+    board: str,
+    period: str,
+    limit: int,
+    around: str | None,
+    cursors: tuple[str | None, str | None],
+    me: str | None,
 ) -> LeaderboardPage:
+    after, before = cursors
     async with reading(settings) as laurels:
-        return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, me=me)
+        return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, before=before, me=me)
 
 
 # ---- all of them ------------------------------------------------------------------------------
@@ -178,6 +186,8 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
         to.print(f"'{me}' is not ranked here.")
     if shown.ranked_users:
         to.print(f"\n{shown.ranked_users:,} ranked", style="dim")
+    if shown.previous:
+        to.print(f"before: --before {shown.previous}", style="dim")
     if shown.next:
         to.print(f"more: --after {shown.next}", style="dim")
 

@@ -72,6 +72,7 @@ LEADERBOARD_EXAMPLE: dict[str, Any] = {
     "rankedUsers": 240,
     "computedAt": "2026-03-04T12:00:00Z",
     "next": "k9H_agHPAAZMG0wVMsAB",
+    "previous": None,
 }
 CLOSINGS_EXAMPLE = {
     "closings": [
@@ -109,6 +110,7 @@ PARAMETERS: list[Parameter] = [
     text("period", "`current`, `previous`, or a period's key", MAX_NAME, default="current", example="2026-W10"),
     LIMIT,
     text("after", "Only lines after this cursor: the `next` of the previous page", MAX_CURSOR),
+    text("before", "Only the last lines before this cursor: the `previous` of the next page", MAX_CURSOR),
     text("around", f"The lines around this user; `{ME}` is the reader", MAX_USER_ID),
     FRIENDS,
     text("me", "API key only: the user whose own line is shown; with a session, it is the session's", MAX_USER_ID),
@@ -143,7 +145,7 @@ async def get_leaderboards(request: Request[Caller | Key, None]) -> LeaderboardL
     problems=["leaderboard-not-found", "period-not-found"],
 )
 async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPage:
-    """Read the first lines of a period, those after a cursor, those around a user, or those of some friends.
+    """Read the first lines of a period, those after or before a cursor, those around a user, or those of some friends.
 
     Ranks are exact and count the whole leaderboard, however the lines were chosen. `me` is the line of the session's user, or
     of the user that the back end names.
@@ -156,6 +158,7 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
             "current" if period is None else period,
             limit=LIMIT.read(scope, MAX_LINES_BY_SESSION if isinstance(caller, Caller) else MAX_LINES),
             after=text_of(scope, "after"),
+            before=text_of(scope, "before"),
             around=_around(scope, me),
             friends=_friends(scope),
             me=me,

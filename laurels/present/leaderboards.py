@@ -90,8 +90,9 @@ class TeamStanding(Answer, frozen=True):
 
 
 class LeaderboardPage(SparseAnswer, frozen=True):
-    """Lines of a leaderboard, and the reader's own line. For the next page, send the value of `next` as `?after=`.
+    """Lines of a leaderboard, and the reader's own line.
 
+    For the page after it, send the value of `next` as `?after=`; for the page before it, that of `previous` as `?before=`.
     Only a leaderboard of teams has `teams`.
     """
 
@@ -102,6 +103,7 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     ranked_users: int
     computed_at: UtcTime
     next: str | None
+    previous: str | None
     teams: Sequence[TeamStanding] = ()
 
 
@@ -194,6 +196,7 @@ def leaderboard_page(
         ranked_users=found.ranked,
         computed_at=now,
         next=_cursor(context, found.next) if found.next else None,
+        previous=_cursor(context, found.previous) if found.previous else None,
     )
 
 
@@ -233,6 +236,7 @@ def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], n
         ranked_users=teams.members,
         computed_at=now,
         next=None,
+        previous=None,
         teams=[
             TeamStanding(
                 rank=line.rank,
@@ -259,15 +263,16 @@ _decode_place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str]).decode
 
 
 def _cursor(context: Presentation, place: Place) -> str:
-    """The place after which the next page begins, encrypted, because it names a user who may be hidden from the reader."""
+    """The place where another page begins or ends, encrypted, because it names a user who may be hidden from the reader."""
     packed = _encode_place((place.sort_key, place.reached_at, place.user_id))
     return urlsafe_b64encode(encrypted(context.secret, packed)).decode().rstrip("=")
 
 
-def read_cursor(context: Presentation, text: str) -> Place:
+def read_cursor(context: Presentation, text: str, parameter: Literal["after", "before"]) -> Place:
     """The place in a cursor. Raises InvalidInput."""
     try:
         packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         return Place(*_decode_place(decrypted(context.secret, packed)))
     except (ValueError, msgspec.MsgspecError):
-        raise InvalidInput("after", "must be the 'next' of an earlier answer") from None
+        field = {"after": "next", "before": "previous"}[parameter]
+        raise InvalidInput(parameter, f"must be the '{field}' of an earlier answer") from None

@@ -304,18 +304,20 @@ class Laurels:
         *,
         limit: int | None = None,
         after: str | None = None,
+        before: str | None = None,
         around: str | None = None,
         friends: Sequence[str] | None = None,
         me: str | None = None,
     ) -> LeaderboardPage:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
-        They are the first lines, those after a cursor (`after`: the `next` of an earlier answer), those around a user, or
-        those of `friends`. `limit` is how many; by default 10, or all friends. `me` is the reader, whose own line is added.
+        They are the first lines, those after a cursor (`after`: the `next` of an earlier answer) or before one (`before`: its
+        `previous`), those around a user, or those of `friends`. `limit` is how many; by default 10, or all friends. `me` is
+        the reader, whose own line is added.
         Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
         """
         return await self._leaderboards.page(
-            board, period, limit=limit, after=after, around=around, friends=friends, me=me
+            board, period, limit=limit, after=after, before=before, around=around, friends=friends, me=me
         )
 
     async def closings(self, board: str, limit: int = 10) -> ClosedPeriods:

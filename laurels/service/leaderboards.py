@@ -53,6 +53,7 @@ class LeaderboardReader:
         *,
         limit: int | None,
         after: str | None,
+        before: str | None,
         around: str | None,
         friends: Sequence[str] | None,
         me: str | None,
@@ -61,9 +62,9 @@ class LeaderboardReader:
         now = await self._core.now()
         board = self._board(board_id)
         period = _period(board, period_key, now)
-        _check_lines(limit, after, around, friends, me)
+        _check_lines(limit, after, before, around, friends, me)
         if board.teams:
-            _check_teams(after=after, around=around, friends=friends)
+            _check_teams(after=after, before=before, around=around, friends=friends)
         if not board.is_open(period, now):
             await self._closer.close(board, period, now)
         if board.teams:
@@ -73,8 +74,9 @@ class LeaderboardReader:
         # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
         context = await self._core.presentation()
-        place = read_cursor(context, after) if after is not None else None
-        request = LeaderboardRequest(board_id, period.key, board.ties, lines, place, around, friends, me)
+        place = read_cursor(context, after, "after") if after is not None else None
+        end = read_cursor(context, before, "before") if before is not None else None
+        request = LeaderboardRequest(board_id, period.key, board.ties, lines, place, around, friends, me, end)
         found = await self._core.store.listing(request)
         page = leaderboard_page(context, board, period, request, found, now)
         return msgspec.structs.replace(page, standings=page.standings[: limit or lines])
@@ -128,13 +130,21 @@ def _why_no_period(periods: Periods, key: str) -> str:
 
 
 def _check_lines(
-    limit: int | None, after: str | None, around: str | None, friends: Sequence[str] | None, me: str | None
+    limit: int | None,
+    after: str | None,
+    before: str | None,
+    around: str | None,
+    friends: Sequence[str] | None,
+    me: str | None,
 ) -> None:
     """Raise InvalidInput for parameters that are wrong or contradict each other."""
     if limit is not None and limit < 1:
         raise InvalidInput("limit", "must be 1 or more")
-    if after is not None and (around is not None or friends is not None):
-        raise InvalidInput("after", "continues a page of the whole leaderboard; leave out 'around' and 'friends'")
+    for name, cursor in (("after", after), ("before", before)):
+        if cursor is not None and (around is not None or friends is not None):
+            raise InvalidInput(name, "continues a page of the whole leaderboard; leave out 'around' and 'friends'")
+    if after is not None and before is not None:
+        raise InvalidInput("before", "has no meaning together with 'after'; leave out one of the two")
     if around is not None and friends is not None:
         raise InvalidInput("around", "has no meaning together with 'friends'; leave out one of the two")
     for name, users in (("around", [around]), ("friends", friends or ()), ("me", [me])):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from laurels.engine.leaderboards import MAX_NOTIFIED, Board
 from laurels.engine.notifications import Finisher, Notification, of_closing
-from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Move, Place, Ranks, Ties, joined, tallied
+from laurels.engine.ranking import HIDDEN, LEAST_NODE, TEAM, WITHIN, Move, Place, Ranks, Ties, joined, tallied
 from laurels.storage.codec import Columns, standing_of
 from laurels.storage.contract import (
     ALL_TIME,
@@ -95,6 +96,24 @@ def tally_changes(
 def shown(found: Sequence[Columns], ranks: Sequence[int]) -> list[Standing]:
     """Lines with their ranks, without the placeholders of erased users, which only count."""
     return [standing_of(row, rank) for row, rank in zip(found, ranks, strict=True) if row[2] is not None]
+
+
+Ends = tuple[Place | None, Place | None]
+"""The places before which, and after which, a page continues."""
+
+START = Place(LEAST_NODE, 0, "")
+"""Before every other place."""
+
+
+def ends_of(request: LeaderboardRequest, places: Sequence[Place], ordinal: int, *, follows: bool) -> Ends:
+    """Where to continue from consecutive lines, the first of which has this rank without ties.
+
+    Without any lines, a cursor led past the last or the first one, and leads back.
+    """
+    if places:
+        return places[0] if ordinal > 1 else None, places[-1] if follows else None
+    back = request.after
+    return replace(back, user_id=f"{back.user_id}\x01") if back else None, START if request.before else None
 
 
 def partitions_of_teams(request: TeamsRequest) -> tuple[str, str, str]:

@@ -31,11 +31,12 @@ class Standing:
 
 @plain
 class LeaderboardRequest:
-    """Which lines of a leaderboard to read, within a period: the first ones, unless one of the next three is given.
+    """Which lines of a leaderboard to read, within a period: the first ones, unless one of the next four is given.
 
     board, period, ties  the leaderboard and the period, and which rank equal scores show
     limit                the most lines to read
     after                only lines after this place, even if no user has it now
+    before               the last lines before this place
     around               lines before and after this user's line, and that line; none if the user is not ranked
     only                 the lines of these users, with their ranks on the whole leaderboard
     me                   a user whose own line is read too
@@ -49,13 +50,15 @@ class LeaderboardRequest:
     around: str | None = None
     only: Sequence[str] | None = None
     me: str | None = None
+    before: Place | None = None
 
 
 @plain
 class LeaderboardLines:
     """Lines of a leaderboard, from one snapshot. `me` is the line of the requested user, `ranked` the number of ranked users.
 
-    `next` is the place after which to continue; None after the last line, and for lines that are not consecutive.
+    `next` is the place after which to continue, `previous` the place before which; None at the end on that side, and for lines
+    that are not consecutive.
     A hidden user has a line of their own in `me` and `around`, with the rank they would have, and takes no one's rank.
     """
 
@@ -63,6 +66,7 @@ class LeaderboardLines:
     me: Standing | None
     ranked: int
     next: Place | None = None
+    previous: Place | None = None
 
 
 @plain

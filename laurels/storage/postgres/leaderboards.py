@@ -27,9 +27,11 @@ from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, wr
 from laurels.storage.postgres.standings import PERIOD_LOCKS, STANDINGS_OF, lock_of, places_by_user
 from laurels.storage.standings import (
     AFTER_PARTS,
+    Ends,
     Key,
     closing_notifications,
     closing_request,
+    ends_of,
     hidden,
     own_partitions,
     partitions_of_teams,
@@ -199,14 +201,15 @@ async def listing(connection: Connection, request: LeaderboardRequest) -> Leader
     key = (request.board, request.period)
     if request.only is not None:
         found = await connection.fetch(LINES_OF, *key, [*dict.fromkeys(request.only)])
-        lines, next_place = (await _ranked(connection, key, found, request.ties))[: request.limit], None
+        lines = (await _ranked(connection, key, found, request.ties))[: request.limit]
+        previous = following = None
     else:
-        lines, next_place = await _consecutive(connection, key, request)
+        lines, (previous, following) = await _consecutive(connection, key, request)
     me = next((line for line in lines if line.place.user_id == request.me), None)
     if me is None and request.me is not None:
         row = await _line_of(connection, key, request.me)
         me = next(iter(await _ranked(connection, key, [row] if row else [], request.ties)), None)
-    return LeaderboardLines(lines, me, await connection.fetchval(ranking.RANKED, *key), next_place)
+    return LeaderboardLines(lines, me, await connection.fetchval(ranking.RANKED, *key), following, previous)
 
 
 async def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
@@ -224,36 +227,39 @@ async def _ranked(connection: Connection, key: Key, found: Sequence[Any], ties: 
     return [*map(standing_of, found, await ranking.with_gaps(connection, key, places, ties, numbers))]
 
 
-async def _consecutive(
-    connection: Connection, key: Key, request: LeaderboardRequest
-) -> tuple[list[Standing], Place | None]:
-    """Consecutive lines, and the place after which to continue: only the rank of the first line is counted."""
-    found = await _rows(connection, key, request)
+async def _consecutive(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Standing], Ends]:
+    """Consecutive lines, and where to continue: only the rank of the first line is counted."""
+    found, follows = await _rows(connection, key, request)
     if not found:
-        return [], None
+        return [], ends_of(request, [], 0, follows=False)
     places = [place_of(row) for row in found]
     ordinal = rank = 1
-    if request.after or request.around is not None:
+    if request.after or request.before or request.around is not None:
         (ordinal,) = await ranking.ranks_by_tallies(connection, key, places[:1], "first")
         ties = request.ties
         (rank,) = [ordinal] if ties == "first" else await ranking.ranks_by_tallies(connection, key, places[:1], ties)
     numbers = numbered(places, request.ties, ordinal, rank)
     lines = shown(found, await ranking.with_gaps(connection, key, places, request.ties, numbers))
-    full = request.around is None and len(places) == request.limit
-    return lines, places[-1] if full else None
+    return lines, ends_of(request, places, ordinal, follows=follows)
 
 
-async def _rows(connection: Connection, key: Key, request: LeaderboardRequest) -> list[Any]:
-    """Consecutive rows of the leaderboard."""
+async def _rows(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Any], bool]:
+    """Consecutive rows of the leaderboard, and whether others may follow."""
     if request.around is not None:
         row = await connection.fetchrow(LINES_OF, *key, [request.around])
         own = row or await _line_of(connection, key, request.around)
         if own is None:
-            return []
+            return [], False
         place = order(place_of(own))
         before = await connection.fetch(BEFORE % request.limit, *key, *place)
         following = await connection.fetch(AFTER % request.limit, *key, *place)
-        return around(before[::-1], row, following, request.limit)
+        rows = around(before[::-1], row, following, request.limit)
+        return rows, bool(following) and (rows[-1] != following[-1] or len(following) == request.limit)
+    if request.before:
+        found = await connection.fetch(BEFORE % request.limit, *key, *order(request.before))
+        return found[::-1], True
     if request.after:
-        return await connection.fetch(AFTER % request.limit, *key, *order(request.after))
-    return await connection.fetch(FIRST % request.limit, *key)
+        found = await connection.fetch(AFTER % request.limit, *key, *order(request.after))
+    else:
+        found = await connection.fetch(FIRST % request.limit, *key)
+    return found, len(found) == request.limit

@@ -29,9 +29,11 @@ from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
 from laurels.storage.standings import (
     AFTER_PARTS,
+    Ends,
     Key,
     closing_notifications,
     closing_request,
+    ends_of,
     hidden,
     own_partitions,
     partitions_of_teams,
@@ -187,10 +189,11 @@ def listing(connection: sqlite3.Connection, request: LeaderboardRequest) -> Lead
     """The requested lines."""
     key = (request.board, request.period)
     me = _line_of(connection, key, request.me) if request.me is not None else None
-    lines, next_place = _lines(connection, key, request)
+    lines, (previous, following) = _lines(connection, key, request)
     return LeaderboardLines(
         lines=lines,
-        next=next_place,
+        next=following,
+        previous=previous,
         me=_standing(connection, key, me, request.ties) if me else None,
         ranked=ranking.count_ranked(connection, key),
     )
@@ -207,27 +210,25 @@ def _standing(connection: sqlite3.Connection, key: Key, row: Any, ties: Ties) ->
     return standing_of(row, ranking.shown_rank(connection, key, place_of(row), ties))
 
 
-def _lines(
-    connection: sqlite3.Connection, key: Key, request: LeaderboardRequest
-) -> tuple[list[Standing], Place | None]:
+def _lines(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Standing], Ends]:
+    """The lines, and where to continue."""
     if request.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(request.only)]
         some = [_standing(connection, key, row, request.ties) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place))[: request.limit], None
-    found = _consecutive(connection, key, request)
+        return sorted(some, key=lambda line: order(line.place))[: request.limit], (None, None)
+    found, follows = _consecutive(connection, key, request)
     if not found:
-        return [], None
+        return [], ends_of(request, [], 0, follows=False)
     places = [place_of(row) for row in found]
     ordinal = rank = 1
-    if request.after or request.around is not None:
+    if request.after or request.before or request.around is not None:
         ordinal = ranking.count_ahead(connection, key, places[0]) + 1
         ties = request.ties
         rank = ordinal if ties == "first" else ranking.rank_by_tallies(connection, key, places[0], ties)
     numbers = numbered(places, request.ties, ordinal, rank)
     gaps = ranking.gaps(connection, key, places, request.ties)
     lines = shown(found, [number + gap for number, gap in zip(numbers, gaps, strict=True)])
-    full = request.around is None and len(found) == request.limit
-    return lines, places[-1] if full else None
+    return lines, ends_of(request, places, ordinal, follows=follows)
 
 
 def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
@@ -236,17 +237,22 @@ def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
     return row or connection.execute(LINE_OF, (*hidden(key), user_id)).fetchone()
 
 
-def _consecutive(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest) -> list[Any]:
-    """Consecutive rows of the leaderboard."""
+def _consecutive(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Any], bool]:
+    """Consecutive rows of the leaderboard, and whether others may follow."""
     if request.around is not None:
         row = connection.execute(LINE_OF, (*key, request.around)).fetchone()
         own = row or connection.execute(LINE_OF, (*hidden(key), request.around)).fetchone()
         if own is None:
-            return []
+            return [], False
         at = (*key, *order(place_of(own)))
         before = connection.execute(BEFORE, (*at, request.limit)).fetchall()[::-1]
         following = connection.execute(AFTER, (*at, request.limit)).fetchall()
-        return around(before, row, following, request.limit)
+        rows = around(before, row, following, request.limit)
+        return rows, bool(following) and (rows[-1] != following[-1] or len(following) == request.limit)
+    if request.before:
+        return connection.execute(BEFORE, (*key, *order(request.before), request.limit)).fetchall()[::-1], True
     if request.after:
-        return connection.execute(AFTER, (*key, *order(request.after), request.limit)).fetchall()
-    return connection.execute(FIRST, (*key, request.limit)).fetchall()
+        found = connection.execute(AFTER, (*key, *order(request.after), request.limit)).fetchall()
+    else:
+        found = connection.execute(FIRST, (*key, request.limit)).fetchall()
+    return found, len(found) == request.limit
