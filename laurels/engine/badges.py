@@ -56,8 +56,8 @@ class Condition(Protocol):
         """The unmet parts; `streaks` are the current lengths. Empty if it is met, or can no longer be met."""
         ...
 
-    def checks(self, progress: Progress) -> list[Check]:
-        """Every requirement, met or not."""
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        """Every requirement, met or not; `streaks` are the current lengths."""
         ...
 
 
@@ -90,7 +90,7 @@ class AtLeast(Single):
             else [Step(current, self.target, more(self.target - current, self.one, self.many))]
         )
 
-    def checks(self, progress: Progress) -> list[Check]:
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         current = progress.totals.get(self.metric, 0)
         return [Check(amount(self.target, self.one, self.many), current, self.target, self.met(progress))]
 
@@ -111,9 +111,12 @@ class StreakOf(Single):
         current = streaks.get(self.streak, 0)
         return [Step(current, self.target, more(self.target - current, "day in a row", "days in a row"))]
 
-    def checks(self, progress: Progress) -> list[Check]:
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         text = amount(self.target, "day in a row", "days in a row")
-        return [Check(text, progress.longest(self.streak), self.target, self.met(progress))]
+        met = self.met(progress)
+        # What is missing is counted from the run that goes on; the longest one may have ended.
+        current = progress.longest(self.streak) if met else streaks.get(self.streak, 0)
+        return [Check(text, current, self.target, met)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +134,7 @@ class JoinedBefore(Single):
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         return []
 
-    def checks(self, progress: Progress) -> list[Check]:
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         met = self.met(progress)
         return [Check(f"joined before {self.moment:%Y-%m-%d %H:%M} UTC", int(met), 1, met)]
 
@@ -149,7 +152,7 @@ class HasBadge(Single):
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         return [] if self.met(progress) else [Step(0, 1, f"the badge {self.name}")]
 
-    def checks(self, progress: Progress) -> list[Check]:
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         met = self.met(progress)
         return [Check(f"the badge {self.name}", int(met), 1, met)]
 
@@ -168,7 +171,7 @@ class PointsOf(Single):
             return []
         return [Step(progress.points, self.target, more(self.target - progress.points, "point", "points"))]
 
-    def checks(self, progress: Progress) -> list[Check]:
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         return [Check(amount(self.target, "point", "points"), progress.points, self.target, self.met(progress))]
 
 
@@ -191,8 +194,8 @@ class AllOf:
         steps = [condition.steps(progress, streaks) for condition in missing]
         return [step for group in steps for step in group] if all(steps) else []
 
-    def checks(self, progress: Progress) -> list[Check]:
-        return [check for condition in self.of for check in condition.checks(progress)]
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        return [check for condition in self.of for check in condition.checks(progress, streaks)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +219,8 @@ class AnyOf:
         within_reach = [steps for steps in ways if steps]
         return max(within_reach, key=nearness) if within_reach else []
 
-    def checks(self, progress: Progress) -> list[Check]:
-        return [check for condition in self.of for check in condition.checks(progress)]
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        return [check for condition in self.of for check in condition.checks(progress, streaks)]
 
 
 def nearness(steps: list[Step]) -> float:

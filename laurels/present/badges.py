@@ -119,13 +119,14 @@ def explanation(
     catalog: Catalog, badge: Badge, progress: Progress, award: AwardRow | None, event: EventRow | None, now: datetime
 ) -> Explanation:
     """Why a user has a badge, or what is missing. `event` is the event that earned it."""
-    checks = badge.condition.checks(progress)
+    lengths = _streak_lengths(catalog, progress, now)
+    checks = badge.condition.checks(progress, lengths)
     if award:
         sentence = _earned_because(badge, award, event, checks)
     elif badge.id in progress.manual.barred:
         sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
     else:
-        steps = badge.condition.steps(progress, _streak_lengths(catalog, progress, now))
+        steps = badge.condition.steps(progress, lengths)
         sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
     return Explanation(
         badge=badge.id,

@@ -317,7 +317,7 @@ async def test_a_badge_is_explained_to_its_user_and_to_the_back_end(home: App) -
     assert (mine, mine["earned"], mine["event"]["id"]) == (answer.json(), True, "m2")
     missing = (await home.visit(token, f"{BASE}/badges/run/explanation")).json()
     assert (missing["earned"], missing["sentence"]) == (False, "2 more days in a row to earn Run.")
-    assert missing["checks"] == [{"text": "3 days in a row", "current": 2, "target": 3, "met": False}]
+    assert missing["checks"] == [{"text": "3 days in a row", "current": 1, "target": 3, "met": False}]
 
 
 # ---- amnesties --------------------------------------------------------------------------------
