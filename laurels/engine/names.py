@@ -31,8 +31,13 @@ IDLE = re.compile(
 not follow a character with variants (an emoji, or the digit of a keycap).
 """
 
-BLANK = "\u2800"
-"""The braille pattern without dots: a space within braille, invisible alone."""
+BLANKS = "\u2800\ufffc\U0001d159\U00013441\U00013442"
+"""Assigned as symbols or letters, and blank alone: the braille pattern without dots, the placeholder of an object, the null
+notehead, blank hieroglyphs.
+"""
+
+NEW_EMOJI = range(0x1FA70, 0x1FB00)
+"""Where Unicode adds emoji each year: those that this Python does not know yet are visible all the same."""
 
 
 def clean_name(name: str) -> str:
@@ -49,5 +54,8 @@ def clean_name(name: str) -> str:
 
 
 def _is_visible(character: str) -> bool:
-    """Whether a character is visible on its own: not a space, joiner, selector or combining mark."""
-    return character != BLANK and category(character) not in ("Zs", "Mn", "Me", "Cf")
+    """Whether a character is visible on its own: not a space, joiner, selector or combining mark, nor without a meaning."""
+    if character in BLANKS:
+        return False
+    kind = category(character)
+    return kind not in ("Zs", "Mn", "Me", "Cf", "Co", "Cn") or (kind == "Cn" and ord(character) in NEW_EMOJI)
