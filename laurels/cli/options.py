@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from cyclopts import Group, Parameter
+from cyclopts import Group, Parameter, Token
 
 from laurels.configuration import Setting, Sourced, settings_in, shown
 from laurels.settings import Settings, read_settings
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def option_of(row: Setting, group: Group | None = None) -> Parameter:
@@ -39,6 +42,18 @@ def texts_of(options: object, kind: type[msgspec.Struct]) -> Mapping[str, str | 
 
 def _field(row: Setting) -> str:
     return "_".join(row.path)
+
+
+def whole_number(_: object, tokens: Sequence[Token]) -> int:
+    """A whole number as a person types it; 1.5 is not rounded, and 0x10 is not 16. Raises ValueError."""
+    text = tokens[0].value
+    if not WHOLE.fullmatch(text):
+        raise ValueError(f"'{text}' is not a whole number; write digits only, such as 15")
+    return int(text)
+
+
+Whole = Annotated[int, Parameter(converter=whole_number)]
+"""The type of every number of a command."""
 
 
 def option(name: str) -> Parameter:
