@@ -18,14 +18,14 @@ from tests.torture.wire import Cut, Wire
 WORKERS = 4
 
 Figures = dict[str, int]
-ApplyAdjustment = Callable[[str], None]
+Report = Callable[[str], None]
 """Called for each incident."""
 
-Scenario = Callable[[Path, int, float, ApplyAdjustment], Figures]
-"""Takes an empty folder, a seed, the seconds for which things go wrong, and a callback for incidents. Raises if totals are wrong."""
+Scenario = Callable[[Path, int, float, Report], Figures]
+"""Takes an empty folder, a seed, the seconds of incidents, and a callback for each incident. Raises if the totals are wrong."""
 
 
-def suffer(rig: Rig, incidents: dict[str, Incident], seconds: float, tell: ApplyAdjustment) -> Figures:
+def suffer(rig: Rig, incidents: dict[str, Incident], seconds: float, tell: Report) -> Figures:
     """The whole story: work, harm, end, and the books."""
     began = time.monotonic()
     with rig.alive():
@@ -45,7 +45,7 @@ def _for_a_while(dice: random.Random) -> None:
 # ---- SQLite -----------------------------------------------------------------------------------
 
 
-def sqlite_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
+def sqlite_killed(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
     """Workers are killed and started again, often under a limit on the size of files."""
     rig = Rig(f"sqlite:///{folder / 'laurels.db'}", folder, seed, WORKERS)
 
@@ -57,7 +57,7 @@ def sqlite_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment
     return suffer(rig, {"kill": rig.kill_one, "quota": kill_into_a_quota}, seconds, tell)
 
 
-def sqlite_full(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
+def sqlite_full(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
     """The disk is full now and then, and workers are killed."""
     with small_disk(256) as disk:
         rig = Rig(f"sqlite:///{disk / 'laurels.db'}", folder, seed, WORKERS)
@@ -78,7 +78,7 @@ def _full(disk: Path) -> Incident:
 # ---- PostgreSQL -------------------------------------------------------------------------------
 
 
-def postgresql_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
+def postgresql_killed(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
     """Workers and the server are killed, connections cut: at any time, and exactly around a commit."""
     with private_server() as server:
         with _wired(server) as wire:
@@ -95,7 +95,7 @@ def postgresql_killed(folder: Path, seed: int, seconds: float, tell: ApplyAdjust
     return figures
 
 
-def postgresql_full(folder: Path, seed: int, seconds: float, tell: ApplyAdjustment) -> Figures:
+def postgresql_full(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
     """The server's disk is full now and then, and workers are killed."""
     with small_disk(400) as disk, private_server(disk) as server:
         rig = Rig(server.address, folder, seed, WORKERS)
