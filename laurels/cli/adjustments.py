@@ -19,7 +19,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import CatalogFile, Database, Json, Whole, settings_of
+from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
 from laurels.cli.output import emit
 from laurels.cli.tables import console
 from laurels.engine.adjustments import Adjustment, kinds_for
@@ -99,7 +99,7 @@ def _signature(kind: type[Adjustment]) -> Signature:
 
 
 def _type_of(field: Field) -> Any:
-    kind: Any = {"number": Whole, "date": date}.get(field.type, str)
+    kind: Any = {"number": WholeNumber, "date": date}.get(field.type, str)
     text = HELPS.get(field.type) or field.description[0].lower() + field.description[1:]
     negative = field.type == "number" and field.least < 0
     return Annotated[kind, Parameter(name=field.option or None, help=text, allow_leading_hyphen=negative)]

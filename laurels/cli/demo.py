@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import Json, Whole, option, read_given
+from laurels.cli.options import Json, WholeNumber, option, read_given
 from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, steps_progress
 from laurels.demo.filling import demo_catalog, fill, is_filled, one_message_short, steps
@@ -47,9 +47,9 @@ def demo(
     ] = None,
     host: Annotated[str | None, option("server.host")] = None,
     port: Annotated[str | None, option("server.port")] = None,
-    users: Annotated[Whole, Parameter(help="number of members", validator=Number(gte=1, lte=100_000))] = 240,
-    days: Annotated[Whole, Parameter(help="number of days", validator=Number(gte=7, lte=3650))] = 90,
-    seed: Annotated[Whole, Parameter(help="the same seed gives the same community and points")] = SEED,
+    users: Annotated[WholeNumber, Parameter(help="number of members", validator=Number(gte=1, lte=100_000))] = 240,
+    days: Annotated[WholeNumber, Parameter(help="number of days", validator=Number(gte=7, lte=3650))] = 90,
+    seed: Annotated[WholeNumber, Parameter(help="the same seed gives the same community and points")] = SEED,
     open_: Annotated[
         bool, Parameter(name="--open", help="open the playground in a browser, if there is a terminal and a display")
     ] = True,

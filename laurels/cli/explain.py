@@ -12,7 +12,7 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import CatalogFile, Database, Json, Whole, settings_of
+from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
 from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
@@ -32,7 +32,9 @@ def explain(
     badge: Annotated[str | None, Parameter(help="the badge's id", show_default=False)] = None,
     *,
     streak: Annotated[str | None, Parameter(help="explain this streak instead", show_default=False)] = None,
-    days: Annotated[Whole, Parameter(help="how many of the newest days (or weeks)", validator=DAYS)] = STREAK_DAYS,
+    days: Annotated[
+        WholeNumber, Parameter(help="how many of the newest days (or weeks)", validator=DAYS)
+    ] = STREAK_DAYS,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,

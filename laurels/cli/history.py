@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import Database, Json, Whole, settings_of
+from laurels.cli.options import Database, Json, WholeNumber, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
@@ -23,8 +23,10 @@ from laurels.settings import Settings
 def history(
     user: Annotated[str, Parameter(help="the user's id")],
     *,
-    limit: Annotated[Whole, Parameter(help="how many entries", validator=Number(gte=1, lte=1000))] = 20,
-    before: Annotated[Whole | None, Parameter(help="only entries before this revision", show_default=False)] = None,
+    limit: Annotated[WholeNumber, Parameter(help="how many entries", validator=Number(gte=1, lte=1000))] = 20,
+    before: Annotated[
+        WholeNumber | None, Parameter(help="only entries before this revision", show_default=False)
+    ] = None,
     database: Database = None,
     json: Json = False,
 ) -> int:

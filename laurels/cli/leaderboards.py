@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.options import CatalogFile, Database, Json, Whole, settings_of
+from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
 from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.zones import zone
@@ -50,7 +50,7 @@ def leaderboard(
     period: Annotated[
         str, Parameter(help="'current', 'previous', or a key such as 2026-W47, 2026-11 or 2026")
     ] = "current",
-    limit: Annotated[Whole, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
+    limit: Annotated[WholeNumber, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
     around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
     me: Annotated[str | None, Parameter(help="mark this user's line, or show it below the others")] = None,
     after: Annotated[str | None, Parameter(help="show the lines after those of an earlier page: its 'next'")] = None,

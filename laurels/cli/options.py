@@ -52,7 +52,7 @@ def whole_number(_: object, tokens: Sequence[Token]) -> int:
     return int(text)
 
 
-Whole = Annotated[int, Parameter(converter=whole_number)]
+WholeNumber = Annotated[int, Parameter(converter=whole_number)]
 """The type of every number of a command."""
 
 
