@@ -76,7 +76,7 @@ class ApplyAdjustment:
         progress = user.progress
         pauses = [row.data for row in active_adjustments(work.adjustments(self.user_id)) if row.kind == "pause"]
         caller = "user" if self.own else "app"
-        today = progress.zones.today(self.at)
+        today = progress.zones.open_day(self.at)
         return self.adjustment.resolved(AdjustedUser(work.context.catalog, progress, pauses, today, caller))
 
 

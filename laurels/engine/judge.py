@@ -55,7 +55,7 @@ def rejudge(
     settled, earned = _settle(catalog, refolded, catalog.badges, paid)
     if settled.points != before.points:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
-    streaks = _streak_changes(catalog.streaks.values(), before, settled, before.zones.today(now))
+    streaks = _streak_changes(catalog.streaks.values(), before, settled, before.zones.open_day(now))
     return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
 
 

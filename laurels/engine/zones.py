@@ -205,7 +205,7 @@ class Zones:
         """The day of this instant in the zone in force at that time."""
         return day_of(instant, self.at(instant))
 
-    def today(self, instant: datetime) -> int:
+    def open_day(self, instant: datetime) -> int:
         """The oldest day that has not ended at this instant: the day of the instant, or the one before if it will come back."""
         name = self.at(instant)
         day = day_of(instant, name)

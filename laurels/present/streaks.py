@@ -69,7 +69,7 @@ def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int 
 
 def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:
     zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
-    today = zones.today(now)
+    today = zones.open_day(now)
     reading = read_streak_of(streak, progress, today)
     last_day = None if reading.ends is None else streak.first_day(reading.ends + 1) - 1
     ends_at = None if last_day is None else end_of_day(last_day, zones.at(now))

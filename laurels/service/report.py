@@ -76,7 +76,7 @@ class ReportFold:
             self._cohorts[week].update({(monday(day) - week) // WEEK for day in days.within(week, last)})
 
     def _add_streaks(self, progress: Progress) -> None:
-        today = progress.zones.today(self._now)
+        today = progress.zones.open_day(self._now)
         for name, streak in self._catalog.streaks.items():
             reading = read_streak_of(streak, progress, today)
             if reading.status != "none":

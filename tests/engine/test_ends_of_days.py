@@ -32,9 +32,12 @@ def test_a_day_that_comes_back_ends_at_its_second_midnight(name: str, on: str, f
 def test_a_day_is_open_until_it_ends(name: str, on: str, first: str, last: str) -> None:
     zones = Zones(name)
     assert zones.day(at(first)) == day(on) + 1
-    assert [zones.today(instant) for instant in (at(first), at(last) - timedelta(microseconds=1))] == [day(on), day(on)]
-    assert zones.today(at(last)) == day(on) + 1
-    assert zones.today(at(first) - timedelta(hours=12)) == day(on)
+    assert [zones.open_day(instant) for instant in (at(first), at(last) - timedelta(microseconds=1))] == [
+        day(on),
+        day(on),
+    ]
+    assert zones.open_day(at(last)) == day(on) + 1
+    assert zones.open_day(at(first) - timedelta(hours=12)) == day(on)
 
 
 def test_other_days_end_when_the_next_one_begins() -> None:
@@ -56,7 +59,7 @@ def test_a_day_is_not_shown_after_its_end_and_is_shown_right_before_it(ordinal: 
 
 @given(st.datetimes(datetime(1970, 1, 3), datetime(2040, 1, 1), timezones=st.just(UTC)), st.sampled_from(ZONES))  # noqa: DTZ001
 def test_today_has_not_ended(instant: datetime, name: str) -> None:
-    today = Zones(name).today(instant)
+    today = Zones(name).open_day(instant)
     assert end_of_day(today, name) > instant
     assert end_of_day(today - 1, name) <= instant
     assert date.fromordinal(today) <= instant.astimezone(zone(name)).date()
