@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from laurels.storage import open_store
 from laurels.storage.contract import Store
-from tests import postgres
-from tests.external import EXTERNAL_NEEDS
-from tests.support import ENGINES
+from tests.support import ENGINES, postgres
+from tests.support.external import EXTERNAL_NEEDS
+from tests.support.fixtures import filed, home, work  # noqa: F401  # fixtures of several packages
 
 settings.register_profile(
     "laurels",

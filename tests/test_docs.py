@@ -24,7 +24,7 @@ from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
 from laurels.http.endpoints import API
 from laurels.http.problems import ALL_KINDS
 from laurels.settings import Settings, read_settings
-from tests import postgres
+from tests.support import postgres
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

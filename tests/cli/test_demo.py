@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, Server, environment
-from tests.http.operator import Page
+from tests.support.operator import Page
 
 Serving = Callable[..., Server]
 

@@ -13,7 +13,7 @@ import pytest
 from laurels.storage import open_store
 from laurels.storage.contract import MaintenanceRun
 from tests.cli.conftest import Cli
-from tests.postgres import wait_for
+from tests.support.postgres import wait_for
 
 JUST_NOW = timedelta(minutes=5)
 

@@ -14,8 +14,8 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.judge import judge, rebuild, rejudge
 from laurels.engine.progress import Award, Change, LedgerEntry, Progress
-from tests.strategies import catalogs, deliveries, histories
 from tests.support import MONDAY, at, badge, cases, catalog, count, dated, fold
+from tests.support.strategies import catalogs, deliveries, histories
 
 CONTRACT = Catalog.default()
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from laurels.settings import RuleSettings, Settings
-from tests.http.app import App, event, ids_of, open_app
 from tests.support import badge, catalog
+from tests.support.app import App, event, ids_of, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.http.app import CATALOG, App, ids_of, open_app
 from tests.support import badge, catalog
+from tests.support.app import CATALOG, App, ids_of, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from laurels.http.endpoints import API
-from tests.http.app import PROFILE, SESSIONS, App
 from tests.http.test_endpoints import ALL, address, named
+from tests.support.app import PROFILE, SESSIONS, App
 
 pytestmark = pytest.mark.anyio
 

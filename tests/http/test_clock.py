@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.app import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, event
+from tests.support.app import EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, event
 
 pytestmark = pytest.mark.anyio
 

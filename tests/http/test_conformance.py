@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from laurels.engine.catalog import Catalog
-from tests.http.app import CATALOG, PROFILE, USERS, App, event, ids_of, open_app
 from tests.support import at, cases, catalog
+from tests.support.app import CATALOG, PROFILE, USERS, App, event, ids_of, open_app
 
 pytestmark = pytest.mark.anyio
 

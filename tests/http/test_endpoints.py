@@ -18,7 +18,7 @@ from laurels.http.responses import Response
 from laurels.http.routing import NOT_FOUND, Routes, route_path
 from laurels.server.app import ENDPOINTS, create_app
 from laurels.settings import LimitSettings, Origin, ServerSettings, Settings
-from tests.http.app import App, client_of, open_app
+from tests.support.app import App, client_of, open_app
 
 pytestmark = pytest.mark.anyio
 

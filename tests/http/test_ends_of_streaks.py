@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.app import USERS, App, event, open_app
 from tests.support import at
+from tests.support.app import USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

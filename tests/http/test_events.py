@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from laurels.settings import LimitSettings, Settings
-from tests.http.app import EVENTS, USERS, App, check_problem, event, open_app
 from tests.support import catalog, check_ledgers
+from tests.support.app import EVENTS, USERS, App, check_problem, event, open_app
 
 pytestmark = pytest.mark.anyio
 

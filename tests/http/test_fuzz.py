@@ -14,8 +14,8 @@ import anyio
 import httpx2
 import pytest
 
-from tests.http.app import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, App, event, open_app
 from tests.support import KINDS, check_ledgers, new_database
+from tests.support.app import CATALOG, COOKIE, EVENTS, PROFILE, SESSIONS, USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.app import App, client_of
 from tests.support import sql
+from tests.support.app import App, client_of
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.http.app import COOKIE, USERS, App, Json, event, open_app
-from tests.test_history import rules
+from tests.service.test_history import rules
+from tests.support.app import COOKIE, USERS, App, Json, event, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from laurels import Catalog
 from laurels.http.leaderboards import MAX_FRIENDS
 from laurels.server import app as server
 from laurels.settings import LimitSettings, Settings
-from tests.http.app import LEADERBOARDS, PROFILE, USERS, App, event, open_app
+from tests.support.app import LEADERBOARDS, PROFILE, USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from laurels.http.problems import TooManyRequests
 from laurels.service.clock import utc_now
 from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store
-from tests.http.app import CATALOG, EVENTS, PROFILE, USERS, App, event, open_app
-from tests.http.serving import Served
+from tests.support.app import CATALOG, EVENTS, PROFILE, USERS, App, event, open_app
+from tests.support.serving import Served
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,9 @@ import pytest
 from laurels.engine.events import Event
 from laurels.service.admin import Admin
 from laurels.testing import sandbox
-from tests.http.app import USERS, App, event, open_app
+from tests.service.test_history import check_stored
 from tests.support import catalog
-from tests.test_history import check_stored
+from tests.support.app import USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from laurels.http.endpoints import API
-from tests.http.app import App, event
+from tests.support.app import App, event
 
 pytestmark = pytest.mark.anyio
 

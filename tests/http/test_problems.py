@@ -10,7 +10,7 @@ import pytest
 
 from laurels import errors
 from laurels.http.problems import ALL_KINDS, BadRequest, Kind, kind_of, problem_response
-from tests.http.app import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, check_problem
+from tests.support.app import CATALOG, EVENTS, LEADERBOARDS, PROFILE, SESSIONS, USERS, App, check_problem
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,8 @@ from laurels.service.laurels import Laurels
 from laurels.service.profiles import INCLUDES
 from laurels.settings import Settings
 from laurels.storage import open_store
-from tests.http.app import COOKIE, PROFILE, USERS, App, client_of, event, ids_of, open_app
 from tests.support import badge, catalog, sql
+from tests.support.app import COOKIE, PROFILE, USERS, App, client_of, event, ids_of, open_app
 
 pytestmark = pytest.mark.anyio
 

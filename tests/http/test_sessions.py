@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from laurels.settings import AuthSettings, Settings
-from tests.http.app import COOKIE, PROFILE, SESSIONS, USERS, App, bytes_in, open_app
+from tests.support.app import COOKIE, PROFILE, SESSIONS, USERS, App, bytes_in, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ import pytest
 
 from laurels.server.app import create_app
 from laurels.settings import Origin, ServerSettings, Settings
-from tests.http.app import CATALOG, EVENTS, PROFILE, SESSIONS, App, client_of, event, open_app
+from tests.support.app import CATALOG, EVENTS, PROFILE, SESSIONS, App, client_of, event, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from laurels.engine.catalog import Catalog
-from tests.http.app import USERS, App, event, open_app
 from tests.support import at
+from tests.support.app import USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

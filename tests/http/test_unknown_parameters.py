@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from laurels.http.endpoint import Endpoint
-from tests.http.app import COOKIE, LEADERBOARDS, PROFILE, USERS, App, event
-from tests.http.operator import Operator
+from tests.support.app import COOKIE, LEADERBOARDS, PROFILE, USERS, App, event
+from tests.support.operator import Operator
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.present.reports import unknown_types
-from tests.http.app import App, event
-from tests.http.operator import Operator
+from tests.support.app import App, event
+from tests.support.operator import Operator
 
 pytestmark = pytest.mark.anyio
 

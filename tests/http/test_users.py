@@ -8,8 +8,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tests.http.app import PROFILE, USERS, App, event
 from tests.support import contents
+from tests.support.app import PROFILE, USERS, App, event
 
 pytestmark = pytest.mark.anyio
 

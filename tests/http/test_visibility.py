@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.http.app import COOKIE, LEADERBOARDS, PROFILE, USERS, App, event
+from tests.support.app import COOKIE, LEADERBOARDS, PROFILE, USERS, App, event
 
 pytestmark = pytest.mark.anyio
 

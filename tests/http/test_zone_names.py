@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.app import SESSIONS, USERS, App, event, open_app
 from tests.support import at
+from tests.support.app import SESSIONS, USERS, App, event, open_app
 
 pytestmark = pytest.mark.anyio
 

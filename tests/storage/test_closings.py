@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from laurels.storage.contract import LeaderboardRequest, Store
-from tests.arena import CLOSE, WEEK, Arena, arena, walked
 from tests.storage.test_leaderboards import put
 from tests.support import LASTING_ENGINES, new_database, sql
+from tests.support.arena import CLOSE, WEEK, Arena, arena, walked
 
 pytestmark = pytest.mark.anyio
 

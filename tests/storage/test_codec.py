@@ -24,8 +24,8 @@ from laurels.storage.codec import (
     unpack_zones,
 )
 from laurels.storage.secrets import decrypted, encrypted, tombstone
-from tests.strategies import catalogs, deliveries, histories
 from tests.support import MONDAY, at, fold
+from tests.support.strategies import catalogs, deliveries, histories
 
 MOMENTS = st.datetimes(datetime(1969, 12, 31), datetime(9999, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 DAYS = st.sets(st.integers(719_163, 719_400), max_size=20).map(

@@ -15,8 +15,8 @@ from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.storage.codec import to_micros
 from laurels.storage.contract import LedgerRow, Store
+from tests.service.test_history import check_stored
 from tests.support import MONDAY, badge, catalog, catalog_text, count, migrate_before, sql
-from tests.test_history import check_stored
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,8 @@ import pytest
 from laurels.errors import StoreError
 from laurels.storage import open_store
 from laurels.storage.contract import Store
-from tests import postgres
 from tests.storage.test_contract import save, user
-from tests.support import MONDAY
+from tests.support import MONDAY, postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", ["postgresql"])]
 

@@ -14,8 +14,7 @@ import pytest
 from laurels.storage import open_store
 from laurels.storage.columns import TABLES_OF_USERS
 from laurels.storage.sqlite.store import SQLiteStore
-from tests import postgres
-from tests.support import ENGINES
+from tests.support import ENGINES, postgres
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
 # one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), closed

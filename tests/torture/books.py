@@ -12,8 +12,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.codec import from_micros
 from laurels.storage.contract import Store
-from tests import postgres
-from tests.support import behind, check_file, check_ledgers, check_tallies, contents
+from tests.support import behind, check_file, check_ledgers, check_tallies, contents, postgres
 from tests.torture.story import CATALOG, GONE, MOST_OFF, NOTES, NOW, PLAIN
 
 Identity = tuple[str, str]

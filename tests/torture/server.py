@@ -18,7 +18,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests import postgres
+from tests.support import postgres
 
 SECONDS = 60
 """How long a start may take on a busy machine before it counts as a hang."""

@@ -19,9 +19,8 @@ from laurels.service.laurels import Laurels
 from laurels.storage.contract import AmnestyRow
 from laurels.storage.postgres.store import PostgresStore
 from laurels.testing import TestClock
-from tests import postgres
-from tests.crash_child import CATALOG
-from tests.support import MONDAY, check_ledgers, check_tallies, sql
+from tests.support import MONDAY, check_ledgers, check_tallies, postgres, sql
+from tests.support.crash_child import CATALOG
 from tests.torture.wire import LAST_WORDS, Cut, Wire
 
 pytestmark = pytest.mark.anyio

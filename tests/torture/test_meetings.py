@@ -17,9 +17,8 @@ from laurels.service.laurels import Laurels
 from laurels.storage.contract import Changes, Loaded, LoadRequest
 from laurels.storage.postgres import pool
 from laurels.storage.postgres.store import PostgresStore
-from tests import postgres
-from tests.crash_child import CATALOG
-from tests.support import MONDAY, check_ledgers, check_tallies, contents, sql
+from tests.support import MONDAY, check_ledgers, check_tallies, contents, postgres, sql
+from tests.support.crash_child import CATALOG
 from tests.torture.books import check_quiet
 
 pytestmark = pytest.mark.anyio

@@ -19,9 +19,9 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
-from tests.http.app import PROFILE, SESSIONS, USERS, event
-from tests.http.serving import Served, Server
 from tests.support import LASTING_ENGINES, badge, catalog_text, count, sql
+from tests.support.app import PROFILE, SESSIONS, USERS, event
+from tests.support.serving import Served, Server
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.parametrize("engine", LASTING_ENGINES)]
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
-from tests.support import LASTING_ENGINES
+from tests.support import LASTING_ENGINES, postgres
 from tests.torture import totals
 
 

@@ -28,9 +28,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.http.app import App
-from tests.http.serving import Served, Server
 from tests.support import ENGINES, LASTING_ENGINES
+from tests.support.app import App
+from tests.support.serving import Served, Server
 from tests.web.chromium import LIGHT, MISSING, Look, chromium, find_chromium
 from tests.web.serving import Demo, housed, running_demo
 from tests.web.visitor import SECONDS, Site, site

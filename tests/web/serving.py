@@ -18,7 +18,7 @@ from uvicorn import Server
 from laurels.server.run import address_of, listen, server_config
 from laurels.settings import Settings
 from tests.cli.conftest import environment
-from tests.http.app import SESSIONS, App, open_app
+from tests.support.app import SESSIONS, App, open_app
 
 WAIT = 60
 

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from laurels import Event
 from laurels.auth.keys import create_key
 from laurels.service.admin import Admin
-from tests.http.app import App, event
+from tests.support.app import App, event
 from tests.web.checks import check_accessible, check_fits, tab_order
 from tests.web.chromium import SCREENS
 from tests.web.visitor import Site, Visitor

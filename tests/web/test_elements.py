@@ -16,7 +16,7 @@ import laurels
 from laurels.engine.catalog import Catalog
 from laurels.service.admin import Admin
 from laurels.settings import Origin, ServerSettings, Settings
-from tests.http.app import LEADERBOARDS, PROFILE, App, event
+from tests.support.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order
 from tests.web.chromium import DARK, LIGHT, PHONE, SCREENS, STILL, Look
 from tests.web.hosting import STREAM, Host, refused

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from laurels.http.responses import Receive, Response, Scope, Send
-from tests.http.app import PROFILE, App
-from tests.http.serving import Server
+from tests.support.app import PROFILE, App
+from tests.support.serving import Server
 from tests.web.checks import check_accessible, check_fits, first_paint, tab_order
 from tests.web.chromium import DARK, GERMAN, PHONE, SCREENS, STILL, Look
 from tests.web.serving import Demo, listening

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.http.app import EVENTS, PROFILE, App, event
-from tests.http.serving import Server
+from tests.support.app import EVENTS, PROFILE, App, event
+from tests.support.serving import Server
 from tests.web.visitor import BROKEN, Site, Visitor
 
 pytestmark = pytest.mark.anyio

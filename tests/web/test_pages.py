@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from laurels.settings import RuleSettings, Settings
-from tests.http.app import LEADERBOARDS, PROFILE, App, event
+from tests.support.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
 from tests.web.chromium import DARK_PHONE, GERMAN, LIGHT, PHONE, SCREENS, Look
 from tests.web.serving import housed

@@ -25,7 +25,7 @@ from laurels.server.app import create_app
 from laurels.service.opening import address_of_file
 from laurels.settings import LimitSettings, Settings
 from laurels.testing import TestClock
-from tests.http.app import EVENTS, PROFILE, SESSIONS, event
+from tests.support.app import EVENTS, PROFILE, SESSIONS, event
 from tests.web.checks import MOST_STOPS, check_accessible, check_fits
 from tests.web.chromium import GERMAN, SCREENS, Look
 from tests.web.serving import listening
