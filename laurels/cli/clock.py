@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -12,7 +13,7 @@ from cyclopts.validators import Number
 
 from laurels.cli import OK
 from laurels.cli.options import Database, Json, settings_of
-from laurels.cli.output import emit, note, say
+from laurels.cli.output import emit, note, note_created, say
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_instant
 from laurels.engine.instants import read_instant
@@ -79,7 +80,8 @@ def advance(
 
 
 async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> SandboxClock:
-    async with made(settings.database.url.reveal()) as store:
+    url = settings.database.url.reveal()
+    async with made(url, partial(note_created, url)) as store:
         laurels = laurels_over(store, settings, Catalog.default())  # no event is judged here
         if not mark:
             await _check_sandbox(laurels)

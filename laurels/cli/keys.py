@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -13,10 +15,10 @@ from cyclopts import Parameter
 from laurels.auth.keys import Role, create_key, role_of_hint
 from laurels.cli import NOT_FOUND, OK
 from laurels.cli.options import Database, Json, settings_of
-from laurels.cli.output import emit, note, say, when
+from laurels.cli.output import emit, note, note_created, say, when
 from laurels.service.clock import utc_now
 from laurels.service.opening import existing, made
-from laurels.storage.contract import KeyRow
+from laurels.storage.contract import KeyRow, Store
 
 Name = Annotated[str, Parameter(help="name of the key, such as 'my-app'; for an admin key, of the person who uses it")]
 Admin = Annotated[
@@ -34,13 +36,25 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     revoked_at: datetime | None
 
 
-def create(*, name: Name, admin: Admin = False, database: Database = None, json: Json = False) -> int:
+def create(
+    *,
+    name: Name,
+    admin: Admin = False,
+    create_database: Annotated[
+        bool,
+        Parameter(name="--create", negative=(), help="create the database if it does not exist", show_default=False),
+    ] = False,
+    database: Database = None,
+    json: Json = False,
+) -> int:
     """Create a key and print it, alone, to standard output. It is shown only once, as only its hash is stored.
 
-    The database is created if it does not exist. Fails if a key of this name is in use.
+    Fails if a key of this name is in use, or if the database does not exist; with --create it is created, or its schema updated.
     """
     role: Role = "admin" if admin else "app"
-    key = asyncio.run(_create(settings_of(database=database).database.url.reveal(), name, role))
+    url = settings_of(database=database).database.url.reveal()
+    opened = made(url, partial(note_created, url)) if create_database else existing(url, "add --create to create it")
+    key = asyncio.run(_create(opened, name, role))
     if json:
         emit({"name": name, "role": role, "key": key})
     else:
@@ -48,8 +62,8 @@ def create(*, name: Name, admin: Admin = False, database: Database = None, json:
     return OK
 
 
-async def _create(database: str, name: str, role: Role) -> str:
-    async with made(database) as store:
+async def _create(opened: AbstractAsyncContextManager[Store], name: str, role: Role) -> str:
+    async with opened as store:
         return await create_key(store, name, utc_now(), role)
 
 

@@ -28,6 +28,13 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def note_created(database: str) -> None:
+    """Say that a command made a new database: the address may have been mistyped."""
+    from laurels.storage import without_password  # noqa: PLC0415  # only a new database needs it
+
+    note(f"Created a new database, {without_password(database)}.")
+
+
 def ago(at: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that fits: '3 days ago'."""
     length = now - at

@@ -6,6 +6,7 @@ command continues: events that were already recorded are duplicates, and count o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, cast
@@ -22,12 +24,12 @@ from cyclopts import Parameter
 
 from laurels.cli import INTERRUPTED, OK, REJECTED
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import emit, note
+from laurels.cli.output import emit, note, note_created
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.present.events import EventIn, EventResult
 from laurels.service.blocking import BlockingLaurels
-from laurels.service.opening import read_catalog
+from laurels.service.opening import made, read_catalog
 from laurels.settings import Settings
 
 BATCH = 500
@@ -118,9 +120,16 @@ def record(
 
 def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaurels:
     catalog = read_catalog(settings.catalog.file)
+    asyncio.run(_make(settings.database.url.reveal()))
     return BlockingLaurels(
         settings.database.url.reveal(), catalog, default_zone=settings.rules.default_zone, late_window=late_window
     )
+
+
+async def _make(database: str) -> None:
+    """Create the database if it is missing, and say so."""
+    async with made(database, partial(note_created, database)):
+        return
 
 
 def _run(recording: Recording, lines: Iterator[list[Line]]) -> bool:

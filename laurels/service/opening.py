@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -48,11 +48,17 @@ def address_of_file(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"
 
 
+FIRST_MIGRATION = "0001"
+"""How the name of the migration begins that only a new database lacks."""
+
+
 @asynccontextmanager
-async def made(database: str) -> AsyncIterator[Store]:
-    """The store, created if it is missing, with its schema up to date."""
+async def made(database: str, created: Callable[[], None] = lambda: None) -> AsyncIterator[Store]:
+    """The store, created if it is missing, with its schema up to date. `created` is called if it was missing."""
     async with _closing(open_store(database)) as store:
-        await store.migrate()
+        ran = await store.migrate()
+        if ran and ran[0].name.startswith(FIRST_MIGRATION):
+            created()
         yield store
 
 
@@ -78,11 +84,11 @@ async def _has_users(store: Store) -> bool:
 
 
 @asynccontextmanager
-async def existing(database: str) -> AsyncIterator[Store]:
-    """An existing store, never created or migrated. Raises StoreUnavailable, MigrationError."""
+async def existing(database: str, fix: str = "'laurels serve' or 'laurels migrate' creates it") -> AsyncIterator[Store]:
+    """An existing store, never created or migrated. Raises StoreUnavailable with `fix`, MigrationError."""
     file = database_file(database)
     if file is not None and not file.is_file():
-        raise StoreUnavailable(f"there is no database at {file}; 'laurels serve' or 'laurels migrate' creates it")
+        raise StoreUnavailable(f"there is no database at {file}; {fix}")
     async with _closing(open_store(database)) as store:
         await store.ready()
         yield store

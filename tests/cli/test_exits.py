@@ -129,8 +129,8 @@ from laurels.cli import run
 assert run(sys.argv[1:]) == 0
 sys.exit(", ".join({"rich", "uvicorn", "swagger_ui"} & set(sys.modules)) or 0)
 """
-    create = ("key", "create", "--name", "app", "--database", "sqlite:///app.db")
-    assert ran(tmp_path, sys.executable, "-c", program, *create).stderr == ""
+    create = ("key", "create", "--create", "--name", "app", "--database", "sqlite:///app.db")
+    assert ran(tmp_path, sys.executable, "-c", program, *create).stderr.startswith("Created")
     assert ran(tmp_path, sys.executable, "-c", program, "--version").stderr.strip() in {"", "rich"}
 
 

@@ -23,15 +23,15 @@ async def living_name(cli: Cli, key: str) -> str | None:
 def test_a_new_key_is_printed_alone_on_standard_output(
     process: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
-    ended = process("key", "create", "--name", "my-app", "--database", "sqlite:///app.db")
+    ended = process("key", "create", "--create", "--name", "my-app", "--database", "sqlite:///app.db")
 
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, "Created a new database, sqlite:///app.db.\n")
     assert ended.stdout.count("\n") == 1
     assert is_well_formed(ended.stdout.rstrip("\n"))
 
 
 def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
-    key = cli("key", "create", "--name", "my-app", "--database", cli.database).out.strip()
+    key = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database).out.strip()
 
     assert asyncio.run(living_name(cli, key)) == "my-app"
 
@@ -39,20 +39,20 @@ def test_a_key_opens_the_database_it_was_made_for(cli: Cli) -> None:
 def test_the_database_is_that_of_the_settings_by_default(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAURELS_DATABASE", "sqlite:///elsewhere.db")
 
-    assert cli("key", "create", "--name", "my-app").code == 0
+    assert cli("key", "create", "--create", "--name", "my-app").code == 0
     assert (cli.folder / "elsewhere.db").is_file()
 
 
 def test_a_key_as_json(cli: Cli) -> None:
-    made = cli("key", "create", "--name", "my-app", "--database", cli.database, "--json").json
+    made = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database, "--json").json
 
     assert made["name"] == "my-app"
     assert is_well_formed(made["key"])
 
 
 def test_an_admin_key_is_made_for_the_console_and_its_role_is_listed(cli: Cli) -> None:
-    made = cli("key", "create", "--admin", "--name", "anna", "--database", cli.database, "--json").json
-    cli("key", "create", "--name", "my-app", "--database", cli.database)
+    made = cli("key", "create", "--create", "--admin", "--name", "anna", "--database", cli.database, "--json").json
+    cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
     assert made["role"] == "admin"
     assert made["key"].startswith("laurels_admin_")
@@ -65,16 +65,16 @@ def test_an_admin_key_is_made_for_the_console_and_its_role_is_listed(cli: Cli) -
 
 
 def test_a_name_in_use_is_refused(cli: Cli) -> None:
-    cli("key", "create", "--name", "my-app", "--database", cli.database)
+    cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
-    ended = cli("key", "create", "--name", "my-app", "--database", cli.database)
+    ended = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
     assert (ended.code, ended.out) == (2, "")
     assert "an active key is named 'my-app'" in ended.err
 
 
 def test_the_list_shows_how_a_key_begins_and_never_the_key(cli: Cli) -> None:
-    key = cli("key", "create", "--name", "my-app", "--database", cli.database).out.strip()
+    key = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database).out.strip()
 
     shown = cli("key", "list", "--database", cli.database)
     listed = cli("key", "list", "--database", cli.database, "--json").json
@@ -85,10 +85,10 @@ def test_the_list_shows_how_a_key_begins_and_never_the_key(cli: Cli) -> None:
 
 
 def test_a_revoked_key_stays_in_the_list_and_its_name_is_free(cli: Cli) -> None:
-    cli("key", "create", "--name", "my-app", "--database", cli.database)
+    cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
     revoked = cli("key", "revoke", "my-app", "--database", cli.database)
-    again = cli("key", "create", "--name", "my-app", "--database", cli.database)
+    again = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
     listed = cli("key", "list", "--database", cli.database, "--json").json["keys"]
 
     assert (revoked.code, revoked.out) == (0, "")
@@ -106,7 +106,7 @@ def test_revoking_an_unknown_key_is_an_error(cli: Cli) -> None:
 
 
 def test_revoking_as_json(cli: Cli) -> None:
-    cli("key", "create", "--name", "my-app", "--database", cli.database)
+    cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
     assert cli("key", "revoke", "my-app", "--database", cli.database, "--json").json["name"] == "my-app"
 

@@ -152,7 +152,7 @@ def test_a_target_that_holds_something_is_refused_and_stays_as_it_is(cli: Cli, s
 
 
 def test_even_one_key_is_something(cli: Cli, file: str) -> None:
-    cli("key", "create", "--name", "app", "--database", "sqlite:///new.db")
+    cli("key", "create", "--create", "--name", "app", "--database", "sqlite:///new.db")
 
     assert cli("copy", file, "sqlite:///new.db").code == 2
     assert [len(rows) for rows in held("sqlite:///new.db").values() if rows] == [1, 1]

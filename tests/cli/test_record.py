@@ -23,6 +23,12 @@ from tests.cli.conftest import Cli, environment
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.fixture(autouse=True)
+def made_before(cli: Cli) -> None:
+    """The database exists, so that no command says that it created one."""
+    assert cli("migrate", "--database", cli.database).code == 0
+
+
 def line(number: int, user: str = "ada", **more: object) -> str:
     event = {"userId": user, "id": f"message-{number}", "type": "message.sent", **more}
     return json.dumps(event) + "\n"
