@@ -107,12 +107,12 @@ def _streak(streak: UserStreak, shown: _Shown) -> Text:
     """A streak as a line: its length, and when it ends."""
     if not streak.total_days:
         return Text(f"No {streak.name} streak yet", style="dim")
-    text = Text(f"🔥 {streak.length}-day {streak.name} streak", style="bold" if streak.length else "dim")
+    text = Text(f"🔥 {streak.length}-{streak.unit} {streak.name} streak", style="bold" if streak.length else "dim")
     if streak.status == "at_risk" and streak.ends_at:
         hours = max(1, round((streak.ends_at - shown.now).total_seconds() / 3600))
         text += Text(f", ends in {counted(hours, 'hour')}", style="red not bold")
     return text + Text(
-        f" · longest {streak.longest} · {counted(streak.total_days, 'day')} in all", style="dim not bold"
+        f" · longest {streak.longest} · {counted(streak.total_days, streak.unit)} in all", style="dim not bold"
     )
 
 
