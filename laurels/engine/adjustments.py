@@ -9,6 +9,7 @@ What adjustments amount to is a fold over those in force (`folded`), so undoing 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -73,7 +74,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(ABC):
     """The base of all kinds. The docstring of a kind is what people read about it: in the console, help texts and the API.
 
     kind        its name in bodies, addresses and stored rows
@@ -130,9 +131,10 @@ class Adjustment:
         return self.data()
 
     @classmethod
+    @abstractmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
         """The state with one stored adjustment of this kind added. `state` holds what the earlier ones amount to."""
-        raise NotImplementedError
+        ...
 
 
 K = TypeVar("K", bound=type[Adjustment])
