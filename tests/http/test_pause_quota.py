@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.http.app import COOKIE, App, open_app
 from tests.support import at, catalog
+from tests.support.app import COOKIE, App, open_app
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,8 @@ from laurels.errors import InvalidInput
 from laurels.present.leaderboards import LeaderboardPage
 from laurels.service.laurels import Laurels
 from laurels.testing import sandbox
-from tests.http.app import LEADERBOARDS, open_app_over
 from tests.support import catalog
+from tests.support.app import LEADERBOARDS, open_app_over
 
 pytestmark = pytest.mark.anyio
 
