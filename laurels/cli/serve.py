@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import os
+
 from laurels.cli import OK, REJECTED
 from laurels.cli.options import Options, read
 from laurels.cli.output import say
+from laurels.configuration import unknown_variables
 from laurels.server.run import log_to_stderr, serve_until_stopped
 from laurels.server.workers import serve_from_workers
 from laurels.service.laurels import Laurels
 from laurels.service.opening import read_catalog, serving
+from laurels.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _NONE_GIVEN = Options()
 
@@ -21,6 +28,8 @@ def serve(options: Options = _NONE_GIVEN) -> int:
     settings, _ = read(options)
     catalog = read_catalog(settings.catalog.file)
     log_to_stderr(settings.log.level)
+    for name, suggestion in unknown_variables(Settings, os.environ).items():
+        log.warning("the variable %s is not a setting: %s", name, suggestion)
 
     def greet(address: str) -> None:
         say(f"Laurels serves {settings.database.url} on {address}")

@@ -116,7 +116,8 @@ def nothing(description: str, documented: Json | None = None) -> Result:
 class Endpoint:
     """The declaration of one method at one address.
 
-    strict          whether a parameter in the query that is not declared is refused
+    strict          whether a parameter in the query that is not declared is refused: not by public pages, to whose links other
+                    sites add parameters, and not by health checks
     result          None: the handler returns a Response of its own
     problems        codes that only the handler can raise; `all_problems` adds the others
     operation       None: not in the OpenAPI document
@@ -152,10 +153,9 @@ class Endpoint:
         return [parameter for parameter in self.parameters if isinstance(parameter, PathParameter)]
 
     @cached_property
-    def in_query(self) -> tuple[frozenset[str], Sequence[re.Pattern[str]]]:
-        """The names of the parameters in its query, and the families of names that nothing reads."""
-        declared = [one for one in self.parameters if one.place == "query"]
-        return frozenset(one.name for one in declared if not one.names), [one.names for one in declared if one.names]
+    def in_query(self) -> frozenset[str]:
+        """The names of the parameters in its query."""
+        return frozenset(parameter.name for parameter in self.parameters if parameter.place == "query")
 
     @property
     def all_problems(self) -> Sequence[str]:
@@ -172,9 +172,9 @@ class Endpoint:
         """Raise UnknownParameter for the first parameter in the query string that is not declared."""
         if not self.strict:
             return
-        known, families = self.in_query
+        known = self.in_query
         for name in names_in_query(query):
-            if name not in known and not any(family.fullmatch(name) for family in families):
+            if name not in known:
                 name = printable(name)[:MOST_OF_NAME]  # noqa: PLW2901
                 fix = closest(name, known) if known else "this address has none"
                 raise UnknownParameter(name, f"unknown parameter '{name}'; {fix}")
@@ -220,7 +220,7 @@ def endpoint(
             access=access,
             body=body,
             parameters=parameters,
-            strict=True,
+            strict=not always and (operation is not None or not access.is_public),
             result=result,
             problems=problems,
             operation=operation,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,17 +16,13 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter as the OpenAPI document describes it. `more` are further members of its description.
-
-    `names` matches the names of a family of parameters that nothing reads.
-    """
+    """A parameter as the OpenAPI document describes it. `more` are further members of its description."""
 
     name: str
     place: Literal["path", "query", "header"] = "query"
     description: str
     schema: Mapping[str, Any]
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    names: re.Pattern[str] | None = None
 
     def described(self) -> Json:
         """The parameter object of the document."""
@@ -100,13 +95,7 @@ def in_query(name: str, description: str = "") -> Parameter:
 
 
 LANG = in_query("lang", "The language of the page")
-FROM_ELSEWHERE = Parameter(
-    name="utm_*",
-    description="What other sites add to links",
-    schema={"type": "string"},
-    names=re.compile(r"utm_\w+|fbclid|gclid|msclkid|mc_[ce]id"),
-)
-PAGE_PARAMETERS = (LANG, FROM_ELSEWHERE)
+PAGE_PARAMETERS = (LANG,)
 """Of every public page."""
 
 USER_ID = in_path("userId", "The app's own id of the user", "ada")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -28,6 +29,8 @@ from laurels.service.loop_thread import LoopThread
 from laurels.storage.contract import CONNECTIONS
 
 P = ParamSpec("P")
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 FORK_SECONDS = 10
@@ -294,14 +297,20 @@ _forking: list[BlockingLaurels] = []
 
 def _close_all() -> None:
     for laurels in list(_opened):
-        laurels.close()
+        try:
+            laurels.close()
+        except Exception:
+            log.exception("a database could not be closed at exit")
 
 
 def _before_fork() -> None:
     _forks.acquire()  # one fork at a time
     for laurels in list(_opened):
         _forking.append(laurels)
-        laurels.before_fork()
+        try:
+            laurels.before_fork()
+        except Exception:
+            log.exception("a database could not be closed before a fork")
 
 
 def _after_fork_in_parent() -> None:

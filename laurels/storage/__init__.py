@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from laurels.errors import SettingsError
 from laurels.extras import require
@@ -37,4 +38,15 @@ def open_store(database: str, connections: int = CONNECTIONS) -> Store:
 
 def without_password(database: str) -> str:
     """An address, or a text with addresses, as it may be shown: passwords before the host and in parameters become '***'."""
+    password = _password_of(database)
+    if password:
+        database = database.replace(f":{password}@", ":***@", 1)
     return PASSWORD_OF_USER.sub(r"\1***@", PASSWORD_PARAMETER.sub(r"\1***", database))
+
+
+def _password_of(address: str) -> str | None:
+    """The password in an address, also one with spaces; None for a text that is no address."""
+    try:
+        return urlsplit(address).password
+    except ValueError:
+        return None

@@ -10,6 +10,8 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from laurels.errors import StoreUnavailable
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -32,16 +34,23 @@ class DaemonExecutor(Executor):
         weakref.finalize(self, self._calls.put, None).atexit = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run this after the calls before it. Raises RuntimeError after `shutdown`."""
+        """Run this after the calls before it. Raises RuntimeError after `shutdown`, StoreUnavailable without a thread."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"the thread {self._name} was shut down")
             if self._thread is None:
-                self._thread = threading.Thread(target=_work, args=(self._calls,), name=self._name, daemon=True)
-                self._thread.start()
+                self._thread = self._started()
             self._calls.put(partial(_settle, future, partial(fn, *args, **kwargs)))
         return future
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=_work, args=(self._calls,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise StoreUnavailable("the interpreter is shutting down, and starts no thread any more") from error
+        return thread
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  # as Executor has it
         """Accept no more calls, and end the thread when those submitted are done."""

@@ -331,6 +331,7 @@ def test_an_error_in_a_secret_does_not_show_it(tmp_path: Path, file: str, enviro
     ("address", "shown"),
     [
         ("postgresql://u:geheim@db/app", "postgresql://u:***@db/app"),
+        ("postgresql://u:ge heim@db/app", "postgresql://u:***@db/app"),
         (
             "postgresql://u@db/app?password=geheim&application_name=x",
             "postgresql://u@db/app?password=***&application_name=x",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from laurels import console
 from laurels.server.app import create_app
 from laurels.settings import Origin, ServerSettings, Settings
 from tests.support.app import CATALOG, EVENTS, PROFILE, SESSIONS, App, client_of, event, open_app
@@ -197,3 +198,7 @@ def test_an_origin_that_no_browser_would_send_is_refused_with_the_fix(wrong: str
 
 async def test_a_server_with_listed_origins_still_records(home: App) -> None:
     assert (await home.send(event("ada"))).json()["recorded"] == 1
+
+
+def test_no_endpoint_of_the_console_is_shared() -> None:
+    assert [endpoint.label for endpoint in console.ENDPOINTS if endpoint.cross_origin] == []

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from laurels.errors import StoreUnavailable
 from laurels.storage.threads import DaemonExecutor
 
 BOUND_SECONDS = 60
@@ -78,3 +79,17 @@ def test_the_result_of_a_call_is_not_held() -> None:
         executor.submit(int).result(BOUND_SECONDS)
         gc.collect()
         assert result() is None
+
+
+def test_a_thread_that_cannot_start_is_reported_and_started_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    executor = DaemonExecutor("test")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StoreUnavailable, match="shutting down"):
+            executor.submit(int)
+
+    assert executor.submit(lambda: 5).result(5) == 5
+    executor.shutdown()

@@ -190,7 +190,10 @@ class Separate:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
 
     async def close(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        except StoreUnavailable:  # the thread never started
+            self._close()
         self._thread.shutdown()
 
     def _close(self) -> None:
