@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import pytest
 
 from docs import settings_table
 from docs.pictures import MOST_BYTES, PICTURES
-from laurels import Catalog
+from laurels import Catalog, Laurels, testing
 from laurels.engine.badges import KINDS
 from laurels.engine.leaderboards import ORDERS, SOURCES, TIES
 from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
@@ -176,6 +177,34 @@ def test_every_kind_of_condition_is_documented() -> None:
     text = (ROOT / "docs/catalog.md").read_text("utf-8")
 
     assert all(f"{kind} = " in text for kind in KINDS)
+
+
+def test_the_parameters_of_open_are_documented_under_their_names() -> None:
+    section = (ROOT / "docs/library.md").read_text("utf-8").split("### Settings")[1].split("###")[0]
+    rows = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+
+    assert rows == list(inspect.signature(Laurels.open).parameters)[1:]
+
+
+def test_the_keywords_of_the_sandboxes_are_documented_under_their_names() -> None:
+    sentence = (ROOT / "docs/testing.md").read_text("utf-8").split("the keywords ")[1].split(".\n")[0]
+
+    for sandbox in (testing.sandbox, testing.blocking_sandbox):
+        keywords = [name for name in inspect.signature(sandbox).parameters if name != "catalog"]
+        assert re.findall(r"`([^`]+)`", sentence) == keywords
+
+
+def test_every_key_of_a_streak_is_documented_under_its_name() -> None:
+    section = (ROOT / "docs/catalog.md").read_text("utf-8").split("## Streaks")[1].split("\n## ")[0]
+    rows = [
+        row
+        for first in re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+        for row in re.findall(r"`([^`]+)`", first)
+    ]
+    source = (ROOT / "laurels/engine/streaks.py").read_text("utf-8")
+    read = re.findall(r'table\.(?!fault)\w+\("(\w+)"', source)
+
+    assert set(rows) == set(read)
 
 
 def test_every_key_of_a_leaderboard_is_documented_with_its_choices() -> None:
