@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +52,30 @@ def renamed(reading: Any) -> Any:
     return reading
 
 
+def without_new_links(reading: Any, around: bool = False) -> Any:
+    """A reading without the links that pages did not have: `previous`, and `next` of the lines around a user."""
+    if isinstance(reading, dict):
+        new = {"previous", "next"} if around else {"previous"}
+        return {
+            name: without_new_links(value, around or name in {"around", "aroundMe"})
+            for name, value in reading.items()
+            if name not in new
+        }
+    if isinstance(reading, list):
+        return [without_new_links(one, around) for one in reading]
+    return reading
+
+
+def count_the_current_run(users: dict[str, Any]) -> None:
+    """The check of a streak counted an ended run too, and so differed from its sentence, which was right."""
+    for user in users.values():
+        for explanation in user["explanations"]:
+            missing = re.match(r"(\d+) more days in a row to earn Week Warrior", explanation["sentence"])
+            if missing:
+                (check,) = explanation["checks"]
+                check["current"] = check["target"] - int(missing[1])
+
+
 @pytest.fixture
 async def earlier(engine: str, database: str) -> AsyncIterator[Store]:
     """A store on a database as the earlier version left it, not migrated."""
@@ -71,7 +96,10 @@ async def test_every_reading_is_as_before_and_writes_nothing(earlier: Store) -> 
     found = await read_again(app, EXPECTED)
     assert found.keys() == EXPECTED.keys()
     for section, expected in EXPECTED.items():
-        assert found[section] == renamed(expected), section
+        today = renamed(expected)
+        if section == "users":
+            count_the_current_run(today)
+        assert without_new_links(found[section]) == without_new_links(today), section
     assert await contents(earlier) == before
     assert found["verify"]["wrongTallies"] == 0
     assert [one["differences"] for one in found["users"].values()] == [[]] * 14

@@ -127,7 +127,7 @@ async def test_when_patience_ends_in_doubt_the_error_says_so_and_the_event_count
     async with laurels_over(wire.address, patience=0.2) as laurels:
         await laurels.record_many(notes("ada 0"))
         wire.armed.append(Cut(when, last=True))
-        with pytest.raises(StoreUnavailable, match="is not known whether this was written; send it again"):
+        with pytest.raises(StoreUnavailable, match="is unknown whether this was written; send it again"):
             await laurels.record_many(notes("ada 1"))
         with pytest.raises(StoreUnavailable) as certain:
             await laurels.record_many(notes("ada 2"))

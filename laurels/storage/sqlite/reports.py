@@ -33,7 +33,7 @@ SELECT user_id, event_id, day FROM events WHERE (user_id, event_id) > (?, ?) AND
 ORDER BY user_id, event_id LIMIT 1
 """
 HELD = "SELECT badge FROM awards"
-TYPES = "SELECT type FROM events"
+EVENT_TYPES = "SELECT type FROM events"
 """Both are counted here: SQLite would sort all of them in memory, and take twice the time."""
 
 USERS_BY_ID = f"SELECT {USERS} FROM users WHERE user_id >= ? AND user_id < ? ORDER BY user_id LIMIT ?"
@@ -78,7 +78,7 @@ class Reports(Connections):
         return sorted(missing)
 
     async def event_types(self) -> Mapping[str, int]:
-        return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(TYPES)))
+        return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(EVENT_TYPES)))
 
     async def badge_holders(self) -> Mapping[str, int]:
         return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(HELD)))
