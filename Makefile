@@ -12,7 +12,7 @@ demo: .venv/.run ## a sample community, served, with two commands to try
 	@$(BIN)/laurels demo $(DEMO)
 
 test: .venv/.test
-	@$(BIN)/python -m pytest -n auto $(TEST)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(TEST)
 
 torture: .venv/.test ## kills, dropped connections, full disks, for TORTURE_SECONDS; TORTURE="--seed N --only NAME" repeats one
 	@$(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(TORTURE)

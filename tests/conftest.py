@@ -49,6 +49,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With LAURELS_TEST_NO_SKIP set, a failure is printed at once: a run that is stopped early still says what failed."""
+    if report.failed and os.environ.get("LAURELS_TEST_NO_SKIP") and not os.environ.get("PYTEST_XDIST_WORKER"):
+        print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext}", flush=True)  # noqa: T201
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
