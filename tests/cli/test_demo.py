@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
@@ -204,13 +205,15 @@ def test_a_browser_opens_where_a_terminal_and_a_display_show_it(
     assert found is None or found.endswith("/playground")
 
 
-def test_no_variable_gives_a_server_the_playground(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAURELS_PLAYGROUND", "1")
+def test_no_variable_gives_a_server_the_playground(serving: Serving) -> None:
+    server = serving("serve", "--port", "0", "--database", "sqlite:///app.db", LAURELS_PLAYGROUND="1")
 
-    ended = cli("serve", "--port", "0", "--database", "sqlite:///app.db")
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.urlopen(f"{server.address}/playground", timeout=30)
 
-    assert ended.code == 2
-    assert "unknown setting LAURELS_PLAYGROUND" in ended.err
+    with answer.value as error:
+        assert error.code == 404
+    assert "LAURELS_PLAYGROUND is not a setting" in server.errors.read_text()
 
 
 def test_two_fillings_with_the_same_seed_give_each_member_the_same_points(cli: Cli) -> None:
