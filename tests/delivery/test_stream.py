@@ -399,7 +399,7 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite-file"])
 async def test_notifications_of_any_process_are_received_in_every_other_within_a_second(
     served: Served, tmp_path: Path
 ) -> None:
-    settings = {"catalog_file": tmp_path / "catalog.toml"}
+    settings = {"catalog": tmp_path / "catalog.toml"}
     clock = asyncio.get_running_loop().time
     async with served.server(**settings) as one, served.server(workers=2, **settings) as other:
         async with Laurels.open(served.database, Catalog.parse(NOTES)) as laurels:

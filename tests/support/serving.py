@@ -15,8 +15,10 @@ from typing import Any, Self
 import httpx2
 
 from laurels.auth.keys import create_key
+from laurels.configuration import unknown_variables
 from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
+from laurels.settings import Settings
 from laurels.storage import open_store
 from tests.support import check_file, check_ledgers, check_tallies, sql
 from tests.support.app import EVENTS, SESSIONS
@@ -43,6 +45,7 @@ class Served:
     async def server(self, **settings: object) -> AsyncIterator[Server]:
         """A running server with these settings; whatever happens, it is gone in the end."""
         named = {f"LAURELS_{name.upper()}": str(value) for name, value in settings.items()}
+        assert not unknown_variables(Settings, named)
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
