@@ -75,7 +75,7 @@ async def test_every_good_request_before_a_broken_one_is_answered_in_order(serve
 
 
 async def test_a_good_request_that_takes_long_is_answered_before_the_refusal(served: Served) -> None:
-    async with served.server(server_receive_seconds=1) as server, wire(server) as one:
+    async with served.server(receive_seconds=1) as server, wire(server) as one:
         with locked(served):
             await one.send(good(server, "1") + b"}", b"more of it" * 1000, pause=1.5)
         came = await one.rest()
