@@ -30,6 +30,7 @@ class LoopThread:
         self._loop = _Loop()
         self._closing = asyncio.Event()
         self._calls: set[asyncio.Task[Any]] = set()
+        self._answers: set[Future[Any]] = set()
         self._opened: Future[Laurels] = Future()
         self._closed: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, args=(open_laurels,), name="laurels", daemon=True)
@@ -49,13 +50,19 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def submit(self, work: Callable[[Laurels], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Begin a call. Those submitted before `close` are all answered, with a result or an error."""
-        call = self._call(work)
+        """Begin a call. Those submitted before `close` are all answered, with a result or an error.
+
+        The coroutine is made in the loop's thread: a signal handler that raises here leaves none that is never awaited.
+        """
+        answer: Future[T] = Future()
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
         try:
-            return asyncio.run_coroutine_threadsafe(call, self._loop)
+            self._loop.call_soon_threadsafe(self._begin, work, answer)
         except RuntimeError as error:  # a signal handler closed it in the middle of this call
-            call.close()
+            self._answers.discard(answer)
             raise StoreUnavailable("Laurels is closed") from error
+        return answer
 
     def wait_until_idle(self, seconds: float) -> bool:
         """Wait up to `seconds` for all running calls. Returns whether all have ended."""
@@ -86,6 +93,9 @@ class LoopThread:
             self._closed.set_result(None)
         finally:
             self._loop.close()
+            for answer in list(self._answers):  # submitted when the loop had ended already
+                if answer.set_running_or_notify_cancel():
+                    answer.set_exception(StoreUnavailable("Laurels is closed"))
 
     async def _serve(self, open_laurels: Callable[[], AbstractAsyncContextManager[Laurels]]) -> None:
         try:
@@ -103,6 +113,24 @@ class LoopThread:
         self._closing.set()
         if not self._opened.done():  # opening takes long if the database does not respond
             self._serving.cancel()
+
+    def _begin(self, work: Callable[[Laurels], Coroutine[Any, Any, T]], answer: Future[T]) -> None:
+        call = self._loop.create_task(self._call(work))
+
+        def pass_on(ended: asyncio.Task[T]) -> None:
+            if ended.cancelled():
+                answer.cancel()
+            elif answer.set_running_or_notify_cancel():
+                error = ended.exception()
+                answer.set_exception(error) if error else answer.set_result(ended.result())
+
+        def pass_back(ended: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop has ended already
+                if ended.cancelled():
+                    self._loop.call_soon_threadsafe(call.cancel)
+
+        call.add_done_callback(pass_on)
+        answer.add_done_callback(pass_back)
 
     async def _call(self, work: Callable[[Laurels], Coroutine[Any, Any, T]]) -> T:
         call = asyncio.current_task()

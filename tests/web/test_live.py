@@ -164,11 +164,14 @@ async def test_a_page_reconnects_when_the_stream_is_back(home: Site, context: Ap
     visitor = await home.visit("ada")
     visitor.expects(503, STREAM)
     await visitor.context.route("**" + STREAM, lambda route: route.fulfill(status=503), times=1)
-    page = await visitor.open("/profile")
-    await expect(page.locator("laurels-profile .points")).to_be_visible()
 
-    async with page.expect_response(lambda answer: answer.url.endswith(STREAM) and answer.ok):
+    async with visitor.context.expect_event(
+        "response", lambda answer: answer.url.endswith(STREAM) and answer.ok
+    ) as connected:
+        page = await visitor.open("/profile")
+        await expect(page.locator("laurels-profile .points")).to_be_visible()
         await page.evaluate("window.dispatchEvent(new Event('laurels:refresh'))")
+    await connected.value
 
     await context.record(event("ada", "agent.created"))
     await expect(toast(page, "Agent Creator")).to_be_visible()
