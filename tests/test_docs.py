@@ -111,7 +111,7 @@ def run_shell(script: str, tmp_path: Path) -> None:
             start_new_session=True,
         )
         try:
-            code = shell.wait(timeout=90)
+            code = shell.wait(timeout=300)
         finally:
             _end_group(shell.pid)
 
