@@ -15,7 +15,6 @@ import asyncio
 import hashlib
 import random
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -40,6 +39,7 @@ from laurels.service.laurels import Laurels
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import PLACE
 from laurels.storage.contract import AwardRow, Changes, EventRow, LedgerRow, LoadRequest, UserRow
+from laurels.storage.sqlite import driver
 
 Standing = tuple[str, str, str, int, int]
 """A row of the standings: user, board, period, sort key, when it was reached."""
@@ -132,22 +132,21 @@ async def _build(path: Path, target: Community) -> None:
 
 def _fill_standings(path: Path, standings: list[Standing]) -> None:
     """Insert all places at once: `change` would update the tallies for each of a million users."""
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(driver.connect(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
         connection.executemany(f"INSERT INTO standings ({PLACE}) VALUES (?, ?, ?, ?, ?)", standings)
-        connection.commit()
+        connection.execute("COMMIT")
 
 
 def _fill_sessions(path: Path) -> None:
     """Add a session with an unknown token for every user, so that the table has a realistic size."""
-    with sqlite3.connect(path) as connection:
+    with closing(driver.connect(path)) as connection:
         expires = to_micros(NOON + timedelta(days=30))
         connection.execute(
             "INSERT INTO sessions (user_id, token_hash, created_at, expires_at) SELECT user_id, randomblob(32), ?, ? FROM users",
             (to_micros(NOON), expires),
         )
-        connection.commit()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
 
 
 # ---- histories --------------------------------------------------------------------------------

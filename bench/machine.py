@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+
+from laurels.storage.sqlite import driver
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -62,7 +63,7 @@ def versions() -> dict[str, str]:
     """The versions of what was measured and of its environment."""
     return {
         "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
+        "sqlite": driver.version(),
         "asyncpg": metadata.version("asyncpg"),
         "uvicorn": metadata.version("uvicorn"),
         "msgspec": metadata.version("msgspec"),

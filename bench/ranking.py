@@ -7,13 +7,13 @@ are bare SQL through the same driver, without any tallies, and a Redis sorted se
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from typing import Any
 
+import apsw
 import asyncpg
 import uvloop
 
@@ -82,19 +82,19 @@ Work = Callable[[], Awaitable[Any]]
 class Bare:
     """The site's database through the store's driver, without anything else."""
 
-    def __init__(self, connection: sqlite3.Connection | asyncpg.Connection) -> None:
+    def __init__(self, connection: apsw.Connection | asyncpg.Connection) -> None:
         self._connection = connection
 
     async def ask(self, statement: str, *values: int | str) -> Sequence[Any]:
         """All rows."""
-        if isinstance(self._connection, sqlite3.Connection):
+        if isinstance(self._connection, apsw.Connection):
             numbered = {str(number): value for number, value in enumerate(values, start=1)}
             return self._connection.execute(statement, numbered).fetchall()
         return await self._connection.fetch(statement, *values)
 
     async def move(self, user_id: str) -> None:
         """One transaction that gives a user a point."""
-        begin, lock = ("BEGIN IMMEDIATE", "") if isinstance(self._connection, sqlite3.Connection) else ("BEGIN", _LOCK)
+        begin, lock = ("BEGIN IMMEDIATE", "") if isinstance(self._connection, apsw.Connection) else ("BEGIN", _LOCK)
         await self.ask(begin)
         await self.ask(USER + lock, user_id)
         await self.ask(SAVE_USER, user_id, to_micros(NOON))
@@ -114,7 +114,7 @@ async def _bare(site: Site, address: str) -> AsyncIterator[Bare]:
         finally:
             await server.close()
     else:
-        with closing(sqlite3.connect(address.removeprefix("sqlite:///"), isolation_level=None)) as file:
+        with closing(apsw.Connection(address.removeprefix("sqlite:///"))) as file:
             file.execute("PRAGMA synchronous = FULL")
             yield Bare(file)
 

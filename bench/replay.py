@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import apsw
 import asyncpg
 import uvloop
 
@@ -26,6 +26,7 @@ from bench.community import NOON
 from bench.machine import pin, processors
 from laurels.engine.events import Event
 from laurels.service.laurels import Laurels
+from laurels.storage.sqlite import driver
 
 Step = tuple[str, str, Any]
 """The driver's method, the statement, its parameters."""
@@ -34,15 +35,15 @@ _steps: list[Step] = []
 """The statements logged so far."""
 
 
-class TracedSQLite(sqlite3.Connection):
+class TracedSQLite(apsw.Connection):
     """A connection that logs the statements that it executes."""
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+    def execute(self, sql: str, parameters: Any = (), /) -> apsw.Cursor:
         """Log it, and execute it."""
         _steps.append(("execute", sql, parameters))
         return super().execute(sql, parameters)
 
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> sqlite3.Cursor:
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> apsw.Cursor:
         """Log it, and execute it."""
         rows = list(parameters)
         _steps.append(("executemany", sql, rows))
@@ -75,13 +76,13 @@ class TracedPostgreSQL(asyncpg.Connection):
 
 def traced(address: str, parts: Sequence[Sequence[Event]], sizes: Sequence[int]) -> list[list[Step]]:
     """Record each part's events in transactions of these sizes, and return every statement that each part took."""
-    connect, create_pool = sqlite3.connect, asyncpg.create_pool
-    sqlite3.connect = lambda *given, **named: connect(*given, factory=TracedSQLite, **named)  # type: ignore[assignment]
+    connection, create_pool = apsw.Connection, asyncpg.create_pool
+    apsw.Connection = TracedSQLite  # type: ignore[misc]
     asyncpg.create_pool = lambda *given, **named: create_pool(*given, connection_class=TracedPostgreSQL, **named)  # type: ignore[assignment]
     try:
         return asyncio.run(_record(address, parts, sizes))
     finally:
-        sqlite3.connect, asyncpg.create_pool = connect, create_pool  # type: ignore[assignment]
+        apsw.Connection, asyncpg.create_pool = connection, create_pool  # type: ignore[assignment,misc]
 
 
 async def _record(address: str, parts: Sequence[Sequence[Event]], sizes: Sequence[int]) -> list[list[Step]]:
@@ -108,7 +109,7 @@ def replay(address: str, steps: Sequence[Step]) -> float:
 
 
 def _replay_on_sqlite(database: str, steps: Sequence[Step]) -> float:
-    connection = sqlite3.connect(database, isolation_level=None, cached_statements=256)
+    connection = driver.connect(Path(database))
     one, many = connection.execute, connection.executemany
     start = time.perf_counter()
     for name, sql, parameters in steps:

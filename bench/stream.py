@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ import msgspec
 
 from bench.community import NOON, SEED
 from laurels.engine.events import Event
+from laurels.storage.sqlite import driver
 
 TYPES = ("message.sent", "agent.created", "referral.completed", "login", "page.viewed")
 WEIGHTS = (80, 6, 2, 7, 5)
@@ -22,11 +23,8 @@ WEIGHTS = (80, 6, 2, 7, 5)
 
 def user_ids(database: Path) -> list[str]:
     """All user ids of a community."""
-    connection = sqlite3.connect(database)
-    try:
+    with closing(driver.connect(database)) as connection:
         return [user_id for (user_id,) in connection.execute("SELECT user_id FROM users ORDER BY user_id")]
-    finally:
-        connection.close()
 
 
 def stream(users: list[str], amount: int, seed: str = str(SEED)) -> Iterator[Event]:

@@ -195,7 +195,7 @@ def test_the_packages_of_each_extra_are_those_of_the_project() -> None:
 
 
 def test_importing_the_library_loads_neither_server_nor_driver_nor_command_line(tmp_path: Path) -> None:
-    heavy = {package for packages in extras.PACKAGES.values() for package in packages} | {"rich", "cyclopts"}
+    heavy = {package for packages in extras.PACKAGES.values() for package in packages} | {"apsw", "rich", "cyclopts"}
     program = "import sys, laurels; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
     ended = ran(sys.executable, "-c", program, folder=tmp_path)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shlex
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,10 +28,9 @@ from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
 from laurels.settings import Settings
 from laurels.storage.contract import AmnestyRow, Counts, Store
+from laurels.storage.sqlite import driver
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_SQLITE = (3, 37, 0)
-"""The first with STRICT tables."""
 LARGEST_LOG = 256_000_000
 """Bytes; the log is copied into the database every 16 MB, unless a transaction holds an old snapshot."""
 LEAST_FREE = 1_000_000_000
@@ -117,17 +115,21 @@ def _versions() -> list[Finding]:
     return [
         Finding("Laurels", metadata.version("laurels")),
         Finding("Python", python, "" if sys.version_info >= OLDEST_PYTHON else "use Python 3.11 or later"),
-        Finding(
-            "SQLite",
-            sqlite3.sqlite_version,
-            "" if sqlite3.sqlite_version_info >= OLDEST_SQLITE else "use a Python that comes with SQLite 3.37 or later",
-        ),
+        _sqlite(driver.version()),
         Finding(
             "tzdata",
             zones,
             "" if utc_now().year - year < OLDEST_ZONES else "upgrade tzdata: zones have changed their rules since",
         ),
     ]
+
+
+def _sqlite(version: str) -> Finding:
+    """Whether several processes may write: `serve --workers`, or a command while a server runs."""
+    brought = f"{version}, brought by apsw {metadata.version('apsw')}"
+    if driver.is_safe(version):
+        return Finding("SQLite", f"{brought}; several processes can write safely")
+    return Finding("SQLite", f"{brought}; it can lose commits when several processes write", driver.UPGRADE)
 
 
 def _settings(database: str | None, catalog: str | None) -> Finding:
@@ -168,7 +170,8 @@ async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
     """What the database contains, if it answers and has the schema of this version."""
     try:
         async with existing(settings.database.url.reveal()) as store:
-            return await _read(store), Finding("database", "answers, with the schema of this version")
+            answering = await store.ready()
+            return await _read(store), Finding("database", f"{answering} answers, with the schema of this version")
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that created it")
     except LaurelsError as error:

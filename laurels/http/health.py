@@ -7,7 +7,7 @@ from importlib import metadata
 from laurels.errors import Overloaded
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Operation, Request, Result, endpoint
-from laurels.present.health import Health
+from laurels.present.health import Health, Readiness
 
 VERSION = metadata.version("laurels")
 OK = Health(status="ok", version=VERSION)
@@ -33,16 +33,15 @@ async def livez(_: Request[None, None]) -> Health:
     "/readyz",
     access=PUBLIC,
     operation=Operation("readyz", "Check readiness", "health"),
-    result=Result(Health, "The process can serve", EXAMPLE),
+    result=Result(Readiness, "The process can serve", {**EXAMPLE, "database": "SQLite 3.54.1"}),
     always=True,
 )
-async def readyz(request: Request[None, None]) -> Health:
+async def readyz(request: Request[None, None]) -> Readiness:
     """Ask the database and compare its schema. While shutting down, the answer is 503."""
     laurels = request.context.laurels
     if laurels.group_commit.closed:
         raise Overloaded("shutting down")
-    await laurels.store.ready()
-    return OK
+    return Readiness(status="ok", version=VERSION, database=await laurels.store.ready())
 
 
 ENDPOINTS = (livez, readyz)

@@ -17,6 +17,12 @@ class Health(Answer, frozen=True):
     version: str
 
 
+class Readiness(Health, frozen=True):
+    """That this process can serve, and which database it uses."""
+
+    database: Annotated[str, Meta(description="Kind and version of the database, such as 'SQLite 3.54.1'")]
+
+
 class MaintenanceResult(Answer, frozen=True):
     """When a maintenance task last ran, and its outcome."""
 

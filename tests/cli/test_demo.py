@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli, Server, environment
+from tests.support.files import opened
 from tests.support.operator import Page
 
 Serving = Callable[..., Server]
@@ -27,11 +27,8 @@ SMALL = ("--users", "40", "--days", "30")
 
 
 def points(file: Path) -> dict[str, int]:
-    connection = sqlite3.connect(file)
-    try:
+    with opened(file) as connection:
         return dict(connection.execute("SELECT user_id, points FROM users").fetchall())
-    finally:
-        connection.close()
 
 
 def curl(command: str) -> dict[str, object]:
@@ -145,9 +142,8 @@ def test_the_clock_of_a_demo_can_be_moved_and_keeps_its_time_also_in_an_older_fi
     kept = ("--database", "sqlite:///demo.db")
     cli("demo", *SMALL, "--fill-only", *kept)
     assert cli("clock", "show", *kept, "--json").json["sandbox"]
-    with sqlite3.connect(cli.folder / "demo.db") as before_sandboxes:
+    with opened(cli.folder / "demo.db") as before_sandboxes:
         before_sandboxes.execute("DELETE FROM sandbox")
-    before_sandboxes.close()
 
     days: list[date] = []
     for _ in range(2):
@@ -231,11 +227,10 @@ def test_a_filled_demo_is_consistent(cli: Cli) -> None:
     cli("demo", *SMALL, "--fill-only", "--database", "sqlite:///demo.db")
 
     shown = cli("user", "show", "maple-fox", "--database", "sqlite:///demo.db", "--catalog", "demo.catalog.toml")
-    ledger = sqlite3.connect(cli.folder / "demo.db")
-    wrong = ledger.execute(
-        "SELECT user_id FROM users u WHERE points <> (SELECT coalesce(sum(amount), 0) FROM ledger WHERE user_id = u.user_id)"
-    ).fetchall()
-    ledger.close()
+    with opened(cli.folder / "demo.db") as ledger:
+        wrong = ledger.execute(
+            "SELECT user_id FROM users u WHERE points <> (SELECT coalesce(sum(amount), 0) FROM ledger WHERE user_id = u.user_id)"
+        ).fetchall()
 
     assert wrong == []
     assert (shown.code, shown.err) == (0, "")

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.support.files import opened
 
 
 def findings(cli: Cli, *arguments: str) -> dict[str, dict[str, Any]]:
@@ -55,9 +55,8 @@ def test_a_missing_database_is_reported_with_the_fix_and_not_created(cli: Cli) -
 
 
 def test_a_schema_of_another_version_is_reported(made: Cli) -> None:
-    with sqlite3.connect(made.folder / "laurels.db") as connection:
+    with opened(made.folder / "laurels.db") as connection:
         connection.execute("UPDATE migrations SET checksum = 'other'")
-    connection.close()
 
     assert wrong(made) == {"database"}
 
@@ -83,22 +82,20 @@ def test_a_faulty_or_missing_catalog_is_reported(made: Cli) -> None:
 
 def test_a_clock_before_the_newest_event_is_reported(made: Cli) -> None:
     tomorrow = int((datetime.now(UTC) + timedelta(days=1)).timestamp() * 1_000_000)
-    with sqlite3.connect(made.folder / "laurels.db") as connection:
+    with opened(made.folder / "laurels.db") as connection:
         connection.execute("UPDATE events SET recorded_at = ?", (tomorrow,))
-    connection.close()
 
     assert wrong(made) == {"clock"}
     assert "NTP" in findings(made)["clock"]["fix"]
 
 
 def test_a_log_that_keeps_growing_is_reported(made: Cli) -> None:
-    reader = sqlite3.connect(made.folder / "laurels.db")  # keeps the log from being removed
-    reader.execute("SELECT count(*) FROM users").fetchone()
-    os.truncate(made.folder / "laurels.db-wal", 300_000_000)  # a hole: it takes no space
+    with opened(made.folder / "laurels.db") as reader:  # keeps the log from being removed
+        reader.execute("SELECT count(*) FROM users").fetchone()
+        os.truncate(made.folder / "laurels.db-wal", 300_000_000)  # a hole: it takes no space
 
-    found = wrong(made)
+        found = wrong(made)
 
-    reader.close()
     assert found == {"write-ahead log"}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 from laurels import errors
 from laurels.cli import EXITS, exit_code
 from tests.cli.conftest import Cli, environment
+from tests.support.files import opened
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -94,9 +94,8 @@ def test_reading_a_database_that_is_not_there_makes_none(cli: Cli) -> None:
 
 def test_a_database_of_another_version_is_refused(cli: Cli) -> None:
     cli("migrate", "--database", cli.database)
-    with sqlite3.connect(cli.folder / "laurels.db") as connection:
+    with opened(cli.folder / "laurels.db") as connection:
         connection.execute("INSERT INTO migrations (name, checksum) VALUES ('9999_future', '')")
-    connection.close()
 
     for command in (["leaderboard"], ["migrate"], ["record", cli.file("no.jsonl", "")]):
         ended = cli(*command, "--database", cli.database)

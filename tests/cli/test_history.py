@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from laurels.cli import run
 from laurels.cli.doctor import gaps
+from tests.support.files import opened
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,9 @@ class Laurel:
         assert self("record", file).code == 0
 
     @contextmanager
-    def sql(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.folder / "laurels.db")
-        try:
-            with connection:
-                yield connection
-        finally:
-            connection.close()
+    def sql(self) -> Iterator[apsw.Connection]:
+        with opened(self.folder / "laurels.db") as connection:
+            yield connection
 
 
 @pytest.fixture

@@ -7,16 +7,16 @@ import fcntl
 import json
 import os
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import apsw
 import pytest
 
 from laurels.engine.events import Event
@@ -28,6 +28,7 @@ from laurels.storage.contract import Store
 from tests.cli.conftest import Cli, environment
 from tests.storage.test_copying import all_rows
 from tests.support import ENGINES, LASTING_ENGINES
+from tests.support.files import opened
 
 ERASED = "forget-me"
 USERS = [f"user-{number}" for number in range(40)]
@@ -94,8 +95,8 @@ def use(database: str, work: Callable[[Store], object]) -> None:
 
 
 @contextmanager
-def raw(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(path)) as connection, connection:
+def raw(path: Path) -> Iterator[apsw.Connection]:
+    with opened(path) as connection, connection:
         yield connection
 
 

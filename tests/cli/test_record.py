@@ -5,7 +5,6 @@ import io
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -15,10 +14,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 
 from laurels.cli.record import BATCH, CHUNK, Line, read_lines
 from tests.cli.conftest import Cli, environment
+from tests.support.files import opened
 
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -40,12 +41,9 @@ def stored(cli: Cli) -> int:
 
 
 @contextmanager
-def database(file: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(file)
-    try:
+def database(file: Path) -> Iterator[apsw.Connection]:
+    with opened(file) as connection:
         yield connection
-    finally:
-        connection.close()
 
 
 def test_every_line_is_recorded_once(cli: Cli) -> None:
@@ -196,7 +194,7 @@ def _wait_for_events(file: Path, writer: subprocess.Popen[bytes]) -> None:
     """Return when the first events are stored; fail where their writer has ended without any."""
     while writer.poll() is None:
         if file.is_file():
-            with database(file) as connection, contextlib.suppress(sqlite3.OperationalError):
+            with database(file) as connection, contextlib.suppress(apsw.Error):
                 if connection.execute("SELECT 1 FROM events LIMIT 1").fetchone():
                     return
         time.sleep(0.005)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from laurels.errors import SettingsError
 from laurels.http.limits import BURST_SECONDS
 from laurels.server.run import address_of, listen
 from tests.cli.conftest import Cli, Server
+from tests.support.files import opened
 
 Serving = Callable[..., Server]
 
@@ -30,11 +30,8 @@ def key_of(cli: Cli) -> dict[str, str]:
 
 
 def stored(cli: Cli) -> set[str]:
-    connection = sqlite3.connect(cli.folder / "app.db")
-    try:
+    with opened(cli.folder / "app.db") as connection:
         return {row[0] for row in connection.execute("SELECT event_id FROM events")}
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from laurels.storage import open_store
 from laurels.storage.contract import MaintenanceRun
 from tests.cli.conftest import Cli
+from tests.support.files import opened
 from tests.support.postgres import wait_for
 
 JUST_NOW = timedelta(minutes=5)
@@ -38,9 +37,8 @@ def noted(database: str) -> Mapping[str, MaintenanceRun]:
 
 
 def run_sql(cli: Cli, statement: str) -> None:
-    with closing(sqlite3.connect(cli.folder / "laurels.db")) as connection:
+    with opened(cli.folder / "laurels.db") as connection:
         connection.execute(statement)
-        connection.commit()
 
 
 def outcome(note: MaintenanceRun) -> Mapping[str, Any]:

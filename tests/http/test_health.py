@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
+from laurels.storage.sqlite import driver
 from tests.support import sql
 from tests.support.app import App, client_of
 
@@ -19,12 +21,23 @@ pytestmark = pytest.mark.anyio
 OK = {"status": "ok", "version": metadata.version("laurels")}
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
-async def test_a_healthy_process_says_so_to_anybody(home: App, path: str) -> None:
-    answer = await home.client.get(path)
+async def test_a_healthy_process_says_so_to_anybody(home: App) -> None:
+    alive, ready = await home.client.get("/livez"), await home.client.get("/readyz")
 
-    assert (answer.status_code, answer.json()) == (200, OK)
-    assert answer.headers["cache-control"] == "no-store"
+    assert (alive.status_code, alive.json()) == (200, OK)
+    assert (ready.status_code, ready.json()) == (200, {**OK, "database": f"SQLite {driver.version()}"})
+    assert alive.headers["cache-control"] == ready.headers["cache-control"] == "no-store"
+
+
+async def test_readiness_names_the_version_of_the_database(database: str) -> None:
+    store = open_store(database)
+    await store.migrate()
+    laurels = Laurels(store)
+    async with client_of(create_app(laurels, Settings())) as client:
+        ready = await client.get("/readyz")
+    await laurels.close()
+
+    assert re.fullmatch(r"(SQLite 3\.\d+\.\d+|PostgreSQL \d+\.\d+)", ready.json()["database"])
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

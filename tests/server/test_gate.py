@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from laurels.server.gate import IDLE_SECONDS
 from laurels.settings import LimitSettings, Settings
 from tests.support.app import CATALOG, EVENTS, check_problem, event, open_app
+from tests.support.files import opened
 from tests.support.serving import SECONDS, Served, Server
 
 pytestmark = pytest.mark.anyio
@@ -82,7 +82,7 @@ def check_refusal(came: bytes, status: int, code: str) -> None:
 @contextmanager
 def locked(served: Served) -> Iterator[None]:
     """The database is slow: another connection holds its lock."""
-    with contextlib.closing(sqlite3.connect(served.folder / "laurels.db", isolation_level=None)) as connection:
+    with opened(served.folder / "laurels.db") as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +22,7 @@ from laurels.storage import open_store
 from laurels.storage.contract import Store
 from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import LASTING_ENGINES, MONDAY, check_ledgers, check_tallies, sql
+from tests.support.files import opened
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,7 @@ async def test_a_full_queue_refuses_at_once_and_keeps_what_it_took(store: Store,
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """The database is slow: another connection holds its lock."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with opened(path) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")

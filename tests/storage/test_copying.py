@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from laurels.storage.columns import REPLACED, TABLES
 from laurels.storage.contract import Batch, Changes, LoadRequest, Store
 from laurels.storage.copying import copy
 from tests.support import ENGINES, MONDAY, check_tallies, contents, sql, tables
+from tests.support.files import opened
 
 pytestmark = pytest.mark.anyio
 
@@ -284,7 +284,7 @@ async def test_a_change_between_writing_and_reading_back_is_found(store: Store, 
     @contextmanager
     def meddling(label: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: None
-        with closing(sqlite3.connect(tmp_path / "target.db")) as connection, connection:
+        with opened(tmp_path / "target.db") as connection:
             connection.execute("UPDATE users SET name = 'another'")
 
     with pytest.raises(StoreError, match=r"not what was written, in users; .* copy again into an empty one"):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import sqlite3
-
+import apsw
 import pytest
 
 from laurels.errors import MigrationError
@@ -68,7 +67,7 @@ def test_every_migration_since_there_are_marks_has_one(engine: str) -> None:
 
 def test_a_script_splits_into_its_statements() -> None:
     script = "-- one; two\nCREATE TABLE a (x TEXT DEFAULT ';');\n\nCREATE TABLE b (\n  y TEXT -- a; b\n);\n-- the end\n"
-    connection = sqlite3.connect(":memory:")
+    connection = apsw.Connection(":memory:")
     for statement in statements(script):
         connection.execute(statement)
     assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == [("a",), ("b",)]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
 import pytest
 
 from laurels.storage import open_store
 from laurels.storage.columns import TABLES_OF_USERS
 from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import ENGINES, postgres
+from tests.support.files import opened
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
 # one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), closed
@@ -57,7 +57,7 @@ class Schema:
 # ---- SQLite -----------------------------------------------------------------------------------
 
 
-def of_sqlite(connection: sqlite3.Connection) -> Schema:
+def of_sqlite(connection: apsw.Connection) -> Schema:
     made = dict(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'"))
     columns = {table: connection.execute(f"PRAGMA table_info({table})").fetchall() for table in made}
     return Schema(
@@ -76,7 +76,7 @@ def of_sqlite(connection: sqlite3.Connection) -> Schema:
     )
 
 
-def keys_of_sqlite(connection: sqlite3.Connection, table: str) -> Iterator[list[str]]:
+def keys_of_sqlite(connection: apsw.Connection, table: str) -> Iterator[list[str]]:
     info = connection.execute(f"PRAGMA table_info({table})").fetchall()
     yield [name for place, name in sorted((place, name) for _, name, *_, place in info) if place]
     for _, index, unique, *_ in connection.execute(f"PRAGMA index_list({table})").fetchall():
@@ -174,7 +174,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def schema(database: str) -> Schema:
     if not database.startswith("sqlite"):
         return of_postgresql(database)
-    with closing(sqlite3.connect(Path(database.removeprefix("sqlite:///")))) as connection:
+    with opened(Path(database.removeprefix("sqlite:///"))) as connection:
         return of_sqlite(connection)
 
 

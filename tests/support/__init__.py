@@ -72,7 +72,7 @@ async def run_script(store: Store, script: str) -> None:
         await store._pool.run(lambda connection: connection.execute(script))
         return
     assert isinstance(store, SQLiteStore), "say here how another engine runs a script"
-    store._writer.executescript(script)
+    store._writer.execute(script)
 
 
 async def migrate_before(store: Store, end: str) -> None:

@@ -39,8 +39,8 @@ class Schema(Protocol):
         """
         ...
 
-    async def ready(self) -> None:
-        """Return if the database answers and this version can work with its schema.
+    async def ready(self) -> str:
+        """The database's kind and version, such as 'SQLite 3.54.1', if it answers and this version can work with its schema.
 
         Migrations of newer versions that are marked 'pre' do no harm. Otherwise raises StoreUnavailable or MigrationError.
         """

@@ -77,6 +77,7 @@ HOPELESS = (
 class Connection(Protocol):
     """What the store uses of the driver's connection. A row is a sequence of values that also has the names of its columns."""
 
+    def get_server_version(self) -> Any: ...
     async def fetch(self, query: str, *args: Any, timeout: float | None = None) -> list[Any]: ...  # noqa: ASYNC109
     async def fetchrow(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109
     async def fetchval(self, query: str, *args: Any, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109

@@ -55,13 +55,15 @@ class Schema(Connections):
             await connection.execute(ADD_SECRET, secrets.token_bytes(32))
         return [migration.applied for migration in missing]
 
-    async def ready(self) -> None:
-        async def check(connection: Connection) -> None:
+    async def ready(self) -> str:
+        async def check(connection: Connection) -> str:
             if await connection.fetchval(HAS_MIGRATIONS) is None:
                 raise MigrationError("the database is empty; run 'laurels migrate'")
             check_ready(self._migrations, await _applied(connection))
+            version = connection.get_server_version()
+            return f"{self.engine} {version.major}.{version.minor}"
 
-        await self._pool.run(check)
+        return await self._pool.run(check)
 
 
 async def _applied(connection: Connection) -> dict[str, Recorded]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,6 +10,7 @@ from laurels.storage.codec import key_columns, key_of, to_micros
 from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
 from laurels.storage.contract import KeyRow
 from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import Connection, changed
 
 ACTIVE_KEY = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at IS NULL"
 ADD_KEY = insert(API_KEYS)
@@ -35,7 +35,7 @@ class Access(Connections):
             return self._read_secret(self._reader)
 
     async def add_key(self, key: KeyRow) -> None:
-        def add(writer: sqlite3.Connection) -> None:
+        def add(writer: Connection) -> None:
             if writer.execute(ACTIVE_KEY, (key.name,)).fetchone():
                 raise InvalidInput("name", f"an active key is named '{key.name}'; revoke it or choose another name")
             writer.execute(ADD_KEY, key_columns(key))
@@ -53,10 +53,10 @@ class Access(Connections):
 
     async def revoke_key(self, name: str, at: datetime) -> bool:
         values = (to_micros(at), name)
-        return await self._in_transaction(lambda writer: writer.execute(REVOKE_KEY, values).rowcount == 1)
+        return await self._in_transaction(lambda writer: changed(writer, REVOKE_KEY, values))
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
-        def add(writer: sqlite3.Connection) -> None:
+        def add(writer: Connection) -> None:
             if not writer.execute(IS_USER, (user_id,)).fetchone():
                 raise UserNotFound
             now = to_micros(created_at)
@@ -74,7 +74,7 @@ class Access(Connections):
         await self._in_transaction(lambda writer: writer.execute(END_SESSION, (user_id, token_hash)))
 
     async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
-        def add(writer: sqlite3.Connection) -> None:
+        def add(writer: Connection) -> None:
             writer.execute(DROP_SIGNED_OUT, (to_micros(now),))
             writer.execute(SIGN_OUT, (session_hash, to_micros(expires_at)))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -10,6 +9,7 @@ from laurels.storage import codec
 from laurels.storage.columns import AMNESTIES
 from laurels.storage.contract import AmnestyRow, amnesty_count
 from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import Connection, changed
 
 ALL_AMNESTIES = f"SELECT {AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 ADD_AMNESTY = f"{insert(AMNESTIES)} ON CONFLICT (amnesty_id) DO NOTHING"
@@ -18,7 +18,7 @@ UPDATE amnesties SET lifted_at = ?, lifted_by = ?, lift_reason = ? WHERE amnesty
 """
 
 
-def read_amnesties(connection: sqlite3.Connection) -> tuple[list[AmnestyRow], int]:
+def read_amnesties(connection: Connection) -> tuple[list[AmnestyRow], int]:
     """All amnesties, oldest first, and their count."""
     amnesties = [codec.amnesty_of(row) for row in connection.execute(ALL_AMNESTIES)]
     return amnesties, amnesty_count(amnesties)
@@ -38,4 +38,4 @@ class Amnesties(Connections):
         self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
     ) -> bool:
         values = (codec.to_micros(at), actor, reason, amnesty_id)
-        return await self._in_transaction(lambda writer: writer.execute(LIFT_AMNESTY, values).rowcount == 1)
+        return await self._in_transaction(lambda writer: changed(writer, LIFT_AMNESTY, values))

@@ -8,7 +8,6 @@ run in a thread and a connection of their own.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,21 +18,11 @@ from typing import TypeVar
 
 from laurels.errors import StoreError, StoreUnavailable
 from laurels.storage.columns import Table
+from laurels.storage.sqlite import driver
+from laurels.storage.sqlite.driver import Connection, Cursor
 from laurels.storage.threads import DaemonExecutor
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 30.0
-"""How long a writer waits for another process's transaction before it gives up."""
-
-PRAGMAS = (
-    "synchronous = FULL",
-    "cache_size = -65536",
-    "wal_autocheckpoint = 4000",
-    "temp_store = MEMORY",
-)
-"""A commit survives a power cut. 64 MB of cache. The log is copied into the database every 16 MB, not every 4: fewer, longer
-copies cost writers less."""
 
 SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
 
@@ -48,7 +37,7 @@ class Connections:
         try:
             self._writer = _connect(path)
             self._reader = _connect(path) if path else self._writer
-        except sqlite3.Error as error:
+        except driver.Error as error:
             raise StoreUnavailable(f"cannot open {path}: {error}") from error
         self._snapshot = Snapshot(self._reader)
         self._commits = 0
@@ -66,11 +55,11 @@ class Connections:
         else:
             self._writer.close()
 
-    def _version(self, connection: sqlite3.Connection) -> tuple[int, int]:
+    def _version(self, connection: Connection) -> tuple[int, int]:
         """A value that changes with every commit of any process."""
         return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
 
-    def _read_secret(self, connection: sqlite3.Connection) -> bytes:
+    def _read_secret(self, connection: Connection) -> bytes:
         if self._secret is None:
             (secret,) = connection.execute(SECRET).fetchone()
             self._secret = secret
@@ -86,7 +75,7 @@ class Connections:
                 return work()
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def _in_transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _in_transaction(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the writer in a transaction of its own."""
 
         def run() -> T:
@@ -96,7 +85,7 @@ class Connections:
         return await self._write(run)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self) -> Iterator[Connection]:
         """A transaction on the writer: all of it, durable when this ends, or nothing."""
         connection = self._writer
         connection.execute("BEGIN IMMEDIATE")
@@ -109,7 +98,7 @@ class Connections:
             raise
         self._commits += 1
 
-    async def _in_background(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def _in_background(self, work: Callable[[Connection], T]) -> T:
         """A long read from one snapshot, without blocking other work; inline for a database in memory, which is small."""
         if self._path is None:
             with self._snapshot as connection:
@@ -125,7 +114,7 @@ class Connections:
         with translated:
             connection = _connect(self._path)
             if self._path is None:
-                self._writer.backup(connection)
+                driver.copy(self._writer, connection)
         separate = Separate(connection, self._path)
         try:
             yield separate
@@ -138,19 +127,21 @@ class Translated:
 
     def __init__(self, path: Path | None = None) -> None:
         """Errors name the database file if `path` is given."""
-        self._which = f" use {path}" if path else ""
+        self._path = path
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if not isinstance(error, sqlite3.DatabaseError):
+        if isinstance(error, UnicodeDecodeError):
+            raise StoreError(f"a text in {self._path or 'the database'} is damaged: {error}") from error
+        if not isinstance(error, driver.Error):
             return
-        if "closed database" in str(error):
+        if isinstance(error, driver.CLOSED):
             raise StoreUnavailable("the store is closed") from error
-        if isinstance(error, (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)):
+        if isinstance(error, driver.REFUSED):
             raise StoreError(f"SQLite refused: {error}") from error
-        raise StoreUnavailable(f"SQLite cannot{self._which}: {error}") from error
+        raise StoreUnavailable(f"SQLite cannot{f' use {self._path}' if self._path else ''}: {error}") from error
 
 
 translated = Translated()
@@ -159,10 +150,10 @@ translated = Translated()
 class Snapshot:
     """Several reads of the same state, with the driver's errors as ours."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> Connection:
         with translated:
             self._connection.execute("BEGIN")
         return self._connection
@@ -178,13 +169,13 @@ class Snapshot:
 class Separate:
     """A connection with a thread of its own and one cursor. Work that has started is finished before it closes."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+    def __init__(self, connection: Connection, path: Path | None) -> None:
         self.connection = connection
         self._cursor = connection.cursor()
         self._translated = Translated(path)
         self._thread = DaemonExecutor("laurels-separate")
 
-    async def run(self, work: Callable[[sqlite3.Cursor], T]) -> T:
+    async def run(self, work: Callable[[Cursor], T]) -> T:
         """Run `work` with the cursor, in the thread."""
         with self._translated:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._cursor)
@@ -201,38 +192,36 @@ class Separate:
         self.connection.close()
 
 
-def _in_snapshot(work: Callable[[sqlite3.Connection], T], cursor: sqlite3.Cursor) -> T:
+def _in_snapshot(work: Callable[[Connection], T], cursor: Cursor) -> T:
     """The result of a read from one snapshot; the connection is closed after it."""
     cursor.execute("BEGIN")
     return work(cursor.connection)
 
 
-def _connect(path: Path | None) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path or ":memory:", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
+def _connect(path: Path | None) -> Connection:
+    connection = driver.connect(path)
     try:
         if path:
             _use_wal(connection)
-        for pragma in PRAGMAS:
+        for pragma in driver.PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
+    except driver.Error:
         connection.close()
         raise
     return connection
 
 
-def _use_wal(connection: sqlite3.Connection) -> None:
+def _use_wal(connection: Connection) -> None:
     """Switch to the write-ahead log.
 
     Two processes that open a new file at once must retry here: SQLite's busy timeout does not apply here.
     """
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + driver.BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
+        except driver.BUSY:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

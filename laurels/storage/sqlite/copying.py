@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from laurels.errors import NotEmpty
 from laurels.storage.columns import BATCH, REPLACED, TABLES
 from laurels.storage.contract import Batch, Rows
 from laurels.storage.sqlite.connections import Connections, Separate, insert
+from laurels.storage.sqlite.driver import Cursor, copy
 from laurels.storage.sqlite.ranking import MAKE_TALLIES
 
 COUNT = {name: f"SELECT count(*) FROM {name}" for name in TABLES}
@@ -36,7 +37,7 @@ class Copying(Connections):
                 await separate.run(partial(_insert, table, rows))
             await separate.run(_end_filling)
             if self._path is None:
-                separate.connection.backup(self._writer)
+                copy(separate.connection, self._writer)
             self._commits += 1
             self._secret = None
 
@@ -55,21 +56,21 @@ class _Rows:
                 yield name, rows
 
 
-def _begin_reading(cursor: sqlite3.Cursor) -> Mapping[str, int]:
+def _begin_reading(cursor: Cursor) -> Mapping[str, int]:
     """Take a snapshot, and count the rows of each table in it."""
     cursor.execute("BEGIN")
     return {name: cursor.execute(statement).fetchone()[0] for name, statement in COUNT.items()}
 
 
-def _select(name: str, cursor: sqlite3.Cursor) -> None:
+def _select(name: str, cursor: Cursor) -> None:
     cursor.execute(ALL_ROWS[name])
 
 
-def _next_batch(cursor: sqlite3.Cursor) -> list[tuple[Any, ...]]:
-    return cursor.fetchmany(BATCH)
+def _next_batch(cursor: Cursor) -> list[tuple[Any, ...]]:
+    return list(islice(cursor, BATCH))
 
 
-def _begin_filling(cursor: sqlite3.Cursor) -> None:
+def _begin_filling(cursor: Cursor) -> None:
     cursor.execute("BEGIN IMMEDIATE")
     for statement in HAS_ROWS.values():
         if cursor.execute(statement).fetchone():
@@ -78,10 +79,10 @@ def _begin_filling(cursor: sqlite3.Cursor) -> None:
         cursor.execute(statement)
 
 
-def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: sqlite3.Cursor) -> None:
+def _insert(table: str, rows: Sequence[tuple[Any, ...]], cursor: Cursor) -> None:
     cursor.executemany(INSERT[table], rows)
 
 
-def _end_filling(cursor: sqlite3.Cursor) -> None:
+def _end_filling(cursor: Cursor) -> None:
     cursor.execute(MAKE_TALLIES)
     cursor.execute("COMMIT")

@@ -6,7 +6,6 @@ The functions take the connection of a transaction or a snapshot. A key is (part
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -26,6 +25,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.sqlite import ranking
 from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import Connection, changed
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
 from laurels.storage.standings import (
     AFTER_PARTS,
@@ -137,7 +137,7 @@ class Leaderboards(Connections):
 
     async def close_period(self, board: str, period: str, at: datetime) -> bool:
         values = (board, period, to_micros(at))
-        return await self._in_transaction(lambda writer: writer.execute(CLOSE, values).rowcount == 1)
+        return await self._in_transaction(lambda writer: changed(writer, CLOSE, values))
 
     async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         request = closing_request(board, period, ties, top)
@@ -163,9 +163,9 @@ class Leaderboards(Connections):
         await self._in_transaction(ranking.rebuild_tallies)
 
 
-def _notify_closing(connection: sqlite3.Connection, request: LeaderboardRequest, top: int, at: datetime) -> bool:
+def _notify_closing(connection: Connection, request: LeaderboardRequest, top: int, at: datetime) -> bool:
     """Notify the users in the first `top` ranks among the requested lines of a closed period, once."""
-    if connection.execute(SET_NOTIFIED, (to_micros(at), request.board, request.period)).rowcount != 1:
+    if not changed(connection, SET_NOTIFIED, (to_micros(at), request.board, request.period)):
         return False
     for notification in closing_notifications(request, listing(connection, request), top):
         (revision,) = connection.execute(NEXT_REVISION, (notification.user_id,)).fetchone()
@@ -174,18 +174,18 @@ def _notify_closing(connection: sqlite3.Connection, request: LeaderboardRequest,
     return True
 
 
-def open_standings(connection: sqlite3.Connection, user_id: str) -> dict[Key, Place]:
+def open_standings(connection: Connection, user_id: str) -> dict[Key, Place]:
     """A user's places by partition and period, without those in closed periods."""
     return standings_of(connection.execute(OPEN_STANDINGS, (user_id,)))
 
 
-def first_lines(connection: sqlite3.Connection, key: Key, limit: int) -> list[Standing]:
+def first_lines(connection: Connection, key: Key, limit: int) -> list[Standing]:
     """The first lines of a leaderboard that ranks equal scores by who reached them first."""
     found = connection.execute(FIRST, (*key, limit))
     return [standing_of(row, number) for number, row in enumerate(found, start=1)]
 
 
-def listing(connection: sqlite3.Connection, request: LeaderboardRequest) -> LeaderboardLines:
+def listing(connection: Connection, request: LeaderboardRequest) -> LeaderboardLines:
     """The requested lines."""
     key = (request.board, request.period)
     me = _line_of(connection, key, request.me) if request.me is not None else None
@@ -199,18 +199,18 @@ def listing(connection: sqlite3.Connection, request: LeaderboardRequest) -> Lead
     )
 
 
-def rank_of_user(connection: sqlite3.Connection, key: Key, user_id: str, ties: Ties) -> int | None:
+def rank_of_user(connection: Connection, key: Key, user_id: str, ties: Ties) -> int | None:
     """A user's rank, or for a hidden user the rank they would have; None if not ranked."""
     row = connection.execute(STANDING, (user_id, *key)).fetchone()
     row = row or connection.execute(STANDING, (user_id, *hidden(key))).fetchone()
     return ranking.shown_rank(connection, key, Place(row[0], row[1], user_id), ties) if row else None
 
 
-def _standing(connection: sqlite3.Connection, key: Key, row: Any, ties: Ties) -> Standing:
+def _standing(connection: Connection, key: Key, row: Any, ties: Ties) -> Standing:
     return standing_of(row, ranking.shown_rank(connection, key, place_of(row), ties))
 
 
-def _lines(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Standing], Ends]:
+def _lines(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Standing], Ends]:
     """The lines, and where to continue."""
     if request.only is not None:
         found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(request.only)]
@@ -231,13 +231,13 @@ def _lines(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest
     return lines, ends_of(request, places, ordinal, follows=follows)
 
 
-def _line_of(connection: sqlite3.Connection, key: Key, user_id: str) -> Any:
+def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
     """The row of a user, who may be hidden."""
     row = connection.execute(LINE_OF, (*key, user_id)).fetchone()
     return row or connection.execute(LINE_OF, (*hidden(key), user_id)).fetchone()
 
 
-def _consecutive(connection: sqlite3.Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Any], bool]:
+def _consecutive(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Any], bool]:
     """Consecutive rows of the leaderboard, and whether others may follow."""
     if request.around is not None:
         row = connection.execute(LINE_OF, (*key, request.around)).fetchone()

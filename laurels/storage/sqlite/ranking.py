@@ -5,7 +5,6 @@ The functions take the connection of a transaction or a snapshot. A key is (part
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from laurels.engine.ranking import (
     ranks_of,
 )
 from laurels.storage.contract import ALL_TIME
+from laurels.storage.sqlite.driver import Connection
 from laurels.storage.standings import HIDDEN_POINTS, POINTS, Key, Measured, places_of, to_rank
 
 RANKED = f"""
@@ -90,7 +90,7 @@ DROP_TALLIES = "DELETE FROM tallies"
 MAKE_TALLIES = f"INSERT INTO tallies (board, period, level, under, node, amount) SELECT * FROM ({TRUE_TALLIES})"
 
 
-def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
+def ranks(connection: Connection, moves: Iterable[Move], tops: Mapping[str, Board]) -> Measured:
     """The ranks before and after these moves, none of which is written yet, on these leaderboards and by all points.
 
     The ranks by all points of hidden users, which take none from others, are under a key of their own.
@@ -105,27 +105,27 @@ def ranks(connection: sqlite3.Connection, moves: Iterable[Move], tops: Mapping[s
     return measured
 
 
-def _ranks_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
+def _ranks_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> Mapping[str, Ranks]:
     ahead = _ahead_of(connection, key, moves, ties)
     return ranks_of(moves, ahead, ties, _holders(connection, key, places_of(moves)) if ties == "dense" else None)
 
 
-def _ahead_of(connection: sqlite3.Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
+def _ahead_of(connection: Connection, key: Key, moves: Sequence[Move], ties: Ties) -> dict[Place, int]:
     return {place: rank_by_tallies(connection, key, place, ties) - 1 for place in places_of(moves)}
 
 
-def _holders(connection: sqlite3.Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
+def _holders(connection: Connection, key: Key, places: Iterable[Place]) -> dict[int, int]:
     """The number of standings at the score of each of these places."""
     found = {place.sort_key: connection.execute(HOLDERS, (*key, place.sort_key)).fetchone() for place in places}
     return {sort_key: row[0] for sort_key, row in found.items() if row}
 
 
-def shown_rank(connection: sqlite3.Connection, key: Key, place: Place, ties: Ties) -> int:
+def shown_rank(connection: Connection, key: Key, place: Place, ties: Ties) -> int:
     """The rank that a leaderboard shows for a place, erased users of closed periods included."""
     return rank_by_tallies(connection, key, place, ties) + gaps(connection, key, [place], ties)[0]
 
 
-def rank_by_tallies(connection: sqlite3.Connection, key: Key, place: Place, ties: Ties) -> int:
+def rank_by_tallies(connection: Connection, key: Key, place: Place, ties: Ties) -> int:
     """The rank of a place by what is ahead of it."""
     if ties == "first":
         return count_ahead(connection, key, place) + 1
@@ -139,14 +139,14 @@ def rank_by_tallies(connection: sqlite3.Connection, key: Key, place: Place, ties
     return connection.execute(BETTER, values).fetchone()[0] + 1
 
 
-def count_ahead(connection: sqlite3.Connection, key: Key, place: Place) -> int:
+def count_ahead(connection: Connection, key: Key, place: Place) -> int:
     """The number of standings ahead of a place."""
     values: list[Any] = [value for nodes in ranges_ahead(place) for value in (*key, nodes.under, nodes.low, nodes.high)]
     values += (*key, place.sort_key, finest_time(place), place.reached_at, place.user_id)
     return connection.execute(AHEAD, values).fetchone()[0]
 
 
-def gaps(connection: sqlite3.Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:
+def gaps(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:
     """The number of erased users ahead of each of these sorted places among its equals; only closed periods have them."""
     if ties != "first" or key[1] == ALL_TIME:
         return [0] * len(places)
@@ -155,19 +155,19 @@ def gaps(connection: sqlite3.Connection, key: Key, places: Sequence[Place], ties
     return gaps_before(places, found)
 
 
-def count_ranked(connection: sqlite3.Connection, key: Key) -> int:
+def count_ranked(connection: Connection, key: Key) -> int:
     """The number of ranked users of a leaderboard."""
     return connection.execute(RANKED, key).fetchone()[0]
 
 
-def wrong_tallies(connection: sqlite3.Connection) -> int:
+def wrong_tallies(connection: Connection) -> int:
     """The number of tallies that differ from a recount of the standings."""
     (missing,) = connection.execute(DIFFERENT.format(TRUE_TALLIES, STORED_TALLIES)).fetchone()
     (extra,) = connection.execute(DIFFERENT.format(STORED_TALLIES, TRUE_TALLIES)).fetchone()
     return missing + extra
 
 
-def rebuild_tallies(connection: sqlite3.Connection) -> None:
+def rebuild_tallies(connection: Connection) -> None:
     """Replace all tallies by a recount of the standings."""
     connection.execute(DROP_TALLIES)
     connection.execute(MAKE_TALLIES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.sqlite.amnesties import read_amnesties
 from laurels.storage.sqlite.connections import Connections, translated
+from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.leaderboards import first_lines, open_standings, rank_of_user
 from laurels.storage.sqlite.ranking import count_ranked
 from laurels.storage.standings import POINTS
@@ -62,35 +62,33 @@ SELECT {OUTBOX} FROM outbox WHERE user_id = ? AND (revision, position) > (?, ?) 
 """
 
 
-def read_events(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[EventRow]:
+def read_events(connection: Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[EventRow]:
     """The user's events of these revisions, oldest first."""
     return [codec.event_of(row) for row in connection.execute(EVENTS_WITHIN, (user_id, first, last))]
 
 
-def read_awards(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[AwardRow]:
+def read_awards(connection: Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[AwardRow]:
     """The user's awards of these revisions, oldest first."""
     return [codec.award_of(row) for row in connection.execute(AWARDS_WITHIN, (user_id, first, last))]
 
 
-def read_ledger(connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[LedgerRow]:
+def read_ledger(connection: Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[LedgerRow]:
     """The user's ledger entries of these revisions, oldest first."""
     return [codec.entry_of(row) for row in connection.execute(LEDGER_WITHIN, (user_id, first, last))]
 
 
-def read_adjustments(
-    connection: sqlite3.Connection, user_id: str, first: int = 0, last: int = NEWEST
-) -> list[AdjustmentRow]:
+def read_adjustments(connection: Connection, user_id: str, first: int = 0, last: int = NEWEST) -> list[AdjustmentRow]:
     """The user's adjustments of these revisions, oldest first."""
     return [codec.adjustment_of(row) for row in connection.execute(ADJUSTMENTS_WITHIN, (user_id, first, last))]
 
 
-def read_event(connection: sqlite3.Connection, user_id: str, event_id: str) -> EventRow | None:
+def read_event(connection: Connection, user_id: str, event_id: str) -> EventRow | None:
     """An event as recorded; None if it was not."""
     row = connection.execute(EVENT, (user_id, event_id)).fetchone()
     return codec.event_of(row) if row else None
 
 
-def read_history(connection: sqlite3.Connection, user_id: str, limit: int, before: int | None) -> HistoryRows:
+def read_history(connection: Connection, user_id: str, limit: int, before: int | None) -> HistoryRows:
     """All rows of the newest `limit` revisions below `before` that have a row."""
     values = {"user": user_id, "before": NEWEST if before is None else before, "limit": limit}
     revisions = [row[0] for row in connection.execute(REVISIONS, values)]
@@ -142,7 +140,7 @@ class Records(Connections):
             shared = self._read_shared(connection, limit)
         return ProfileView(codec.user_of(row) if row else None, shared.top, shared.amnesty_count)
 
-    def _read_shared(self, connection: sqlite3.Connection, limit: int) -> _Shared:
+    def _read_shared(self, connection: Connection, limit: int) -> _Shared:
         """The part that is the same for all users, read again only after a commit of any process."""
         version = (*self._version(connection), limit)
         if self._shared is None or self._shared.version != version:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.prefixes import end_of_prefix
 from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.records import NEWEST, USER, read_awards
 
 COUNTS = """
@@ -84,10 +84,10 @@ class Reports(Connections):
         return await self._in_background(lambda connection: Counter(row[0] for row in connection.execute(HELD)))
 
     async def find_users(self, text: str, limit: int) -> Sequence[UserRow]:
-        def find(connection: sqlite3.Connection) -> list[UserRow]:
+        def find(connection: Connection) -> list[UserRow]:
             span = (text, end_of_prefix(text))
             found = connection.execute(USERS_BY_ID, (*span, limit)).fetchall()
-            connection.create_function("contains", 2, _contains, deterministic=True)
+            connection.create_scalar_function("contains", _contains, 2, deterministic=True)
             values = {"text": text.casefold(), "first": span[0], "end": span[1], "limit": limit - len(found)}
             by_name = connection.execute(IDS_BY_NAME, values).fetchall() if len(found) < limit else []
             found += [connection.execute(USER, user_id).fetchone() for user_id in by_name]
@@ -96,7 +96,7 @@ class Reports(Connections):
         return await self._in_background(find)
 
     async def sample(self, most: int) -> UserSample:
-        def choose(connection: sqlite3.Connection) -> UserSample:
+        def choose(connection: Connection) -> UserSample:
             (users,) = connection.execute(COUNT_USERS).fetchone()
             ids = (row[0] for row in connection.execute(ALL_IDS))
             chosen = list(ids) if users <= most else nsmallest(most, ids, key=_hashed)
@@ -105,7 +105,7 @@ class Reports(Connections):
         return await self._in_background(choose)
 
     async def community_report(self, user_ids: Sequence[str]) -> Sequence[ReportUser]:
-        def read(connection: sqlite3.Connection) -> list[ReportUser]:
+        def read(connection: Connection) -> list[ReportUser]:
             found = (connection.execute(USER, (user_id,)).fetchone() for user_id in sorted(user_ids))
             return [_read_reported(connection, codec.user_of(row)) for row in found if row]
 
@@ -126,7 +126,7 @@ class Reports(Connections):
         await self._in_transaction(lambda writer: writer.execute(SAVE_RUN, codec.maintenance_run_columns(run)))
 
 
-def _read_reported(connection: sqlite3.Connection, user: UserRow) -> ReportUser:
+def _read_reported(connection: Connection, user: UserRow) -> ReportUser:
     awards = read_awards(connection, user.user_id)
     return ReportUser(user, awards, [PointsPaid(*row) for row in connection.execute(PAID, (user.user_id,))])
 

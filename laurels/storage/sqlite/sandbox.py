@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from laurels.storage.sqlite.connections import Connections, translated
+from laurels.storage.sqlite.driver import changed
 
 CLOCK_OFFSET = "SELECT clock_offset FROM sandbox"
 SET_CLOCK_OFFSET = """
@@ -28,4 +29,4 @@ class Sandbox(Connections):
 
     async def move_clock_offset(self, before: timedelta, after: timedelta) -> bool:
         offsets = (after // MICROSECOND, before // MICROSECOND)
-        return await self._in_transaction(lambda writer: writer.execute(MOVE_CLOCK_OFFSET, offsets).rowcount == 1)
+        return await self._in_transaction(lambda writer: changed(writer, MOVE_CLOCK_OFFSET, offsets))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from laurels.errors import MigrationError
 from laurels.storage.contract import AppliedMigration
 from laurels.storage.migrate import Recorded, check_ready, load_migrations, pending, recorded
 from laurels.storage.sqlite.connections import Connections, translated
+from laurels.storage.sqlite.driver import Connection, is_complete, version
 
 CREATE_MIGRATIONS = "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)"
 """As in the first version; migrations add its other columns."""
@@ -33,7 +33,7 @@ class Schema(Connections):
     async def migrate(self) -> Sequence[AppliedMigration]:
         return await self._in_transaction(self._migrate)
 
-    def _migrate(self, connection: sqlite3.Connection) -> Sequence[AppliedMigration]:
+    def _migrate(self, connection: Connection) -> Sequence[AppliedMigration]:
         connection.execute(CREATE_MIGRATIONS)
         missing = pending(self._migrations, _applied(connection))
         for migration in missing:
@@ -45,24 +45,25 @@ class Schema(Connections):
         connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
         return [migration.applied for migration in missing]
 
-    async def ready(self) -> None:
+    async def ready(self) -> str:
         with translated:
             if not self._reader.execute(HAS_MIGRATIONS).fetchone():
                 raise MigrationError("the database is empty; run 'laurels migrate'")
             applied = _applied(self._reader)
         check_ready(self._migrations, applied)
+        return f"{self.engine} {version()}"
 
 
-def _applied(connection: sqlite3.Connection) -> dict[str, Recorded]:
+def _applied(connection: Connection) -> dict[str, Recorded]:
     return recorded(connection.execute(MIGRATIONS))
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: `executescript` would commit the transaction they must share."""
+    """The statements of a script one by one."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
-        if sqlite3.complete_statement(statement):
+        if is_complete(statement):
             yield statement
             statement = ""
     if any(line.strip() and not line.strip().startswith("--") for line in statement.splitlines()):

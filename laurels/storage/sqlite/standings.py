@@ -6,7 +6,6 @@ The functions take the connection of a transaction. A key is (partition, period)
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from laurels.engine.ranking import HIDDEN, Move, Place, order
 from laurels.storage.codec import standings_of
 from laurels.storage.columns import PLACE
 from laurels.storage.sqlite.connections import insert
+from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.ranking import DROP_EMPTY_TALLY, SAVE_TALLY
 from laurels.storage.standings import ERASED_USER, Key, base, tally_changes
 
@@ -34,7 +34,7 @@ ORDER BY user_id LIMIT 1
 WIDEN_GAP = "UPDATE standings SET ahead = ahead + ? WHERE user_id = ? AND board = ? AND period = ?"
 
 
-def to_make(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]:
+def to_make(connection: Connection, moves: Iterable[Move]) -> list[Move]:
     """The moves to make: none in closed periods, and late ones from the stored place of the user."""
     made: list[Move] = []
     for move in moves:
@@ -49,7 +49,7 @@ def to_make(connection: sqlite3.Connection, moves: Iterable[Move]) -> list[Move]
     return made
 
 
-def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
+def save(connection: Connection, moves: Iterable[Move]) -> None:
     """Write the places that changed, and the net change of every tally that they cross."""
     moves = list(moves)
     for move in moves:
@@ -63,7 +63,7 @@ def save(connection: sqlite3.Connection, moves: Iterable[Move]) -> None:
     connection.executemany(DROP_EMPTY_TALLY, [row[:-1] for row in net if row[-1] < 0])
 
 
-def leaving(connection: sqlite3.Connection, users: Iterable[str]) -> list[Move]:
+def leaving(connection: Connection, users: Iterable[str]) -> list[Move]:
     """The moves of users who leave every leaderboard. In closed periods a placeholder takes their place, so no rank changes.
 
     They leave in the order of their ids, so that the gap of one is passed on by the next who leaves too.
@@ -79,7 +79,7 @@ def leaving(connection: sqlite3.Connection, users: Iterable[str]) -> list[Move]:
     return moves
 
 
-def _leave_gap(connection: sqlite3.Connection, key: Key, place: Place) -> None:
+def _leave_gap(connection: Connection, key: Key, place: Place) -> None:
     """Add the place, and the gap ahead of it, to the gap ahead of the next equal, who may be hidden."""
     partition, period = key
     board = base(key)[0]
@@ -93,6 +93,6 @@ def _leave_gap(connection: sqlite3.Connection, key: Key, place: Place) -> None:
         connection.execute(WIDEN_GAP, (gap, *min(equals), period))
 
 
-def is_closed_for_good(connection: sqlite3.Connection, key: Key) -> bool:
+def is_closed_for_good(connection: Connection, key: Key) -> bool:
     """Whether the period is closed, so that no standing under this key changes any more."""
     return connection.execute(IS_CLOSED, base(key)).fetchone() is not None

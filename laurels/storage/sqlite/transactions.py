@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from laurels.storage.secrets import tombstone
 from laurels.storage.sqlite import ranking, standings
 from laurels.storage.sqlite.amnesties import read_amnesties
 from laurels.storage.sqlite.connections import Connections, insert
+from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.leaderboards import open_standings
 from laurels.storage.sqlite.records import EVENT, USER, read_adjustments, read_awards, read_events, read_ledger
 from laurels.storage.standings import Measured, own_ranks
@@ -61,7 +61,7 @@ class Transactions(Connections):
             connection.executemany(RENAME_USER, _renamed(found, changes))
             return ranks
 
-    def _load(self, connection: sqlite3.Connection, request: LoadRequest) -> Loaded:
+    def _load(self, connection: Connection, request: LoadRequest) -> Loaded:
         users: dict[str, UserRow] = {}
         erased: set[str] = set()
         for user_id in request.users:
@@ -89,11 +89,11 @@ class Transactions(Connections):
             amnesty_count=count,
         )
 
-    def _is_erased(self, connection: sqlite3.Connection, user_id: str) -> bool:
+    def _is_erased(self, connection: Connection, user_id: str) -> bool:
         digest = tombstone(self._read_secret(connection), user_id)
         return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
 
-    def _save(self, connection: sqlite3.Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
+    def _save(self, connection: Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = standings.leaving(connection, [user_id for user_id, _ in changes.erased])
         moves = standings.to_make(connection, [*leaving, *changes.moves])
         measured: Measured = ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
@@ -113,14 +113,14 @@ class Transactions(Connections):
             connection.executemany(ADD_NOTIFICATION, map(codec.notification_columns, notifications))
         return ranks
 
-    def _erase(self, connection: sqlite3.Connection, user_id: str, at: datetime) -> None:
+    def _erase(self, connection: Connection, user_id: str, at: datetime) -> None:
         for statement in ERASE:
             connection.execute(statement, (user_id,))
         digest = tombstone(self._read_secret(connection), user_id)
         connection.execute(ADD_TOMBSTONE, (digest, codec.to_micros(at)))
 
 
-def _save_adjustments(connection: sqlite3.Connection, changes: Changes) -> None:
+def _save_adjustments(connection: Connection, changes: Changes) -> None:
     """Write adjustments and what they take back; most transactions have none."""
     for row in changes.marked:
         connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
