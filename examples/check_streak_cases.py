@@ -85,26 +85,35 @@ def _refused(case: Case) -> int:
 async def laurels_reads(case: Case) -> Reading:
     """Live through a case with Laurels itself: its facade, its database, and a clock that moves."""
     async with sandbox(_catalog(case), late_window=None) as (laurels, clock):
-        refused = await _settle(laurels, clock, case)
-        ids = {id(event): f"e-{index}" for index, event in enumerate(case["events"])}
-        for event in case["events"]:
-            await _record(laurels, clock, event, ids[id(event)])
+        clock.set(datetime(2000, 1, 1, tzinfo=UTC))
+        await laurels.update_user(USER, groups=case.get("groups", []))
+        refused = await _live(laurels, clock, case)
         refused += await _adjust(laurels, clock, case)
         clock.set(_at(case["readAt"]))
         return replace(await _read(laurels), refused=refused)
 
 
-async def _settle(laurels: Laurels, clock: TestClock, case: Case) -> int:
-    """Who the user is: the zones, each from its time on, and the groups. How many changes were refused."""
-    clock.set(datetime(2000, 1, 1, tzinfo=UTC))
-    await laurels.update_user(USER, time_zone=case["zone"], groups=case.get("groups", []))
-    refused = 0
-    for change in case.get("zoneChanges", []):
-        clock.set(_at(change["at"]))
+async def _live(laurels: Laurels, clock: TestClock, case: Case) -> int:
+    """The zones, each set at its time, and the events. How many changes of zone were refused.
+
+    Where the first zone becomes known late, each zone is set between the events before and after its time.
+    """
+    late = case.get("zoneKnownAt")
+    zones = [(late or clock.now.isoformat(), case["zone"])]
+    zones += [(change["at"], change["zone"]) for change in case.get("zoneChanges", [])]
+    ids = {id(event): f"e-{index}" for index, event in enumerate(case["events"])}
+    waiting, refused = list(case["events"]), 0
+    for at, zone in zones:
+        for event in [event for event in waiting if late and _at(event["at"]) < _at(at)]:
+            waiting.remove(event)
+            await _record(laurels, clock, event, ids[id(event)])
+        clock.set(_at(at))
         try:
-            await laurels.update_user(USER, time_zone=change["zone"])
+            await laurels.update_user(USER, time_zone=zone)
         except ZoneChangeTooSoon:
             refused += 1
+    for event in waiting:
+        await _record(laurels, clock, event, ids[id(event)])
     return refused
 
 

@@ -19,6 +19,22 @@ def active_events(history: Iterable[EventRow]) -> list[Event]:
     return [row.event for row in history if row.reversed_by is None]
 
 
+def dated(row: EventRow, zones: Zones, before: Zones) -> EventRow:
+    """An event on its day in these zones, and as late as its recording was in them; the same row if that is so already.
+
+    `before` are the zones until now. An event whose lateness does not follow from them is from a version that stored none, and
+    stays as late as it is.
+    """
+    event = row.event
+    assert event.occurred_at is not None
+    assert event.day is not None
+    day, recorded_on = zones.day(event.occurred_at), zones.day(row.recorded_at)
+    late_by = recorded_on - day if event.late_by == before.day(row.recorded_at) - event.day else event.late_by
+    if (day, late_by) == (event.day, event.late_by):
+        return row
+    return replace(row, event=replace(event, day=day, late_by=late_by))
+
+
 def active_adjustments(adjustments: Iterable[AdjustmentRow]) -> list[AdjustmentRow]:
     """The adjustments that were not undone."""
     return [row for row in adjustments if row.undone_by is None]
@@ -58,7 +74,7 @@ def rebuilt_manual_state(
 def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones) -> ManualState:
     """The active adjustments in their order. Freezes count from the first day that ended after they were given."""
     return folded(
-        (row.kind, with_day(row.data, lambda day, at=row.at: zones.first_open_day(day, at)))
+        (row.kind, with_day(row.data, zones.first_open_day(row.at)))
         if row.kind == Freezes.kind
         else (row.kind, row.data)
         for row in active_adjustments(adjustments)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
-from laurels.commands.rows import active_events, amnesty_days, earned
+from laurels.commands.rows import active_events, amnesty_days, dated, earned
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
@@ -103,14 +103,11 @@ class UnitOfWork:
         catalog, progress = self.context.catalog, found.progress
         manual = replace(progress.manual, amnesty=amnesty_days(self.found.amnesties, found.groups))
         excused = replace(progress, manual=manual)
-        if found.rules == catalog.rules:
-            outcome = rejudge(catalog, progress, excused, now)
-        else:
-            outcome = rebuild(catalog, excused, active_events(self.history(found.user_id)), now)
         current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
         if found.rules == catalog.rules:
-            return self.save(current, outcome, now)
-        events = active_events(self.history(found.user_id))
+            return self.save(current, rejudge(catalog, progress, excused, now), now)
+        events = active_events(self.dated_history(found.user_id, progress.zones))
+        outcome = rebuild(catalog, excused, events, now)
         return self.save(current, outcome, now, counts_at=in_no_period, events=events)
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -224,8 +221,19 @@ class UnitOfWork:
 
     def mark_event(self, row: EventRow, reversed_by: int | None) -> None:
         """Mark an event as reversed by a revision, or as active again (None)."""
-        marked = replace(row, reversed_by=reversed_by)
-        identity = (row.event.user_id, row.event.id)
+        self._replace_event(replace(row, reversed_by=reversed_by))
+
+    def dated_history(self, user_id: str, zones: Zones, before: Zones | None = None) -> list[EventRow]:
+        """`history` with each event on its day in these zones, and saved so. `before` are the zones until now, if others."""
+        history = self.history(user_id)
+        rows = [dated(row, zones, before or zones) for row in history]
+        for old, new in zip(history, rows, strict=True):
+            if new is not old:
+                self._replace_event(new)
+        return rows
+
+    def _replace_event(self, marked: EventRow) -> None:
+        identity = (marked.event.user_id, marked.event.id)
         if identity in self._events:
             self._events[identity] = marked
         else:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
 
-from laurels.commands.rows import active_events, amnesty_days, earned, rebuilt_manual_state
-from laurels.commands.unit_of_work import Needs, UnitOfWork, in_no_period
-from laurels.engine.adjustments import given_before
+from laurels.commands.rereading import read_again
+from laurels.commands.rows import active_events, amnesty_days, earned, manual_state_of, rebuilt_manual_state
+from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.scoring import recounted, still_open
@@ -40,7 +41,7 @@ class UpdateUser:
     def apply(self, work: UnitOfWork) -> UserRow:
         user = work.user(self.user_id, self.at)
         progress = user.progress
-        zones = self._zones(progress.zones)
+        zones = self._zones(work, progress.zones)
         joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at
         name = user.name if self.name is msgspec.UNSET else self.name
         groups = user.groups if self.groups is msgspec.UNSET else self.groups
@@ -51,17 +52,20 @@ class UpdateUser:
         manual = progress.manual
         if groups != user.groups:
             manual = replace(manual, amnesty=amnesty_days(work.found.amnesties, groups))
-        if zones.changes != progress.zones.changes:
-            manual = given_before(manual, zones.day(self.at))
+        described = replace(user, name=name, groups=groups, visibility=visibility)
+        if zones == progress.zones:
+            changed = replace(progress, joined_at=joined_at, manual=manual)
+            return work.save(described, rejudge(work.context.catalog, progress, changed, self.at), self.at)
+        manual = manual_state_of(work.adjustments(self.user_id), manual, zones)
         changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
-        outcome = rejudge(work.context.catalog, progress, changed, self.at)
-        return work.save(replace(user, name=name, groups=groups, visibility=visibility), outcome, self.at)
+        return read_again(work, described, changed, self.at)[0]
 
-    def _zones(self, zones: Zones) -> Zones:
+    def _zones(self, work: UnitOfWork, zones: Zones) -> Zones:
         if self.time_zone is msgspec.UNSET:
             return zones
+        name = str(self.time_zone)  # not a subclass of str, which cannot be stored
         try:
-            return zones.changed(str(self.time_zone), self.at)  # not a subclass of str, which cannot be stored
+            return zones.changed(name, self.at, has_events=bool(work.history(self.user_id)))
         except ZoneChangeTooSoon:
             if self.lenient_zone:
                 return zones
@@ -99,7 +103,7 @@ class RebuildUser:
             raise UserNotFound
         catalog = work.context.catalog
         history, ledger = work.history(self.user_id), work.ledger(self.user_id)
-        events = active_events(history)
+        events = active_events(work.dated_history(self.user_id, user.progress.zones))
         truth = replace(
             user.progress,
             manual=rebuilt_manual_state(
@@ -111,7 +115,8 @@ class RebuildUser:
         )
         outcome = rebuild(catalog, truth, events, self.at)
         stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
-        if outcome.progress == stored and not outcome.entries and not outcome.awards:
+        same_days = events == active_events(history)
+        if outcome.progress == stored and same_days and not outcome.entries and not outcome.awards:
             return work.check_standings(user, self.at)
         changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=events)
         work.check_standings(changed, self.at)
@@ -129,3 +134,12 @@ class EraseUser:
 
     def apply(self, work: UnitOfWork) -> None:
         work.erase(self.user_id, self.at)
+
+
+def zones_to_set(commands: Iterable[Command]) -> dict[str, list[tuple[str, datetime]]]:
+    """User -> the zones that these commands set, and when."""
+    zones: dict[str, list[tuple[str, datetime]]] = {}
+    for command in commands:
+        if isinstance(command, UpdateUser) and command.time_zone is not msgspec.UNSET:
+            zones.setdefault(command.user_id, []).append((str(command.time_zone), command.at))
+    return zones

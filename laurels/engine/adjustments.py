@@ -10,7 +10,7 @@ What adjustments amount to is a fold over those in force (`folded`), so undoing 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -417,15 +417,9 @@ def _with_days(days: Mapping[str, Days], data: Data) -> dict[str, Days]:
     return {**days, data["streak"]: days.get(data["streak"], Days()) | span}
 
 
-def given_before(state: ManualState, day: int) -> ManualState:
-    """The state after a change of zone, whose day is `day`: all freezes were given before that day ends."""
-    grants = {streak: tuple((min(day, on), count) for on, count in given) for streak, given in state.grants.items()}
-    return replace(state, grants=grants)
-
-
-def with_day(data: Data, change: Callable[[int], int]) -> Data:
+def with_day(data: Data, day: int) -> Data:
     """The data of an adjustment, with another day."""
-    return {**data, "day": date.fromordinal(change(day_from(data["day"]))).isoformat()}
+    return {**data, "day": date.fromordinal(day).isoformat()}
 
 
 def day_from(text: str) -> int:

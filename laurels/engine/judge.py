@@ -1,12 +1,12 @@
 """judge: adds an event to a user's progress and settles what it earns.
 
 The other entry points are for changes without an event: `rejudge` (something about the user changed), `rebuild` (compute
-everything again from the user's events) and `reverse` (take an event back).
+everything again from the user's events), `reread` (events are on other days) and `reverse` (take an event back).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,7 +36,8 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     settled, awards = _settle(catalog, added, rules.badges, entries)
     if settled.points != progress.points:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
-    streaks = _streak_changes(rules.streaks, progress, settled, today) if settled.days is not progress.days else {}
+    credited = settled.days is not progress.days
+    streaks = _streak_changes(rules.streaks, progress, settled, today, today) if credited else {}
     return _outcome(catalog, progress, settled, awards, entries, streaks, late=event.day != today)
 
 
@@ -55,7 +56,8 @@ def rejudge(
     settled, earned = _settle(catalog, refolded, catalog.badges, paid)
     if settled.points != before.points:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
-    streaks = _streak_changes(catalog.streaks.values(), before, settled, before.zones.open_day(now))
+    todays = before.zones.open_day(now), settled.zones.open_day(now)
+    streaks = _streak_changes(catalog.streaks.values(), before, settled, *todays)
     return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
 
 
@@ -72,6 +74,44 @@ def rebuild(
     paid = fresh.points - progress.points
     entry = LedgerEntry(paid, "reversal", restored) if restored else LedgerEntry(paid, "catalog", catalog.rules)
     return rejudge(catalog, progress, replace(fresh, points=progress.points), now, [entry] if entry.amount else [])
+
+
+def reread(
+    catalog: Catalog,
+    before: Progress,
+    after: Progress,
+    dated_before: Sequence[Event],
+    events: Sequence[Event],
+    now: datetime,
+    entries: Iterable[LedgerEntry] = (),
+) -> Outcome:
+    """The same user with all sums computed again from events that are on other days, because the zones changed.
+
+    `after` has the new zones and manual state. `dated_before` are the same events on their old days, in the same order. Badges
+    stay with their points, also those that no longer follow. Where a cap per day leaves an event more or less points, a ledger
+    entry of its own makes up the difference.
+    """
+    fresh = _sums(catalog, after, events)
+    paid = [*entries, *_moved_points(catalog, dated_before, events)]
+    return rejudge(catalog, before, replace(fresh, points=before.points), now, paid)
+
+
+def _moved_points(catalog: Catalog, before: Sequence[Event], after: Sequence[Event]) -> list[LedgerEntry]:
+    old, new = _paid_by_events(catalog, before), _paid_by_events(catalog, after)
+    return [LedgerEntry(new[event] - old[event], "zone", event) for event in new if new[event] != old[event]]
+
+
+def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
+    """What rules with a cap per day pay for each event, by its id. All other rules pay the same on any day."""
+    capped: Mapping[str, Mapping[int, int]] = {}
+    paid: dict[str, int] = {}
+    for event in events:
+        rules = catalog.rule_indexes.get(event.type)
+        for rule in rules.rules if rules else ():
+            if rule.cap_per_day is not None and (not rule.where or matches(rule.where, event)):
+                capped, amount = _pay(capped, rule, event)
+                paid[event.id] = paid.get(event.id, 0) + amount
+    return paid
 
 
 def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event_id: str, now: datetime) -> Outcome:
@@ -282,13 +322,15 @@ def _settle(
     return progress, awards
 
 
-def _streak_changes(streaks: Iterable[Streak], before: Progress, after: Progress, today: int) -> dict[str, Change]:
-    """The streaks that changed: their lengths today, before and after."""
+def _streak_changes(
+    streaks: Iterable[Streak], before: Progress, after: Progress, today_before: int, today_after: int
+) -> dict[str, Change]:
+    """The streaks that changed: their lengths today, before and after. Another zone can make today another day."""
     changes: dict[str, Change] = {}
     for streak in streaks:
         if after.folds.get(streak.name) is before.folds.get(streak.name) and after.manual is before.manual:
             continue
-        old, new = read_streak_of(streak, before, today), read_streak_of(streak, after, today)
+        old, new = read_streak_of(streak, before, today_before), read_streak_of(streak, after, today_after)
         if old != new:
             changes[streak.name] = Change(old.length, new.length)
     return changes

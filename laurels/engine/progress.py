@@ -94,10 +94,13 @@ class Award:
 
 @plain
 class LedgerEntry:
-    """One change of the balance. `ref` is the rule, badge or event that caused it."""
+    """One change of the balance. `ref` is the rule, badge or event that caused it.
+
+    zone: the event pays more or less because it is on another day since the user's zones changed.
+    """
 
     amount: int
-    reason: Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment"]
+    reason: Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone"]
     ref: str
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib import resources
@@ -187,12 +188,18 @@ def exists(day: int, tz: ZoneInfo) -> bool:
 class Zones:
     """The time zones of one user: the first zone, and dated changes after it.
 
-    `first` is None until a zone is known; until then `default` applies, the setting at the time the user was created.
+    `first` is None until a zone is known; until then `default` applies, the setting at the time the user was created. A first
+    zone that became known after events is also the first of `changes`, dated when it became known.
     """
 
     first: str | None = None
     changes: tuple[tuple[datetime, str], ...] = ()
     default: str = "UTC"
+
+    @property
+    def journeys(self) -> Sequence[tuple[datetime, str]]:
+        """The changes to another zone than before."""
+        return self.changes[1:] if self.changes and self.changes[0][1] == self.first else self.changes
 
     def at(self, instant: datetime) -> str:
         """The zone in force at this instant."""
@@ -211,28 +218,37 @@ class Zones:
         day = day_of(instant, name)
         return day - 1 if instant < end_of_day(day - 1, name) else day
 
-    def changed(self, name: str, now: datetime) -> Zones:
+    def changed(self, name: str, now: datetime, *, has_events: bool = False) -> Zones:
         """These zones with `name` in force from `now` on; the very first zone also applies to all time before.
 
-        A zone that agrees with the one in force from now on is no change, whatever its name.
+        A zone that agrees with the one in force from now on is no change, whatever its name. The first zone of a user who has
+        events is one: it is dated, so that another change must wait for 24 hours.
 
         Raises InvalidInput for an unknown zone, and ZoneChangeTooSoon for a second change within 24 hours.
         """
         zone(name)
         if self.first is None:
-            return Zones(name, (), self.default)
+            return Zones(name, ((now, name),) if has_events else (), self.default)
         if agree(self.at(now), name, now):
             return self
         if self.changes and now - self.changes[-1][0] < ZONE_CHANGE_PAUSE:
             raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)
         return Zones(self.first, (*self.changes, (now, name)), self.default)
 
-    def first_open_day(self, day: int, instant: datetime) -> int:
-        """The first day that ends after this instant, at which `day` was the user's day.
+    def would_change(self, name: str, now: datetime) -> bool:
+        """Whether `changed` would return other zones."""
+        try:
+            return self.changed(name, now) != self
+        except (InvalidInput, ZoneChangeTooSoon):
+            return False
+
+    def first_open_day(self, instant: datetime) -> int:
+        """The first day that ends after this instant.
 
         A journey to the west can open days before it again, so a later change of zone can make it an earlier one.
         """
-        return min([day, *(day_of(since, name) for since, name in self.changes if since >= instant)])
+        journeys = (day_of(since, name) for since, name in self.changes if since >= instant)
+        return min([self.open_day(instant), *journeys])
 
     def skipped(self) -> Days:
         """The days that this user's calendar skipped."""

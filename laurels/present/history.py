@@ -18,7 +18,7 @@ _NOT_SHOWN = ("asked", UNDONE)
 
 
 class HistoryEvent(Answer, frozen=True):
-    """An event as recorded. `day` is its date in the time zone that the user had then."""
+    """An event as recorded. `day` is its date in the time zone that the user had then, as far as is known now."""
 
     id: str
     type: str
@@ -62,7 +62,8 @@ class HistoryAward(Answer, frozen=True):
 class HistoryPoints(Answer, frozen=True):
     """A change of the points. `ref` is the id of what paid or took them, such as a badge or a rule.
 
-    `reason` is badge, rule, catalog, reversal, grant, revocation or adjustment.
+    `reason` is badge, rule, catalog, reversal, grant, revocation, adjustment or zone (an event counts on another day since the
+    time zone of its time is known).
     """
 
     amount: int
@@ -71,7 +72,7 @@ class HistoryPoints(Answer, frozen=True):
 
 
 class HistoryEntry(Answer, frozen=True):
-    """What happened at one revision: an event, an adjustment, or, when both are null, a change of the rules."""
+    """What happened at one revision: an event, an adjustment, or, when both are null, a change of the rules or the zone."""
 
     revision: int
     at: UtcTime

@@ -12,6 +12,7 @@ from time import monotonic
 
 from laurels.commands.events import Recorded
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork, identities
+from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
 from laurels.storage.contract import Changes, Loaded, LoadRequest, Store
@@ -204,6 +205,7 @@ class GroupCommit:
             rules=context.catalog.rules,
             with_adjustments=frozenset(command.user_id for command in commands if command.needs == "adjustments"),
             in_full=frozenset(command.user_id for command in commands if command.needs == "all"),
+            zones=zones_to_set(commands),
             ranks=any(submission.ranks for submission in batch),
         )
         ranks = await self._store.change(request, decide)

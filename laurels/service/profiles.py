@@ -70,9 +70,10 @@ class ProfileReader:
         today, event_type = zones.day(now), self._core.catalog.login_event
         event_id = f"{OWN_PREFIX}{event_type}:{date.fromordinal(today).isoformat()}"
         answer = await self._record_login(Event(user_id, event_id, event_type), now)
-        if answer.recorded.duplicate and answer.recorded.event.day != today:
-            # The time zone changed before that login was recorded, so it counts for another day than its id says.
-            answer = await self._record_login(Event(user_id, f"{event_id}:again", event_type), now)
+        while answer.recorded.duplicate and answer.recorded.event.day != today:
+            # The time zone has changed since that login was recorded, so it counts for another day than its id says.
+            event_id += ":again"
+            answer = await self._record_login(Event(user_id, event_id, event_type), now)
         row, top = answer.user, view.top
         if not _is_only_change(view, answer):
             row, top = await self._read_again(user_id)

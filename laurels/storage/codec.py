@@ -309,6 +309,12 @@ def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
     )
 
 
+def mark_columns(row: EventRow) -> Columns:
+    """What can change in a recorded event, and its key."""
+    event = row.event
+    return (row.reversed_by, event.day, event.late_by, event.user_id, event.id)
+
+
 def adjustment_of(row: Columns) -> AdjustmentRow:
     """An adjustment, from ADJUSTMENTS."""
     user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by = row

@@ -29,9 +29,12 @@ async def check_books(store: Store, acknowledged: set[str]) -> None:
     events = await sql(store, "SELECT user_id, event_id, outcome FROM events")
     assert not acknowledged - {f"{user_id} {event_id}" for user_id, event_id, _ in events}
     paid: Counter[tuple[str, str]] = Counter()
-    for user_id, event_id, amount in await sql(store, "SELECT user_id, event_id, amount FROM ledger"):
+    of_events = "SELECT user_id, event_id, amount FROM ledger WHERE event_id IS NOT NULL"  # a zone change has others
+    for user_id, event_id, amount in await sql(store, of_events):
         paid[user_id, event_id] += amount
-    awards = {tuple(row) for row in await sql(store, "SELECT user_id, event_id, badge FROM awards")}
+    awards = {
+        tuple(row) for row in await sql(store, "SELECT user_id, event_id, badge FROM awards WHERE event_id IS NOT NULL")
+    }
     for user_id, event_id, outcome in events:
         kept = json.loads(outcome) if outcome else {"points": None, "awards": []}
         before, after = kept["points"] or (0, 0)

@@ -28,6 +28,8 @@ CATALOG = catalog(
     ],
 )
 USERS = [f"u{i}" for i in range(20)]
+ZONES = ["Pacific/Kiritimati", "Pacific/Pago_Pago"]
+"""Today is never the same date in both, so the first zone of a user who has events moves events to another day."""
 
 
 async def write(laurels: Laurels, acknowledged: int, name: str) -> None:
@@ -44,6 +46,8 @@ async def write(laurels: Laurels, acknowledged: int, name: str) -> None:
         os.write(acknowledged, lines.encode())
         if chance.random() < 0.1:
             await laurels.profile(chance.choice(USERS), login=True)
+        if chance.random() < 0.1:
+            await laurels.update_user(chance.choice(USERS), time_zone=chance.choice(ZONES), lenient_zone=True)
 
 
 async def live(database: str, acknowledged: int, life: str) -> None:

@@ -24,6 +24,7 @@ class LoadRequest:
     rules   the catalog's fingerprint: users whose progress was made under other rules are loaded with all their events
     with_adjustments  users whose adjustments are needed
     in_full  users with everything: adjustments, all events, awards, the ledger and the standings
+    zones   user -> the zones that commands set, and when: where one would change the user's zones, everything is loaded
     ranks   whether to compute the ranks of users whose place changes
     """
 
@@ -32,7 +33,19 @@ class LoadRequest:
     rules: str
     with_adjustments: frozenset[str] = frozenset()
     in_full: frozenset[str] = frozenset()
+    zones: Mapping[str, Sequence[tuple[str, datetime]]] = field(
+        default_factory=dict[str, Sequence[tuple[str, datetime]]]
+    )
     ranks: bool = True
+
+    def needs_all_of(self, user: UserRow) -> bool:
+        """Whether everything of this user is to be loaded."""
+        if user.user_id in self.in_full or user.rules != self.rules:
+            return True
+        if not self.zones:
+            return False
+        zones = user.progress.zones
+        return any(zones.would_change(name, at) for name, at in self.zones.get(user.user_id, ()))
 
 
 @plain
@@ -40,8 +53,8 @@ class Loaded:
     """What was loaded, inside the transaction. A user or event that is missing here does not exist.
 
     `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
-    and period, without closed periods) are those of users requested in full or made under other rules. `amnesty_count`
-    changes with each amnesty that is created or lifted.
+    and period, without closed periods) are those of users with `needs_all_of`. `amnesty_count` changes with each amnesty that
+    is created or lifted.
     """
 
     users: Mapping[str, UserRow]
@@ -62,9 +75,10 @@ class Loaded:
 class Changes:
     """What a transaction writes: all of it or nothing.
 
-    Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by` changed. `revoked`
-    are the (user, badge) of awards to delete before new ones are written. `tops` are the leaderboards that notify users who
-    climb into their first ranks. `next_notifications` has, for each user, the revision, position and time of a further one.
+    Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by`, day or lateness
+    changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the leaderboards that
+    notify users who climb into their first ranks. `next_notifications` has, for each user, the revision, position and time of
+    a further one.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])

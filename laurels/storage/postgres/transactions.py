@@ -61,8 +61,9 @@ FROM {arrays(USERS)} AS n ({USERS}) WHERE u.user_id = n.user_id
 """
 ADD_EVENTS = insert_all(EVENTS)
 MARK_EVENTS = """
-UPDATE events AS e SET reversed_by = n.reversed_by
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (reversed_by, user_id, event_id)
+UPDATE events AS e SET reversed_by = n.reversed_by, day = n.day, late_by = n.late_by
+FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[])
+AS n (reversed_by, day, late_by, user_id, event_id)
 WHERE e.user_id = n.user_id AND e.event_id = n.event_id
 """
 SAVE_ADJUSTMENTS = f"""
@@ -120,7 +121,7 @@ class Transactions(Connections):
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
         amnesties = await read_amnesties(connection) if found[0][0] else []
         events = [codec.event_of(row[1:]) for row in found if row[1] is not None]
-        full = [name for name, user in users.items() if name in request.in_full or user.rules != request.rules]
+        full = [name for name, user in users.items() if request.needs_all_of(user)]
         adjusted = [*{*full, *(request.with_adjustments & users.keys())}]
         return Loaded(
             users=users,
@@ -161,8 +162,7 @@ class Transactions(Connections):
             await self._erase(connection, changes.erased, found, alone)
         await _save_users(connection, changes.users, found)
         await write(connection, ADD_EVENTS, (codec.event_columns(row, ranks) for row in changes.events))
-        marked = ((row.reversed_by, row.event.user_id, row.event.id) for row in changes.marked)
-        await write(connection, MARK_EVENTS, marked)
+        await write(connection, MARK_EVENTS, map(codec.mark_columns, changes.marked))
         await write(connection, SAVE_ADJUSTMENTS, map(codec.adjustment_columns, changes.adjustments))
         await write(connection, DROP_AWARDS, changes.revoked)
         await write(connection, ADD_AWARDS, map(codec.award_columns, changes.awards))

@@ -31,7 +31,7 @@ RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
 """Separate, because an event changes no name, and setting it again would rewrite its entry in the index: a quarter more log."""
 
 ADD_EVENT = insert(EVENTS)
-MARK_EVENT = "UPDATE events SET reversed_by = ? WHERE user_id = ? AND event_id = ?"
+MARK_EVENT = "UPDATE events SET reversed_by = ?, day = ?, late_by = ? WHERE user_id = ? AND event_id = ?"
 ADD_AWARD = insert(AWARDS)
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 ADD_ENTRY = insert(LEDGER)
@@ -75,7 +75,7 @@ class Transactions(Connections):
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
                 events[identity] = codec.event_of(row)
         amnesties, count = read_amnesties(connection)
-        full = [name for name, user in users.items() if name in request.in_full or user.rules != request.rules]
+        full = [name for name, user in users.items() if request.needs_all_of(user)]
         return Loaded(
             users=users,
             events=events,
@@ -122,8 +122,8 @@ class Transactions(Connections):
 
 def _save_adjustments(connection: Connection, changes: Changes) -> None:
     """Write adjustments and what they take back; most transactions have none."""
-    for row in changes.marked:
-        connection.execute(MARK_EVENT, (row.reversed_by, row.event.user_id, row.event.id))
+    if changes.marked:
+        connection.executemany(MARK_EVENT, map(codec.mark_columns, changes.marked))
     for adjustment in changes.adjustments:
         connection.execute(SAVE_ADJUSTMENT, codec.adjustment_columns(adjustment))
     for award in changes.revoked:
