@@ -125,7 +125,7 @@ async def _record(laurels: Laurels, clock: TestClock, event: Mapping[str, Any], 
 
 
 async def _adjust(laurels: Laurels, clock: TestClock, case: Case) -> int:
-    """Amnesties, freezes given, pauses and repairs. How many were refused."""
+    """Amnesties, freezes given, pauses, repairs and corrections of zones. How many were refused."""
     admin = Admin(laurels)
     clock.set(_at(case["readAt"]))
     for one in case.get("amnesties", []):
@@ -139,12 +139,17 @@ async def _adjust(laurels: Laurels, clock: TestClock, case: Case) -> int:
         for one in case.get("pauses", [])
     ]
     adjustments += [("repair", _adjusted_at(one, case), {"day": one["day"]}, one) for one in case.get("repairs", [])]
+    adjustments = [(kind, at, {"streak": "case", **data}, one) for kind, at, data, one in adjustments]
+    adjustments += [
+        ("timeZone", case["readAt"], {"zone": one["zone"], "first": one["from"], "last": one["to"]}, one)
+        for one in case.get("zoneCorrections", [])
+    ]
     refused = 0
     for index, (kind, at, data, one) in enumerate(adjustments):
         clock.set(_at(at))
         try:
             own = one.get("by") == "user"
-            await admin.adjust(USER, f"act-{index}", kind, {"streak": "case", **data}, "a reason", "an admin", own=own)
+            await admin.adjust(USER, f"act-{index}", kind, data, "a reason", "an admin", own=own)
         except LaurelsError:
             refused += 1
     return refused

@@ -9,6 +9,7 @@ from typing import Any
 
 from laurels.commands.events import Applied
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
+from laurels.commands.rereading import read_again
 from laurels.commands.rows import active_adjustments, active_events, manual_state_of
 from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjust import AdjustedUser, with_manual_state
@@ -139,6 +140,8 @@ def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, counts_from: date
     catalog, progress = work.context.catalog, user.progress
     manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones)
     after, entries = with_manual_state(catalog.badges, progress, manual)
+    if after.zones != progress.zones:
+        return stored_outcome(read_again(work, user, after, at, entries)[1])
     outcome = rejudge(catalog, progress, after, at, entries)
     if counts_from is None:
         work.save(user, outcome, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from laurels.engine.adjustments import Freezes, folded, with_day
+from laurels.engine.adjustments import Freezes, TimeZone, folded, with_day
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.progress import ManualState
@@ -73,9 +73,12 @@ def rebuilt_manual_state(
 
 def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones) -> ManualState:
     """The active adjustments in their order. Freezes count from the first day that ended after they were given."""
+    active = active_adjustments(adjustments)
+    corrections = folded((row.kind, row.data) for row in active if row.kind == TimeZone.kind).corrections
+    zones = zones.corrected(corrections)
     return folded(
         (row.kind, with_day(row.data, zones.first_open_day(row.at)))
         if row.kind == Freezes.kind
         else (row.kind, row.data)
-        for row in active_adjustments(adjustments)
+        for row in active
     )

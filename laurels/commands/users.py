@@ -102,13 +102,14 @@ class RebuildUser:
         if not user.revision:
             raise UserNotFound
         catalog = work.context.catalog
-        history, ledger = work.history(self.user_id), work.ledger(self.user_id)
-        events = active_events(work.dated_history(self.user_id, user.progress.zones))
+        history, ledger, zones = work.history(self.user_id), work.ledger(self.user_id), user.progress.zones
+        manual = rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual, zones)
+        zones = zones.corrected(manual.corrections)
+        events = active_events(work.dated_history(self.user_id, zones))
         truth = replace(
             user.progress,
-            manual=rebuilt_manual_state(
-                history, work.adjustments(self.user_id), user.progress.manual, user.progress.zones
-            ),
+            zones=zones,
+            manual=manual,
             badges=work.awards(self.user_id),
             points=sum(entry.amount for entry in ledger),
             scores=recounted(catalog, events, earned(ledger), self.at),

@@ -113,7 +113,7 @@ class PersonaFinder:
         """In another time zone than when they joined."""
         for user in self._users:
             zones = user.progress.zones
-            if zones.journeys:
+            if zones.journeys():
                 yield Persona(user, "traveller", {"before": zones.first or zones.default, "zone": zones.at(self._now)})
 
     def on_another_date(self) -> Personas:

@@ -85,7 +85,8 @@ def with_manual_state(
         elif badge.id in manual.granted and badge.id not in held:
             held[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
             entries.append(LedgerEntry(held[badge.id], "grant", badge.id))
-    return replace(progress, badges=held, manual=manual), [entry for entry in entries if entry.amount]
+    zones = progress.zones.corrected(manual.corrections)
+    return replace(progress, badges=held, manual=manual, zones=zones), [entry for entry in entries if entry.amount]
 
 
 def without(progress: Progress, badge: Badge) -> Progress:

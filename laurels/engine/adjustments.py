@@ -17,10 +17,11 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from laurels.engine.days import Days
-from laurels.engine.events import MAX_NUMBER
+from laurels.engine.events import FIRST_YEAR, MAX_NUMBER
 from laurels.engine.fields import Field, fields_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import ManualState
+from laurels.engine.zones import end_of_day, first_instant
 from laurels.errors import AdjustmentRefused, InvalidInput
 
 MAX_FREEZES = 1000
@@ -366,6 +367,40 @@ class Repair(Adjustment):
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
         return replace(state, repairs=_with_days(state.repairs, data))
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class TimeZone(Adjustment):
+    """Correct the past: the user was in this time zone on these days. Days and streaks are read again, badges stay."""
+
+    kind = "timeZone"
+    verb = "Correct the time zone"
+    noun = "correction of the time zone"
+    command = "zone"
+    loads = "all"
+    example: ClassVar[Data] = {"zone": "Asia/Tokyo", "first": "2026-03-01", "last": "2026-03-07"}
+
+    zone: Annotated[str, Field("zone", "Time zone", "an IANA name such as Asia/Tokyo")]
+    first: Annotated[date, Field("date", "First day", "there, such as 2026-03-01", option="--from")]
+    last: Annotated[date, Field("date", "Last day", "there, included; today at the latest", option="--to")]
+
+    def resolved(self, target: Target) -> dict[str, Any]:
+        if self.first.year < FIRST_YEAR:
+            raise InvalidInput("first", f"must be in {FIRST_YEAR} or later")
+        if self.last < self.first:
+            raise InvalidInput("last", "must not be before 'first'")
+        if self.last.toordinal() > target.today:
+            raise InvalidInput("last", "must not be after today; set the user's time zone for the time from now on")
+        return self.data()
+
+    @classmethod
+    def fold(cls, state: ManualState, data: Data) -> ManualState:
+        since, until = (
+            first_instant(day_from(data["first"]), data["zone"]),
+            end_of_day(day_from(data["last"]), data["zone"]),
+        )
+        return replace(state, corrections=(*state.corrections, (since, until, data["zone"])))
 
 
 @register

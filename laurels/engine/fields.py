@@ -8,9 +8,10 @@ from typing import Any, Literal, cast, get_type_hints
 
 from laurels.engine.events import MAX_NAME, MAX_NUMBER, check_text
 from laurels.engine.numbers import whole
+from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
-FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date"]
+FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date", "zone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Field:
     """One field of a form, of a body and of a command.
 
     type         what it holds: a text, the id of a badge, the name of a streak (`streak_or_all`: '' means all of them),
-                 a whole number, or a date
+                 a whole number, a date, or a time zone
     label, help  what people read next to it
     least, most  the limits of a number; `zero` says whether 0 is allowed between them
     option       its name on the command line ('--from'); '' for an argument without a name
@@ -47,6 +48,8 @@ class Field:
             return self._number(value)
         if self.type == "date":
             return self._date(value)
+        if self.type == "zone":
+            return self._zone(value)
         if self.type != "streak_or_all" or value != "":
             check_text(self.name, value, MAX_NAME)
         return cast(str, value)
@@ -57,6 +60,13 @@ class Field:
             return number
         limits = f"from {self.least} to {self.most}" if self.zero else "that is not 0"
         raise InvalidInput(self.name, f"must be a whole number {limits}")
+
+    def _zone(self, value: object) -> str:
+        check_text(self.name, value, MAX_NAME)
+        try:
+            return zone(str(value)).key
+        except InvalidInput as error:
+            raise InvalidInput(self.name, str(error)) from None
 
     def _date(self, value: object) -> date:
         try:

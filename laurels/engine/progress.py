@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.values import plain
-from laurels.engine.zones import Zones
+from laurels.engine.zones import Correction, Zones
 
 
 @plain
@@ -25,6 +25,7 @@ class ManualState:
     grants    streak -> freezes given, as (day, how many)
     amnesty   the days that amnesties excuse this user from
     excluded  whether the user is excluded from all leaderboards
+    corrections  the zones that the user was in for a time, the newest last; `Progress.zones` has them too
     """
 
     adjusted: int = 0
@@ -36,6 +37,7 @@ class ManualState:
     grants: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict[str, tuple[tuple[int, int], ...]])
     amnesty: Days = field(default_factory=Days)
     excluded: bool = False
+    corrections: tuple[Correction, ...] = ()
 
 
 NO_MANUAL_STATE = ManualState()

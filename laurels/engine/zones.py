@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import cache, lru_cache
 from importlib import resources
@@ -184,9 +183,13 @@ def exists(day: int, tz: ZoneInfo) -> bool:
     return noon.astimezone(UTC).astimezone(tz).toordinal() == day
 
 
+Correction = tuple[datetime, datetime, str]
+"""A zone that a user was in from one instant until another, whatever the changes of zone say."""
+
+
 @plain
 class Zones:
-    """The time zones of one user: the first zone, and dated changes after it.
+    """The time zones of one user: the first zone, dated changes after it, and corrections of the past, the newest last.
 
     `first` is None until a zone is known; until then `default` applies, the setting at the time the user was created. A first
     zone that became known after events is also the first of `changes`, dated when it became known.
@@ -195,18 +198,38 @@ class Zones:
     first: str | None = None
     changes: tuple[tuple[datetime, str], ...] = ()
     default: str = "UTC"
-
-    @property
-    def journeys(self) -> Sequence[tuple[datetime, str]]:
-        """The changes to another zone than before."""
-        return self.changes[1:] if self.changes and self.changes[0][1] == self.first else self.changes
+    corrections: tuple[Correction, ...] = ()
 
     def at(self, instant: datetime) -> str:
         """The zone in force at this instant."""
+        for since, until, name in reversed(self.corrections):
+            if since <= instant < until:
+                return name
+        return self._uncorrected_at(instant)
+
+    def _uncorrected_at(self, instant: datetime) -> str:
         for since, name in reversed(self.changes):
             if since <= instant:
                 return name
         return self.first or self.default
+
+    def corrected(self, corrections: tuple[Correction, ...]) -> Zones:
+        """These zones with these corrections instead of their own."""
+        if corrections == self.corrections:
+            return self
+        return Zones(self.first, self.changes, self.default, corrections)
+
+    def journeys(self) -> list[tuple[datetime, str]]:
+        """When the zone in force became another one, and which, oldest first."""
+        ends = [end for since, until, _ in self.corrections for end in (since, until)]
+        journeys: list[tuple[datetime, str]] = []
+        before = self.first or self.default
+        for instant in sorted({*ends, *(since for since, _ in self.changes)}):
+            name = self.at(instant)
+            if name != before:
+                journeys.append((instant, name))
+            before = name
+        return journeys
 
     def day(self, instant: datetime) -> int:
         """The day of this instant in the zone in force at that time."""
@@ -228,12 +251,12 @@ class Zones:
         """
         zone(name)
         if self.first is None:
-            return Zones(name, ((now, name),) if has_events else (), self.default)
-        if agree(self.at(now), name, now):
+            return Zones(name, ((now, name),) if has_events else (), self.default, self.corrections)
+        if agree(self._uncorrected_at(now), name, now):
             return self
         if self.changes and now - self.changes[-1][0] < ZONE_CHANGE_PAUSE:
             raise ZoneChangeTooSoon(self.changes[-1][0] + ZONE_CHANGE_PAUSE)
-        return Zones(self.first, (*self.changes, (now, name)), self.default)
+        return Zones(self.first, (*self.changes, (now, name)), self.default, self.corrections)
 
     def would_change(self, name: str, now: datetime) -> bool:
         """Whether `changed` would return other zones."""
@@ -247,29 +270,36 @@ class Zones:
 
         A journey to the west can open days before it again, so a later change of zone can make it an earlier one.
         """
-        journeys = (day_of(since, name) for since, name in self.changes if since >= instant)
+        journeys = (day_of(since, name) for since, name in self.journeys() if since >= instant)
         return min([self.open_day(instant), *journeys])
 
     def skipped(self) -> Days:
         """The days that this user's calendar skipped."""
-        if not self.changes:
+        if not self.changes and not self.corrections:
             return skipped_set(self.first or self.default)
-        stays = self._stays()
-        gone = {day for first, last, name in stays for day in skipped_days(name) if first < day < last}
-        for (_, left, _), (arrived, _, _) in pairwise(stays):
-            gone.update(range(left + 1, arrived))  # a change from far west to far east skips a day
-        days = Days()
-        for day in sorted(gone):
-            if not any(first <= day <= last and day not in skipped_days(name) for first, last, name in stays):
-                days = days.with_day(day)
-        return days
+        return _skipped_by(self)
 
-    def _stays(self) -> list[tuple[int, int, str]]:
+    def stays(self) -> list[tuple[int, int, str]]:
         """(first day, last day, zone) for each period in one zone, oldest first; days as clocks in that zone showed them."""
-        names = [self.first or self.default, *(name for _, name in self.changes)]
-        firsts = [0, *(day_of(since, name) for since, name in self.changes)]
-        lasts = [*(day_of(since - INSTANT, name) for (since, _), name in zip(self.changes, names, strict=False)), NEVER]
+        journeys = self.journeys()
+        names = [self.first or self.default, *(name for _, name in journeys)]
+        firsts = [0, *(day_of(since, name) for since, name in journeys)]
+        lasts = [*(day_of(since - INSTANT, name) for (since, _), name in zip(journeys, names, strict=False)), NEVER]
         return list(zip(firsts, lasts, names, strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _skipped_by(zones: Zones) -> Days:
+    """The days that a user who travelled skipped."""
+    stays = zones.stays()
+    gone = {day for first, last, name in stays for day in skipped_days(name) if first < day < last}
+    for (_, left, _), (arrived, _, _) in pairwise(stays):
+        gone.update(range(left + 1, arrived))  # a change from far west to far east skips a day
+    days = Days()
+    for day in sorted(gone):
+        if not any(first <= day <= last and day not in skipped_days(name) for first, last, name in stays):
+            days = days.with_day(day)
+    return days
 
 
 @lru_cache(maxsize=1024)

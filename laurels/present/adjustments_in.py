@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from laurels.engine.adjustments import Adjustment, Caller, kinds_for
 from laurels.engine.fields import Field
-from laurels.present.base import Actor, AdjustmentId, Reason, ShortName
+from laurels.present.base import Actor, AdjustmentId, Reason, ShortName, ZoneName
 
 ENVELOPE = ("kind", "id", "reason", "actor")
 """The fields of a body that are not data of the adjustment."""
@@ -105,6 +105,8 @@ def _type_of(field: Field) -> Any:
         return Annotated[int | float, Meta(description=description, extra_json_schema=limits)]  # 50.0 is 50
     if field.type == "date":
         return Annotated[date, Meta(description=field.description)]
+    if field.type == "zone":
+        return ZoneName
     if field.type == "streak_or_all":
         return Annotated[ShortName, Meta(description="The name of a streak; left out: all of them")]
     return ShortName

@@ -68,7 +68,7 @@ def user(catalog: Catalog, row: UserRow, now: datetime) -> User:
         time_zone=zones.at(now),
         time_zones=[
             ZoneChange(since=None, time_zone=zones.first or zones.default),
-            *(ZoneChange(since=since, time_zone=name) for since, name in zones.journeys),
+            *(ZoneChange(since=since, time_zone=name) for since, name in zones.journeys()),
         ],
         joined_at=progress.joined_at,
         created_at=row.created_at,

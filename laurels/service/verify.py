@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from laurels.commands.rank_changes import places_of
-from laurels.commands.rows import active_events
+from laurels.commands.rows import active_events, dated
 from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
 from laurels.engine.catalog import Catalog
@@ -71,8 +71,8 @@ def differences(
 
     `closed` are (leaderboard, period) pairs that were closed although they are open by this clock and catalog.
     """
-    history = active_events(snapshot.events)
     truth = _truth(catalog, snapshot, now)
+    history = active_events(dated(row, truth.zones, truth.zones) for row in snapshot.events)
     rebuilt = rebuild(catalog, truth, history, now).progress
     stored = replace(snapshot.user.progress, scores=still_open(catalog, snapshot.user.progress.scores, now))
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
@@ -91,9 +91,11 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
     stored = snapshot.user.progress
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
+    manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones)
     return replace(
         stored,
-        manual=rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones),
+        zones=stored.zones.corrected(manual.corrections),
+        manual=manual,
         badges={award.badge: award.points for award in snapshot.awards},
         points=sum(entry.amount for entry in snapshot.ledger),
         scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),

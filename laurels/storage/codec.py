@@ -55,6 +55,7 @@ class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
     grants: dict[str, list[tuple[int, int]]]
     amnesty: _Set
     excluded: bool = False
+    corrections: list[tuple[int, int, str]] = []
 
 
 _ByDay = dict[str, list[tuple[int, int]]]
@@ -104,7 +105,7 @@ def maybe_instant(micros: int | None) -> datetime | None:
 def pack_progress(progress: Progress) -> bytes:
     """The sums and sets of a progress. Equal progress gives equal bytes, in whatever order it was made.
 
-    Its points, reached_at, zones and joined_at have columns of their own.
+    Its points, reached_at, zones and joined_at have columns of their own; corrections of zones are in the manual state.
     """
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
     manual = progress.manual
@@ -128,6 +129,7 @@ def unpack_progress(
 ) -> Progress:
     """The progress in these columns."""
     stored = _unpack(packed)
+    manual = NO_MANUAL_STATE if stored.manual is None else _unpack_manual_state(stored.manual)
     return Progress(
         stored.totals,
         _unpack_sets(stored.days),
@@ -137,9 +139,9 @@ def unpack_progress(
         stored.badges,
         points,
         reached_at,
-        zones,
+        zones.corrected(manual.corrections) if manual.corrections else zones,
         joined_at,
-        NO_MANUAL_STATE if stored.manual is None else _unpack_manual_state(stored.manual),
+        manual,
         stored.scores,
     )
 
@@ -173,6 +175,7 @@ def _pack_manual_state(manual: ManualState) -> _PackedManualState:
         {name: list(grants) for name, grants in manual.grants.items()},
         _pack_set(manual.amnesty),
         manual.excluded,
+        [(to_micros(since), to_micros(until), name) for since, until, name in manual.corrections],
     )
 
 
@@ -187,6 +190,7 @@ def _unpack_manual_state(packed: _PackedManualState) -> ManualState:
         {name: tuple(given) for name, given in packed.grants.items()},
         _unpack_set(packed.amnesty),
         packed.excluded,
+        tuple((from_micros(since), from_micros(until), name) for since, until, name in packed.corrections),
     )
 
 
@@ -208,8 +212,8 @@ def _unpack_sets(packed: dict[str, _Set]) -> dict[str, Days]:
 
 @lru_cache(maxsize=1024)
 def pack_zones(zones: Zones) -> str | None:
-    """The user's dated zones as JSON; None for a user without a known zone, if the default is UTC."""
-    if zones == _UNKNOWN_ZONES:
+    """The user's dated zones as JSON, without corrections; None for a user without a known zone, if the default is UTC."""
+    if zones.corrected(()) == _UNKNOWN_ZONES:
         return None
     changes = [(to_micros(since), name) for since, name in zones.changes]
     return _to_json((zones.first, changes, zones.default)).decode()

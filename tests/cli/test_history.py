@@ -139,6 +139,15 @@ def test_an_excused_day_says_by_what(laurels: Laurel, excuse: list[str], why: st
     assert why in laurels("explain", "ada", "--streak", "login").out
 
 
+def test_a_correction_of_the_zone_is_applied_refused_and_undone(laurels: Laurel) -> None:
+    correct = ["user", "zone", "ada", "Asia/Tokyo", "--from", "2026-02-27", "--reason", "on a journey", "--id", "c-1"]
+    refused = laurels(*correct, "--to", "2026-02-26")
+    assert (refused.code, "must not be before 'first'" in refused.err) == (2, True)
+
+    assert "timeZone, ada, id c-1" in laurels(*correct, "--to", "2026-02-28").out
+    assert "Undone" in laurels("user", "undo", "ada", "c-1").out
+
+
 def test_explain_needs_a_badge_or_a_streak(laurels: Laurel) -> None:
     assert laurels("explain", "ada").code == 2
     assert laurels("explain", "ada", "message_100", "--streak", "login").code == 2

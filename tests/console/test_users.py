@@ -235,6 +235,21 @@ async def test_adding_points_needs_no_confirmation_and_taking_them_does(
     assert await points_of(home) == 50
 
 
+async def test_the_zone_of_past_days_can_be_corrected_and_that_undone(home: App, work: Operator) -> None:
+    await home.record(event("ada", "login", "2026-01-05T05:00"))
+    answer = await work.fill(
+        at("ada", "/adjustments/timeZone"), zone="Mars", first="2026-01-01", last="2026-01-05", reason="x"
+    )
+    assert (answer.status_code, "unknown time zone" in answer.text) == (422, True)
+
+    where = {"zone": "America/Los_Angeles", "first": "2026-01-01", "last": "2026-01-05"}
+    page = await work.do(at("ada", "/adjustments/timeZone"), **where, reason="set late")
+    assert "Correction of the time zone recorded." in page.text
+    assert [one.time_zone for one in (await home.laurels.user("ada")).time_zones] == ["UTC", where["zone"], "UTC"]
+    await undo(work, (await adjustments_of(home))[0].id)
+    assert len((await home.laurels.user("ada")).time_zones) == 1
+
+
 async def test_freezes_pauses_and_repairs_can_be_undone(home: App, work: Operator) -> None:
     for days in (1, 1, 2):
         await home.laurels.profile("ada", login=True)

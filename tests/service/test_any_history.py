@@ -151,6 +151,10 @@ class AnyHistory(RuleBasedStateMachine):
     def repair(self, user: str, act: str, days: int, own: bool, of: str) -> None:
         self.tell(user, act, "repair", own=own, streak=of, day=self.day(days))
 
+    @rule(user=USERS, act=ACTS, days=st.integers(-8, 0), more=st.integers(0, 3), zone=ZONES)
+    def correct_the_zone(self, user: str, act: str, days: int, more: int, zone: str) -> None:
+        self.tell(user, act, "timeZone", zone=zone, first=self.day(days), last=self.day(days + more))
+
     @rule(days=DAYS, more=st.integers(0, 2), group=GROUPS)
     def excuse(self, days: int, more: int, group: str | None) -> None:
         first = date.fromisoformat(self.day(days))
