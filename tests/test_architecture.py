@@ -62,7 +62,7 @@ WORDS = {
 NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "adjustments"}
 """What a catalog defines, and what an operator applies: one file each."""
 
-DECISIONS = {"catalog", "judge", "adjust", "scoring", "notifications"}
+DECISIONS = {"catalog", "counting", "judge", "adjust", "scoring", "notifications"}
 """Modules of the engine in which nouns meet."""
 
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}

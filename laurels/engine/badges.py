@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
@@ -93,6 +93,32 @@ class AtLeast(Single):
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         current = progress.totals.get(self.metric, 0)
         return [Check(amount(self.target, self.one, self.many), current, self.target, self.met(progress))]
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost(Single):
+    """A metric of kind 'min' has come down to a number. Before its first event it has none."""
+
+    metric: str
+    target: int
+    one: str = field(repr=False)
+    many: str = field(repr=False)
+
+    def met(self, progress: Progress) -> bool:
+        return self.metric in progress.totals and progress.totals[self.metric] <= self.target
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        # One step, because a part of the way to less is not a number of things that are still missing.
+        return [] if self.met(progress) else [Step(0, 1, self._text)]
+
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        met, best = self.met(progress), progress.totals.get(self.metric)
+        text = self._text if met or best is None else f"{self._text} (best: {amount(best, self.one, self.many)})"
+        return [Check(text, int(met), 1, met)]
+
+    @property
+    def _text(self) -> str:
+        return f"{amount(self.target, self.one, self.many)} or less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,11 +287,22 @@ class Badge:
         return frozenset(part.streak for part in self.condition.parts() if isinstance(part, StreakOf))
 
 
+class MetricWords(NamedTuple):
+    """What conditions know of a metric: its words for one and for several, and its kind."""
+
+    one: str
+    many: str
+    kind: str
+
+
+_UNKNOWN = MetricWords("", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What conditions may refer to: metrics with their words, streaks, and badges with their names."""
 
-    metrics: Mapping[str, tuple[str, str]]
+    metrics: Mapping[str, MetricWords]
     streaks: frozenset[str]
     badges: Mapping[str, str]
 
@@ -300,8 +337,29 @@ def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
 
 
 def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
-    metric = table.choice("metric", vocabulary.metrics, "metric")
-    return AtLeast(metric, table.integer("at_least", least=1), *vocabulary.metrics.get(metric, ("", "")))
+    name, metric = _read_metric(table, vocabulary)
+    if metric.kind == "min":
+        table.fault("at_least", f"the metric '{name}' only goes down, so it would hold too soon", "write at_most")
+    return AtLeast(name, table.integer("at_least", least=1), metric.one, metric.many)
+
+
+def _read_at_most(table: Table, vocabulary: Vocabulary) -> Condition:
+    name, metric = _read_metric(table, vocabulary)
+    if metric.kind not in ("", "min", "last"):
+        table.fault("at_most", f"the metric '{name}' starts at 0 and goes up", "write at_least, or use kind 'min'")
+    return AtMost(name, table.integer("at_most"), metric.one, metric.many)
+
+
+def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords]:
+    """The name of a condition's metric, and what conditions know of it."""
+    name = table.choice("metric", vocabulary.metrics, "metric")
+    metric = vocabulary.metrics.get(name, _UNKNOWN)
+    if metric.kind == "last":
+        # A badge for a number that was reached once would depend on the order in which events arrive.
+        table.fault(
+            "metric", f"'{name}' has the kind 'last', which goes up and down", "use a metric of kind 'max' or 'min'"
+        )
+    return name, metric
 
 
 def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
@@ -330,6 +388,7 @@ def _read_several(key: str, table: Table, vocabulary: Vocabulary) -> tuple[Condi
 
 KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
     "at_least": _read_at_least,
+    "at_most": _read_at_most,
     "streak_of": _read_streak_of,
     "joined_before": lambda table, _: JoinedBefore(table.instant("joined_before")),
     "has_badge": _read_has_badge,

@@ -12,7 +12,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from laurels.engine.badges import AtLeast, Badge, HasBadge, PointsOf, StreakOf, Vocabulary, read_badge
+from laurels.engine.badges import (
+    AtLeast,
+    AtMost,
+    Badge,
+    HasBadge,
+    MetricWords,
+    PointsOf,
+    StreakOf,
+    Vocabulary,
+    read_badge,
+)
 from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
@@ -119,7 +129,7 @@ def _read(table: Table) -> Catalog:
         table.fault("levels", "is empty", "write at least one [[levels]] that begins at 0 points")
     badge_tables = table.list_of_tables("badges", [])
     vocabulary = Vocabulary(
-        metrics={name: (metric.one, metric.many) for name, metric in metrics.items()},
+        metrics={name: MetricWords(metric.one, metric.many, metric.kind) for name, metric in metrics.items()},
         streaks=frozenset(streaks),
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
     )
@@ -208,6 +218,8 @@ def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
         for part in badge.condition.parts():
             if isinstance(part, AtLeast):
                 totals[part.metric] = max(part.target, totals.get(part.metric, 0))
+            elif isinstance(part, AtMost):
+                totals[part.metric] = min(part.target, totals.get(part.metric, MAX_NUMBER))
             elif isinstance(part, StreakOf):
                 folds[part.streak] = Fold(longest=max(part.target, folds.get(part.streak, Fold()).longest))
     earned: dict[str, int] = {}
@@ -251,7 +263,8 @@ def _event_types(nouns: Iterable[Metric | Streak | PointRule]) -> dict[str, None
 
 def _touches(badge: Badge, names: set[str]) -> bool:
     return any(
-        (isinstance(part, AtLeast) and part.metric in names) or (isinstance(part, StreakOf) and part.streak in names)
+        (isinstance(part, AtLeast | AtMost) and part.metric in names)
+        or (isinstance(part, StreakOf) and part.streak in names)
         for part in badge.condition.parts()
     )
 
@@ -268,6 +281,12 @@ def _deciding(board: Board) -> dict[str, Any]:
     late = None if is_all_time(board) else board.late
     unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
     return {**fields, **unused, "late": late, "visibility": board.visibility == "hidden"}
+
+
+def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """What changed how some leaderboards are computed, since fingerprints were first stored: their users are rebuilt."""
+    metric = metrics.get(board.of)
+    return {"zeros": True} if board.ranks_zero and metric and metric.reads_data else {}
 
 
 def _fingerprint(
@@ -293,7 +312,11 @@ def _fingerprint(
         "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
         "levels": levels.thresholds,
     }
-    scored = [_deciding(board) for board in boards.values() if _deciding(board) != _deciding(THE_POINTS)]
+    scored = [
+        {**_deciding(board), **_later_deciding(board, metrics)}
+        for board in boards.values()
+        if _deciding(board) != _deciding(THE_POINTS)
+    ]
     if scored:
         deciding["boards"] = scored
     text = json.dumps(deciding, sort_keys=True, default=str)

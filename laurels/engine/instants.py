@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from laurels.errors import InvalidInput
 
@@ -12,6 +12,15 @@ _RFC_3339 = re.compile(
     re.ASCII,
 )
 _LEAP_SECOND = re.compile(r":60(?:\.\d+)?")
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970, UTC."""
+    return (instant - EPOCH) // MICROSECOND
 
 
 def read_instant(field: str, text: str) -> datetime:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog, RuleIndex
+from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.metrics import matches
@@ -191,7 +192,7 @@ def _add(
 
     Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
     """
-    totals, days = _count(rules, progress, event)
+    totals, days, latest = count(rules.metrics, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in rules.streaks:
         if not streak.where or matches(streak.where, event):
@@ -211,24 +212,9 @@ def _add(
         progress.joined_at,
         progress.manual,
         progress.scores,
+        latest,
     )
     return added, entries
-
-
-def _count(rules: RuleIndex, progress: Progress, event: Event) -> tuple[dict[str, int], Mapping[str, Days]]:
-    """The totals and sets of days of all metrics, with the event added."""
-    totals = dict(progress.totals)
-    days = progress.days
-    for metric in rules.metrics:
-        if metric.where and not matches(metric.where, event):
-            continue
-        if metric.kind == "distinct_days":
-            assert event.day is not None
-            days = {**days, metric.name: days.get(metric.name, _NO_DAYS).with_day(event.day)}
-            totals[metric.name] = len(days[metric.name])
-        else:
-            totals[metric.name] = metric.grown(totals.get(metric.name, 0), event)
-    return totals, days
 
 
 _StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]

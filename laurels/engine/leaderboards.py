@@ -95,8 +95,17 @@ class Board:
         return period.end is None or now < period.end + self.late
 
     def place(self, score: int, reached_at: int, user_id: str) -> Place | None:
-        """The place of a score; None for a score of 0, which is not ranked."""
-        return Place(-score if self.highest else score, reached_at, user_id) if score > 0 else None
+        """The place of a score; None for one that is not ranked."""
+        ranked = score > 0 or (score == 0 and self.ranks_zero)
+        return Place(-score if self.highest else score, reached_at, user_id) if ranked else None
+
+    @property
+    def ranks_zero(self) -> bool:
+        """Whether users who took part and have a score of 0 are ranked: where less is better, 0 may be the best score.
+
+        By points they are not: a user whose points are 0 has none, or had all taken back.
+        """
+        return self.by == "metric" and not self.highest
 
     def score(self, sort_key: int) -> int:
         """The score that has this sort key."""

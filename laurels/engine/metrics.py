@@ -10,8 +10,9 @@ from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.numbers import whole, why_not_counted
 from laurels.engine.parsing import Table
 
-KINDS = ("count", "sum", "max", "distinct_days")
-AMOUNTS = ("sum", "max")
+Kind = Literal["count", "sum", "max", "min", "last", "distinct_days"]
+KINDS: tuple[Kind, ...] = ("count", "sum", "max", "min", "last", "distinct_days")
+AMOUNTS = ("sum", "max", "min", "last")
 """The kinds that read a number."""
 
 QUANTITY = "quantity"
@@ -22,7 +23,8 @@ QUANTITY = "quantity"
 class Metric:
     """How events change one number of a user.
 
-    kind    count: one per event. sum: adds `of`. max: the largest `of`. distinct_days: how many days had one.
+    kind    count: one per event. sum: adds `of`. max, min: the largest, the smallest `of`. last: the `of` of the event that
+            occurred last; the larger one of two at the same instant. distinct_days: how many days had one.
     events  the event types that it counts
     of      'quantity', or a key of the event's data; an event without a whole number of 0 or more there adds nothing
     where   counts only events whose data has these values
@@ -30,21 +32,50 @@ class Metric:
     """
 
     name: str
-    kind: Literal["count", "sum", "max", "distinct_days"]
+    kind: Kind
     events: tuple[str, ...]
     of: str
     where: Mapping[str, Any]
     one: str
     many: str
 
-    def grown(self, total: int, event: Event) -> int:
-        """The total after this event. Commutative and associative; it stops at 2^53 - 1. Not for distinct_days."""
+    def grown(self, total: int | None, event: Event) -> int | None:
+        """The total after this event; None before the first one that counts, for kinds of which 0 is a value.
+
+        Commutative and associative; it stops at 2^53 - 1. Not for last and distinct_days, which need more than a number.
+        """
         if self.kind == "count":
-            return min(total + 1, MAX_NUMBER)
+            return min((total or 0) + 1, MAX_NUMBER)
         amount = self.amount(event)
+        if self.kind == "min":
+            return amount if total is None else total if amount is None else min(total, amount)
         if amount is None:
-            return total
-        return max(total, amount) if self.kind == "max" else min(total + amount, MAX_NUMBER)
+            return total or 0
+        return max(total or 0, amount) if self.kind == "max" else min((total or 0) + amount, MAX_NUMBER)
+
+    def scored(self, score: tuple[int, int] | None, event: Event, at: int) -> tuple[int, int] | None:
+        """The score on a leaderboard after this event, and when it was reached, both None before an event that counts.
+
+        `at` is when the event occurred, in microseconds since 1970. Commutative and associative. Not for distinct_days.
+        """
+        amount = 1 if self.kind == "count" else self.amount(event)
+        if amount is None or score is None:
+            return score if amount is None else (amount, at)
+        before, reached_at = score
+        if self.kind == "max":
+            return min(score, (amount, at), key=lambda one: (-one[0], one[1]))
+        if self.kind == "min":
+            return min(score, (amount, at))
+        if self.kind == "last":
+            return max(score, (amount, at), key=lambda one: (one[1], one[0]))
+        if not amount:
+            return (0, min(reached_at, at)) if not before else score
+        return min(before + amount, MAX_NUMBER), max(reached_at, at) if before else at
+
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether a number of 0 can replace another one, and so must be stored even where it is not ranked."""
+        return self.kind in ("min", "last")
 
     @property
     def reads_data(self) -> bool:
@@ -88,6 +119,10 @@ def read_metric(name: str, table: Table) -> Metric:
         many=table.text("many", name),
     )
     if table.has("of") and metric.kind not in AMOUNTS:
-        table.fault("of", f"has no meaning for kind '{metric.kind}'", "take it out, or use kind 'sum' or 'max'")
+        table.fault(
+            "of",
+            f"has no meaning for kind '{metric.kind}'",
+            f"take it out, or use kind {', '.join(map(repr, AMOUNTS))}",
+        )
     table.done()
     return metric

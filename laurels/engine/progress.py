@@ -65,6 +65,7 @@ class Progress:
     joined_at   when the user joined the app, if the app sent it
     manual      what was set by hand
     scores      the scores that `scoring.py` stores for leaderboards, in open periods
+    latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -79,6 +80,7 @@ class Progress:
     joined_at: datetime | None = None
     manual: ManualState = NO_MANUAL_STATE
     scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
+    latest: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.instants import EPOCH, MICROSECOND, micros
 from laurels.engine.judge import calendar_of
 from laurels.engine.leaderboards import Board, Visibility
-from laurels.engine.metrics import matches
+from laurels.engine.metrics import Metric, matches
 from laurels.engine.periods import ALL_TIME, Period
 from laurels.engine.progress import NO_SCORES, Progress, Scores
 from laurels.engine.ranking import WITHIN, Place
@@ -26,9 +27,7 @@ from laurels.engine.values import plain
 Key = tuple[str, str]
 """A partition of a leaderboard, and a period."""
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
-MICROSECOND = timedelta(microseconds=1)
 DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 FARTHEST_EAST = timedelta(hours=26)
@@ -59,8 +58,7 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
         assert event.occurred_at is not None
         metric = catalog.metrics[board.of]
         if not metric.where or matches(metric.where, event):
-            amount = 1 if metric.kind == "count" else metric.amount(event) or 0
-            _add(grown, scores, board, event.occurred_at, now, amount, largest=metric.kind == "max")
+            _count(grown, scores, board, metric, event, now)
     if not grown:
         return scores
     until = now - CLOCKS_APART  # a process whose clock is behind may still add to these periods
@@ -126,13 +124,14 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     """A user's scores on one leaderboard, by the keys of its open periods."""
     if board.by == "points" and board.periods.kind == ALL_TIME:
         reached_at = progress.reached_at
-        return [(ALL_TIME, (progress.points, _micros(reached_at)))] if reached_at else []
+        return [(ALL_TIME, (progress.points, micros(reached_at)))] if reached_at else []
     if not catalog.is_scored_by_days(board):
         return _open(board, progress.scores.get(board.id, {}), now).items()
     days = progress.days.get(board.of)
     if days is None:
         return []
-    return [(period.key, _score_of_days(catalog, board, progress, days, period)) for period in open_periods(board, now)]
+    scores = {period.key: _score_of_days(catalog, board, progress, days, period) for period in open_periods(board, now)}
+    return [(key, score) for key, score in scores.items() if score[0]]
 
 
 def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
@@ -164,26 +163,36 @@ def open_periods(board: Board, now: datetime) -> list[Period]:
     return found
 
 
-def _add(  # one parameter for each part of the sum
-    grown: dict[str, dict[str, tuple[int, int]]],
-    scores: Scores,
-    board: Board,
-    at: datetime,
-    now: datetime,
-    amount: int,
-    *,
-    largest: bool = False,
+def _add(
+    grown: dict[str, dict[str, tuple[int, int]]], scores: Scores, board: Board, at: datetime, now: datetime, amount: int
 ) -> None:
+    """Add points to the score of the period in which they count, if it is open."""
     period = board.periods.at(at)
     if not amount or period is None or not board.is_open(period, now):
         return
     of_board = grown.setdefault(board.id, dict(scores.get(board.id, {})))
     before, reached_at = of_board.get(period.key, (0, 0))
-    micros = _micros(at)
-    if not largest:
-        of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, micros))
-    elif amount > before or (amount == before and micros < reached_at):
-        of_board[period.key] = (amount, micros)
+    of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, micros(at)))
+
+
+def _count(
+    grown: dict[str, dict[str, tuple[int, int]]],
+    scores: Scores,
+    board: Board,
+    metric: Metric,
+    event: Event,
+    now: datetime,
+) -> None:
+    """Count an event in the score of the period in which it occurred, if that is open."""
+    assert event.occurred_at is not None
+    period = board.periods.at(event.occurred_at)
+    if period is None or not board.is_open(period, now):
+        return
+    before = grown.get(board.id, scores.get(board.id, {})).get(period.key)
+    after = metric.scored(before, event, micros(event.occurred_at))
+    if after is None or after == before or not (after[0] or board.ranks_zero or metric.keeps_zero):
+        return
+    grown.setdefault(board.id, dict(scores.get(board.id, {})))[period.key] = after
 
 
 def _open(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) -> dict[str, tuple[int, int]]:
@@ -193,10 +202,6 @@ def _open(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) 
         if period and board.is_open(period, now):
             open_scores[key] = score
     return open_scores
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - EPOCH) // MICROSECOND
 
 
 def _midnight(day: int) -> int:

@@ -73,6 +73,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     badges: _Sums
     manual: _PackedManualState | None
     scores: _PackedScores = {}
+    latest: _Sums = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -120,6 +121,7 @@ def pack_progress(progress: Progress) -> bytes:
             progress.badges,
             None if empty else _pack_manual_state(manual),
             progress.scores,
+            progress.latest,
         )
     )
 
@@ -143,6 +145,7 @@ def unpack_progress(
         joined_at,
         manual,
         stored.scores,
+        stored.latest,
     )
 
 

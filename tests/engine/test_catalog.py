@@ -83,6 +83,21 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
         ({"metrics": {"m": 1}}, "metrics.m", "must be a table, not 1"),
         ({"metrics": 1}, "metrics", "must be tables by name, not 1"),
         ({"metrics": {"m": count("a", of="size")}}, "metrics.m.of", "has no meaning for kind 'count'"),
+        (
+            {"metrics": {"m": {"kind": "min", "events": ["a"]}}, "badges": [badge("b", metric="m", at_least=3)]},
+            "badges[1] 'b'.when.at_least",
+            "the metric 'm' only goes down",
+        ),
+        (
+            {"metrics": {"m": {"kind": "last", "events": ["a"]}}, "badges": [badge("b", metric="m", at_most=3)]},
+            "badges[1] 'b'.when.metric",
+            "'m' has the kind 'last'",
+        ),
+        (
+            {"metrics": {"m": count("a")}, "badges": [badge("b", metric="m", at_most=3)]},
+            "badges[1] 'b'.when.at_most",
+            "the metric 'm' starts at 0 and goes up",
+        ),
         ({"metrics": {"m": count("a", where={"x": 1.5})}}, "metrics.m.where", "must be a table of texts,"),
         ({"metrics": {"m": count("a", where=1)}}, "metrics.m.where", "must be a table of texts,"),
         ({"metrics": {"m": count("a", one=" ")}}, "metrics.m.one", "must be a text, not ' '"),

@@ -21,6 +21,9 @@ SOURCES = {
     "counted": {"by": "metric", "of": "counted"},
     "summed": {"by": "metric", "of": "summed"},
     "largest": {"by": "metric", "of": "largest"},
+    "errors": {"by": "metric", "of": "errors", "order": "lowest"},
+    "smallest": {"by": "metric", "of": "smallest", "order": "lowest"},
+    "latest": {"by": "metric", "of": "latest"},
     "days": {"by": "metric", "of": "days"},
     "run": {"by": "streak", "of": "login"},
 }
@@ -30,6 +33,9 @@ RULES = catalog(
         "summed": {"kind": "sum", "events": ["a", "b"]},
         "largest": {"kind": "max", "events": ["b"]},
         "days": {"kind": "distinct_days", "events": ["a"]},
+        "errors": {"kind": "sum", "events": ["a"], "of": "n"},
+        "smallest": {"kind": "min", "events": ["a", "b"], "of": "n"},
+        "latest": {"kind": "last", "events": ["a", "b"], "of": "n"},
     },
     leaderboards=[
         {"id": f"{name}-{period}", "period": period, **source, "late_hours": 48}
@@ -41,13 +47,14 @@ RULES = catalog(
 MOMENTS = st.integers(0, 24 * 16).map(lambda hours: NOW - timedelta(hours=hours))
 EVENTS = st.lists(
     st.builds(
-        lambda kind, instant, many, plan, name: Event(
-            "ada", name, kind, instant, many, {"plan": plan}, instant.toordinal()
+        lambda kind, instant, many, plan, number, name: Event(
+            "ada", name, kind, instant, many, {"plan": plan, "n": number}, instant.toordinal()
         ),
         st.sampled_from(["a", "b", "login"]),
         MOMENTS,
         st.integers(1, 3),
         st.sampled_from(["pro", "free"]),
+        st.sampled_from([0, 0, 1, 3, -1, "0", 2.0]),
         st.uuids().map(str),
     ),
     max_size=12,
@@ -101,6 +108,39 @@ def test_a_maximum_is_reached_by_the_first_event_with_it() -> None:
     assert scores["largest-month"] == {"2026-01": (5, to_micros(at("2026-01-06T12:00")))}
 
 
+def test_a_minimum_is_reached_by_the_first_event_with_it() -> None:
+    events = [dated("b", on, data={"n": number}) for on, number in [(0, 2), (1, 0), (2, 0.0), (3, 1), (4, -7)]]
+    scores = reduce(lambda so_far, event: counted(RULES, so_far, event, (), NOW), events[::-1], NO_SCORES)
+    assert scores["smallest-month"] == {"2026-01": (0, to_micros(at("2026-01-06T12:00")))}
+
+
+def test_the_last_number_is_that_of_the_latest_event_and_the_larger_of_two_at_one_instant() -> None:
+    events = [
+        dated("b", on, name=f"{n}", data={"n": number}) for n, (on, number) in enumerate([(0, 9), (2, 3), (2, 5)])
+    ]
+    for order in (events, events[::-1]):
+        scores = reduce(lambda so_far, event: counted(RULES, so_far, event, (), NOW), order, NO_SCORES)
+        assert scores["latest-month"] == {"2026-01": (5, to_micros(at("2026-01-07T12:00")))}
+        assert fold(RULES, order).totals["latest"] == 5
+    late = fold(RULES, [*events, dated("b", 1, data={"n": 100})])
+    assert late.totals["latest"] == 5
+
+
+def test_a_user_with_a_score_of_0_by_a_metric_is_ranked() -> None:
+    events = [dated("a", on, data={"n": number}) for on, number in [(0, 0), (1, 0), (2, "x")]]
+    found = places(RULES, "ada", counted_over(events), (), None, NOW)
+    assert found["errors-all", "all"] == Place(0, to_micros(at("2026-01-05T12:00")), "ada")
+    assert found["smallest-all", "all"].sort_key == 0
+    assert not {board for board, _ in found} & {"largest-all", "latest-all"}  # where more is better, 0 is no score
+    unread = places(RULES, "ada", counted_over(events[2:]), (), None, NOW)
+    assert not {board for board, _ in unread} & {"errors-all", "smallest-all", "latest-all"}
+
+
+def counted_over(events: Iterable[Event]) -> Progress:
+    events = list(events)
+    return replace(fold(RULES, events), scores=recounted(RULES, events, (), NOW))
+
+
 def test_a_run_is_counted_within_its_month_and_over_all_time() -> None:
     events = [dated("login", on) for on in (-9, -8, -7, -6, -5, -4, 2, 3)]  # from 27 December to 1 January, and later
     progress = fold(RULES, events)
@@ -120,7 +160,7 @@ def test_distinct_days_are_those_of_the_users_calendar_within_a_period() -> None
     assert found["days-week", "2026-W02"].sort_key == -2  # open for two days more
 
 
-def test_scores_of_0_or_less_are_not_ranked() -> None:
+def test_points_of_0_or_less_are_not_ranked() -> None:
     empty = Progress()
     assert places(RULES, "ada", empty, (), None, NOW) == {}
     below = replace(empty, points=-5, reached_at=NOW, scores={"points-year": {"2026": (-5, 0)}})

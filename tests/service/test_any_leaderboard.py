@@ -56,6 +56,10 @@ BOARDS = [
     board("summed", by="metric", of="summed", period="day", ties="shared"),
     board("largest", by="metric", of="largest", period="month", ties="dense", order="lowest"),
     board("ever", by="metric", of="summed", ties="dense"),
+    board("errors", by="metric", of="errors", order="lowest", period="week"),
+    board("worst", by="metric", of="worst", ties="shared"),
+    board("smallest", by="metric", of="smallest", period="month", order="lowest"),
+    board("latest", by="metric", of="latest", period="day", ties="dense", order="lowest"),
     board("days", by="metric", of="days", period="month", ties="shared"),
     board("run", by="streak", of="daily", period="month", ties="dense"),
     board("runs", by="streak", of="daily"),
@@ -69,6 +73,10 @@ def rules(boards: Sequence[dict[str, Any]], pays: int = 10) -> Catalog:
             "summed": {"kind": "sum", "events": ["a", "b"]},
             "largest": {"kind": "max", "events": ["b"]},
             "days": {"kind": "distinct_days", "events": ["a"]},
+            "errors": {"kind": "sum", "events": ["a"], "of": "n"},
+            "worst": {"kind": "max", "events": ["a"], "of": "n"},
+            "smallest": {"kind": "min", "events": ["a", "b"], "of": "n"},
+            "latest": {"kind": "last", "events": ["b"], "of": "n"},
         },
         streaks={"daily": {"events": ["a", "b"]}},
         points=[
@@ -130,6 +138,39 @@ def is_over(one: Any, key: str, now: datetime) -> bool:
     return now >= after.astimezone(UTC) + one.late
 
 
+FED = {
+    "counted": ["a"],
+    "summed": ["a", "b"],
+    "largest": ["b"],
+    "days": ["a"],
+    "daily": ["a", "b"],
+    "errors": ["a"],
+    "worst": ["a"],
+    "smallest": ["a", "b"],
+    "latest": ["b"],
+}
+OF_DATA = ("errors", "worst", "smallest", "latest")
+
+
+def has_n(event: Event) -> bool:
+    return "n" in (event.data or {}) and (event.data or {})["n"] >= 0
+
+
+def score_of_data(of: str, found: list[tuple[int, datetime]]) -> tuple[int, datetime] | None:
+    """The score of these numbers with their instants, and the instant at which it was reached."""
+    if not found:
+        return None
+    if of == "latest":
+        newest = max(moment for _, moment in found)
+        return max(number for number, moment in found if moment == newest), newest
+    if of == "errors":
+        positive = [moment for number, moment in found if number]
+        reached = max(positive) if positive else min(moment for _, moment in found)
+        return sum(number for number, _ in found), reached
+    best = (min if of == "smallest" else max)(number for number, _ in found)
+    return best, min(moment for number, moment in found if number == best)
+
+
 @dataclass
 class Naive:
     """Everything that happened, as lists."""
@@ -146,7 +187,7 @@ class Naive:
             if one.groups and not self.groups.get(user, set()) & set(one.groups):
                 continue
             score = self._score(of, one, key, user, events)
-            if score and score[0] > 0:
+            if score and (score[0] > 0 or (score[0] == 0 and one.by == "metric" and not one.highest)):
                 found[user] = score
         return found
 
@@ -158,19 +199,13 @@ class Naive:
             return sum(amount for amount, _, _ in self.ledger[user]), self.reached.get(user, START)
         if one.by == "points":
             return self._points(one, key, user)
-        names = {"counted": ["a"], "summed": ["a", "b"], "largest": ["b"], "days": ["a"], "daily": ["a", "b"]}[one.of]
+        names = FED[one.of]
         fed = [event for event in events if event.type in names]
         if one.of in ("days", "daily"):
             days = sorted({event.day for event in fed if key_of_day(kind, one, event.day or 0) == key})
             return longest(days) if one.of == "daily" else (len(days), midnight(days[-1])) if days else None
         within = [event for event in fed if key_of(kind, one, notification_of(event)) == key]
-        if one.of == "counted":
-            within = [event for event in within if repr(event.data) == "{'x': 1}"]  # true is not 1
-            return (len(within), max(map(notification_of, within))) if within else None
-        if one.of == "summed":
-            return (sum(event.quantity for event in within), max(map(notification_of, within))) if within else None
-        best = max((event.quantity for event in within), default=0)
-        return (best, min(notification_of(event) for event in within if event.quantity == best)) if within else None
+        return score_of_events(one.of, within)
 
     def _points(self, one: Any, key: str, user: str) -> tuple[int, datetime] | None:
         by_instant: dict[datetime, int] = defaultdict(int)
@@ -179,6 +214,21 @@ class Naive:
                 by_instant[counts_at] += amount
         left = {moment: amount for moment, amount in by_instant.items() if amount}
         return (sum(left.values()), max(left)) if left else None
+
+
+def score_of_events(of: str, within: list[Event]) -> tuple[int, datetime] | None:
+    """The score of these events by a metric, and the instant at which it was reached."""
+    if of in OF_DATA:
+        return score_of_data(
+            of, [((event.data or {})["n"], notification_of(event)) for event in within if has_n(event)]
+        )
+    if of == "counted":
+        within = [event for event in within if repr((event.data or {}).get("x")) == "1"]  # true is not 1
+        return (len(within), max(map(notification_of, within))) if within else None
+    if of == "summed":
+        return (sum(event.quantity for event in within), max(map(notification_of, within))) if within else None
+    best = max((event.quantity for event in within), default=0)
+    return (best, min(notification_of(event) for event in within if event.quantity == best)) if within else None
 
 
 def notification_of(event: Event) -> datetime:
@@ -261,7 +311,9 @@ class World:
         chance = self.chance
         ago = chance.choice([0, 0, 1, 1, 5, 20, 24, 24 * 3, 24 * 8, 24 * 26])
         moment = (self.clock.now - timedelta(hours=ago)).replace(microsecond=0, second=chance.choice([0, 0, 7]))
-        kind, data = chance.choice("aab"), chance.choice([None, {"x": 1}, {"x": 1}, {"x": True}])
+        kind, data = chance.choice("aab"), chance.choice([{}, {"x": 1}, {"x": 1}, {"x": True}])
+        if chance.random() < 0.7:
+            data = {**data, "n": chance.choice([-1, 0, 0, 1, 4])}
         return Event(chance.choice(USERS), f"e{chance.randint(0, 60)}", kind, moment, chance.randint(1, 3), data)
 
     def some_event(self, *, reversed_: bool) -> tuple[str, str]:

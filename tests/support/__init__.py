@@ -15,7 +15,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress
-from laurels.engine.ranking import Place, nodes
+from laurels.engine.ranking import Place, tallied
 from laurels.engine.zones import Zones
 from laurels.storage.contract import Store
 from laurels.storage.postgres.store import PostgresStore
@@ -109,10 +109,11 @@ async def check_tallies(store: Store) -> None:
             "SELECT board, period, level, under, node, sum(amount), min(amount) FROM tallies "
             "GROUP BY board, period, level, under, node"
         )
-    counted = Counter(
-        (*key, *node) for *key, at, reached, user in standings for node in nodes(Place(at, reached, user))
-    )
-    assert {tuple(row[:5]): row[5] for row in kept} == dict(counted)
+    counted = Counter[tuple[Any, ...]]()
+    for board, period, at, reached, user in standings:
+        for node, amount in tallied(board, Place(at, reached, user)):
+            counted[board, period, *node] += amount
+    assert {tuple(row[:5]): row[5] for row in kept} == {node: amount for node, amount in counted.items() if amount}
     assert all(least > 0 for *_, least in kept), "a tally that counts nobody was kept"
 
 

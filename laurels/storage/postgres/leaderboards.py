@@ -99,11 +99,11 @@ def _teams(*, mean: bool, highest: bool) -> str:
     ahead = f"total / members {down}, (total % members)::float8 / members {down}" if mean else f"total {down}"
     return f"""
     WITH teams AS (
-        SELECT t.board AS part, sum(t.amount)::bigint AS total, (
+        SELECT t.board AS part, sum(t.amount)::bigint AS members, coalesce((
             SELECT sum(n.amount)::bigint FROM tallies n
-            WHERE n.board = t.board AND n.period = $1 AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
-        ) AS members FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = $1 AND t.board > $2 AND t.board < $3
-        GROUP BY t.board
+            WHERE n.board = t.board AND n.period = $1 AND n.level = {TOTAL_LEVEL} AND n.under = 0 AND n.node = 0
+        ), 0) AS total FROM tallies t
+        WHERE t.level = {FIRST_TIME_LEVEL - 1} AND t.period = $1 AND t.board > $2 AND t.board < $3 GROUP BY t.board
     ), ranked AS (
         SELECT rank() OVER (ORDER BY {ahead}) AS rank, part, total, members,
             row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER ()::bigint AS of_all FROM teams

@@ -163,7 +163,7 @@ TRUE_TALLIES = " UNION ALL ".join(
     + [
         (
             f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, {{part}}, sum(abs(sort_key))::bigint "
-            f"FROM standings WHERE strpos(board, '{TEAM}') > 0 GROUP BY 1, 2, 6"
+            f"FROM standings WHERE strpos(board, '{TEAM}') > 0 GROUP BY 1, 2, 6 HAVING sum(abs(sort_key)) > 0"
         )
     ]
 ).format(part=f"get_byte(sha256(convert_to(user_id, 'UTF8')), 0) % {PARTS} AS part")

@@ -98,10 +98,11 @@ def _teams(*, mean: bool, highest: bool) -> str:
     ahead = f"total / members {down}, (total % members) * 1.0 / members {down}" if mean else f"total {down}"
     return f"""
     WITH teams AS MATERIALIZED (
-        SELECT t.board AS part, t.amount AS total, (
-            SELECT sum(amount) FROM tallies n
-            WHERE n.board = t.board AND n.period = t.period AND n.level = {FIRST_TIME_LEVEL - 1} AND n.under = 0
-        ) AS members FROM tallies t WHERE t.level = {TOTAL_LEVEL} AND t.period = ? AND t.board > ? AND t.board < ?
+        SELECT t.board AS part, sum(t.amount) AS members, coalesce((
+            SELECT n.amount FROM tallies n
+            WHERE n.board = t.board AND n.period = t.period AND n.level = {TOTAL_LEVEL} AND n.under = 0 AND n.node = 0
+        ), 0) AS total FROM tallies t
+        WHERE t.level = {FIRST_TIME_LEVEL - 1} AND t.period = ? AND t.board > ? AND t.board < ? GROUP BY t.board
     ), ranked AS (
         SELECT rank() OVER (ORDER BY {ahead}) AS rank, part, total, members,
             row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER () AS of_all FROM teams

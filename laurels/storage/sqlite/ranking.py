@@ -80,7 +80,7 @@ TRUE_TALLIES = " UNION ALL ".join(
     + [
         (
             f"SELECT board, period, {TOTAL_LEVEL}, 0, 0, sum(abs(sort_key)) FROM standings "
-            f"WHERE instr(board, '{TEAM}') > 0 GROUP BY board, period"
+            f"WHERE instr(board, '{TEAM}') > 0 GROUP BY board, period HAVING sum(abs(sort_key)) > 0"
         )
     ]
 )
