@@ -10,6 +10,7 @@ from laurels.errors import (
     AdjustmentRefused,
     AmnestyNotFound,
     BadgeNotFound,
+    CatalogDiffers,
     CatalogError,
     Conflict,
     EventConflict,
@@ -37,6 +38,7 @@ from laurels.errors import (
 from laurels.present.adjustments import AdjustmentResult
 from laurels.present.amnesties import Amnesty
 from laurels.present.badges import BadgeInfo, ConditionCheck, Explanation, NextBadge
+from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
 from laurels.present.events import EventResult, IgnoredValue
 from laurels.present.history import (
@@ -79,13 +81,16 @@ __all__ = [
     "Admin",
     "Amnesty",
     "AmnestyNotFound",
+    "AppliedCatalog",
     "Award",
     "BadgeInfo",
     "BadgeNotFound",
     "BlockingAdmin",
     "BlockingLaurels",
     "Catalog",
+    "CatalogDiffers",
     "CatalogError",
+    "CatalogRevision",
     "ClosedPeriod",
     "ClosedPeriods",
     "ConditionCheck",

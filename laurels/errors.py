@@ -21,6 +21,7 @@
     ├── Unauthorized             no valid session, or no valid key
     ├── Overloaded               the queue is full; try again shortly
     ├── CatalogError             the catalog has faults; carries all of them
+    ├── CatalogDiffers           the given catalog is not the database's
     ├── SettingsError            a setting is wrong; names it, its source and the fix
     │   └── MissingExtra         a package of an extra is not installed
     └── StoreError               the database refused or failed
@@ -156,6 +157,10 @@ class CatalogError(LaurelsError):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+class CatalogDiffers(LaurelsError):
+    """The given catalog is not the one of the database, which judges its users; the message names both, and the fix."""
 
 
 class SettingsError(LaurelsError):

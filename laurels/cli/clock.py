@@ -14,7 +14,6 @@ from cyclopts.validators import Number
 from laurels.cli import OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, note_created, say
-from laurels.engine.catalog import Catalog
 from laurels.engine.events import check_instant
 from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
@@ -82,7 +81,7 @@ def advance(
 async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> SandboxClock:
     url = settings.database.url.reveal()
     async with made(url, partial(note_created, url)) as store:
-        laurels = laurels_over(store, settings, Catalog.default())  # no event is judged here
+        laurels = laurels_over(store, settings, None)  # no event is judged here
         if not mark:
             await _check_sandbox(laurels)
         return SandboxClock(now=await Admin(laurels).move_clock(to, by), sandbox=True)

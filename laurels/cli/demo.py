@@ -205,7 +205,7 @@ def _show(visit: Visit, badge: Badge, settings: Settings) -> None:
     line("  The same profile in the terminal, and the leaderboard of last week:", "dim")
     line()
     laurels = ("laurels",) if shutil.which("laurels") else (sys.executable, "-m", "laurels")
-    options = ("--database", settings.database.url.reveal(), "--catalog", settings.catalog.file)
+    options = ("--database", settings.database.url.reveal())
     line(shlex.join((*laurels, "user", "show", visit.user_id, *options)), "dim")
     last_week = ("leaderboard", "weekly", "--period", "previous", "--me", visit.user_id)
     line(shlex.join((*laurels, *last_week, *options)), "dim")

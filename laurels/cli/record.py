@@ -25,11 +25,12 @@ from cyclopts import Parameter
 from laurels.cli import INTERRUPTED, OK, REJECTED
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import emit, note, note_created
+from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.present.events import EventIn, EventResult
 from laurels.service.blocking import BlockingLaurels
-from laurels.service.opening import made, read_catalog
+from laurels.service.opening import given_catalog, laurels_over, made
 from laurels.settings import Settings
 
 BATCH = 500
@@ -119,17 +120,22 @@ def record(
 
 
 def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaurels:
-    catalog = read_catalog(settings.catalog.file)
-    asyncio.run(_make(settings.database.url.reveal()))
+    catalog = given_catalog(settings.catalog.file)
+    asyncio.run(_make(settings, catalog))
     return BlockingLaurels(
-        settings.database.url.reveal(), catalog, default_zone=settings.rules.default_zone, late_window=late_window
+        settings.database.url.reveal(),
+        catalog,
+        default_zone=settings.rules.default_zone,
+        late_window=late_window,
+        on_difference="follow",  # `_make` has compared them
     )
 
 
-async def _make(database: str) -> None:
-    """Create the database if it is missing, and say so."""
-    async with made(database, partial(note_created, database)):
-        return
+async def _make(settings: Settings, catalog: Catalog | None) -> None:
+    """Create the database if it is missing, and say so. Raises CatalogDiffers if it has another catalog than the given one."""
+    database = settings.database.url.reveal()
+    async with made(database, partial(note_created, database)) as store:
+        await laurels_over(store, settings, catalog).follow_catalog()
 
 
 def _run(recording: Recording, lines: Iterator[list[Line]]) -> bool:

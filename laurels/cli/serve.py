@@ -12,7 +12,7 @@ from laurels.configuration import unknown_variables
 from laurels.server.run import log_to_stderr, serve_until_stopped
 from laurels.server.workers import serve_from_workers
 from laurels.service.laurels import Laurels
-from laurels.service.opening import read_catalog, serving
+from laurels.service.opening import given_catalog, serving
 from laurels.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def serve(options: Options = _NONE_GIVEN) -> int:
     The database is created and migrated before the first request.
     """
     settings, _ = read(options)
-    catalog = read_catalog(settings.catalog.file)
+    catalog = given_catalog(settings.catalog.file)
     log_to_stderr(settings.log.level)
     for name, suggestion in unknown_variables(Settings, os.environ).items():
         log.warning("the variable %s is not a setting: %s", name, suggestion)

@@ -18,6 +18,7 @@ from laurels.engine.scoring import CLOCKS_APART, Earned, counted, recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserErased
 from laurels.storage.contract import (
+    UNBOUND,
     AdjustmentRow,
     AwardRow,
     Changes,
@@ -25,17 +26,28 @@ from laurels.storage.contract import (
     LedgerRow,
     Loaded,
     NotificationRow,
+    RevisionKey,
     UserRow,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """What every decision of a transaction depends on besides its rows: the catalog in force, and settings."""
+    """What every decision of a transaction depends on besides its rows: the catalog in force, and settings.
+
+    `revision` is the key of the catalog's revision. `must_bind`: it must be stored before a user is.
+    """
 
     catalog: Catalog
     default_zone: str = "UTC"
     late_window: timedelta | None = timedelta(days=30)
+    revision: RevisionKey = UNBOUND
+    must_bind: bool = False
+
+    @property
+    def number(self) -> int | None:
+        """The number of the catalog's revision, for awards and ledger entries; None if there is none."""
+        return self.revision[0] or None
 
 
 Needs = Literal["row", "adjustments", "all"]
@@ -177,16 +189,16 @@ class UnitOfWork:
         )
         self._rank_changes.note(changed, now)
         self._users[user.user_id] = changed
-        event_id = event.id if event else None
+        event_id, catalog = event.id if event else None, self.context.number
         changes = self._changes
         for badge in outcome.revoked:
             changes.awards = [row for row in changes.awards if (row.user_id, row.badge) != (user.user_id, badge)]
             changes.revoked.append((user.user_id, badge))
         for award in outcome.awards:
-            changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id))
+            changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id, catalog))
         for position, (entry, instant) in enumerate(zip(outcome.entries, instants, strict=True)):
             what = (entry.amount, entry.reason, entry.ref, event_id)
-            changes.ledger.append(LedgerRow(user.user_id, revision, position, now, *what, instant))
+            changes.ledger.append(LedgerRow(user.user_id, revision, position, now, *what, instant, catalog))
         for position, notification in enumerate(outcome.notifications):
             row = NotificationRow(user.user_id, revision, position, now, notification.type, notification.data)
             changes.notifications.append(row)

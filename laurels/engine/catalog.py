@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -59,6 +59,7 @@ class Catalog:
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
+    text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
     """
 
     name: str
@@ -76,6 +77,8 @@ class Catalog:
     tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
     rules: str
+    text: str = field(default="", compare=False, repr=False)
+    file: str = field(default="", compare=False, repr=False)
 
     @staticmethod
     def parse(text: str) -> Catalog:
@@ -88,7 +91,7 @@ class Catalog:
         catalog = _read(Table(raw, "", faults))
         if faults:
             raise CatalogError(faults)
-        return catalog
+        return replace(catalog, text=text)
 
     @staticmethod
     def load(path: str | Path) -> Catalog:
@@ -100,7 +103,7 @@ class Catalog:
         except OSError as error:
             raise CatalogError([Fault(str(path), f"cannot be read: {error.strerror}", "check the path")]) from error
         try:
-            return Catalog.parse(text)
+            return replace(Catalog.parse(text), file=str(path))
         except CatalogError as error:
             faults = [Fault(f"{path}, {fault.where}", fault.what, fault.fix) for fault in error.faults]
             raise CatalogError(faults) from error
@@ -109,6 +112,11 @@ class Catalog:
     def default() -> Catalog:
         """The default catalog of the contract: 7 levels, 11 badges, one login streak."""
         return Catalog.parse(resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8"))
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that tell its text from every other one."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     def is_scored_by_days(self, board: Board) -> bool:
         """Whether the scores of a leaderboard are computed from sets of days, and so are not stored."""

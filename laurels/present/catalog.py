@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from laurels.engine.catalog import Catalog
 from laurels.present.badges import BadgeInfo, badge_info
-from laurels.present.base import Answer, Points
+from laurels.present.base import Answer, Points, UtcTime
+from laurels.storage.contract import CatalogRow
 
 
 class CatalogLevel(Answer, frozen=True):
@@ -32,3 +33,38 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
         ],
         badges=[badge_info(badge) for badge in catalog.badges],
     )
+
+
+class CatalogRevision(Answer, frozen=True):
+    """A revision of the database's catalog, numbered from 1. `rules` is the fingerprint of everything in it that decides."""
+
+    number: int
+    rules: str
+    applied_at: UtcTime
+    applied_by: str
+    reason: str
+    text: str
+
+
+class AppliedCatalog(Answer, frozen=True):
+    """The revision in force after a catalog was applied; `isNew` says whether that made it, or it was in force before."""
+
+    revision: CatalogRevision
+    is_new: bool
+
+
+def catalog_revision(row: CatalogRow) -> CatalogRevision:
+    """A revision as stored."""
+    return CatalogRevision(
+        number=row.number,
+        rules=row.rules,
+        applied_at=row.applied_at,
+        applied_by=row.applied_by,
+        reason=row.reason,
+        text=row.text,
+    )
+
+
+def applied_catalog(row: CatalogRow, is_new: bool) -> AppliedCatalog:
+    """The revision in force after a catalog was applied."""
+    return AppliedCatalog(revision=catalog_revision(row), is_new=is_new)

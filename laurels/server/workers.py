@@ -21,7 +21,7 @@ from laurels.errors import LaurelsError, SettingsError
 from laurels.http.responses import Application
 from laurels.server.app import create_app
 from laurels.server.run import address_of, allow_connections, listen, log_to_stderr, quiet_collector, server_config
-from laurels.service.opening import laurels_over, read_catalog, serving
+from laurels.service.opening import given_catalog, laurels_over, serving
 from laurels.service.processes import end_with_parent
 from laurels.settings import Settings
 from laurels.storage import open_store
@@ -35,7 +35,7 @@ LONGEST_WAIT = 30
 """The most seconds that a worker is missing before it is replaced."""
 
 
-def serve_from_workers(settings: Settings, catalog: Catalog, ready: Callable[[str], None]) -> bool:
+def serve_from_workers(settings: Settings, catalog: Catalog | None, ready: Callable[[str], None]) -> bool:
     """Supervise the workers until stopped. Returns False if one failed. The database is migrated here, once.
 
     `ready` is called with the address. A worker gets the settings through the pipe that starts it, so that no secret is in
@@ -120,7 +120,7 @@ def _ending(code: int) -> str:
         return f"was ended by signal {-code}"
 
 
-async def _migrate(settings: Settings, catalog: Catalog) -> None:
+async def _migrate(settings: Settings, catalog: Catalog | None) -> None:
     async with serving(settings, catalog):
         return
 
@@ -130,9 +130,9 @@ def worker_app(settings: Settings) -> Application:
     log_to_stderr(settings.log.level)
     end_with_parent()
     try:
-        catalog = read_catalog(settings.catalog.file)
+        catalog = given_catalog(settings.catalog.file)
         store = open_store(settings.database.url.reveal(), settings.database.connections)
-        laurels = laurels_over(store, settings, catalog)
+        laurels = laurels_over(store, settings, catalog, "follow")
     except LaurelsError as error:
         log.error("a worker cannot start: %s", error)  # noqa: TRY400  # the message is enough
         sys.exit(STARTUP_FAILURE)

@@ -16,6 +16,7 @@ from laurels.commands.events import REVERSAL, Applied, ReverseEvent
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RebuildUser
 from laurels.engine.adjustments import Adjustment, parse_adjustment
+from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     FIRST_YEAR,
     LAST_YEAR,
@@ -28,8 +29,10 @@ from laurels.engine.zones import zone
 from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, NotASandbox
 from laurels.present.adjustments import AdjustmentResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
+from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
 from laurels.present.verification import Difference
 from laurels.service.laurels import Laurels
+from laurels.service.revisions import Proposal
 from laurels.service.verify import compare_user, verify_user
 from laurels.storage.contract import AmnestyRow
 
@@ -178,6 +181,33 @@ class Admin:
             if len(within) < len(page):
                 return
             after = page[-1]
+
+    # ---- the catalog --------------------------------------------------------------------------
+
+    async def apply_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
+        """Put a catalog in force for all processes, as the next revision of the database's catalog.
+
+        Each user is brought under it when next read or written, or by `rebuild`. The text of the revision in force again
+        changes nothing. While there is no user, the new catalog replaces that revision. Raises InvalidInput, CatalogError for
+        a catalog that must not follow the one in force, and CatalogDiffers for a database of an earlier version whose users
+        were judged under other rules: see `adopt_catalog`.
+        """
+        _check_why(reason, actor)
+        return applied_catalog(*await self._core.rules.apply(Proposal(catalog, await self._core.now(), actor, reason)))
+
+    async def adopt_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
+        """Store the catalog of a database of an earlier version, which stored none, as its first revision.
+
+        Users who were judged under other rules are brought under it when next read or written. Raises InvalidInput,
+        CatalogError, and CatalogDiffers if the database has another catalog already.
+        """
+        _check_why(reason, actor)
+        proposal = Proposal(catalog, await self._core.now(), actor, reason, adopts=True, only_first=True)
+        return applied_catalog(*await self._core.rules.apply(proposal))
+
+    async def catalog_revisions(self) -> list[CatalogRevision]:
+        """All revisions of the database's catalog, oldest first; the last one is in force."""
+        return [catalog_revision(row) for row in await self._core.store.catalog_revisions()]
 
     # ---- the clock of a sandbox ---------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from laurels.service.clock import Clock, utc_now
 from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS
 from laurels.service.laurels import LATE_WINDOW, Laurels
 from laurels.service.loop_thread import LoopThread
+from laurels.service.rules import OnDifference
 from laurels.storage.contract import CONNECTIONS
 
 P = ParamSpec("P")
@@ -110,6 +111,7 @@ class BlockingLaurels:
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
+        on_difference: OnDifference = "raise",
     ) -> None:
         """As `Laurels.open`, with the same parameters and errors."""
         self._open = partial(
@@ -123,6 +125,7 @@ class BlockingLaurels:
             batch_limit=batch_limit,
             queue_seconds=queue_seconds,
             clock=clock,
+            on_difference=on_difference,
         )
         self._in_memory = database in _IN_MEMORY
         self._lock = threading.RLock()  # not a plain lock: a signal handler may close or fork in the middle of a call
@@ -167,6 +170,8 @@ class BlockingLaurels:
             yield
 
     now = _blocking(Laurels.now)
+    prepare = _blocking(Laurels.prepare)
+    follow_catalog = _blocking(Laurels.follow_catalog)
     sandboxed = _blocking(Laurels.sandboxed)
     set_clock_offset = _blocking(Laurels.set_clock_offset)
     record = _blocking(Laurels.record)
@@ -210,8 +215,8 @@ class BlockingLaurels:
         self._check()  # before the lock: in a process forked without our hooks it may be locked forever
         with self._lock:
             self._check()
-            if self._thread is None:
-                self._thread = LoopThread(self._open)
+            if self._thread is None:  # the catalogs were compared before the fork
+                self._thread = LoopThread(partial(self._open, on_difference="follow"))
             return self._thread
 
     def _check(self) -> None:
@@ -270,6 +275,9 @@ class BlockingAdmin:
     lift_amnesty = _admin(Admin.lift_amnesty)
     users = _admin_each(Admin.users)
     pages = _admin_each(Admin.pages)
+    apply_catalog = _admin(Admin.apply_catalog)
+    adopt_catalog = _admin(Admin.adopt_catalog)
+    catalog_revisions = _admin(Admin.catalog_revisions)
     rebuild = _admin(Admin.rebuild)
     verify = _admin(Admin.verify)
     compare = _admin(Admin.compare)

@@ -20,6 +20,9 @@ class PeriodCloser:
 
     async def close_all(self) -> list[tuple[str, str]]:
         """See Laurels.close_periods."""
+        return await self._core.under_one_revision(self._close_all)
+
+    async def _close_all(self) -> list[tuple[str, str]]:
         now, closed = await self._core.now(), list[tuple[str, str]]()
         for board_id, key in await self._core.store.periods():
             board, period = self._period_of(board_id, key)
@@ -29,6 +32,9 @@ class PeriodCloser:
 
     async def close_those_of(self, user_id: str, now: datetime) -> None:
         """Close the periods that are due and have this user, who is about to be erased, so that other users keep their ranks."""
+        await self._core.under_one_revision(lambda: self._close_those_of(user_id, now))
+
+    async def _close_those_of(self, user_id: str, now: datetime) -> None:
         snapshot = await self._core.store.user_snapshot(user_id)
         for partition, key in snapshot.standings if snapshot else ():
             board, period = self._period_of(partition.partition(WITHIN)[0], key)
@@ -40,11 +46,15 @@ class PeriodCloser:
         return board, board.periods.named(key) if board else None
 
     async def close(self, board: Board, period: Period, now: datetime) -> bool:
-        """Close a period that no longer takes events. Returns whether this call closed it."""
+        """Close a period that no longer takes events. Returns whether this call closed it.
+
+        Raises OtherRevision if the catalog in force here, which says when it ends, is not the database's.
+        """
         key, store = (board.id, period.key), self._core.store
+        revision = self._core.rules.in_force.revision
         if key in self._closed or not await self._has_standings(board, period):
             return False
-        closed_now = not await store.is_closed(*key) and await store.close_period(*key, now)
+        closed_now = not await store.is_closed(*key) and await store.close_period(*key, now, revision)
         top = board.notify_top if board.id in self._core.catalog.tops else 0
         await store.notify_closing(*key, top, board.ties, now)
         self._closed.add(key)

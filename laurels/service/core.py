@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
+from typing import TypeVar
 
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.zones import Zones
-from laurels.errors import LaurelsError, UserNotFound
+from laurels.errors import LaurelsError, StoreUnavailable, UserNotFound
 from laurels.present.presentation import Presentation
 from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
-from laurels.service.group_commit import GroupCommit
+from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
 from laurels.service.rules import Rules
-from laurels.storage.contract import Store, UserRow
+from laurels.storage.contract import OtherRevision, ProfileView, Store, UserRow
+
+T = TypeVar("T")
 
 
 class Core:
@@ -74,12 +79,26 @@ class Core:
     async def current_user(self, user_id: str) -> UserRow:
         """The user's row, first brought up to date if it is outdated. Raises InvalidInput, UserNotFound, UserErased."""
         check_text("userId", user_id, MAX_USER_ID)
-        view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
+        view = await self.profile_view(user_id)
         if view.user is None:
             raise UserNotFound
         if not self.is_outdated(view.user, view.amnesty_count):
             return view.user
         return await self.refreshed(user_id)
+
+    async def profile_view(self, user_id: str) -> ProfileView:
+        """What the user's profile is made from, with the catalog that the same snapshot has in force."""
+        view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
+        await self.rules.follow(view.catalog)
+        return view
+
+    async def under_one_revision(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run `work` under the newest revision of the catalog, again if it finds that another one was put in force meanwhile."""
+        for _ in range(MOST_SWITCHES):
+            await self.rules.follow()
+            with suppress(OtherRevision):
+                return await work()
+        raise StoreUnavailable("the catalog was changed again and again meanwhile; send this again")
 
     async def refreshed(self, user_id: str) -> UserRow:
         """The user's row, brought under the rules and amnesties in force. Raises UserErased."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from time import monotonic
@@ -14,8 +14,8 @@ from laurels.commands.events import Recorded
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
-from laurels.errors import LaurelsError, Overloaded, StoreUnavailable
-from laurels.storage.contract import Changes, Loaded, LoadRequest, Store
+from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
+from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, Store
 from laurels.telemetry.writes import WriteMeter
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,19 @@ QUEUE_SECONDS = 5.0
 WEIGHT = 0.25
 """The weight of the last transaction in the moving average of their durations."""
 
+MOST_SWITCHES = 10
+"""How often a transaction begins again because another revision of the catalog was put in force."""
+
 MAX_RETRY_AFTER = 60
 """The highest `retry_after`, in seconds."""
+
+
+class Unbound(Exception):  # noqa: N818
+    """The transaction would add the first users, but the catalog that judged them is not stored."""
+
+
+Switch = Callable[[Exception], Awaitable[None]]
+"""Called with OtherRevision or Unbound, when a transaction cannot go on under its catalog; puts the right one in force."""
 
 
 @dataclass(slots=True)
@@ -55,9 +66,12 @@ class GroupCommit:
         queue_limit: int = QUEUE_LIMIT,
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
+        switch: Switch | None = None,
     ) -> None:
+        """Use this store and the context that is in force when a transaction begins. Without `switch` it never changes."""
         self._store = store
         self._context_in_force = context_in_force
+        self._switch = switch
         self.queue_limit = queue_limit
         self.meter = WriteMeter(monotonic())
         self._batch_limit = batch_limit
@@ -173,7 +187,7 @@ class GroupCommit:
         """Write a batch and answer it. If it fails unexpectedly, write each submission alone, so that one cannot fail others."""
         try:
             answers = await self._write(batch)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, CatalogDiffers, CatalogError) as error:
             _fail(batch, error)
         except Exception as error:
             if len(batch) == 1:
@@ -190,14 +204,29 @@ class GroupCommit:
             self.meter.add(now, sum(map(len, answers)), [now - submission.submitted_at for submission in batch])
 
     async def _write(self, batch: list[_Submission]) -> list[list[object]]:
+        """Write a batch under the catalog in force, whichever that is when its transaction runs."""
+        for _ in range(MOST_SWITCHES):
+            try:
+                return await self._write_under(self._context_in_force(), batch)
+            except (OtherRevision, Unbound) as other:
+                if self._switch is None:
+                    raise
+                await self._switch(other)
+        raise StoreUnavailable("the catalog was changed again and again meanwhile; send this again")
+
+    async def _write_under(self, context: DecisionContext, batch: list[_Submission]) -> list[list[object]]:
         commands = [command for submission in batch for command in submission.commands]
         answers: list[object] = []
-        context = self._context_in_force()
 
         def decide(loaded: Loaded) -> Changes:
+            if loaded.catalog != context.revision:
+                raise OtherRevision
             work = UnitOfWork(context, loaded)
             answers[:] = [_apply(command, work) for command in commands]
-            return work.changes()
+            changes = work.changes()
+            if changes.users and context.must_bind:
+                raise Unbound
+            return changes
 
         request = LoadRequest(
             users=frozenset(command.user_id for command in commands),

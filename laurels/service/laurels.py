@@ -41,10 +41,10 @@ from laurels.present.users import User, user
 from laurels.service.clock import Clock, DatabaseClock, utc_now
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit
+from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit, Unbound
 from laurels.service.leaderboards import LeaderboardReader
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
-from laurels.service.rules import Rules
+from laurels.service.rules import OnDifference, Rules
 from laurels.storage import open_store
 from laurels.storage.contract import CONNECTIONS, POINTS_BOARD, Cursor, Store, UserRow
 
@@ -73,18 +73,28 @@ class Laurels:
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
+        on_difference: OnDifference = "raise",
     ) -> None:
-        """Use an opened store, which `close` closes. The parameters mean the same as for `open`."""
+        """Use an opened store, which `close` closes. The parameters mean the same as for `open`.
+
+        What `open` raises is raised by the first call that needs the catalog, or by `follow_catalog`.
+        """
         self.store = store
         self.clock = clock
-        self.rules = Rules(catalog or Catalog.default())
+        of_database = DatabaseClock(store, clock)
+        self.rules = Rules(store, of_database, catalog, on_difference)
         default_zone = str(default_zone)  # a subclass of str, as settings and frameworks have, cannot be stored
 
         def context_in_force() -> DecisionContext:
-            return DecisionContext(self.rules.catalog, default_zone, late_window)
+            rules = self.rules.in_force
+            return DecisionContext(rules.catalog, default_zone, late_window, rules.revision, rules.must_bind)
 
-        self.group_commit = GroupCommit(store, context_in_force, queue_limit, batch_limit, queue_seconds)
-        self.core = Core(store, self.rules, DatabaseClock(store, clock), self.group_commit, default_zone)
+        async def switch(other: Exception) -> None:
+            await (self.rules.bind() if isinstance(other, Unbound) else self.rules.follow())
+
+        limits = (queue_limit, batch_limit, queue_seconds)
+        self.group_commit = GroupCommit(store, context_in_force, *limits, switch)
+        self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
         self._closer = PeriodCloser(self.core)
         self._leaderboards = LeaderboardReader(self.core, self._closer)
         self._profiles = ProfileReader(self.core)
@@ -103,10 +113,11 @@ class Laurels:
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
+        on_difference: OnDifference = "raise",
     ) -> AsyncIterator[Laurels]:
         """Open a database and bring its schema up to date; at the end, write what is queued, and close it.
 
-        catalog        what can be earned; None: the default catalog
+        catalog        what can be earned; None: the database's catalog, and for a new database the default one
         default_zone   IANA time zone for users without one
         late_window    how old an event may be when it arrives; None: any age
         connections    PostgreSQL: the most connections at a time
@@ -114,6 +125,11 @@ class Laurels:
         batch_limit    how many of them share a transaction
         queue_seconds  how long one may wait until its transaction begins; then Overloaded is raised
         clock          returns the current time
+        on_difference  what to do if users of the database are judged by another catalog: "raise" CatalogDiffers, "follow"
+                       the database's, or "apply" the given one, as a sandbox always does
+
+        The catalog belongs to the database: the first user binds the given one, `Admin.apply_catalog` replaces it, and all
+        processes follow. Raises CatalogDiffers.
         """
         laurels = cls(
             open_store(database, connections),
@@ -124,18 +140,35 @@ class Laurels:
             batch_limit=batch_limit,
             queue_seconds=queue_seconds,
             clock=clock,
+            on_difference=on_difference,
         )
         try:
             await laurels.store.migrate()
-            await laurels.sandboxed()
+            await laurels.prepare()
             yield laurels
         finally:
             await laurels.close()
 
     @property
     def catalog(self) -> Catalog:
-        """The catalog in force."""
+        """The catalog in force, as this process last read it."""
         return self.core.catalog
+
+    async def prepare(self) -> None:
+        """Read what must be known before the first call: the clock and the catalog. A sandbox takes the given catalog.
+
+        `open` calls it. Raises CatalogDiffers, and CatalogError if this version cannot read the database's catalog.
+        """
+        if await self.sandboxed():
+            self.rules.on_difference = "apply"
+        await self.follow_catalog()
+
+    async def follow_catalog(self) -> None:
+        """Put the newest revision of the database's catalog in force here. Every read and write of a user does this, too.
+
+        Raises CatalogDiffers, and CatalogError if this version cannot read that revision.
+        """
+        await self.rules.follow()
 
     async def close(self) -> None:
         """Write what is queued, and close the database."""
@@ -240,6 +273,7 @@ class Laurels:
 
     async def user(self, user_id: str) -> User:
         """A user as stored. Raises UserNotFound, InvalidInput."""
+        await self.follow_catalog()
         return user(self.catalog, await self.core.user(user_id), await self.now())
 
     async def erase_user(self, user_id: str) -> None:

@@ -38,12 +38,14 @@ class LeaderboardReader:
 
     async def all(self) -> LeaderboardList:
         """See Laurels.leaderboards."""
+        await self._core.rules.follow()
         now = await self._core.now()
         boards = self._core.catalog.boards.values()
         return LeaderboardList(leaderboards=[leaderboard_info(board, now) for board in boards])
 
     async def closings(self, board_id: str, limit: int) -> ClosedPeriods:
         """See Laurels.closings."""
+        await self._core.rules.follow()
         return closed_periods(self._board(board_id), await self._core.store.closings(board_id, limit))
 
     async def page(
@@ -59,6 +61,23 @@ class LeaderboardReader:
         me: str | None,
     ) -> LeaderboardPage:
         """See Laurels.leaderboard."""
+
+        async def read() -> LeaderboardPage:
+            return await self._page(board_id, period_key, limit, after, before, around, friends, me)
+
+        return await self._core.under_one_revision(read)
+
+    async def _page(
+        self,
+        board_id: str,
+        period_key: str,
+        limit: int | None,
+        after: str | None,
+        before: str | None,
+        around: str | None,
+        friends: Sequence[str] | None,
+        me: str | None,
+    ) -> LeaderboardPage:
         now = await self._core.now()
         board = self._board(board_id)
         period = _period(board, period_key, now)

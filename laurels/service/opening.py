@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -19,6 +20,7 @@ from laurels.errors import (
     StoreUnavailable,
 )
 from laurels.service.laurels import Laurels
+from laurels.service.rules import OnDifference
 from laurels.settings import Settings
 from laurels.storage import open_store
 from laurels.storage.contract import Store
@@ -26,15 +28,20 @@ from laurels.storage.contract import Store
 
 def read_catalog(file: str) -> Catalog:
     """The catalog in this file; '' means the default catalog. Raises SettingsError (no such file) and CatalogError."""
+    return given_catalog(file) or Catalog.default()
+
+
+def given_catalog(file: str) -> Catalog | None:
+    """The catalog in this file; None for '', which means the database's. Raises SettingsError and CatalogError."""
     if not file:
-        return Catalog.default()
+        return None
     try:
         text = Path(file).read_text("utf-8")
     except UnicodeDecodeError as error:
         raise CatalogError([Fault(file, f"is not UTF-8: {error}", "save it as UTF-8")]) from error
     except OSError as error:
         raise SettingsError(f"cannot read the catalog '{file}': {error.strerror}") from error
-    return Catalog.parse(text)
+    return replace(Catalog.parse(text), file=file)
 
 
 def database_file(database: str) -> Path | None:
@@ -94,8 +101,13 @@ async def existing(database: str, fix: str = "'laurels serve' or 'laurels migrat
         yield store
 
 
-def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
-    """The facade over a store, with these settings. Closing it closes the store."""
+def laurels_over(
+    store: Store, settings: Settings, catalog: Catalog | None, on_difference: OnDifference = "raise"
+) -> Laurels:
+    """The facade over a store, with these settings. Closing it closes the store.
+
+    `catalog` is what the settings give, None if they give none; `on_difference` as for `Laurels.open`.
+    """
     return Laurels(
         store,
         catalog,
@@ -104,15 +116,23 @@ def laurels_over(store: Store, settings: Settings, catalog: Catalog) -> Laurels:
         queue_limit=settings.queue.events,
         batch_limit=settings.queue.batch,
         queue_seconds=settings.queue.seconds,
+        on_difference=on_difference,
     )
 
 
 @asynccontextmanager
-async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels]:
-    """The facade over the database, created if it is missing and migrated. It finishes queued writes at the end."""
-    laurels = laurels_over(open_store(settings.database.url.reveal(), settings.database.connections), settings, catalog)
+async def serving(
+    settings: Settings, catalog: Catalog | None, on_difference: OnDifference = "follow"
+) -> AsyncIterator[Laurels]:
+    """The facade over the database, created if it is missing and migrated. It finishes queued writes at the end.
+
+    Raises CatalogDiffers for a database of an earlier version whose users were judged by another catalog.
+    """
+    store = open_store(settings.database.url.reveal(), settings.database.connections)
+    laurels = laurels_over(store, settings, catalog, on_difference)
     try:
         await laurels.store.migrate()
+        await laurels.prepare()
         yield laurels
     finally:
         await laurels.close()
@@ -120,10 +140,15 @@ async def serving(settings: Settings, catalog: Catalog) -> AsyncIterator[Laurels
 
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[Laurels]:
-    """The facade over an existing database, for commands that only read."""
-    catalog = read_catalog(settings.catalog.file)
+    """The facade over an existing database, for commands that only read. It judges by the database's catalog.
+
+    Raises CatalogDiffers if the settings name a file with another one.
+    """
+    catalog = given_catalog(settings.catalog.file)
     async with existing(settings.database.url.reveal()) as store:
-        yield laurels_over(store, settings, catalog)
+        laurels = laurels_over(store, settings, catalog)
+        await laurels.follow_catalog()
+        yield laurels
 
 
 @asynccontextmanager

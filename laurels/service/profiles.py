@@ -18,7 +18,7 @@ from laurels.present.overviews import UserOverview, user_overview
 from laurels.present.profiles import RANKED_IN_PROFILE, Profile, UserRank, streak_badge
 from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
-from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserRow
+from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
 INCLUDES = ("rank", "next", "toward", "streaks", "history")
 """What a profile can include beyond the contract's eleven fields."""
@@ -44,7 +44,7 @@ class ProfileReader:
         check_text("userId", user_id, MAX_USER_ID)
         core = self._core
         now = await core.clock.now()
-        view = await core.store.profile_view(user_id, RANKED_IN_PROFILE)
+        view = await core.profile_view(user_id)
         row, top, badge_awarded = view.user, view.top, None
         if row is None and not login:
             raise UserNotFound
@@ -84,7 +84,7 @@ class ProfileReader:
 
     async def _read_again(self, user_id: str) -> tuple[UserRow, Sequence[Standing]]:
         """The row and the leaders, from one snapshot so that they agree. Raises UserNotFound if erased meanwhile."""
-        view = await self._core.store.profile_view(user_id, RANKED_IN_PROFILE)
+        view = await self._core.profile_view(user_id)
         if view.user is None:
             raise UserNotFound
         return view.user, view.top
@@ -122,6 +122,7 @@ class ProfileReader:
     async def explain(self, user_id: str, badge_id: str) -> Explanation:
         """See Laurels.explain."""
         core = self._core
+        await core.rules.follow()
         badge = core.catalog.badge(badge_id)
         if badge is None:
             raise BadgeNotFound
@@ -140,15 +141,21 @@ class ProfileReader:
         """See Laurels.overview."""
         check_text("userId", user_id, MAX_USER_ID)
         core = self._core
-        details = await core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)
+        details = await self._details(user_id, limit, before)
         if refresh and details and core.is_outdated(details.user, details.amnesty_count):
             await core.refreshed(user_id)
-            details = await core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)
+            details = await self._details(user_id, limit, before)
         if details is None:
             raise UserNotFound
         outdated = core.is_outdated(details.user, details.amnesty_count)
         maker, now = await core.profile_maker(), await core.now()
         return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated)
+
+    async def _details(self, user_id: str, limit: int, before: int | None) -> UserDetails | None:
+        details = await self._core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)
+        if details:
+            await self._core.rules.follow(details.catalog)
+        return details
 
 
 def _is_only_change(view: ProfileView, answer: LoggedIn) -> bool:

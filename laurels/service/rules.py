@@ -1,25 +1,192 @@
-"""Rules: the catalog in force."""
+"""Rules: the catalog in force. It belongs to the database, and every process follows the newest revision there."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Literal
+
 from laurels.engine.catalog import Catalog
+from laurels.errors import CatalogDiffers
+from laurels.service.clock import DatabaseClock
+from laurels.service.revisions import (
+    Proposal,
+    difference,
+    foreign_users,
+    is_adoptable,
+    named,
+    next_revision,
+    parsed,
+    refused,
+)
+from laurels.storage.contract import UNBOUND, CatalogRow, CatalogState, DecideCatalog, RevisionKey, Store
+
+log = logging.getLogger(__name__)
+
+OnDifference = Literal["raise", "follow", "apply"]
+"""What to do when the given catalog is not the database's: raise CatalogDiffers, use the database's, or put it in force."""
+
+LAURELS = "laurels"
+"""Who applied a revision that no one asked for by name."""
+
+_UNREAD: RevisionKey = (-1, "")
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A catalog, and the key of the revision that the database has with it.
+
+    `must_bind`: the revision does not have this catalog yet, which is stored before the first user is.
+    """
+
+    catalog: Catalog
+    revision: RevisionKey
+    must_bind: bool = False
 
 
 class Rules:
     """Holds the catalog in force.
 
-    A transaction or an answer reads `catalog` once, when it begins, and works under that catalog until it ends. So each is
-    consistent, also while another catalog is put in force.
+    A transaction or an answer reads `in_force` once, when it begins, and works under that catalog until it ends. A transaction
+    that finds another revision in the database than that catalog's writes nothing: it begins again under the newest one.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, store: Store, clock: DatabaseClock, given: Catalog | None, on_difference: OnDifference) -> None:
+        """Nothing is read yet. `given` is the catalog of this process (None: the database's, or the default one)."""
+        self._store = store
+        self._clock = clock
+        self._given = given
+        self.on_difference: OnDifference = on_difference
+        self._in_force = InForce(given or Catalog.default(), _UNREAD)
+        self._has_bound = False  # whether the database's catalog was in force here: from then on it is followed
+        self._lock = asyncio.Lock()
+        self.difference = ""
+        """How the given catalog differs from the one in force; '' if it does not."""
+
+    @property
+    def in_force(self) -> InForce:
+        """The catalog in force, with its revision."""
+        return self._in_force
 
     @property
     def catalog(self) -> Catalog:
         """The catalog in force."""
-        return self._catalog
+        return self._in_force.catalog
 
-    def put_in_force(self, catalog: Catalog) -> None:
-        """Replace the catalog for everything that begins from now on. Users are brought under it when next read or written."""
-        self._catalog = catalog
+    @property
+    def number(self) -> int | None:
+        """The number of the revision in force; None before the first user, or before anything was read."""
+        number, bound = self._in_force.revision[0], not self._in_force.must_bind
+        return number if number > 0 and bound else None
+
+    async def follow(self, found: RevisionKey | None = None) -> None:
+        """Put the database's newest revision in force, if another one is. `found` is the key that was just read there.
+
+        Raises CatalogDiffers, and CatalogError if this version cannot read the revision.
+        """
+        if found is None:
+            found = await self._store.catalog_key()
+        if not self.is_current(found):
+            async with self._lock:
+                if not self.is_current(found):
+                    await self._read()
+
+    def is_current(self, found: RevisionKey) -> bool:
+        """Whether a revision that was just read is the one in force here.
+
+        One that is to be replaced before the first user never is: that user may exist meanwhile.
+        """
+        held = self._in_force
+        return found == held.revision and not (held.must_bind and found != UNBOUND)
+
+    async def bind(self) -> None:
+        """Store the catalog in force as revision 1, unless another process has bound the database meanwhile.
+
+        Raises CatalogDiffers.
+        """
+        async with self._lock:
+            held = self._in_force
+            if not held.must_bind:
+                return
+            reason = "the first user" if held.revision == UNBOUND else "replaced before the first user"
+            proposal = Proposal(held.catalog, await self._clock.now(), LAURELS, reason, adopts=True)
+
+            def decide(state: CatalogState) -> CatalogRow | None:
+                newest = state.newest
+                is_free = newest.key == held.revision and not state.is_used if newest else held.revision == UNBOUND
+                return next_revision(state, proposal) if is_free else None
+
+            await self._change(decide)
+            await self._read()
+
+    async def apply(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
+        """Store a catalog as the next revision, and put it in force. Returns the revision in force, and whether it is new.
+
+        All processes use it from their next transaction on. Raises CatalogError, CatalogDiffers.
+        """
+        async with self._lock:
+            stored = await self._store_next(proposal)
+            await self._read()
+        return stored
+
+    async def _store_next(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
+        row, is_new = await self._change(lambda state: next_revision(state, proposal))
+        assert row is not None, "there is a revision now"
+        self._has_bound = True
+        return row, is_new
+
+    async def _change(self, decide: DecideCatalog) -> tuple[CatalogRow | None, bool]:
+        """Change the database's catalog. Returns the revision in force then, and whether `decide` made it."""
+        found: list[tuple[CatalogRow | None, bool]] = []
+
+        def deciding(state: CatalogState) -> CatalogRow | None:
+            revision = decide(state)
+            found[:] = [(revision or state.newest, revision is not None)]
+            return revision
+
+        await self._store.change_catalog(deciding)
+        self._has_bound = self._has_bound or found[0][1]
+        return found[0]
+
+    # ---- choosing -----------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """Put in force what the database says. Raises CatalogDiffers, CatalogError."""
+        before, chosen = self._in_force, await self._choose(await self._store.catalog_state())
+        if chosen == before:
+            return
+        self._in_force = chosen
+        if before.revision[0] > 0 and not chosen.must_bind:
+            log.info("revision %s of the catalog is in force, with the rules %s", self.number, chosen.catalog.rules)
+        if self.difference:
+            log.warning("%s, which judges all users", self.difference)
+
+    async def _choose(self, state: CatalogState) -> InForce:
+        newest, given = state.newest, self._given
+        self.difference = ""
+        if newest is None:
+            return await self._without_revision(state)
+        if given and not state.is_used and not self._has_bound and given.text != newest.text:
+            return InForce(given, newest.key, must_bind=True)
+        stored = parsed(newest)
+        if given and given != stored:
+            if not self._has_bound and self.on_difference == "apply":
+                await self._store_next(await self._proposal(given))
+                return await self._choose(await self._store.catalog_state())
+            if not self._has_bound and self.on_difference == "raise":
+                raise CatalogDiffers(refused(given, newest, stored))
+            self.difference = difference(given, newest, stored)
+        self._has_bound = True
+        return InForce(stored, newest.key)
+
+    async def _without_revision(self, state: CatalogState) -> InForce:
+        """The given catalog, or the default one, for a database that has not been bound."""
+        catalog = self._given or Catalog.default()
+        if not is_adoptable(state, catalog) and not (self._given and self.on_difference == "apply"):
+            raise CatalogDiffers(foreign_users(state, catalog))
+        self._has_bound = False
+        return InForce(catalog, UNBOUND, must_bind=True)
+
+    async def _proposal(self, catalog: Catalog) -> Proposal:
+        return Proposal(catalog, await self._clock.now(), LAURELS, f"{named(catalog)} was opened", adopts=True)

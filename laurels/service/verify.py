@@ -46,6 +46,7 @@ async def compare_user(core: Core, user_id: str) -> list[Difference] | None:
 async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
     if (snapshot := await core.store.user_snapshot(user_id)) is None:
         raise UserNotFound
+    await core.rules.follow(snapshot.catalog)
     return snapshot
 
 

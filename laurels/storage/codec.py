@@ -18,6 +18,7 @@ from laurels.storage.contract import (
     AdjustmentRow,
     AmnestyRow,
     AwardRow,
+    CatalogRow,
     ClosedPeriodRow,
     EventRow,
     KeyRow,
@@ -352,26 +353,38 @@ def amnesty_columns(row: AmnestyRow) -> Columns:
 
 def award_of(row: Columns) -> AwardRow:
     """An award, from AWARDS."""
-    user_id, badge, revision, awarded_at, points, event_id = row
-    return AwardRow(user_id, badge, revision, from_micros(awarded_at), points, event_id)
+    user_id, badge, revision, awarded_at, points, event_id, catalog = row
+    return AwardRow(user_id, badge, revision, from_micros(awarded_at), points, event_id, catalog)
 
 
 def award_columns(award: AwardRow) -> Columns:
     """AWARDS of an award."""
-    return (award.user_id, award.badge, award.revision, to_micros(award.awarded_at), award.points, award.event_id)
+    at = to_micros(award.awarded_at)
+    return (award.user_id, award.badge, award.revision, at, award.points, award.event_id, award.catalog)
 
 
 def entry_of(row: Columns) -> LedgerRow:
     """A ledger entry, from LEDGER."""
-    user_id, revision, position, at, amount, reason, ref, event_id, counts_at = row
+    user_id, revision, position, at, amount, reason, ref, event_id, counts_at, catalog = row
     counted = maybe_instant(counts_at)
-    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, counted)
+    return LedgerRow(user_id, revision, position, from_micros(at), amount, reason, ref, event_id, counted, catalog)
 
 
 def entry_columns(entry: LedgerRow) -> Columns:
     """LEDGER of an entry."""
-    at, counts_at, what = to_micros(entry.at), maybe_micros(entry.counts_at), (entry.reason, entry.ref)
-    return (entry.user_id, entry.revision, entry.position, at, entry.amount, *what, entry.event_id, counts_at)
+    at, counts_at, what = to_micros(entry.at), maybe_micros(entry.counts_at), (entry.reason, entry.ref, entry.event_id)
+    return (entry.user_id, entry.revision, entry.position, at, entry.amount, *what, counts_at, entry.catalog)
+
+
+def catalog_of(row: Columns) -> CatalogRow:
+    """A revision of the catalog, from CATALOG_REVISIONS."""
+    number, text, digest, rules, applied_at, applied_by, reason = row
+    return CatalogRow(number, text, digest, rules, from_micros(applied_at), applied_by, reason)
+
+
+def catalog_columns(row: CatalogRow) -> Columns:
+    """CATALOG_REVISIONS of a revision."""
+    return (row.number, row.text, row.digest, row.rules, to_micros(row.applied_at), row.applied_by, row.reason)
 
 
 def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:

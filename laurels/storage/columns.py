@@ -98,7 +98,15 @@ ADJUSTMENTS = Table(
 AWARDS = Table(
     "awards",
     2,
-    {"user_id": TEXT, "badge": TEXT, "revision": NUMBER, "awarded_at": NUMBER, "points": NUMBER, "event_id": TEXT},
+    {
+        "user_id": TEXT,
+        "badge": TEXT,
+        "revision": NUMBER,
+        "awarded_at": NUMBER,
+        "points": NUMBER,
+        "event_id": TEXT,
+        "catalog": NUMBER,
+    },
 )
 LEDGER = Table(
     "ledger",
@@ -113,6 +121,7 @@ LEDGER = Table(
         "ref": TEXT,
         "event_id": TEXT,
         "counts_at": NUMBER,
+        "catalog": NUMBER,
     },
 )
 OUTBOX = Table(
@@ -145,6 +154,19 @@ AMNESTIES = Table(
         "lift_reason": TEXT,
     },
 )
+CATALOG_REVISIONS = Table(
+    "catalog_revisions",
+    1,
+    {
+        "number": NUMBER,
+        "text": TEXT,
+        "digest": TEXT,
+        "rules": TEXT,
+        "applied_at": NUMBER,
+        "applied_by": TEXT,
+        "reason": TEXT,
+    },
+)
 API_KEYS = Table(
     "api_keys", 1, {"key_hash": BYTES, "name": TEXT, "hint": TEXT, "created_at": NUMBER, "revoked_at": NUMBER}
 )
@@ -158,13 +180,13 @@ SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        *(SECRETS, TOMBSTONES, API_KEYS, SIGNED_OUT, AMNESTIES, MAINTENANCE_RUNS, SANDBOX),
+        *(SECRETS, TOMBSTONES, API_KEYS, SIGNED_OUT, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, SESSIONS),
     )
 }
 """The tables of a copy, in its order."""
 
-REPLACED = ("secrets", "maintenance_runs")
+REPLACED = ("secrets", "catalog_revisions", "maintenance_runs")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
 TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")

@@ -54,9 +54,19 @@ async def sandbox(
     default_zone: str = "UTC",
     late_window: timedelta | None = LATE_WINDOW,
 ) -> AsyncIterator[tuple[Laurels, TestClock]]:
-    """A Laurels for one test, in memory unless `database` says otherwise, and its clock."""
+    """A Laurels for one test, in memory unless `database` says otherwise, and its clock.
+
+    `catalog` is put in force, also where the database has another one.
+    """
     clock = TestClock(start)
-    opened = Laurels.open(database, catalog, default_zone=default_zone, late_window=late_window, clock=clock)
+    opened = Laurels.open(
+        database,
+        catalog,
+        default_zone=default_zone,
+        late_window=late_window,
+        clock=clock,
+        on_difference="apply",
+    )
     async with opened as laurels:
         yield laurels, clock
 
@@ -72,6 +82,13 @@ def blocking_sandbox(
 ) -> Iterator[tuple[BlockingLaurels, TestClock]]:
     """As `sandbox`, for synchronous code."""
     clock = TestClock(start)
-    opened = BlockingLaurels(database, catalog, default_zone=default_zone, late_window=late_window, clock=clock)
+    opened = BlockingLaurels(
+        database,
+        catalog,
+        default_zone=default_zone,
+        late_window=late_window,
+        clock=clock,
+        on_difference="apply",
+    )
     with opened as laurels:
         yield laurels, clock

@@ -101,7 +101,7 @@ async def old(older: Store) -> Store:
 
 
 def laurels_of(store: Store, of: Catalog) -> Laurels:
-    return Laurels(store, of, clock=lambda: NOW)
+    return Laurels(store, of, clock=lambda: NOW, on_difference="apply")
 
 
 async def test_points_paid_by_an_older_version_count_when_their_event_occurred(old: Store) -> None:

@@ -17,14 +17,16 @@ from tests.support import ENGINES, postgres
 from tests.support.files import opened
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
-# one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), closed
-# periods, the last maintenance runs, signed-out sessions of the console, the clock of a sandbox, and the list of migrations.
+# one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), the
+# catalog's revisions, closed periods, the last maintenance runs, signed-out sessions of the console, the clock of a sandbox, and
+# the list of migrations.
 OF_NO_USER = {
     "api_keys",
     "tombstones",
     "secrets",
     "tallies",
     "amnesties",
+    "catalog_revisions",
     "closings",
     "maintenance_runs",
     "signed_out",

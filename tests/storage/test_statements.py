@@ -20,6 +20,7 @@ LEADERBOARD = "a leaderboard has all users, and is read by its own index"
 TALLIES = "a count of a leaderboard's standings, only for verify and rebuild"
 ALL_USERS = "reads or counts all users, a page at a time or for an operator"
 OPERATORS = "what operators look at across all users: read apart from all else, within a limit"
+CATALOG = "whether there are users, and under which rules, before a catalog is put in force"
 COPYING = "reads or writes whole tables, when a database is copied"
 TEMPLATE = "writes into the table it is given; the statements it makes are constants, and read here as such"
 
@@ -55,6 +56,10 @@ NOT_BY_USER = {
     "SAMPLE": OPERATORS,
     "NEWEST_ADJUSTMENTS": OPERATORS,
     "EVENT_TYPES": OPERATORS,
+    "IS_USED": CATALOG,
+    "RULES_OF_USERS": CATALOG,
+    "RULES_OF_NEWEST": CATALOG,
+    "WAIT_FOR_CHANGES": "keeps all users from changing while a catalog is put in force",
     "ALL_ROWS": COPYING,
     "COUNT": COPYING,
     "LOCK_ALL": COPYING,

@@ -102,11 +102,11 @@ async def arena(
 async def beside(one: Arena, of: Catalog | None = None, ahead: timedelta = timedelta()) -> AsyncIterator[Arena]:
     """The same database in another process, under another catalog, or with a clock that runs ahead.
 
-    A database in memory is one process's: there it is another Laurels over the same store.
+    The other catalog is put in force. A database in memory is one process's: there it is another Laurels over the same store.
     """
     store = one.laurels.store if one.database == "sqlite://" else open_store(one.database)
     clock = TestClock(one.clock() + ahead)
-    laurels = Laurels(store, of or one.laurels.catalog, clock=clock)
+    laurels = Laurels(store, of or one.laurels.catalog, clock=clock, on_difference="apply")
     try:
         yield Arena(laurels, clock, one.database, one.sent)
     finally:

@@ -13,6 +13,15 @@ from typing import Protocol
 
 from laurels.storage.contract.access import Access, KeyRow
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
+from laurels.storage.contract.catalogs import (
+    UNBOUND,
+    CatalogRow,
+    Catalogs,
+    CatalogState,
+    DecideCatalog,
+    OtherRevision,
+    RevisionKey,
+)
 from laurels.storage.contract.copying import Batch, Copying, Rows
 from laurels.storage.contract.leaderboards import (
     ALL_TIME,
@@ -50,7 +59,9 @@ CONNECTIONS = 8
 """The most connections that one process opens, unless configured otherwise."""
 
 
-class Store(Schema, Records, Transactions, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying, Protocol):
+class Store(
+    Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying, Protocol
+):
     """A database, opened by `open_store`. Every method may raise StoreUnavailable."""
 
 
@@ -59,6 +70,7 @@ __all__ = [
     "BEGINNING",
     "CONNECTIONS",
     "POINTS_BOARD",
+    "UNBOUND",
     "Access",
     "AdjustmentRow",
     "Amnesties",
@@ -66,12 +78,16 @@ __all__ = [
     "AppliedMigration",
     "AwardRow",
     "Batch",
+    "CatalogRow",
+    "CatalogState",
+    "Catalogs",
     "Changes",
     "ClosedPeriodRow",
     "Copying",
     "Counts",
     "Cursor",
     "Decide",
+    "DecideCatalog",
     "EventRow",
     "HistoryRows",
     "KeyRow",
@@ -84,11 +100,13 @@ __all__ = [
     "MaintenanceRun",
     "Mark",
     "NotificationRow",
+    "OtherRevision",
     "PointsPaid",
     "ProfileView",
     "Records",
     "ReportUser",
     "Reports",
+    "RevisionKey",
     "Rows",
     "Sandbox",
     "Schema",

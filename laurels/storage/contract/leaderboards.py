@@ -9,6 +9,7 @@ from typing import Protocol
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.ranking import Place, Ties
 from laurels.engine.values import plain
+from laurels.storage.contract.catalogs import RevisionKey
 
 POINTS_BOARD = "points"
 ALL_TIME = "all"
@@ -131,9 +132,10 @@ class Leaderboards(Protocol):
         """Teams that have a score. Reads all teams of the leaderboard without blocking other work."""
         ...
 
-    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
         """Close a period for good: from now on no standing in it changes. False if it was closed before.
 
+        `catalog` is the revision that says when the period ends (None: any); raises OtherRevision if it is not in force.
         When this returns, every transaction that changed a standing in it has ended.
         """
         ...

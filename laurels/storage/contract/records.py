@@ -12,6 +12,7 @@ from laurels.engine.progress import Progress
 from laurels.engine.ranking import Place
 from laurels.engine.values import plain
 from laurels.storage.contract.amnesties import AmnestyRow
+from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
 from laurels.storage.contract.leaderboards import Standing
 
 
@@ -69,7 +70,10 @@ class AdjustmentRow:
 
 @plain
 class AwardRow:
-    """A badge that a user has. `event_id` is the event that earned it (None: no event did)."""
+    """A badge that a user has. `event_id` is the event that earned it (None: no event did).
+
+    `catalog` is the number of the catalog's revision that decided it (None: before there were revisions).
+    """
 
     user_id: str
     badge: str
@@ -77,13 +81,15 @@ class AwardRow:
     awarded_at: datetime
     points: int
     event_id: str | None
+    catalog: int | None = None
 
 
 @plain
 class LedgerRow:
     """One change of a user's points. `position` orders the entries of one revision.
 
-    `counts_at` is the time that decides in which periods of leaderboards it counts (None: in none).
+    `counts_at` is the time that decides in which periods of leaderboards it counts (None: in none). `catalog` is the number
+    of the catalog's revision that decided it (None: before there were revisions).
     """
 
     user_id: str
@@ -95,6 +101,7 @@ class LedgerRow:
     ref: str
     event_id: str | None
     counts_at: datetime | None = None
+    catalog: int | None = None
 
 
 @plain
@@ -121,11 +128,12 @@ BEGINNING: Cursor = (0, -1)
 
 @plain
 class ProfileView:
-    """What a profile is made from."""
+    """What a profile is made from, with the catalog's revision in force."""
 
     user: UserRow | None
     top: Sequence[Standing]
     amnesty_count: int
+    catalog: RevisionKey = UNBOUND
 
 
 @plain
@@ -140,7 +148,10 @@ class HistoryRows:
 
 @plain
 class UserSnapshot:
-    """All that is stored about one user. `standings` are by board and period, without those in closed periods."""
+    """All that is stored about one user. `standings` are by board and period, without those in closed periods.
+
+    `catalog` is the revision in force.
+    """
 
     user: UserRow
     events: Sequence[EventRow]
@@ -149,6 +160,7 @@ class UserSnapshot:
     ledger: Sequence[LedgerRow]
     standings: Mapping[tuple[str, str], Place]
     amnesties: Sequence[AmnestyRow]
+    catalog: RevisionKey = UNBOUND
 
 
 @plain
@@ -156,6 +168,7 @@ class UserDetails:
     """What a page about one user shows, from one snapshot.
 
     `rank` (None: unranked) is by points among `ranked` users. `award_events` are the events that `awards` name, by id.
+    `catalog` is the catalog's revision in force.
     """
 
     user: UserRow
@@ -166,6 +179,7 @@ class UserDetails:
     awards: Sequence[AwardRow]
     award_events: Mapping[str, EventRow]
     history: HistoryRows
+    catalog: RevisionKey = UNBOUND
 
 
 class Records(Protocol):

@@ -12,6 +12,7 @@ from laurels.engine.notifications import Notification
 from laurels.engine.ranking import Move, Place, Ranks
 from laurels.engine.values import plain
 from laurels.storage.contract.amnesties import AmnestyRow
+from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
 from laurels.storage.contract.records import AdjustmentRow, AwardRow, EventRow, LedgerRow, NotificationRow, UserRow
 
 
@@ -54,7 +55,7 @@ class Loaded:
 
     `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
     and period, without closed periods) are those of users with `needs_all_of`. `amnesty_count` changes with each amnesty that
-    is created or lifted.
+    is created or lifted. `catalog` is the revision in force, until the transaction ends.
     """
 
     users: Mapping[str, UserRow]
@@ -69,6 +70,7 @@ class Loaded:
     )
     amnesties: Sequence[AmnestyRow] = ()
     amnesty_count: int = 0
+    catalog: RevisionKey = UNBOUND
 
 
 @dataclass(slots=True)

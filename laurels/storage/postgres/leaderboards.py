@@ -17,11 +17,14 @@ from laurels.storage.contract import (
     LeaderboardLines,
     LeaderboardRequest,
     NotificationRow,
+    OtherRevision,
+    RevisionKey,
     Standing,
     Teams,
     TeamsRequest,
 )
 from laurels.storage.postgres import ranking
+from laurels.storage.postgres.catalogs import WAIT_FOR_CATALOG, read_key
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
 from laurels.storage.postgres.standings import PERIOD_LOCKS, STANDINGS_OF, lock_of, places_by_user
@@ -130,9 +133,12 @@ class Leaderboards(Connections):
         values = (*partitions_of_teams(request), request.limit, own_partitions(request))
         return teams_of(request, await self._rows(TEAMS[request.mean, request.highest], *values))
 
-    async def close_period(self, board: str, period: str, at: datetime) -> bool:
+    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
         async def close(connection: Connection) -> bool:
-            async with connection.transaction():
+            async with connection.transaction(isolation="read_committed"):
+                await connection.execute(WAIT_FOR_CATALOG)
+                if catalog and await read_key(connection) != catalog:
+                    raise OtherRevision
                 await connection.execute(LOCK_PERIOD, PERIOD_LOCKS, lock_of((board, period)))
                 return await connection.fetchval(CLOSE, board, period, to_micros(at)) is not None
 

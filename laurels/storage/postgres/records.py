@@ -23,6 +23,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.batching import Batcher
+from laurels.storage.postgres.catalogs import KEY, read_key
 from laurels.storage.postgres.connections import Connections, by_user
 from laurels.storage.postgres.leaderboards import FIRST, first_lines, open_standings
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
@@ -41,10 +42,12 @@ UNION ALL
 SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
 FROM ({FIRST}) AS line
 UNION ALL
-SELECT 'amnesties', '', NULL, NULL, NULL, 0, 0, '', 0, NULL, ''::bytea, NULL, ({AMNESTY_COUNT}), NULL, 0
+SELECT 'in force', '', NULL, NULL, NULL, 0, coalesce(c.number, 0), coalesce(c.digest, ''), 0, NULL, ''::bytea, NULL,
+    ({AMNESTY_COUNT}), NULL, 0
+FROM (SELECT) AS one LEFT JOIN ({KEY}) AS c ON true
 """
-"""Some users, the first lines of a leaderboard and the amnesty count, from one snapshot, each kind in the columns of a user (a
-line's sort key in that of the revision).
+"""Some users, the first lines of a leaderboard, the key of the catalog's revision and the amnesty count, from one snapshot, each
+kind in the columns of a user (a line's sort key in that of the revision, a digest in that of the rules).
 """
 
 EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = $1 AND event_id = $2"
@@ -117,8 +120,9 @@ async def read_profiles(connection: Connection, keys: Sequence[tuple[str, int]])
     columns = ("user_id", "name", "points", "revision", "reached_at", "visibility", "excluded")
     lines = [tuple(row[name] for name in columns) for row in found if row[0] == "line"]
     top = first_lines(sorted(lines, key=lambda line: (line[3], line[4], line[0])))
-    count = next(row["amnesties"] for row in found if row[0] == "amnesties")
-    return [ProfileView(users.get(user_id), top if limit == most else top[:limit], count) for user_id, limit in keys]
+    in_force = next(row for row in found if row[0] == "in force")
+    shared = (in_force["amnesties"], (in_force["revision"], in_force["rules"]))
+    return [ProfileView(users.get(user_id), top if limit == most else top[:limit], *shared) for user_id, limit in keys]
 
 
 async def read_history(connection: Connection, user_id: str, limit: int, before: int | None) -> HistoryRows:
@@ -182,6 +186,7 @@ class Records(Connections):
                 user=view.user,
                 top=view.top,
                 amnesty_count=view.amnesty_count,
+                catalog=view.catalog,
                 rank=rank,
                 ranked=ranked,
                 awards=awards,
@@ -213,6 +218,7 @@ class Records(Connections):
                 ledger=(await read_ledgers(connection, [user_id]))[user_id],
                 standings=(await open_standings(connection, [user_id]))[user_id],
                 amnesties=await read_amnesties(connection),
+                catalog=await read_key(connection),
             )
 
         return await self._snapshot(read)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.storage.postgres.access import Access
 from laurels.storage.postgres.amnesties import Amnesties
+from laurels.storage.postgres.catalogs import Catalogs
 from laurels.storage.postgres.copying import Copying
 from laurels.storage.postgres.leaderboards import Leaderboards
 from laurels.storage.postgres.records import Records
@@ -13,5 +14,7 @@ from laurels.storage.postgres.schema import Schema
 from laurels.storage.postgres.transactions import Transactions
 
 
-class PostgresStore(Schema, Records, Transactions, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying):
+class PostgresStore(
+    Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying
+):
     """The contract of `storage/contract` on one PostgreSQL database."""

@@ -27,9 +27,10 @@ from laurels.storage.columns import (
     TOMBSTONES,
     USERS,
 )
-from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
+from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
 from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
+from laurels.storage.postgres.catalogs import KEY
 from laurels.storage.postgres.connections import LOCK_SPACE, Connections, arrays, insert_all, setting
 from laurels.storage.postgres.leaderboards import open_standings
 from laurels.storage.postgres.pool import Connection, Overtaken, write
@@ -47,12 +48,16 @@ FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
 ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
 LOAD_EVENTS = f"""
-SELECT a.amnesty_count, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count) LEFT JOIN (
+SELECT a.amnesty_count, c.number, c.digest, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count)
+LEFT JOIN ({KEY}) AS c ON true LEFT JOIN (
     SELECT {EVENTS} FROM unnest($1::text[], $2::text[]) AS requested (user_id, event_id)
     JOIN events USING (user_id, event_id)
 ) AS e ON true
 """
-"""The requested events, each with the amnesty count; without any, one row with that count."""
+"""The requested events, each with the amnesty count and the key of the catalog's revision; without any, one row with these.
+
+It is read after the users are locked, so that no transaction goes on under a revision that was replaced meanwhile.
+"""
 
 ADD_USERS = insert_all(USERS)
 SAVE_USERS = f"""
@@ -119,8 +124,9 @@ class Transactions(Connections):
         erased = await self._erased(connection, request.users - users.keys(), alone)
         known = [identity for identity in request.events if identity[0] in users]
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
-        amnesties = await read_amnesties(connection) if found[0][0] else []
-        events = [codec.event_of(row[1:]) for row in found if row[1] is not None]
+        count, number, digest, *_ = found[0]
+        amnesties = await read_amnesties(connection) if count else []
+        events = [codec.event_of(row[3:]) for row in found if row[3] is not None]
         full = [name for name, user in users.items() if request.needs_all_of(user)]
         adjusted = [*{*full, *(request.with_adjustments & users.keys())}]
         return Loaded(
@@ -134,6 +140,7 @@ class Transactions(Connections):
             standings=await open_standings(connection, full) if full else {},
             amnesties=amnesties,
             amnesty_count=amnesty_count(amnesties),
+            catalog=(number, digest) if number else UNBOUND,
         )
 
     async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:

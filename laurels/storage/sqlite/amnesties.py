@@ -7,9 +7,9 @@ from datetime import datetime
 
 from laurels.storage import codec
 from laurels.storage.columns import AMNESTIES
-from laurels.storage.contract import AmnestyRow, amnesty_count
+from laurels.storage.contract import AmnestyRow
 from laurels.storage.sqlite.connections import Connections, insert, translated
-from laurels.storage.sqlite.driver import Connection, changed
+from laurels.storage.sqlite.driver import changed
 
 ALL_AMNESTIES = f"SELECT {AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 ADD_AMNESTY = f"{insert(AMNESTIES)} ON CONFLICT (amnesty_id) DO NOTHING"
@@ -18,18 +18,12 @@ UPDATE amnesties SET lifted_at = ?, lifted_by = ?, lift_reason = ? WHERE amnesty
 """
 
 
-def read_amnesties(connection: Connection) -> tuple[list[AmnestyRow], int]:
-    """All amnesties, oldest first, and their count."""
-    amnesties = [codec.amnesty_of(row) for row in connection.execute(ALL_AMNESTIES)]
-    return amnesties, amnesty_count(amnesties)
-
-
 class Amnesties(Connections):
     """Creating, lifting and listing amnesties."""
 
     async def amnesties(self) -> Sequence[AmnestyRow]:
         with translated:
-            return read_amnesties(self._reader)[0]
+            return [codec.amnesty_of(row) for row in self._reader.execute(ALL_AMNESTIES)]
 
     async def add_amnesty(self, amnesty: AmnestyRow) -> None:
         await self._in_transaction(lambda writer: writer.execute(ADD_AMNESTY, codec.amnesty_columns(amnesty)))

@@ -19,11 +19,14 @@ from laurels.storage.contract import (
     LeaderboardLines,
     LeaderboardRequest,
     NotificationRow,
+    OtherRevision,
+    RevisionKey,
     Standing,
     Teams,
     TeamsRequest,
 )
 from laurels.storage.sqlite import ranking
+from laurels.storage.sqlite.catalogs import read_key
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection, changed
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
@@ -136,9 +139,13 @@ class Leaderboards(Connections):
         )
         return teams_of(request, found)
 
-    async def close_period(self, board: str, period: str, at: datetime) -> bool:
-        values = (board, period, to_micros(at))
-        return await self._in_transaction(lambda writer: changed(writer, CLOSE, values))
+    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
+        def close(writer: Connection) -> bool:
+            if catalog and read_key(writer) != catalog:
+                raise OtherRevision
+            return changed(writer, CLOSE, (board, period, to_micros(at)))
+
+        return await self._in_transaction(close)
 
     async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         request = closing_request(board, period, ties, top)

@@ -19,12 +19,13 @@ from laurels.storage.contract import (
     LedgerRow,
     NotificationRow,
     ProfileView,
+    RevisionKey,
     Standing,
     UserDetails,
     UserRow,
     UserSnapshot,
 )
-from laurels.storage.sqlite.amnesties import read_amnesties
+from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, translated
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.leaderboards import first_lines, open_standings, rank_of_user
@@ -110,6 +111,7 @@ class _Shared:
     version: tuple[int, int, int]
     top: Sequence[Standing]
     amnesty_count: int
+    catalog: RevisionKey
 
 
 class Records(Connections):
@@ -138,14 +140,15 @@ class Records(Connections):
         with self._snapshot as connection:
             row = connection.execute(USER, (user_id,)).fetchone()
             shared = self._read_shared(connection, limit)
-        return ProfileView(codec.user_of(row) if row else None, shared.top, shared.amnesty_count)
+        return ProfileView(codec.user_of(row) if row else None, shared.top, shared.amnesty_count, shared.catalog)
 
     def _read_shared(self, connection: Connection, limit: int) -> _Shared:
         """The part that is the same for all users, read again only after a commit of any process."""
         version = (*self._version(connection), limit)
         if self._shared is None or self._shared.version != version:
             top = first_lines(connection, POINTS, limit)
-            self._shared = _Shared(version, top, read_amnesties(connection)[1])
+            catalog, _, count = read_in_force(connection)
+            self._shared = _Shared(version, top, count, catalog)
         return self._shared
 
     async def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -176,6 +179,7 @@ class Records(Connections):
                 awards=awards,
                 award_events={event.event.id: event for event in events if event},
                 history=read_history(connection, user_id, limit, before),
+                catalog=shared.catalog,
             )
 
     async def newest_notification(self, user_id: str) -> Cursor:
@@ -200,6 +204,7 @@ class Records(Connections):
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is None:
                 return None
+            catalog, amnesties, _ = read_in_force(connection)
             return UserSnapshot(
                 user=codec.user_of(row),
                 events=read_events(connection, user_id),
@@ -207,5 +212,6 @@ class Records(Connections):
                 awards=read_awards(connection, user_id),
                 ledger=read_ledger(connection, user_id),
                 standings=open_standings(connection, user_id),
-                amnesties=read_amnesties(connection)[0],
+                amnesties=amnesties,
+                catalog=catalog,
             )

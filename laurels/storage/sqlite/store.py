@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from laurels.errors import SettingsError
 from laurels.storage.sqlite.access import Access
 from laurels.storage.sqlite.amnesties import Amnesties
+from laurels.storage.sqlite.catalogs import Catalogs
 from laurels.storage.sqlite.copying import Copying
 from laurels.storage.sqlite.leaderboards import Leaderboards
 from laurels.storage.sqlite.records import Records
@@ -17,7 +18,7 @@ from laurels.storage.sqlite.schema import Schema
 from laurels.storage.sqlite.transactions import Transactions
 
 
-class SQLiteStore(Schema, Records, Transactions, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying):
+class SQLiteStore(Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying):
     """The contract of `storage/contract` on one SQLite file, or in memory."""
 
     @classmethod

@@ -12,7 +12,7 @@ from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX,
 from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
 from laurels.storage.secrets import tombstone
 from laurels.storage.sqlite import ranking, standings
-from laurels.storage.sqlite.amnesties import read_amnesties
+from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, insert
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.leaderboards import open_standings
@@ -74,7 +74,7 @@ class Transactions(Connections):
         for identity in request.events:
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
                 events[identity] = codec.event_of(row)
-        amnesties, count = read_amnesties(connection)
+        catalog, amnesties, count = read_in_force(connection)
         full = [name for name, user in users.items() if request.needs_all_of(user)]
         return Loaded(
             users=users,
@@ -87,6 +87,7 @@ class Transactions(Connections):
             standings={name: open_standings(connection, name) for name in full},
             amnesties=amnesties,
             amnesty_count=count,
+            catalog=catalog,
         )
 
     def _is_erased(self, connection: Connection, user_id: str) -> bool:

@@ -1,0 +1,141 @@
+"""Revisions of the catalog: which one is stored next, and what is said where a given catalog is not the database's.
+
+A new check of what may follow what goes into CHECKS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from laurels.engine.catalog import Catalog
+from laurels.errors import CatalogDiffers, CatalogError, Fault
+from laurels.storage.contract import CatalogRow, CatalogState
+
+Check = Callable[[CatalogState, Catalog, Catalog], list[Fault]]
+"""Given what is stored, the catalog in force and the one to follow it: why it cannot. Pure, and run in the transaction."""
+
+CHECKS: tuple[Check, ...] = ()
+
+IN_PYTHON = Fault(
+    "the catalog", "was changed in Python, so its text does not describe it", "change its TOML, and use Catalog.parse"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A catalog that is to be put in force: when, by whom, and why.
+
+    adopts      also for users of an earlier version of Laurels who were judged under other rules, of which the database
+                has no catalog
+    only_first  only if the database has no revision
+    """
+
+    catalog: Catalog
+    at: datetime
+    actor: str
+    reason: str
+    adopts: bool = False
+    only_first: bool = False
+
+
+def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
+    """The revision to store; None if it is in force already. While there is no user, it replaces the one in force.
+
+    Raises CatalogError for a catalog that must not follow the one in force, and CatalogDiffers for a database that has users
+    but no revision, unless they were judged under the same rules or the proposal adopts them.
+    """
+    newest, catalog = state.newest, proposal.catalog
+    _check_text(catalog)
+    if newest is None:
+        if not proposal.adopts and not is_adoptable(state, catalog):
+            raise CatalogDiffers(foreign_users(state, catalog))
+        return _row(1, proposal)
+    if newest.text == catalog.text:
+        return None
+    if proposal.only_first:
+        raise CatalogDiffers(
+            f"the database has a catalog already, {revision_text(newest)}; see 'laurels catalog apply'"
+        )
+    if not state.is_used:
+        return _row(newest.number, proposal)
+    present = parsed_or_none(newest)
+    faults = [fault for check in CHECKS for fault in check(state, present, catalog)] if present else []
+    if faults:
+        raise CatalogError(faults)
+    return _row(newest.number + 1, proposal)
+
+
+def _row(number: int, proposal: Proposal) -> CatalogRow:
+    catalog = proposal.catalog
+    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, proposal.actor, proposal.reason)
+
+
+def _check_text(catalog: Catalog) -> None:
+    """Raise CatalogError for a catalog whose text would be read as another one."""
+    try:
+        same = Catalog.parse(catalog.text) == catalog
+    except CatalogError:
+        same = False
+    if not same:
+        raise CatalogError([IN_PYTHON])
+
+
+def is_adoptable(state: CatalogState, catalog: Catalog) -> bool:
+    """Whether users without a revision were last judged under the rules of this catalog, or there are none."""
+    return state.judged_by in (None, catalog.rules)
+
+
+def parsed(row: CatalogRow) -> Catalog:
+    """The catalog of a revision. Raises CatalogError, which names the revision: an earlier version may have allowed it."""
+    try:
+        return Catalog.parse(row.text)
+    except CatalogError as error:
+        where = f"the database's catalog, revision {row.number}"
+        raise CatalogError([Fault(f"{where}, {one.where}", one.what, one.fix) for one in error.faults]) from error
+
+
+def parsed_or_none(row: CatalogRow) -> Catalog | None:
+    """The catalog of a revision; None if this version cannot read it."""
+    try:
+        return parsed(row)
+    except CatalogError:
+        return None
+
+
+# ---- messages ---------------------------------------------------------------------------------
+
+
+def named(catalog: Catalog) -> str:
+    """A given catalog in a message: its file, or its name."""
+    return f"the file '{catalog.file}'" if catalog.file else f"the given catalog '{catalog.name}'"
+
+
+def revision_text(row: CatalogRow) -> str:
+    """A revision in a message."""
+    return f"revision {row.number} (rules {row.rules}, applied {row.applied_at:%Y-%m-%d} by '{row.applied_by}')"
+
+
+def difference(given: Catalog, row: CatalogRow, stored: Catalog) -> str:
+    """How a given catalog differs from the database's, without a fix."""
+    how = "has other texts" if given.rules == stored.rules else f"has other rules ({given.rules})"
+    return f"{named(given)} {how} than the database's catalog, {revision_text(row)}"
+
+
+def refused(given: Catalog, row: CatalogRow, stored: Catalog) -> str:
+    """The difference, with the two ways to go on."""
+    if given.file:
+        fix = f"leave the file out to use the database's, or put it in force with 'laurels catalog apply {given.file}'"
+    else:
+        fix = "pass no catalog or on_difference='follow' to use the database's, or on_difference='apply' to put it in force"
+    return f"{difference(given, row, stored)}; {fix}"
+
+
+def foreign_users(state: CatalogState, catalog: Catalog) -> str:
+    """Why a database of an earlier version cannot be used with this catalog, and how to give it its own."""
+    given = named(catalog) if catalog != Catalog.default() or catalog.file else "the default catalog"
+    return (
+        f"the database has no catalog yet, and its users were last judged under other rules ({state.judged_by}) than those "
+        f"of {given} ({catalog.rules}); store the catalog that they belong to with 'laurels catalog adopt FILE'"
+    )

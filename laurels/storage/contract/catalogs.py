@@ -1,0 +1,83 @@
+"""The revisions of the catalog: the newest one is in force for every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.values import plain
+
+RevisionKey = tuple[int, str]
+"""The number of a revision and the digest of its text, which differs when revision 1 was replaced."""
+
+UNBOUND: RevisionKey = (0, "")
+"""The key of a database without a revision."""
+
+
+class OtherRevision(Exception):  # noqa: N818
+    """Another revision of the catalog is in force than the given one. Nothing was written; begin again under it."""
+
+
+@plain
+class CatalogRow:
+    """A revision of the catalog, numbered from 1.
+
+    `text` is its TOML, `digest` that text's digest, and `rules` the fingerprint of everything in it that decides.
+    """
+
+    number: int
+    text: str
+    digest: str
+    rules: str
+    applied_at: datetime
+    applied_by: str
+    reason: str
+
+    @property
+    def key(self) -> RevisionKey:
+        """What tells it from every other revision."""
+        return self.number, self.digest
+
+
+@plain
+class CatalogState:
+    """What decides about the next revision.
+
+    newest    the revision in force; None if there is none yet
+    is_used   whether any user exists, or existed and was erased
+    judged_by the fingerprint of the rules under which users were last judged, if there is no revision: that of all users,
+              or else that of the user with the newest event; None without a user
+    """
+
+    newest: CatalogRow | None
+    is_used: bool
+    judged_by: str | None = None
+
+
+DecideCatalog = Callable[[CatalogState], CatalogRow | None]
+"""A pure function: the revision to store, or None to change nothing. One with a known number replaces that revision."""
+
+
+class Catalogs(Protocol):
+    """Reading and changing the revisions of the catalog."""
+
+    async def catalog_key(self) -> RevisionKey:
+        """The key of the revision in force; UNBOUND if there is none."""
+        ...
+
+    async def catalog_state(self) -> CatalogState:
+        """What decides about the next revision, from one snapshot."""
+        ...
+
+    async def catalog_revisions(self) -> Sequence[CatalogRow]:
+        """All revisions, oldest first."""
+        ...
+
+    async def change_catalog(self, decide: DecideCatalog) -> None:
+        """Load, decide and save in one transaction that is durable when this returns.
+
+        Every transaction that changes a user has ended when `decide` is called, and the next one begins after this one
+        ended: none of them spans two revisions. If `decide` raises, nothing is written and its error is passed on.
+        """
+        ...

@@ -1,0 +1,93 @@
+"""The revisions of the catalog on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from laurels.storage import codec
+from laurels.storage.columns import AMNESTIES, CATALOG_REVISIONS
+from laurels.storage.contract import (
+    UNBOUND,
+    AmnestyRow,
+    CatalogRow,
+    CatalogState,
+    DecideCatalog,
+    RevisionKey,
+    amnesty_count,
+)
+from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import Connection
+
+KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
+IN_FORCE = f"""
+SELECT c.number, c.digest, a.* FROM (SELECT max(number) AS number, digest FROM catalog_revisions) AS c
+LEFT JOIN (SELECT {AMNESTIES} FROM amnesties) AS a ON true ORDER BY a.created_at, a.amnesty_id
+"""
+"""The key of the newest revision, which SQLite takes from the row of the maximum, with each amnesty; without any, one row."""
+
+ALL_REVISIONS = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number"
+NEWEST = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number DESC LIMIT 1"
+SAVE = f"""
+{insert(CATALOG_REVISIONS)}
+ON CONFLICT (number) DO UPDATE SET
+    text = excluded.text, digest = excluded.digest, rules = excluded.rules,
+    applied_at = excluded.applied_at, applied_by = excluded.applied_by, reason = excluded.reason
+"""
+IS_USED = "SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM tombstones)"
+RULES_OF_USERS = "SELECT rules FROM users GROUP BY rules ORDER BY count(*) DESC, rules"
+RULES_OF_NEWEST = """
+SELECT rules FROM events JOIN users USING (user_id) ORDER BY recorded_at DESC, user_id LIMIT 1
+"""
+
+
+def read_key(connection: Connection) -> RevisionKey:
+    """The key of the revision in force."""
+    return connection.execute(KEY).fetchone() or UNBOUND
+
+
+def read_in_force(connection: Connection) -> tuple[RevisionKey, list[AmnestyRow], int]:
+    """What is in force for all users: the key of the catalog's revision, all amnesties, oldest first, and their count."""
+    rows = connection.execute(IN_FORCE).fetchall()
+    number, digest, *_ = rows[0]
+    amnesties = [codec.amnesty_of(row[2:]) for row in rows if row[2] is not None]
+    return (number, digest) if number else UNBOUND, amnesties, amnesty_count(amnesties)
+
+
+def read_state(connection: Connection) -> CatalogState:
+    """What decides about the next revision."""
+    row = connection.execute(NEWEST).fetchone()
+    is_used = bool(connection.execute(IS_USED).fetchone()[0])
+    if row:
+        return CatalogState(codec.catalog_of(row), is_used)
+    return CatalogState(None, is_used, _judged_by(connection))
+
+
+def _judged_by(connection: Connection) -> str | None:
+    """The rules under which users were last judged."""
+    found = [rules for (rules,) in connection.execute(RULES_OF_USERS)]
+    if len(found) > 1 and (newest := connection.execute(RULES_OF_NEWEST).fetchone()):
+        return newest[0]
+    return found[0] if found else None
+
+
+class Catalogs(Connections):
+    """Reading and changing the revisions of the catalog."""
+
+    async def catalog_key(self) -> RevisionKey:
+        with translated:
+            return read_key(self._reader)
+
+    async def catalog_state(self) -> CatalogState:
+        return await self._in_background(read_state)
+
+    async def catalog_revisions(self) -> Sequence[CatalogRow]:
+        with translated:
+            return [codec.catalog_of(row) for row in self._reader.execute(ALL_REVISIONS)]
+
+    async def change_catalog(self, decide: DecideCatalog) -> None:
+        def change(writer: Connection) -> None:
+            revision = decide(read_state(writer))
+            if revision is not None:
+                writer.execute(SAVE, codec.catalog_columns(revision))
+
+        await self._in_transaction(change)
