@@ -189,6 +189,7 @@ async def test_the_open_standings_of_a_board_that_a_catalog_drops_go(home: Arena
         async for user_id in other.admin.users():
             await other.laurels.profile(user_id)
         assert {tuple(key) for key in await other.laurels.store.periods()} == {("else", "all"), ("points", "all")}
+    await home.apply(rules())
     async for user_id in home.admin.users():
         await home.laurels.profile(user_id)
     assert await home.lines(limit=2) == [(1, "ann", 50), (2, "bob", 41)]
@@ -203,6 +204,7 @@ async def other_catalogs(one: Arena) -> None:
                 assert await other.admin.verify(user_id) == []
                 assert not await other.admin.rebuild(user_id)
             assert await other.laurels.store.wrong_tallies() == 0
+    await one.apply(rules())
     async for user_id in one.admin.users():
         await one.laurels.profile(user_id)
 

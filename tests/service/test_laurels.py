@@ -527,7 +527,7 @@ async def test_under_other_rules_old_events_count_again_and_earned_badges_stay(d
     async with sandbox(OLD, database=database) as (laurels, clock):
         await laurels.record_many([sent("e-1", quantity=2), sent("e-2", quantity=2)])
         assert (await laurels.profile("ada")).points == 90
-        renewed = Laurels(laurels.store, NEW, clock=clock)
+        renewed = Laurels(laurels.store, NEW, clock=clock, on_difference="apply")
         profile = await renewed.profile("ada")
         assert [one.id for one in profile.badges] == ["kept", "new"]
         assert profile.points == 50 + 20 + 2 + 5
@@ -549,14 +549,14 @@ async def test_todays_login_counts_for_a_streak_that_was_renamed_since(database:
 
     async with sandbox(named("visits"), database=database) as (laurels, clock):
         await laurels.profile("ada", login=True)
-        renewed = Laurels(laurels.store, named("days"), clock=clock)
+        renewed = Laurels(laurels.store, named("days"), clock=clock, on_difference="apply")
         assert (await renewed.profile("ada", login=True)).streak == 1
 
 
 async def test_a_duplicate_under_other_rules_repeats_the_answer_of_then(database: str) -> None:
     async with sandbox(OLD, database=database) as (laurels, clock):
         first = await laurels.record(sent())
-        again = await Laurels(laurels.store, NEW, clock=clock).record(sent())
+        again = await Laurels(laurels.store, NEW, clock=clock, on_difference="apply").record(sent())
         assert again == msgspec.structs.replace(first, status="duplicate")
 
 
@@ -608,6 +608,6 @@ async def test_the_books_balance_through_changes_of_rules(
         async with sandbox(before, start=MONDAY + timedelta(days=20), database=database) as (laurels, clock):
             await laurels.record_many(events)
             for made in (after, before):
-                await Laurels(laurels.store, made, clock=clock).profile("ada", login=True)
+                await Laurels(laurels.store, made, clock=clock, on_difference="apply").profile("ada", login=True)
                 await check_ledgers(laurels.store)
                 await check_tallies(laurels.store)

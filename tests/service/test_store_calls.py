@@ -61,7 +61,7 @@ class Counted:
 
     def under(self, rules: Catalog) -> Laurels:
         """The same database under another catalog."""
-        return Laurels(cast(Store, self.store), rules, clock=self.clock)
+        return Laurels(cast(Store, self.store), rules, clock=self.clock, on_difference="apply")
 
 
 @pytest.fixture

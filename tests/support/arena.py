@@ -58,6 +58,9 @@ class Arena:
     def admin(self) -> Admin:
         return Admin(self.laurels)
 
+    async def apply(self, catalog: Catalog) -> None:
+        await self.admin.apply_catalog(catalog, "because", ROOT)
+
     async def read(self, user_id: str, pages: int, when: datetime | None = None, name: str = "") -> EventResult:
         """This number of pages as read by a user, at a time or now."""
         self.sent[0] += 1
@@ -92,7 +95,7 @@ async def arena(
 ) -> AsyncIterator[Arena]:
     """An arena; when it is left, everything stored must be what a rebuild makes of it."""
     clock = TestClock(start)
-    async with Laurels.open(database, of or rules(), clock=clock) as laurels:
+    async with Laurels.open(database, of or rules(), clock=clock, on_difference="apply") as laurels:
         one = Arena(laurels, clock, database)
         yield one
         await check_arena(one)
