@@ -66,7 +66,7 @@ from laurels.present.problems import FieldError, Problem
 from laurels.present.profiles import Leader, Profile, UserRank
 from laurels.present.streaks import StreakDay, UserStreak, UserStreaks
 from laurels.present.users import User, ZoneChange
-from laurels.present.verification import Difference
+from laurels.present.verification import Comparison, Difference
 from laurels.service.admin import Admin
 from laurels.service.blocking import BlockingAdmin, BlockingLaurels
 from laurels.service.laurels import Laurels
@@ -93,6 +93,7 @@ __all__ = [
     "CatalogRevision",
     "ClosedPeriod",
     "ClosedPeriods",
+    "Comparison",
     "ConditionCheck",
     "Conflict",
     "Difference",

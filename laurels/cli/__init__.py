@@ -6,18 +6,20 @@ Exit codes:
     2    an error in the command, a setting or the catalog, or a missing package
     3    the user, badge or other thing does not exist
     4    the database cannot be reached, or its schema has another version
+    5    the output could not be written: the disk is full, or standard output is closed
     130  interrupted
+    141  the reader of the output has ended
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from cyclopts import App, CycloptsError
 
+from laurels.cli.streams import OutputError, discard_output, prepare_streams
 from laurels.engine.adjustments import kinds_for
 from laurels.errors import (
     AdjustmentNotFound,
@@ -38,7 +40,7 @@ from laurels.errors import (
 )
 from laurels.extras import missing_extra
 
-OK, REJECTED, FAULT, NOT_FOUND, DATABASE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+OK, REJECTED, FAULT, NOT_FOUND, DATABASE, OUTPUT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 BROKEN_PIPE = 141
 
 EXITS: dict[type[Exception], int] = {
@@ -167,10 +169,8 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(missing)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has ended. Without this, Python would report it again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except OutputError as error:
+        return _output_failed(error)
 
 
 def exit_code(error: Exception) -> int:
@@ -187,14 +187,19 @@ def _failed(error: Exception) -> int:
     return exit_code(error)
 
 
+def _output_failed(error: OutputError) -> int:
+    """Print why the output could not be written, and return the exit code."""
+    discard_output()
+    sys.stderr.write(f"laurels: standard output cannot be written: {error.strerror or 'unknown error'}\n")
+    return BROKEN_PIPE if error.reader_ended else OUTPUT
+
+
 def main() -> NoReturn:
     """The `laurels` command."""
-    for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal cannot show is escaped.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # both are text files here
+    prepare_streams()
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputError as error:
+        code = _output_failed(error)
     sys.exit(code)

@@ -54,17 +54,22 @@ def create(
     role: Role = "admin" if admin else "app"
     url = settings_of(database=database).database.url.reveal()
     opened = made(url, partial(note_created, url)) if create_database else existing(url, "add --create to create it")
-    key = asyncio.run(_create(opened, name, role))
-    if json:
-        emit({"name": name, "role": role, "key": key})
-    else:
-        say(key)
+    asyncio.run(_create(opened, name, role, json=json))
     return OK
 
 
-async def _create(opened: AbstractAsyncContextManager[Store], name: str, role: Role) -> str:
+async def _create(opened: AbstractAsyncContextManager[Store], name: str, role: Role, *, json: bool) -> None:
+    """Create a key and print it. A key that cannot be printed is revoked, since no one knows it."""
     async with opened as store:
-        return await create_key(store, name, utc_now(), role)
+        key = await create_key(store, name, utc_now(), role)
+        try:
+            if json:
+                emit({"name": name, "role": role, "key": key})
+            else:
+                say(key)
+        except OSError:
+            await store.revoke_key(name, utc_now())
+            raise
 
 
 def list_keys(*, database: Database = None, json: Json = False) -> int:

@@ -13,13 +13,13 @@ from rich.text import Text
 from laurels.cli import OK, REJECTED
 from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import counted, emit, note
+from laurels.cli.output import counted, emit, note, when
 from laurels.cli.tables import console, count_progress
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
-from laurels.present.verification import Verification
-from laurels.service.admin import Admin
+from laurels.present.verification import Verification, joined
 from laurels.service.opening import changing
+from laurels.service.verify import verify_user
 from laurels.service.verify_database import verify_database
 from laurels.settings import Settings
 
@@ -68,10 +68,9 @@ def verify(
 async def _one(settings: Settings, user_id: str) -> Verification:
     async with changing(settings) as laurels:
         try:
-            found = await Admin(laurels).verify(user_id)
+            return joined([await verify_user(laurels.core, user_id)])
         except UserNotFound:
             raise UserNotFound(f"there is no user '{user_id}'") from None
-        return Verification(ok=not found, users=1, wrong_tallies=0, differences=found)
 
 
 def verify_all(settings: Settings, processes: int | None = None, *, refresh: bool = True) -> Verification:
@@ -88,6 +87,12 @@ def show(verified: Verification) -> None:
         to.print(name + values, soft_wrap=True)
     if verified.wrong_tallies:
         to.print(Text(f"leaderboards: {counted(verified.wrong_tallies, 'wrong tally', 'wrong tallies')}", style="bold"))
+    if verified.ahead_of_clock:
+        ahead = counted(verified.users_ahead_of_clock, "user")
+        note(
+            f"{ahead} with events that lie ahead of the clock, up to {when(verified.ahead_of_clock)}, compared as of then: "
+            "Laurels-Now moves no clock; 'laurels clock set' does."
+        )
     if verified.ok:
         note(f"{counted(verified.users, 'user')} compared, no difference.")
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from laurels.console.guards import Shown, page, render
+from laurels.console.guards import Sent, Shown, form, page, redirect, render, user_at
 from laurels.console.session import ROOT
 from laurels.engine.adjustments import kinds_for
 from laurels.engine.events import MAX_USER_ID, check_text
@@ -98,6 +98,14 @@ async def verify_page(request: Shown) -> Response:
     return render(visit, "verify.html", user=await laurels.user(user_id), found=found)
 
 
+@form(PATH + "/{userId}/verify", USER_ID)
+async def update_and_verify(request: Sent) -> Response:
+    """Bring a user up to date, then show the comparison."""
+    user_id = request.path["userId"]
+    await Admin(request.caller.context.laurels).verify(user_id)
+    return redirect(user_at(user_id, "verify"))
+
+
 def _calendar(streak: UserStreak, *, weekly: bool) -> Calendar:
     """The days of a streak as a calendar, the newest week first."""
     if weekly:
@@ -115,4 +123,4 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-ENDPOINTS = (users_page, user_page, verify_page)
+ENDPOINTS = (users_page, user_page, verify_page, update_and_verify)

@@ -30,7 +30,7 @@ from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, No
 from laurels.present.adjustments import AdjustmentResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
-from laurels.present.verification import Difference
+from laurels.present.verification import Comparison, Difference
 from laurels.service.laurels import Laurels
 from laurels.service.revisions import Proposal
 from laurels.service.verify import compare_user, verify_user
@@ -114,10 +114,13 @@ class Admin:
 
         A user whose progress was made under other rules, or before an amnesty, is brought up to date first, as by any read.
         """
-        return await verify_user(self._core, user_id)
+        return (await verify_user(self._core, user_id)).differences
 
-    async def compare(self, user_id: str) -> list[Difference] | None:
-        """The same as `verify` without writing anything; None for a user who is outdated."""
+    async def compare(self, user_id: str) -> Comparison | None:
+        """The same as `verify` without writing anything; None for a user who is outdated.
+
+        It also says whether anything was recorded later than the clock's time, as the header Laurels-Now allows in a sandbox.
+        """
         return await compare_user(self._core, user_id)
 
     # ---- all users ----------------------------------------------------------------------------

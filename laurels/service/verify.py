@@ -15,9 +15,9 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.judge import rebuild
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import WITHIN
-from laurels.engine.scoring import is_closed, recounted, still_open
+from laurels.engine.scoring import CLOCKS_APART, is_closed, recounted, still_open
 from laurels.errors import UserNotFound
-from laurels.present.verification import Difference
+from laurels.present.verification import Comparison, Difference
 from laurels.service.core import Core
 from laurels.storage.contract import UserSnapshot, amnesty_count
 
@@ -28,19 +28,19 @@ FIELDS = ("totals", "days", "capped", "partial", "folds", "badges", "points", "m
 """The fields of a user's progress that are compared."""
 
 
-async def verify_user(core: Core, user_id: str) -> list[Difference]:
+async def verify_user(core: Core, user_id: str) -> Comparison:
     """Bring a user up to date if needed, and compare the stored state with a rebuild. Raises UserNotFound."""
     snapshot = await _snapshot(core, user_id)
     if _is_outdated(core, snapshot):
         await core.refreshed(user_id)
         snapshot = await _snapshot(core, user_id)
-    return await _differences(core, snapshot)
+    return await _compared(core, snapshot)
 
 
-async def compare_user(core: Core, user_id: str) -> list[Difference] | None:
+async def compare_user(core: Core, user_id: str) -> Comparison | None:
     """The same without writing anything; None for a user who is outdated. Raises UserNotFound."""
     snapshot = await _snapshot(core, user_id)
-    return None if _is_outdated(core, snapshot) else await _differences(core, snapshot)
+    return None if _is_outdated(core, snapshot) else await _compared(core, snapshot)
 
 
 async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
@@ -54,9 +54,24 @@ def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
     return core.is_outdated(snapshot.user, amnesty_count(snapshot.amnesties))
 
 
-async def _differences(core: Core, snapshot: UserSnapshot) -> list[Difference]:
+async def _compared(core: Core, snapshot: UserSnapshot) -> Comparison:
+    """The comparison as of now, or as of the newest thing that was recorded of the user, if that is later."""
+    now, newest = await core.now(), _newest(snapshot)
+    differences = await _differences(core, snapshot, max(now, newest))
+    return Comparison(differences=differences, ahead_of_clock=newest if newest - now > CLOCKS_APART else None)
+
+
+def _newest(snapshot: UserSnapshot) -> datetime:
+    """When the newest event, adjustment, award or ledger entry was recorded."""
+    instants = [snapshot.user.created_at]
+    instants += [row.recorded_at for row in snapshot.events] + [row.at for row in snapshot.adjustments]
+    instants += [row.awarded_at for row in snapshot.awards] + [row.at for row in snapshot.ledger]
+    return max(instants)
+
+
+async def _differences(core: Core, snapshot: UserSnapshot, now: datetime) -> list[Difference]:
     """The differences, without standings in periods that a process with a faster clock, or an older catalog, closed."""
-    catalog, now = core.catalog, await core.now()
+    catalog = core.catalog
     found = differences(catalog, snapshot, now)
     if not any(difference.what == "standings" for difference in found):
         return found

@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing import get_context
 
 from laurels.errors import UserErased, UserNotFound
-from laurels.present.verification import Difference, Verification
+from laurels.present.verification import Comparison, Verification, joined
 from laurels.service.admin import Admin
 from laurels.service.opening import changing, reading
 from laurels.service.processes import end_with_parent, processors
@@ -42,15 +42,13 @@ def verify_database(
     """
     parts, wrong_tallies = asyncio.run(_parts(settings))
     workers = min(processes or processors(), max(1, len(parts)))
-    done, users, differences = 0, 0, list[Difference]()
+    done, comparisons = 0, list[Comparison]()
     with show_progress(sum(part.users for part in parts)) as update:
-        for part, (compared, found) in zip(parts, _compare_all(settings, parts, workers, refresh=refresh), strict=True):
+        for part, compared in zip(parts, _compare_all(settings, parts, workers, refresh=refresh), strict=True):
             done += part.users
-            users += compared
-            differences += found
+            comparisons += compared
             update(done)
-    ok = not differences and not wrong_tallies
-    return Verification(ok=ok, users=users, wrong_tallies=wrong_tallies, differences=differences)
+    return joined(comparisons, wrong_tallies)
 
 
 async def _parts(settings: Settings) -> tuple[list[Part], int]:
@@ -64,8 +62,8 @@ async def _parts(settings: Settings) -> tuple[list[Part], int]:
 
 def _compare_all(
     settings: Settings, parts: Sequence[Part], workers: int, *, refresh: bool
-) -> Iterator[tuple[int, list[Difference]]]:
-    """For each part, in order, how many users were compared, and the differences."""
+) -> Iterator[list[Comparison]]:
+    """For each part, in order, the comparisons of its users."""
     compare = partial(_compare, settings, refresh=refresh)
     if workers == 1:
         yield from map(compare, parts)
@@ -83,20 +81,19 @@ def _start_worker() -> None:
     end_with_parent()
 
 
-def _compare(settings: Settings, part: Part, *, refresh: bool) -> tuple[int, list[Difference]]:
+def _compare(settings: Settings, part: Part, *, refresh: bool) -> list[Comparison]:
     return asyncio.run(_compare_part(settings, part, refresh=refresh))
 
 
-async def _compare_part(settings: Settings, part: Part, *, refresh: bool) -> tuple[int, list[Difference]]:
+async def _compare_part(settings: Settings, part: Part, *, refresh: bool) -> list[Comparison]:
     """Compare the users of a part, over a store of this process's own."""
     compare = verify_user if refresh else compare_user
-    users, differences = 0, list[Difference]()
+    comparisons: list[Comparison] = []
     async with changing(settings) as laurels:
         async for page in Admin(laurels).pages(part.after, part.last):
             for user_id in page:
                 with contextlib.suppress(UserNotFound, UserErased):  # erased since the parts were made
                     found = await compare(laurels.core, user_id)
                     if found is not None:
-                        users += 1
-                        differences += found
-    return users, differences
+                        comparisons.append(found)
+    return comparisons
