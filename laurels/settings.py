@@ -133,7 +133,7 @@ class QueueSettings(msgspec.Struct, frozen=True):
 class CatalogSettings(msgspec.Struct, frozen=True):
     """Where badges, levels, streaks and leaderboards are defined."""
 
-    file: Annotated[str, setting("catalog file; empty: the default catalog", option="catalog")] = ""
+    file: Annotated[str, setting("catalog file for a new database; empty: the default catalog", option="catalog")] = ""
 
 
 class RuleSettings(msgspec.Struct, frozen=True):

@@ -140,12 +140,7 @@ def _families() -> list[App]:
             set="clock:set_to|Set the clock to a time.",
             advance="clock:advance|Move the clock forward.",
         ),
-        _family(
-            "catalog",
-            "Check and show catalogs.",
-            check="catalog:check|Check a catalog file, and report all errors.",
-            show="catalog:show|Show the levels, badges and leaderboards.",
-        ),
+        _catalogs(),
         _family(
             "key",
             "Create and revoke API keys and admin keys.",
@@ -154,6 +149,19 @@ def _families() -> list[App]:
             revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
         ),
     ]
+
+
+def _catalogs() -> App:
+    """The commands about catalog files and the catalog of the database."""
+    return _family(
+        "catalog",
+        "Check catalog files, and show and change the catalog of the database.",
+        check="catalog:check|Check a catalog file, and report all errors.",
+        show="catalog:show|Show the levels, badges and leaderboards.",
+        apply="revisions:apply|Put a catalog in force, as the next revision of the database's catalog.",
+        adopt="revisions:adopt|Store the catalog of a database that an earlier version made.",
+        history="revisions:history|List the revisions of the database's catalog.",
+    )
 
 
 def run(arguments: Sequence[str]) -> int:

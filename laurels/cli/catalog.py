@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
@@ -12,8 +13,8 @@ from rich.text import Text
 
 from laurels.cli import OK, REJECTED
 from laurels.cli.leaderboards import table_of
-from laurels.cli.options import CatalogFile, Json, settings_of
-from laurels.cli.output import counted, emit, note
+from laurels.cli.options import CatalogFile, Database, Json, settings_of
+from laurels.cli.output import counted, emit, note, say
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
@@ -21,7 +22,9 @@ from laurels.present.badges import BadgeInfo
 from laurels.present.catalog import CatalogLevel, CatalogSummary, catalog_summary
 from laurels.present.leaderboards import LeaderboardInfo, leaderboard_info
 from laurels.service.clock import utc_now
-from laurels.service.opening import read_catalog
+from laurels.service.opening import database_file, existing, read_catalog
+from laurels.service.revisions import parsed
+from laurels.settings import Settings
 
 File = Annotated[str | None, Parameter(help="a catalog file; without it, the one in the settings")]
 
@@ -63,21 +66,46 @@ def _report(faults: Sequence[Fault], *, json: bool) -> None:
     note(counted(len(faults), "error"))
 
 
-def show(*, catalog: CatalogFile = None, json: Json = False) -> int:
-    """Show the levels, badges and leaderboards of the catalog in force."""
-    read = read_catalog(settings_of(catalog=catalog).catalog.file)
+def show(
+    *,
+    toml: Annotated[bool, Parameter(negative=(), help="print the catalog file instead", show_default=False)] = False,
+    database: Database = None,
+    catalog: CatalogFile = None,
+    json: Json = False,
+) -> int:
+    """Show the levels, badges and leaderboards of the database's catalog; with --catalog, of that file.
+
+    Without a database, they are those of the file in the settings, or of the default catalog.
+    """
+    settings = settings_of(database=database, catalog=catalog)
+    read, number = (read_catalog(catalog), None) if catalog else asyncio.run(_in_force(settings))
+    if toml:
+        say(read.text.rstrip("\n"))
+        return OK
     now = utc_now()
     shape, boards = catalog_summary(read), [leaderboard_info(board, now) for board in read.boards.values()]
     if json:
-        emit({**msgspec.to_builtins(shape), "leaderboards": boards})
+        emit({**msgspec.to_builtins(shape), "revision": number, "leaderboards": boards})
     else:
-        _show(shape, boards)
+        _show(shape, number, boards)
     return OK
 
 
-def _show(shape: CatalogSummary, boards: Sequence[LeaderboardInfo]) -> None:
+async def _in_force(settings: Settings) -> tuple[Catalog, int | None]:
+    """The database's catalog and the number of its revision; what a new database would get if there is none."""
+    given = read_catalog(settings.catalog.file)
+    file = database_file(settings.database.url.reveal())
+    if file and not file.is_file():
+        return given, None
+    async with existing(settings.database.url.reveal()) as store:
+        newest = (await store.catalog_state()).newest
+        return (parsed(newest), newest.number) if newest else (given, None)
+
+
+def _show(shape: CatalogSummary, number: int | None, boards: Sequence[LeaderboardInfo]) -> None:
     to = console()
-    to.print(Text(f"Catalog '{shape.name}'\n", style="bold"))
+    revision = f", revision {number} in the database" if number else ""
+    to.print(Text(f"Catalog '{shape.name}'{revision}\n", style="bold"))
     to.print(_levels(shape.levels))
     to.print()
     to.print(_badges(shape.badges))

@@ -25,9 +25,10 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
 from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
-from laurels.service.opening import database_file, existing, read_catalog
+from laurels.service.opening import database_file, existing, given_catalog
+from laurels.service.revisions import ADOPT, difference, foreign_users, is_adoptable, parsed
 from laurels.settings import Settings
-from laurels.storage.contract import AmnestyRow, Counts, Store
+from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
 from laurels.storage.sqlite import driver
 
 OLDEST_PYTHON = (3, 11)
@@ -69,6 +70,7 @@ class Contents:
     amnesties: Sequence[AmnestyRow]
     days_without_events: Sequence[int]
     event_types: Mapping[str, int]
+    catalog: CatalogState
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -95,10 +97,10 @@ def doctor(*, database: Database = None, catalog: CatalogFile = None, json: Json
 
 
 def _around(settings: Settings) -> Iterator[Finding]:
-    catalog, finding = _catalog(settings)
-    yield finding
-    contents, finding = asyncio.run(_database(settings))
-    yield finding
+    given, broken = _given(settings)
+    contents, database = asyncio.run(_database(settings))
+    catalog, finding = (None, broken) if broken else _catalog(given, contents.catalog if contents else None)
+    yield from (finding, database)
     if contents:
         yield from (_rows(contents.counts), _amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
         yield from _unknown(catalog, contents.event_types) if catalog else ()
@@ -142,15 +144,38 @@ def _settings(database: str | None, catalog: str | None) -> Finding:
     return Finding("settings", f"valid, database {settings.database.url}", proposal="\n".join(named))
 
 
-def _catalog(settings: Settings) -> tuple[Catalog | None, Finding]:
-    """The catalog, if it can be read."""
+def _given(settings: Settings) -> tuple[Catalog | None, Finding | None]:
+    """The catalog of the settings, if they name one, or what is wrong with it."""
     try:
-        catalog = read_catalog(settings.catalog.file)
+        return given_catalog(settings.catalog.file), None
     except CatalogError as error:
         return None, Finding("catalog", counted(len(error.faults), "fault"), "see them with 'laurels catalog check'")
     except SettingsError as error:
         return None, Finding("catalog", str(error), "fix the setting 'catalog.file'")
-    return catalog, Finding("catalog", f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}")
+
+
+def _catalog(given: Catalog | None, state: CatalogState | None) -> tuple[Catalog | None, Finding]:
+    """The catalog in force, or the one that a new database would get. `state` is the database's, if that answers."""
+    newest, catalog = state.newest if state else None, given or Catalog.default()
+    if newest is None:
+        if state and not is_adoptable(state, catalog):
+            return None, Finding("catalog", foreign_users(state, catalog), ADOPT)
+        return catalog, Finding("catalog", f"{_summary(catalog)}; the first user stores it in the database")
+    try:
+        stored = parsed(newest)
+    except CatalogError as error:
+        return None, Finding(
+            "catalog", str(error.faults[0]), "put a corrected one in force: 'laurels catalog apply FILE'"
+        )
+    found = f"{_summary(stored)}, revision {newest.number} in the database"
+    if given and given != stored:
+        fix = f"use it with 'laurels catalog apply {given.file}', or remove the file from the settings"
+        return stored, Finding("catalog", difference(given, newest, stored), fix)
+    return stored, Finding("catalog", found)
+
+
+def _summary(catalog: Catalog) -> str:
+    return f"'{catalog.name}', {counted(len(catalog.badges), 'badge')}"
 
 
 def _unknown(catalog: Catalog, events: Mapping[str, int]) -> Iterator[Finding]:
@@ -191,6 +216,7 @@ async def _read(store: Store) -> Contents:
         amnesties=[row for row in await store.amnesties() if row.lifted_at is None],
         days_without_events=await store.days_without_events(today - LOOKED_BACK, today),
         event_types=await store.event_types(),
+        catalog=await store.catalog_state(),
     )
 
 

@@ -55,7 +55,7 @@ def show(
     shown = asyncio.run(_read(settings_of(database=database, catalog=catalog), user))
     if shown.outdated:
         note(
-            "This profile was computed with another catalog or before an amnesty. "
+            "This profile was computed under an earlier revision of the catalog or before an amnesty. "
             "It is updated when a server next reads or writes the user."
         )
     if json:

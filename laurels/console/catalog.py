@@ -16,12 +16,14 @@ async def catalog_page(request: Shown) -> Response:
     """Show the catalog in force."""
     visit = request.caller
     laurels = visit.context.laurels
+    await laurels.follow_catalog()
     rarity = await visit.context.insights.rarity()
     catalog = laurels.catalog
     return render(
         visit,
         "catalog.html",
         catalog=catalog_summary(laurels.catalog),
+        revision=laurels.rules.number,
         rarity={row.id: row for row in rarity.badges},
         users=rarity.users,
         computed_at=rarity.computed_at,

@@ -97,6 +97,7 @@ def render(
         headers=headers,
         lang="en",
         operator=visit.operator if visit else "",
+        catalog_difference=visit.context.laurels.rules.difference if visit else "",
         token=visit.token if visit and visit.nonce else "",
         token_field=TOKEN_FIELD,
         user_at=user_at,

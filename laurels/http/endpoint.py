@@ -45,7 +45,7 @@ MOST_OF_NAME = 100
 BUSY = ("overloaded",)
 TIMED = ("invalid-input", "not-a-sandbox")
 """What the header Laurels-Now can lead to, at every address but those that are open to all."""
-STORE = ("overloaded", "store-unavailable", "wrong-schema")
+STORE = ("overloaded", "store-unavailable", "wrong-catalog", "wrong-schema")
 
 
 class Request(Generic[C, B]):

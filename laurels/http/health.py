@@ -33,15 +33,28 @@ async def livez(_: Request[None, None]) -> Health:
     "/readyz",
     access=PUBLIC,
     operation=Operation("readyz", "Check readiness", "health"),
-    result=Result(Readiness, "The process can serve", {**EXAMPLE, "database": "SQLite 3.54.1"}),
+    result=Result(
+        Readiness,
+        "The process can serve",
+        {**EXAMPLE, "database": "SQLite 3.54.1", "catalog": 1, "catalogDiffers": False},
+    ),
     always=True,
 )
 async def readyz(request: Request[None, None]) -> Readiness:
-    """Ask the database and compare its schema. While shutting down, the answer is 503."""
+    """Ask the database, compare its schema and read its catalog. While shutting down, the answer is 503."""
     laurels = request.context.laurels
     if laurels.group_commit.closed:
         raise Overloaded("shutting down")
-    return Readiness(status="ok", version=VERSION, database=await laurels.store.ready())
+    database = await laurels.store.ready()
+    await laurels.follow_catalog()
+    rules = laurels.rules
+    return Readiness(
+        status="ok",
+        version=VERSION,
+        database=database,
+        catalog=rules.number,
+        catalog_differs=bool(rules.difference),
+    )
 
 
 ENDPOINTS = (livez, readyz)

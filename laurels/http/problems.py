@@ -77,6 +77,14 @@ class Kind:
     fix: str
 
 
+WRONG_CATALOG = Kind(
+    "wrong-catalog",
+    503,
+    "The database's catalog cannot be used",
+    "Wrong catalog",
+    "The operator should run 'laurels doctor'.",
+)
+
 KINDS: dict[type[Exception], Kind] = {
     BadRequest: Kind(
         "malformed",
@@ -256,6 +264,8 @@ KINDS: dict[type[Exception], Kind] = {
         "Wrong schema",
         "The operator should run 'laurels migrate'.",
     ),
+    errors.CatalogDiffers: WRONG_CATALOG,
+    errors.CatalogError: WRONG_CATALOG,
 }
 
 METHOD = Kind(
@@ -272,7 +282,7 @@ PROFILE = Kind(
     "Send it again later; the operator finds the cause in the log.",
 )
 
-ALL_KINDS = (*KINDS.values(), METHOD, INTERNAL, PROFILE)
+ALL_KINDS = (*dict.fromkeys(KINDS.values()), METHOD, INTERNAL, PROFILE)
 
 
 def kind_of(error: Exception) -> Kind:

@@ -18,9 +18,15 @@ class Health(Answer, frozen=True):
 
 
 class Readiness(Health, frozen=True):
-    """That this process can serve, and which database it uses."""
+    """That this process can serve, with which database, and by which catalog it judges."""
 
     database: Annotated[str, Meta(description="Kind and version of the database, such as 'SQLite 3.54.1'")]
+    catalog: Annotated[
+        int | None, Meta(description="Number of the catalog's revision in force; null before a user exists")
+    ]
+    catalog_differs: Annotated[
+        bool, Meta(description="Whether the server was started with another catalog, which is not used")
+    ]
 
 
 class MaintenanceResult(Answer, frozen=True):

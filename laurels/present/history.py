@@ -52,23 +52,29 @@ class HistoryAdjustment(SparseAnswer, frozen=True):
     undo: Undo | None = None
 
 
-class HistoryAward(Answer, frozen=True):
-    """A badge that was earned, with its points."""
+class HistoryAward(SparseAnswer, frozen=True):
+    """A badge that was earned, with its points.
+
+    `catalog` is the number of the catalog's revision that decided it; missing from older entries.
+    """
 
     badge: str
     points: Points
+    catalog: int | None = None
 
 
-class HistoryPoints(Answer, frozen=True):
+class HistoryPoints(SparseAnswer, frozen=True):
     """A change of the points. `ref` is the id of what paid or took them, such as a badge or a rule.
 
     `reason` is badge, rule, catalog, reversal, grant, revocation, adjustment or zone (an event counts on another day since the
-    time zone of its time is known).
+    time zone of its time is known). `catalog` is the number of the catalog's revision that decided it; missing from older
+    entries.
     """
 
     amount: int
     reason: str
     ref: str
+    catalog: int | None = None
 
 
 class HistoryEntry(Answer, frozen=True):
@@ -121,8 +127,10 @@ def _entry(
         at=times[0],
         event=history_event(event) if event else None,
         adjustment=history_adjustment(adjustment) if adjustment else None,
-        awards=[HistoryAward(badge=row.badge, points=row.points) for row in awards],
-        points=[HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref) for row in ledger],
+        awards=[HistoryAward(badge=row.badge, points=row.points, catalog=row.catalog) for row in awards],
+        points=[
+            HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref, catalog=row.catalog) for row in ledger
+        ],
     )
 
 

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 CLOSE_PERIODS_SECONDS = 60
 """How often a server looks for periods that are due to be closed."""
 
+FOLLOW_SECONDS = 5
+"""How often a server looks for a new revision of the catalog. Reads and writes of users find it at once."""
+
 SIGN_INS = 1
 """How many sign-ins a second the console allows one address."""
 
@@ -65,7 +68,8 @@ def create_app(
     )
     endpoints = (*ENDPOINTS, *demo.ENDPOINTS) if playground else ENDPOINTS
     tasks = [
-        partial(_closing_periods, laurels),
+        partial(_repeating, laurels.follow_catalog, FOLLOW_SECONDS, "the catalog could not be read"),
+        partial(_repeating, laurels.close_periods, CLOSE_PERIODS_SECONDS, "periods could not be closed"),
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]
@@ -104,23 +108,30 @@ class Lifespan:
 
 
 @asynccontextmanager
-async def _closing_periods(laurels: Laurels) -> AsyncGenerator[None]:
-    """While the server runs, close periods soon after they are due, so that the users in front are notified."""
+async def _repeating(work: Callable[[], Awaitable[object]], seconds: float, failure: str) -> AsyncGenerator[None]:
+    """While the server runs, do this again and again, so that it also happens when no one sends a request.
 
-    async def close() -> None:
+    `failure` is what a warning says. The same warning is not repeated.
+    """
+
+    async def repeat() -> None:
+        warned = ""
         while True:
             try:
-                await laurels.close_periods()
+                await work()
+                warned = ""
             except LaurelsError as error:
-                log.warning("periods could not be closed; trying again in a minute: %s", error)
-            await asyncio.sleep(CLOSE_PERIODS_SECONDS)
+                if str(error) != warned:
+                    log.warning("%s; trying again every %s seconds: %s", failure, seconds, error)
+                    warned = str(error)
+            await asyncio.sleep(seconds)
 
-    closer = asyncio.create_task(close())
+    task = asyncio.create_task(repeat())
     try:
         yield
     finally:
-        closer.cancel()
-        await asyncio.gather(closer, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from laurels.server.app import create_app
 from laurels.server.run import address_of, allow_connections, listen, log_to_stderr, quiet_collector, server_config
 from laurels.service.opening import given_catalog, laurels_over, serving
 from laurels.service.processes import end_with_parent
+from laurels.service.rules import OnDifference
 from laurels.settings import Settings
 from laurels.storage import open_store
 
@@ -35,7 +36,9 @@ LONGEST_WAIT = 30
 """The most seconds that a worker is missing before it is replaced."""
 
 
-def serve_from_workers(settings: Settings, catalog: Catalog | None, ready: Callable[[str], None]) -> bool:
+def serve_from_workers(
+    settings: Settings, catalog: Catalog | None, ready: Callable[[str], None], on_difference: OnDifference = "follow"
+) -> bool:
     """Supervise the workers until stopped. Returns False if one failed. The database is migrated here, once.
 
     `ready` is called with the address. A worker gets the settings through the pipe that starts it, so that no secret is in
@@ -44,7 +47,7 @@ def serve_from_workers(settings: Settings, catalog: Catalog | None, ready: Calla
     if settings.database.url.reveal() in ("sqlite://", "sqlite:///:memory:"):
         raise SettingsError("several workers cannot share a database in memory; use sqlite:///FILE, or --workers 1")
     allow_connections(settings)
-    asyncio.run(_migrate(settings, catalog))
+    asyncio.run(_migrate(settings, catalog, on_difference))
     config = server_config(partial(worker_app, settings), settings, factory=True)
     with listen(settings.server.host, settings.server.port) as listening:
         ready(address_of(listening))
@@ -120,8 +123,8 @@ def _ending(code: int) -> str:
         return f"was ended by signal {-code}"
 
 
-async def _migrate(settings: Settings, catalog: Catalog | None) -> None:
-    async with serving(settings, catalog):
+async def _migrate(settings: Settings, catalog: Catalog | None, on_difference: OnDifference) -> None:
+    async with serving(settings, catalog, on_difference):
         return
 
 

@@ -50,7 +50,7 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
     _check_text(catalog)
     if newest is None:
         if not proposal.adopts and not is_adoptable(state, catalog):
-            raise CatalogDiffers(foreign_users(state, catalog))
+            raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")
         return _row(1, proposal)
     if newest.text == catalog.text:
         return None
@@ -132,10 +132,14 @@ def refused(given: Catalog, row: CatalogRow, stored: Catalog) -> str:
     return f"{difference(given, row, stored)}; {fix}"
 
 
+ADOPT = "store the catalog that they belong to with 'laurels catalog adopt FILE'"
+"""What to do about users of an earlier version of Laurels who were judged by another catalog."""
+
+
 def foreign_users(state: CatalogState, catalog: Catalog) -> str:
-    """Why a database of an earlier version cannot be used with this catalog, and how to give it its own."""
+    """Why a database of an earlier version cannot be used with this catalog."""
     given = named(catalog) if catalog != Catalog.default() or catalog.file else "the default catalog"
     return (
         f"the database has no catalog yet, and its users were last judged under other rules ({state.judged_by}) than those "
-        f"of {given} ({catalog.rules}); store the catalog that they belong to with 'laurels catalog adopt FILE'"
+        f"of {given} ({catalog.rules})"
     )

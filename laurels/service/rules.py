@@ -11,6 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogDiffers
 from laurels.service.clock import DatabaseClock
 from laurels.service.revisions import (
+    ADOPT,
     Proposal,
     difference,
     foreign_users,
@@ -184,7 +185,7 @@ class Rules:
         """The given catalog, or the default one, for a database that has not been bound."""
         catalog = self._given or Catalog.default()
         if not is_adoptable(state, catalog) and not (self._given and self.on_difference == "apply"):
-            raise CatalogDiffers(foreign_users(state, catalog))
+            raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")
         self._has_bound = False
         return InForce(catalog, UNBOUND, must_bind=True)
 

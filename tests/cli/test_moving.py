@@ -221,16 +221,36 @@ def test_a_difference_in_the_source_is_found_in_the_copy(cli: Cli, file: str) ->
     assert held("sqlite:///new.db") == held(file)
 
 
-def test_users_of_another_catalog_are_neither_compared_nor_changed(cli: Cli, file: str) -> None:
+@pytest.fixture
+def mine(cli: Cli) -> Path:
+    """A catalog file with other rules than the default ones."""
     text = (Path(__file__).parents[2] / "laurels/engine/default.toml").read_text("utf-8")
-    mine = cli.file("mine.toml", text.replace("points = 50\n", "points = 51\n"))
+    return cli.file("mine.toml", text.replace("points = 50\n", "points = 51\n"))
+
+
+def test_nothing_is_copied_if_the_source_has_another_catalog_than_the_given_one(
+    cli: Cli, file: str, mine: Path
+) -> None:
+    ended = cli("copy", file, "sqlite:///new.db", "--catalog", mine)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "revision 1" in ended.err
+    assert str(mine) in ended.err
+    assert not Path("new.db").exists()
+
+
+def test_the_revisions_are_copied_and_users_of_an_earlier_one_are_neither_compared_nor_changed(
+    cli: Cli, file: str, mine: Path
+) -> None:
+    assert cli("catalog", "apply", mine, "--database", file).code == 0
 
     ended = cli("copy", file, "sqlite:///new.db", "--catalog", mine, "--json")
 
     assert ended.code == 0
     assert ended.json["verified"]["users"] == 0
+    assert ended.json["rows"]["catalog_revisions"] == 2
     assert ended.err == (
-        "40 users not compared: last computed with another catalog (see --catalog), or before an amnesty.\n"
+        "40 users not compared: last judged under an earlier revision of the catalog, or before an amnesty.\n"
     )
     assert held("sqlite:///new.db") == held(file)
 

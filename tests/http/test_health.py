@@ -24,8 +24,9 @@ OK = {"status": "ok", "version": metadata.version("laurels")}
 async def test_a_healthy_process_says_so_to_anybody(home: App) -> None:
     alive, ready = await home.client.get("/livez"), await home.client.get("/readyz")
 
+    rules = {"catalog": None, "catalogDiffers": False}
     assert (alive.status_code, alive.json()) == (200, OK)
-    assert (ready.status_code, ready.json()) == (200, {**OK, "database": f"SQLite {driver.version()}"})
+    assert (ready.status_code, ready.json()) == (200, {**OK, "database": f"SQLite {driver.version()}", **rules})
     assert alive.headers["cache-control"] == ready.headers["cache-control"] == "no-store"
 
 
