@@ -51,6 +51,7 @@ WORDS = {
     "numbers",
     "parsing",
     "days",
+    "distinct",
     "zones",
     "periods",
     "progress",

@@ -143,8 +143,8 @@ def test_a_catalog_snippet_is_valid(snippet: str) -> None:
 
 
 def _within_the_default(snippet: str) -> str:
-    """A snippet with leaderboards is added to the default catalog; one with a badge replaces that badge."""
-    if snippet.startswith("[[leaderboards]]"):
+    """A snippet with leaderboards or metrics is added to the default catalog; one with a badge replaces that badge."""
+    if snippet.startswith(("[[leaderboards]]", "[metrics.")):
         return (ROOT / "laurels/engine/default.toml").read_text("utf-8") + "\n" + snippet
     return _with_badge(snippet)
 

@@ -56,12 +56,12 @@ class RecordEvent:
         return self.event.id
 
     def apply(self, work: UnitOfWork) -> Recorded:
-        event = self.event
+        event = work.with_references(self.event)
         # The user is read first, so that a duplicate also brings its user under the rules in force.
         user = work.user(event.user_id, self.at)
         stored = work.event(event.user_id, event.id)
         if stored:
-            return _duplicate(stored, event)
+            return _duplicate(replace(stored, event=work.with_references(stored.event)), event)
         occurred_at = effective_instant(event, self.at, work.context.late_window)
         zones = user.progress.zones
         day, today = zones.day(occurred_at), zones.day(self.at)

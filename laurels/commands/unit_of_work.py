@@ -9,12 +9,13 @@ from typing import Literal, Protocol
 
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
+from laurels.commands.references import rows_with_references, with_references
 from laurels.commands.rows import active_events, amnesty_days, dated, earned
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import LedgerEntry, ManualState, Outcome, Progress
-from laurels.engine.scoring import CLOCKS_APART, Earned, counted, recounted
+from laurels.engine.scoring import CLOCKS_APART, Earned, counted, recounted, values_counted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserErased
 from laurels.storage.contract import (
@@ -135,8 +136,14 @@ class UnitOfWork:
         recorded = [row for identity, row in own.items() if identity[0] == user_id]
         new = {row.event.id for row in recorded}
         found = self.found.histories.get(user_id, ()) if user_id not in self._erased else ()
-        others = [row for row in found if row.event.id not in new]
+        others = rows_with_references(
+            self.context.catalog, self.found.secret, (row for row in found if row.event.id not in new)
+        )
         return sorted(others + recorded, key=lambda row: row.revision)
+
+    def with_references(self, event: Event) -> Event:
+        """The event with references to the users that it names, as it is stored; see `references.py`."""
+        return with_references(self.context.catalog, self.found.secret, event)
 
     def adjustments(self, user_id: str) -> list[AdjustmentRow]:
         """Every adjustment of the user, with those of this transaction, in the order of their revisions."""
@@ -218,9 +225,14 @@ class UnitOfWork:
         new = [Earned(entry.amount, at) for entry, at in zip(outcome.entries, instants, strict=True) if at]
         if events is None:
             scores = counted(catalog, progress.scores, event, new, now)
+            within = values_counted(catalog, progress.values_within, event, now) if event else progress.values_within
         else:
-            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], now - CLOCKS_APART)
-        return progress if scores is progress.scores else replace(progress, scores=scores)
+            since = now - CLOCKS_APART
+            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], since)
+            within = values_recounted(catalog, events, since)
+        if scores is progress.scores and within is progress.values_within:
+            return progress
+        return replace(progress, scores=scores, values_within=within)
 
     def save_event(
         self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, outcome: StoredOutcome

@@ -13,7 +13,7 @@ from laurels.commands.rows import active_events, amnesty_days, earned, manual_st
 from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
-from laurels.engine.scoring import recounted, still_open
+from laurels.engine.scoring import open_part, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
@@ -113,9 +113,10 @@ class RebuildUser:
             badges=work.awards(self.user_id),
             points=sum(entry.amount for entry in ledger),
             scores=recounted(catalog, events, earned(ledger), self.at),
+            values_within=values_recounted(catalog, events, self.at),
         )
         outcome = rebuild(catalog, truth, events, self.at)
-        stored = replace(user.progress, scores=still_open(catalog, user.progress.scores, self.at))
+        stored = open_part(catalog, user.progress, self.at)
         same_days = events == active_events(history)
         if outcome.progress == stored and same_days and not outcome.entries and not outcome.awards:
             return work.check_standings(user, self.at)

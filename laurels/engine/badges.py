@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from laurels.engine.events import MAX_NUMBER
 from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
 
@@ -288,14 +289,15 @@ class Badge:
 
 
 class MetricWords(NamedTuple):
-    """What conditions know of a metric: its words for one and for several, and its kind."""
+    """What conditions know of a metric: its words for one and for several, its kind, and the largest number it can reach."""
 
     one: str
     many: str
     kind: str
+    most: int
 
 
-_UNKNOWN = MetricWords("", "", "")
+_UNKNOWN = MetricWords("", "", "", MAX_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +342,10 @@ def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
     name, metric = _read_metric(table, vocabulary)
     if metric.kind == "min":
         table.fault("at_least", f"the metric '{name}' only goes down, so it would hold too soon", "write at_most")
-    return AtLeast(name, table.integer("at_least", least=1), metric.one, metric.many)
+    target = table.integer("at_least", least=1)
+    if target > metric.most:
+        table.fault("at_least", f"the metric '{name}' stops at {metric.most}", f"write at_least = {metric.most}")
+    return AtLeast(name, target, metric.one, metric.many)
 
 
 def _read_at_most(table: Table, vocabulary: Vocabulary) -> Condition:

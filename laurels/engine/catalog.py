@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -27,7 +27,7 @@ from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.levels import Levels, read_levels
-from laurels.engine.metrics import Metric, read_metric
+from laurels.engine.metrics import AMOUNTS, Metric, read_metric
 from laurels.engine.parsing import Table, closest
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
@@ -39,13 +39,18 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class RuleIndex:
-    """Everything that an event of one type can change. `reading` are the metrics that read a number in its data."""
+    """Everything that an event of one type can change.
+
+    reading  the metrics that read something in its data
+    naming   the keys of its data under which it names other users, see `Metric.not_self`
+    """
 
     metrics: tuple[Metric, ...]
     streaks: tuple[Streak, ...]
     rules: tuple[PointRule, ...]
     badges: tuple[Badge, ...]
     reading: tuple[Metric, ...]
+    naming: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ class Catalog:
     boards                      leaderboards by id; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
+    distinct_boards             event type -> the leaderboards by different values within periods that it changes
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
     """
@@ -76,6 +82,7 @@ class Catalog:
     points_boards: tuple[Board, ...]
     tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
+    distinct_boards: Mapping[str, tuple[Board, ...]]
     rules: str
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
@@ -122,6 +129,10 @@ class Catalog:
         """Whether the scores of a leaderboard are computed from sets of days, and so are not stored."""
         return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].kind == "distinct_days")
 
+    def is_scored_by_values(self, board: Board) -> bool:
+        """Whether the scores of a leaderboard are computed from sets of different values."""
+        return board.by == "metric" and self.metrics[board.of].kind == "distinct"
+
     def badge(self, badge_id: str) -> Badge | None:
         """The badge of this id."""
         return next((badge for badge in self.badges if badge.id == badge_id), None)
@@ -136,11 +147,7 @@ def _read(table: Table) -> Catalog:
     if table.raw.get("levels") == []:
         table.fault("levels", "is empty", "write at least one [[levels]] that begins at 0 points")
     badge_tables = table.list_of_tables("badges", [])
-    vocabulary = Vocabulary(
-        metrics={name: MetricWords(metric.one, metric.many, metric.kind) for name, metric in metrics.items()},
-        streaks=frozenset(streaks),
-        badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
-    )
+    vocabulary = _vocabulary(metrics, streaks, badge_tables)
     badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
     boards = _read_boards(table, metrics, streaks)
     name = table.text("name", "unnamed")
@@ -149,6 +156,7 @@ def _read(table: Table) -> Catalog:
     _check_unique(table, "badges", [badge.id for badge in badges])
     _check_unique(table, "points", [rule.id for rule in rules])
     _check_names_apart(table, metrics, streaks)
+    _check_named_users(table, metrics, streaks, rules)
     if not table.faults:
         _check_reachable(table, badges)
     return Catalog(
@@ -164,9 +172,21 @@ def _read(table: Table) -> Catalog:
         rule_indexes=_rule_indexes(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
         tops={board.id: board for board in boards.values() if board.notify_top and not board.teams},
-        points_boards=tuple(board for board in boards.values() if board.by == "points" and not is_all_time(board)),
-        fed_boards=_fed_boards(boards.values(), metrics),
+        points_boards=tuple(board for board in _within_periods(boards.values()) if board.by == "points"),
+        fed_boards=_fed_boards(boards.values(), metrics, lambda kind: kind not in ("distinct", "distinct_days")),
+        distinct_boards=_fed_boards(_within_periods(boards.values()), metrics, lambda kind: kind == "distinct"),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
+    )
+
+
+def _vocabulary(
+    metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], badge_tables: Iterable[Table]
+) -> Vocabulary:
+    """What the conditions of badges may refer to."""
+    return Vocabulary(
+        metrics={name: MetricWords(one.one, one.many, one.kind, one.most) for name, one in metrics.items()},
+        streaks=frozenset(streaks),
+        badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
     )
 
 
@@ -178,12 +198,18 @@ def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[s
     return named if POINTS in named else {POINTS: THE_POINTS, **named}
 
 
-def _fed_boards(boards: Iterable[Board], metrics: Mapping[str, Metric]) -> dict[str, tuple[Board, ...]]:
-    """Event type -> the leaderboards whose scores it changes."""
+def _within_periods(boards: Iterable[Board]) -> list[Board]:
+    return [board for board in boards if not is_all_time(board)]
+
+
+def _fed_boards(
+    boards: Iterable[Board], metrics: Mapping[str, Metric], wanted: Callable[[str], bool]
+) -> dict[str, tuple[Board, ...]]:
+    """Event type -> the leaderboards by a metric of a wanted kind that it changes."""
     fed: dict[str, tuple[Board, ...]] = {}
     for board in boards:
         metric = metrics.get(board.of) if board.by == "metric" else None
-        for event_type in metric.events if metric and metric.kind != "distinct_days" else ():
+        for event_type in metric.events if metric and wanted(metric.kind) else ():
             fed[event_type] = (*fed.get(event_type, ()), board)
     return fed
 
@@ -216,6 +242,27 @@ def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Map
     """The days of a distinct-days metric and of a streak are stored under their names in one place."""
     for name in sorted(metrics.keys() & streaks.keys()):
         table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
+
+
+def _check_named_users(
+    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...]
+) -> None:
+    """Find rules that would read the id of a user where events have a reference, see `Metric.not_self`."""
+    naming = {(kind, metric.of): name for name, metric in metrics.items() if metric.not_self for kind in metric.events}
+    where = "has a value of '{}' where the metric '{}' stores references, because of its not_self"
+    for place, noun in [
+        *((f"metrics.{name}.where", metric) for name, metric in metrics.items()),
+        *((f"streaks.{name}.where", streak) for name, streak in streaks.items()),
+        *((f"points '{rule.id}'.where", rule) for rule in rules),
+    ]:
+        for key, name in {
+            key: naming[kind, key] for kind in noun.events for key in noun.where if (kind, key) in naming
+        }.items():
+            table.fault(place, where.format(key, name), "use another key")
+    for name, metric in metrics.items():
+        other = next((naming[kind, metric.of] for kind in metric.events if (kind, metric.of) in naming), None)
+        if other and metric.kind in AMOUNTS:
+            table.fault(f"metrics.{name}.of", f"reads a number where '{other}' reads ids of users", "use another key")
 
 
 def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
@@ -261,6 +308,7 @@ def _rule_indexes(
             rules=tuple(rule for rule in rules if event_type in rule.events),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
             reading=tuple(metric for metric in fed if metric.reads_data),
+            naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
         )
     return rule_indexes
 
@@ -291,6 +339,13 @@ def _deciding(board: Board) -> dict[str, Any]:
     return {**fields, **unused, "late": late, "visibility": board.visibility == "hidden"}
 
 
+def _deciding_of_metric(metric: Metric) -> dict[str, Any]:
+    """The settings of a metric that decide. Those that came later are left out where they have their default."""
+    later = {key: value for key, value in (("not_self", metric.not_self), ("missing", metric.missing)) if value}
+    fields = {key: value for key, value in asdict(metric).items() if key not in ("one", "many", "not_self", "missing")}
+    return {**fields, **later} if metric.kind == "distinct" else fields
+
+
 def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """What changed how some leaderboards are computed, since fingerprints were first stored: their users are rebuilt."""
     metric = metrics.get(board.of)
@@ -309,10 +364,7 @@ def _fingerprint(
 
     The names of fields and conditions are part of it: renaming one would rebuild every user.
     """
-    wordless = [
-        {key: value for key, value in asdict(metric).items() if key not in ("one", "many")}
-        for metric in metrics.values()
-    ]
+    wordless = [_deciding_of_metric(metric) for metric in metrics.values()]
     deciding: dict[str, Any] = {
         "metrics": wordless,
         "streaks": [asdict(streak) for streak in streaks.values()],

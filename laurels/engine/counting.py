@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from laurels.engine.days import Days
+from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.metrics import Metric, matches
@@ -20,12 +21,13 @@ class Counted(NamedTuple):
     totals: Mapping[str, int]
     days: Mapping[str, Days]
     latest: Mapping[str, int]
+    values: Mapping[str, DistinctValues]
 
 
 def count(metrics: tuple[Metric, ...], progress: Progress, event: Event) -> Counted:
-    """The totals, sets of days and latest instants of all these metrics, with the event added."""
+    """What all these metrics count, with the event added."""
     totals = dict(progress.totals)
-    days, latest = progress.days, progress.latest
+    days, latest, values = progress.days, progress.latest, progress.values
     for metric in metrics:
         if metric.where and not matches(metric.where, event):
             continue
@@ -35,11 +37,13 @@ def count(metrics: tuple[Metric, ...], progress: Progress, event: Event) -> Coun
             totals[metric.name] = len(days[metric.name])
         elif metric.kind == "last":
             latest = _count_last(metric, totals, latest, event)
+        elif metric.kind == "distinct":
+            values = _count_distinct(metric, totals, values, event)
         else:
             total = metric.grown(totals.get(metric.name), event)
             if total is not None:
                 totals[metric.name] = total
-    return Counted(totals, days, latest)
+    return Counted(totals, days, latest, values)
 
 
 def _count_last(metric: Metric, totals: dict[str, int], latest: Mapping[str, int], event: Event) -> Mapping[str, int]:
@@ -51,3 +55,16 @@ def _count_last(metric: Metric, totals: dict[str, int], latest: Mapping[str, int
         return latest
     totals[name], at = scored
     return {**latest, name: at}
+
+
+def _count_distinct(
+    metric: Metric, totals: dict[str, int], values: Mapping[str, DistinctValues], event: Event
+) -> Mapping[str, DistinctValues]:
+    """Set the total to the number of different values. Returns the values."""
+    assert event.occurred_at is not None
+    before = values.get(metric.name, NO_VALUES)
+    after = metric.grown_values(before, event, micros(event.occurred_at))
+    if after is before:
+        return values
+    totals[metric.name] = after.number
+    return {**values, metric.name: after}

@@ -151,7 +151,13 @@ def _lost(after: Progress, candidates: Iterable[Badge]) -> list[str]:
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
     """The progress computed from events; its points are those of events, badges and adjustments. Without folds."""
     manual = progress.manual
-    fresh = Progress(zones=progress.zones, joined_at=progress.joined_at, manual=manual, scores=progress.scores)
+    fresh = Progress(
+        zones=progress.zones,
+        joined_at=progress.joined_at,
+        manual=manual,
+        scores=progress.scores,
+        values_within=progress.values_within,
+    )
     for event in events:
         rules = catalog.rule_indexes.get(event.type)
         if rules is not None:
@@ -192,7 +198,7 @@ def _add(
 
     Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
     """
-    totals, days, latest = count(rules.metrics, progress, event)
+    totals, days, latest, values = count(rules.metrics, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in rules.streaks:
         if not streak.where or matches(streak.where, event):
@@ -213,6 +219,8 @@ def _add(
         progress.manual,
         progress.scores,
         latest,
+        values,
+        progress.values_within,
     )
     return added, entries
 

@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.numbers import whole, why_not_counted
+from laurels.engine.distinct import MOST_VALUES, DistinctValues
+from laurels.engine.events import MAX_NUMBER, OWN_PREFIX, Event
+from laurels.engine.numbers import whole, why_no_text, why_not_counted
 from laurels.engine.parsing import Table
 
-Kind = Literal["count", "sum", "max", "min", "last", "distinct_days"]
-KINDS: tuple[Kind, ...] = ("count", "sum", "max", "min", "last", "distinct_days")
+Kind = Literal["count", "sum", "max", "min", "last", "distinct", "distinct_days"]
+KINDS: tuple[Kind, ...] = ("count", "sum", "max", "min", "last", "distinct", "distinct_days")
 AMOUNTS = ("sum", "max", "min", "last")
 """The kinds that read a number."""
 
 QUANTITY = "quantity"
 """Where a metric finds its number by default: the event's own."""
+
+MISSING = ("ignored", QUANTITY)
+"""What an event without a value counts for: nothing, or as many different values as its quantity says."""
+
+REFERENCE = f"{OWN_PREFIX}user:"
+"""How a reference to a user begins, which is stored instead of the user's id."""
+
+OWN_REFERENCE = f"{REFERENCE}self"
+"""The reference of users to themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +34,14 @@ class Metric:
     """How events change one number of a user.
 
     kind    count: one per event. sum: adds `of`. max, min: the largest, the smallest `of`. last: the `of` of the event that
-            occurred last; the larger one of two at the same instant. distinct_days: how many days had one.
+            occurred last; the larger one of two at the same instant. distinct: how many different values `of` had.
+            distinct_days: how many days had one.
     events  the event types that it counts
     of      'quantity', or a key of the event's data; an event without a whole number of 0 or more there adds nothing
     where   counts only events whose data has these values
     one     the word for one of it ("message"); many: for several ("messages")
+    not_self  the values of `distinct` are ids of users: references are stored instead, and the user's own never counts
+    missing   what an event without a value counts for in `distinct`, one of MISSING
     """
 
     name: str
@@ -38,11 +51,13 @@ class Metric:
     where: Mapping[str, Any]
     one: str
     many: str
+    not_self: bool = False
+    missing: str = MISSING[0]
 
     def grown(self, total: int | None, event: Event) -> int | None:
         """The total after this event; None before the first one that counts, for kinds of which 0 is a value.
 
-        Commutative and associative; it stops at 2^53 - 1. Not for last and distinct_days, which need more than a number.
+        Commutative and associative; it stops at 2^53 - 1. Not for last, distinct and distinct_days: they need more than a number.
         """
         if self.kind == "count":
             return min((total or 0) + 1, MAX_NUMBER)
@@ -56,7 +71,7 @@ class Metric:
     def scored(self, score: tuple[int, int] | None, event: Event, at: int) -> tuple[int, int] | None:
         """The score on a leaderboard after this event, and when it was reached, both None before an event that counts.
 
-        `at` is when the event occurred, in microseconds since 1970. Commutative and associative. Not for distinct_days.
+        `at` is when the event occurred, in microseconds since 1970. Commutative and associative. Not for distinct, distinct_days.
         """
         amount = 1 if self.kind == "count" else self.amount(event)
         if amount is None or score is None:
@@ -73,14 +88,19 @@ class Metric:
         return min(before + amount, MAX_NUMBER), max(reached_at, at) if before else at
 
     @property
+    def most(self) -> int:
+        """The largest number that it can reach."""
+        return MOST_VALUES if self.kind == "distinct" and self.missing != QUANTITY else MAX_NUMBER
+
+    @property
     def keeps_zero(self) -> bool:
         """Whether a number of 0 can replace another one, and so must be stored even where it is not ranked."""
         return self.kind in ("min", "last")
 
     @property
     def reads_data(self) -> bool:
-        """Whether it reads a number in the event's data."""
-        return self.kind in AMOUNTS and self.of != QUANTITY
+        """Whether it reads a number or a value in the event's data."""
+        return self.kind == "distinct" or (self.kind in AMOUNTS and self.of != QUANTITY)
 
     def amount(self, event: Event) -> int | None:
         """The number in this event's quantity or data; None if there is none."""
@@ -89,12 +109,44 @@ class Metric:
         number = whole((event.data or {}).get(self.of))
         return number if number is not None and 0 <= number <= MAX_NUMBER else None
 
+    def grown_values(self, values: DistinctValues, event: Event, at: int) -> DistinctValues:
+        """The different values after this event, which occurred at this instant. Commutative and associative."""
+        data = event.data or {}
+        if self.of not in data and self.missing == QUANTITY:
+            return values.with_unnamed(event.quantity, at)
+        value = text_of(data.get(self.of))
+        return values if value is None or self._is_own(value, event) else values.with_value(value, at)
+
+    def _is_own(self, value: str, event: Event) -> bool:
+        """Whether a value is the user's own id, where that must not count."""
+        return self.not_self and value in (OWN_REFERENCE, event.user_id)
+
     def why_ignored(self, event: Event) -> str:
-        """Why an event of its types adds nothing to it though it should: what it reads is no number; '' if it counts."""
+        """Why an event of its types adds nothing to it though it should: it cannot read the value; '' if it can."""
         if not self.reads_data or not matches(self.where, event):
             return ""
         data = event.data or {}
-        return why_not_counted(data[self.of]) if self.of in data else "is missing"
+        if self.of not in data:
+            return "" if self.missing == QUANTITY else "is missing"
+        if self.kind != "distinct":
+            return why_not_counted(data[self.of])
+        value = text_of(data[self.of])
+        if value is None:
+            return why_no_text(data[self.of])
+        return "is the user's own id" if self._is_own(value, event) else ""
+
+
+def text_of(value: object) -> str | None:
+    """A value of an event's data that `distinct` counts, as text: a text, or a whole number, so that 7 is "7"."""
+    if type(value) is str:
+        return value or None
+    number = whole(value)
+    return None if number is None else str(number)
+
+
+def is_reference(value: str) -> bool:
+    """Whether a value is a reference to a user."""
+    return value.startswith(REFERENCE)
 
 
 def matches(where: Mapping[str, Any], event: Event) -> bool:
@@ -117,12 +169,22 @@ def read_metric(name: str, table: Table) -> Metric:
         where=table.flat("where"),
         one=table.text("one", name),
         many=table.text("many", name),
+        not_self=table.boolean("not_self"),
+        missing=table.choice("missing", MISSING, "meaning", MISSING[0]),
     )
-    if table.has("of") and metric.kind not in AMOUNTS:
-        table.fault(
-            "of",
-            f"has no meaning for kind '{metric.kind}'",
-            f"take it out, or use kind {', '.join(map(repr, AMOUNTS))}",
-        )
+    _check(table, metric)
     table.done()
     return metric
+
+
+def _check(table: Table, metric: Metric) -> None:
+    """Add a fault for each key that does not fit the kind."""
+    reading = (*AMOUNTS, "distinct")
+    if table.has("of") and metric.kind not in reading:
+        kinds = ", ".join(map(repr, reading))
+        table.fault("of", f"has no meaning for kind '{metric.kind}'", f"take it out, or use kind {kinds}")
+    if metric.kind == "distinct" and metric.of == QUANTITY:
+        table.fault("of", "must name the values to count, in the data of the events", 'write of = "friend"')
+    for key in ("not_self", "missing"):
+        if table.has(key) and metric.kind != "distinct":
+            table.fault(key, f"has no meaning for kind '{metric.kind}'", "take it out, or use kind 'distinct'")

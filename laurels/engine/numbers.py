@@ -35,6 +35,14 @@ _KINDS: Mapping[type, str] = {
 }
 
 
+def why_no_text(value: object) -> str:
+    """Why a JSON value is neither a text nor a whole number."""
+    if type(value) is str:
+        return "must not be empty"
+    kind = "a fraction" if type(value) is float else _KINDS[type(value)]
+    return f"must be a text or a whole number, not {kind}"
+
+
 def same_numbers(value: Any) -> Any:
     """A JSON value in which each whole number is an int, so that 1 and 1.0 are equal, and true stays apart from both."""
     if type(value) is dict:

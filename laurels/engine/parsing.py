@@ -60,6 +60,14 @@ class Table:
             return least
         return value
 
+    def boolean(self, key: str) -> bool:
+        """True or false; without the key, false."""
+        value = self._take(key, default=False)
+        if type(value) is not bool:
+            self.fault(key, f"must be true or false, not {shown(value)}", f"write {key} = true")
+            return False
+        return value
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of one or more texts."""
         value = self._take(key, _REQUIRED)

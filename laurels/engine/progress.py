@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
+from laurels.engine.distinct import DistinctValues
 from laurels.engine.values import plain
 from laurels.engine.zones import Correction, Zones
 
@@ -49,6 +50,12 @@ Scores = Mapping[str, Mapping[str, tuple[int, int]]]
 NO_SCORES: Scores = {}
 
 
+ValuesWithin = Mapping[str, Mapping[str, DistinctValues]]
+"""Leaderboard -> key of a period -> the different values of its metric within the period."""
+
+NO_VALUES_WITHIN: ValuesWithin = {}
+
+
 @plain
 class Progress:
     """The sums of one user. Adding events is commutative, so the order of arrival does not matter.
@@ -65,6 +72,8 @@ class Progress:
     joined_at   when the user joined the app, if the app sent it
     manual      what was set by hand
     scores      the scores that `scoring.py` stores for leaderboards, in open periods
+    values      metric of kind distinct -> its different values
+    values_within  leaderboard by such a metric within periods -> key of an open period -> the different values in it
     latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
     """
 
@@ -81,6 +90,8 @@ class Progress:
     manual: ManualState = NO_MANUAL_STATE
     scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
     latest: Mapping[str, int] = field(default_factory=dict[str, int])
+    values: Mapping[str, DistinctValues] = field(default_factory=dict[str, DistinctValues])
+    values_within: ValuesWithin = field(default_factory=dict[str, Mapping[str, DistinctValues]])
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""

@@ -1,25 +1,28 @@
 """Scoring: the scores of a user on each leaderboard, in each open period.
 
-Scores from events and points are stored in `Progress.scores`. `counted` adds to them; after something was taken back,
-`recounted` computes them again from all events and the whole ledger. Scores from sets of days (streaks, distinct days) are
-computed from the days and not stored. A closed period is never counted again.
+Scores from events and points are stored in `Progress.scores`, different values in `Progress.values_within`. `counted` adds to
+them; after something was taken back, `recounted` computes them again from all events and the whole ledger. Scores from sets of
+days (streaks, distinct days) are computed from the days and not stored. A closed period is never counted again.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
+from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import EPOCH, MICROSECOND, micros
 from laurels.engine.judge import calendar_of
 from laurels.engine.leaderboards import Board, Visibility
 from laurels.engine.metrics import Metric, matches
 from laurels.engine.periods import ALL_TIME, Period
-from laurels.engine.progress import NO_SCORES, Progress, Scores
+from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, Progress, Scores, ValuesWithin
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.streaks import folded
 from laurels.engine.values import plain
@@ -37,6 +40,8 @@ CLOCKS_APART = timedelta(hours=1)
 """How far the clocks of two processes may differ before they disagree about the end of a period."""
 
 _NO_DAYS = Days()
+
+T = TypeVar("T")
 
 
 @plain
@@ -66,6 +71,38 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
     return {name: of_board for name, of_board in open_scores.items() if of_board}
 
 
+def values_counted(catalog: Catalog, within: ValuesWithin, event: Event, now: datetime) -> ValuesWithin:
+    """The different values within periods with an event added. Commutative."""
+    assert event.occurred_at is not None
+    grown: dict[str, Mapping[str, DistinctValues]] = {}
+    for board in catalog.distinct_boards.get(event.type, ()):
+        metric, period = catalog.metrics[board.of], board.periods.at(event.occurred_at)
+        if period is None or not board.is_open(period, now) or not matches(metric.where, event):
+            continue
+        of_board = within.get(board.id, {})
+        before = of_board.get(period.key, NO_VALUES)
+        after = metric.grown_values(before, event, micros(event.occurred_at))
+        if after is not before:
+            grown[board.id] = _open(board, {**of_board, period.key: after}, now - CLOCKS_APART)
+    return {**within, **grown} if grown else within
+
+
+def values_recounted(catalog: Catalog, events: Iterable[Event], now: datetime) -> ValuesWithin:
+    """The different values within open periods, from all active events."""
+    within = NO_VALUES_WITHIN
+    for event in events if catalog.distinct_boards else ():
+        within = values_counted(catalog, within, event, now)
+    return within
+
+
+def _values_still_open(catalog: Catalog, within: ValuesWithin, now: datetime) -> ValuesWithin:
+    """The different values within periods that are open at this time."""
+    found = {
+        name: _open(catalog.boards[name], of_board, now) for name, of_board in within.items() if name in catalog.boards
+    }
+    return {name: of_board for name, of_board in found.items() if of_board}
+
+
 def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned], now: datetime) -> Scores:
     """The scores computed again from all active events and the whole ledger.
 
@@ -86,6 +123,12 @@ def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
         name: _open(catalog.boards[name], of_board, now) for name, of_board in scores.items() if name in catalog.boards
     }
     return {name: of_board for name, of_board in open_scores.items() if of_board}
+
+
+def open_part(catalog: Catalog, progress: Progress, now: datetime) -> Progress:
+    """The progress with what leaderboards have in periods that are open at this time, and not in others."""
+    scores = still_open(catalog, progress.scores, now)
+    return replace(progress, scores=scores, values_within=_values_still_open(catalog, progress.values_within, now))
 
 
 def is_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
@@ -125,6 +168,8 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     if board.by == "points" and board.periods.kind == ALL_TIME:
         reached_at = progress.reached_at
         return [(ALL_TIME, (progress.points, micros(reached_at)))] if reached_at else []
+    if catalog.is_scored_by_values(board):
+        return [(key, (values.number, values.reached_at)) for key, values in _values(board, progress, now).items()]
     if not catalog.is_scored_by_days(board):
         return _open(board, progress.scores.get(board.id, {}), now).items()
     days = progress.days.get(board.of)
@@ -132,6 +177,14 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
         return []
     scores = {period.key: _score_of_days(catalog, board, progress, days, period) for period in open_periods(board, now)}
     return [(key, score) for key, score in scores.items() if score[0]]
+
+
+def _values(board: Board, progress: Progress, now: datetime) -> Mapping[str, DistinctValues]:
+    """A user's different values on one leaderboard, by the keys of its open periods."""
+    if board.periods.kind != ALL_TIME:
+        return _open(board, progress.values_within.get(board.id, {}), now)
+    values = progress.values.get(board.of)
+    return {ALL_TIME: values} if values else {}
 
 
 def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
@@ -195,13 +248,14 @@ def _count(
     grown.setdefault(board.id, dict(scores.get(board.id, {})))[period.key] = after
 
 
-def _open(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) -> dict[str, tuple[int, int]]:
-    open_scores: dict[str, tuple[int, int]] = {}
+def _open(board: Board, of_board: Mapping[str, T], now: datetime) -> dict[str, T]:
+    """What a leaderboard has in its open periods."""
+    found: dict[str, T] = {}
     for key, score in of_board.items():
         period = board.periods.named(key)
         if period and board.is_open(period, now):
-            open_scores[key] = score
-    return open_scores
+            found[key] = score
+    return found
 
 
 def _midnight(day: int) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from laurels.commands.rank_changes import places_of
+from laurels.commands.references import rows_with_references
 from laurels.commands.rows import active_events, dated
 from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
@@ -15,7 +16,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.judge import rebuild
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import WITHIN
-from laurels.engine.scoring import CLOCKS_APART, is_closed, recounted, still_open
+from laurels.engine.scoring import CLOCKS_APART, is_closed, open_part, recounted, values_recounted
 from laurels.errors import UserNotFound
 from laurels.present.verification import Comparison, Difference
 from laurels.service.core import Core
@@ -24,7 +25,10 @@ from laurels.storage.contract import UserSnapshot, amnesty_count
 NEWEST_CLOSED = 1000
 """How many closed periods of a leaderboard are read, newest first. Older ones are closed by the clock of every process."""
 
-FIELDS = ("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores")
+FIELDS = (
+    *("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores"),
+    *("latest", "values", "values_within"),
+)
 """The fields of a user's progress that are compared."""
 
 
@@ -47,7 +51,8 @@ async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
     if (snapshot := await core.store.user_snapshot(user_id)) is None:
         raise UserNotFound
     await core.rules.follow(snapshot.catalog)
-    return snapshot
+    events = rows_with_references(core.catalog, await core.store.secret(), snapshot.events)
+    return replace(snapshot, events=events)
 
 
 def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
@@ -90,7 +95,7 @@ def differences(
     truth = _truth(catalog, snapshot, now)
     history = active_events(dated(row, truth.zones, truth.zones) for row in snapshot.events)
     rebuilt = rebuild(catalog, truth, history, now).progress
-    stored = replace(snapshot.user.progress, scores=still_open(catalog, snapshot.user.progress.scores, now))
+    stored = open_part(catalog, snapshot.user.progress, now)
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))
     pairs.append(("sum of the ledger", truth.points, rebuilt.points))
@@ -115,6 +120,7 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
         badges={award.badge: award.points for award in snapshot.awards},
         points=sum(entry.amount for entry in snapshot.ledger),
         scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),
+        values_within=values_recounted(catalog, active_events(snapshot.events), now),
     )
 
 

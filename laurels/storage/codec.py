@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from laurels.engine.days import Days, Fold
+from laurels.engine.distinct import DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.progress import NO_MANUAL_STATE, ManualState, Progress
 from laurels.engine.ranking import Place, Ranks
@@ -41,6 +42,7 @@ _UNKNOWN_ZONES = Zones()
 
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
+_PackedValues = tuple[bytes, int, int]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 
 
@@ -75,6 +77,8 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     manual: _PackedManualState | None
     scores: _PackedScores = {}
     latest: _Sums = {}
+    values: dict[str, _PackedValues] = {}
+    values_within: dict[str, dict[str, _PackedValues]] = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -123,6 +127,8 @@ def pack_progress(progress: Progress) -> bytes:
             None if empty else _pack_manual_state(manual),
             progress.scores,
             progress.latest,
+            _pack_values(progress.values),
+            {board: _pack_values(values) for board, values in progress.values_within.items()},
         )
     )
 
@@ -147,7 +153,17 @@ def unpack_progress(
         manual,
         stored.scores,
         stored.latest,
+        _unpack_values(stored.values),
+        {board: _unpack_values(values) for board, values in stored.values_within.items()},
     )
+
+
+def _pack_values(values: Mapping[str, DistinctValues]) -> dict[str, _PackedValues]:
+    return {name: (one.entries, one.unnamed, one.unnamed_at) for name, one in values.items()}
+
+
+def _unpack_values(packed: dict[str, _PackedValues]) -> dict[str, DistinctValues]:
+    return {name: DistinctValues(*one) for name, one in packed.items()}
 
 
 def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:

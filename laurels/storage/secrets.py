@@ -1,12 +1,15 @@
-"""What the database's secret protects: hashes of erased users, pseudonyms, and sealed cursors."""
+"""What the database's secret protects: hashes of erased users, references to users, pseudonyms, and sealed cursors."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 
+from laurels.engine.metrics import REFERENCE
+
 CIPHER_BLOCK = 64
 CIPHER_MARK = 16
+REFERENCE_BYTES = 16
 
 
 def tombstone(secret: bytes, user_id: str) -> bytes:
@@ -17,6 +20,12 @@ def tombstone(secret: bytes, user_id: str) -> bytes:
 def pseudonym_hash(secret: bytes, user_id: str) -> bytes:
     """A hash from which a pseudonym is made. Without the secret, it does not reveal the user."""
     return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
+
+
+def user_reference(secret: bytes, user_id: str) -> str:
+    """What is stored of a user whom another user's event names. Without the secret, it does not reveal the user."""
+    named = b"reference " + user_id.encode("utf-8", "surrogatepass")
+    return REFERENCE + hmac.digest(secret, named, hashlib.sha256)[:REFERENCE_BYTES].hex()
 
 
 def encrypted(secret: bytes, plain: bytes) -> bytes:

@@ -68,6 +68,7 @@ def test_every_fault_is_reported_at_once() -> None:
     }
 
 
+FRIENDS = {"kind": "distinct", "events": ["a"], "of": "friend", "not_self": True}
 SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
 
 
@@ -83,6 +84,31 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
         ({"metrics": {"m": 1}}, "metrics.m", "must be a table, not 1"),
         ({"metrics": 1}, "metrics", "must be tables by name, not 1"),
         ({"metrics": {"m": count("a", of="size")}}, "metrics.m.of", "has no meaning for kind 'count'"),
+        ({"metrics": {"m": {"kind": "distinct", "events": ["a"]}}}, "metrics.m.of", "must name the values to count"),
+        ({"metrics": {"m": count("a", not_self=True)}}, "metrics.m.not_self", "has no meaning for kind 'count'"),
+        ({"metrics": {"m": count("a", missing="quantity")}}, "metrics.m.missing", "has no meaning for kind 'count'"),
+        ({"metrics": {"m": FRIENDS | {"not_self": 1}}}, "metrics.m.not_self", "must be true or false, not 1"),
+        ({"metrics": {"m": FRIENDS | {"missing": "one"}}}, "metrics.m.missing", "unknown meaning 'one'"),
+        (
+            {"metrics": {"m": FRIENDS}, "badges": [badge("b", metric="m", at_least=1001)]},
+            "badges[1] 'b'.when.at_least",
+            "the metric 'm' stops at 1000",
+        ),
+        (
+            {"metrics": {"m": FRIENDS, "n": count("a", where={"friend": "bob"})}},
+            "metrics.n.where",
+            "has a value of 'friend' where the metric 'm' stores references",
+        ),
+        (
+            {"metrics": {"m": FRIENDS}, "streaks": {"s": {"events": ["a"], "where": {"friend": "bob"}}}},
+            "streaks.s.where",
+            "stores references",
+        ),
+        (
+            {"metrics": {"m": FRIENDS, "n": {"kind": "sum", "events": ["a"], "of": "friend"}}},
+            "metrics.n.of",
+            "reads a number where 'm' reads ids of users",
+        ),
         (
             {"metrics": {"m": {"kind": "min", "events": ["a"]}}, "badges": [badge("b", metric="m", at_least=3)]},
             "badges[1] 'b'.when.at_least",
@@ -253,5 +279,5 @@ def test_true_is_not_one_in_the_fingerprint() -> None:
 
 def test_the_fingerprint_of_a_known_catalog_never_changes() -> None:
     fixture = Path(__file__).parent.parent / "fixtures" / "databases" / "0001-before-adjustments" / "catalog.toml"
-    assert Catalog.default().rules == "a72ce737b96db56a"
+    assert Catalog.default().rules == "5615092ee4cee7fe"
     assert Catalog.parse(fixture.read_text("utf-8")).rules == "0134fb00ab5948b4"

@@ -60,6 +60,8 @@ BOARDS = [
     board("worst", by="metric", of="worst", ties="shared"),
     board("smallest", by="metric", of="smallest", period="month", order="lowest"),
     board("latest", by="metric", of="latest", period="day", ties="dense", order="lowest"),
+    board("different", by="metric", of="different", period="week"),
+    board("differently", by="metric", of="different", ties="shared"),
     board("days", by="metric", of="days", period="month", ties="shared"),
     board("run", by="streak", of="daily", period="month", ties="dense"),
     board("runs", by="streak", of="daily"),
@@ -77,6 +79,7 @@ def rules(boards: Sequence[dict[str, Any]], pays: int = 10) -> Catalog:
             "worst": {"kind": "max", "events": ["a"], "of": "n"},
             "smallest": {"kind": "min", "events": ["a", "b"], "of": "n"},
             "latest": {"kind": "last", "events": ["b"], "of": "n"},
+            "different": {"kind": "distinct", "events": ["a", "b"], "of": "n", "missing": "quantity"},
         },
         streaks={"daily": {"events": ["a", "b"]}},
         points=[
@@ -148,12 +151,24 @@ FED = {
     "worst": ["a"],
     "smallest": ["a", "b"],
     "latest": ["b"],
+    "different": ["a", "b"],
 }
 OF_DATA = ("errors", "worst", "smallest", "latest")
 
 
 def has_n(event: Event) -> bool:
     return "n" in (event.data or {}) and (event.data or {})["n"] >= 0
+
+
+def different(within: Iterable[Event]) -> tuple[int, datetime] | None:
+    """How many different numbers, and how many more without one, and since when."""
+    first: dict[int, datetime] = {}
+    unnamed = [event for event in within if "n" not in (event.data or {})]
+    for event in within:
+        if event.data and "n" in event.data:
+            first[event.data["n"]] = min(notification_of(event), first.get(event.data["n"], notification_of(event)))
+    number = len(first) + sum(event.quantity for event in unnamed)
+    return (number, max([*first.values(), *map(notification_of, unnamed)])) if number else None
 
 
 def score_of_data(of: str, found: list[tuple[int, datetime]]) -> tuple[int, datetime] | None:
@@ -218,6 +233,8 @@ class Naive:
 
 def score_of_events(of: str, within: list[Event]) -> tuple[int, datetime] | None:
     """The score of these events by a metric, and the instant at which it was reached."""
+    if of == "different":
+        return different(within)
     if of in OF_DATA:
         return score_of_data(
             of, [((event.data or {})["n"], notification_of(event)) for event in within if has_n(event)]

@@ -55,7 +55,8 @@ class Loaded:
 
     `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
     and period, without closed periods) are those of users with `needs_all_of`. `amnesty_count` changes with each amnesty that
-    is created or lifted. `catalog` is the revision in force, until the transaction ends.
+    is created or lifted. `catalog` is the revision in force, until the transaction ends. `secret` is the database's own, from
+    which references to users are made.
     """
 
     users: Mapping[str, UserRow]
@@ -71,6 +72,7 @@ class Loaded:
     amnesties: Sequence[AmnestyRow] = ()
     amnesty_count: int = 0
     catalog: RevisionKey = UNBOUND
+    secret: bytes = b""
 
 
 @dataclass(slots=True)

@@ -141,6 +141,7 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=amnesty_count(amnesties),
             catalog=(number, digest) if number else UNBOUND,
+            secret=await self._read_secret(connection),
         )
 
     async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:

@@ -88,6 +88,7 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=count,
             catalog=catalog,
+            secret=self._read_secret(connection),
         )
 
     def _is_erased(self, connection: Connection, user_id: str) -> bool:
