@@ -84,8 +84,9 @@ def _family(name: str, text: str, **commands: str) -> App:
     return family
 
 
-def _app() -> App:
-    app = App(
+def app() -> App:
+    """All commands."""
+    made = App(
         name="laurels",
         help="Badges, points, levels, daily streaks and leaderboards for the users of any app.",
         version=version,
@@ -108,10 +109,10 @@ def _app() -> App:
         "backup": "Write a database into one file, while servers run.",
         "restore": "Fill an empty database from a backup.",
     }.items():
-        app.command(f"laurels.cli.{MODULES.get(name, name)}:{name}", name=name, help=words)
+        made.command(f"laurels.cli.{MODULES.get(name, name)}:{name}", name=name, help=words)
     for family in _families():
-        app.command(family)
-    return app
+        made.command(family)
+    return made
 
 
 def _families() -> list[App]:
@@ -167,7 +168,7 @@ def _catalogs() -> App:
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; errors are printed to standard error."""
     try:
-        return _app()(list(arguments), exit_on_error=False, print_error=False) or OK
+        return app()(list(arguments), exit_on_error=False, print_error=False) or OK
     except (LaurelsError, CycloptsError) as error:
         return _failed(error)
     except ImportError as error:

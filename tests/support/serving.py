@@ -42,14 +42,14 @@ class Served:
             self.key = await create_key(laurels.store, "tests", utc_now())
 
     @asynccontextmanager
-    async def server(self, **settings: object) -> AsyncIterator[Server]:
-        """A running server with these settings; whatever happens, it is gone in the end."""
+    async def server(self, *options: str, **settings: object) -> AsyncIterator[Server]:
+        """A running server with these options and settings; whatever happens, it is gone in the end."""
         named = {f"LAURELS_{name.upper()}": str(value) for name, value in settings.items()}
         assert not unknown_variables(Settings, named)
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "laurels", "serve", "--database", self.database, "--port", "0"),
+                *("-m", "laurels", "serve", "--database", self.database, "--port", "0", *options),
                 env={name: value for name, value in os.environ.items() if not name.startswith("LAURELS_")} | named,
                 cwd=self.folder,
                 stdout=asyncio.subprocess.PIPE,

@@ -1,0 +1,146 @@
+"""Every address of the API with a foreign catalog file: it does exactly what it does with the database's own one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels.engine.catalog import Catalog
+from laurels.http.endpoints import API
+from laurels.service.laurels import Laurels
+from laurels.testing import TestClock
+from tests.support import at, badge, catalog, contents, count
+from tests.support.app import App, event, open_app_over
+
+pytestmark = pytest.mark.anyio
+
+BASE = "/api/gamification"
+ADA = f"{BASE}/users/ada"
+NOW = at("2026-01-14T12:00")
+
+
+def rules(points: int, period: str = "week") -> Catalog:
+    return catalog(
+        metrics={"messages": count("message")},
+        streaks={"login": {"events": ["login"], "pause_days": 5}},
+        badges=[badge("first", points, metric="messages", at_least=1), badge("gift", 1, metric="messages", at_least=9)],
+        leaderboards=[{"id": "weekly", "period": period}],
+    )
+
+
+OWN, FOREIGN = rules(5), rules(500, period="month")
+
+WALK: Sequence[tuple[str, str, Any]] = [
+    ("POST", f"{BASE}/events", [event("ada", "message", "m-2"), event("new", "message", "m-1")]),
+    ("PUT", f"{BASE}/users/bob", {"name": "Bob", "timeZone": "Asia/Tokyo"}),
+    ("GET", f"{BASE}/users/bob", None),
+    ("POST", f"{BASE}/sessions", {"userId": "cyd", "name": "Cyd"}),
+    ("GET", f"{BASE}/profile", None),
+    ("GET", f"{ADA}/profile?include=next,toward,streaks,history,rank", None),
+    ("GET", f"{ADA}/history", None),
+    ("GET", f"{BASE}/streaks", None),
+    ("GET", f"{ADA}/streaks", None),
+    ("GET", f"{BASE}/badges/first/explanation", None),
+    ("GET", f"{ADA}/badges/first/explanation", None),
+    ("PUT", f"{BASE}/visibility", {"visibility": "hidden"}),
+    ("POST", f"{ADA}/adjustments", {"id": "g", "kind": "grant", "badge": "gift", "reason": "a test"}),
+    ("DELETE", f"{ADA}/adjustments/g", None),
+    (
+        "POST",
+        f"{BASE}/adjustments",
+        {"id": "p", "kind": "pause", "streak": "login", "from": "2026-01-15", "to": "2026-01-15"},
+    ),
+    ("POST", f"{BASE}/events/ada/m-2/reversal", {"reason": "a test"}),
+    ("POST", f"{BASE}/amnesties", {"first": "2026-01-01", "last": "2026-01-02", "reason": "a test"}),
+    ("GET", f"{BASE}/amnesties", None),
+    ("GET", f"{ADA}/profile", None),
+    ("DELETE", f"{BASE}/amnesties/no-such", None),
+    ("GET", f"{BASE}/leaderboards", None),
+    ("GET", f"{BASE}/leaderboards/weekly", None),
+    ("GET", f"{BASE}/leaderboards/weekly?period=previous", None),
+    ("GET", f"{BASE}/leaderboards/weekly/periods", None),
+    ("GET", f"{BASE}/catalog", None),
+    ("GET", f"{BASE}/rarity", None),
+    ("GET", f"{BASE}/clock", None),
+    ("POST", f"{BASE}/clock", {"days": 1}),
+    ("DELETE", f"{BASE}/users/new", None),
+    ("DELETE", f"{BASE}/sessions", None),
+    ("GET", "/livez", None),
+    ("GET", "/readyz", None),
+]
+OF_USERS = {
+    f"{BASE}/{path}"
+    for path in ("profile", "streaks", "visibility", "adjustments", "badges/first/explanation", "sessions")
+}
+MISSING = [("DELETE", f"{BASE}/amnesties/no-such", None), ("POST", f"{BASE}/clock", {"days": 1})]
+"""What is answered with an error: there is no such amnesty, and no sandbox."""
+
+RANDOM = {"api_keys", "sessions", "secrets", "tombstones", "amnesties", "migrations"}
+"""Tables with secrets, hashes and ids that differ from run to run."""
+
+
+def matches(path: str, template: str) -> bool:
+    parts, wanted = path.partition("?")[0].split("/"), template.split("/")
+    return len(parts) == len(wanted) and all(w.startswith("{") or w == p for p, w in zip(parts, wanted, strict=True))
+
+
+def test_the_walk_has_every_address() -> None:
+    missing = [
+        (one.method, one.path)
+        for one in API
+        if not any(method == one.method and matches(path, one.path) for method, path, _ in WALK)
+    ]
+    assert missing == [("GET", f"{BASE}/stream")]  # which only waits
+
+
+async def walked(database: str, given: Catalog | None) -> tuple[list[Any], dict[str, Any]]:
+    """The answers of a walk over a database of OWN, served with the given catalog, and what it stored."""
+    clock = TestClock(at("2026-01-06T12:00"))
+    async with Laurels.open(database, OWN, clock=clock) as laurels:
+        for user in ("ada", "bob"):
+            await laurels.update_user(user)
+            await laurels.profile(user, login=True)
+    async with Laurels.open(database, given, clock=clock, on_difference="follow") as laurels:
+        clock.set(NOW)
+        async with open_app_over(laurels, clock) as one:
+            answers = [await ask(one, *step) for step in WALK]
+        found = await contents(laurels.store)
+    return answers, {table: rows for table, rows in found.items() if table not in RANDOM}
+
+
+async def ask(one: App, method: str, path: str, body: Any) -> Any:
+    """The status and the body of an answer, without what is random. Users send their session, back ends their key."""
+    by_user = path.partition("?")[0] in OF_USERS and (method, path) != ("POST", f"{BASE}/sessions")
+    answer = await one.client.request(method, path, json=body, headers={} if by_user else one.by_key)
+    if (method, path) == ("POST", f"{BASE}/sessions"):
+        one.client.headers["cookie"] = f"laurels-session={answer.json()['token']}"
+        one.client.cookies.clear()
+    if path == "/readyz" or path in (f"{BASE}/sessions", f"{BASE}/amnesties"):
+        return answer.status_code
+    return answer.status_code, answer.json() if answer.content else None
+
+
+async def test_a_foreign_file_changes_no_answer_and_no_row(tmp_path: Path) -> None:
+    own, foreign, none = [
+        await walked(f"sqlite:///{tmp_path / name}", given)
+        for name, given in (("own.db", OWN), ("foreign.db", FOREIGN), ("none.db", None))
+    ]
+    statuses = [answer[0] if isinstance(answer, tuple) else answer for answer in own[0]]
+    assert [step for step, status in zip(WALK, statuses, strict=True) if status >= 400] == MISSING
+    assert foreign == own
+    assert none == own
+
+
+async def test_a_server_says_that_its_file_is_not_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database, clock = f"sqlite:///{tmp_path / 'laurels.db'}", TestClock(NOW)
+    async with Laurels.open(database, OWN, clock=clock) as laurels:
+        await laurels.update_user("ada")
+    following = Laurels.open(database, FOREIGN, clock=clock, on_difference="follow")
+    async with following as laurels, open_app_over(laurels, clock) as one:
+        ready = (await one.client.get("/readyz")).json()
+    assert (ready["catalog"], ready["catalogDiffers"]) == (1, True)
+    assert FOREIGN.rules in caplog.text
+    assert "revision 1" in caplog.text
