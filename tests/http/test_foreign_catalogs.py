@@ -51,7 +51,7 @@ WALK: Sequence[tuple[str, str, Any]] = [
     (
         "POST",
         f"{BASE}/adjustments",
-        {"id": "p", "kind": "pause", "streak": "login", "from": "2026-01-15", "to": "2026-01-15"},
+        {"id": "p", "kind": "pause", "streak": "login", "first": "2026-01-15", "last": "2026-01-15"},
     ),
     ("POST", f"{BASE}/events/ada/m-2/reversal", {"reason": "a test"}),
     ("POST", f"{BASE}/amnesties", {"first": "2026-01-01", "last": "2026-01-02", "reason": "a test"}),
