@@ -215,6 +215,8 @@ def _catalog(case: Case) -> Catalog:
     """A catalog with the streak of the case."""
     rule: Mapping[str, Any] = case.get("rule", {})
     lines = [f"amount = {rule.get('amount', 1)}", f'cadence = "{rule.get("cadence", "daily")}"']
+    if "dayStarts" in rule:
+        lines.append(f"day_starts = {json.dumps(rule['dayStarts'])}")
     if "restDays" in rule:
         lines.append(f"rest_days = {json.dumps(rule['restDays'])}")
     lines += [f"{name} = {rule[key]}" for key, name in DAYS.items() if key in rule]

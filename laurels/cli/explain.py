@@ -188,6 +188,6 @@ def _excuse(status: StreakStatus, day: int) -> str:
     repaired = progress.manual.repairs.get(status.streak.name)
     if repaired is not None and day in repaired:
         return "the gap was repaired"
-    if day in progress.zones.skipped():
+    if day in progress.zones.skipped(status.streak.day_starts):
         return "this date did not exist in the user's time zone"
     return "it is a day of rest"

@@ -78,7 +78,7 @@ class ApplyAdjustment:
         pauses = [row.data for row in active_adjustments(work.adjustments(self.user_id)) if row.kind == "pause"]
         caller = "user" if self.own else "app"
         today = progress.zones.open_day(self.at)
-        return self.adjustment.resolved(AdjustedUser(work.context.catalog, progress, pauses, today, caller))
+        return self.adjustment.resolved(AdjustedUser(work.context.catalog, progress, pauses, today, caller, self.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, counts_from: date
     ledger entry of their own at this instant.
     """
     catalog, progress = work.context.catalog, user.progress
-    manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones)
+    manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones, catalog)
     after, entries = with_manual_state(catalog.badges, progress, manual)
     if after.zones != progress.zones:
         return stored_outcome(read_again(work, user, after, at, entries)[1])

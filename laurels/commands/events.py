@@ -65,7 +65,9 @@ class RecordEvent:
         occurred_at = effective_instant(event, self.at, work.context.late_window)
         zones = user.progress.zones
         day, today = zones.day(occurred_at), zones.day(self.at)
-        dated = Event(event.user_id, event.id, event.type, occurred_at, event.quantity, event.data, day, today - day)
+        dated = Event(
+            event.user_id, event.id, event.type, occurred_at, event.quantity, event.data, day, today - day, self.at
+        )
         if event.id in user.progress.manual.awaited:
             return self._record_reversed(work, user, dated)
         outcome = judge(work.context.catalog, user.progress, dated, today)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from laurels.engine.adjustments import Freezes, TimeZone, folded, with_day
+from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.progress import ManualState
@@ -54,31 +55,40 @@ def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
     return [Earned(row.amount, row.counts_at) for row in ledger if row.counts_at is not None]
 
 
-def manual_state_of(adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones) -> ManualState:
+def manual_state_of(
+    adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones, catalog: Catalog
+) -> ManualState:
     """What the active adjustments amount to, for a user with these zones.
 
     `awaited` and `amnesty` stay as they were before: they depend on which events have arrived, and on amnesties.
     """
-    return replace(_folded(adjustments, zones), awaited=before.awaited, amnesty=before.amnesty)
+    return replace(_folded(adjustments, zones, catalog), awaited=before.awaited, amnesty=before.amnesty)
 
 
 def rebuilt_manual_state(
-    history: Iterable[EventRow], adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones
+    history: Iterable[EventRow],
+    adjustments: Iterable[AdjustmentRow],
+    before: ManualState,
+    zones: Zones,
+    catalog: Catalog,
 ) -> ManualState:
     """The manual state from all adjustments and events. Reversals whose events have not arrived wait for them."""
-    state = _folded(adjustments, zones)
+    state = _folded(adjustments, zones, catalog)
     awaited = state.awaited - {row.event.id for row in history}
     return replace(state, awaited=awaited, amnesty=before.amnesty)
 
 
-def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones) -> ManualState:
+def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones, catalog: Catalog) -> ManualState:
     """The active adjustments in their order. Freezes count from the first day that ended after they were given."""
     active = active_adjustments(adjustments)
     corrections = folded((row.kind, row.data) for row in active if row.kind == TimeZone.kind).corrections
     zones = zones.corrected(corrections)
+
+    def given_on(row: AdjustmentRow) -> int:
+        streak = catalog.streaks.get(row.data["streak"])
+        return zones.first_open_day(row.at, streak.day_starts if streak else 0)
+
     return folded(
-        (row.kind, with_day(row.data, zones.first_open_day(row.at)))
-        if row.kind == Freezes.kind
-        else (row.kind, row.data)
+        (row.kind, with_day(row.data, given_on(row))) if row.kind == Freezes.kind else (row.kind, row.data)
         for row in active
     )

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
 from laurels.commands.references import rows_with_references, with_references
-from laurels.commands.rows import active_events, amnesty_days, dated, earned
+from laurels.commands.rows import active_events, amnesty_days, dated, earned, manual_state_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
@@ -119,8 +119,9 @@ class UnitOfWork:
         current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
         if found.rules == catalog.rules:
             return self.save(current, rejudge(catalog, progress, excused, now), now)
+        manual = manual_state_of(self.adjustments(found.user_id), manual, progress.zones, catalog)
         events = active_events(self.dated_history(found.user_id, progress.zones))
-        outcome = rebuild(catalog, excused, events, now)
+        outcome = rebuild(catalog, replace(progress, manual=manual), events, now)
         return self.save(current, outcome, now, counts_at=in_no_period, events=events)
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:

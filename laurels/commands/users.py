@@ -56,7 +56,7 @@ class UpdateUser:
         if zones == progress.zones:
             changed = replace(progress, joined_at=joined_at, manual=manual)
             return work.save(described, rejudge(work.context.catalog, progress, changed, self.at), self.at)
-        manual = manual_state_of(work.adjustments(self.user_id), manual, zones)
+        manual = manual_state_of(work.adjustments(self.user_id), manual, zones, work.context.catalog)
         changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
         return read_again(work, described, changed, self.at)[0]
 
@@ -103,7 +103,7 @@ class RebuildUser:
             raise UserNotFound
         catalog = work.context.catalog
         history, ledger, zones = work.history(self.user_id), work.ledger(self.user_id), user.progress.zones
-        manual = rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual, zones)
+        manual = rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual, zones, catalog)
         zones = zones.corrected(manual.corrections)
         events = active_events(work.dated_history(self.user_id, zones))
         truth = replace(

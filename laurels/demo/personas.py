@@ -8,7 +8,7 @@ from itertools import islice, pairwise
 
 from laurels.engine.badges import AtLeast, Badge, StreakOf
 from laurels.engine.catalog import Catalog
-from laurels.engine.judge import length_of
+from laurels.engine.judge import length_of, today_of
 from laurels.engine.values import plain
 from laurels.storage.contract import UserRow
 
@@ -146,7 +146,7 @@ class PersonaFinder:
 
     def _streak(self, user: UserRow) -> int:
         rule = self._catalog.streaks[self._catalog.login_streak]
-        return length_of(rule, user.progress, self._today(user))
+        return length_of(rule, user.progress, today_of(rule, user.progress, self._now))
 
     def _days_away(self, user: UserRow) -> int:
         days = user.progress.days.get(self._catalog.login_streak)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from laurels.engine.adjustments import Caller, day_from
@@ -13,7 +13,7 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.judge import calendar_of, read_streak_of
+from laurels.engine.judge import calendar_of, read_streak_of, today_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import LedgerEntry, ManualState, Progress
 from laurels.engine.streaks import Streak
@@ -27,6 +27,7 @@ class AdjustedUser:
     """The user whom an adjustment is for: what `adjustments.Target` asks for.
 
     pauses  the data of all pauses in force
+    now     the time; None: the beginning of `today`
     """
 
     catalog: Catalog
@@ -34,6 +35,11 @@ class AdjustedUser:
     pauses: Sequence[Mapping[str, Any]]
     today: int
     caller: Caller
+    now: datetime | None = None
+
+    def _today_of(self, streak: Streak) -> int:
+        """The day of a streak, whose days may start later than at midnight."""
+        return today_of(streak, self.progress, self.now) if self.now else self.today
 
     @property
     def points(self) -> int:
@@ -53,15 +59,18 @@ class AdjustedUser:
 
     def check_pause(self, streak: str, first: int, last: int) -> None:
         """Raises AdjustmentRefused unless the user may pause this streak from day `first` to day `last` themselves."""
-        check_pause(self.catalog.streaks[streak], self.pauses, first, last, self.today)
+        rule = self.catalog.streaks[streak]
+        check_pause(rule, self.pauses, first, last, self._today_of(rule))
 
     def check_repair(self, streak: str, last: int) -> None:
         """Raises AdjustmentRefused unless the user may repair a gap that ended on day `last` themselves."""
-        check_repair(self.catalog.streaks[streak], last, self.today)
+        rule = self.catalog.streaks[streak]
+        check_repair(rule, last, self._today_of(rule))
 
     def gap_around(self, streak: str, day: int) -> tuple[int, int]:
         """The first and last day of the gap that holds a missed day. Raises AdjustmentRefused if it was not missed."""
-        return gap_around(self.catalog.streaks[streak], self.progress, day, self.today)
+        rule = self.catalog.streaks[streak]
+        return gap_around(rule, self.progress, day, self._today_of(rule))
 
 
 def with_manual_state(

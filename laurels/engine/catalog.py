@@ -352,6 +352,14 @@ def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, An
     return {"zeros": True} if board.ranks_zero and metric and metric.reads_data else {}
 
 
+def _deciding_streak(streak: Streak) -> dict[str, Any]:
+    """The settings of a streak. One that is newer than fingerprints is part of them only where it is used."""
+    fields = asdict(streak)
+    if not streak.day_starts:
+        del fields["day_starts"]
+    return fields
+
+
 def _fingerprint(
     levels: Levels,
     metrics: Mapping[str, Metric],
@@ -367,7 +375,7 @@ def _fingerprint(
     wordless = [_deciding_of_metric(metric) for metric in metrics.values()]
     deciding: dict[str, Any] = {
         "metrics": wordless,
-        "streaks": [asdict(streak) for streak in streaks.values()],
+        "streaks": [_deciding_streak(streak) for streak in streaks.values()],
         "rules": [asdict(rule) for rule in rules],
         "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
         "levels": levels.thresholds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -43,7 +44,7 @@ class Event:
 
     `occurred_at` is an aware datetime, or None for "now". `quantity` is how many (1 to 2^53 - 1). `data` is any JSON object;
     metrics may read it. `day` (a date's ordinal, see `days.py`) is set when the event is recorded: its date in the user's
-    zone at that time. `late_by` is how many days before the day of recording that is.
+    zone at that time. `late_by` is how many days before the day of recording that is, and `recorded_at` the time of recording.
     """
 
     user_id: str
@@ -54,6 +55,7 @@ class Event:
     data: Mapping[str, Any] | None = None
     day: int | None = None
     late_by: int = 0
+    recorded_at: datetime | None = field(default=None, compare=False)
 
 
 def check_event(event: Event) -> None:

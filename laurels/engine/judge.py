@@ -6,7 +6,7 @@ everything again from the user's events), `reread` (events are on other days) an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,9 +37,16 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     settled, awards = _settle(catalog, added, rules.badges, entries)
     if settled.points != progress.points:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
-    credited = settled.days is not progress.days
-    streaks = _streak_changes(rules.streaks, progress, settled, today, today) if credited else {}
-    return _outcome(catalog, progress, settled, awards, entries, streaks, late=event.day != today)
+    if settled.days is progress.days:
+        return _outcome(catalog, progress, settled, awards, entries, {}, late=())
+    zones, recorded_at = progress.zones, event.recorded_at or event.occurred_at
+    todays = {
+        streak.name: zones.day(recorded_at, streak.day_starts) if streak.day_starts else today
+        for streak in rules.streaks
+    }
+    streaks = _streak_changes(rules.streaks, progress, settled, todays, todays)
+    late = [streak.name for streak in rules.streaks if streak.day_of(event, zones) != todays[streak.name]]
+    return _outcome(catalog, progress, settled, awards, entries, streaks, late=late)
 
 
 def rejudge(
@@ -57,9 +64,10 @@ def rejudge(
     settled, earned = _settle(catalog, refolded, catalog.badges, paid)
     if settled.points != before.points:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
-    todays = before.zones.open_day(now), settled.zones.open_day(now)
-    streaks = _streak_changes(catalog.streaks.values(), before, settled, *todays)
-    return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=True)
+    streaks = _streak_changes(
+        catalog.streaks.values(), before, settled, _todays(catalog, before, now), _todays(catalog, settled, now)
+    )
+    return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=catalog.streaks)
 
 
 def rebuild(
@@ -169,13 +177,22 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
 def calendar_of(streak: Streak, progress: Progress) -> Calendar:
     """What this user's days require for this streak."""
     manual = progress.manual
-    excused = progress.zones.skipped() | manual.amnesty | manual.repairs.get(streak.name, _NO_DAYS)
+    excused = progress.zones.skipped(streak.day_starts) | manual.amnesty | manual.repairs.get(streak.name, _NO_DAYS)
     paused = manual.pauses.get("", _NO_DAYS) | manual.pauses.get(streak.name, _NO_DAYS)
     return Calendar(streak, excused, paused, manual.grants.get(streak.name, ()))
 
 
+def today_of(streak: Streak, progress: Progress, now: datetime) -> int:
+    """The oldest day of this streak that has not ended for this user."""
+    return progress.zones.open_day(now, streak.day_starts)
+
+
+def _todays(catalog: Catalog, progress: Progress, now: datetime) -> dict[str, int]:
+    return {name: today_of(streak, progress, now) for name, streak in catalog.streaks.items()}
+
+
 def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
-    """This user's streak on a day."""
+    """This user's streak on a day of it."""
     days = progress.days.get(streak.name, _NO_DAYS)
     return read(streak, days, progress.folds.get(streak.name), calendar_of(streak, progress), today)
 
@@ -230,11 +247,12 @@ _StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mappin
 
 def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
     """The days, partial amounts and folds with this event counted for the streak."""
-    assert event.day is not None
     days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
-    unit = streak.unit(event.day)
+    unit = streak.unit(streak.day_of(event, progress.zones))
     credited = days.get(name, _NO_DAYS)
-    if unit in credited or (streak.late_days is not None and event.late_by > streak.late_days):
+    if unit in credited:
+        return days, partial, folds
+    if streak.late_days is not None and streak.late_by(event, progress.zones) > streak.late_days:
         return days, partial, folds
     if streak.amount > 1:
         so_far = partial.get(name, {})
@@ -317,14 +335,19 @@ def _settle(
 
 
 def _streak_changes(
-    streaks: Iterable[Streak], before: Progress, after: Progress, today_before: int, today_after: int
+    streaks: Iterable[Streak],
+    before: Progress,
+    after: Progress,
+    today_before: Mapping[str, int],
+    today_after: Mapping[str, int],
 ) -> dict[str, Change]:
     """The streaks that changed: their lengths today, before and after. Another zone can make today another day."""
     changes: dict[str, Change] = {}
     for streak in streaks:
         if after.folds.get(streak.name) is before.folds.get(streak.name) and after.manual is before.manual:
             continue
-        old, new = read_streak_of(streak, before, today_before), read_streak_of(streak, after, today_after)
+        old = read_streak_of(streak, before, today_before[streak.name])
+        new = read_streak_of(streak, after, today_after[streak.name])
         if old != new:
             changes[streak.name] = Change(old.length, new.length)
     return changes
@@ -338,8 +361,9 @@ def _outcome(
     entries: list[LedgerEntry],
     streaks: Mapping[str, Change],
     *,
-    late: bool,
+    late: Container[str],
 ) -> Outcome:
+    """The outcome of a change. `late` are the streaks in which it counts for another day than today."""
     same_badges = after.badges is before.badges
     revoked = () if same_badges else tuple(badge for badge in before.badges if badge not in after.badges)
     if not awards and not entries and not streaks and not revoked:
@@ -369,11 +393,11 @@ def _level_notifications(catalog: Catalog, level: Change | None) -> list[Notific
     ]
 
 
-def _streak_notifications(streaks: Mapping[str, Change], *, late: bool) -> list[Notification]:
+def _streak_notifications(streaks: Mapping[str, Change], *, late: Container[str]) -> list[Notification]:
     """An event of today extends a streak; late events and adjustments correct one."""
     notifications: list[Notification] = []
     for name, change in streaks.items():
-        if late:
+        if name in late:
             notifications.append(
                 Notification("streak.corrected", {"streak": name, "before": change.before, "length": change.after})
             )

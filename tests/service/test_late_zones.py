@@ -20,7 +20,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
 from tests.service.test_history import check_stored
-from tests.support import at, badge, catalog, count
+from tests.support import at, badge, catalog, count, sql
 
 pytestmark = pytest.mark.anyio
 
@@ -199,6 +199,17 @@ async def test_the_daily_login_counts_once_a_day_before_and_after_the_first_zone
         clock.set(at("2026-02-03T04:00"))
         assert (await laurels.profile("ada", login=True)).streak == 2
         assert await days_of(laurels) == ["2026-02-01", "2026-02-02"]
+
+
+async def test_verify_finds_a_late_first_zone_of_an_older_version_and_rebuild_reads_it_again(database: str) -> None:
+    async with sandbox(RULES, start=at(EVENINGS[0]), database=database) as (laurels, clock):
+        await live(laurels, clock, EVENINGS)
+        zones = f'["{LOS_ANGELES}",[],"UTC"]'  # as an older version set it: nothing was read again
+        assert await sql(laurels.store, f"UPDATE users SET zones = '{zones}' RETURNING 1")
+        assert [one.what for one in await Admin(laurels).verify("ada")] == ["days of events"]
+        assert await Admin(laurels).rebuild("ada")
+        assert await length_of(laurels) == 4
+        await check_stored(laurels)
 
 
 # ---- rule 4: hopping zones makes no days ------------------------------------------------------

@@ -32,7 +32,10 @@ CORRUPTIONS = {
         {"totals", "days", "folds", "badges"},
     ),
     "a deleted event": ("DELETE FROM events WHERE event_id = 'm3'", {"totals"}),
-    "an event on another day": ("UPDATE events SET day = day - 9 WHERE event_id = 'in-2026-01-05'", {"days", "folds"}),
+    "an event on another day": (
+        "UPDATE events SET day = day - 9 WHERE event_id = 'in-2026-01-05'",
+        {"days", "folds", "days of events"},
+    ),
     "an event taken back": ("UPDATE events SET reversed_by = 1 WHERE event_id = 'm3'", {"totals"}),
     "an act undone": ("UPDATE adjustments SET undone_by = 1 WHERE adjustment_id = 'a1'", {"manual"}),
 }
