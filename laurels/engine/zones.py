@@ -281,10 +281,11 @@ class Zones:
         return min([self.open_day(instant, starts), *journeys])
 
     def skipped(self, starts: int = 0) -> Days:
-        """The days that this user's calendar skipped."""
+        """The days that are not required: dates that this user's calendar skipped, and days to which no instant belongs."""
         if not self.changes and not self.corrections:
             return skipped_set(self.first or self.default)
-        return _skipped_by(self, starts)
+        dates = _skipped_by(self, 0)
+        return dates | _skipped_by(self, starts) if starts else dates
 
     def stays(self, starts: int) -> list[tuple[int, int, str]]:
         """(first day, last day, zone) for each period in one zone, oldest first; days as clocks in that zone showed them."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
@@ -47,6 +47,7 @@ class Life:
     moves: list[tuple[datetime, str]] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     weekly: bool = False
+    starts: int = 0  # minutes after midnight
     amount: int = 1
     rest: set[int] = field(default_factory=set)  # weekdays, 0 is Monday
     late_days: int | None = None
@@ -64,19 +65,24 @@ class Life:
                 name = other
         return name
 
+    def wall(self, instant: datetime) -> datetime:
+        return instant.astimezone(clock(self.zone_at(instant))).replace(tzinfo=None)
+
     def date_at(self, instant: datetime) -> date:
-        return instant.astimezone(clock(self.zone_at(instant))).date()
+        wall = self.wall(instant)
+        before = wall.time() < time(self.starts // 60, self.starts % 60)
+        return wall.date() - DAY if before else wall.date()
 
     def dates_shown(self, first: date, last: date) -> set[date]:
-        """Every date that the user's clock showed at some instant of these days."""
+        """Every date that the user's clock showed at some instant of these days, and on which a day of the streak was."""
         instant = datetime(first.year, first.month, first.day, tzinfo=UTC) - 2 * DAY
         end = datetime(last.year, last.month, last.day, tzinfo=UTC) + 3 * DAY
-        shown = {self.date_at(since) for since, _ in self.moves}
+        looked = [since for since, _ in self.moves]
         while instant <= end:
-            shown.add(self.date_at(instant))
+            looked.append(instant)
             near = any(abs(instant - since) < 2 * DAY for since, _ in self.moves)
             instant += QUARTER if near else HOUR
-        return shown
+        return {self.wall(instant).date() for instant in looked} & {self.date_at(instant) for instant in looked}
 
     # ---- units ------------------------------------------------------------------------------
 

@@ -69,6 +69,8 @@ def rules_of(life: Life) -> Catalog:
     rule: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
     if life.weekly:
         rule["cadence"] = "weekly"
+    if life.starts:
+        rule["day_starts"] = f"{life.starts // 60:02}:{life.starts % 60:02}"
     if life.rest:
         rule["rest_days"] = [WEEKDAYS[day] for day in sorted(life.rest)]
     if life.initial or life.per_days:
@@ -87,6 +89,7 @@ def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
     life = Life(draw(zones | st.sampled_from(["Pacific/Apia", "Pacific/Pago_Pago", "America/New_York", "UTC"])))
     _move(draw, life, base, zones | st.sampled_from(["Pacific/Kiritimati", "Pacific/Apia", "Pacific/Pago_Pago"]))
     life.weekly = draw(st.integers(0, 5)) == 0
+    life.starts = draw(st.sampled_from([0, 0, 0, 240, 150, 1439]))
     life.amount = draw(st.sampled_from([1, 1, 1, 3]))
     life.rest = set() if life.weekly else draw(st.sets(st.integers(0, 6), max_size=3))
     life.late_days = draw(st.sampled_from([None, None, 0, 2]))
@@ -195,7 +198,8 @@ class Engine:
     def record(self, index: int) -> None:
         visit = self.case.life.visits[index]
         today, day = self.zones.day(visit.recorded or visit.at), self.zones.day(visit.at)
-        event = Event("ada", str(index), "visit", visit.at, visit.quantity, None, day, today - day)
+        recorded = visit.recorded or visit.at
+        event = Event("ada", str(index), "visit", visit.at, visit.quantity, None, day, today - day, recorded)
         self.recorded.append(event)
         self.progress = judge(self.case.rules, self.progress, event, today).progress
 
@@ -214,7 +218,7 @@ def adjusted(manual: ManualState, step: Step) -> ManualState:
 
 def as_expected(case: Case, progress: Progress) -> Expected:
     """What the engine reads, as a value of the oracle."""
-    streak, today = case.streak, case.zones.day(case.now)
+    streak, today = case.streak, case.zones.day(case.now, case.life.starts)
     reading = read_streak_of(streak, progress, today)
     days = progress.days.get("visits", Days())
 
@@ -326,7 +330,7 @@ def test_a_calendar_skips_the_dates_that_its_clock_never_showed(case: Case) -> N
     shown = case.life.dates_shown(low, high)
     span = [low + timedelta(days=n) for n in range((high - low).days + 1)]
     missing = [day for day in span if day not in shown]
-    assert [day for day in span if day.toordinal() in case.zones.skipped()] == missing
+    assert [day for day in span if day.toordinal() in case.zones.skipped(case.life.starts)] == missing
 
 
 def test_the_reported_end_is_the_instant_from_which_the_streak_is_0() -> None:
