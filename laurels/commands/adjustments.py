@@ -45,8 +45,8 @@ class ApplyAdjustment:
 
     @property
     def needs(self) -> Needs:
-        """What the kind must have loaded."""
-        return self.adjustment.loads
+        """What the adjustment must have loaded."""
+        return self.adjustment.needs()
 
     def apply(self, work: UnitOfWork) -> Applied:
         user = work.user(self.user_id, self.at)

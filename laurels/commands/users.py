@@ -13,6 +13,7 @@ from laurels.commands.rows import active_events, amnesty_days, earned, manual_st
 from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
+from laurels.engine.progress import limited
 from laurels.engine.scoring import open_part, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
@@ -106,12 +107,14 @@ class RebuildUser:
         manual = rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual, zones, catalog)
         zones = zones.corrected(manual.corrections)
         events = active_events(work.dated_history(self.user_id, zones))
+        points, beyond = limited(sum(entry.amount for entry in ledger))
         truth = replace(
             user.progress,
             zones=zones,
             manual=manual,
             badges=work.awards(self.user_id),
-            points=sum(entry.amount for entry in ledger),
+            points=points,
+            beyond=beyond,
             scores=recounted(catalog, events, earned(ledger), self.at),
             values_within=values_recounted(catalog, events, self.at),
         )

@@ -12,10 +12,9 @@ from laurels.engine.adjustments import Caller, day_from
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.events import MAX_NUMBER
-from laurels.engine.judge import calendar_of, read_streak_of, today_of
+from laurels.engine.judge import calendar_of, read_streak_of, today_of, without
 from laurels.engine.parsing import closest
-from laurels.engine.progress import LedgerEntry, ManualState, Progress
+from laurels.engine.progress import LedgerEntry, ManualState, Progress, entries_of
 from laurels.engine.streaks import Streak
 from laurels.errors import AdjustmentRefused, BadgeNotFound, StreakNotFound
 
@@ -42,9 +41,9 @@ class AdjustedUser:
         return today_of(streak, self.progress, self.now) if self.now else self.today
 
     @property
-    def points(self) -> int:
-        """The user's balance."""
-        return self.progress.points
+    def earned(self) -> int:
+        """What the user earned, without a limit."""
+        return self.progress.earned
 
     def check_badge(self, badge: str) -> None:
         """Raises BadgeNotFound unless the catalog has this badge."""
@@ -83,25 +82,19 @@ def with_manual_state(
     """
     entries: list[LedgerEntry] = []
     if manual.adjusted != progress.manual.adjusted:
-        entries.append(LedgerEntry(manual.adjusted - progress.manual.adjusted, "adjustment", "points"))
+        entries += entries_of(manual.adjusted - progress.manual.adjusted, "adjustment", "points")
     held = dict(progress.badges)
     for badge in badges:
         ungranted = badge.id in held and badge.id in progress.manual.granted and badge.id not in manual.granted
-        lost = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, badge)))
+        lost = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, (badge.id,))))
         if badge.id in held and lost:
             paid = held.pop(badge.id)
             entries.append(LedgerEntry(-paid, "revocation", badge.id))
         elif badge.id in manual.granted and badge.id not in held:
-            held[badge.id] = min(badge.points, MAX_NUMBER - progress.points)
-            entries.append(LedgerEntry(held[badge.id], "grant", badge.id))
+            held[badge.id] = badge.points
+            entries.append(LedgerEntry(badge.points, "grant", badge.id))
     zones = progress.zones.corrected(manual.corrections)
     return replace(progress, badges=held, manual=manual, zones=zones), [entry for entry in entries if entry.amount]
-
-
-def without(progress: Progress, badge: Badge) -> Progress:
-    """The progress without this badge and its points, so that a badge cannot justify itself."""
-    others = {badge_id: paid for badge_id, paid in progress.badges.items() if badge_id != badge.id}
-    return replace(progress, badges=others, points=progress.points - progress.badges.get(badge.id, 0))
 
 
 def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tuple[int, int]:

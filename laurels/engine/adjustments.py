@@ -28,6 +28,9 @@ MAX_FREEZES = 1000
 MAX_PAUSE_DISTANCE = 3660
 """How many days before or after today a pause may begin or end: a set of days takes one bit for each day in between."""
 
+Loads = Literal["adjustments", "all"]
+"""What must be loaded of a user: the other adjustments, or all events, awards and ledger entries as well."""
+
 Caller = Literal["app", "user"]
 """Who applies an adjustment: the app's back end or an operator, or the user themselves."""
 
@@ -49,8 +52,8 @@ class Target(Protocol):
         ...
 
     @property
-    def points(self) -> int:
-        """The user's balance."""
+    def earned(self) -> int:
+        """What the user earned, without a limit."""
         ...
 
     def check_badge(self, badge: str) -> None:
@@ -83,7 +86,7 @@ class Adjustment(ABC):
     noun        what it is called afterwards, as in "Grant recorded."
     command     its command: `laurels user COMMAND`
     applied_by  who may apply it; empty: it has its own command
-    loads       what must be loaded of the user: the other adjustments, or all events, awards and ledger entries as well
+    loads       what must be loaded of the user, unless `needs` says otherwise
     example     fields of a complete one, for the API's documentation
     """
 
@@ -92,7 +95,7 @@ class Adjustment(ABC):
     noun: ClassVar[str]
     command: ClassVar[str]
     applied_by: ClassVar[frozenset[Caller]] = frozenset({"app"})
-    loads: ClassVar[Literal["adjustments", "all"]] = "adjustments"
+    loads: ClassVar[Loads] = "adjustments"
     example: ClassVar[Data]
 
     @classmethod
@@ -115,6 +118,10 @@ class Adjustment(ABC):
         """Its fields as JSON."""
         values = {field.name: getattr(self, field.name) for field in self.fields()}
         return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+
+    def needs(self) -> Loads:
+        """What must be loaded of the user to apply it."""
+        return self.loads
 
     def takes_away(self) -> bool:
         """Whether it takes something away from the user, so that a form asks for confirmation."""
@@ -262,6 +269,10 @@ class Points(Adjustment):
 
     amount: Annotated[int, Field("number", "Points", "such as 50, or -50 to take points away", zero=False)]
 
+    def needs(self) -> Loads:
+        """Scores of leaderboards stop at MAX_NUMBER, so points are taken away by adding up everything again."""
+        return "all" if self.amount < 0 else self.loads
+
     def takes_away(self) -> bool:
         return self.amount < 0
 
@@ -270,10 +281,10 @@ class Points(Adjustment):
         return f"Take {count} from {user}?" if self.amount < 0 else f"Give {count} to {user}?"
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        """A negative balance, which reversals can leave, may be raised but not lowered."""
-        after = target.points + self.amount
-        if not min(target.points, 0) <= after <= MAX_NUMBER:
-            least, most = -max(target.points, 0), MAX_NUMBER - target.points
+        """Points below 0, which reversals can leave, may be raised but not lowered; those above MAX_NUMBER the reverse."""
+        earned, after = target.earned, target.earned + self.amount
+        if not min(earned, 0) <= after <= max(earned, MAX_NUMBER):
+            least, most = -max(earned, 0), max(MAX_NUMBER - earned, 0)
             raise AdjustmentRefused(f"it would leave {after} points; use an amount from {least} to {most}, but not 0")
         return self.data()
 

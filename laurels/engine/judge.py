@@ -6,7 +6,7 @@ everything again from the user's events), `reread` (events are on other days) an
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,10 +14,19 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog, RuleIndex
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
-from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.events import Event
 from laurels.engine.metrics import matches
 from laurels.engine.points import PointRule
-from laurels.engine.progress import Award, Change, LedgerEntry, Notification, Outcome, Progress
+from laurels.engine.progress import (
+    Award,
+    Change,
+    LedgerEntry,
+    Notification,
+    Outcome,
+    Progress,
+    entries_of,
+    limited,
+)
 from laurels.engine.streaks import Calendar, Reading, Streak, extended, folded, read
 
 _NO_DAYS = Days()
@@ -35,7 +44,7 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     assert event.occurred_at is not None
     added, entries = _add(rules, progress, event)
     settled, awards = _settle(catalog, added, rules.badges, entries)
-    if settled.points != progress.points:
+    if settled.earned != progress.earned:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
     if settled.days is progress.days:
         return _outcome(catalog, progress, settled, awards, entries, {}, late=())
@@ -58,11 +67,11 @@ def rejudge(
     checked, because any may depend on what changed.
     """
     paid = list(entries)
-    points = before.points + sum(entry.amount for entry in paid)
+    points, beyond = limited(before.earned + sum(entry.amount for entry in paid))
     awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
-    refolded = replace(after, folds=_folds(catalog, after), points=points)
+    refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
     settled, earned = _settle(catalog, refolded, catalog.badges, paid)
-    if settled.points != before.points:
+    if settled.earned != before.earned:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
     streaks = _streak_changes(
         catalog.streaks.values(), before, settled, _todays(catalog, before, now), _todays(catalog, settled, now)
@@ -80,9 +89,9 @@ def rebuild(
     `restored`, an event that was reversed and counts again.
     """
     fresh = _sums(catalog, progress, events)
-    paid = fresh.points - progress.points
-    entry = LedgerEntry(paid, "reversal", restored) if restored else LedgerEntry(paid, "catalog", catalog.rules)
-    return rejudge(catalog, progress, replace(fresh, points=progress.points), now, [entry] if entry.amount else [])
+    paid = fresh.earned - progress.earned
+    entries = entries_of(paid, "reversal", restored) if restored else entries_of(paid, "catalog", catalog.rules)
+    return rejudge(catalog, progress, fresh, now, entries)
 
 
 def reread(
@@ -102,12 +111,12 @@ def reread(
     """
     fresh = _sums(catalog, after, events)
     paid = [*entries, *_moved_points(catalog, dated_before, events)]
-    return rejudge(catalog, before, replace(fresh, points=before.points), now, paid)
+    return rejudge(catalog, before, fresh, now, paid)
 
 
 def _moved_points(catalog: Catalog, before: Sequence[Event], after: Sequence[Event]) -> list[LedgerEntry]:
     old, new = _paid_by_events(catalog, before), _paid_by_events(catalog, after)
-    return [LedgerEntry(new[event] - old[event], "zone", event) for event in new if new[event] != old[event]]
+    return [entry for event in new for entry in entries_of(new[event] - old[event], "zone", event)]
 
 
 def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
@@ -130,29 +139,45 @@ def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event
     """
     after = _sums(catalog, progress, events)
     after = replace(after, folds=_folds(catalog, after))
-    entries: list[LedgerEntry] = []
-    from_rules = after.points - progress.points
-    if from_rules:
-        entries.append(LedgerEntry(from_rules, "reversal", event_id))
-    held = [badge for badge in catalog.badges if badge.id in progress.badges and badge.condition.met(progress)]
-    lost = _lost(after, [badge for badge in held if badge.id not in progress.manual.granted])
+    entries = entries_of(after.earned - progress.earned, "reversal", event_id)
+    lost = _unmet(after, _justified(catalog, progress))
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
     badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
     return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
 
 
-def _lost(after: Progress, candidates: Iterable[Badge]) -> list[str]:
-    """Those of the candidates whose conditions no longer hold.
+def without(progress: Progress, badges: Collection[str]) -> Progress:
+    """The progress without these badges and their points, so that a badge cannot justify itself."""
+    others = {badge: paid for badge, paid in progress.badges.items() if badge not in badges}
+    points, beyond = limited(progress.earned - sum(progress.badges.get(badge, 0) for badge in badges))
+    return replace(progress, badges=others, points=points, beyond=beyond)
+
+
+def _justified(catalog: Catalog, progress: Progress) -> list[Badge]:
+    """The badges that the user has because their conditions hold.
+
+    A badge whose condition does not hold without its own points, or that was granted, is held for another reason and stays.
+    """
+    held = [
+        badge for badge in catalog.badges if badge.id in progress.badges and badge.id not in progress.manual.granted
+    ]
+    candidates = [badge for badge in held if badge.condition.met(without(progress, (badge.id,)))]
+    unmet = _unmet(progress, candidates)
+    return [badge for badge in candidates if badge.id not in unmet]
+
+
+def _unmet(progress: Progress, candidates: Iterable[Badge]) -> list[str]:
+    """Those of the candidates whose conditions do not hold.
 
     Least fixed point: start with none of them, re-add badges whose condition holds, repeat; so badges cannot justify each
     other, or themselves by their own points.
     """
     missing = {badge.id: badge for badge in candidates}
-    others = {badge: paid for badge, paid in after.badges.items() if badge not in missing}
-    state = replace(after, badges=others, points=after.points - sum(after.badges[badge] for badge in missing))
+    state = without(progress, missing)
     while met := [badge for badge in missing if missing[badge].condition.met(state)]:
-        paid = {badge: after.badges[badge] for badge in met if missing.pop(badge)}
-        state = replace(state, badges={**state.badges, **paid}, points=state.points + sum(paid.values()))
+        paid = {badge: progress.badges[badge] for badge in met if missing.pop(badge)}
+        points, beyond = limited(state.earned + sum(paid.values()))
+        state = replace(state, badges={**state.badges, **paid}, points=points, beyond=beyond)
     return list(missing)
 
 
@@ -170,8 +195,8 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
         rules = catalog.rule_indexes.get(event.type)
         if rules is not None:
             fresh, _ = _add(rules, fresh, event, folding=False)
-    points = min(MAX_NUMBER, fresh.points + sum(progress.badges.values()) + manual.adjusted)
-    return replace(fresh, badges=progress.badges, points=points, reached_at=progress.reached_at)
+    points, beyond = limited(fresh.earned + sum(progress.badges.values()) + manual.adjusted)
+    return replace(fresh, badges=progress.badges, points=points, beyond=beyond, reached_at=progress.reached_at)
 
 
 def calendar_of(streak: Streak, progress: Progress) -> Calendar:
@@ -221,7 +246,8 @@ def _add(
         if not streak.where or matches(streak.where, event):
             so_far = replace(progress, days=days, partial=partial, folds=folds)
             days, partial, folds = _credit(streak, so_far, event, folding=folding)
-    capped, entries, points = _pay_rules(rules, progress, event)
+    capped, entries, earned = _pay_rules(rules, progress, event)
+    points, beyond = limited(earned)
     added = Progress(
         totals,
         days,
@@ -238,6 +264,7 @@ def _add(
         latest,
         values,
         progress.values_within,
+        beyond,
     )
     return added, entries
 
@@ -281,17 +308,16 @@ _Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
 
 
 def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
-    """The capped sums, ledger entries and points after the point rules have paid for this event."""
-    capped, entries, points = progress.capped, list[LedgerEntry](), progress.points
+    """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
+    capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
     for rule in rules.rules:
         if rule.where and not matches(rule.where, event):
             continue
         capped, amount = _pay(capped, rule, event)
-        amount = min(amount, MAX_NUMBER - points)
         if amount:
-            points += amount
+            earned += amount
             entries.append(LedgerEntry(amount, "rule", rule.id))
-    return capped, entries, points
+    return capped, entries, earned
 
 
 def _pay(
@@ -321,15 +347,13 @@ def _settle(
     awards: list[Award] = []
     checked = candidates if not catalog.settling else tuple(dict.fromkeys((*candidates, *catalog.settling)))
     while due := [badge for badge in checked if badge.due(progress)]:
-        points = progress.points
         for badge in due:
-            amount = min(badge.points, MAX_NUMBER - points)
-            points += amount
-            awards.append(Award(badge.id, amount))
-            if amount:
-                entries.append(LedgerEntry(amount, "badge", badge.id))
-        badges = {**progress.badges, **{award.badge: award.points for award in awards}}
-        progress = replace(progress, badges=badges, points=points)
+            awards.append(Award(badge.id, badge.points))
+            if badge.points:
+                entries.append(LedgerEntry(badge.points, "badge", badge.id))
+        badges = {**progress.badges, **{badge.id: badge.points for badge in due}}
+        points, beyond = limited(progress.earned + sum(badge.points for badge in due))
+        progress = replace(progress, badges=badges, points=points, beyond=beyond)
         checked = catalog.settling
     return progress, awards
 

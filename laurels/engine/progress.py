@@ -9,8 +9,12 @@ from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.distinct import DistinctValues
+from laurels.engine.events import MAX_NUMBER
 from laurels.engine.values import plain
 from laurels.engine.zones import Correction, Zones
+
+Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone"]
+"""Why the points changed."""
 
 
 @plain
@@ -66,7 +70,7 @@ class Progress:
     partial     streak that needs an amount -> unit -> the amount so far, until the unit is credited
     folds       streak -> its run and freezes, folded from its days
     badges      badge -> points that it paid when it was awarded; events never take a badge away
-    points      the balance: the sum of the user's ledger
+    points      what the user earned: the sum of the ledger, shown up to MAX_NUMBER
     reached_at  when the event that last changed the points occurred (equal points: the earlier is ranked first)
     zones       the user's dated time zones
     joined_at   when the user joined the app, if the app sent it
@@ -75,6 +79,7 @@ class Progress:
     values      metric of kind distinct -> its different values
     values_within  leaderboard by such a metric within periods -> key of an open period -> the different values in it
     latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
+    beyond      what the sum of the ledger is beyond what `points` can show; 0 for all but the largest sums
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -92,11 +97,23 @@ class Progress:
     latest: Mapping[str, int] = field(default_factory=dict[str, int])
     values: Mapping[str, DistinctValues] = field(default_factory=dict[str, DistinctValues])
     values_within: ValuesWithin = field(default_factory=dict[str, Mapping[str, DistinctValues]])
+    beyond: int = 0
+
+    @property
+    def earned(self) -> int:
+        """The sum of the ledger, without a limit, so that no order of changes loses a part of it."""
+        return self.points + self.beyond
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""
         fold = self.folds.get(streak)
         return fold.longest if fold else 0
+
+
+def limited(earned: int) -> tuple[int, int]:
+    """The points that are shown for a sum, and what it is beyond them."""
+    points = max(-MAX_NUMBER, min(earned, MAX_NUMBER))
+    return points, earned - points
 
 
 @plain
@@ -109,14 +126,23 @@ class Award:
 
 @plain
 class LedgerEntry:
-    """One change of the balance. `ref` is the rule, badge or event that caused it.
+    """One change of the points, from -MAX_NUMBER to MAX_NUMBER. `ref` is the rule, badge or event that caused it.
 
     zone: the event pays more or less because it is on another day since the user's zones changed.
     """
 
     amount: int
-    reason: Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone"]
+    reason: Reason
     ref: str
+
+
+def entries_of(amount: int, reason: Reason, ref: str) -> list[LedgerEntry]:
+    """The ledger entries that change the points by this amount: one, or more where one number is too small for it."""
+    entries: list[LedgerEntry] = []
+    while amount:
+        part, amount = limited(amount)
+        entries.append(LedgerEntry(part, reason, ref))
+    return entries
 
 
 @plain

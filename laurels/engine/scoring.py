@@ -53,7 +53,10 @@ class Earned:
 
 
 def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Iterable[Earned], now: datetime) -> Scores:
-    """The scores with an event and its earned points added. Commutative, so the order of arrival does not matter."""
+    """The scores with an event and its earned points added. Commutative, so the order of arrival does not matter.
+
+    Points may be taken away only in `recounted`, because a score stops at MAX_NUMBER.
+    """
     grown: dict[str, dict[str, tuple[int, int]]] = {}
     for points in earned:
         for board in catalog.points_boards:
@@ -67,7 +70,10 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
     if not grown:
         return scores
     until = now - CLOCKS_APART  # a process whose clock is behind may still add to these periods
-    open_scores = {**scores, **{name: _open(catalog.boards[name], of_board, until) for name, of_board in grown.items()}}
+    open_scores = {
+        **scores,
+        **{name: _open_scores(catalog.boards[name], of_board, until) for name, of_board in grown.items()},
+    }
     return {name: of_board for name, of_board in open_scores.items() if of_board}
 
 
@@ -120,7 +126,9 @@ def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned
 def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
     """The scores of periods that are open at this time."""
     open_scores = {
-        name: _open(catalog.boards[name], of_board, now) for name, of_board in scores.items() if name in catalog.boards
+        name: _open_scores(catalog.boards[name], of_board, now)
+        for name, of_board in scores.items()
+        if name in catalog.boards
     }
     return {name: of_board for name, of_board in open_scores.items() if of_board}
 
@@ -171,7 +179,7 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     if catalog.is_scored_by_values(board):
         return [(key, (values.number, values.reached_at)) for key, values in _values(board, progress, now).items()]
     if not catalog.is_scored_by_days(board):
-        return _open(board, progress.scores.get(board.id, {}), now).items()
+        return _open_scores(board, progress.scores.get(board.id, {}), now).items()
     days = progress.days.get(board.of)
     if days is None:
         return []
@@ -225,7 +233,7 @@ def _add(
         return
     of_board = grown.setdefault(board.id, dict(scores.get(board.id, {})))
     before, reached_at = of_board.get(period.key, (0, 0))
-    of_board[period.key] = (min(before + amount, MAX_NUMBER), max(reached_at, micros(at)))
+    of_board[period.key] = (before + amount, max(reached_at, micros(at)))
 
 
 def _count(
@@ -246,6 +254,11 @@ def _count(
     if after is None or after == before or not (after[0] or board.ranks_zero or metric.keeps_zero):
         return
     grown.setdefault(board.id, dict(scores.get(board.id, {})))[period.key] = after
+
+
+def _open_scores(board: Board, of_board: Mapping[str, tuple[int, int]], now: datetime) -> dict[str, tuple[int, int]]:
+    """The scores of a leaderboard in its open periods, none above MAX_NUMBER."""
+    return {key: (min(score, MAX_NUMBER), at) for key, (score, at) in _open(board, of_board, now).items()}
 
 
 def _open(board: Board, of_board: Mapping[str, T], now: datetime) -> dict[str, T]:

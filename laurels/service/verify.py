@@ -14,7 +14,7 @@ from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
 from laurels.engine.catalog import Catalog
 from laurels.engine.judge import rebuild
-from laurels.engine.progress import Progress
+from laurels.engine.progress import Progress, limited
 from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import CLOCKS_APART, is_closed, open_part, recounted, values_recounted
 from laurels.engine.zones import Zones
@@ -27,7 +27,7 @@ NEWEST_CLOSED = 1000
 """How many closed periods of a leaderboard are read, newest first. Older ones are closed by the clock of every process."""
 
 FIELDS = (
-    *("totals", "days", "capped", "partial", "folds", "badges", "points", "manual", "scores"),
+    *("totals", "days", "capped", "partial", "folds", "badges", "points", "beyond", "manual", "scores"),
     *("latest", "values", "values_within"),
 )
 """The fields of a user's progress that are compared."""
@@ -99,7 +99,7 @@ def differences(
     stored = open_part(catalog, snapshot.user.progress, now)
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))
-    pairs.append(("sum of the ledger", truth.points, rebuilt.points))
+    pairs.append(("sum of the ledger", truth.earned, rebuilt.earned))
     pairs.append(("standings", *_standings(catalog, snapshot, now, closed)))
     pairs.append(("days of events", *_days_of_events(snapshot, truth.zones)))
     user_id = snapshot.user.user_id
@@ -113,6 +113,7 @@ def differences(
 def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
     stored = snapshot.user.progress
+    points, beyond = limited(sum(entry.amount for entry in snapshot.ledger))
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
     manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones, catalog)
     return replace(
@@ -120,7 +121,8 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
         zones=stored.zones.corrected(manual.corrections),
         manual=manual,
         badges={award.badge: award.points for award in snapshot.awards},
-        points=sum(entry.amount for entry in snapshot.ledger),
+        points=points,
+        beyond=beyond,
         scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),
         values_within=values_recounted(catalog, active_events(snapshot.events), now),
     )

@@ -79,6 +79,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     latest: _Sums = {}
     values: dict[str, _PackedValues] = {}
     values_within: dict[str, dict[str, _PackedValues]] = {}
+    beyond: bytes = b""
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -116,21 +117,20 @@ def pack_progress(progress: Progress) -> bytes:
     folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
     manual = progress.manual
     empty = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
-    return _pack(
-        (
-            progress.totals,
-            _pack_sets(progress.days),
-            _pack_by_day(progress.capped),
-            _pack_by_day(progress.partial),
-            folds,
-            progress.badges,
-            None if empty else _pack_manual_state(manual),
-            progress.scores,
-            progress.latest,
-            _pack_values(progress.values),
-            {board: _pack_values(values) for board, values in progress.values_within.items()},
-        )
+    fields = (
+        progress.totals,
+        _pack_sets(progress.days),
+        _pack_by_day(progress.capped),
+        _pack_by_day(progress.partial),
+        folds,
+        progress.badges,
+        None if empty else _pack_manual_state(manual),
+        progress.scores,
+        progress.latest,
+        _pack_values(progress.values),
+        {board: _pack_values(values) for board, values in progress.values_within.items()},
     )
+    return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
 
 
 def unpack_progress(
@@ -155,6 +155,7 @@ def unpack_progress(
         stored.latest,
         _unpack_values(stored.values),
         {board: _unpack_values(values) for board, values in stored.values_within.items()},
+        int.from_bytes(stored.beyond, "little", signed=True),
     )
 
 
@@ -164,6 +165,11 @@ def _pack_values(values: Mapping[str, DistinctValues]) -> dict[str, _PackedValue
 
 def _unpack_values(packed: dict[str, _PackedValues]) -> dict[str, DistinctValues]:
     return {name: DistinctValues(*one) for name, one in packed.items()}
+
+
+def _pack_large(number: int) -> bytes:
+    """A whole number that may need more than 64 bits."""
+    return number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
 
 
 def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.judge import judge, rebuild, rejudge
+from laurels.engine.judge import judge, rebuild, rejudge, reverse
 from laurels.engine.progress import Award, Change, LedgerEntry, Progress
 from tests.support import MONDAY, at, badge, cases, catalog, count, dated, fold
 from tests.support.strategies import catalogs, deliveries, histories
@@ -181,10 +181,11 @@ def test_totals_and_points_stop_at_the_largest_exact_json_number() -> None:
     )
     events = [dated("a", quantity=MAX_NUMBER, name=name) for name in "xyz"]
     progress = fold(made, events)
-    assert (progress.totals["m"], progress.points, progress.badges) == (MAX_NUMBER, MAX_NUMBER, {"b": 0})
+    assert (progress.totals["m"], progress.points, progress.badges) == (MAX_NUMBER, MAX_NUMBER, {"b": 50})
     full = replace(progress, totals={"m": MAX_NUMBER, "n": MAX_NUMBER})
     outcome = judge(made, full, dated("a", name="w"), MONDAY.toordinal())
-    assert (outcome.entries, outcome.progress.totals) == ((), full.totals)
+    assert (outcome.points, outcome.progress.totals) == (None, full.totals)
+    assert outcome.progress.earned == 4 * MAX_NUMBER + 50
 
 
 # ---- settling ---------------------------------------------------------------------------------
@@ -293,3 +294,59 @@ def test_cheaper_rules_take_their_points_back_in_one_entry_and_leave_the_badges(
     outcome = rebuild(cheap, fold(dear, events), events, MONDAY)
     assert outcome.entries == (LedgerEntry(-18, "catalog", cheap.rules),)
     assert (outcome.progress.points, outcome.progress.badges) == (52, {"b": 50})
+
+
+# ---- reversing --------------------------------------------------------------------------------
+
+POINTS_OF_100 = catalog(
+    points=[{"id": "a", "events": ["a"], "amount": 1, "per": "quantity"}],
+    badges=[badge("b", 30, points_of=100)],
+)
+
+
+def test_a_badge_held_only_by_its_own_points_before_a_reversal_stays() -> None:
+    """After 20 points were taken away, 80 of the 110 points are not its own: its condition held neither before nor after."""
+    events = [dated("a", quantity=99, name="99"), dated("a", name="1"), dated("a", name="one more")]
+    earned = fold(POINTS_OF_100, events)
+    corrected = replace(earned, points=earned.points - 21, manual=replace(earned.manual, adjusted=-21))
+    outcome = reverse(POINTS_OF_100, corrected, events[:2], "one more", MONDAY)
+    assert (outcome.revoked, outcome.progress.points, outcome.progress.badges) == ((), 109, {"b": 30})
+
+
+def test_a_badge_whose_condition_held_without_its_own_points_is_lost_with_a_reversal() -> None:
+    events = [dated("a", quantity=99, name="99"), dated("a", name="1")]
+    outcome = reverse(POINTS_OF_100, fold(POINTS_OF_100, events), events[:1], "1", MONDAY)
+    assert (outcome.revoked, outcome.progress.points) == (("b",), 99)
+
+
+def test_badges_that_only_justify_each_other_stay() -> None:
+    """As after a change of the rules: what did not hold before a reversal cannot stop holding because of it."""
+    made = catalog(
+        points=[{"id": "a", "events": ["a"], "amount": 1, "per": "quantity"}],
+        badges=[
+            badge("old", 50, points_of=1000),
+            badge("one", 40, points_of=100),
+            badge("two", 40, has_badge="one"),
+        ],
+    )
+    events = [dated("a", quantity=9, name="9"), dated("a", quantity=4, name="4")]
+    badges = {"old": 50, "one": 40, "two": 40}
+    before = replace(fold(made, events), badges=badges, points=13 + sum(badges.values()))
+    outcome = reverse(made, before, events[1:], "9", MONDAY)
+    assert (outcome.revoked, outcome.progress.points) == ((), 134)
+
+
+def test_a_badge_that_depends_on_a_lost_one_is_lost_while_one_kept_from_older_rules_still_counts() -> None:
+    made = catalog(
+        points=[{"id": "a", "events": ["a"], "amount": 1, "per": "quantity"}],
+        badges=[
+            badge("old", 50, points_of=1000),
+            badge("one", 40, points_of=60),
+            badge("two", 5, points_of=100),
+        ],
+    )
+    events = [dated("a", quantity=12, name="12"), dated("a", quantity=3, name="3")]
+    badges = {"old": 50, "one": 40, "two": 5}
+    before = replace(fold(made, events), badges=badges, points=15 + sum(badges.values()))
+    outcome = reverse(made, before, events[1:], "12", MONDAY)
+    assert (outcome.revoked, outcome.progress.badges, outcome.progress.points) == (("one", "two"), {"old": 50}, 53)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from laurels.engine.events import MAX_NUMBER
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
@@ -41,7 +42,8 @@ COUNT_USERS = "SELECT count(*) FROM users"
 SAMPLE = "SELECT user_id FROM users ORDER BY hashtextextended(user_id, 0), user_id LIMIT $1"
 REPORTED_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id"
 PAID = f"""
-SELECT user_id, {DAY_OF_ENTRY} AS day, reason, ref, sum(amount)::bigint FROM ledger WHERE user_id = ANY($1)
+SELECT user_id, {DAY_OF_ENTRY} AS day, reason, ref, least(sum(amount), {MAX_NUMBER})::bigint FROM ledger
+WHERE user_id = ANY($1)
 GROUP BY user_id, day, reason, ref ORDER BY user_id, day, reason COLLATE "C", ref COLLATE "C"
 """
 NEWEST_ADJUSTMENTS = f"""

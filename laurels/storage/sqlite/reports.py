@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from heapq import nsmallest
 
+from laurels.engine.events import MAX_NUMBER
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
@@ -44,7 +45,8 @@ WHERE contains(name, :text) AND NOT (user_id >= :first AND user_id < :end) ORDER
 COUNT_USERS = "SELECT count(*) FROM users"
 ALL_IDS = "SELECT user_id FROM users INDEXED BY users_by_name"
 PAID = f"""
-SELECT {DAY_OF_ENTRY}, reason, ref, sum(amount) FROM ledger WHERE user_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+SELECT {DAY_OF_ENTRY}, reason, ref, CAST(min(total(amount), {MAX_NUMBER}) AS integer) FROM ledger
+WHERE user_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 NEWEST_ADJUSTMENTS = f"""
 SELECT {ADJUSTMENTS} FROM adjustments WHERE (at, user_id, adjustment_id) < (?, ?, ?)
