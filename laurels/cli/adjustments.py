@@ -83,12 +83,13 @@ def command_of(kind: type[Adjustment]) -> Callable[..., int]:
 
 
 def _signature(kind: type[Adjustment]) -> Signature:
-    """The user, fields without an option's name, then options. An argument has no default, so that none is forgotten."""
+    """The user, fields without an option's name, then options. Only a flag has a default, so that nothing is forgotten."""
     positional = [Argument("user", Argument.POSITIONAL_OR_KEYWORD, annotation=User)]
     options: list[Argument] = []
     for field in kind.fields():
         if field.option:
-            options.append(Argument(field.name, Argument.KEYWORD_ONLY, annotation=_type_of(field)))
+            default = False if field.type == "flag" else Argument.empty
+            options.append(Argument(field.name, Argument.KEYWORD_ONLY, annotation=_type_of(field), default=default))
         else:
             positional.append(Argument(field.name, Argument.POSITIONAL_OR_KEYWORD, annotation=_type_of(field)))
     options += [
@@ -99,8 +100,10 @@ def _signature(kind: type[Adjustment]) -> Signature:
 
 
 def _type_of(field: Field) -> Any:
-    kind: Any = {"number": WholeNumber, "date": date}.get(field.type, str)
+    kind: Any = {"number": WholeNumber, "date": date, "flag": bool}.get(field.type, str)
     text = HELPS.get(field.type) or field.description[0].lower() + field.description[1:]
+    if field.type == "flag":
+        return Annotated[kind, Parameter(name=field.option, help=text, negative="", show_default=False)]
     negative = field.type == "number" and field.least < 0
     return Annotated[kind, Parameter(name=field.option or None, help=text, allow_leading_hyphen=negative)]
 
@@ -203,6 +206,8 @@ def changes(shape: AdjustmentResult) -> list[tuple[str, str]]:
     lines += [("revoked", badge) for badge in shape.revoked]
     if shape.points:
         lines.append(("points", _change(shape.points)))
+    if shape.balance:
+        lines.append(("balance", _change(shape.balance)))
     if shape.level:
         lines.append(("level", f"{shape.level.before:,} → {shape.level.after:,} {shape.level.title}"))
     lines += [("streak", f"{name}: {_change(change)}") for name, change in shape.streaks.items()]

@@ -100,7 +100,8 @@ def _level(shown: _Shown) -> Text:
     if profile.rank and profile.rank.rank:
         text += Text(f"   rank {profile.rank.rank:,} of {profile.rank.ranked_users:,}", style="default not bold")
     goal = "points" if top else f"of {profile.next_level:,} points"
-    return text + Text("\n") + bar(profile.progress / 100, LEVEL_BAR) + Text(f"  {profile.points:,} {goal}\n")
+    to_spend = "" if profile.balance in (None, profile.points) else f", {profile.balance:,} to spend"
+    return text + Text("\n") + bar(profile.progress / 100, LEVEL_BAR) + Text(f"  {profile.points:,} {goal}{to_spend}\n")
 
 
 def _streak(streak: UserStreak, shown: _Shown) -> Text:

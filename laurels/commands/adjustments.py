@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from laurels.commands.events import Applied
+from laurels.commands.events import Applied, balance_change
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
 from laurels.commands.rereading import read_again
 from laurels.commands.rows import active_adjustments, active_events, manual_state_of
@@ -71,7 +71,8 @@ class ApplyAdjustment:
         )
         work.save_adjustment(row)
         counts_from = self.at if self.needs == "all" else None
-        return Applied(row, duplicate=False, outcome=_fold_again(work, user, self.at, counts_from))
+        outcome = _fold_again(work, user, self.at, counts_from)
+        return Applied(row, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
 
     def _resolved(self, work: UnitOfWork, user: UserRow) -> Mapping[str, Any]:
         progress = user.progress
@@ -106,9 +107,11 @@ class UndoAdjustment:
         why = {"at": self.at.isoformat(), "reason": self.reason, "actor": self.actor}
         undone = replace(stored, undone_by=user.revision + 1, data={**stored.data, UNDONE: why})
         work.save_adjustment(undone)
-        if stored.kind != Reversal.kind:
-            return Applied(undone, duplicate=False, outcome=_fold_again(work, user, self.at, stored.at))
-        return Applied(undone, duplicate=False, outcome=self._restore(work, user, stored.data["event"]))
+        if stored.kind == Reversal.kind:
+            outcome = self._restore(work, user, stored.data["event"])
+        else:
+            outcome = _fold_again(work, user, self.at, stored.at)
+        return Applied(undone, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
 
     def _restore(self, work: UnitOfWork, user: UserRow, event_id: str) -> StoredOutcome:
         """Let a reversed event count again, or stop waiting for it."""

@@ -32,11 +32,15 @@ class Recorded:
 
 @plain
 class Applied:
-    """The answer for an adjustment: whether it was new, and what it changed."""
+    """The answer for an adjustment: whether it was new, and what it changed.
+
+    `balance` is (before, after), for a user who has spent points and whose balance changed.
+    """
 
     adjustment: AdjustmentRow
     duplicate: bool
     outcome: StoredOutcome = NOTHING
+    balance: tuple[int, int] | None = None
 
 
 @plain
@@ -156,13 +160,21 @@ class ReverseEvent:
             None,
         )
         work.save_adjustment(reversal)
-        return Applied(reversal, duplicate=False, outcome=stored_outcome(outcome))
+        balance = balance_change(work, user, self.at)
+        return Applied(reversal, duplicate=False, outcome=stored_outcome(outcome), balance=balance)
 
     def _outcome(self, work: UnitOfWork, user: UserRow, row: EventRow | None, others: list[Event]) -> Outcome:
         if row is None:
             manual = replace(user.progress.manual, awaited=user.progress.manual.awaited | {self.event_id})
             return Outcome(replace(user.progress, manual=manual))
         return reverse(work.context.catalog, user.progress, others, self.event_id, self.at)
+
+
+def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int, int] | None:
+    """The balance before and now, for a user who has spent points and whose balance changed."""
+    old, new = before.progress, work.user(before.user_id, at).progress
+    has_spent = old.manual.spent or new.manual.spent
+    return (old.balance, new.balance) if has_spent and old.balance != new.balance else None
 
 
 def _duplicate(stored: EventRow, event: Event) -> Recorded:

@@ -14,7 +14,7 @@ from laurels.commands.rows import active_events, amnesty_days, dated, earned, ma
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.judge import rebuild, rejudge
-from laurels.engine.progress import LedgerEntry, ManualState, Outcome, Progress
+from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
 from laurels.engine.scoring import CLOCKS_APART, Earned, counted, recounted, values_counted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserErased
@@ -278,9 +278,11 @@ class UnitOfWork:
         `otherwise` is for entries without an original. Only for a command that loads everything.
         """
         instants = {
-            entry.ref: entry.counts_at for entry in self.ledger(user_id) if entry.reason not in ("rule", "adjustment")
+            entry.ref: entry.counts_at
+            for entry in self.ledger(user_id)
+            if entry.reason not in ("rule", "adjustment", SPEND)
         }
-        return lambda entry: instants.get(entry.ref, otherwise)
+        return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise)
 
     def erase(self, user_id: str, now: datetime) -> None:
         """Remove everything of this user, with the rows of this transaction."""
@@ -327,9 +329,9 @@ CountsAt = Callable[[LedgerEntry], datetime | None]
 
 
 def _default_instant(event: Event | None, now: datetime) -> CountsAt:
-    """Points of an event count when it occurred, those of an adjustment now, those of a new catalog in no period."""
+    """Points of an event count when it occurred, those of an adjustment now, those of a new catalog and spends in no period."""
     instant = event.occurred_at if event else now
-    return lambda entry: None if entry.reason == "catalog" else instant
+    return lambda entry: None if entry.reason in ("catalog", SPEND) else instant
 
 
 def in_no_period(_: LedgerEntry) -> None:

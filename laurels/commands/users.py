@@ -13,7 +13,7 @@ from laurels.commands.rows import active_events, amnesty_days, earned, manual_st
 from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
-from laurels.engine.progress import limited
+from laurels.engine.progress import earned_by, limited, spent_by
 from laurels.engine.scoring import open_part, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
@@ -107,7 +107,7 @@ class RebuildUser:
         manual = rebuilt_manual_state(history, work.adjustments(self.user_id), user.progress.manual, zones, catalog)
         zones = zones.corrected(manual.corrections)
         events = active_events(work.dated_history(self.user_id, zones))
-        points, beyond = limited(sum(entry.amount for entry in ledger))
+        points, beyond = limited(earned_by(ledger))
         truth = replace(
             user.progress,
             zones=zones,
@@ -118,7 +118,7 @@ class RebuildUser:
             scores=recounted(catalog, events, earned(ledger), self.at),
             values_within=values_recounted(catalog, events, self.at),
         )
-        outcome = rebuild(catalog, truth, events, self.at)
+        outcome = rebuild(catalog, truth, events, self.at, spent=spent_by(ledger))
         stored = open_part(catalog, user.progress, self.at)
         same_days = events == active_events(history)
         if outcome.progress == stored and same_days and not outcome.entries and not outcome.awards:

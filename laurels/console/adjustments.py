@@ -117,7 +117,9 @@ def _data(kind: type[Adjustment], typed: Form) -> dict[str, Any]:
     return {field.name: _value(field, typed.get(field.name, "").strip()) for field in kind.fields()}
 
 
-def _value(field: Field, text: str) -> str | int:
+def _value(field: Field, text: str) -> str | int | bool:
+    if field.type == "flag":
+        return text == "yes"
     if field.type == "number":
         return _number(field.name, text)
     if not text and field.default is None:
@@ -247,6 +249,7 @@ def lines_of(result: AdjustmentResult) -> list[str]:
     lines += [f"Earned: {award.icon} {award.name} ({award.points:+,})." for award in result.awards]
     lines += [f"Taken away: {', '.join(result.revoked)}."] if result.revoked else []
     lines += [f"Points: {_change(result.points)}."] if result.points else []
+    lines += [f"Balance: {_change(result.balance)}."] if result.balance else []
     lines += [f"Level: {_change(result.level)}, {result.level.title}."] if result.level else []
     lines += [f"{name.capitalize()} streak: {_change(change)}." for name, change in result.streaks.items()]
     return lines if len(lines) > 1 else [*lines, "Badges, points and level did not change."]

@@ -45,6 +45,11 @@ class AdjustedUser:
         """What the user earned, without a limit."""
         return self.progress.earned
 
+    @property
+    def balance(self) -> int:
+        """What the user can spend."""
+        return self.progress.balance
+
     def check_badge(self, badge: str) -> None:
         """Raises BadgeNotFound unless the catalog has this badge."""
         if self.catalog.badge(badge) is None:
@@ -83,6 +88,7 @@ def with_manual_state(
     entries: list[LedgerEntry] = []
     if manual.adjusted != progress.manual.adjusted:
         entries += entries_of(manual.adjusted - progress.manual.adjusted, "adjustment", "points")
+    entries += entries_of(progress.manual.spent - manual.spent, "spend", "points")
     held = dict(progress.badges)
     for badge in badges:
         ungranted = badge.id in held and badge.id in progress.manual.granted and badge.id not in manual.granted

@@ -56,6 +56,11 @@ class Target(Protocol):
         """What the user earned, without a limit."""
         ...
 
+    @property
+    def balance(self) -> int:
+        """What the user can spend."""
+        ...
+
     def check_badge(self, badge: str) -> None:
         """Raises BadgeNotFound unless the catalog has this badge."""
         ...
@@ -115,8 +120,9 @@ class Adjustment(ABC):
         return fields_of(cls)
 
     def data(self) -> dict[str, Any]:
-        """Its fields as JSON."""
+        """Its fields as JSON. A flag that is off is left out."""
         values = {field.name: getattr(self, field.name) for field in self.fields()}
+        values = {name: value for name, value in values.items() if value is not False}
         return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
     def needs(self) -> Loads:
@@ -259,7 +265,7 @@ class Revocation(Adjustment):
 @register
 @dataclass(frozen=True, slots=True)
 class Points(Adjustment):
-    """Give points, or take them away with a negative amount. The balance cannot fall below 0 by this."""
+    """Give points, or take back points given by mistake with a negative amount. Spending lowers only the user's balance."""
 
     kind = "points"
     verb = "Adjust points"
@@ -267,29 +273,51 @@ class Points(Adjustment):
     command = "adjust"
     example: ClassVar[Data] = {"amount": 50}
 
-    amount: Annotated[int, Field("number", "Points", "such as 50, or -50 to take points away", zero=False)]
+    amount: Annotated[
+        int, Field("number", "Points", "such as 50, or -50 to take back points given by mistake", zero=False)
+    ]
+    spend: Annotated[
+        bool, Field("flag", "Spend", "lower only the balance; level and badges stay", option="--spend")
+    ] = False
 
     def needs(self) -> Loads:
         """Scores of leaderboards stop at MAX_NUMBER, so points are taken away by adding up everything again."""
         return "all" if self.amount < 0 else self.loads
 
     def takes_away(self) -> bool:
-        return self.amount < 0
+        return self.spend or self.amount < 0
 
     def question(self, user: str, badges: Mapping[str, str]) -> str:
         count = f"{abs(self.amount):,} point{'' if abs(self.amount) == 1 else 's'}"
+        if self.spend:
+            return f"Spend {count} of {user}?"
         return f"Take {count} from {user}?" if self.amount < 0 else f"Give {count} to {user}?"
 
     def resolved(self, target: Target) -> dict[str, Any]:
+        if self.spend:
+            self._check_spend(target.balance)
+        else:
+            self._check_earned(target.earned)
+        return self.data()
+
+    def _check_spend(self, balance: int) -> None:
+        if self.amount < 0:
+            raise InvalidInput("amount", "must be above 0 with 'spend': how many points to spend, such as 50")
+        if self.amount > balance:
+            fix = f"spend at most {balance}" if balance > 0 else "points must be earned first"
+            raise AdjustmentRefused(f"the balance is {balance}, which is less than {self.amount}; {fix}")
+
+    def _check_earned(self, earned: int) -> None:
         """Points below 0, which reversals can leave, may be raised but not lowered; those above MAX_NUMBER the reverse."""
-        earned, after = target.earned, target.earned + self.amount
+        after = earned + self.amount
         if not min(earned, 0) <= after <= max(earned, MAX_NUMBER):
             least, most = -max(earned, 0), max(MAX_NUMBER - earned, 0)
             raise AdjustmentRefused(f"it would leave {after} points; use an amount from {least} to {most}, but not 0")
-        return self.data()
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
+        if data.get("spend"):
+            return replace(state, spent=state.spent + data["amount"])
         return replace(state, adjusted=state.adjusted + data["amount"])
 
 

@@ -11,7 +11,7 @@ from laurels.engine.numbers import whole
 from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
-FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date", "zone"]
+FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date", "zone", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Field:
     """One field of a form, of a body and of a command.
 
     type         what it holds: a text, the id of a badge, the name of a streak (`streak_or_all`: '' means all of them),
-                 a whole number, a date, or a time zone
+                 a whole number, a date, a time zone, or true or false
     label, help  what people read next to it
     least, most  the limits of a number; `zero` says whether 0 is allowed between them
-    option       its name on the command line ('--from'); '' for an argument without a name
+    option       its name on the command line ('--from'), which a flag must have; '' for an argument without a name
     name         the attribute that holds it; filled in by `fields_of`
     default      its value when it is left out; None: it must be given
     """
@@ -35,15 +35,17 @@ class Field:
     zero: bool = True
     option: str = ""
     name: str = ""
-    default: str | None = None
+    default: str | bool | None = None
 
     @property
     def description(self) -> str:
         """Label and help in one phrase."""
         return f"{self.label}, {self.help}" if self.help else self.label
 
-    def parse(self, value: object) -> str | int | date:
+    def parse(self, value: object) -> str | int | date | bool:
         """A JSON value as the value of this field. Raises InvalidInput, which names the field."""
+        if self.type == "flag":
+            return self._flag(value)
         if self.type == "number":
             return self._number(value)
         if self.type == "date":
@@ -68,6 +70,11 @@ class Field:
         except InvalidInput as error:
             raise InvalidInput(self.name, str(error)) from None
 
+    def _flag(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise InvalidInput(self.name, "must be true or false")
+
     def _date(self, value: object) -> date:
         try:
             return date.fromisoformat(cast(str, value))
@@ -86,7 +93,7 @@ def _field_in(hint: Any) -> Field | None:
     return next((item for item in getattr(hint, "__metadata__", ()) if isinstance(item, Field)), None)
 
 
-def _default(form: Any, name: str) -> str | None:
+def _default(form: Any, name: str) -> str | bool | None:
     """The default of a dataclass's attribute, or None without one. With slots, the class attribute is not the default."""
     default = form.__dataclass_fields__[name].default
-    return default if isinstance(default, str) else None
+    return default if isinstance(default, str | bool) else None

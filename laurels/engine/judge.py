@@ -24,6 +24,7 @@ from laurels.engine.progress import (
     Notification,
     Outcome,
     Progress,
+    earned_by,
     entries_of,
     limited,
 )
@@ -67,7 +68,7 @@ def rejudge(
     checked, because any may depend on what changed.
     """
     paid = list(entries)
-    points, beyond = limited(before.earned + sum(entry.amount for entry in paid))
+    points, beyond = limited(before.earned + earned_by(paid))
     awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
     refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
     settled, earned = _settle(catalog, refolded, catalog.badges, paid)
@@ -80,17 +81,25 @@ def rejudge(
 
 
 def rebuild(
-    catalog: Catalog, progress: Progress, events: Iterable[Event], now: datetime, restored: str | None = None
+    catalog: Catalog,
+    progress: Progress,
+    events: Iterable[Event],
+    now: datetime,
+    restored: str | None = None,
+    spent: int | None = None,
 ) -> Outcome:
     """The same user with all sums computed again from their events, in the order of recording, under this catalog.
 
     `progress` gives what is not in events: zones, joining time, manual state, and badges, which stay with the points that they
     paid. Where the events now pay more or less, one ledger entry makes up the difference. It names the catalog, or
-    `restored`, an event that was reversed and counts again.
+    `restored`, an event that was reversed and counts again. `spent` is what the ledger says was spent, if it is to be
+    compared with the adjustments in the same way.
     """
     fresh = _sums(catalog, progress, events)
     paid = fresh.earned - progress.earned
     entries = entries_of(paid, "reversal", restored) if restored else entries_of(paid, "catalog", catalog.rules)
+    if spent is not None:
+        entries += entries_of(spent - progress.manual.spent, "spend", catalog.rules)
     return rejudge(catalog, progress, fresh, now, entries)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.distinct import DistinctValues
@@ -13,15 +13,17 @@ from laurels.engine.events import MAX_NUMBER
 from laurels.engine.values import plain
 from laurels.engine.zones import Correction, Zones
 
-Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone"]
-"""Why the points changed."""
+SPEND = "spend"
+
+Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone", "spend"]
+"""Why the points changed. A spend, and the undo of one, changes the balance only; anything else what the user earned."""
 
 
 @plain
 class ManualState:
     """The state of one user that was set by hand: what all adjustments in force amount to.
 
-    adjusted  the sum of all points adjustments
+    adjusted  the sum of all points adjustments that are not spends
     granted   badges that were granted
     barred    badges that were revoked and are not awarded again
     awaited   ids of events that were reversed before they arrived
@@ -31,6 +33,7 @@ class ManualState:
     amnesty   the days that amnesties excuse this user from
     excluded  whether the user is excluded from all leaderboards
     corrections  the zones that the user was in for a time, the newest last; `Progress.zones` has them too
+    spent     the sum of all spends
     """
 
     adjusted: int = 0
@@ -43,6 +46,7 @@ class ManualState:
     amnesty: Days = field(default_factory=Days)
     excluded: bool = False
     corrections: tuple[Correction, ...] = ()
+    spent: int = 0
 
 
 NO_MANUAL_STATE = ManualState()
@@ -70,7 +74,7 @@ class Progress:
     partial     streak that needs an amount -> unit -> the amount so far, until the unit is credited
     folds       streak -> its run and freezes, folded from its days
     badges      badge -> points that it paid when it was awarded; events never take a badge away
-    points      what the user earned: the sum of the ledger, shown up to MAX_NUMBER
+    points      what the user earned: the sum of the ledger without spends, shown up to MAX_NUMBER
     reached_at  when the event that last changed the points occurred (equal points: the earlier is ranked first)
     zones       the user's dated time zones
     joined_at   when the user joined the app, if the app sent it
@@ -79,7 +83,7 @@ class Progress:
     values      metric of kind distinct -> its different values
     values_within  leaderboard by such a metric within periods -> key of an open period -> the different values in it
     latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
-    beyond      what the sum of the ledger is beyond what `points` can show; 0 for all but the largest sums
+    beyond      what the user earned beyond what `points` can show; 0 for all but the largest sums
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -101,8 +105,13 @@ class Progress:
 
     @property
     def earned(self) -> int:
-        """The sum of the ledger, without a limit, so that no order of changes loses a part of it."""
+        """What the user earned, without a limit, so that no order of changes loses a part of it."""
         return self.points + self.beyond
+
+    @property
+    def balance(self) -> int:
+        """What the user can spend: the points without what was spent. Below 0 if points that were spent are taken back."""
+        return self.points - self.manual.spent
 
     def longest(self, streak: str) -> int:
         """The length of the streak's longest run."""
@@ -124,10 +133,25 @@ class Award:
     points: int
 
 
+class Amount(Protocol):
+    """What a ledger entry and its stored row have in common."""
+
+    @property
+    def amount(self) -> int:
+        """How much the points or the balance changed."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why they changed."""
+        ...
+
+
 @plain
 class LedgerEntry:
-    """One change of the points, from -MAX_NUMBER to MAX_NUMBER. `ref` is the rule, badge or event that caused it.
+    """One change of the points or, with the reason SPEND, of the balance only.
 
+    The amount lies between -MAX_NUMBER and MAX_NUMBER. `ref` is the rule, badge or event that caused it.
     zone: the event pays more or less because it is on another day since the user's zones changed.
     """
 
@@ -143,6 +167,16 @@ def entries_of(amount: int, reason: Reason, ref: str) -> list[LedgerEntry]:
         part, amount = limited(amount)
         entries.append(LedgerEntry(part, reason, ref))
     return entries
+
+
+def earned_by(entries: Iterable[Amount]) -> int:
+    """What these ledger entries add up to without spends."""
+    return sum(entry.amount for entry in entries if entry.reason != SPEND)
+
+
+def spent_by(entries: Iterable[Amount]) -> int:
+    """What these ledger entries spend."""
+    return -sum(entry.amount for entry in entries if entry.reason == SPEND)
 
 
 @plain

@@ -16,7 +16,7 @@ from laurels.present.changes import Award, LevelChange, NumberChange, changes
 class AdjustmentResult(SparseAnswer, frozen=True):
     """An adjustment and what it changed. The same id again is answered with `duplicate`, and changes nothing.
 
-    Fields from `awards` to `streaks` are left out when they did not change.
+    Fields from `awards` to `streaks` are left out when they did not change, and `balance` for a user who has spent no points.
     """
 
     id: str
@@ -28,6 +28,7 @@ class AdjustmentResult(SparseAnswer, frozen=True):
     awards: Sequence[Award] = ()
     revoked: Sequence[str] = ()
     points: NumberChange | None = None
+    balance: NumberChange | None = None
     level: LevelChange | None = None
     streaks: Mapping[str, NumberChange] = {}
 
@@ -43,6 +44,7 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
     names: dict[str, Any] = {"user_id": row.user_id, "kind": row.kind, "reason": row.reason, "actor": row.actor}
     return AdjustmentResult(
         id=row.adjustment_id,
+        balance=NumberChange(before=applied.balance[0], after=applied.balance[1]) if applied.balance else None,
         status="duplicate" if applied.duplicate else "undone" if row.undone_by else "applied",
         **names,
         **changes(catalog, applied.outcome),

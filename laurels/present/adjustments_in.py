@@ -103,6 +103,8 @@ def _type_of(field: Field) -> Any:
         description = field.description if field.zero else f"{field.description}; not 0"
         limits = {"type": "integer", "minimum": field.least, "maximum": field.most}
         return Annotated[int | float, Meta(description=description, extra_json_schema=limits)]  # 50.0 is 50
+    if field.type == "flag":
+        return Annotated[bool, Meta(description=field.description)]
     if field.type == "date":
         return Annotated[date, Meta(description=field.description)]
     if field.type == "zone":

@@ -18,9 +18,9 @@ from laurels.storage.contract import UserDetails
 class UserOverview(Answer, frozen=True):
     """Everything about one user, from one snapshot of the database.
 
-    `profile` includes `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations` has one
-    entry for each badge of the catalog. `outdated`: the user's progress was made under other rules, or before the latest
-    amnesty, and is brought up to date when the user is next read or written.
+    `profile` includes `balance`, `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations`
+    has one entry for each badge of the catalog. `outdated`: the user's progress was made under other rules, or before the
+    latest amnesty, and is brought up to date when the user is next read or written.
     """
 
     user: User
@@ -37,6 +37,7 @@ def user_overview(
     catalog, row = maker.context.catalog, details.user
     profile = msgspec.structs.replace(
         maker.profile(row, details.top, now),
+        balance=row.progress.balance,
         rank=UserRank(rank=details.rank, ranked_users=details.ranked),
         next=next_badges(catalog, row.progress, now, len(catalog.badges)),
         streaks=user_streaks(catalog, row.progress, now, days),

@@ -47,7 +47,7 @@ class UserRank(Answer, frozen=True):
 class Profile(SparseAnswer, frozen=True):
     """What a user sees: the contract's eleven fields, and those that were requested with `include`.
 
-    In JSON, `rank`, `next`, `toward`, `streaks` and `history` are left out unless they were requested.
+    In JSON, `balance`, `rank`, `next`, `toward`, `streaks` and `history` are left out unless they were requested.
     """
 
     badges: Annotated[list[BadgeInfo], Meta(description="The badges the user has earned, in the catalog's order")]
@@ -61,6 +61,10 @@ class Profile(SparseAnswer, frozen=True):
     leaderboard: Annotated[list[Leader], Meta(max_length=5, description="The top users by points")]
     user_rank: Annotated[int | None, Meta(description="The user's rank, from 1; null when not among the top 10")]
     available_badges: Annotated[list[BadgeInfo], Meta(description="The badges not yet earned")]
+    balance: Annotated[
+        int | None,
+        Meta(description="The points that can be spent; below 0 if spent points were taken back"),
+    ] = None
     rank: UserRank | None = None
     next: Sequence[NextBadge] = ()
     toward: Sequence[NextBadge] = ()

@@ -21,7 +21,7 @@ from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
 from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
-INCLUDES = ("rank", "next", "toward", "streaks", "history")
+INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history")
 """What a profile can include beyond the contract's eleven fields."""
 
 HISTORY_PAGE = 20
@@ -102,6 +102,8 @@ class ProfileReader:
         """The profile with what it includes beyond the contract."""
         catalog, progress = self._core.catalog, row.progress
         more: dict[str, object] = {}
+        if "balance" in include:
+            more["balance"] = progress.balance
         if "rank" in include:
             more["rank"] = await self.rank(row.user_id)
         if "next" in include:

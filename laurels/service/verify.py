@@ -14,7 +14,7 @@ from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
 from laurels.engine.catalog import Catalog
 from laurels.engine.judge import rebuild
-from laurels.engine.progress import Progress, limited
+from laurels.engine.progress import Progress, earned_by, limited, spent_by
 from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import CLOCKS_APART, is_closed, open_part, recounted, values_recounted
 from laurels.engine.zones import Zones
@@ -100,6 +100,7 @@ def differences(
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))
     pairs.append(("sum of the ledger", truth.earned, rebuilt.earned))
+    pairs.append(("spends in the ledger", spent_by(snapshot.ledger), rebuilt.manual.spent))
     pairs.append(("standings", *_standings(catalog, snapshot, now, closed)))
     pairs.append(("days of events", *_days_of_events(snapshot, truth.zones)))
     user_id = snapshot.user.user_id
@@ -113,7 +114,7 @@ def differences(
 def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
     stored = snapshot.user.progress
-    points, beyond = limited(sum(entry.amount for entry in snapshot.ledger))
+    points, beyond = limited(earned_by(snapshot.ledger))
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
     manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones, catalog)
     return replace(

@@ -59,6 +59,7 @@ class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
     amnesty: _Set
     excluded: bool = False
     corrections: list[tuple[int, int, str]] = []
+    spent: int = 0
 
 
 _ByDay = dict[str, list[tuple[int, int]]]
@@ -202,6 +203,7 @@ def _pack_manual_state(manual: ManualState) -> _PackedManualState:
         _pack_set(manual.amnesty),
         manual.excluded,
         [(to_micros(since), to_micros(until), name) for since, until, name in manual.corrections],
+        manual.spent,
     )
 
 
@@ -217,6 +219,7 @@ def _unpack_manual_state(packed: _PackedManualState) -> ManualState:
         _unpack_set(packed.amnesty),
         packed.excluded,
         tuple((from_micros(since), from_micros(until), name) for since, until, name in packed.corrections),
+        packed.spent,
     )
 
 

@@ -179,6 +179,12 @@ def test_points_can_be_taken_away_and_never_more_than_there_are(laurels: Laurel)
 
     assert "points   100 → 70" in said.out
     assert laurels("user", "adjust", "ada", "-71", "--reason", "too much").code == 1
+    spent = laurels("user", "adjust", "ada", 20, "--spend", "--reason", "a sticker", "--id", "order")
+    assert "balance  70 → 50" in spent.out
+    assert "50 to spend" in laurels("user", "show", "ada").out
+    assert laurels("user", "adjust", "ada", 51, "--spend", "--reason", "a cup").code == 1
+    assert laurels("user", "undo", "ada", "order", "--json").json["balance"] == {"before": 50, "after": 70}
+    assert "to spend" not in laurels("user", "show", "ada").out
     assert points(laurels) == 70
 
 

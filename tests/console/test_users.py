@@ -250,6 +250,25 @@ async def test_the_zone_of_past_days_can_be_corrected_and_that_undone(home: App,
     assert len((await home.laurels.user("ada")).time_zones) == 1
 
 
+async def test_points_are_spent_with_confirmation_and_the_page_shows_what_is_left(home: App, work: Operator) -> None:
+    await home.record(event("ada", "agent.created"))
+
+    page = await work.do(at("ada", "/adjustments/points"), amount="20", spend="yes", reason="a sticker")
+
+    assert "Balance: 50 → 30." in page.text
+    assert "50 30 to spend" in page.text
+    assert await points_of(home) == 50
+    assert (
+        "Spend 20 points of ada?"
+        in (await work.fill(at("ada", "/adjustments/points"), amount="20", spend="yes", reason="x")).text
+    )
+    asked = await work.fill(at("ada", "/adjustments/points"), amount="31", spend="yes", reason="a cup")
+    too_much = await work.send(Page(asked.text).form())
+    assert "the balance is 30" in too_much.text
+    await undo(work, (await adjustments_of(home))[0].id)
+    assert "to spend" not in (await work.page(at("ada"))).text
+
+
 async def test_freezes_pauses_and_repairs_can_be_undone(home: App, work: Operator) -> None:
     for days in (1, 1, 2):
         await home.laurels.profile("ada", login=True)

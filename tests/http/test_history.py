@@ -161,6 +161,8 @@ async def test_a_grant_counts_once_under_its_id(home: App) -> None:
         ({"kind": "grant", "badge": "two", "more": 1}, "/more"),
         ({"kind": "points", "amount": 0}, "/amount"),
         ({"kind": "points", "amount": 1.5}, "/amount"),
+        ({"kind": "points", "amount": -5, "spend": True}, "/amount"),
+        ({"kind": "points", "amount": 5, "spend": "yes"}, "/spend"),
         ({"kind": "points", "amount": 1, "reason": ""}, "/reason"),
         ({"kind": "points", "amount": 1, "id": "reversal:m1"}, "/id"),
         ({"kind": "pause", "first": "2026-01-06", "last": "2026-01-05"}, "/last"),
@@ -179,6 +181,7 @@ async def test_a_wrong_adjustment_is_422_with_a_pointer(home: App, body: Json, p
     "body",
     [
         {"kind": "points", "amount": -9999},
+        {"kind": "points", "amount": 9999, "spend": True},
         {"kind": "repair", "streak": "login", "day": "2026-01-05"},
     ],
 )
@@ -187,6 +190,21 @@ async def test_what_the_points_or_days_do_not_allow_is_409(home: App, body: Json
         f"{USERS}/ada/adjustments", json={"id": "x", "reason": "because", **body}, headers=home.by_key
     )
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/adjustment-refused")
+
+
+async def test_points_are_spent_and_the_profile_shows_the_balance(home: App) -> None:
+    await tell(home, "gift", "points", {"amount": 40})
+    profile = f"{USERS}/ada/profile"
+    earned = (await home.client.get(profile, headers=home.by_key)).json()
+    assert "balance" not in earned
+    answer = await tell(home, "order", "points", {"amount": 30.0, "spend": True})
+    assert (answer.status_code, answer.json()["status"]) == (200, "applied")
+    assert answer.json()["balance"] == {"before": earned["points"], "after": earned["points"] - 30}
+    with_balance = (await home.client.get(f"{profile}?include=balance", headers=home.by_key)).json()
+    assert with_balance == {**earned, "balance": earned["points"] - 30}
+    newest = (await home.client.get(f"{USERS}/ada/history", headers=home.by_key)).json()["entries"][0]
+    assert newest["points"] == [{"amount": -30, "reason": "spend", "ref": "points"}]
+    assert newest["adjustment"]["data"] == {"amount": 30, "spend": True}
 
 
 async def test_what_is_not_there_is_404(home: App) -> None:

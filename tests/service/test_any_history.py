@@ -140,6 +140,10 @@ class AnyHistory(RuleBasedStateMachine):
     def adjust(self, user: str, act: str, amount: int) -> None:
         self.tell(user, act, "points", amount=amount)
 
+    @rule(user=USERS, act=ACTS, amount=st.integers(1, 90))
+    def spend(self, user: str, act: str, amount: int) -> None:
+        self.tell(user, act, "points", amount=amount, spend=True)
+
     @rule(user=USERS, act=ACTS, freezes=st.integers(1, 2))
     def give_freezes(self, user: str, act: str, freezes: int) -> None:
         self.tell(user, act, "freezes", streak="login", count=freezes)

@@ -118,9 +118,9 @@ async def check_tallies(store: Store) -> None:
 
 
 async def check_ledgers(store: Store) -> None:
-    """Each user's points are the sum of their ledger, up to the largest number."""
+    """Each user's points are the sum of their ledger without spends, up to the largest number."""
     async with behind(store) as ask:
-        entries = await ask("SELECT user_id, amount FROM ledger")
+        entries = await ask("SELECT user_id, amount FROM ledger WHERE reason <> 'spend'")
         points = dict(await ask("SELECT user_id, points FROM users"))
     sums = dict.fromkeys(points, 0)
     for user_id, amount in entries:

@@ -33,6 +33,7 @@ async def check(database: str, lines: list[dict[str, Any]]) -> dict[str, int]:
         await _check_answers(store, lines, erased)
         await _check_acts(store, lines)
         await _check_chains(store)
+        await _check_spends(store)
         await _check_days(store)
         await _check_plain(store)
         await check_ledgers(store)
@@ -106,7 +107,7 @@ async def _check_acts(store: Store, lines: list[dict[str, Any]]) -> None:
         stored = {(user, name) for user, name in await ask("SELECT user_id, adjustment_id FROM adjustments")}
     firsts: Counter[tuple[str, str, str]] = Counter()
     for line in lines:
-        if line["what"] == "answered" and line["kind"] in ("grant", "revocation", "points"):
+        if line["what"] == "answered" and line["kind"] in ("grant", "revocation", "points", "spend"):
             user, name = line["answer"]["act"]
             assert (user, name) in stored
             firsts[line["kind"], user, name] += not line["answer"]["duplicate"]
@@ -137,7 +138,9 @@ async def _is_refused(laurels: Laurels, user_id: str) -> None:
 async def _check_chains(store: Store) -> None:
     """The points in the answer to each event are those of the ledger before and after it."""
     async with behind(store) as ask:
-        entries = await ask("SELECT user_id, revision, sum(amount) FROM ledger GROUP BY user_id, revision")
+        entries = await ask(
+            "SELECT user_id, revision, sum(amount) FROM ledger WHERE reason <> 'spend' GROUP BY user_id, revision"
+        )
         events = await ask("SELECT user_id, revision, outcome FROM events WHERE outcome IS NOT NULL")
     ledger: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for user, revision, amount in sorted(entries):
@@ -152,6 +155,16 @@ async def _check_chains(store: Store) -> None:
         points = json.loads(outcome)["points"]
         if points:
             assert balances[user, revision] == tuple(points), (user, revision)
+
+
+async def _check_spends(store: Store) -> None:
+    """No spend was more than the balance at its place in the ledger."""
+    async with behind(store) as ask:
+        entries = await ask("SELECT user_id, revision, position, amount, reason FROM ledger")
+    balances: Counter[str] = Counter()
+    for user, _, _, amount, reason in sorted(entries):
+        balances[user] += amount
+        assert reason != "spend" or amount > 0 or balances[user] >= 0, (user, balances[user], amount)
 
 
 async def _check_days(store: Store) -> None:

@@ -126,7 +126,7 @@ async def do(laurels: Laurels, step: Step) -> Any:
     """Do a step; what came of it, as plain values."""
     if step.kind == "events":
         return [manual_state_of(answer) for answer in await laurels.record_many(step.events)]
-    if step.kind in ("reverse", "undo", "grant", "revocation", "points"):
+    if step.kind in ("reverse", "undo", "grant", "revocation", "points", "spend"):
         return manual_state_of(await _tell(Admin(laurels), step))
     if step.kind == "login":
         await laurels.profile(step.user, login=True)
@@ -147,6 +147,8 @@ async def _tell(admin: Admin, step: Step) -> AdjustmentResult:
     if step.kind == "undo":
         return await admin.undo(step.user, step.name)
     amount = 1 + 9 * int(step.name.rpartition("-")[2])
+    if step.kind == "spend":
+        return await admin.adjust(step.user, step.name, "points", {"amount": amount, "spend": True}, *why)
     data = {"amount": amount} if step.kind == "points" else {"badge": "special"}
     return await admin.adjust(step.user, step.name, step.kind, data, *why)
 

@@ -91,7 +91,9 @@ def owners_of(seed: int, index: int, workers: int) -> int:
 
 
 def _act(number: int, seed: int, index: int, dice: random.Random) -> Step:
-    kind = dice.choice(("reverse", "grant", "revocation", "points", "undo", "login", "login", "name", "session"))
+    kind = dice.choice(
+        ("reverse", "grant", "revocation", "points", "spend", "undo", "login", "login", "name", "session")
+    )
     user = dice.choice(BUSY)
     if kind == "reverse":
         some = event_of(seed, dice.randint(max(0, index - 200), index + 20))
@@ -100,4 +102,5 @@ def _act(number: int, seed: int, index: int, dice: random.Random) -> Step:
         return Step(number, kind, dice.choice((*BUSY, *GONE)), f"token-{number}")
     if dice.random() < 0.01:
         return Step(number, "erase", dice.choice(GONE))
-    return Step(number, kind, user, f"{'points' if kind == 'undo' else kind}-{dice.randint(0, 12)}")
+    what = dice.choice(("points", "spend")) if kind == "undo" else kind
+    return Step(number, kind, user, f"{what}-{dice.randint(0, 12)}")

@@ -99,13 +99,14 @@ async def test_adjustments_whose_connection_is_lost_count_once_with_the_original
         for tell in (
             lambda: admin.adjust("ada", "grant", "grant", {"badge": "rich"}, "because", "a test"),
             lambda: admin.adjust("ada", "gift", "points", {"amount": 30}, "because", "a test"),
+            lambda: admin.adjust("ada", "order", "points", {"amount": 20, "spend": True}, "because", "a test"),
             lambda: admin.reverse("ada", "ada 1", "because", "a test"),
             lambda: admin.undo("ada", "gift"),
         ):
             wire.armed.append(Cut(when))
             assert not (await tell()).duplicate
             assert (await tell()).duplicate
-        assert wire.cuts == 4
+        assert wire.cuts == 5
         await check_books(laurels)
 
 

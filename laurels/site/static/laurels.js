@@ -5,7 +5,7 @@ const TEXTS = {
 en:{
 point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},
 level:"Level {n}",toNext:"{n} to level {of}",top:"Top level reached!",
-rank:"Rank",of:"{n} of {of}",badges:"Badges",earned:"Badges earned",coming:"Next badges",
+rank:"Rank",of:"{n} of {of}",badges:"Badges",balance:"To spend",earned:"Badges earned",coming:"Next badges",
 all:"You've earned every badge!",first:"Your first step",
 streak:"Streak",row:"in a row",longest:"Longest",total:"Total",freezes:"Freezes",
 is_active:"All done! Come back by {n}.",is_at_risk:"Not done yet: you have until {n}.",
@@ -26,7 +26,7 @@ toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak ext
 de:{
 point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},
 level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Höchstes Level erreicht!",
-rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",earned:"Verdiente Abzeichen",coming:"Nächste Abzeichen",
+rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",balance:"Zum Ausgeben",earned:"Verdiente Abzeichen",coming:"Nächste Abzeichen",
 all:"Du hast alle Abzeichen!",first:"Dein erster Schritt",
 streak:"Serie",row:"in Folge",longest:"Längste",total:"Gesamt",freezes:"Joker",
 is_active:"Geschafft! Komm bis {n} wieder.",is_at_risk:"Noch offen: Du hast Zeit bis {n}.",
@@ -435,7 +435,7 @@ class Laurel extends HTMLElement {
 
 const define = (name, element) => customElements.get(`laurels-${name}`) ?? customElements.define(`laurels-${name}`, element);
 
-const PROFILE = API + "profile?include=next,toward,streaks,rank&days=35";
+const PROFILE = API + "profile?include=balance,next,toward,streaks,rank&days=35";
 
 define("profile", class extends Laurel {
 	path = PROFILE;
@@ -463,12 +463,13 @@ define("profile", class extends Laurel {
 	}
 
 	level(data, before) {
-		const {points, nextLevel, level, title, progress, rank: {rank, rankedUsers}, badges: {length}, availableBadges} = data;
+		const {points, balance, nextLevel, level, title, progress, rank: {rank, rankedUsers}, badges: {length}, availableBadges} = data;
 		const left = points >= nextLevel ? this.t("top") : this.t("toNext", this.count("point", nextLevel - points), level + 1);
 		return h("section.card.hero", this.ring(data, before), h("div.about",
 			h("p.level", this.t("level", level)), this.heading(0, "title", title),
 			this.bar(progress, this.t("level", level), `${progress} %, ${left}`), h("p.note", left),
-			this.facts(["rank", rank ? this.t("of", rank, rankedUsers) : "–"], ["badges", this.t("of", length, length + availableBadges.length)])));
+			this.facts(["rank", rank ? this.t("of", rank, rankedUsers) : "–"], ["badges", this.t("of", length, length + availableBadges.length)],
+				["balance", balance !== points && this.number(balance)])));
 	}
 
 	/* Grows from its old value, on a new level from 0. */

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from laurels.engine.events import MAX_NUMBER
+from laurels.engine.progress import SPEND
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
@@ -43,7 +44,7 @@ SAMPLE = "SELECT user_id FROM users ORDER BY hashtextextended(user_id, 0), user_
 REPORTED_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id"
 PAID = f"""
 SELECT user_id, {DAY_OF_ENTRY} AS day, reason, ref, least(sum(amount), {MAX_NUMBER})::bigint FROM ledger
-WHERE user_id = ANY($1)
+WHERE user_id = ANY($1) AND reason <> '{SPEND}'
 GROUP BY user_id, day, reason, ref ORDER BY user_id, day, reason COLLATE "C", ref COLLATE "C"
 """
 NEWEST_ADJUSTMENTS = f"""

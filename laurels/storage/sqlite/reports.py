@@ -9,6 +9,7 @@ from datetime import datetime
 from heapq import nsmallest
 
 from laurels.engine.events import MAX_NUMBER
+from laurels.engine.progress import SPEND
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
@@ -46,7 +47,7 @@ COUNT_USERS = "SELECT count(*) FROM users"
 ALL_IDS = "SELECT user_id FROM users INDEXED BY users_by_name"
 PAID = f"""
 SELECT {DAY_OF_ENTRY}, reason, ref, CAST(min(total(amount), {MAX_NUMBER}) AS integer) FROM ledger
-WHERE user_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+WHERE user_id = ? AND reason <> '{SPEND}' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 NEWEST_ADJUSTMENTS = f"""
 SELECT {ADJUSTMENTS} FROM adjustments WHERE (at, user_id, adjustment_id) < (?, ?, ?)
