@@ -57,13 +57,14 @@ WORDS = {
     "progress",
     "ranking",
     "pseudonyms",
+    "renames",
 }
 """Modules of the engine that nouns are made of."""
 
 NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "adjustments"}
 """What a catalog defines, and what an operator applies: one file each."""
 
-DECISIONS = {"catalog", "counting", "judge", "adjust", "scoring", "notifications"}
+DECISIONS = {"catalog", "succession", "counting", "judge", "adjust", "scoring", "notifications"}
 """Modules of the engine in which nouns meet."""
 
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}

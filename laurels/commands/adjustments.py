@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from laurels.commands.events import Applied, balance_change
+from laurels.commands.lost_badges import lost_badges, save_as_they_were, with_lost_badges
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
 from laurels.commands.rereading import read_again
 from laurels.commands.rows import active_adjustments, active_events, manual_state_of
@@ -15,6 +16,7 @@ from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjust import AdjustedUser, with_manual_state
 from laurels.engine.adjustments import Adjustment, Reversal
 from laurels.engine.judge import rebuild, rejudge
+from laurels.engine.progress import LostBadge
 from laurels.errors import AdjustmentConflict, AdjustmentNotFound, UserNotFound
 from laurels.storage.contract import AdjustmentRow, UserRow
 
@@ -69,9 +71,12 @@ class ApplyAdjustment:
             self.actor,
             None,
         )
+        awards = work.award_rows(self.user_id) if self.needs == "all" else {}
         work.save_adjustment(row)
         counts_from = self.at if self.needs == "all" else None
         outcome = _fold_again(work, user, self.at, counts_from)
+        row = with_lost_badges(row, work, user, awards, outcome.revoked)
+        work.save_adjustment(row)
         return Applied(row, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
 
     def _resolved(self, work: UnitOfWork, user: UserRow) -> Mapping[str, Any]:
@@ -108,22 +113,23 @@ class UndoAdjustment:
         undone = replace(stored, undone_by=user.revision + 1, data={**stored.data, UNDONE: why})
         work.save_adjustment(undone)
         if stored.kind == Reversal.kind:
-            outcome = self._restore(work, user, stored.data["event"])
+            outcome = self._restore(work, user, stored)
         else:
-            outcome = _fold_again(work, user, self.at, stored.at)
+            outcome = _fold_again(work, user, self.at, stored.at, lost_badges(stored, work))
+        save_as_they_were(stored, work)
         return Applied(undone, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
 
-    def _restore(self, work: UnitOfWork, user: UserRow, event_id: str) -> StoredOutcome:
+    def _restore(self, work: UnitOfWork, user: UserRow, reversal: AdjustmentRow) -> StoredOutcome:
         """Let a reversed event count again, or stop waiting for it."""
+        event_id = reversal.data["event"]
         history = work.history(self.user_id)
         row = next((row for row in history if row.event.id == event_id), None)
         manual = replace(user.progress.manual, awaited=user.progress.manual.awaited - {event_id})
         events = [event_row.event for event_row in history if event_row.reversed_by is None or event_row is row]
         if row:
             work.mark_event(row, None)
-        outcome = rebuild(
-            work.context.catalog, replace(user.progress, manual=manual), events, self.at, restored=event_id
-        )
+        progress, lost = replace(user.progress, manual=manual), lost_badges(reversal, work)
+        outcome = rebuild(work.context.catalog, progress, events, self.at, restored=event_id, lost=lost)
         occurred_at = row.event.occurred_at if row else None
         work.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
         return stored_outcome(outcome)
@@ -134,15 +140,17 @@ def find_adjustment(work: UnitOfWork, user_id: str, adjustment_id: str) -> Adjus
     return next((row for row in work.adjustments(user_id) if row.adjustment_id == adjustment_id), None)
 
 
-def _fold_again(work: UnitOfWork, user: UserRow, at: datetime, counts_from: datetime | None) -> StoredOutcome:
-    """Fold all active adjustments, and settle what follows.
+def _fold_again(
+    work: UnitOfWork, user: UserRow, at: datetime, counts_from: datetime | None, lost: Sequence[LostBadge] = ()
+) -> StoredOutcome:
+    """Fold all active adjustments, and settle what follows. `lost` are badges that an adjustment took which is undone.
 
     `counts_from` is set when points are taken back: they count in the periods in which they were paid, and points without a
     ledger entry of their own at this instant.
     """
     catalog, progress = work.context.catalog, user.progress
     manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones, catalog)
-    after, entries = with_manual_state(catalog.badges, progress, manual)
+    after, entries = with_manual_state(catalog, progress, manual, lost)
     if after.zones != progress.zones:
         return stored_outcome(read_again(work, user, after, at, entries)[1])
     outcome = rejudge(catalog, progress, after, at, entries)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from laurels.commands.lost_badges import with_lost_badges
 from laurels.commands.outcomes import NOTHING, REVERSED, StoredOutcome, outcome_again, stored_outcome
 from laurels.commands.rows import active_adjustments, active_events
 from laurels.commands.unit_of_work import Needs, UnitOfWork
@@ -13,7 +15,7 @@ from laurels.engine.events import Event, effective_instant
 from laurels.engine.judge import judge, reverse
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
-from laurels.storage.contract import AdjustmentRow, EventRow, UserRow
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, UserRow
 
 REVERSAL = "reversal:"
 """The id of a reversal is this and the event's id, so that an event is reversed once."""
@@ -141,9 +143,9 @@ class ReverseEvent:
         stored = next((row for row in active if row.adjustment_id == adjustment_id), None)
         if stored:
             return Applied(stored, duplicate=True)
-        row = work.event(self.user_id, self.event_id)
+        row, awards = work.event(self.user_id, self.event_id), work.award_rows(self.user_id)
         others = [event for event in active_events(work.history(self.user_id)) if event.id != self.event_id]
-        outcome = self._outcome(work, user, row, others)
+        outcome = self._outcome(work, user, row, others, awards)
         occurred_at = row.event.occurred_at if row else None
         changed = work.save(user, outcome, self.at, counts_at=work.as_paid(self.user_id, occurred_at), events=others)
         if row:
@@ -159,15 +161,24 @@ class ReverseEvent:
             self.actor,
             None,
         )
+        reversal = with_lost_badges(reversal, work, user, awards, outcome.revoked)
         work.save_adjustment(reversal)
         balance = balance_change(work, user, self.at)
         return Applied(reversal, duplicate=False, outcome=stored_outcome(outcome), balance=balance)
 
-    def _outcome(self, work: UnitOfWork, user: UserRow, row: EventRow | None, others: list[Event]) -> Outcome:
+    def _outcome(
+        self,
+        work: UnitOfWork,
+        user: UserRow,
+        row: EventRow | None,
+        others: list[Event],
+        awards: Mapping[str, AwardRow],
+    ) -> Outcome:
         if row is None:
             manual = replace(user.progress.manual, awaited=user.progress.manual.awaited | {self.event_id})
             return Outcome(replace(user.progress, manual=manual))
-        return reverse(work.context.catalog, user.progress, others, self.event_id, self.at)
+        earned = [badge for badge, award in awards.items() if award.event_id == self.event_id]
+        return reverse(work.context.catalog, user.progress, others, self.event_id, self.at, earned)
 
 
 def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int, int] | None:

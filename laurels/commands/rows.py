@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from laurels.engine.adjustments import Freezes, TimeZone, folded, with_day
 from laurels.engine.catalog import Catalog
@@ -58,7 +59,7 @@ def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
 def manual_state_of(
     adjustments: Iterable[AdjustmentRow], before: ManualState, zones: Zones, catalog: Catalog
 ) -> ManualState:
-    """What the active adjustments amount to, for a user with these zones.
+    """What the active adjustments amount to, for a user with these zones, under current names.
 
     `awaited` and `amnesty` stay as they were before: they depend on which events have arrived, and on amnesties.
     """
@@ -84,11 +85,11 @@ def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones, catalog: Catalog
     corrections = folded((row.kind, row.data) for row in active if row.kind == TimeZone.kind).corrections
     zones = zones.corrected(corrections)
 
-    def given_on(row: AdjustmentRow) -> int:
-        streak = catalog.streaks.get(row.data["streak"])
+    def given_on(row: AdjustmentRow, data: Mapping[str, Any]) -> int:
+        streak = catalog.streaks.get(data["streak"])
         return zones.first_open_day(row.at, streak.day_starts if streak else 0)
 
     return folded(
-        (row.kind, with_day(row.data, given_on(row))) if row.kind == Freezes.kind else (row.kind, row.data)
-        for row in active
+        (row.kind, with_day(data, given_on(row, data))) if row.kind == Freezes.kind else (row.kind, data)
+        for row, data in ((row, catalog.renames.data(row.data)) for row in active)
     )

@@ -114,15 +114,28 @@ class UnitOfWork:
     def _updated(self, found: UserRow, now: datetime) -> UserRow:
         """Bring a user under the amnesties and rules in force, and save them."""
         catalog, progress = self.context.catalog, found.progress
-        manual = replace(progress.manual, amnesty=amnesty_days(self.found.amnesties, found.groups))
+        manual = progress.manual
+        if found.rules != catalog.rules:  # adjustments may name what has another name or days now
+            progress = self._renamed(found) if catalog.renames else progress
+            manual = manual_state_of(self.adjustments(found.user_id), manual, progress.zones, catalog)
+        manual = replace(manual, amnesty=amnesty_days(self.found.amnesties, found.groups))
         excused = replace(progress, manual=manual)
         current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
         if found.rules == catalog.rules:
             return self.save(current, rejudge(catalog, progress, excused, now), now)
-        manual = manual_state_of(self.adjustments(found.user_id), manual, progress.zones, catalog)
         events = active_events(self.dated_history(found.user_id, progress.zones))
-        outcome = rebuild(catalog, replace(progress, manual=manual), events, now)
+        outcome = rebuild(catalog, excused, events, now)
         return self.save(current, outcome, now, counts_at=in_no_period, events=events)
+
+    def _renamed(self, found: UserRow) -> Progress:
+        """The user's progress under current names, with their awards. Of two ids of one badge, the earlier award stays."""
+        renames, kept = self.context.catalog.renames, dict[str, AwardRow]()
+        rows = sorted(self.found.awards.get(found.user_id, ()), key=lambda row: row.revision)
+        for row in rows:
+            kept.setdefault(renames.badge(row.badge), row)
+        self._changes.revoked += [(row.user_id, row.badge) for row in rows if kept.get(row.badge) is not row]
+        self._changes.awards += [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
+        return renames.progress(found.progress, {badge: row.points for badge, row in kept.items()})
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
         """The recorded event, from before this transaction or from it."""
@@ -154,10 +167,14 @@ class UnitOfWork:
 
     def awards(self, user_id: str) -> dict[str, int]:
         """The points that each awarded badge paid, by badge. Only for a command that loads everything."""
+        return {badge: row.points for badge, row in self.award_rows(user_id).items()}
+
+    def award_rows(self, user_id: str) -> dict[str, AwardRow]:
+        """The user's awards by badge. Only for a command that loads everything."""
         changes = self._changes
         revoked = {badge for of_user, badge in changes.revoked if of_user == user_id}
-        found = {row.badge: row.points for row in self.found.awards.get(user_id, ()) if row.badge not in revoked}
-        return found | {row.badge: row.points for row in changes.awards if row.user_id == user_id}
+        found = {row.badge: row for row in self.found.awards.get(user_id, ()) if row.badge not in revoked}
+        return found | {row.badge: row for row in changes.awards if row.user_id == user_id}
 
     def ledger(self, user_id: str) -> list[LedgerRow]:
         """Every ledger entry of the user, with those of this transaction. Only for a command that loads everything."""
@@ -272,13 +289,19 @@ class UnitOfWork:
         ]
         changes.adjustments.append(row)
 
+    def save_award_again(self, award: AwardRow) -> None:
+        """Let an award that this transaction made be one that was there before."""
+        changes = self._changes
+        same = (award.user_id, award.badge)
+        changes.awards = [award if (row.user_id, row.badge) == same else row for row in changes.awards]
+
     def as_paid(self, user_id: str, otherwise: datetime | None) -> CountsAt:
         """Points that are taken back, or given again, count at the instant of the original entry, so in the same period.
 
         `otherwise` is for entries without an original. Only for a command that loads everything.
         """
         instants = {
-            entry.ref: entry.counts_at
+            self.context.catalog.renames.badge(entry.ref): entry.counts_at
             for entry in self.ledger(user_id)
             if entry.reason not in ("rule", "adjustment", SPEND)
         }

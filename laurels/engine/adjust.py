@@ -9,12 +9,11 @@ from datetime import date, datetime
 from typing import Any
 
 from laurels.engine.adjustments import Caller, day_from
-from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.judge import calendar_of, read_streak_of, today_of, without
+from laurels.engine.judge import calendar_of, given_back, is_met, read_streak_of, today_of
 from laurels.engine.parsing import closest
-from laurels.engine.progress import LedgerEntry, ManualState, Progress, entries_of
+from laurels.engine.progress import LedgerEntry, LostBadge, ManualState, Progress, entries_of
 from laurels.engine.streaks import Streak
 from laurels.errors import AdjustmentRefused, BadgeNotFound, StreakNotFound
 
@@ -50,16 +49,20 @@ class AdjustedUser:
         """What the user can spend."""
         return self.progress.balance
 
-    def check_badge(self, badge: str) -> None:
-        """Raises BadgeNotFound unless the catalog has this badge."""
-        if self.catalog.badge(badge) is None:
+    def badge(self, badge: str, *, held: bool = False) -> str:
+        """The current id of a badge of the catalog or, with `held`, of one that the user has. Raises BadgeNotFound."""
+        found = self.catalog.badge(badge)
+        if found is None and not (held and badge in self.progress.badges):
             known = [item.id for item in self.catalog.badges]
             raise BadgeNotFound(f"the catalog has no badge '{badge}'; {closest(badge, known)}")
+        return found.id if found else badge
 
-    def check_streak(self, streak: str) -> None:
-        """Raises StreakNotFound unless the catalog has this streak."""
-        if streak not in self.catalog.streaks:
+    def streak(self, streak: str) -> str:
+        """The current name of a streak of the catalog. Raises StreakNotFound."""
+        current = self.catalog.renames.streak(streak)
+        if current not in self.catalog.streaks:
             raise StreakNotFound(f"the catalog has no streak '{streak}'; {closest(streak, self.catalog.streaks)}")
+        return current
 
     def check_pause(self, streak: str, first: int, last: int) -> None:
         """Raises AdjustmentRefused unless the user may pause this streak from day `first` to day `last` themselves."""
@@ -78,29 +81,29 @@ class AdjustedUser:
 
 
 def with_manual_state(
-    badges: Iterable[Badge], progress: Progress, manual: ManualState
+    catalog: Catalog, progress: Progress, manual: ManualState, lost: Iterable[LostBadge] = ()
 ) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with this manual state, and the ledger entries that follow. Streaks and other badges are settled later.
 
     A badge is given if it is granted and missing. It is taken if it is barred, or if its grant was undone and its condition
-    is not met.
+    is not met; so is one that the catalog no longer has. `lost` are badges that an adjustment took which is undone now.
     """
-    entries: list[LedgerEntry] = []
-    if manual.adjusted != progress.manual.adjusted:
-        entries += entries_of(manual.adjusted - progress.manual.adjusted, "adjustment", "points")
+    entries = entries_of(manual.adjusted - progress.manual.adjusted, "adjustment", "points")
     entries += entries_of(progress.manual.spent - manual.spent, "spend", "points")
     held = dict(progress.badges)
-    for badge in badges:
-        ungranted = badge.id in held and badge.id in progress.manual.granted and badge.id not in manual.granted
-        lost = badge.id in manual.barred or (ungranted and not badge.condition.met(without(progress, (badge.id,))))
-        if badge.id in held and lost:
-            paid = held.pop(badge.id)
-            entries.append(LedgerEntry(-paid, "revocation", badge.id))
-        elif badge.id in manual.granted and badge.id not in held:
-            held[badge.id] = badge.points
-            entries.append(LedgerEntry(badge.points, "grant", badge.id))
-    zones = progress.zones.corrected(manual.corrections)
-    return replace(progress, badges=held, manual=manual, zones=zones), [entry for entry in entries if entry.amount]
+    for badge in [*progress.badges, *(badge.id for badge in catalog.badges if badge.id not in progress.badges)]:
+        ungranted = badge in held and badge in progress.manual.granted and badge not in manual.granted
+        known = catalog.badge(badge)
+        if badge in held and (badge in manual.barred or (ungranted and not is_met(catalog, progress, badge))):
+            entries += entries_of(-held.pop(badge), "revocation", badge)
+        elif known and badge in manual.granted and badge not in held:
+            held[badge] = known.points
+            entries += entries_of(known.points, "grant", badge)
+    after = replace(progress, badges=held, manual=manual, zones=progress.zones.corrected(manual.corrections))
+    for badge, points in given_back(catalog, after, lost).items():
+        held[badge] = points
+        entries += entries_of(points, "revocation", badge)
+    return after, entries
 
 
 def gap_around(streak: Streak, progress: Progress, day: int, today: int) -> tuple[int, int]:

@@ -61,12 +61,12 @@ class Target(Protocol):
         """What the user can spend."""
         ...
 
-    def check_badge(self, badge: str) -> None:
-        """Raises BadgeNotFound unless the catalog has this badge."""
+    def badge(self, badge: str, *, held: bool = False) -> str:
+        """The current id of a badge of the catalog or, with `held`, of one that the user has. Raises BadgeNotFound."""
         ...
 
-    def check_streak(self, streak: str) -> None:
-        """Raises StreakNotFound unless the catalog has this streak."""
+    def streak(self, streak: str) -> str:
+        """The current name of a streak of the catalog. Raises StreakNotFound."""
         ...
 
     def check_pause(self, streak: str, first: int, last: int) -> None:
@@ -223,8 +223,7 @@ class Grant(Adjustment):
     badge: Badge
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        target.check_badge(self.badge)
-        return self.data()
+        return {"badge": target.badge(self.badge)}
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
@@ -253,8 +252,7 @@ class Revocation(Adjustment):
         return f"Revoke {badges.get(self.badge, self.badge)} from {user}?"
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        target.check_badge(self.badge)
-        return self.data()
+        return {"badge": target.badge(self.badge, held=True)}
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
@@ -336,8 +334,8 @@ class Freezes(Adjustment):
     count: Annotated[int, Field("number", "How many", f"from 1 to {MAX_FREEZES:,}", least=1, most=MAX_FREEZES)]
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        target.check_streak(self.streak)
-        return {**self.data(), "day": date.fromordinal(target.today).isoformat()}
+        streak = target.streak(self.streak)
+        return {**self.data(), "streak": streak, "day": date.fromordinal(target.today).isoformat()}
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
@@ -369,11 +367,10 @@ class Pause(Adjustment):
             if abs(day - target.today) > MAX_PAUSE_DISTANCE:
                 raise InvalidInput(name, f"must be within {MAX_PAUSE_DISTANCE} days of today")
         own = target.caller == "user"
-        if self.streak or own:
-            target.check_streak(self.streak)
+        streak = target.streak(self.streak) if self.streak or own else ""
         if own:
-            target.check_pause(self.streak, first, last)
-        return {**self.data(), "own": own}
+            target.check_pause(streak, first, last)
+        return {**self.data(), "streak": streak, "own": own}
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
@@ -396,12 +393,12 @@ class Repair(Adjustment):
     day: Annotated[date, Field("date", "Missed day", "any day of the gap, such as 2026-03-01")]
 
     def resolved(self, target: Target) -> dict[str, Any]:
-        target.check_streak(self.streak)
-        first, last = target.gap_around(self.streak, self.day.toordinal())
+        streak = target.streak(self.streak)
+        first, last = target.gap_around(streak, self.day.toordinal())
         if target.caller == "user":
-            target.check_repair(self.streak, last)
+            target.check_repair(streak, last)
         days = {"first": date.fromordinal(first).isoformat(), "last": date.fromordinal(last).isoformat()}
-        return {**self.data(), **days}
+        return {**self.data(), "streak": streak, **days}
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:

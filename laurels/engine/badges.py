@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
+from laurels.engine.renames import read_was
 
 CATEGORIES = ("onboarding", "usage", "social", "achievement")
 
@@ -267,7 +268,10 @@ def amount(number: int, one: str, many: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What can be earned once. `condition_text` is the condition for people, `condition` for the engine."""
+    """What can be earned once. `condition_text` is the condition for people, `condition` for the engine.
+
+    `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it.
+    """
 
     id: str
     name: str
@@ -277,10 +281,13 @@ class Badge:
     points: int
     condition_text: str
     condition: Condition
+    was: tuple[str, ...] = ()
+    retired: bool = False
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
-        return self.id not in progress.badges and self.condition.met(progress) and self.id not in progress.manual.barred
+        met = self.id not in progress.badges and self.condition.met(progress)
+        return met and self.id not in progress.manual.barred and not self.retired
 
     @property
     def streaks(self) -> frozenset[str]:
@@ -321,6 +328,8 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
         points=table.integer("points"),
         condition_text=table.text("condition"),
         condition=read_condition(when, vocabulary) if when else AllOf(()),
+        was=read_was(table),
+        retired=table.boolean("retired"),
     )
     table.done()
     return badge

@@ -31,6 +31,7 @@ from laurels.engine.metrics import AMOUNTS, Metric, read_metric
 from laurels.engine.parsing import Table, closest
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
+from laurels.engine.renames import Renames, earlier_names
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
 
@@ -64,6 +65,7 @@ class Catalog:
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
     distinct_boards             event type -> the leaderboards by different values within periods that it changes
+    renames                     the current id of each earlier one
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
     """
@@ -83,6 +85,7 @@ class Catalog:
     tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
     distinct_boards: Mapping[str, tuple[Board, ...]]
+    renames: Renames
     rules: str
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
@@ -134,8 +137,9 @@ class Catalog:
         return board.by == "metric" and self.metrics[board.of].kind == "distinct"
 
     def badge(self, badge_id: str) -> Badge | None:
-        """The badge of this id."""
-        return next((badge for badge in self.badges if badge.id == badge_id), None)
+        """The badge that has this id, or had it before."""
+        current = self.renames.badge(badge_id)
+        return next((badge for badge in self.badges if badge.id == current), None)
 
 
 def _read(table: Table) -> Catalog:
@@ -157,6 +161,7 @@ def _read(table: Table) -> Catalog:
     _check_unique(table, "points", [rule.id for rule in rules])
     _check_names_apart(table, metrics, streaks)
     _check_named_users(table, metrics, streaks, rules)
+    renames = _read_renames(table, badges, streaks, boards)
     if not table.faults:
         _check_reachable(table, badges)
     return Catalog(
@@ -175,6 +180,7 @@ def _read(table: Table) -> Catalog:
         points_boards=tuple(board for board in _within_periods(boards.values()) if board.by == "points"),
         fed_boards=_fed_boards(boards.values(), metrics, lambda kind: kind not in ("distinct", "distinct_days")),
         distinct_boards=_fed_boards(_within_periods(boards.values()), metrics, lambda kind: kind == "distinct"),
+        renames=renames,
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
     )
 
@@ -187,6 +193,16 @@ def _vocabulary(
         metrics={name: MetricWords(one.one, one.many, one.kind, one.most) for name, one in metrics.items()},
         streaks=frozenset(streaks),
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
+    )
+
+
+def _read_renames(
+    table: Table, badges: Iterable[Badge], streaks: Mapping[str, Streak], boards: Mapping[str, Board]
+) -> Renames:
+    return Renames(
+        badges=earlier_names(table, "badges", [(badge.id, badge.was) for badge in badges]),
+        streaks=earlier_names(table, "streaks", [(streak.name, streak.was) for streak in streaks.values()]),
+        boards=earlier_names(table, "leaderboards", [(board.id, board.was) for board in boards.values()]),
     )
 
 
@@ -229,6 +245,8 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
         profile.fault(
             "login_streak", f"the streak '{streak}' has a 'where', but a login has no data", "remove the 'where'"
         )
+    if streak and streaks[streak].retired:
+        profile.fault("login_streak", f"the streak '{streak}' is retired", "choose another, or take its 'retired' out")
     profile.done()
     return event, streak
 
@@ -280,7 +298,7 @@ def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
     earned: dict[str, int] = {}
     while True:
         everything = Progress(totals=totals, folds=folds, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
-        due = [badge.id for badge in badges if badge.due(everything)]
+        due = [badge.id for badge in badges if badge.id not in earned and badge.condition.met(everything)]
         if not due:
             break
         earned = earned | dict.fromkeys(due, 0)
@@ -300,7 +318,7 @@ def _rule_indexes(
     rule_indexes: dict[str, RuleIndex] = {}
     for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
         fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
-        fed_streaks = tuple(streak for streak in streaks.values() if event_type in streak.events)
+        fed_streaks = tuple(streak for streak in streaks.values() if event_type in streak.events and not streak.retired)
         touched = {metric.name for metric in fed} | {streak.name for streak in fed_streaks}
         rule_indexes[event_type] = RuleIndex(
             metrics=fed,
@@ -331,7 +349,7 @@ def _names(badge: Badge, kind: type) -> bool:
 
 def _deciding(board: Board) -> dict[str, Any]:
     """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
-    fields = asdict(board)
+    fields = _renaming(asdict(board))
     del fields["notify_top"]
     # A longer `late` reopens periods, and events that came too late before count then.
     late = None if is_all_time(board) else board.late
@@ -354,10 +372,19 @@ def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, An
 
 def _deciding_streak(streak: Streak) -> dict[str, Any]:
     """The settings of a streak. One that is newer than fingerprints is part of them only where it is used."""
-    fields = asdict(streak)
+    fields = _renaming(asdict(streak))
     if not streak.day_starts:
         del fields["day_starts"]
     return fields
+
+
+def _deciding_badge(badge: Badge) -> list[Any]:
+    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired])]
+
+
+def _renaming(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a noun without those that say it was renamed or retired, unless it was: the fingerprints of others stay."""
+    return {name: value for name, value in fields.items() if name not in ("was", "retired") or value}
 
 
 def _fingerprint(
@@ -377,7 +404,7 @@ def _fingerprint(
         "metrics": wordless,
         "streaks": [_deciding_streak(streak) for streak in streaks.values()],
         "rules": [asdict(rule) for rule in rules],
-        "badges": [[badge.id, badge.points, repr(badge.condition)] for badge in badges],
+        "badges": [_deciding_badge(badge) for badge in badges],
         "levels": levels.thresholds,
     }
     scored = [

@@ -21,6 +21,7 @@ from laurels.engine.progress import (
     Award,
     Change,
     LedgerEntry,
+    LostBadge,
     Notification,
     Outcome,
     Progress,
@@ -86,18 +87,22 @@ def rebuild(
     events: Iterable[Event],
     now: datetime,
     restored: str | None = None,
+    lost: Iterable[LostBadge] = (),
     spent: int | None = None,
 ) -> Outcome:
     """The same user with all sums computed again from their events, in the order of recording, under this catalog.
 
     `progress` gives what is not in events: zones, joining time, manual state, and badges, which stay with the points that they
     paid. Where the events now pay more or less, one ledger entry makes up the difference. It names the catalog, or
-    `restored`, an event that was reversed and counts again. `spent` is what the ledger says was spent, if it is to be
-    compared with the adjustments in the same way.
+    `restored`, an event that was reversed and counts again. `lost` are badges that its reversal took away. `spent` is what the
+    ledger says was spent, if it is to be compared with the adjustments in the same way.
     """
     fresh = _sums(catalog, progress, events)
     paid = fresh.earned - progress.earned
     entries = entries_of(paid, "reversal", restored) if restored else entries_of(paid, "catalog", catalog.rules)
+    for badge, points in given_back(catalog, fresh, lost).items():
+        fresh = replace(fresh, badges={**fresh.badges, badge: points})
+        entries += entries_of(points, "reversal", badge)
     if spent is not None:
         entries += entries_of(spent - progress.manual.spent, "spend", catalog.rules)
     return rejudge(catalog, progress, fresh, now, entries)
@@ -141,15 +146,24 @@ def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]
     return paid
 
 
-def reverse(catalog: Catalog, progress: Progress, events: Iterable[Event], event_id: str, now: datetime) -> Outcome:
+def reverse(
+    catalog: Catalog,
+    progress: Progress,
+    events: Iterable[Event],
+    event_id: str,
+    now: datetime,
+    earned: Collection[str] = (),
+) -> Outcome:
     """The same user without one event. `events` are all others, in the order of recording.
 
     A badge whose condition held before and no longer holds is lost with its points, and so are badges that depended on it.
+    `earned` are the badges that were awarded because of the event: those that the catalog no longer has are lost with it.
     """
     after = _sums(catalog, progress, events)
     after = replace(after, folds=_folds(catalog, after))
     entries = entries_of(after.earned - progress.earned, "reversal", event_id)
-    lost = _unmet(after, _justified(catalog, progress))
+    unnamed = [badge for badge in earned if catalog.badge(badge) is None and badge in progress.badges]
+    lost = [*_unmet(after, _justified(catalog, progress)), *(set(unnamed) - progress.manual.granted)]
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
     badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
     return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
@@ -160,6 +174,26 @@ def without(progress: Progress, badges: Collection[str]) -> Progress:
     others = {badge: paid for badge, paid in progress.badges.items() if badge not in badges}
     points, beyond = limited(progress.earned - sum(progress.badges.get(badge, 0) for badge in badges))
     return replace(progress, badges=others, points=points, beyond=beyond)
+
+
+def given_back(catalog: Catalog, progress: Progress, lost: Iterable[LostBadge]) -> dict[str, int]:
+    """The points of lost badges that the user gets back when what took them away is undone.
+
+    One that was held because of its condition comes back if that is met again; if it can still be awarded, settling awards it.
+    """
+    back: dict[str, int] = {}
+    for one in lost:
+        badge = catalog.badge(one.badge)
+        held_or_barred = one.badge in progress.badges or one.badge in progress.manual.barred
+        if not held_or_barred and (badge is None or not one.met or (badge.retired and badge.condition.met(progress))):
+            back[one.badge] = one.points
+    return back
+
+
+def is_met(catalog: Catalog, progress: Progress, badge_id: str) -> bool:
+    """Whether the condition of a badge is met without the badge itself."""
+    badge = catalog.badge(badge_id)
+    return badge is not None and badge.condition.met(without(progress, (badge_id,)))
 
 
 def _justified(catalog: Catalog, progress: Progress) -> list[Badge]:
@@ -193,7 +227,9 @@ def _unmet(progress: Progress, candidates: Iterable[Badge]) -> list[str]:
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
     """The progress computed from events; its points are those of events, badges and adjustments. Without folds."""
     manual = progress.manual
+    retired = [name for name, streak in catalog.streaks.items() if streak.retired and name in progress.days]
     fresh = Progress(
+        days={name: progress.days[name] for name in retired},  # no event credits them any more
         zones=progress.zones,
         joined_at=progress.joined_at,
         manual=manual,

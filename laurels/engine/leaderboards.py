@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 from laurels.engine.parsing import Table
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
 from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
+from laurels.engine.renames import read_was
 from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
@@ -58,6 +59,8 @@ class Board:
     teams    the prefix of groups that compete instead of users ('': users compete)
     team_score  whether the score of a team is the sum or the mean of its members' scores
     notify_top  users who enter this number of first ranks are notified, and users in them when a period closes (0: no one)
+    was      its earlier ids
+    retired  whether it is no longer listed; it can still be read, as can its closed periods
     """
 
     id: str
@@ -73,6 +76,8 @@ class Board:
     teams: str = ""
     team_score: Literal["sum", "mean"] = "sum"
     notify_top: int = 0
+    was: tuple[str, ...] = ()
+    retired: bool = False
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
         """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none."""
@@ -140,6 +145,8 @@ def read_board(table: Table, metrics: Collection[str], streaks: Collection[str])
         teams=table.text("teams") if table.has("teams") else "",
         team_score=cast(Any, table.choice("team_score", TEAM_SCORES, "team score", "sum") or "sum"),
         notify_top=table.integer("tell_top", 10 if board_id == POINTS else 0),
+        was=read_was(table),
+        retired=table.boolean("retired"),
     )
     table.done()
     _check(table, board)

@@ -180,6 +180,15 @@ def spent_by(entries: Iterable[Amount]) -> int:
 
 
 @plain
+class LostBadge:
+    """A badge that an adjustment or a reversal took away. `met`: it was held because its condition was met."""
+
+    badge: str
+    points: int
+    met: bool
+
+
+@plain
 class Change:
     """A number, before and after."""
 

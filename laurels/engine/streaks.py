@@ -18,6 +18,7 @@ from typing import Any, Literal
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.parsing import Table
+from laurels.engine.renames import read_was
 from laurels.engine.values import plain
 from laurels.engine.zones import Zones
 
@@ -53,6 +54,8 @@ class Streak:
     pause_days   how many days in 365 users may pause themselves; 0: only operators pause
     repair_days  how many days after its end users may repair a gap themselves; 0: only operators repair
     day_starts   how many minutes after midnight its days start, by the user's clock
+    was          its earlier names
+    retired      whether it credits no more days, and is shown only to users who have some
     """
 
     name: str
@@ -66,6 +69,8 @@ class Streak:
     pause_days: int = 0
     repair_days: int = 0
     day_starts: int = 0
+    was: tuple[str, ...] = ()
+    retired: bool = False
 
     def day_of(self, event: Event, zones: Zones) -> int:
         """The day on which a dated event counts."""
@@ -339,6 +344,8 @@ def read_streak(name: str, table: Table) -> Streak:
         pause_days=table.integer("pause_days", 0),
         repair_days=table.integer("repair_days", 0),
         day_starts=_read_day_starts(table),
+        was=read_was(table),
+        retired=table.boolean("retired"),
     )
     if streak.weekly and streak.rest:
         table.fault("rest_days", "a weekly streak has no rest days", "take it out, or make the streak daily")

@@ -77,6 +77,11 @@ def badge_info(badge: Badge) -> BadgeInfo:
     )
 
 
+def shown_badges(catalog: Catalog, progress: Progress) -> list[Badge]:
+    """The badges of the catalog that a user sees: all but the retired ones that the user does not have."""
+    return [badge for badge in catalog.badges if not badge.retired or badge.id in progress.badges]
+
+
 def next_badges(catalog: Catalog, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadge]:
     """The `limit` badges that the user is nearest to, nearest first."""
     nearest = sorted(_in_reach(catalog, progress, now), key=lambda pair: -nearness(pair[1]))
@@ -92,7 +97,8 @@ def _in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[tuple
     """The badges that the user can still earn, each with what is missing."""
     lengths = _streak_lengths(catalog, progress, now)
     excluded = progress.badges.keys() | progress.manual.barred
-    steps = [(badge, badge.condition.steps(progress, lengths)) for badge in catalog.badges if badge.id not in excluded]
+    open_badges = [badge for badge in catalog.badges if badge.id not in excluded and not badge.retired]
+    steps = [(badge, badge.condition.steps(progress, lengths)) for badge in open_badges]
     return [(badge, of_badge) for badge, of_badge in steps if of_badge]
 
 
@@ -126,7 +132,11 @@ def explanation(
         sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
     else:
         steps = badge.condition.steps(progress, lengths)
-        sentence = _next_badge(badge, steps).sentence if steps else f"{badge.name} can no longer be earned."
+        sentence = (
+            _next_badge(badge, steps).sentence
+            if steps and not badge.retired
+            else f"{badge.name} can no longer be earned."
+        )
     return Explanation(
         badge=badge.id,
         name=badge.name,

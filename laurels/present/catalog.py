@@ -31,7 +31,7 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
         levels=[
             CatalogLevel(level=level.number, title=level.title, points=level.points) for level in catalog.levels.all
         ],
-        badges=[badge_info(badge) for badge in catalog.badges],
+        badges=[badge_info(badge) for badge in catalog.badges if not badge.retired],
     )
 
 

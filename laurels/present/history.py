@@ -10,10 +10,11 @@ from typing import Any
 import msgspec
 
 from laurels.commands.adjustments import UNDONE
+from laurels.commands.lost_badges import LOST
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow
 
-_NOT_SHOWN = ("asked", UNDONE)
+_NOT_SHOWN = ("asked", LOST, UNDONE)
 """What is stored with an adjustment for Laurels itself."""
 
 

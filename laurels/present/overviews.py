@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from laurels.present.badges import Explanation, explanations, next_badges
+from laurels.present.badges import Explanation, explanations, next_badges, shown_badges
 from laurels.present.base import Answer
 from laurels.present.history import history
 from laurels.present.profiles import Profile, ProfileMaker, UserRank
@@ -19,7 +19,7 @@ class UserOverview(Answer, frozen=True):
     """Everything about one user, from one snapshot of the database.
 
     `profile` includes `balance`, `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations`
-    has one entry for each badge of the catalog. `outdated`: the user's progress was made under other rules, or before the
+    has one entry for each badge that the user sees. `outdated`: the user's progress was made under other rules, or before the
     latest amnesty, and is brought up to date when the user is next read or written.
     """
 
@@ -35,6 +35,7 @@ def user_overview(
 ) -> UserOverview:
     """The rows of one user as an overview. `days`: of each streak; `limit`: how many history entries were requested."""
     catalog, row = maker.context.catalog, details.user
+    badges = shown_badges(catalog, row.progress)
     profile = msgspec.structs.replace(
         maker.profile(row, details.top, now),
         balance=row.progress.balance,
@@ -46,7 +47,7 @@ def user_overview(
     return UserOverview(
         user=user(catalog, row, now),
         profile=profile,
-        explanations=explanations(catalog, catalog.badges, row.progress, details.awards, details.award_events, now),
+        explanations=explanations(catalog, badges, row.progress, details.awards, details.award_events, now),
         excluded=row.progress.manual.excluded,
         outdated=outdated,
     )

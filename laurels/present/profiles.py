@@ -95,7 +95,7 @@ class ProfileMaker:
     def __init__(self, context: Presentation) -> None:
         self.context = context
         self._catalog = context.catalog
-        self._badges = [(badge.id, badge_info(badge)) for badge in context.catalog.badges]
+        self._badges = [(badge.id, badge_info(badge), badge.retired) for badge in context.catalog.badges]
         self._board = context.catalog.boards[POINTS]
         self._top = _Top((), [], {})
 
@@ -108,7 +108,7 @@ class ProfileMaker:
         first = self._top if self._top.lines is top else self._read_top(top)
         earned = progress.badges
         return Profile(
-            badges=[info for badge_id, info in self._badges if badge_id in earned],
+            badges=[info for badge_id, info, _ in self._badges if badge_id in earned],
             points=progress.points,
             level=level.level.number,
             title=level.level.title,
@@ -118,7 +118,9 @@ class ProfileMaker:
             badge_awarded=badge_awarded,
             leaderboard=self._leaders(first, row),
             user_rank=self._rank(first, row, now),
-            available_badges=[info for badge_id, info in self._badges if badge_id not in earned],
+            available_badges=[
+                info for badge_id, info, retired in self._badges if badge_id not in earned and not retired
+            ],
         )
 
     def _read_top(self, lines: Sequence[Standing]) -> _Top:

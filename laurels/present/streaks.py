@@ -67,8 +67,9 @@ def streak_length(catalog: Catalog, progress: Progress, name: str, now: datetime
 
 
 def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[UserStreak]:
-    """All streaks of the catalog at this time, each with its newest `days` days (or weeks)."""
-    return [_user_streak(streak, progress, now, days) for streak in catalog.streaks.values()]
+    """All streaks of the catalog at this time, each with its newest `days` days (or weeks); a retired one if it has any day."""
+    shown = [one for one in catalog.streaks.values() if not one.retired or one.name in progress.days]
+    return [_user_streak(streak, progress, now, days) for streak in shown]
 
 
 def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) -> UserStreak:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context
 from importlib import metadata
@@ -84,11 +85,14 @@ class Insights:
 
     async def _count_rarity(self) -> RarityReport:
         store = self._laurels.store
-        holders, users = await store.badge_holders(), (await store.sample(0)).users
+        holders, users = Counter[str](), (await store.sample(0)).users
+        for badge, held in (await store.badge_holders()).items():
+            holders[self._laurels.catalog.renames.badge(badge)] += held
         badges = [
             BadgeRarity(id=badge.id, holders=held, share=self._share(held, users))
             for badge in self._laurels.catalog.badges
-            for held in [holders.get(badge.id, 0)]
+            if not badge.retired
+            for held in [holders[badge.id]]
         ]
         return RarityReport(computed_at=await self._laurels.now(), users=users, badges=badges)
 

@@ -136,7 +136,7 @@ class ProfileReader:
         if badge is None:
             raise BadgeNotFound
         row, now = await core.current_user(user_id), await core.now()
-        award = next((item for item in await core.store.awards(user_id) if item.badge == badge_id), None)
+        award = next((item for item in await core.store.awards(user_id) if item.badge == badge.id), None)
         event = await core.store.event(user_id, award.event_id) if award and award.event_id else None
         return explanation(core.catalog, badge, row.progress, award, event, now)
 

@@ -86,12 +86,12 @@ class ReportFold:
         joined = user.progress.joined_at or user.created_at
         in_order = sorted(awards, key=lambda award: (award.awarded_at, award.revision))
         for award in in_order:
-            day = award.awarded_at.toordinal()
+            day, badge = award.awarded_at.toordinal(), self._catalog.renames.badge(award.badge)
             if self._first_day <= day <= self._today:
-                self._awards[day, award.badge] += 1
-            self._seconds[award.badge].append(max(0.0, (award.awarded_at - joined).total_seconds()))
+                self._awards[day, badge] += 1
+            self._seconds[badge].append(max(0.0, (award.awarded_at - joined).total_seconds()))
         if in_order:
-            self._first_awards[in_order[0].badge] += 1
+            self._first_awards[self._catalog.renames.badge(in_order[0].badge)] += 1
 
     def report(self, users: int) -> CommunityReport:
         """The charts. `users` is the number of all users, counted or not."""

@@ -444,7 +444,6 @@ define("profile", class extends Laurel {
 		return h("div.stack", this.withSlot(super.skeleton()), super.skeleton(12));
 	}
 
-	/* The level, next to the page's own content. */
 	withSlot(card) {
 		return h(`div.stack${this.querySelector(":scope>:not([slot])") ? ".filled" : ""}`, card, h("slot"));
 	}
@@ -514,7 +513,7 @@ define("streak", class extends Laurel {
 		return [h(`span.day.${why}`, {title}, sign(SIGNS[why])), title && hidden(title)];
 	}
 
-	/* Five weeks up to this one; a weekly streak has one row. */
+	/* Five weeks; a weekly streak has one row. */
 	calendar({unit, days}) {
 		const known = days[0] ? days : [{day: new Date().toISOString().slice(0, 10), why: "open"}];
 		const whys = new Map(known.map(({day, why}) => [Date.parse(day), why]));
@@ -553,7 +552,6 @@ define("leaderboard", class extends Laurel {
 		return super.skeleton(Math.min(17, 3 + 2 * (this.getAttribute("limit") || 7)));
 	}
 
-	/* Reads this many pages after the first. */
 	async follow(count) {
 		const {resource} = this;
 		const pages = [resource.data];
@@ -585,7 +583,7 @@ define("leaderboard", class extends Laurel {
 			pages.at(-1)?.next && this.button("more", () => this.more()));
 	}
 
-	/* If the button disappears, focus moves to the heading. */
+	/* Without the button, focus moves to the heading. */
 	async more() {
 		await this.follow(this.resource.pages?.length ?? 1);
 		this.root.activeElement ?? this.root.getElementById("board")?.focus();
