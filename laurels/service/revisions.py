@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.succession import lost_badges
 from laurels.errors import CatalogDiffers, CatalogError, Fault
 from laurels.storage.contract import CatalogRow, CatalogState
 
 Check = Callable[[CatalogState, Catalog, Catalog], list[Fault]]
 """Given what is stored, the catalog in force and the one to follow it: why it cannot. Pure, and run in the transaction."""
 
-CHECKS: tuple[Check, ...] = ()
+
+def _keeps_held_badges(state: CatalogState, present: Catalog, following: Catalog) -> list[Fault]:
+    return lost_badges(present, following, state.holders)
+
+
+CHECKS: tuple[Check, ...] = (_keeps_held_badges,)
 
 IN_PYTHON = Fault(
     "the catalog", "was changed in Python, so its text does not describe it", "change its TOML, and use Catalog.parse"

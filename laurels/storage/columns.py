@@ -192,6 +192,9 @@ REPLACED = ("secrets", "catalog_revisions", "maintenance_runs")
 TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: everything that adds rows of a user locks the user's row first."""
 
+TABLES_OF_BOARDS = ("closings", "standings", "tallies")
+"""All tables with the id of a leaderboard, or of a partition of one, in `board`."""
+
 BATCH = 2000
 """The number of rows read or written at once in a copy: a few megabytes at most."""
 

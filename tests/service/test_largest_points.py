@@ -87,7 +87,7 @@ async def test_more_points_are_refused_at_the_largest_number() -> None:
 @pytest.mark.parametrize("kind", ["sqlite-memory", "postgresql"])
 async def test_thousands_of_the_largest_events_are_stored_rebuilt_and_reported(kind: str) -> None:
     count = 1030  # their sum needs more than 64 bits
-    cheap = catalog(points=[{"id": "a", "events": ["a"], "amount": 1}])
+    cheap = catalog(points=[{"id": "a", "events": ["a"], "amount": 1}], badges=[badge("two", 50, points_of=10**9)])
     with new_database(kind) as database:
         async with place(RULES, database=database) as here:
             most = [Event("ada", f"e{number}", "a", quantity=MAX_NUMBER) for number in range(count)]
@@ -97,5 +97,5 @@ async def test_thousands_of_the_largest_events_are_stored_rebuilt_and_reported(k
             assert (row.progress.points, row.progress.earned) == (MAX_NUMBER, count * MAX_NUMBER + 50)
             (reported,) = await here.laurels.store.community_report(["ada"])
             assert [(paid.reason, paid.amount) for paid in reported.paid] == [("badge", 50), ("rule", MAX_NUMBER)]
-            here.laurels.core.rules.put_in_force(cheap)
+            await here.admin.apply_catalog(cheap, "because", "a test")
             assert await here.points() == count + 50

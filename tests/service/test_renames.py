@@ -9,12 +9,10 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.errors import BadgeNotFound
-from laurels.service.admin import Admin
+from laurels.errors import BadgeNotFound, CatalogError
 from laurels.service.insights import Insights
-from laurels.service.laurels import Laurels
 from tests.service.test_history import Place, place
-from tests.support import badge, catalog, sql
+from tests.support import badge, catalog, check_tallies, sql
 
 pytestmark = pytest.mark.anyio
 
@@ -40,10 +38,18 @@ GONE = rules()
 RETIRED = rules(century("message_100", retired=True))
 
 
-def under(home: Place, of: Catalog) -> Place:
-    """The same database under another catalog."""
-    laurels = Laurels(home.laurels.store, of, clock=home.clock)
-    return Place(laurels, Admin(laurels), home.clock)
+async def under(home: Place, of: Catalog) -> Place:
+    """The same place under another catalog."""
+    await home.admin.apply_catalog(of, "because", "a test")
+    return home
+
+
+async def left(home: Place, of: Catalog) -> Place:
+    """The same place under a catalog that takes names away, as an earlier version of Laurels allowed."""
+    revision = "UPDATE catalog_revisions SET text = ?, digest = ?, rules = ? RETURNING 1"
+    await sql(home.laurels.store, revision, of.text, of.digest, of.rules)
+    await home.laurels.rules.follow()
+    return home
 
 
 @pytest.fixture
@@ -60,7 +66,7 @@ async def awards(home: Place) -> list[tuple[str, int, str | None]]:
 
 async def test_a_renamed_badge_keeps_its_award_and_is_not_paid_twice(home: Place) -> None:
     (before,) = await home.laurels.store.awards("ada")
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     assert (await now.points(), await now.badges()) == (101, ["century"])
     (after,) = await now.laurels.store.awards("ada")
     assert (after.badge, after.awarded_at, after.event_id) == ("century", before.awarded_at, before.event_id)
@@ -72,21 +78,21 @@ async def test_a_renamed_badge_keeps_its_award_and_is_not_paid_twice(home: Place
 
 
 async def test_a_list_of_earlier_ids_and_a_user_who_saw_none_in_between(home: Place) -> None:
-    now = under(home, rules(century("c", was=["message_100", "century"])))
+    now = await under(home, rules(century("c", was=["message_100", "century"])))
     assert (await now.points(), await now.badges()) == (101, ["c"])
 
 
 async def test_a_badge_that_was_paid_twice_before_the_rename_was_named_is_merged(home: Place) -> None:
-    twice = under(home, OTHER)
+    twice = await left(home, OTHER)
     assert await twice.points() == 201
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     assert (await now.points(), await awards(now)) == (101, [("century", 100, "m")])
     assert await now.admin.verify("ada") == []
 
 
 @pytest.mark.parametrize("name", ["message_100", "century"])
 async def test_a_renamed_badge_is_revoked_and_given_back_by_any_of_its_ids(home: Place, name: str) -> None:
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     result = await now.adjust("r", "revocation", badge=name)
     assert (result.revoked, await now.points()) == (["century"], 1)
     await now.admin.undo("ada", "r")
@@ -95,7 +101,7 @@ async def test_a_renamed_badge_is_revoked_and_given_back_by_any_of_its_ids(home:
 
 async def test_a_revocation_and_a_grant_from_before_a_rename_are_undone_after_it(home: Place) -> None:
     await home.adjust("r", "revocation", badge="message_100")
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     assert (await now.points(), await now.badges()) == (1, [])
     await now.admin.undo("ada", "r")
     assert (await now.points(), await now.badges()) == (101, ["century"])
@@ -106,14 +112,14 @@ async def test_a_grant_from_before_a_rename_takes_the_badge_with_it(database: st
     async with place(OLD, database=database) as old:
         await old.send("m", "m", quantity=5)
         await old.adjust("g", "grant", badge="message_100")
-        now = under(old, RENAMED)
+        now = await under(old, RENAMED)
         assert (await now.points(), await now.badges()) == (101, ["century"])
         assert (await now.admin.undo("ada", "g")).revoked == ["century"]
         assert (await now.points(), await now.badges()) == (1, [])
 
 
 async def test_the_event_that_earned_a_renamed_badge_is_reversed_and_restored(home: Place) -> None:
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     assert (await now.admin.reverse("ada", "m", "a script", "a test")).revoked == ["century"]
     assert (await now.points(), await now.badges()) == (0, [])
     await now.admin.undo("ada", "reversal:m")
@@ -122,7 +128,7 @@ async def test_the_event_that_earned_a_renamed_badge_is_reversed_and_restored(ho
 
 @pytest.mark.parametrize("of", [GONE, OTHER])
 async def test_a_badge_that_the_catalog_no_longer_names_is_revoked_and_given_back(home: Place, of: Catalog) -> None:
-    now = under(home, of)
+    now = await left(home, of)
     points = await now.points()
     result = await now.adjust("r", "revocation", badge="message_100")
     assert (result.revoked, await now.points()) == (["message_100"], points - 100)
@@ -139,7 +145,7 @@ async def test_a_badge_that_the_catalog_no_longer_names_is_revoked_and_given_bac
 async def test_reversing_the_event_takes_what_it_earned_and_undoing_that_gives_it_back(
     home: Place, of: Catalog
 ) -> None:
-    now = under(home, of)
+    now = await left(home, of)
     before = (await now.points(), await awards(now))
     await now.admin.reverse("ada", "m", "a script", "a test")
     assert (await now.points(), await awards(now)) == (0, [])
@@ -154,13 +160,13 @@ async def test_undoing_the_grant_of_a_badge_that_the_catalog_no_longer_names_tak
     async with place(OLD, database=database) as old:
         await old.send("m", "m", quantity=5)
         await old.adjust("g", "grant", badge="message_100")
-        now = under(old, GONE)
+        now = await left(old, GONE)
         assert (await now.admin.undo("ada", "g")).revoked == ["message_100"]
         assert (await now.points(), await awards(now)) == (1, [])
 
 
 async def test_a_retired_badge_stays_with_those_who_have_it_and_no_one_else_sees_it(home: Place) -> None:
-    now = under(home, RETIRED)
+    now = await under(home, RETIRED)
     assert (await now.points(), await now.badges()) == (101, ["message_100"])
     await now.laurels.record(Event("bob", "m", "m", quantity=500))
     bob = await now.laurels.profile("bob", include=["next", "toward"])
@@ -182,7 +188,7 @@ async def test_a_renamed_streak_keeps_its_days_pauses_repairs_and_freezes(databa
         await home.adjust("r", "repair", streak="daily", day="2026-01-04")
         await home.adjust("f", "freezes", streak="daily", count=2)
         before = (await home.laurels.streaks("ada")).streaks[1]
-        now = under(home, new)
+        now = await under(home, new)
         after = (await now.laurels.streaks("ada")).streaks[1]
         assert (after.name, after.length, after.freezes) == ("every_day", 3, 2)
         assert (before.length, before.freezes, before.days) == (after.length, after.freezes, after.days)
@@ -201,7 +207,7 @@ async def test_a_retired_streak_keeps_its_days_and_is_shown_only_to_those_who_ha
     )
     async with place(old, database=database) as home:
         await home.send("1", "m")
-        now = under(home, new)
+        now = await under(home, new)
         home.clock.advance(days=1)
         await now.send("2", "m")
         await now.laurels.record(Event("bob", "1", "m"))
@@ -215,9 +221,68 @@ async def test_a_retired_streak_keeps_its_days_and_is_shown_only_to_those_who_ha
 
 
 async def test_rarity_counts_the_holders_under_every_id(home: Place) -> None:
-    now = under(home, RENAMED)
+    now = await under(home, RENAMED)
     await now.laurels.record(Event("bob", "m", "m", quantity=100))
     assert sorted(await sql(now.laurels.store, "SELECT badge FROM awards")) == [("century",), ("message_100",)]
     insights = Insights(now.laurels, rarity_users=1)
     assert [(one.id, one.holders) for one in (await insights.rarity()).badges] == [("century", 2)]
     await insights.close()
+
+
+@pytest.mark.parametrize(
+    ("of", "fix"),
+    [
+        (
+            OTHER,
+            """badges 'message_100': is gone, but 1 user has it; write was = "message_100" where it is called 'century' now""",
+        ),
+        (GONE, 'write was = "message_100" in its successor, or keep it with retired = true'),
+    ],
+)
+async def test_a_catalog_that_takes_a_held_badge_away_is_refused_with_the_fix(
+    home: Place, of: Catalog, fix: str
+) -> None:
+    with pytest.raises(CatalogError) as refused:
+        await under(home, of)
+    assert fix in str(refused.value)
+    assert await home.badges() == ["message_100"]
+
+
+async def test_a_badge_that_no_one_has_may_be_taken_away(database: str) -> None:
+    async with place(OLD, database=database) as home:
+        await home.send("m", "m")
+        now = await under(home, GONE)
+        assert await now.points() == 1
+
+
+async def test_a_renamed_leaderboard_keeps_its_standings_and_closed_weeks(database: str) -> None:
+    def weeks(name: str, **more: Any) -> Catalog:
+        board = {"id": name, "period": "week", "late_hours": 1, **more}
+        teams = {"id": f"{name}-teams", "period": "week", "teams": "t:", **{k: f"{v}-teams" for k, v in more.items()}}
+        return rules(leaderboards=[board, teams])
+
+    async with place(weeks("week"), database=database) as home:
+        await home.laurels.update_user("ada", groups=["t:red"])
+        await home.send("1", "m")
+        await home.laurels.update_user("bob", visibility="hidden")
+        await home.laurels.record(Event("bob", "1", "m"))
+        home.clock.advance(days=7)
+        await home.send("2", "m")
+        await home.laurels.close_periods()
+        views = [("week", "current"), ("week", "previous"), ("week-teams", "current"), ("week-teams", "previous")]
+        before = [(await home.laurels.leaderboard(board, period=period)) for board, period in views]
+        now = await under(home, weeks("weekly", was="week"))
+        names = [
+            ("weekly", "current"),
+            ("weekly", "previous"),
+            ("weekly-teams", "current"),
+            ("weekly-teams", "previous"),
+        ]
+        after = [(await now.laurels.leaderboard(board, period=period)) for board, period in names]
+        assert [page.standings for page in after] == [page.standings for page in before]
+        assert [page.teams for page in after] == [page.teams for page in before]
+        assert [page.period for page in after] == [page.period for page in before]
+        await now.send("3", "m")
+        assert (await now.laurels.leaderboard("weekly")).standings[0].score == 2
+        assert await now.admin.verify("ada") == []
+        await check_tallies(now.laurels.store)

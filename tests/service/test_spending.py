@@ -180,7 +180,7 @@ async def test_spends_at_once_from_several_processes_never_overdraw(database: st
 
 async def test_the_blocking_library_spends_and_shows_the_balance() -> None:
     def at_a_shop() -> tuple[int, int | None]:
-        with BlockingLaurels(catalog=RULES) as laurels:
+        with BlockingLaurels("sqlite://", RULES) as laurels:
             laurels.record(Event("ada", "1", "buy", quantity=50))
             laurels.admin.adjust("ada", "s", "points", {"amount": 20, "spend": True}, "a prize", "a test")
             profile = laurels.profile("ada", include=["balance"])

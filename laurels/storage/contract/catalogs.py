@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -46,6 +47,7 @@ class CatalogState:
 
     newest    the revision in force; None if there is none yet
     is_used   whether any user exists, or existed and was erased
+    holders   how many users have each badge, by the id under which it is stored; read only where a catalog follows another
     judged_by the fingerprint of the rules under which users were last judged, if there is no revision: that of all users,
               or else that of the user with the newest event; None without a user
     """
@@ -53,6 +55,7 @@ class CatalogState:
     newest: CatalogRow | None
     is_used: bool
     judged_by: str | None = None
+    holders: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 DecideCatalog = Callable[[CatalogState], CatalogRow | None]
@@ -78,6 +81,7 @@ class Catalogs(Protocol):
         """Load, decide and save in one transaction that is durable when this returns.
 
         Every transaction that changes a user has ended when `decide` is called, and the next one begins after this one
-        ended: none of them spans two revisions. If `decide` raises, nothing is written and its error is passed on.
+        ended: none of them spans two revisions. If `decide` raises, nothing is written and its error is passed on. What is
+        stored under an earlier id of a leaderboard is stored under its current one afterwards.
         """
         ...

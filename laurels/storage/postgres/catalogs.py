@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from laurels.engine.catalog import Catalog
 from laurels.storage import codec
-from laurels.storage.columns import CATALOG_REVISIONS
+from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
 from laurels.storage.contract import UNBOUND, CatalogRow, CatalogState, DecideCatalog, RevisionKey
 from laurels.storage.postgres.connections import Connections, insert, setting
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
@@ -26,18 +27,32 @@ WAIT_FOR_CATALOG = "LOCK TABLE catalog_revisions IN ROW SHARE MODE"
 """Makes a transaction without users wait for one that changes the catalog, and the other way round."""
 
 
+HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+PERIODS_OF_BOARD = """
+SELECT period FROM tallies WHERE board = $1 OR (board >= $1 || '/' AND board < $1 || '0')
+UNION SELECT period FROM closings WHERE board = $1
+"""
+"""The periods that a leaderboard has under this id. '/' begins the partitions of one; '0' is the next character."""
+
+RENAME_BOARD = """
+UPDATE {} SET board = $2 || substr(board, length($1) + 1)
+WHERE (board = $1 OR (board >= $1 || '/' AND board < $1 || '0')) AND period <> ALL($3::text[])
+"""
+
+
 async def read_key(connection: Connection) -> RevisionKey:
     """The key of the revision in force."""
     row = await connection.fetchrow(KEY)
     return (row[0], row[1]) if row else UNBOUND
 
 
-async def read_state(connection: Connection) -> CatalogState:
-    """What decides about the next revision."""
+async def read_state(connection: Connection, *, to_change: bool = False) -> CatalogState:
+    """What decides about the next revision; `to_change`: with the holders of badges."""
     row = await connection.fetchrow(NEWEST)
     is_used = bool(await connection.fetchval(IS_USED))
     if row:
-        return CatalogState(codec.catalog_of(row), is_used)
+        counts = await connection.fetch(HOLDERS, timeout=LONG_STATEMENT_SECONDS) if to_change else ()
+        return CatalogState(codec.catalog_of(row), is_used, holders={row[0]: row[1] for row in counts})
     return CatalogState(None, is_used, await _judged_by(connection))
 
 
@@ -48,6 +63,13 @@ async def _judged_by(connection: Connection) -> str | None:
         newest: str | None = await connection.fetchval(RULES_OF_NEWEST, timeout=LONG_STATEMENT_SECONDS)
         return newest or found[0]
     return found[0] if found else None
+
+
+async def _rename_board(connection: Connection, earlier: str, current: str) -> None:
+    """Store what is stored under an earlier id of a leaderboard under its current one, where that has nothing yet."""
+    taken = [row[0] for row in await connection.fetch(PERIODS_OF_BOARD, current)]
+    for table in TABLES_OF_BOARDS:
+        await connection.execute(RENAME_BOARD.format(table), earlier, current, taken, timeout=LONG_STATEMENT_SECONDS)
 
 
 class Catalogs(Connections):
@@ -66,8 +88,10 @@ class Catalogs(Connections):
         async def change(connection: Connection) -> None:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CHANGES, timeout=LONG_STATEMENT_SECONDS)
-                revision = decide(await read_state(connection))
+                revision = decide(await read_state(connection, to_change=True))
                 if revision is not None:
                     await connection.execute(SAVE, *codec.catalog_columns(revision))
+                    for earlier, current in Catalog.parse(revision.text).renames.boards.items():
+                        await _rename_board(connection, earlier, current)
 
         await self._pool.run(change, self._patience)

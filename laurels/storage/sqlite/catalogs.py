@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
+from laurels.engine.catalog import Catalog
 from laurels.storage import codec
-from laurels.storage.columns import AMNESTIES, CATALOG_REVISIONS
+from laurels.storage.columns import AMNESTIES, CATALOG_REVISIONS, TABLES_OF_BOARDS
 from laurels.storage.contract import (
     UNBOUND,
     AmnestyRow,
@@ -40,6 +42,19 @@ SELECT rules FROM events JOIN users USING (user_id) ORDER BY recorded_at DESC, u
 """
 
 
+HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+PERIODS_OF_BOARD = """
+SELECT period FROM tallies WHERE board = ?1 OR (board >= ?1 || '/' AND board < ?1 || '0')
+UNION SELECT period FROM closings WHERE board = ?1
+"""
+"""The periods that a leaderboard has under this id. '/' begins the partitions of one; '0' is the next character."""
+
+RENAME_BOARD = """
+UPDATE {} SET board = ?2 || substr(board, length(?1) + 1)
+WHERE (board = ?1 OR (board >= ?1 || '/' AND board < ?1 || '0')) AND period NOT IN (SELECT value FROM json_each(?3))
+"""
+
+
 def read_key(connection: Connection) -> RevisionKey:
     """The key of the revision in force."""
     return connection.execute(KEY).fetchone() or UNBOUND
@@ -53,12 +68,14 @@ def read_in_force(connection: Connection) -> tuple[RevisionKey, list[AmnestyRow]
     return (number, digest) if number else UNBOUND, amnesties, amnesty_count(amnesties)
 
 
-def read_state(connection: Connection) -> CatalogState:
-    """What decides about the next revision."""
+def read_state(connection: Connection, *, to_change: bool = False) -> CatalogState:
+    """What decides about the next revision; `to_change`: with the holders of badges."""
     row = connection.execute(NEWEST).fetchone()
     is_used = bool(connection.execute(IS_USED).fetchone()[0])
     if row:
-        return CatalogState(codec.catalog_of(row), is_used)
+        return CatalogState(
+            codec.catalog_of(row), is_used, holders=dict(connection.execute(HOLDERS)) if to_change else {}
+        )
     return CatalogState(None, is_used, _judged_by(connection))
 
 
@@ -68,6 +85,13 @@ def _judged_by(connection: Connection) -> str | None:
     if len(found) > 1 and (newest := connection.execute(RULES_OF_NEWEST).fetchone()):
         return newest[0]
     return found[0] if found else None
+
+
+def _rename_board(writer: Connection, earlier: str, current: str) -> None:
+    """Store what is stored under an earlier id of a leaderboard under its current one, where that has nothing yet."""
+    taken = json.dumps([period for (period,) in writer.execute(PERIODS_OF_BOARD, (current,))])
+    for table in TABLES_OF_BOARDS:
+        writer.execute(RENAME_BOARD.format(table), (earlier, current, taken))
 
 
 class Catalogs(Connections):
@@ -86,8 +110,10 @@ class Catalogs(Connections):
 
     async def change_catalog(self, decide: DecideCatalog) -> None:
         def change(writer: Connection) -> None:
-            revision = decide(read_state(writer))
+            revision = decide(read_state(writer, to_change=True))
             if revision is not None:
                 writer.execute(SAVE, codec.catalog_columns(revision))
+                for earlier, current in Catalog.parse(revision.text).renames.boards.items():
+                    _rename_board(writer, earlier, current)
 
         await self._in_transaction(change)
