@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "user freeze": ("ada", "login", "1", "--reason", "a test"),
     "user pause": ("ada", "login", "--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "user repair": ("ada", "login", "2026-01-01", "--reason", "a test"),
+    "user zone": ("ada", "Asia/Tokyo", "--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "user reverse": ("ada", "m-1", "--reason", "a test"),
     "user undo": ("ada", "grant-1"),
 }
