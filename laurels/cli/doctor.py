@@ -26,7 +26,7 @@ from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsE
 from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, given_catalog
-from laurels.service.revisions import ADOPT, difference, foreign_users, is_adoptable, parsed
+from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
 from laurels.settings import Settings
 from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
 from laurels.storage.sqlite import driver
@@ -156,7 +156,7 @@ def _given(settings: Settings) -> tuple[Catalog | None, Finding | None]:
 
 def _catalog(given: Catalog | None, state: CatalogState | None) -> tuple[Catalog | None, Finding]:
     """The catalog in force, or the one that a new database would get. `state` is the database's, if that answers."""
-    newest, catalog = state.newest if state else None, given or Catalog.default()
+    newest, catalog = state.newest if state else None, given or (default_for(state) if state else Catalog.default())
     if newest is None:
         if state and not is_adoptable(state, catalog):
             return None, Finding("catalog", foreign_users(state, catalog), ADOPT)

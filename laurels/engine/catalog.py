@@ -123,6 +123,12 @@ class Catalog:
         """The default catalog of the contract: 7 levels, 11 badges, one login streak."""
         return Catalog.parse(resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8"))
 
+    @staticmethod
+    def earlier_defaults() -> list[Catalog]:
+        """The default catalogs of earlier versions, which stored none: their users go on with the one that judged them."""
+        files = resources.files("laurels.engine").joinpath("earlier").iterdir()
+        return [Catalog.parse(file.read_text("utf-8")) for file in sorted(files, key=lambda file: file.name)]
+
     @property
     def digest(self) -> str:
         """16 hex digits that tell its text from every other one."""

@@ -27,7 +27,7 @@ QUEUE_SECONDS = 5.0
 WEIGHT = 0.25
 """The weight of the last transaction in the moving average of their durations."""
 
-MOST_SWITCHES = 10
+MOST_SWITCHES = 100
 """How often a transaction begins again because another revision of the catalog was put in force."""
 
 MAX_RETRY_AFTER = 60

@@ -93,6 +93,12 @@ def is_adoptable(state: CatalogState, catalog: Catalog) -> bool:
     return state.judged_by in (None, catalog.rules)
 
 
+def default_for(state: CatalogState) -> Catalog:
+    """The default catalog; for users of an earlier version who were judged by its default catalog, that one."""
+    earlier = () if state.judged_by is None else Catalog.earlier_defaults()
+    return next((one for one in earlier if one.rules == state.judged_by), Catalog.default())
+
+
 def parsed(row: CatalogRow) -> Catalog:
     """The catalog of a revision. Raises CatalogError, which names the revision: an earlier version may have allowed it."""
     try:

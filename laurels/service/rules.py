@@ -13,6 +13,7 @@ from laurels.service.clock import DatabaseClock
 from laurels.service.revisions import (
     ADOPT,
     Proposal,
+    default_for,
     difference,
     foreign_users,
     is_adoptable,
@@ -183,7 +184,7 @@ class Rules:
 
     async def _without_revision(self, state: CatalogState) -> InForce:
         """The given catalog, or the default one, for a database that has not been bound."""
-        catalog = self._given or Catalog.default()
+        catalog = self._given or default_for(state)
         if not is_adoptable(state, catalog) and not (self._given and self.on_difference == "apply"):
             raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")
         self._has_bound = False

@@ -352,3 +352,20 @@ async def test_users_who_were_left_behind_by_an_earlier_change_do_not_decide(sto
             pass
     async with opened(store, NEW) as laurels:
         assert laurels.catalog == NEW
+
+
+async def test_users_of_an_earlier_default_catalog_go_on_with_it(store: Store) -> None:
+    """They never had a file, so an update of Laurels must not ask for one, and not judge them by another catalog."""
+    (earlier,) = Catalog.earlier_defaults()
+    assert earlier.rules == "a72ce737b96db56a", "the fingerprint that their rows have"
+    async with opened(store, earlier) as laurels:
+        await laurels.record(Event("ada", "a", "agent.created"))
+    await unbound(store)
+
+    async with opened(store) as laurels:
+        await laurels.record(Event("ada", "b", "agent.created"))
+
+    assert await numbers(store) == [(1, earlier.text)]
+    with pytest.raises(CatalogDiffers):
+        async with opened(store, Catalog.default()):
+            pass
