@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -176,7 +176,7 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     to.print()
     if isinstance(shown.teams, list) and shown.teams:
         to.print(_teams(shown.teams))
-    elif shown.standings:
+    elif shown.standings or shown.me_hidden:
         to.print(_lines(shown, me))
     elif not shown.ranked_users:
         to.print(_why_empty(shown.period, period))
@@ -184,12 +184,22 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
         to.print("There are no more lines.")
     if me is not None and shown.me is None and shown.ranked_users and not shown.teams:
         to.print(f"'{me}' is not ranked here.")
-    if shown.ranked_users:
-        to.print(f"\n{shown.ranked_users:,} ranked", style="dim")
+    if shown.me_hidden:
+        to.print(f"Only '{me}' sees the line marked {MINE.strip()}.")
+    for line in _below(shown):
+        to.print(line, style="dim")
+
+
+def _below(shown: LeaderboardPage) -> Iterator[str]:
+    """How many are ranked, and how to read on."""
+    if shown.board.teams and shown.ranked_teams:
+        yield f"\n{shown.ranked_teams:,} team{'s' if shown.ranked_teams != 1 else ''}"
+    elif shown.ranked_users:
+        yield f"\n{shown.ranked_users:,} ranked"
     if shown.previous:
-        to.print(f"before: --before {shown.previous}", style="dim")
+        yield f"before: --before {shown.previous}"
     if shown.next:
-        to.print(f"more: --after {shown.next}", style="dim")
+        yield f"more: --after {shown.next}"
 
 
 def _bounds(board: LeaderboardInfo, period: LeaderboardPeriod, now: datetime) -> str:
@@ -224,13 +234,30 @@ def _lines(shown: LeaderboardPage, me: str | None) -> object:
     names, ids = lines.columns[1:3]
     names.no_wrap, names.max_width = True, console().width // NAMES
     ids.overflow = "fold"  # an id must be whole to be copied
-    most = max(1, *(line.score for line in shown.standings))
-    for line in shown.standings:
+    most = max([1, *(line.score for line in shown.standings)])
+    in_place, below = _with_own(shown, me)
+    for line in in_place:
         _add(lines, line, most, mine=line.user_id == me)
-    if shown.me and all(line.user_id != me for line in shown.standings):
+    if below:
         lines.add_row("…")
-        _add(lines, shown.me, most, mine=True)
+        _add(lines, below, most, mine=True)
     return lines
+
+
+def _with_own(shown: LeaderboardPage, me: str | None) -> tuple[list[LeaderboardStanding], LeaderboardStanding | None]:
+    """The lines, with that of a hidden reader in its place if it is on this page; and the own line if it is on no page shown."""
+    lines, own = list(shown.standings), shown.me
+    if own is None or any(line.user_id == me for line in lines):
+        return lines, None
+    ahead = sum(_order(shown.board, line) < _order(shown.board, own) for line in lines)
+    on_this_page = (ahead or not shown.previous) and (ahead < len(lines) or not shown.next)
+    if not shown.me_hidden or not on_this_page:
+        return lines, own
+    return [*lines[:ahead], own, *lines[ahead:]], None
+
+
+def _order(board: LeaderboardInfo, line: LeaderboardStanding) -> tuple[int, datetime, str]:
+    return (line.score if board.order == "lowest" else -line.score), line.reached_at, line.user_id
 
 
 def _teams(teams: Sequence[TeamStanding]) -> object:
@@ -240,7 +267,7 @@ def _teams(teams: Sequence[TeamStanding]) -> object:
     for team in teams:
         lines.add_row(
             f"{MINE if team.mine else ''}{team.rank:,}",
-            cell(team.team),
+            cell(team.name),
             f"{team.score:,.2f}".removesuffix(".00"),
             f"{team.members:,}",
             _bar(team.score, most),

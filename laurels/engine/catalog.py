@@ -373,7 +373,10 @@ def _deciding_of_metric(metric: Metric) -> dict[str, Any]:
 def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     """What changed how some leaderboards are computed, since fingerprints were first stored: their users are rebuilt."""
     metric = metrics.get(board.of)
-    return {"zeros": True} if board.ranks_zero and metric and metric.reads_data else {}
+    found: dict[str, Any] = {"zeros": True} if board.ranks_zero and metric and metric.reads_data else {}
+    if board.teams and board.visibility == "hidden":
+        found["teams"] = "shown"  # without hidden members; migrations left out those who had chosen to be hidden
+    return found
 
 
 def _deciding_streak(streak: Streak) -> dict[str, Any]:

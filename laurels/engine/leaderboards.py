@@ -80,12 +80,20 @@ class Board:
     retired: bool = False
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
-        """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none."""
+        """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none.
+
+        A hidden user is in no team, because the total of a team would tell others the user's score.
+        """
         if self.groups and not any(group in groups for group in self.groups):
             return []
+        hidden = self.visibility_of(visibility) == "hidden"
         if self.teams:
-            return [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
-        return [self.id + HIDDEN if self.visibility_of(visibility) == "hidden" else self.id]
+            return [] if hidden else [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
+        return [self.id + HIDDEN if hidden else self.id]
+
+    def name_of_team(self, group: str) -> str:
+        """The name of a team: the group without the prefix that all teams have."""
+        return group.removeprefix(self.teams) or group
 
     def visibility_of(self, chosen: Visibility | None) -> Visibility:
         """How a user is shown on this leaderboard: as they chose, or as the leaderboard shows users who did not choose."""

@@ -76,13 +76,15 @@ class LeaderboardList(Answer, frozen=True):
 
 
 class TeamStanding(Answer, frozen=True):
-    """One team of a leaderboard of teams.
+    """One team of a leaderboard of teams: a group, and its name without the prefix that all teams have.
 
-    `total` is the sum of its members' scores, and `members` the number of members with a score. `mine`: the reader is in it.
+    `total` is the sum of its members' scores, and `members` the number of members with a score, both without hidden ones. `mine`:
+    the reader is in it.
     """
 
     rank: int
     team: str
+    name: str
     score: float
     total: Points
     members: int
@@ -93,7 +95,9 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     """Lines of a leaderboard, and the reader's own line.
 
     For the page after it, send the value of `next` as `?after=`; for the page before it, that of `previous` as `?before=`.
-    Only a leaderboard of teams has `teams`.
+    Only a leaderboard of teams has `teams`, and `rankedTeams`, their number; its `rankedUsers` are their members.
+    `meHidden` is true if no one but the reader sees `me`. The line of a hidden reader is not in `standings`, and its rank is the
+    one that it would have.
     """
 
     board: LeaderboardInfo
@@ -105,6 +109,8 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     next: str | None
     previous: str | None
     teams: Sequence[TeamStanding] = ()
+    ranked_teams: int = 0
+    me_hidden: bool = False
 
 
 class ClosedPeriod(Answer, frozen=True):
@@ -197,6 +203,7 @@ def leaderboard_page(
         computed_at=now,
         next=_cursor(context, found.next) if found.next else None,
         previous=_cursor(context, found.previous) if found.previous else None,
+        me_hidden=found.me_hidden or (found.me is not None and _is_hidden(board, found.me)),
     )
 
 
@@ -205,10 +212,15 @@ def _is_shown(board: Board, line: Standing, request: LeaderboardRequest) -> bool
 
     Friends are requested by their ids, so a line with a pseudonym would reveal whose it is.
     """
-    visibility = board.visibility_of(line.visibility)
     if line.place.user_id == request.me:
         return True
-    return not line.excluded and (visibility == "public" or (visibility == "pseudonym" and request.only is None))
+    friends_only = request.only is not None and board.visibility_of(line.visibility) == "pseudonym"
+    return not friends_only and not _is_hidden(board, line)
+
+
+def _is_hidden(board: Board, line: Standing) -> bool:
+    """Whether no one but its user sees a line."""
+    return line.excluded or board.visibility_of(line.visibility) == "hidden"
 
 
 def _standing(context: Presentation, board: Board, standing: Standing, reader: str | None) -> LeaderboardStanding:
@@ -241,6 +253,7 @@ def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], n
             TeamStanding(
                 rank=line.rank,
                 team=line.name,
+                name=board.name_of_team(line.name),
                 score=_team_score(board, line),
                 total=line.total,
                 members=line.members,
@@ -248,6 +261,7 @@ def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], n
             )
             for line in teams.lines
         ],
+        ranked_teams=teams.ranked,
     )
 
 

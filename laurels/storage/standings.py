@@ -128,10 +128,10 @@ def own_partitions(request: TeamsRequest) -> list[str]:
 
 
 def teams_of(request: TeamsRequest, found: Sequence[Columns]) -> Teams:
-    """Teams, from their (rank, partition, total, members, members of all teams)."""
+    """Teams, from their (rank, partition, total, members, members of all teams, number of all teams)."""
     prefix = request.board + TEAM
-    lines = [Team(rank, partition.removeprefix(prefix), total, members) for rank, partition, total, members, _ in found]
-    return Teams(lines, found[0][4] if found else 0)
+    lines = [Team(rank, part.removeprefix(prefix), total, members) for rank, part, total, members, *_ in found]
+    return Teams(lines, *found[0][4:]) if found else Teams(lines, 0)
 
 
 def closing_request(board: str, period: str, ties: Ties, top: int) -> LeaderboardRequest:

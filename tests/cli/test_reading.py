@@ -270,14 +270,37 @@ def test_teams_are_shown_with_their_members_and_the_own_marked(filled: Cli) -> N
     shown = board(filled, "teams", "--me", "bob", "--catalog", filled.file("teams.toml", teams))
 
     assert shown.code == 0
-    lines = [
-        line.split()[:5]
-        for line in shown.out.splitlines()
-        if line.split()[:2] != ["teams", "points,"] and "team:" in line
-    ]
-    assert lines[0][:4] == ["1", "team:red", "100", "1"]
-    assert lines[1] == ["▸", "2", "team:blue", "50", "2"]
+    lines = [line.split()[:5] for line in shown.out.splitlines() if {"red", "blue"} & {*line.split()}]
+    assert lines[0][:4] == ["1", "red", "100", "1"]
+    assert lines[1] == ["▸", "2", "blue", "50", "2"]
+    assert "2 teams" in shown.out
     assert "not ranked" not in shown.out
+
+
+@pytest.mark.parametrize(
+    ("user", "options", "ranks"),
+    [
+        ("bob", (), ["1", "▸ 2", "2"]),
+        ("bob", ("--around", "bob"), ["1", "▸ 2", "2"]),
+        ("cyd", (), ["1", "2", "▸ 3"]),
+        ("cyd", ("--limit", "1"), ["1", "…", "▸ 3"]),
+        ("ada", ("--limit", "1"), ["▸ 1", "1"]),
+    ],
+)
+def test_the_line_of_a_hidden_user_is_in_its_place(
+    filled: Cli, user: str, options: tuple[str, ...], ranks: list[str]
+) -> None:
+    async def hide() -> None:
+        async with sandbox(database=filled.database, start=datetime.now(UTC)) as (laurels, _):
+            await laurels.update_user(user, visibility="hidden")
+
+    asyncio.run(hide())
+    shown = board(filled, "--me", user, *options)
+
+    found = [re.match(r" *(▸ ?\d|\d|…) ", line) for line in shown.out.splitlines()]
+    assert [re.sub(r"▸ ?", "▸ ", one[1]) for one in found if one][: len(ranks)] == ranks
+    assert f"Only '{user}' sees the line marked ▸." in shown.out
+    assert "2 ranked" in shown.out
 
 
 def test_a_user_without_a_rank_is_shown_as_such(filled: Cli) -> None:

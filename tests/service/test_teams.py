@@ -70,9 +70,60 @@ async def test_erased_excluded_and_reversed_members_count_no_more(home: Arena) -
     assert await teams(home) == [(1, "blue", 3, 1), (1, "red", 3, 1)]
 
 
-async def test_hidden_members_count_for_their_team(home: Arena) -> None:
+async def test_hidden_members_are_left_out_of_what_others_see(home: Arena) -> None:
     await home.laurels.update_user("cay", visibility="hidden")
-    assert await teams(home) == [(1, "red", 13, 2), (2, "blue", 9, 2)]
+    assert await teams(home) == [(1, "red", 10, 1), (2, "blue", 6, 1)]
+    assert await teams(home, "means") == [(1, "red", 10, 1), (2, "blue", 6, 1)]
+    await home.read("cay", 50)
+    await home.laurels.update_user("bob", visibility="hidden")
+    assert await teams(home) == [(1, "red", 10, 1)]
+    shown = await home.board("sums", me="bob")
+    assert (shown.ranked_teams, shown.ranked_users) == (1, 1)
+
+    await home.laurels.update_user("cay", groups=["team:blue"], visibility="pseudonym")
+    assert await teams(home) == [(1, "blue", 53, 1), (2, "red", 10, 1)]
+    await home.laurels.update_user("bob", visibility=None)
+    assert await teams(home) == [(1, "blue", 59, 2), (2, "red", 10, 1)]
+    await home.laurels.update_user("cay", visibility="hidden")
+    await home.laurels.erase_user("cay")
+    assert await teams(home) == [(1, "red", 10, 1), (2, "blue", 6, 1)]
+
+
+async def test_a_leaderboard_that_hides_by_default_counts_members_who_chose_to_be_seen(database: str) -> None:
+    async with arena(database, rules(SUMS | {"visibility": "hidden"})) as one:
+        for user_id, chosen in (("ann", None), ("bob", "public"), ("cay", "pseudonym")):
+            await one.laurels.update_user(user_id, groups=["team:red"], visibility=chosen)
+            await one.read(user_id, 5)
+        assert await teams(one) == [(1, "red", 10, 2)]
+
+
+async def test_teams_are_counted_and_named_as_teams(home: Arena) -> None:
+    await home.laurels.update_user("dan", groups=["team:"])
+    page = await home.board("sums", limit=1)
+    assert (page.ranked_teams, page.ranked_users) == (3, 5)
+    shown = (await home.board("sums")).teams
+    assert [(team.team, team.name) for team in shown] == [
+        ("team:", "team:"),
+        ("team:red", "red"),
+        ("team:blue", "blue"),
+    ]
+
+
+@pytest.mark.parametrize("board", ["sums", "means", "least"])
+async def test_verify_finds_a_hidden_member_who_is_counted_and_rebuild_repairs_it(home: Arena, board: str) -> None:
+    await home.laurels.update_user("cay", visibility="hidden")
+    before = await teams(home, board)
+    store = home.laurels.store
+    await sql(
+        store,
+        "INSERT INTO standings (user_id, board, period, sort_key, reached_at) VALUES (?, ?, ?, ?, ?) RETURNING 1",
+        *("cay", f"{board}/team/team:red", WEEK, 3 if board == "least" else -3, 0),
+    )
+    await store.rebuild_tallies()
+    assert await teams(home, board) != before
+    assert [one.what for one in await home.admin.verify("cay")] == ["standings"]
+    assert await home.admin.rebuild("cay")
+    assert await teams(home, board) == before
 
 
 async def test_equal_teams_share_a_rank_in_order_of_their_names(home: Arena) -> None:

@@ -83,7 +83,7 @@ async def migrate_before(store: Store, end: str) -> None:
     await run_script(store, "CREATE TABLE migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)")
     for one in takewhile(lambda one: not one.name.endswith(end), store._migrations):
         await run_script(store, one.sql)
-        await run_script(store, f"INSERT INTO migrations VALUES ('{one.name}', '{one.checksum}')")
+        await run_script(store, f"INSERT INTO migrations (name, checksum) VALUES ('{one.name}', '{one.checksum}')")
 
 
 async def tables(store: Store) -> list[str]:

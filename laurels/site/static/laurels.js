@@ -13,7 +13,8 @@ is_frozen:"Protected by a freeze until {n}.",is_paused:"Paused.",
 is_ended:"Start a new streak today.",is_none:"Start your streak today.",
 calendar:"Last 5 weeks",credited:"done",frozen:"freeze used",
 excused:"excused",paused:"paused",missed:"missed",open:"to do",
-name:"Name",score:"Score",you:"You",yours:"Your rank",ranked:"{n} ranked",
+name:"Name",score:"Score",you:"You",yours:"Your rank",ranked:"{n} ranked",onlyYou:"Only you see this",
+team:{one:"team",other:"teams"},yourTeam:"Your team",
 unranked:"You're not ranked yet. Join in!",
 empty:"No one here yet. Be the first!",
 current:"Current",previous:"Previous",more:"Show more",
@@ -34,7 +35,8 @@ is_frozen:"Ein Joker schützt sie bis {n}.",is_paused:"Pausiert.",
 is_ended:"Starte heute eine neue Serie.",is_none:"Starte heute deine Serie.",
 calendar:"Die letzten 5 Wochen",credited:"erledigt",frozen:"Joker eingesetzt",
 excused:"entschuldigt",paused:"pausiert",missed:"verpasst",open:"offen",
-name:"Name",score:"Ergebnis",you:"Du",yours:"Dein Rang",ranked:"{n} in der Wertung",
+name:"Name",score:"Ergebnis",you:"Du",yours:"Dein Rang",ranked:"{n} in der Wertung",onlyYou:"Nur du siehst das",
+team:{one:"Team",other:"Teams"},yourTeam:"Dein Team",
 unranked:"Du bist noch nicht dabei. Mach mit!",
 empty:"Noch niemand hier. Mach den Anfang!",
 current:"Aktuell",previous:"Zuletzt",more:"Mehr anzeigen",
@@ -566,21 +568,33 @@ define("leaderboard", class extends Laurel {
 	}
 
 	content(data) {
-		const {board, me, teams, rankedUsers} = data;
+		const {board, me, meHidden, teams, rankedUsers, rankedTeams = 0} = data;
 		const {pages = [data]} = this.resource;
 		if (pages[0] !== data) this.follow(pages.length - 1);
 		const lines = teams ?? pages.flatMap((page) => page.standings);
 		const mine = ({mine, userId}) => mine ?? userId === me?.userId;
+		const further = pages.at(-1)?.next;
+		// No page has the line of a hidden reader: it goes before the first line that is behind it.
+		if (meHidden && !lines.some(mine)) {
+			const place = lines.findIndex((line) => this.ahead(me, line, board) > 0);
+			if (place >= 0 || !further) lines.splice(place < 0 ? lines.length : place, 0, me);
+		}
 		const score = board.by === "points" ? this.t("point", 2) : this.t("score");
 		return h("section.card",
-			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), this.t("ranked", rankedUsers))),
+			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), board.teams ? this.count("team", rankedTeams) : this.t("ranked", rankedUsers))),
 				board.period !== "all" && this.switch(board.period)),
 			lines.length && h("table.table", h("caption.hidden", board.name),
 				h("thead", h("tr", [this.t("rank"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
-				h("tbody", lines.map((line) => this.line(line, mine(line)))),
-				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true))),
+				h("tbody", lines.map((line) => this.line(line, mine(line), meHidden))),
+				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true, meHidden))),
 			lines.length ? !me && !teams && h("p.note", this.t("unranked")) : h("p.quiet", this.t("empty")),
-			pages.at(-1)?.next && this.button("more", () => this.more()));
+			further && this.button("more", () => this.more()));
+	}
+
+	/* Positive if one line is ahead of another. */
+	ahead(one, other, {order}) {
+		return (order === "lowest" ? other.score - one.score : one.score - other.score)
+			|| Date.parse(other.reachedAt) - Date.parse(one.reachedAt) || (one.userId < other.userId ? 1 : -1);
 	}
 
 	/* Without the button, focus moves to the heading. */
@@ -589,11 +603,12 @@ define("leaderboard", class extends Laurel {
 		this.root.activeElement ?? this.root.getElementById("board")?.focus();
 	}
 
-	line({rank, name, team, title, score}, mine) {
+	line({rank, name, team, title, score}, mine, hidden) {
 		const medal = ["", ".medal", ".medal.silver", ".medal.bronze"][rank] ?? "";
 		return h(`tr.line${mine ? ".mine" : ""}`, mine && {"aria-current": "true"},
 			h("td.number", h(`span${medal}`, this.number(rank))),
-			h("td", h("bdi.name", team ?? name), mine && h("span.tag", this.t("you")), title && h("div.note", title)),
+			h("td", h("bdi.name", name), mine && h("span.tag", this.t(team ? "yourTeam" : "you")), title && h("div.note", title),
+				mine && hidden && h("div.note", this.t("onlyYou"))),
 			h("td.name.number", this.number(score)));
 	}
 

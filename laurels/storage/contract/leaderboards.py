@@ -60,7 +60,8 @@ class LeaderboardLines:
 
     `next` is the place after which to continue, `previous` the place before which; None at the end on that side, and for lines
     that are not consecutive.
-    A hidden user has a line of their own in `me` and `around`, with the rank they would have, and takes no one's rank.
+    A hidden user has a line of their own in `me` and `around`, with the rank they would have, and takes no one's rank;
+    `me_hidden` says that `me` is such a line.
     """
 
     lines: Sequence[Standing]
@@ -68,6 +69,7 @@ class LeaderboardLines:
     ranked: int
     next: Place | None = None
     previous: Place | None = None
+    me_hidden: bool = False
 
 
 @plain
@@ -98,10 +100,11 @@ class Team:
 
 @plain
 class Teams:
-    """Teams of a leaderboard in order, and the number of members of all its teams."""
+    """Teams of a leaderboard in order, the number of members of all its teams, and the number of its teams."""
 
     lines: Sequence[Team]
     members: int
+    ranked: int = 0
 
 
 @plain

@@ -109,8 +109,9 @@ def _teams(*, mean: bool, highest: bool) -> str:
         WHERE t.level = {FIRST_TIME_LEVEL - 1} AND t.period = $1 AND t.board > $2 AND t.board < $3 GROUP BY t.board
     ), ranked AS (
         SELECT rank() OVER (ORDER BY {ahead}) AS rank, part, total, members,
-            row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER ()::bigint AS of_all FROM teams
-    ) SELECT rank, part, total, members, of_all FROM ranked WHERE number <= $4 OR part = ANY($5::text[]) ORDER BY number
+            row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER ()::bigint AS of_all,
+            count(*) OVER () AS teams FROM teams
+    ) SELECT rank, part, total, members, of_all, teams FROM ranked WHERE number <= $4 OR part = ANY($5::text[]) ORDER BY number
     """
 
 
@@ -212,17 +213,19 @@ async def listing(connection: Connection, request: LeaderboardRequest) -> Leader
     else:
         lines, (previous, following) = await _consecutive(connection, key, request)
     me = next((line for line in lines if line.place.user_id == request.me), None)
+    me_hidden = False
     if me is None and request.me is not None:
-        row = await _line_of(connection, key, request.me)
+        row, me_hidden = await _line_of(connection, key, request.me)
         me = next(iter(await _ranked(connection, key, [row] if row else [], request.ties)), None)
-    return LeaderboardLines(lines, me, await connection.fetchval(ranking.RANKED, *key), following, previous)
+    ranked = await connection.fetchval(ranking.RANKED, *key)
+    return LeaderboardLines(lines, me, ranked, following, previous, me_hidden)
 
 
-async def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
-    """The row of a user, who may be hidden."""
-    return await connection.fetchrow(LINES_OF, *key, [user_id]) or await connection.fetchrow(
-        LINES_OF, *hidden(key), [user_id]
-    )
+async def _line_of(connection: Connection, key: Key, user_id: str) -> tuple[Any, bool]:
+    """The row of a user, and whether it is among those of hidden users."""
+    row = await connection.fetchrow(LINES_OF, *key, [user_id])
+    of_hidden = None if row else await connection.fetchrow(LINES_OF, *hidden(key), [user_id])
+    return row or of_hidden, of_hidden is not None
 
 
 async def _ranked(connection: Connection, key: Key, found: Sequence[Any], ties: Ties) -> list[Standing]:
@@ -253,7 +256,7 @@ async def _rows(connection: Connection, key: Key, request: LeaderboardRequest) -
     """Consecutive rows of the leaderboard, and whether others may follow."""
     if request.around is not None:
         row = await connection.fetchrow(LINES_OF, *key, [request.around])
-        own = row or await _line_of(connection, key, request.around)
+        own = row or await connection.fetchrow(LINES_OF, *hidden(key), [request.around])
         if own is None:
             return [], False
         place = order(place_of(own))

@@ -108,8 +108,9 @@ def _teams(*, mean: bool, highest: bool) -> str:
         WHERE t.level = {FIRST_TIME_LEVEL - 1} AND t.period = ? AND t.board > ? AND t.board < ? GROUP BY t.board
     ), ranked AS (
         SELECT rank() OVER (ORDER BY {ahead}) AS rank, part, total, members,
-            row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER () AS of_all FROM teams
-    ) SELECT rank, part, total, members, of_all FROM ranked
+            row_number() OVER (ORDER BY {ahead}, part) AS number, sum(members) OVER () AS of_all,
+            count(*) OVER () AS teams FROM teams
+    ) SELECT rank, part, total, members, of_all, teams FROM ranked
     WHERE number <= ? OR part IN (SELECT value FROM json_each(?)) ORDER BY number
     """
 
@@ -196,7 +197,7 @@ def first_lines(connection: Connection, key: Key, limit: int) -> list[Standing]:
 def listing(connection: Connection, request: LeaderboardRequest) -> LeaderboardLines:
     """The requested lines."""
     key = (request.board, request.period)
-    me = _line_of(connection, key, request.me) if request.me is not None else None
+    me, me_hidden = _line_of(connection, key, request.me) if request.me is not None else (None, False)
     lines, (previous, following) = _lines(connection, key, request)
     return LeaderboardLines(
         lines=lines,
@@ -204,6 +205,7 @@ def listing(connection: Connection, request: LeaderboardRequest) -> LeaderboardL
         previous=previous,
         me=_standing(connection, key, me, request.ties) if me else None,
         ranked=ranking.count_ranked(connection, key),
+        me_hidden=me_hidden,
     )
 
 
@@ -239,10 +241,11 @@ def _lines(connection: Connection, key: Key, request: LeaderboardRequest) -> tup
     return lines, ends_of(request, places, ordinal, follows=follows)
 
 
-def _line_of(connection: Connection, key: Key, user_id: str) -> Any:
-    """The row of a user, who may be hidden."""
+def _line_of(connection: Connection, key: Key, user_id: str) -> tuple[Any, bool]:
+    """The row of a user, and whether it is among those of hidden users."""
     row = connection.execute(LINE_OF, (*key, user_id)).fetchone()
-    return row or connection.execute(LINE_OF, (*hidden(key), user_id)).fetchone()
+    of_hidden = None if row else connection.execute(LINE_OF, (*hidden(key), user_id)).fetchone()
+    return row or of_hidden, of_hidden is not None
 
 
 def _consecutive(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Any], bool]:
