@@ -145,7 +145,7 @@ async def test_events_from_before_the_metric_count_with_later_ones(database: str
             await invite(before, name, friend)
         assert await lines(before, "friends") == [("ada", 3)]
 
-        laurels = Laurels(before.store, WITH, clock=clock)
+        laurels = Laurels(before.store, WITH, clock=clock, on_difference="apply")
         assert (await invite(laurels, "1", "bob")).duplicate
         await invite(laurels, "4", "bob")
         assert await lines(laurels, "friends") == [("ada", 1)]
