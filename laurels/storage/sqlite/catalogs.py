@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from laurels.engine.catalog import Catalog
 from laurels.storage import codec
-from laurels.storage.columns import AMNESTIES, CATALOG_REVISIONS, TABLES_OF_BOARDS
+from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
 from laurels.storage.contract import (
     UNBOUND,
     AmnestyRow,
@@ -17,15 +17,15 @@ from laurels.storage.contract import (
     RevisionKey,
     amnesty_count,
 )
+from laurels.storage.sqlite.amnesties import ALL_AMNESTIES
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection
 
 KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
-IN_FORCE = f"""
-SELECT c.number, c.digest, a.* FROM (SELECT max(number) AS number, digest FROM catalog_revisions) AS c
-LEFT JOIN (SELECT {AMNESTIES} FROM amnesties) AS a ON true ORDER BY a.created_at, a.amnesty_id
+IN_FORCE = """
+SELECT number, digest, EXISTS (SELECT 1 FROM amnesties) FROM catalog_revisions ORDER BY number DESC LIMIT 1
 """
-"""The key of the newest revision, which SQLite takes from the row of the maximum, with each amnesty; without any, one row."""
+"""The key of the newest revision, and whether there are amnesties: most databases have none, so no second statement is needed."""
 
 ALL_REVISIONS = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number"
 NEWEST = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number DESC LIMIT 1"
@@ -62,10 +62,11 @@ def read_key(connection: Connection) -> RevisionKey:
 
 def read_in_force(connection: Connection) -> tuple[RevisionKey, list[AmnestyRow], int]:
     """What is in force for all users: the key of the catalog's revision, all amnesties, oldest first, and their count."""
-    rows = connection.execute(IN_FORCE).fetchall()
-    number, digest, *_ = rows[0]
-    amnesties = [codec.amnesty_of(row[2:]) for row in rows if row[2] is not None]
-    return (number, digest) if number else UNBOUND, amnesties, amnesty_count(amnesties)
+    found = connection.execute(IN_FORCE).fetchone()
+    if found and not found[2]:
+        return (found[0], found[1]), [], 0
+    amnesties = [codec.amnesty_of(row) for row in connection.execute(ALL_AMNESTIES)]
+    return (found[0], found[1]) if found else UNBOUND, amnesties, amnesty_count(amnesties)
 
 
 def read_state(connection: Connection, *, to_change: bool = False) -> CatalogState:
