@@ -40,13 +40,14 @@ class LeaderboardReader:
         """See Laurels.leaderboards."""
         await self._core.rules.follow()
         now = await self._core.now()
-        boards = self._core.catalog.boards.values()
+        boards = [board for board in self._core.catalog.boards.values() if not board.retired]
         return LeaderboardList(leaderboards=[leaderboard_info(board, now) for board in boards])
 
     async def closings(self, board_id: str, limit: int) -> ClosedPeriods:
         """See Laurels.closings."""
         await self._core.rules.follow()
-        return closed_periods(self._board(board_id), await self._core.store.closings(board_id, limit))
+        board = self._board(board_id)
+        return closed_periods(board, await self._core.store.closings(board.id, limit))
 
     async def page(
         self,
@@ -116,7 +117,7 @@ class LeaderboardReader:
         return board.visibility_of(user.visibility) == "public"
 
     def _board(self, board_id: str) -> Board:
-        board = self._core.catalog.boards.get(board_id)
+        board = self._core.catalog.boards.get(self._core.catalog.renames.boards.get(board_id, board_id))
         if board is None:
             known = ", ".join(self._core.catalog.boards)
             raise LeaderboardNotFound(f"the catalog has no leaderboard {board_id!r}; it has {known}")
