@@ -96,7 +96,7 @@ class LeaderboardReader:
         context = await self._core.presentation()
         place = read_cursor(context, after, "after") if after is not None else None
         end = read_cursor(context, before, "before") if before is not None else None
-        request = LeaderboardRequest(board_id, period.key, board.ties, lines, place, around, friends, me, end)
+        request = LeaderboardRequest(board.id, period.key, board.ties, lines, place, around, friends, me, end)
         found = await self._core.store.listing(request)
         page = leaderboard_page(context, board, period, request, found, now)
         return msgspec.structs.replace(page, standings=page.standings[: limit or lines])
