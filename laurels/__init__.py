@@ -35,7 +35,7 @@ from laurels.errors import (
     UserNotFound,
     ZoneChangeTooSoon,
 )
-from laurels.present.adjustments import AdjustmentResult
+from laurels.present.adjustments import AdjustmentResult, ReversalResult
 from laurels.present.amnesties import Amnesty
 from laurels.present.badges import BadgeInfo, ConditionCheck, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
@@ -137,6 +137,7 @@ __all__ = [
     "Problem",
     "Profile",
     "RankChange",
+    "ReversalResult",
     "SettingsError",
     "Store",
     "StoreError",

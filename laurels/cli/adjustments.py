@@ -9,26 +9,27 @@ import asyncio
 import getpass
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from inspect import Parameter as Argument
 from inspect import Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from cyclopts import Parameter
 from rich.text import Text
 
 from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
-from laurels.cli.output import emit
+from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console
 from laurels.engine.adjustments import Adjustment, kinds_for
 from laurels.engine.fields import Field
-from laurels.errors import AdjustmentNotFound, InvalidInput
-from laurels.present.adjustments import AdjustmentResult
+from laurels.errors import AdjustmentNotFound, InvalidInput, LaurelsError
+from laurels.present.adjustments import AdjustmentResult, ReversalResult
 from laurels.present.changes import NumberChange
 from laurels.service.admin import Admin
 from laurels.service.opening import changing
+from laurels.settings import Settings
 
 User = Annotated[str, Parameter(help="the user's id")]
 Reason = Annotated[str, Parameter(help="why, for the history")]
@@ -118,16 +119,36 @@ def _as_json(value: Any) -> Any:
 def reverse(
     user: User,
     event: Annotated[str, Parameter(help="the event's id")],
-    *,
+    *more: Annotated[str, Parameter(help="ids of further events of the user")],
     reason: Reason,
     actor: Actor = None,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
-    """Reverse an event: metrics, streaks, badges, points, level and ranks follow. It may come before its event."""
+    """Reverse events: metrics, streaks, badges, points, level and ranks follow. It may come before its event."""
     by = actor or login_name()
-    return _do(lambda admin: admin.reverse(user, event, reason, by), database, catalog, json=json)
+    if not more:
+        return _do(lambda admin: admin.reverse(user, event, reason, by), database, catalog, json=json)
+    settings = settings_of(database=database, catalog=catalog)
+    results = asyncio.run(_reverse_many(settings, user, (event, *more), reason, by))
+    if json:
+        emit({"results": results})
+    else:
+        applied = sum(not result.duplicate for result in results)
+        note(f"Reversed {counted(applied, 'event')} of '{user}'; {len(results) - applied:,} had been reversed before.")
+    return OK
+
+
+async def _reverse_many(
+    settings: Settings, user: str, events: Sequence[str], reason: str, actor: str
+) -> list[ReversalResult]:
+    async with changing(settings) as laurels:
+        results = await Admin(laurels).reverse_many([(user, event) for event in events], reason, actor)
+    for result in results:
+        if isinstance(result, LaurelsError):
+            raise result
+    return cast(list[ReversalResult], results)
 
 
 def undo(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -137,48 +137,82 @@ class ReverseEvent:
     needs: Needs = "all"
 
     def apply(self, work: UnitOfWork) -> Applied:
+        return ReverseEvents(self.user_id, (self.event_id,), self.at, self.reason, self.actor).apply(work)[0]
+
+
+@plain
+class ReverseEvents:
+    """Reverse several events of one user at once, as ReverseEvent does one after the other. Answers a list of Applied.
+
+    There is one for each id, in order. The last one that is new has the outcome of all. Raises UserErased.
+    """
+
+    user_id: str
+    event_ids: tuple[str, ...]
+    at: datetime
+    reason: str
+    actor: str
+    event_id: None = None
+    needs: Needs = "all"
+
+    def apply(self, work: UnitOfWork) -> list[Applied]:
         user = work.user(self.user_id, self.at)
-        adjustment_id = REVERSAL + self.event_id
         active = active_adjustments(work.adjustments(self.user_id))
-        stored = next((row for row in active if row.adjustment_id == adjustment_id), None)
-        if stored:
-            return Applied(stored, duplicate=True)
-        row, awards = work.event(self.user_id, self.event_id), work.award_rows(self.user_id)
-        others = [event for event in active_events(work.history(self.user_id)) if event.id != self.event_id]
-        outcome = self._outcome(work, user, row, others, awards)
-        occurred_at = row.event.occurred_at if row else None
-        changed = work.save(user, outcome, self.at, counts_at=work.as_paid(self.user_id, occurred_at), events=others)
-        if row:
-            work.mark_event(row, changed.revision)
-        reversal = AdjustmentRow(
-            self.user_id,
-            adjustment_id,
-            changed.revision,
-            self.at,
-            Reversal.kind,
-            Reversal(self.event_id).data(),
-            self.reason,
-            self.actor,
-            None,
-        )
-        reversal = with_lost_badges(reversal, work, user, awards, outcome.revoked)
-        work.save_adjustment(reversal)
+        stored = {row.adjustment_id: Applied(row, duplicate=True) for row in active}
+        new = [name for name in dict.fromkeys(self.event_ids) if REVERSAL + name not in stored]
+        made = self._reverse(work, user, new) if new else {}
+        answers: list[Applied] = []
+        for name in self.event_ids:
+            fresh = made.pop(name, None)
+            if fresh:
+                stored[REVERSAL + name] = Applied(fresh.adjustment, duplicate=True)
+            answers.append(fresh or stored[REVERSAL + name])
+        return answers
+
+    def _reverse(self, work: UnitOfWork, user: UserRow, new: Sequence[str]) -> dict[str, Applied]:
+        """Reverse events that were not reversed before, each with a revision of its own. Returns the answers by event id."""
+        wanted, history = set(new), work.history(self.user_id)
+        awards = work.award_rows(self.user_id)
+        rows = {row.event.id: row for row in history if row.event.id in wanted}
+        others = [event for event in active_events(history) if event.id not in wanted]
+        gone = [rows[name].event for name in new if name in rows]
+        outcome = self._outcome(work, user, gone, wanted - rows.keys(), others, awards)
+        last = replace(user, revision=user.revision + len(new) - 1)
+        occurred = {name: row.event.occurred_at for name, row in rows.items()}
+        work.save(last, outcome, self.at, counts_at=work.as_paid(self.user_id, occurred), events=others)
+        made: dict[str, Applied] = {}
+        for revision, name in enumerate(new, start=user.revision + 1):
+            if name in rows:
+                work.mark_event(rows[name], revision)
+            reversal = with_lost_badges(self._adjustment(name, revision), work, user, awards, outcome.revoked)
+            work.save_adjustment(reversal)
+            made[name] = Applied(reversal, duplicate=False)
         balance = balance_change(work, user, self.at)
-        return Applied(reversal, duplicate=False, outcome=stored_outcome(outcome), balance=balance)
+        made[new[-1]] = replace(made[new[-1]], outcome=stored_outcome(outcome), balance=balance)
+        return made
 
     def _outcome(
         self,
         work: UnitOfWork,
         user: UserRow,
-        row: EventRow | None,
-        others: list[Event],
+        gone: Sequence[Event],
+        awaited: set[str],
+        others: Sequence[Event],
         awards: Mapping[str, AwardRow],
     ) -> Outcome:
-        if row is None:
-            manual = replace(user.progress.manual, awaited=user.progress.manual.awaited | {self.event_id})
-            return Outcome(replace(user.progress, manual=manual))
-        earned = [badge for badge, award in awards.items() if award.event_id == self.event_id]
-        return reverse(work.context.catalog, user.progress, others, self.event_id, self.at, earned)
+        progress = user.progress
+        if awaited:
+            progress = replace(progress, manual=replace(progress.manual, awaited=progress.manual.awaited | awaited))
+        if not gone:
+            return Outcome(progress)
+        ids = {event.id for event in gone}
+        earned = [badge for badge, award in awards.items() if award.event_id in ids]
+        return reverse(work.context.catalog, progress, others, gone, self.at, earned)
+
+    def _adjustment(self, event_id: str, revision: int) -> AdjustmentRow:
+        data = Reversal(event_id).data()
+        what = (self.user_id, REVERSAL + event_id, revision, self.at, Reversal.kind, data)
+        return AdjustmentRow(*what, self.reason, self.actor, None)
 
 
 def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int, int] | None:

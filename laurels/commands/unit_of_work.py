@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -295,16 +295,19 @@ class UnitOfWork:
         same = (award.user_id, award.badge)
         changes.awards = [award if (row.user_id, row.badge) == same else row for row in changes.awards]
 
-    def as_paid(self, user_id: str, otherwise: datetime | None) -> CountsAt:
+    def as_paid(self, user_id: str, otherwise: Mapping[str, datetime | None] | datetime | None) -> CountsAt:
         """Points that are taken back, or given again, count at the instant of the original entry, so in the same period.
 
-        `otherwise` is for entries without an original. Only for a command that loads everything.
+        `otherwise` is for entries without an original: one instant, or one for each `ref`. Only for a command that loads
+        everything.
         """
         instants = {
             self.context.catalog.renames.badge(entry.ref): entry.counts_at
             for entry in self.ledger(user_id)
             if entry.reason not in ("rule", "adjustment", SPEND)
         }
+        if isinstance(otherwise, Mapping):
+            return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise.get(entry.ref))
         return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise)
 
     def erase(self, user_id: str, now: datetime) -> None:

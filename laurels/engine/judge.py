@@ -150,23 +150,40 @@ def reverse(
     catalog: Catalog,
     progress: Progress,
     events: Iterable[Event],
-    event_id: str,
+    reversed_events: Sequence[Event],
     now: datetime,
     earned: Collection[str] = (),
 ) -> Outcome:
-    """The same user without one event. `events` are all others, in the order of recording.
+    """The same user without these events, as if they were reversed one after the other. `events` are all others, as recorded.
 
     A badge whose condition held before and no longer holds is lost with its points, and so are badges that depended on it.
-    `earned` are the badges that were awarded because of the event: those that the catalog no longer has are lost with it.
+    `earned` are the badges that were awarded because of the events: those that the catalog no longer has are lost with them.
     """
     after = _sums(catalog, progress, events)
+    taken = _paid_by(catalog, after, progress.earned - after.earned, reversed_events)
+    entries = [entry for event, amount in taken for entry in entries_of(-amount, "reversal", event.id)]
     after = replace(after, folds=_folds(catalog, after))
-    entries = entries_of(after.earned - progress.earned, "reversal", event_id)
     unnamed = [badge for badge in earned if catalog.badge(badge) is None and badge in progress.badges]
     lost = [*_unmet(after, _justified(catalog, progress)), *(set(unnamed) - progress.manual.granted)]
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
     badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
     return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
+
+
+def _paid_by(
+    catalog: Catalog, after: Progress, points: int, reversed_events: Sequence[Event]
+) -> list[tuple[Event, int]]:
+    """What each event had paid by rules, in the order in which they are reversed; together `points`.
+
+    An event's part is what it adds to the user without it and without those that are reversed before it.
+    """
+    taken: list[tuple[Event, int]] = []
+    for event in reversed(reversed_events[1:]):
+        rules = catalog.rule_indexes.get(event.type)
+        after, paid = _add(rules, after, event, folding=False) if rules else (after, [])
+        taken.append((event, sum(entry.amount for entry in paid)))
+    first = points - sum(amount for _, amount in taken)
+    return [(reversed_events[0], first), *reversed(taken)]
 
 
 def without(progress: Progress, badges: Collection[str]) -> Progress:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from laurels.commands.events import Applied
 from laurels.engine.catalog import Catalog
-from laurels.present.base import Actor, Body, Reason, SparseAnswer
+from laurels.present.base import Actor, Answer, Body, Reason, SparseAnswer
 from laurels.present.changes import Award, LevelChange, NumberChange, changes
+from laurels.present.problems import Problem
 
 
 class AdjustmentResult(SparseAnswer, frozen=True):
@@ -44,11 +45,76 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
     names: dict[str, Any] = {"user_id": row.user_id, "kind": row.kind, "reason": row.reason, "actor": row.actor}
     return AdjustmentResult(
         id=row.adjustment_id,
-        balance=NumberChange(before=applied.balance[0], after=applied.balance[1]) if applied.balance else None,
+        balance=_balance(applied),
         status="duplicate" if applied.duplicate else "undone" if row.undone_by else "applied",
         **names,
         **changes(catalog, applied.outcome),
     )
+
+
+def _balance(applied: Applied) -> NumberChange | None:
+    return NumberChange(before=applied.balance[0], after=applied.balance[1]) if applied.balance else None
+
+
+class ReversalResult(SparseAnswer, frozen=True):
+    """What reversing one event of several did. `problem` says why it was rejected; that occurs over HTTP only.
+
+    The events of one user are reversed at once: what changed, from `awards` to `streaks`, is in the last of them.
+    """
+
+    user_id: str
+    event_id: str
+    status: Literal["applied", "duplicate", "rejected"]
+    awards: Sequence[Award] = ()
+    revoked: Sequence[str] = ()
+    points: NumberChange | None = None
+    balance: NumberChange | None = None
+    level: LevelChange | None = None
+    streaks: Mapping[str, NumberChange] = {}
+    problem: Problem | UnsetType = UNSET
+
+    @property
+    def duplicate(self) -> bool:
+        """Whether the event was reversed before."""
+        return self.status == "duplicate"
+
+
+def reversal_result(catalog: Catalog, event_id: str, applied: Applied) -> ReversalResult:
+    """The answer for one of several reversals."""
+    return ReversalResult(
+        user_id=applied.adjustment.user_id,
+        event_id=event_id,
+        status="duplicate" if applied.duplicate else "applied",
+        balance=_balance(applied),
+        **changes(catalog, applied.outcome),
+    )
+
+
+class ReversalResults(Answer, frozen=True):
+    """What reversing each event did, in the order sent."""
+
+    applied: int
+    duplicates: int
+    rejected: int
+    results: list[ReversalResult]
+
+
+MAX_REVERSALS = 1000
+
+
+class EventToReverse(Body, frozen=True):
+    """An event to reverse."""
+
+    user_id: str
+    event_id: str
+
+
+class ReversalsIn(Body, frozen=True):
+    """Events to reverse, of any users, with one reason and actor (default: the name of the API key)."""
+
+    events: Annotated[list[EventToReverse], Meta(min_length=1, max_length=MAX_REVERSALS)]
+    reason: Reason
+    actor: Actor | UnsetType = UNSET
 
 
 class ReversalIn(Body, frozen=True):

@@ -26,12 +26,13 @@ from laurels.engine.events import (
     check_text,
 )
 from laurels.engine.zones import zone
-from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, NotASandbox
-from laurels.present.adjustments import AdjustmentResult, adjustment_result
+from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, LaurelsError, NotASandbox
+from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
 from laurels.present.verification import Comparison, Difference
 from laurels.service.laurels import Laurels
+from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal
 from laurels.service.verify import compare_user, verify_user
 from laurels.storage.contract import AmnestyRow
@@ -87,6 +88,18 @@ class Admin:
         check_text("eventId", event_id, MAX_EVENT_ID)
         _check_why(reason, actor)
         return await self._result(ReverseEvent(user_id, event_id, await self._core.now(), reason, actor))
+
+    async def reverse_many(
+        self, events: Sequence[tuple[str, str]], reason: str, actor: str
+    ) -> list[ReversalResult | LaurelsError]:
+        """Reverse many events, each given as (user id, event id), with one reason and actor. Safe to repeat.
+
+        Returns for each, in order, what it did, or the error that kept it from being done. The events of one user are reversed
+        at once, which is as fast as reversing one; what changed is in the user's last result. Raises InvalidInput for the reason
+        and the actor. After StoreUnavailable or Overloaded, some may have been reversed: send all again.
+        """
+        _check_why(reason, actor)
+        return await reverse_many(self._core, events, reason, actor)
 
     async def undo(
         self, user_id: str, adjustment_id: str, reason: str | None = None, actor: str | None = None

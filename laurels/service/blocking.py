@@ -268,6 +268,7 @@ class BlockingAdmin:
         self.laurels = laurels
 
     reverse = _admin(Admin.reverse)
+    reverse_many = _admin(Admin.reverse_many)
     adjust = _admin(Admin.adjust)
     undo = _admin(Admin.undo)
     amnesties = _admin(Admin.amnesties)

@@ -35,8 +35,7 @@ class PeriodCloser:
         await self._core.under_one_revision(lambda: self._close_those_of(user_id, now))
 
     async def _close_those_of(self, user_id: str, now: datetime) -> None:
-        snapshot = await self._core.store.user_snapshot(user_id)
-        for partition, key in snapshot.standings if snapshot else ():
+        for partition, key in await self._core.store.standings_of(user_id):
             board, period = self._period_of(partition.partition(WITHIN)[0], key)
             if board and period and not board.is_open(period, now):
                 await self.close(board, period, now)

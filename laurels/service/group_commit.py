@@ -7,14 +7,17 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import takewhile
 from time import monotonic
+from typing import TypeVar
 
 from laurels.commands.events import Recorded
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
+from laurels.service.long_histories import LATER, LONG, LongHistories, applied
 from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, Store
 from laurels.telemetry.writes import WriteMeter
 
@@ -37,6 +40,8 @@ MAX_RETRY_AFTER = 60
 class Unbound(Exception):  # noqa: N818
     """The transaction would add the first users, but the catalog that judged them is not stored."""
 
+
+T = TypeVar("T")
 
 Switch = Callable[[Exception], Awaitable[None]]
 """Called with OtherRevision or Unbound, when a transaction cannot go on under its catalog; puts the right one in force."""
@@ -83,6 +88,8 @@ class GroupCommit:
         self._worker: asyncio.Task[None] | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._closed = False
+        self._long = LongHistories(store, queue_seconds)
+        self._unfinished: set[asyncio.Task[None]] = set()
 
     @property
     def closed(self) -> bool:
@@ -137,6 +144,8 @@ class GroupCommit:
         self._closed = True
         if self._worker is not None:
             await self._worker
+        while self._unfinished:
+            await asyncio.wait(self._unfinished)
 
     async def _work(self) -> None:
         """Write batch after batch until the queue is empty."""
@@ -197,24 +206,65 @@ class GroupCommit:
             for submission in batch:
                 await self._answer([submission])
         else:
+            finished: list[_Submission] = []
             for submission, answer in zip(batch, answers, strict=True):
+                if LATER in answer:
+                    task = asyncio.create_task(self._finish(submission, answer))
+                    self._unfinished.add(task)
+                    task.add_done_callback(self._unfinished.discard)
+                    continue
+                finished.append(submission)
                 if not submission.done.done():
                     submission.done.set_result(answer)
-            now = monotonic()
-            self.meter.add(now, sum(map(len, answers)), [now - submission.submitted_at for submission in batch])
+            self._count(finished)
+
+    def _count(self, submissions: Sequence[_Submission]) -> None:
+        now, size = monotonic(), sum(len(submission.commands) for submission in submissions)
+        self.meter.add(now, size, [now - submission.submitted_at for submission in submissions])
+
+    async def _finish(self, submission: _Submission, answers: list[object]) -> None:
+        """Write the commands that were put off because they need a long history, and answer the submission."""
+        later = [number for number, answer in enumerate(answers) if answer is LATER]
+        by_user: dict[str, list[int]] = {}
+        for number in later:
+            by_user.setdefault(submission.commands[number].user_id, []).append(number)
+        for numbers in by_user.values():
+            commands = [submission.commands[number] for number in numbers]
+            try:
+                found = await self._in_force(partial(self._write_long, commands, ranks=submission.ranks))
+            except LaurelsError as error:
+                found = [error] * len(commands)
+            except Exception as error:
+                log.exception("a command could not be written")
+                _fail([submission], error)
+                return
+            for number, answer in zip(numbers, found, strict=True):
+                answers[number] = answer
+        if not submission.done.done():
+            submission.done.set_result(answers)
+        self._count([submission])
+
+    async def _write_long(self, commands: Sequence[Command], context: DecisionContext, *, ranks: bool) -> list[object]:
+        request = replace(_request(commands, context, ranks=ranks), longest=None)
+        answers, moved = await self._long.write(context, request, commands)
+        return _with_ranks(answers, moved) if moved else answers
 
     async def _write(self, batch: list[_Submission]) -> list[list[object]]:
         """Write a batch under the catalog in force, whichever that is when its transaction runs."""
+        return await self._in_force(partial(self._write_under, batch))
+
+    async def _in_force(self, write: Callable[[DecisionContext], Awaitable[T]]) -> T:
+        """Write under the catalog in force; again under another one if that was put in force meanwhile."""
         for _ in range(MOST_SWITCHES):
             try:
-                return await self._write_under(self._context_in_force(), batch)
+                return await write(self._context_in_force())
             except (OtherRevision, Unbound) as other:
                 if self._switch is None:
                     raise
                 await self._switch(other)
         raise StoreUnavailable("the catalog was changed again and again meanwhile; send this again")
 
-    async def _write_under(self, context: DecisionContext, batch: list[_Submission]) -> list[list[object]]:
+    async def _write_under(self, batch: list[_Submission], context: DecisionContext) -> list[list[object]]:
         commands = [command for submission in batch for command in submission.commands]
         answers: list[object] = []
 
@@ -222,31 +272,30 @@ class GroupCommit:
             if loaded.catalog != context.revision:
                 raise OtherRevision
             work = UnitOfWork(context, loaded)
-            answers[:] = [_apply(command, work) for command in commands]
+            answers[:] = applied(commands, work)
             changes = work.changes()
             if changes.users and context.must_bind:
                 raise Unbound
             return changes
 
-        request = LoadRequest(
-            users=frozenset(command.user_id for command in commands),
-            events=identities(commands),
-            rules=context.catalog.rules,
-            with_adjustments=frozenset(command.user_id for command in commands if command.needs == "adjustments"),
-            in_full=frozenset(command.user_id for command in commands if command.needs == "all"),
-            zones=zones_to_set(commands),
-            ranks=any(submission.ranks for submission in batch),
-        )
+        request = _request(commands, context, ranks=any(submission.ranks for submission in batch))
         ranks = await self._store.change(request, decide)
         ranked = iter(_with_ranks(answers, ranks) if ranks else answers)
         return [[next(ranked) for _ in submission.commands] for submission in batch]
 
 
-def _apply(command: Command, work: UnitOfWork) -> object:
-    try:
-        return command.apply(work)
-    except LaurelsError as error:
-        return error
+def _request(commands: Sequence[Command], context: DecisionContext, *, ranks: bool) -> LoadRequest:
+    """What these commands need. Long histories are left out."""
+    return LoadRequest(
+        users=frozenset(command.user_id for command in commands),
+        events=identities(commands),
+        rules=context.catalog.rules,
+        with_adjustments=frozenset(command.user_id for command in commands if command.needs == "adjustments"),
+        in_full=frozenset(command.user_id for command in commands if command.needs == "all"),
+        zones=zones_to_set(commands),
+        ranks=ranks,
+        longest=LONG,
+    )
 
 
 def _with_ranks(answers: Sequence[object], ranks: Mapping[str, Ranks]) -> list[object]:

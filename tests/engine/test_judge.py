@@ -309,13 +309,13 @@ def test_a_badge_held_only_by_its_own_points_before_a_reversal_stays() -> None:
     events = [dated("a", quantity=99, name="99"), dated("a", name="1"), dated("a", name="one more")]
     earned = fold(POINTS_OF_100, events)
     corrected = replace(earned, points=earned.points - 21, manual=replace(earned.manual, adjusted=-21))
-    outcome = reverse(POINTS_OF_100, corrected, events[:2], "one more", MONDAY)
+    outcome = reverse(POINTS_OF_100, corrected, events[:2], events[2:], MONDAY)
     assert (outcome.revoked, outcome.progress.points, outcome.progress.badges) == ((), 109, {"b": 30})
 
 
 def test_a_badge_whose_condition_held_without_its_own_points_is_lost_with_a_reversal() -> None:
     events = [dated("a", quantity=99, name="99"), dated("a", name="1")]
-    outcome = reverse(POINTS_OF_100, fold(POINTS_OF_100, events), events[:1], "1", MONDAY)
+    outcome = reverse(POINTS_OF_100, fold(POINTS_OF_100, events), events[:1], events[1:], MONDAY)
     assert (outcome.revoked, outcome.progress.points) == (("b",), 99)
 
 
@@ -332,7 +332,7 @@ def test_badges_that_only_justify_each_other_stay() -> None:
     events = [dated("a", quantity=9, name="9"), dated("a", quantity=4, name="4")]
     badges = {"old": 50, "one": 40, "two": 40}
     before = replace(fold(made, events), badges=badges, points=13 + sum(badges.values()))
-    outcome = reverse(made, before, events[1:], "9", MONDAY)
+    outcome = reverse(made, before, events[1:], events[:1], MONDAY)
     assert (outcome.revoked, outcome.progress.points) == ((), 134)
 
 
@@ -348,5 +348,5 @@ def test_a_badge_that_depends_on_a_lost_one_is_lost_while_one_kept_from_older_ru
     events = [dated("a", quantity=12, name="12"), dated("a", quantity=3, name="3")]
     badges = {"old": 50, "one": 40, "two": 5}
     before = replace(fold(made, events), badges=badges, points=15 + sum(badges.values()))
-    outcome = reverse(made, before, events[1:], "12", MONDAY)
+    outcome = reverse(made, before, events[1:], events[:1], MONDAY)
     assert (outcome.revoked, outcome.progress.badges, outcome.progress.points) == (("one", "two"), {"old": 50}, 53)

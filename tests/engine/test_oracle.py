@@ -188,8 +188,9 @@ class Engine:
         if step.what == "visit":
             self.record(step.value)
         elif step.what == "reverse":
+            gone = [event for event in self.recorded if event.id == str(step.value)]
             self.recorded = [event for event in self.recorded if event.id != str(step.value)]
-            reversal = reverse(self.case.rules, self.progress, self.recorded, str(step.value), self.now)
+            reversal = reverse(self.case.rules, self.progress, self.recorded, gone, self.now)
             self.progress = reversal.progress
         else:
             after = replace(self.progress, manual=adjusted(self.progress.manual, step))

@@ -843,3 +843,34 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "sandbox secrets sessions signed_out"
     )
     assert await tables(store) == [*known.split(), "standings", "tallies", "tombstones", "users"]
+
+
+# ---- long histories ---------------------------------------------------------------------------
+
+
+async def test_a_history_longer_than_the_limit_is_named_and_not_loaded(store: Store) -> None:
+    await fill(store, "ada")
+    snapshot = await store.user_snapshot("ada")
+    assert snapshot is not None
+    request = LoadRequest(frozenset({"ada"}), frozenset(), RULES, in_full=frozenset({"ada"}))
+
+    whole = await store.load(replace(request, longest=snapshot.user.revision))
+    short = await store.load(replace(request, longest=snapshot.user.revision - 1))
+    row_only = await store.load(replace(request, longest=0, in_full=frozenset()))
+
+    assert (whole.histories["ada"], whole.long) == (snapshot.events, frozenset())
+    assert (whole.ledgers["ada"], whole.awards["ada"]) == (snapshot.ledger, snapshot.awards)
+    assert whole.standings["ada"] == snapshot.standings == await store.standings_of("ada")
+    assert (short.histories, short.long, short.users) == ({}, {"ada"}, whole.users)
+    assert (row_only.histories, row_only.long) == ({}, frozenset())
+
+
+async def test_loading_locks_nothing_and_knows_who_was_erased(store: Store) -> None:
+    await fill(store, "ada")
+    await save(store, erased=[(FORGOTTEN, MONDAY)])
+    request = LoadRequest(frozenset({"ada", FORGOTTEN, "new"}), frozenset(), RULES)
+
+    loaded = await store.load(request)
+
+    assert (loaded.users.keys(), loaded.erased) == ({"ada"}, {FORGOTTEN})
+    assert await store.standings_of("new") == {}

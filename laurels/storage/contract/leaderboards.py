@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -129,6 +129,10 @@ class Leaderboards(Protocol):
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         """The user's exact rank (None: not ranked) and the number of ranked users, from one snapshot."""
+        ...
+
+    async def standings_of(self, user_id: str) -> Mapping[tuple[str, str], Place]:
+        """A user's places by partition and period, without those in closed periods."""
         ...
 
     async def teams(self, request: TeamsRequest) -> Teams:

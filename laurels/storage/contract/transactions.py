@@ -27,6 +27,7 @@ class LoadRequest:
     in_full  users with everything: adjustments, all events, awards, the ledger and the standings
     zones   user -> the zones that commands set, and when: where one would change the user's zones, everything is loaded
     ranks   whether to compute the ranks of users whose place changes
+    longest  users with more revisions than this are not loaded with everything, but named in `Loaded.long`; None: no limit
     """
 
     users: frozenset[str]
@@ -38,6 +39,11 @@ class LoadRequest:
         default_factory=dict[str, Sequence[tuple[str, datetime]]]
     )
     ranks: bool = True
+    longest: int | None = None
+
+    def is_too_long(self, user: UserRow) -> bool:
+        """Whether everything of this user would be loaded, and is too long for that."""
+        return self.longest is not None and user.revision > self.longest and self.needs_all_of(user)
 
     def needs_all_of(self, user: UserRow) -> bool:
         """Whether everything of this user is to be loaded."""
@@ -73,6 +79,8 @@ class Loaded:
     amnesty_count: int = 0
     catalog: RevisionKey = UNBOUND
     secret: bytes = b""
+    long: frozenset[str] = frozenset()
+    """Users whose histories were not loaded because they are too long."""
 
 
 @dataclass(slots=True)
@@ -132,6 +140,10 @@ Decide = Callable[[Loaded], Changes]
 
 class Transactions(Protocol):
     """Changing users."""
+
+    async def load(self, request: LoadRequest) -> Loaded:
+        """What `change` would load, from one snapshot, without locking anything and without making others wait."""
+        ...
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         """Load, decide, save, in one transaction that is durable when this returns.

@@ -5,7 +5,7 @@ The functions take the connection of a transaction or a snapshot. A key is (part
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -129,6 +129,10 @@ class Leaderboards(Connections):
 
     async def rank(self, board: str, period: str, user_id: str, ties: Ties = "first") -> tuple[int | None, int]:
         return await self._pool.run(lambda connection: ranking.rank_of_user(connection, (board, period), user_id, ties))
+
+    async def standings_of(self, user_id: str) -> Mapping[Key, Place]:
+        found = await self._pool.run(lambda connection: open_standings(connection, [user_id]))
+        return found[user_id]
 
     async def teams(self, request: TeamsRequest) -> Teams:
         values = (*partitions_of_teams(request), request.limit, own_partitions(request))

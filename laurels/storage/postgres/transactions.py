@@ -38,6 +38,7 @@ from laurels.storage.postgres.records import read_adjustments, read_awards, read
 from laurels.storage.secrets import tombstone
 from laurels.storage.standings import Measured, own_ranks
 
+SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
 LOCK_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
 """In the order of their ids, so that two processes that lock the same users cannot deadlock."""
 
@@ -118,16 +119,21 @@ class Transactions(Connections):
                 raise StoreUnavailable(f"{error}; {_DOUBT}") from error
             raise
 
-    async def _load(self, connection: Connection, request: LoadRequest, alone: set[str]) -> Loaded:
-        locked = await connection.fetch(LOCK_USERS, sorted(request.users))
-        users = {row[0]: codec.user_of(row) for row in locked}
+    async def load(self, request: LoadRequest) -> Loaded:
+        return await self._snapshot(lambda connection: self._load(connection, request, None))
+
+    async def _load(self, connection: Connection, request: LoadRequest, alone: set[str] | None) -> Loaded:
+        """Load what is requested, and lock the users; None for `alone` locks nothing."""
+        rows = await connection.fetch(SOME_USERS if alone is None else LOCK_USERS, sorted(request.users))
+        users = {row[0]: codec.user_of(row) for row in rows}
         erased = await self._erased(connection, request.users - users.keys(), alone)
         known = [identity for identity in request.events if identity[0] in users]
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
         count, number, digest, *_ = found[0]
         amnesties = await read_amnesties(connection) if count else []
         events = [codec.event_of(row[3:]) for row in found if row[3] is not None]
-        full = [name for name, user in users.items() if request.needs_all_of(user)]
+        long = frozenset(name for name, user in users.items() if request.is_too_long(user))
+        full = [name for name, user in users.items() if name not in long and request.needs_all_of(user)]
         adjusted = [*{*full, *(request.with_adjustments & users.keys())}]
         return Loaded(
             users=users,
@@ -142,17 +148,19 @@ class Transactions(Connections):
             amnesty_count=amnesty_count(amnesties),
             catalog=(number, digest) if number else UNBOUND,
             secret=await self._read_secret(connection),
+            long=long,
         )
 
-    async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str]) -> frozenset[str]:
+    async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str] | None) -> frozenset[str]:
         """Those of the users without a row who were erased.
 
-        Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`.
+        Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`; None locks nothing.
         """
         if not missing:
             return frozenset()
-        locks = _locks(missing, alone)
-        await connection.execute(LOCK_NEW, LOCK_SPACE, [*locks], [*locks.values()])
+        if alone is not None:
+            locks = _locks(missing, alone)
+            await connection.execute(LOCK_NEW, LOCK_SPACE, [*locks], [*locks.values()])
         secret = await self._read_secret(connection)
         hashes = {tombstone(secret, user_id): user_id for user_id in missing}
         found = await connection.fetch(ERASED, [*hashes])

@@ -6,7 +6,7 @@ The functions take the connection of a transaction or a snapshot. A key is (part
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -132,6 +132,10 @@ class Leaderboards(Connections):
         with self._snapshot as connection:
             key = (board, period)
             return rank_of_user(connection, key, user_id, ties), ranking.count_ranked(connection, key)
+
+    async def standings_of(self, user_id: str) -> Mapping[Key, Place]:
+        with translated:
+            return open_standings(self._reader, user_id)
 
     async def teams(self, request: TeamsRequest) -> Teams:
         values = (*partitions_of_teams(request), request.limit, json.dumps(own_partitions(request)))

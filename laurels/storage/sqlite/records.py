@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from laurels.storage import codec
@@ -35,6 +36,10 @@ from laurels.storage.standings import POINTS
 NEWEST = 2**62
 """After every revision."""
 
+READ_INLINE = 500
+"""A user with more revisions than this is read in a thread: it takes longer than starting one, and no other task could run."""
+
+REVISION = "SELECT revision FROM users WHERE user_id = ?"
 USER = f"SELECT {USERS} FROM users WHERE user_id = ?"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
 USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
@@ -112,6 +117,24 @@ class _Shared:
     top: Sequence[Standing]
     amnesty_count: int
     catalog: RevisionKey
+
+
+def read_snapshot(connection: Connection, user_id: str) -> UserSnapshot | None:
+    """Everything about one user; None if there is no such user."""
+    row = connection.execute(USER, (user_id,)).fetchone()
+    if row is None:
+        return None
+    catalog, amnesties, _ = read_in_force(connection)
+    return UserSnapshot(
+        user=codec.user_of(row),
+        events=read_events(connection, user_id),
+        adjustments=read_adjustments(connection, user_id),
+        awards=read_awards(connection, user_id),
+        ledger=read_ledger(connection, user_id),
+        standings=open_standings(connection, user_id),
+        amnesties=amnesties,
+        catalog=catalog,
+    )
 
 
 class Records(Connections):
@@ -201,17 +224,9 @@ class Records(Connections):
 
     async def user_snapshot(self, user_id: str) -> UserSnapshot | None:
         with self._snapshot as connection:
-            row = connection.execute(USER, (user_id,)).fetchone()
+            row = connection.execute(REVISION, (user_id,)).fetchone()
             if row is None:
                 return None
-            catalog, amnesties, _ = read_in_force(connection)
-            return UserSnapshot(
-                user=codec.user_of(row),
-                events=read_events(connection, user_id),
-                adjustments=read_adjustments(connection, user_id),
-                awards=read_awards(connection, user_id),
-                ledger=read_ledger(connection, user_id),
-                standings=open_standings(connection, user_id),
-                amnesties=amnesties,
-                catalog=catalog,
-            )
+            if row[0] <= READ_INLINE:
+                return read_snapshot(connection, user_id)
+        return await self._in_background(partial(read_snapshot, user_id=user_id))

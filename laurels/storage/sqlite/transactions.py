@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from laurels.engine.notifications import of_climbing
 from laurels.engine.ranking import Ranks
@@ -50,6 +51,9 @@ ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in TABLES_OF_USERS]
 class Transactions(Connections):
     """Changing users."""
 
+    async def load(self, request: LoadRequest) -> Loaded:
+        return await self._in_background(partial(self._load, request=request))
+
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         return await self._write(lambda: self._change(request, decide))
 
@@ -75,7 +79,8 @@ class Transactions(Connections):
             if identity[0] in users and (row := connection.execute(EVENT, identity).fetchone()):
                 events[identity] = codec.event_of(row)
         catalog, amnesties, count = read_in_force(connection)
-        full = [name for name, user in users.items() if request.needs_all_of(user)]
+        long = frozenset(name for name, user in users.items() if request.is_too_long(user))
+        full = [name for name, user in users.items() if name not in long and request.needs_all_of(user)]
         return Loaded(
             users=users,
             events=events,
@@ -89,6 +94,7 @@ class Transactions(Connections):
             amnesty_count=count,
             catalog=catalog,
             secret=self._read_secret(connection),
+            long=long,
         )
 
     def _is_erased(self, connection: Connection, user_id: str) -> bool:
