@@ -61,7 +61,7 @@ def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
 
 
 async def _compared(core: Core, snapshot: UserSnapshot) -> Comparison:
-    """The comparison as of now, or as of the newest thing that was recorded of the user, if that is later."""
+    """The comparison at this time, or at the time of the newest thing that was recorded of the user, if that is later."""
     now, newest = await core.now(), _newest(snapshot)
     differences = await _differences(core, snapshot, max(now, newest))
     return Comparison(differences=differences, ahead_of_clock=newest if newest - now > CLOCKS_APART else None)
