@@ -117,19 +117,17 @@ def setting(table: Table, source: str, *, but: Sequence[str] = ()) -> str:
     return ", ".join(f"{name} = {source}.{name}" for name in names)
 
 
-PART = 250
-"""How many rows are decoded before other tasks may run: less than two milliseconds."""
+MANY_ROWS = 2000
+"""More rows than this are decoded in a thread: other tasks of the event loop would wait some ten milliseconds."""
 
 
-async def by_user_in_parts(users: Sequence[str], rows: Sequence[Any], decode: Callable[[Any], T]) -> dict[str, list[T]]:
-    """Rows decoded and grouped by their users, as `by_user` does. Other tasks run in between, for there may be many."""
-    grouped: dict[str, list[T]] = {user_id: [] for user_id in users}
-    for start in range(0, len(rows), PART):
-        if start:
-            await asyncio.sleep(0)
-        for row in rows[start : start + PART]:
-            grouped[row[0]].append(decode(row))
-    return grouped
+async def by_user_decoded(users: Sequence[str], rows: Sequence[Any], decode: Callable[[Any], T]) -> dict[str, list[T]]:
+    """Rows decoded and grouped by their users, as `by_user` does, without holding up other tasks if there are many."""
+
+    def grouped() -> dict[str, list[T]]:
+        return by_user(users, ((row[0], decode(row)) for row in rows))
+
+    return grouped() if len(rows) <= MANY_ROWS else await asyncio.to_thread(grouped)
 
 
 def by_user(users: Sequence[str], found: Iterable[tuple[str, T]]) -> dict[str, list[T]]:

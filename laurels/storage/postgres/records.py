@@ -24,7 +24,7 @@ from laurels.storage.contract import (
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.catalogs import KEY, read_key
-from laurels.storage.postgres.connections import Connections, by_user, by_user_in_parts
+from laurels.storage.postgres.connections import Connections, by_user, by_user_decoded
 from laurels.storage.postgres.leaderboards import FIRST, first_lines, open_standings
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
 from laurels.storage.postgres.ranking import rank_of_user
@@ -90,7 +90,7 @@ SELECT next.* FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS requested (
 async def read_events(connection: Connection, users: Sequence[str]) -> Mapping[str, list[EventRow]]:
     """All events of users, oldest first."""
     found = await connection.fetch(EVENTS_OF, users)
-    return await by_user_in_parts(users, found, codec.event_of)
+    return await by_user_decoded(users, found, codec.event_of)
 
 
 async def read_awards(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AwardRow]]:
@@ -102,7 +102,7 @@ async def read_awards(connection: Connection, users: Sequence[str]) -> Mapping[s
 async def read_ledgers(connection: Connection, users: Sequence[str]) -> Mapping[str, list[LedgerRow]]:
     """All ledger entries of users, oldest first."""
     found = await connection.fetch(LEDGER_OF, users)
-    return await by_user_in_parts(users, found, codec.entry_of)
+    return await by_user_decoded(users, found, codec.entry_of)
 
 
 async def read_adjustments(connection: Connection, users: Sequence[str]) -> Mapping[str, list[AdjustmentRow]]:
