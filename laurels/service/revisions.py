@@ -5,6 +5,7 @@ A new check of what may follow what goes into CHECKS.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.succession import lost_badges
 from laurels.errors import CatalogDiffers, CatalogError, Fault
 from laurels.storage.contract import CatalogRow, CatalogState
+
+log = logging.getLogger(__name__)
 
 Check = Callable[[CatalogState, Catalog, Catalog], list[Fault]]
 """Given what is stored, the catalog in force and the one to follow it: why it cannot. Pure, and run in the transaction."""
@@ -36,6 +39,8 @@ class Proposal:
     adopts      also for users of an earlier version of Laurels who were judged under other rules, of which the database
                 has no catalog
     only_first  only if the database has no revision
+    by_opening  a program was opened with on_difference="apply", as in tests and while developing: a badge that users have may
+                lose its name, and a warning says which
     """
 
     catalog: Catalog
@@ -44,6 +49,7 @@ class Proposal:
     reason: str
     adopts: bool = False
     only_first: bool = False
+    by_opening: bool = False
 
 
 def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
@@ -68,8 +74,10 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
         return _row(newest.number, proposal)
     present = parsed_or_none(newest)
     faults = [fault for check in CHECKS for fault in check(state, present, catalog)] if present else []
-    if faults:
+    if faults and not proposal.by_opening:
         raise CatalogError(faults)
+    for fault in faults:
+        log.warning("%s: %s; %s", fault.where, fault.what, fault.fix)
     return _row(newest.number + 1, proposal)
 
 

@@ -191,4 +191,5 @@ class Rules:
         return InForce(catalog, UNBOUND, must_bind=True)
 
     async def _proposal(self, catalog: Catalog) -> Proposal:
-        return Proposal(catalog, await self._clock.now(), LAURELS, f"{named(catalog)} was opened", adopts=True)
+        reason = f"{named(catalog)} was opened"
+        return Proposal(catalog, await self._clock.now(), LAURELS, reason, adopts=True, by_opening=True)

@@ -11,6 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import BadgeNotFound, CatalogError
 from laurels.service.insights import Insights
+from laurels.service.laurels import Laurels
 from tests.service.test_history import Place, place
 from tests.support import badge, catalog, check_tallies, sql
 
@@ -246,6 +247,14 @@ async def test_a_catalog_that_takes_a_held_badge_away_is_refused_with_the_fix(
         await under(home, of)
     assert fix in str(refused.value)
     assert await home.badges() == ["message_100"]
+
+
+async def test_opening_with_apply_takes_a_held_badge_away_with_a_warning(
+    home: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Laurels(home.laurels.store, GONE, clock=home.clock, on_difference="apply")
+    assert (await other.profile("ada")).points == 101
+    assert "badges 'message_100': is gone, but 1 user has it" in caplog.text
 
 
 async def test_a_badge_that_no_one_has_may_be_taken_away(database: str) -> None:
