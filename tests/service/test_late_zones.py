@@ -18,6 +18,7 @@ from laurels.engine.progress import Progress
 from laurels.errors import ZoneChangeTooSoon
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
+from laurels.service.long_histories import LONG
 from laurels.testing import TestClock, sandbox
 from tests.service.test_history import check_stored
 from tests.support import at, badge, catalog, count, sql
@@ -272,6 +273,19 @@ async def test_events_and_first_zones_at_the_same_time_end_in_one_zone_and_one_r
             if zones_of[-1].time_zone == LOS_ANGELES and len(zones_of) == 1:
                 assert await length_of(one, user) == 4
         await check_stored(one)
+
+
+async def test_a_first_zone_after_a_long_history_reads_all_of_it_while_events_are_recorded(database: str) -> None:
+    async with sandbox(RULES, start=at("2026-02-02T04:00"), database=database, late_window=None) as (laurels, clock):
+        old = [Event("ada", f"old-{n}", "login", clock.now - timedelta(hours=7 * n)) for n in range(LONG + 10)]
+        await laurels.record_many(old)
+        works: list[Any] = [laurels.record(Event("ada", f"new-{n}", "login")) for n in range(6)]
+        works.insert(3, laurels.update_user("ada", time_zone=LOS_ANGELES))
+        await asyncio.gather(*works)
+
+        assert (await stored(laurels)).totals["visits"] == LONG + 16
+        assert (await days_of(laurels))[-6:] == ["2026-02-01"] * 6
+        await check_stored(laurels)
 
 
 # ---- any history ------------------------------------------------------------------------------

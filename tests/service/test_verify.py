@@ -18,7 +18,7 @@ CORRUPTIONS = {
     "a deleted award": ("DELETE FROM awards WHERE badge = 'two'", {"awards"}),
     "an award that pays more": ("UPDATE awards SET points = 51 WHERE badge = 'two'", {"badges", "sum of the ledger"}),
     "a badge that was added": (
-        "INSERT INTO awards VALUES ('ada', 'run', 1, 0, 20, NULL)",
+        "INSERT INTO awards (user_id, badge, revision, awarded_at, points) VALUES ('ada', 'run', 1, 0, 20)",
         {"badges", "sum of the ledger"},
     ),
     "a deleted ledger entry": (
