@@ -203,7 +203,7 @@ async def test_points_are_spent_and_the_profile_shows_the_balance(home: App) -> 
     with_balance = (await home.client.get(f"{profile}?include=balance", headers=home.by_key)).json()
     assert with_balance == {**earned, "balance": earned["points"] - 30}
     newest = (await home.client.get(f"{USERS}/ada/history", headers=home.by_key)).json()["entries"][0]
-    assert newest["points"] == [{"amount": -30, "reason": "spend", "ref": "points"}]
+    assert newest["points"] == [{"amount": -30, "reason": "spend", "ref": "points", "catalog": 1}]
     assert newest["adjustment"]["data"] == {"amount": 30, "spend": True}
 
 
