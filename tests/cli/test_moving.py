@@ -112,7 +112,14 @@ def test_a_database_moves_from_any_engine_to_any_engine(cli: Cli, source: str, t
     assert ended.json == {
         "ok": True,
         "rows": {table: len(rows) for table, rows in before.items()},
-        "verified": {"ok": True, "users": len(USERS), "wrongTallies": 0, "differences": []},
+        "verified": {
+            "ok": True,
+            "users": len(USERS),
+            "wrongTallies": 0,
+            "differences": [],
+            "usersAheadOfClock": 0,
+            "aheadOfClock": None,
+        },
     }
     assert held(target) == held(source) == before
     assert cli("verify", "--database", target).code == 0

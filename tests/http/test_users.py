@@ -327,8 +327,8 @@ async def test_the_history_tells_events_awards_and_points(home: App) -> None:
                     "reversed": False,
                 },
                 "adjustment": None,
-                "awards": [{"badge": "message_100", "points": 100}],
-                "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
+                "awards": [{"badge": "message_100", "points": 100, "catalog": 1}],
+                "points": [{"amount": 100, "reason": "badge", "ref": "message_100", "catalog": 1}],
             }
         ],
         "next": None,
