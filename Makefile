@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 TORTURE_SECONDS ?= 300
+HISTORIES ?= 200000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
@@ -14,7 +15,8 @@ demo: .venv/.run ## a sample community, served, with two commands to try
 test: .venv/.test
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(TEST)
 
-torture: .venv/.test ## kills, dropped connections, full disks, for TORTURE_SECONDS; TORTURE="--seed N --only NAME" repeats one
+torture: .venv/.test ## HISTORIES in any order; then kills and full disks for TORTURE_SECONDS; TORTURE="--seed N --only NAME" repeats one
+	@LAURELS_TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n auto -q --timeout 0 tests/commands/test_any_order.py
 	@$(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(TORTURE)
 
 lint: .venv/.test

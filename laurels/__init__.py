@@ -37,7 +37,7 @@ from laurels.errors import (
 )
 from laurels.present.adjustments import AdjustmentResult, ReversalResult
 from laurels.present.amnesties import Amnesty
-from laurels.present.badges import BadgeInfo, ConditionCheck, Explanation, NextBadge
+from laurels.present.badges import BadgeInfo, ConditionCheck, EarnedBadge, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
 from laurels.present.events import EventResult, IgnoredValue
@@ -97,6 +97,7 @@ __all__ = [
     "ConditionCheck",
     "Conflict",
     "Difference",
+    "EarnedBadge",
     "Event",
     "EventConflict",
     "EventResult",

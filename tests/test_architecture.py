@@ -64,7 +64,17 @@ WORDS = {
 NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "adjustments"}
 """What a catalog defines, and what an operator applies: one file each."""
 
-DECISIONS = {"catalog", "succession", "counting", "judge", "adjust", "scoring", "notifications"}
+DECISIONS = {
+    "catalog",
+    "succession",
+    "counting",
+    "judge",
+    "occurrence",
+    "adjust",
+    "scoring",
+    "closings",
+    "notifications",
+}
 """Modules of the engine in which nouns meet."""
 
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}

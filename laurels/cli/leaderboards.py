@@ -167,13 +167,16 @@ def _counts(board: LeaderboardInfo) -> str:
 # ---- one of them ------------------------------------------------------------------------------
 
 
+RECOMPUTING = "This leaderboard is being recomputed: some lines are still those of the rule before.\n"
+
+
 def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     to = console()
     key = "of all time" if shown.board.period == "all" else shown.period.key
     to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}"))
     if shown.board.period != "all":
         to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
-    to.print()
+    to.print(RECOMPUTING if shown.recomputing else "")
     if isinstance(shown.teams, list) and shown.teams:
         to.print(_teams(shown.teams))
     elif shown.standings or shown.me_hidden:
@@ -204,9 +207,9 @@ def _below(shown: LeaderboardPage) -> Iterator[str]:
 
 def _bounds(board: LeaderboardInfo, period: LeaderboardPeriod, now: datetime) -> str:
     """The days of a period, and whether it still takes events."""
-    assert period.start
-    assert period.end
     assert period.closes_at
+    if period.start is None or period.end is None:  # closed by an older version, under a catalog that is not known
+        return f"closed {ago(period.closes_at, now)}."
     where = zone(board.zone)
     first, last = period.start.astimezone(where), (period.end - INSTANT).astimezone(where)
     days = f"{first:%a %Y-%m-%d}" if first.date() == last.date() else f"{first:%a %Y-%m-%d} to {last:%a %Y-%m-%d}"

@@ -16,6 +16,7 @@ from laurels.cli.tables import steps_progress
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserErased, UserNotFound
 from laurels.service.admin import Admin
+from laurels.service.closed_lines import fix_database
 from laurels.service.opening import changing
 from laurels.settings import Settings
 
@@ -72,8 +73,10 @@ async def _all(settings: Settings) -> Rebuilt:
                     answers = await _rebuild_batch(admin, page[start : start + BATCH], advance)
                     users += len(answers)
                     differed += sum(answers)
+        differed += await fix_database(laurels.core)
         wrong = await laurels.store.wrong_tallies()
         await laurels.store.rebuild_tallies()
+        await laurels.period_rules.settle()
         return Rebuilt(users, differed, wrong)
 
 

@@ -38,7 +38,7 @@ class _Shown:
         self.user = overview.user
         self.profile = overview.profile
         self.outdated = overview.outdated
-        self.awarded_at = {about.badge: about.awarded_at for about in overview.explanations if about.awarded_at}
+        self.earned_at = {about.badge: about.earned_at for about in overview.explanations if about.earned_at}
         self.now = now
 
 
@@ -121,7 +121,7 @@ def _earned(shown: _Shown) -> Table:
     lines = table("", "", "", "", right=())
     lines.show_header = False
     for badge in shown.profile.badges:
-        since = shown.awarded_at.get(badge.id)
+        since = shown.earned_at.get(badge.id)
         lines.add_row(
             cell(badge.icon),
             Text(badge.name, style="bold"),

@@ -82,7 +82,8 @@ def show(verified: Verification) -> None:
     """Print the differences."""
     to = console()
     for difference in verified.differences:
-        name = Text(f"{difference.user_id}: {difference.what}", style="bold")
+        whose = f"{difference.user_id}: " if difference.user_id else ""
+        name = Text(whose + difference.what, style="bold")
         values = Text(f"\n  stored   {difference.stored}\n  rebuilt  {difference.rebuilt}", style="not bold")
         to.print(name + values, soft_wrap=True)
     if verified.wrong_tallies:

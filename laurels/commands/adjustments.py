@@ -128,6 +128,7 @@ class UndoAdjustment:
         events = [event_row.event for event_row in history if event_row.reversed_by is None or event_row is row]
         if row:
             work.mark_event(row, None)
+            work.read_in_order(self.user_id)
         progress, lost = replace(user.progress, manual=manual), lost_badges(reversal, work)
         outcome = rebuild(work.context.catalog, progress, events, self.at, restored=event_id, lost=lost)
         occurred_at = row.event.occurred_at if row else None

@@ -13,6 +13,7 @@ from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjustments import Reversal
 from laurels.engine.events import Event, effective_instant
 from laurels.engine.judge import judge, reverse
+from laurels.engine.occurrence import is_out_of_order
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
 from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, UserRow
@@ -76,7 +77,10 @@ class RecordEvent:
         )
         if event.id in user.progress.manual.awaited:
             return self._record_reversed(work, user, dated)
-        outcome = judge(work.context.catalog, user.progress, dated, today)
+        catalog = work.context.catalog
+        outcome = judge(catalog, user.progress, dated, today)
+        if is_out_of_order(catalog, user.progress, user.earned, dated, outcome):
+            work.read_in_order(event.user_id)
         answer = stored_outcome(outcome)
         changed = work.save(user, outcome, self.at, dated)
         work.save_event(changed, dated, event.occurred_at, self.at, answer)
@@ -180,6 +184,8 @@ class ReverseEvents:
         last = replace(user, revision=user.revision + len(new) - 1)
         occurred = {name: row.event.occurred_at for name, row in rows.items()}
         work.save(last, outcome, self.at, counts_at=work.as_paid(self.user_id, occurred), events=others)
+        if gone:
+            work.read_in_order(self.user_id)
         made: dict[str, Applied] = {}
         for revision, name in enumerate(new, start=user.revision + 1):
             if name in rows:

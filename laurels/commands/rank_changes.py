@@ -90,8 +90,8 @@ def _ranking_inputs(user: UserRow) -> tuple[object, ...]:
         progress.manual,
         progress.zones,
     )  # the last two decide which days a streak requires
-    values = (progress.values, progress.values_within)
-    return progress.points, progress.reached_at, progress.scores, values, runs, user.groups, user.visibility
+    stored = (progress.scores, progress.board_days, progress.values, progress.values_within)
+    return progress.points, progress.reached_at, stored, runs, user.groups, user.visibility
 
 
 def _ranked_alike(before: UserRow, after: UserRow) -> bool:

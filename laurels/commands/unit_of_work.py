@@ -7,15 +7,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
 from laurels.commands.references import rows_with_references, with_references
 from laurels.commands.rows import active_events, amnesty_days, dated, earned, manual_state_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.instants import micros
 from laurels.engine.judge import rebuild, rejudge
+from laurels.engine.occurrence import Shift
 from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
-from laurels.engine.scoring import CLOCKS_APART, Earned, counted, recounted, values_counted, values_recounted
+from laurels.engine.scoring import (
+    CLOCKS_APART,
+    Earned,
+    counted,
+    days_counted,
+    days_recounted,
+    reached_at,
+    recounted,
+    values_counted,
+    values_recounted,
+)
 from laurels.engine.zones import Zones
 from laurels.errors import UserErased
 from laurels.storage.contract import (
@@ -88,6 +101,8 @@ class UnitOfWork:
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
         self._rank_changes = RankChanges(context.catalog, found)
+        self._unordered: set[str] = set()
+        self._retroactive: set[tuple[str, str]] = set()
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -105,7 +120,9 @@ class UnitOfWork:
         if found is None:
             zones = Zones(default=self.context.default_zone)
             manual = ManualState(amnesty=amnesty_days(self.found.amnesties, ()))
-            fresh = Progress(zones=zones, manual=manual) if self.found.amnesties else Progress(zones=zones)
+            fresh = Progress(zones=zones, board_days={})
+            if self.found.amnesties:
+                fresh = replace(fresh, manual=manual)
             return UserRow(user_id, None, now, 0, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
             return found
@@ -120,7 +137,8 @@ class UnitOfWork:
             manual = manual_state_of(self.adjustments(found.user_id), manual, progress.zones, catalog)
         manual = replace(manual, amnesty=amnesty_days(self.found.amnesties, found.groups))
         excused = replace(progress, manual=manual)
-        current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count)
+        named = {catalog.renames.badge(badge): at for badge, at in found.earned.items()}
+        current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count, earned=named)
         if found.rules == catalog.rules:
             return self.save(current, rejudge(catalog, progress, excused, now), now)
         events = active_events(self.dated_history(found.user_id, progress.zones))
@@ -211,11 +229,26 @@ class UnitOfWork:
             user.groups,
             user.amnesties,
             user.visibility,
+            _earned_after(user, outcome, event, now),
         )
         self._rank_changes.note(changed, now)
         self._users[user.user_id] = changed
-        event_id, catalog = event.id if event else None, self.context.number
-        changes = self._changes
+        if outcome.awards and counts_at is in_no_period:
+            self._retroactive |= {(user.user_id, award.badge) for award in outcome.awards}
+            self._unordered.add(user.user_id)
+        self._save_outcome(changed, outcome, instants, event.id if event else None, now)
+        return changed
+
+    def _save_outcome(
+        self,
+        user: UserRow,
+        outcome: Outcome,
+        instants: Sequence[datetime | None],
+        event_id: str | None,
+        now: datetime,
+    ) -> None:
+        """The awards, ledger entries and notifications of an outcome, with the user's newest revision."""
+        changes, revision, catalog = self._changes, user.revision, self.context.number
         for badge in outcome.revoked:
             changes.awards = [row for row in changes.awards if (row.user_id, row.badge) != (user.user_id, badge)]
             changes.revoked.append((user.user_id, badge))
@@ -227,7 +260,6 @@ class UnitOfWork:
         for position, notification in enumerate(outcome.notifications):
             row = NotificationRow(user.user_id, revision, position, now, notification.type, notification.data)
             changes.notifications.append(row)
-        return changed
 
     def _scored(
         self,
@@ -243,14 +275,26 @@ class UnitOfWork:
         new = [Earned(entry.amount, at) for entry, at in zip(outcome.entries, instants, strict=True) if at]
         if events is None:
             scores = counted(catalog, progress.scores, event, new, now)
+            board_days = days_counted(catalog, progress, event, now) if event else progress.board_days
             within = values_counted(catalog, progress.values_within, event, now) if event else progress.values_within
-        else:
-            since = now - CLOCKS_APART
-            scores = recounted(catalog, events, [*earned(self.ledger(user_id)), *new], since)
-            within = values_recounted(catalog, events, since)
-        if scores is progress.scores and within is progress.values_within:
-            return progress
-        return replace(progress, scores=scores, values_within=within)
+            if (scores, board_days, within) == (progress.scores, progress.board_days, progress.values_within):
+                return progress
+            return replace(progress, scores=scores, board_days=board_days, values_within=within)
+        return self._recounted(progress, events, [*earned(self.ledger(user_id)), *new], now)
+
+    def _recounted(
+        self, progress: Progress, events: Iterable[Event], entries: Sequence[Earned], now: datetime
+    ) -> Progress:
+        """The progress with everything that leaderboards show counted again, from all active events and the whole ledger."""
+        catalog, events = self.context.catalog, list(events)
+        since = now - CLOCKS_APART
+        return replace(
+            progress,
+            scores=recounted(catalog, events, entries, since),
+            board_days=days_recounted(catalog, events, since),
+            values_within=values_recounted(catalog, events, since),
+            reached_at=reached_at(catalog, progress, events, entries),
+        )
 
     def save_event(
         self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, outcome: StoredOutcome
@@ -314,15 +358,26 @@ class UnitOfWork:
         """Remove everything of this user, with the rows of this transaction."""
         self._erased.add(user_id)
         self._users.pop(user_id, None)
+        self._unordered.discard(user_id)
         self._rank_changes.forget(user_id)
         self._events = {identity: row for identity, row in self._events.items() if identity[0] != user_id}
         self._marked = {identity: row for identity, row in self._marked.items() if identity[0] != user_id}
         self._changes.forget(user_id)
         self._changes.erased.append((user_id, now))
 
+    def read_in_order(self, user_id: str) -> None:
+        """Read the user's events in order of occurrence when all commands are done: which of them decide may have changed."""
+        self._unordered.add(user_id)
+
     def changes(self) -> Changes:
-        """All that is to be written."""
+        """All that is to be written. Raises HistoryNeeded if users must be loaded in full for it."""
         changes = self._changes
+        unordered = sorted(self._unordered & self._users.keys())
+        missing = [name for name in unordered if name in self.found.users and name not in self.found.histories]
+        if missing:
+            raise HistoryNeeded(frozenset(missing))
+        for user_id in unordered:
+            self._order(user_id)
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
@@ -333,6 +388,57 @@ class UnitOfWork:
                 changes.next_notifications[user_id] = self._next_notification(user_id)
         changes.tops = self.context.catalog.tops if changes.moves else {}
         return changes
+
+    def _order(self, user_id: str) -> None:
+        """Put the events of a user in order of occurrence, and save what follows with the user's newest revision."""
+        user, now = self._users[user_id], self._rank_changes.latest(user_id)
+        after = active_events(self.history(user_id))
+        histories = self._histories(user_id, after)
+        found = ordering(self.context.catalog, user, histories, now)
+        self._save_awards_again(user_id, found.awards)
+        changes = self._changes
+        changes.ledger = [
+            replace(row, counts_at=found.paid[row.ref])
+            if row.user_id == user_id and row.reason == "badge" and row.ref in found.paid and row.counts_at
+            else row
+            for row in changes.ledger
+        ]
+        self._move(user, found.moved, now)
+        progress = self._recounted(user.progress, after, earned(self.ledger(user_id)), now)
+        changed = replace(user, progress=progress, earned={**user.earned, **found.earned})
+        self._rank_changes.note(changed, now)
+        self._users[user_id] = changed
+
+    def _histories(self, user_id: str, after: list[Event]) -> Histories:
+        changes = self._changes
+        known = () if user_id in self._erased else self.found.histories.get(user_id, ())
+        fresh = [row for row in changes.awards if row.user_id == user_id]
+        return Histories(
+            before=active_events(known),
+            after=after,
+            awards=[*self.award_rows(user_id).values()],
+            fresh={row.badge for row in fresh if row.badge},
+            retroactive={badge for of_user, badge in self._retroactive if of_user == user_id},
+            ledger=self.ledger(user_id),
+            new=[row for row in changes.ledger if row.user_id == user_id],
+        )
+
+    def _save_awards_again(self, user_id: str, awards: Sequence[AwardRow]) -> None:
+        """Replace awards by the same ones with another deciding event."""
+        changes = self._changes
+        again = {row.badge for row in awards}
+        changes.revoked += [(user_id, badge) for badge in again if (user_id, badge) not in changes.revoked]
+        changes.awards = [row for row in changes.awards if row.user_id != user_id or row.badge not in again]
+        changes.awards += awards
+
+    def _move(self, user: UserRow, moved: Sequence[tuple[str, Shift]], now: datetime) -> None:
+        """Add the entries for points that count at another instant: what they take from one they add to the other."""
+        ledger, new = self._changes.ledger, (user.user_id, user.revision)
+        position = max((row.position for row in ledger if (row.user_id, row.revision) == new), default=-1) + 1
+        for ref, shift in moved:
+            for amount, counts_at in ((-shift.amount, shift.since), (shift.amount, shift.to)):
+                ledger.append(LedgerRow(*new, position, now, amount, "moved", ref, None, counts_at))
+                position += 1
 
     def _next_notification(self, user_id: str) -> tuple[int, int, datetime]:
         """The revision, position and instant of one more notification of this user."""
@@ -349,6 +455,24 @@ class UnitOfWork:
         """
         self._rank_changes.check(user, now)
         return user.user_id not in self._users and bool(self._rank_changes.moves(user.user_id))
+
+
+class HistoryNeeded(Exception):  # noqa: N818  # not a failure: the transaction is begun again
+    """A decision needs everything about these users, which was not loaded."""
+
+    def __init__(self, users: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(users)))
+        self.users = users
+
+
+def _earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: datetime) -> Mapping[str, int]:
+    """When each badge was earned: a new one with the event, or now."""
+    if not outcome.awards and not outcome.revoked:
+        return user.earned
+    instant = event.occurred_at if event else now
+    assert instant is not None
+    kept = {badge: at for badge, at in user.earned.items() if badge not in outcome.revoked}
+    return kept | dict.fromkeys((award.badge for award in outcome.awards), micros(instant))
 
 
 CountsAt = Callable[[LedgerEntry], datetime | None]

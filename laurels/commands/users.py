@@ -14,7 +14,7 @@ from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_peri
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.progress import earned_by, limited, spent_by
-from laurels.engine.scoring import open_part, recounted, values_recounted
+from laurels.engine.scoring import comparable, days_recounted, reached_at, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
@@ -108,6 +108,7 @@ class RebuildUser:
         zones = zones.corrected(manual.corrections)
         events = active_events(work.dated_history(self.user_id, zones))
         points, beyond = limited(earned_by(ledger))
+        entries = earned(ledger)
         truth = replace(
             user.progress,
             zones=zones,
@@ -115,11 +116,13 @@ class RebuildUser:
             badges=work.awards(self.user_id),
             points=points,
             beyond=beyond,
-            scores=recounted(catalog, events, earned(ledger), self.at),
+            scores=recounted(catalog, events, entries, self.at),
+            board_days=days_recounted(catalog, events, self.at),
             values_within=values_recounted(catalog, events, self.at),
         )
+        truth = replace(truth, reached_at=reached_at(catalog, truth, events, entries))
         outcome = rebuild(catalog, truth, events, self.at, spent=spent_by(ledger))
-        stored = open_part(catalog, user.progress, self.at)
+        stored = comparable(catalog, user.progress, outcome.progress, self.at)
         same_days = events == active_events(history)
         if outcome.progress == stored and same_days and not outcome.entries and not outcome.awards:
             return work.check_standings(user, self.at)

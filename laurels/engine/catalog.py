@@ -66,6 +66,7 @@ class Catalog:
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
     distinct_boards             event type -> the leaderboards by different values within periods that it changes
     renames                     the current id of each earlier one
+    day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
     """
@@ -86,6 +87,7 @@ class Catalog:
     fed_boards: Mapping[str, tuple[Board, ...]]
     distinct_boards: Mapping[str, tuple[Board, ...]]
     renames: Renames
+    day_boards: Mapping[str, tuple[Board, ...]]
     rules: str
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
@@ -142,6 +144,29 @@ class Catalog:
         """Whether the scores of a leaderboard are computed from sets of different values."""
         return board.by == "metric" and self.metrics[board.of].kind == "distinct"
 
+    def after_closings(self, reused: Mapping[str, tuple[frozenset[str], datetime | None]]) -> Catalog:
+        """The same catalog in a database in which periods closed with other bounds.
+
+        `reused` are, for each leaderboard, the keys of those periods and the end of the newest.
+        """
+        boards: dict[str, Board] = {}
+        for name, board in self.boards.items():
+            keys, until = reused.get(name, (frozenset[str](), None))
+            boards[name] = replace(board, periods=replace(board.periods, reused=keys), closed_until=until)
+
+        def same(some: Mapping[str, tuple[Board, ...]]) -> dict[str, tuple[Board, ...]]:
+            return {key: tuple(boards[board.id] for board in of_key) for key, of_key in some.items()}
+
+        return replace(
+            self,
+            boards=boards,
+            tops={name: boards[name] for name in self.tops},
+            points_boards=tuple(boards[board.id] for board in self.points_boards),
+            fed_boards=same(self.fed_boards),
+            day_boards=same(self.day_boards),
+            distinct_boards=same(self.distinct_boards),
+        )
+
     def badge(self, badge_id: str) -> Badge | None:
         """The badge that has this id, or had it before."""
         current = self.renames.badge(badge_id)
@@ -163,13 +188,8 @@ def _read(table: Table) -> Catalog:
     name = table.text("name", "unnamed")
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
-    _check_unique(table, "badges", [badge.id for badge in badges])
-    _check_unique(table, "points", [rule.id for rule in rules])
-    _check_names_apart(table, metrics, streaks)
-    _check_named_users(table, metrics, streaks, rules)
+    _check_together(table, metrics, streaks, rules, badges)
     renames = _read_renames(table, badges, streaks, boards)
-    if not table.faults:
-        _check_reachable(table, badges)
     return Catalog(
         name=name,
         login_event=login_event,
@@ -187,6 +207,7 @@ def _read(table: Table) -> Catalog:
         fed_boards=_fed_boards(boards.values(), metrics, lambda kind: kind not in ("distinct", "distinct_days")),
         distinct_boards=_fed_boards(_within_periods(boards.values()), metrics, lambda kind: kind == "distinct"),
         renames=renames,
+        day_boards=_day_boards(boards.values(), metrics, streaks),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
     )
 
@@ -236,6 +257,20 @@ def _fed_boards(
     return fed
 
 
+def _day_boards(
+    boards: Iterable[Board], metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]
+) -> dict[str, tuple[Board, ...]]:
+    """Event type -> the leaderboards within periods whose days it adds to."""
+    fed: dict[str, tuple[Board, ...]] = {}
+    for board in boards:
+        metric = metrics.get(board.of) if board.by == "metric" else None
+        streak = streaks.get(board.of) if board.by == "streak" else None
+        source = metric if metric and metric.kind == "distinct_days" else streak
+        for event_type in source.events if source and not is_all_time(board) else ():
+            fed[event_type] = (*fed.get(event_type, ()), board)
+    return fed
+
+
 def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str]:
     profile = table.table("profile")
     if profile is None:
@@ -255,6 +290,22 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
         profile.fault("login_streak", f"the streak '{streak}' is retired", "choose another, or take its 'retired' out")
     profile.done()
     return event, streak
+
+
+def _check_together(
+    table: Table,
+    metrics: Mapping[str, Metric],
+    streaks: Mapping[str, Streak],
+    rules: tuple[PointRule, ...],
+    badges: tuple[Badge, ...],
+) -> None:
+    """What no part of the file shows alone."""
+    _check_unique(table, "badges", [badge.id for badge in badges])
+    _check_unique(table, "points", [rule.id for rule in rules])
+    _check_names_apart(table, metrics, streaks)
+    _check_named_users(table, metrics, streaks, rules)
+    if not table.faults:
+        _check_reachable(table, badges)
 
 
 def _check_unique(table: Table, key: str, ids: list[str]) -> None:
@@ -356,7 +407,7 @@ def _names(badge: Badge, kind: type) -> bool:
 def _deciding(board: Board) -> dict[str, Any]:
     """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
     fields = _renaming(asdict(board))
-    del fields["notify_top"]
+    del fields["notify_top"], fields["closed_until"], fields["periods"]["reused"]
     # A longer `late` reopens periods, and events that came too late before count then.
     late = None if is_all_time(board) else board.late
     unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}

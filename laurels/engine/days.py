@@ -76,6 +76,14 @@ class Days:
         zeros = (bits & -bits).bit_length() - 1
         return Days(self.first + zeros, bits >> zeros)
 
+    def __and__(self, other: Days) -> Days:
+        first = max(self.first, other.first)
+        bits = self.shifted(first) & other.shifted(first)
+        if not bits:
+            return Days()
+        zeros = (bits & -bits).bit_length() - 1
+        return Days(first + zeros, bits >> zeros)
+
     def __or__(self, other: Days) -> Days:
         if not self.bits or not other.bits:
             return self if self.bits else other

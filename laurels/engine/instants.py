@@ -1,4 +1,4 @@
-"""Times as text: RFC 3339, read so that no time ever moves to the next day."""
+"""Times as text (RFC 3339, read so that no time ever moves to the next day) and as microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ MICROSECOND = timedelta(microseconds=1)
 def micros(instant: datetime) -> int:
     """Microseconds since 1970, UTC."""
     return (instant - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant in UTC, from microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=micros)
 
 
 def read_instant(field: str, text: str) -> datetime:

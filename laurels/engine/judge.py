@@ -44,7 +44,7 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     if rules is None:
         return Outcome(progress)
     assert event.occurred_at is not None
-    added, entries = _add(rules, progress, event)
+    added, entries = add_event(rules, progress, event)
     settled, awards = _settle(catalog, added, rules.badges, entries)
     if settled.earned != progress.earned:
         settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
@@ -252,11 +252,12 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
         manual=manual,
         scores=progress.scores,
         values_within=progress.values_within,
+        board_days=progress.board_days,
     )
     for event in events:
         rules = catalog.rule_indexes.get(event.type)
         if rules is not None:
-            fresh, _ = _add(rules, fresh, event, folding=False)
+            fresh, _ = add_event(rules, fresh, event, folding=False)
     points, beyond = limited(fresh.earned + sum(progress.badges.values()) + manual.adjusted)
     return replace(fresh, badges=progress.badges, points=points, beyond=beyond, reached_at=progress.reached_at)
 
@@ -295,7 +296,7 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
 # ---- adding -----------------------------------------------------------------------------------
 
 
-def _add(
+def add_event(
     rules: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
 ) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with the event added, and what the event itself paid. Badges are not checked yet.
@@ -310,6 +311,7 @@ def _add(
             days, partial, folds = _credit(streak, so_far, event, folding=folding)
     capped, entries, earned = _pay_rules(rules, progress, event)
     points, beyond = limited(earned)
+    assert event.occurred_at is not None
     added = Progress(
         totals,
         days,
@@ -326,6 +328,8 @@ def _add(
         latest,
         values,
         progress.values_within,
+        progress.board_days,
+        _later(progress.newest, event.occurred_at),
         beyond,
     )
     return added, entries

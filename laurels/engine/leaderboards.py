@@ -58,6 +58,7 @@ class Board:
     visibility  how users who did not choose are shown: by name, under a pseudonym, or to no one else
     teams    the prefix of groups that compete instead of users ('': users compete)
     team_score  whether the score of a team is the sum or the mean of its members' scores
+    closed_until  the end of the newest period that closed with other bounds: what ended before is counted there
     notify_top  users who enter this number of first ranks are notified, and users in them when a period closes (0: no one)
     was      its earlier ids
     retired  whether it is no longer listed; it can still be read, as can its closed periods
@@ -78,6 +79,7 @@ class Board:
     notify_top: int = 0
     was: tuple[str, ...] = ()
     retired: bool = False
+    closed_until: datetime | None = None
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
         """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none.
@@ -105,7 +107,9 @@ class Board:
 
     def is_open(self, period: Period, now: datetime) -> bool:
         """Whether a period takes events at this time."""
-        return period.end is None or now < period.end + self.late
+        if period.end is None:
+            return True
+        return now < period.end + self.late and (self.closed_until is None or period.end > self.closed_until)
 
     def place(self, score: int, reached_at: int, user_id: str) -> Place | None:
         """The place of a score; None for one that is not ranked."""

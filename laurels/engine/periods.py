@@ -2,6 +2,9 @@
 
 A period has a key ('2026', '2026-11', '2026-W47', '2026-11-24', the name of a season; 'all' for all time). It contains the
 instants from its start up to its end, without the end, so every instant is in exactly one period of a kind.
+
+A key identifies one period for good. If a period has closed and the catalog now has other bounds under the same key, that is
+another period: its key is followed by its first day ('2026-W46~2026-11-15').
 """
 
 from __future__ import annotations
@@ -20,6 +23,9 @@ KINDS: tuple[Kind, ...] = ("all", "year", "month", "week", "day", "season")
 
 ALL_TIME = "all"
 WEEK = timedelta(days=7)
+AGAIN = "~"
+"""Between a key that has been used before and the first day of the period that has it now."""
+
 MIDDLE_OF_WEEK = 3
 """A week belongs to the year that holds its middle day, the fourth: for weeks that begin on Monday, as in ISO 8601."""
 
@@ -53,12 +59,16 @@ ALWAYS = Period(ALL_TIME)
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """All periods of one kind. `week_start` is 0 for Monday; `seasons` are (name, first day, last day), oldest first."""
+    """All periods of one kind. `week_start` is 0 for Monday; `seasons` are (name, first day, last day), oldest first.
+
+    `reused` are keys of periods that closed with other bounds than these would have.
+    """
 
     kind: Kind = "all"
     zone: str = "UTC"
     week_start: int = 0
     seasons: tuple[tuple[str, int, int], ...] = ()
+    reused: frozenset[str] = frozenset()
 
     def at(self, instant: datetime) -> Period | None:
         """The period of an instant; None between seasons."""
@@ -74,8 +84,7 @@ class Periods:
     def latest_before(self, instant: datetime) -> Period | None:
         """The newest period that had ended at this instant."""
         if self.kind == "season":
-            seasons = (self.named(name) for name, _, _ in self.seasons)
-            ended = [season for season in seasons if season and season.end and season.end <= instant]
+            ended = [season for season in self.all_seasons() if season.end and season.end <= instant]
             return ended[-1] if ended else None
         current = self.at(instant)
         return self.before(current) if current else None
@@ -84,7 +93,7 @@ class Periods:
         """The period before this one; None if there is none."""
         if self.kind == "season":
             earlier = [season for season in self.seasons if season[2] < period.first_day]
-            return self._season(earlier[-1]) if earlier else None
+            return self._period(*earlier[-1]) if earlier else None
         return None if period.start is None else self._of_day(period.first_day - 1)
 
     def named(self, key: str) -> Period | None:
@@ -92,22 +101,27 @@ class Periods:
         if self.kind == "all":
             return ALWAYS if key == ALL_TIME else None
         if self.kind == "season":
-            return next((self._season(season) for season in self.seasons if season[0] == key), None)
+            return next((season for season in self.all_seasons() if season.key == key), None)
         try:
-            period = self._of_day(_day_in(self.kind, self.week_start, key))
+            period = self._of_day(_day_in(self.kind, self.week_start, key.partition(AGAIN)[0]))
         except (ValueError, OverflowError):
             return None
         return period if period and period.key == key else None
 
+    def all_seasons(self) -> list[Period]:
+        """The seasons as periods, oldest first."""
+        return [self._period(*season) for season in self.seasons]
+
     def _of_day(self, day: int) -> Period | None:
         if self.kind == "season":
             found = next((season for season in self.seasons if season[1] <= day <= season[2]), None)
-            return self._season(found) if found else None
-        key, first, last = _dates(self.kind, self.week_start, day)
-        return _period(key, first, last, self.zone)
+            return self._period(*found) if found else None
+        return self._period(*_dates(self.kind, self.week_start, day))
 
-    def _season(self, season: tuple[str, int, int]) -> Period:
-        return _period(*season, self.zone)
+    def _period(self, key: str, first: int, last: int) -> Period:
+        if key in self.reused:
+            key = f"{key}{AGAIN}{date.fromordinal(first).isoformat()}"
+        return _period(key, first, last, self.zone)
 
 
 @lru_cache(maxsize=4096)

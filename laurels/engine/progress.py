@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from laurels.engine.days import Days, Fold
@@ -15,7 +15,7 @@ from laurels.engine.zones import Correction, Zones
 
 SPEND = "spend"
 
-Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone", "spend"]
+Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone", "moved", "spend"]
 """Why the points changed. A spend, and the undo of one, changes the balance only; anything else what the user earned."""
 
 
@@ -57,6 +57,12 @@ Scores = Mapping[str, Mapping[str, tuple[int, int]]]
 
 NO_SCORES: Scores = {}
 
+BoardDays = Mapping[str, Mapping[str, Days]]
+"""Leaderboard of distinct days or of a streak -> key of a period -> the days or units that its events fed."""
+
+UNKNOWN = datetime.max.replace(tzinfo=UTC)
+"""The newest event of a user whom an earlier version stored. It is after all others, so each event may be out of order."""
+
 
 ValuesWithin = Mapping[str, Mapping[str, DistinctValues]]
 """Leaderboard -> key of a period -> the different values of its metric within the period."""
@@ -75,7 +81,7 @@ class Progress:
     folds       streak -> its run and freezes, folded from its days
     badges      badge -> points that it paid when it was awarded; events never take a badge away
     points      what the user earned: the sum of the ledger without spends, shown up to MAX_NUMBER
-    reached_at  when the event that last changed the points occurred (equal points: the earlier is ranked first)
+    reached_at  the instant of the newest ledger entry that still counts (equal points: the earlier is ranked first)
     zones       the user's dated time zones
     joined_at   when the user joined the app, if the app sent it
     manual      what was set by hand
@@ -83,6 +89,9 @@ class Progress:
     values      metric of kind distinct -> its different values
     values_within  leaderboard by such a metric within periods -> key of an open period -> the different values in it
     latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
+    board_days  leaderboard of days -> key of an open period -> the days or units of the events in it (None: an earlier version
+                stored the user, and they are read from `days`)
+    newest      when the newest event that counts occurred (None: no event counts; UNKNOWN: not known)
     beyond      what the user earned beyond what `points` can show; 0 for all but the largest sums
     """
 
@@ -101,6 +110,8 @@ class Progress:
     latest: Mapping[str, int] = field(default_factory=dict[str, int])
     values: Mapping[str, DistinctValues] = field(default_factory=dict[str, DistinctValues])
     values_within: ValuesWithin = field(default_factory=dict[str, Mapping[str, DistinctValues]])
+    board_days: BoardDays | None = None
+    newest: datetime | None = None
     beyond: int = 0
 
     @property
@@ -153,6 +164,7 @@ class LedgerEntry:
 
     The amount lies between -MAX_NUMBER and MAX_NUMBER. `ref` is the rule, badge or event that caused it.
     zone: the event pays more or less because it is on another day since the user's zones changed.
+    moved: in pairs that add up to 0; points count at another instant from now on.
     """
 
     amount: int

@@ -1,8 +1,11 @@
 """Scoring: the scores of a user on each leaderboard, in each open period.
 
-Scores from events and points are stored in `Progress.scores`, different values in `Progress.values_within`. `counted` adds to
-them; after something was taken back, `recounted` computes them again from all events and the whole ledger. Scores from sets of
-days (streaks, distinct days) are computed from the days and not stored. A closed period is never counted again.
+Scores from events and points are stored in `Progress.scores`, different values in `Progress.values_within`, and the days that
+the events of each period fed in `Progress.board_days`. `counted` adds to them; after something was taken back, `recounted`
+computes them again from all events and the whole ledger. A closed period is never counted again.
+
+An event belongs to one period, by its instant in the leaderboard's zone, whatever the leaderboard counts. The days it counts
+are the user's own.
 """
 
 from __future__ import annotations
@@ -19,13 +22,15 @@ from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import EPOCH, MICROSECOND, micros
 from laurels.engine.judge import calendar_of
-from laurels.engine.leaderboards import Board, Visibility
+from laurels.engine.leaderboards import Board, Visibility, is_all_time
 from laurels.engine.metrics import Metric, matches
 from laurels.engine.periods import ALL_TIME, Period
-from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, Progress, Scores, ValuesWithin
+from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, UNKNOWN, BoardDays, Progress, Scores, ValuesWithin
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.streaks import folded
 from laurels.engine.values import plain
+
+T = TypeVar("T")
 
 Key = tuple[str, str]
 """A partition of a leaderboard, and a period."""
@@ -40,8 +45,6 @@ CLOCKS_APART = timedelta(hours=1)
 """How far the clocks of two processes may differ before they disagree about the end of a period."""
 
 _NO_DAYS = Days()
-
-T = TypeVar("T")
 
 
 @plain
@@ -109,18 +112,104 @@ def _values_still_open(catalog: Catalog, within: ValuesWithin, now: datetime) ->
     return {name: of_board for name, of_board in found.items() if of_board}
 
 
+def days_counted(catalog: Catalog, progress: Progress, event: Event, now: datetime) -> BoardDays | None:
+    """The days of leaderboards with an event added: to the period in which it occurred, in the leaderboard's zone.
+
+    `progress` is from after the event. A user whom an earlier version stored gets the days that were read from their own dates.
+    """
+    boards = catalog.day_boards.get(event.type)
+    if boards is None:
+        return progress.board_days
+    assert event.occurred_at is not None
+    grown = progress.board_days
+    if grown is None:
+        grown = _days_by_dates(catalog, progress, now)
+    for board in boards:
+        period, day = board.periods.at(event.occurred_at), _day_on(catalog, board, event)
+        if period is None or day is None or not board.is_open(period, now):
+            continue
+        of_board: Mapping[str, Days] = grown.get(board.id, {})
+        of_period = of_board.get(period.key, _NO_DAYS)
+        if day not in of_period:
+            added = {**of_board, period.key: of_period.with_day(day)}
+            grown = {**grown, board.id: _open(board, added, now - CLOCKS_APART)}
+    return grown
+
+
+def days_recounted(catalog: Catalog, events: Iterable[Event], now: datetime) -> BoardDays:
+    """The days of leaderboards, counted again from all active events."""
+    progress = Progress(board_days={})
+    for event in events:
+        if event.type in catalog.day_boards:
+            progress = replace(progress, board_days=days_counted(catalog, progress, event, now))
+    return progress.board_days or {}
+
+
+def _day_on(catalog: Catalog, board: Board, event: Event) -> int | None:
+    """The day, or the unit of a streak, that an event adds to a leaderboard; None if it adds none."""
+    assert event.day is not None
+    if board.by == "metric":
+        return event.day if matches(catalog.metrics[board.of].where, event) else None
+    streak = catalog.streaks[board.of]
+    too_late = streak.late_days is not None and event.late_by > streak.late_days
+    return None if too_late or not matches(streak.where, event) else streak.unit(event.day)
+
+
+def _days_by_dates(catalog: Catalog, progress: Progress, now: datetime) -> BoardDays:
+    """The days of leaderboards by the dates of the user alone, as earlier versions read them."""
+    boards = {board.id: board for fed in catalog.day_boards.values() for board in fed}
+    found: dict[str, dict[str, Days]] = {}
+    for board in boards.values():
+        for period in open_periods(board, now):
+            days = _within(catalog, board, progress, period)
+            if days.bits:
+                found.setdefault(board.id, {})[period.key] = days
+    return found
+
+
+def _within(catalog: Catalog, board: Board, progress: Progress, period: Period) -> Days:
+    days = progress.days.get(board.of, _NO_DAYS)
+    if board.by == "metric":
+        return days.within(period.first_day, period.last_day)
+    streak = catalog.streaks[board.of]
+    for unit in progress.partial.get(board.of, ()):
+        days = days.with_day(unit)  # fed, and not yet credited
+    return days.within(streak.unit(max(1, period.first_day)), streak.unit(period.last_day))
+
+
 def recounted(catalog: Catalog, events: Iterable[Event], earned: Iterable[Earned], now: datetime) -> Scores:
     """The scores computed again from all active events and the whole ledger.
 
     Entries at one instant that add up to 0 are points that were paid and taken back: they do not count.
     """
-    sums: dict[datetime, int] = defaultdict(int)
-    for points in earned:
-        sums[points.at] += points.amount
-    scores = counted(catalog, NO_SCORES, None, (Earned(amount, at) for at, amount in sums.items() if amount), now)
+    scores = counted(catalog, NO_SCORES, None, still_counting(earned), now)
     for event in events:
         scores = counted(catalog, scores, event, (), now)
     return scores
+
+
+def still_counting(earned: Iterable[Earned]) -> list[Earned]:
+    """What was earned at each instant; what was paid and taken back, or moved, is left out."""
+    sums: dict[datetime, int] = defaultdict(int)
+    for points in earned:
+        sums[points.at] += points.amount
+    return [Earned(amount, at) for at, amount in sums.items() if amount]
+
+
+def reached_at(
+    catalog: Catalog, progress: Progress, events: Iterable[Event], earned: Iterable[Earned]
+) -> datetime | None:
+    """When a user's points were reached: the newest instant at which the ledger has points that still count.
+
+    What a new catalog pays for the past counts at no instant, so that it changes no order of equal points. A user who has
+    only such points reached them with the newest event that pays.
+    """
+    counting = still_counting(earned)
+    if counting or not progress.points:
+        return max((points.at for points in counting), default=None)
+    indexes = catalog.rule_indexes
+    paying = [event.occurred_at for event in events if event.type in indexes and indexes[event.type].rules]
+    return max((at for at in paying if at), default=progress.reached_at)
 
 
 def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
@@ -136,7 +225,34 @@ def still_open(catalog: Catalog, scores: Scores, now: datetime) -> Scores:
 def open_part(catalog: Catalog, progress: Progress, now: datetime) -> Progress:
     """The progress with what leaderboards have in periods that are open at this time, and not in others."""
     scores = still_open(catalog, progress.scores, now)
-    return replace(progress, scores=scores, values_within=_values_still_open(catalog, progress.values_within, now))
+    values = _values_still_open(catalog, progress.values_within, now)
+    stored = progress.board_days
+    if stored is None:
+        stored = _days_by_dates(catalog, progress, now)
+    boards = catalog.boards
+    days = {name: _open(boards[name], of_board, now) for name, of_board in stored.items() if name in boards}
+    board_days = {name: of_board for name, of_board in days.items() if of_board}
+    return replace(progress, scores=scores, values_within=values, board_days=board_days)
+
+
+def comparable(catalog: Catalog, stored: Progress, truth: Progress, now: datetime) -> Progress:
+    """The open part of a stored progress, as it is compared with the one that a rebuild makes.
+
+    What an earlier version did not store is taken from there, unless it would change a score.
+    """
+    part = open_part(catalog, stored, now)
+    if stored.board_days is None and _day_scores(catalog, part) == _day_scores(catalog, truth):
+        part = replace(part, board_days=truth.board_days)
+    return replace(part, newest=truth.newest) if stored.newest == UNKNOWN else part
+
+
+def _day_scores(catalog: Catalog, progress: Progress) -> dict[Key, tuple[int, int]]:
+    scores = {
+        (name, key): _score_of_days(catalog, catalog.boards[name], progress, days)
+        for name, of_board in (progress.board_days or {}).items()
+        for key, days in of_board.items()
+    }
+    return {key: score for key, score in scores.items() if score[0]}
 
 
 def is_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
@@ -150,7 +266,9 @@ def may_be_closed(catalog: Catalog, partition: str, period_key: str, now: dateti
     """Whether a period may have been closed by a process whose clock is ahead, or under an older catalog."""
     board = catalog.boards.get(partition.partition(WITHIN)[0])
     period = board.periods.named(period_key) if board else None
-    return period is None or (period.end is not None and period.end - CLOCKS_APART <= now)
+    if period is None or board is None or not board.is_open(period, now):
+        return True
+    return period.end is not None and period.end - CLOCKS_APART <= now
 
 
 def places(
@@ -179,11 +297,14 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     if catalog.is_scored_by_values(board):
         return [(key, (values.number, values.reached_at)) for key, values in _values(board, progress, now).items()]
     if not catalog.is_scored_by_days(board):
-        return _open_scores(board, progress.scores.get(board.id, {}), now).items()
-    days = progress.days.get(board.of)
-    if days is None:
-        return []
-    scores = {period.key: _score_of_days(catalog, board, progress, days, period) for period in open_periods(board, now)}
+        return _open(board, progress.scores.get(board.id, {}), now).items()
+    if is_all_time(board):
+        return _scores_of_all_days(catalog, board, progress)
+    board_days = progress.board_days
+    if board_days is None:
+        board_days = _days_by_dates(catalog, progress, now)
+    of_board = _open(board, board_days.get(board.id, {}), now)
+    scores = {key: _score_of_days(catalog, board, progress, days) for key, days in of_board.items()}
     return [(key, score) for key, score in scores.items() if score[0]]
 
 
@@ -195,26 +316,33 @@ def _values(board: Board, progress: Progress, now: datetime) -> Mapping[str, Dis
     return {ALL_TIME: values} if values else {}
 
 
-def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days, period: Period) -> tuple[int, int]:
-    """The number of days, or the longest run, within a period, and its last day as an instant."""
+def _scores_of_all_days(catalog: Catalog, board: Board, progress: Progress) -> list[tuple[str, tuple[int, int]]]:
+    """The number of days, or the longest run, of all time, and its last day as an instant; nothing without any day."""
+    days, fold = progress.days.get(board.of), progress.folds.get(board.of)
     if board.by == "metric":
-        within = days.within(period.first_day, period.last_day)
-        return len(within), _midnight(within.last)
+        return [(ALL_TIME, (len(days), _midnight(days.last)))] if days else []
+    return (
+        [(ALL_TIME, (fold.longest, _midnight(catalog.streaks[board.of].first_day(fold.longest_end))))] if fold else []
+    )
+
+
+def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days) -> tuple[int, int]:
+    """The number of days, or the longest run, within a period whose events fed these days, and its last day."""
+    if board.by == "metric":
+        return len(days), _midnight(days.last)
     streak = catalog.streaks[board.of]
-    if period.key == ALL_TIME:
-        fold = progress.folds.get(streak.name)
-    else:
-        within = days.within(streak.unit(max(1, period.first_day)), streak.unit(period.last_day))
-        fold = folded(streak, within, calendar_of(streak, progress)) if within.bits else None
-    return (fold.longest, _midnight(streak.first_day(fold.longest_end))) if fold else (0, 0)
+    credited = days & progress.days.get(board.of, _NO_DAYS)
+    if not credited.bits:
+        return 0, 0
+    fold = folded(streak, credited, calendar_of(streak, progress))
+    return fold.longest, _midnight(streak.first_day(fold.longest_end))
 
 
 def open_periods(board: Board, now: datetime) -> list[Period]:
     """The open periods of which a day has begun somewhere on Earth, newest first."""
     periods = board.periods
     if periods.kind == "season":
-        named = [periods.named(name) for name, _, _ in periods.seasons]
-        begun = [one for one in named if one and one.start and one.start <= now + FARTHEST_EAST]
+        begun = [one for one in periods.all_seasons() if one.start and one.start <= now + FARTHEST_EAST]
         return [one for one in reversed(begun) if board.is_open(one, now)]
     found: list[Period] = []
     period = periods.at(now + FARTHEST_EAST)
@@ -262,12 +390,12 @@ def _open_scores(board: Board, of_board: Mapping[str, tuple[int, int]], now: dat
 
 
 def _open(board: Board, of_board: Mapping[str, T], now: datetime) -> dict[str, T]:
-    """What a leaderboard has in its open periods."""
+    """What is stored for the periods that are open."""
     found: dict[str, T] = {}
-    for key, score in of_board.items():
+    for key, stored in of_board.items():
         period = board.periods.named(key)
         if period and board.is_open(period, now):
-            found[key] = score
+            found[key] = stored
     return found
 
 

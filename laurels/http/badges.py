@@ -17,6 +17,7 @@ EXAMPLE = {
     "name": "Century Club",
     "earned": False,
     "sentence": "27 more messages to earn Century Club.",
+    "earnedAt": None,
     "awardedAt": None,
     "event": None,
     "checks": [{"text": "100 messages", "current": 73, "target": 100, "met": False}],

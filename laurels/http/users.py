@@ -45,7 +45,7 @@ HISTORY_EXAMPLE = {
                 "reversed": False,
             },
             "adjustment": None,
-            "awards": [{"badge": "message_100", "points": 100}],
+            "awards": [{"badge": "message_100", "points": 100, "earnedAt": "2026-03-01T09:00:00Z"}],
             "points": [{"amount": 100, "reason": "badge", "ref": "message_100"}],
         }
     ],

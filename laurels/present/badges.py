@@ -12,9 +12,9 @@ from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import Progress
 from laurels.present.base import Answer, Points, UtcTime
-from laurels.present.history import HistoryEvent, history_event
+from laurels.present.history import HistoryEvent, earned_at, history_event
 from laurels.present.streaks import streak_length
-from laurels.storage.contract import AwardRow, EventRow
+from laurels.storage.contract import AwardRow, EventRow, UserRow
 
 NEAREST = 3
 """How many badges `next_badges` returns."""
@@ -52,13 +52,31 @@ class ConditionCheck(Answer, frozen=True):
     met: bool
 
 
+class EarnedBadge(Answer, frozen=True):
+    """When a badge was earned.
+
+    `earned_at` is when the event occurred that completed its condition, `event_id` its id (null: no event did), and
+    `awarded_at` when Laurels awarded it, which is later if events arrived late.
+    """
+
+    badge: str
+    earned_at: UtcTime
+    awarded_at: UtcTime
+    event_id: str | None
+    points: Points
+
+
 class Explanation(Answer, frozen=True):
-    """Why a user has a badge, or what is missing. `event` is the event that earned it, if one did."""
+    """Why a user has a badge, or what is missing. `event` is the event that earned it, if one did.
+
+    `earned_at` is when that event occurred, `awarded_at` when Laurels awarded the badge.
+    """
 
     badge: str
     name: str
     earned: bool
     sentence: str
+    earned_at: UtcTime | None
     awarded_at: UtcTime | None
     event: HistoryEvent | None
     checks: list[ConditionCheck]
@@ -120,14 +138,31 @@ def _next_badge(badge: Badge, steps: Sequence[Step]) -> NextBadge:
     )
 
 
+def earned_badges(user: UserRow, awards: Sequence[AwardRow], events: Mapping[str, EventRow]) -> list[EarnedBadge]:
+    """The badges of a user, the first earned first. `events` are those that earned badges without a stored date, by id."""
+    earned = [
+        EarnedBadge(
+            badge=award.badge,
+            earned_at=earned_at(user, award, events.get(award.event_id or "")),
+            awarded_at=award.awarded_at,
+            event_id=award.event_id,
+            points=award.points,
+        )
+        for award in awards
+    ]
+    return sorted(earned, key=lambda badge: (badge.earned_at, badge.badge))
+
+
 def explanation(
-    catalog: Catalog, badge: Badge, progress: Progress, award: AwardRow | None, event: EventRow | None, now: datetime
+    catalog: Catalog, badge: Badge, user: UserRow, award: AwardRow | None, event: EventRow | None, now: datetime
 ) -> Explanation:
     """Why a user has a badge, or what is missing. `event` is the event that earned it."""
+    progress = user.progress
+    earned = earned_at(user, award, event) if award else None
     lengths = _streak_lengths(catalog, progress, now)
     checks = badge.condition.checks(progress, lengths)
-    if award:
-        sentence = _earned_because(badge, award, event, checks)
+    if earned:
+        sentence = _earned_because(badge, earned, event, checks)
     elif badge.id in progress.manual.barred:
         sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
     else:
@@ -142,6 +177,7 @@ def explanation(
         name=badge.name,
         earned=award is not None,
         sentence=sentence,
+        earned_at=earned,
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
         checks=[
@@ -154,7 +190,7 @@ def explanation(
 def explanations(
     catalog: Catalog,
     badges: Sequence[Badge],
-    progress: Progress,
+    user: UserRow,
     awards: Sequence[AwardRow],
     events: Mapping[str, EventRow],
     now: datetime,
@@ -165,12 +201,12 @@ def explanations(
     for badge in badges:
         award = by_badge.get(badge.id)
         event = events.get(award.event_id) if award and award.event_id else None
-        found.append(explanation(catalog, badge, progress, award, event, now))
+        found.append(explanation(catalog, badge, user, award, event, now))
     return found
 
 
-def _earned_because(badge: Badge, award: AwardRow, event: EventRow | None, checks: Sequence[Check]) -> str:
+def _earned_because(badge: Badge, earned: datetime, event: EventRow | None, checks: Sequence[Check]) -> str:
     """As in 'Century Club was earned on 2026-03-01 with the event message-42: 100 messages.'."""
     cause = f"with the event {event.event.id}" if event else "by an adjustment, or by a change of the rules"
     facts = " and ".join(check.text for check in checks if check.met)
-    return f"{badge.name} was earned on {award.awarded_at:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."
+    return f"{badge.name} was earned on {earned:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from laurels.commands.adjustments import UNDONE
 from laurels.commands.lost_badges import LOST
+from laurels.engine.instants import from_micros
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
-from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow, UserRow
 
 _NOT_SHOWN = ("asked", LOST, UNDONE)
 """What is stored with an adjustment for Laurels itself."""
@@ -54,13 +55,14 @@ class HistoryAdjustment(SparseAnswer, frozen=True):
 
 
 class HistoryAward(SparseAnswer, frozen=True):
-    """A badge that was earned, with its points.
+    """A badge that was earned, with its points. `earned_at` is when the event occurred that completed its condition.
 
     `catalog` is the number of the catalog's revision that decided it; missing from older entries.
     """
 
     badge: str
     points: Points
+    earned_at: UtcTime
     catalog: int | None = None
 
 
@@ -96,7 +98,11 @@ class History(Answer, frozen=True):
     next: int | None
 
 
-def history(page: HistoryRows, limit: int) -> History:
+MOVED = "moved"
+"""The reason of ledger entries that change no points, only the period in which they count."""
+
+
+def history(user: UserRow, page: HistoryRows, limit: int) -> History:
     """The rows of some revisions as entries, newest first. `limit` is how many revisions were requested."""
     event_of = {row.revision: row for row in page.events}
     adjustment_of = {row.revision: row for row in page.adjustments}
@@ -105,16 +111,30 @@ def history(page: HistoryRows, limit: int) -> History:
     for award in page.awards:
         awards[award.revision].append(award)
     for entry in page.ledger:
-        ledger[entry.revision].append(entry)
+        if entry.reason != MOVED:
+            ledger[entry.revision].append(entry)
     revisions = sorted({*event_of, *adjustment_of, *awards, *ledger}, reverse=True)
     entries = [
-        _entry(revision, event_of.get(revision), adjustment_of.get(revision), awards[revision], ledger[revision])
+        _entry(user, revision, event_of.get(revision), adjustment_of.get(revision), awards[revision], ledger[revision])
         for revision in revisions
     ]
     return History(entries=entries, next=revisions[-1] if len(revisions) == limit and revisions[-1] > 1 else None)
 
 
+def earned_at(user: UserRow, award: AwardRow, event: EventRow | None) -> datetime:
+    """When a badge was earned: when the event occurred that completed its condition, or without one when it was awarded.
+
+    `event` is used if an earlier version awarded the badge, which stored no date.
+    """
+    earned = user.earned.get(award.badge)
+    if earned is not None:
+        return from_micros(earned)
+    caused = event is not None and event.event.id == award.event_id
+    return (event.event.occurred_at if event and caused else None) or award.awarded_at
+
+
 def _entry(
+    user: UserRow,
     revision: int,
     event: EventRow | None,
     adjustment: AdjustmentRow | None,
@@ -128,7 +148,10 @@ def _entry(
         at=times[0],
         event=history_event(event) if event else None,
         adjustment=history_adjustment(adjustment) if adjustment else None,
-        awards=[HistoryAward(badge=row.badge, points=row.points, catalog=row.catalog) for row in awards],
+        awards=[
+            HistoryAward(badge=row.badge, points=row.points, earned_at=earned_at(user, row, event), catalog=row.catalog)
+            for row in awards
+        ],
         points=[
             HistoryPoints(amount=row.amount, reason=row.reason, ref=row.ref, catalog=row.catalog) for row in ledger
         ],

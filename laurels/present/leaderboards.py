@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from laurels.engine.closings import closes_at, is_of_kind
 from laurels.engine.leaderboards import Board, Visibility
 from laurels.engine.periods import Period
 from laurels.engine.ranking import Place
@@ -98,6 +99,8 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     Only a leaderboard of teams has `teams`, and `rankedTeams`, their number; its `rankedUsers` are their members.
     `meHidden` is true if no one but the reader sees `me`. The line of a hidden reader is not in `standings`, and its rank is the
     one that it would have.
+    `recomputing`: the rule of the leaderboard has changed, and lines of users who
+    are not yet recomputed are still those of the rule before. A closed period has its own rule, also in `board`.
     """
 
     board: LeaderboardInfo
@@ -111,6 +114,7 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     teams: Sequence[TeamStanding] = ()
     ranked_teams: int = 0
     me_hidden: bool = False
+    recomputing: bool = False
 
 
 class ClosedPeriod(Answer, frozen=True):
@@ -169,16 +173,27 @@ def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "r
     return "ended" if board.is_open(period, now) else "closed"
 
 
-def closed_periods(board: Board, rows: Sequence[ClosedPeriodRow]) -> ClosedPeriods:
-    """Closed periods. Those of a kind that the leaderboard no longer has are left out."""
-    found = [(row, board.periods.named(row.period)) for row in rows]
-    return ClosedPeriods(
-        closings=[
-            ClosedPeriod(period=row.period, start=period.start, end=period.end, closed_at=row.closed_at)
-            for row, period in found
-            if period
-        ]
+def closed_period(row: ClosedPeriodRow) -> LeaderboardPeriod:
+    """A closed period with its own bounds, whatever the catalog has under its key."""
+    return LeaderboardPeriod(
+        key=row.period,
+        start=row.starts_at,
+        end=row.ends_at,
+        closes_at=closes_at(row.rule, row.ends_at) or row.closed_at,
+        status="closed",
     )
+
+
+def closed_periods(board: Board, rows: Sequence[ClosedPeriodRow]) -> ClosedPeriods:
+    """Closed periods, each with its own bounds. Those of a kind that the leaderboard no longer has are left out."""
+    closings: list[ClosedPeriod] = []
+    for row in rows:
+        if not is_of_kind(row.rule, row.period, board):
+            continue
+        known = None if row.rule else board.periods.named(row.period)
+        start, end = (known.start, known.end) if known else (row.starts_at, row.ends_at)
+        closings.append(ClosedPeriod(period=row.period, start=start, end=end, closed_at=row.closed_at))
+    return ClosedPeriods(closings=closings)
 
 
 # ---- its lines ------------------------------------------------------------------------------------
@@ -187,7 +202,7 @@ def closed_periods(board: Board, rows: Sequence[ClosedPeriodRow]) -> ClosedPerio
 def leaderboard_page(
     context: Presentation,
     board: Board,
-    period: Period,
+    period: LeaderboardPeriod,
     request: LeaderboardRequest,
     found: LeaderboardLines,
     now: datetime,
@@ -196,7 +211,7 @@ def leaderboard_page(
     lines = [line for line in found.lines if _is_shown(board, line, request)]
     return LeaderboardPage(
         board=leaderboard_info(board, now),
-        period=leaderboard_period(board, period, now),
+        period=period,
         standings=[_standing(context, board, line, request.me) for line in lines],
         me=_standing(context, board, found.me, request.me) if found.me else None,
         ranked_users=found.ranked,
@@ -238,11 +253,13 @@ def _standing(context: Presentation, board: Board, standing: Standing, reader: s
     )
 
 
-def team_page(board: Board, period: Period, teams: Teams, mine: Sequence[str], now: datetime) -> LeaderboardPage:
+def team_page(
+    board: Board, period: LeaderboardPeriod, teams: Teams, mine: Sequence[str], now: datetime
+) -> LeaderboardPage:
     """A leaderboard of teams. `mine` are the reader's own."""
     return LeaderboardPage(
         board=leaderboard_info(board, now),
-        period=leaderboard_period(board, period, now),
+        period=period,
         standings=[],
         me=None,
         ranked_users=teams.members,

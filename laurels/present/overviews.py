@@ -42,12 +42,12 @@ def user_overview(
         rank=UserRank(rank=details.rank, ranked_users=details.ranked),
         next=next_badges(catalog, row.progress, now, len(catalog.badges)),
         streaks=user_streaks(catalog, row.progress, now, days),
-        history=history(details.history, limit),
+        history=history(row, details.history, limit),
     )
     return UserOverview(
         user=user(catalog, row, now),
         profile=profile,
-        explanations=explanations(catalog, badges, row.progress, details.awards, details.award_events, now),
+        explanations=explanations(catalog, badges, row, details.awards, details.award_events, now),
         excluded=row.progress.manual.excluded,
         outdated=outdated,
     )

@@ -13,7 +13,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import POINTS
 from laurels.engine.ranking import HIDDEN, Place
 from laurels.engine.scoring import places
-from laurels.present.badges import BadgeInfo, NextBadge, badge_info
+from laurels.present.badges import BadgeInfo, EarnedBadge, NextBadge, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer
 from laurels.present.history import History
 from laurels.present.presentation import ANONYMOUS, Presentation
@@ -47,7 +47,7 @@ class UserRank(Answer, frozen=True):
 class Profile(SparseAnswer, frozen=True):
     """What a user sees: the contract's eleven fields, and those that were requested with `include`.
 
-    In JSON, `balance`, `rank`, `next`, `toward`, `streaks` and `history` are left out unless they were requested.
+    In JSON, `balance`, `rank`, `next`, `toward`, `streaks`, `history` and `earned` are left out unless they were requested.
     """
 
     badges: Annotated[list[BadgeInfo], Meta(description="The badges the user has earned, in the catalog's order")]
@@ -70,6 +70,7 @@ class Profile(SparseAnswer, frozen=True):
     toward: Sequence[NextBadge] = ()
     streaks: Sequence[UserStreak] = ()
     history: History | None = None
+    earned: Sequence[EarnedBadge] = ()
 
 
 def streak_badge(catalog: Catalog, recorded: Recorded) -> str | None:

@@ -8,7 +8,10 @@ from laurels.present.base import Answer, UtcTime
 
 
 class Difference(Answer, frozen=True):
-    """One thing in a user's stored state that differs from a rebuild. `what` names the field; both values are shown as text."""
+    """One thing in a user's stored state that differs from a rebuild. `what` names the field; both values are shown as text.
+
+    `user_id` is '' for what is of no single user, such as the rule of a closed period.
+    """
 
     user_id: str
     what: str
@@ -42,10 +45,12 @@ class Verification(Answer, frozen=True):
     ahead_of_clock: UtcTime | None = None
 
 
-def joined(comparisons: Sequence[Comparison], wrong_tallies: int = 0) -> Verification:
-    """The verification of all compared users."""
+def joined(
+    comparisons: Sequence[Comparison], wrong_tallies: int = 0, of_database: Sequence[Difference] = ()
+) -> Verification:
+    """The verification of all compared users. `of_database` are differences that are of no single user."""
     ahead = [one.ahead_of_clock for one in comparisons if one.ahead_of_clock]
-    differences = [difference for one in comparisons for difference in one.differences]
+    differences = [*of_database, *(difference for one in comparisons for difference in one.differences)]
     return Verification(
         ok=not differences and not wrong_tallies,
         users=len(comparisons),

@@ -69,6 +69,9 @@ def create_app(
     endpoints = (*ENDPOINTS, *demo.ENDPOINTS) if playground else ENDPOINTS
     tasks = [
         partial(_repeating, laurels.follow_catalog, FOLLOW_SECONDS, "the catalog could not be read"),
+        partial(
+            _repeating, laurels.period_rules.keep_up, CLOSE_PERIODS_SECONDS, "leaderboards could not be recomputed"
+        ),
         partial(_repeating, laurels.close_periods, CLOSE_PERIODS_SECONDS, "periods could not be closed"),
         partial(_closing, context.listeners),
         partial(_closing, context.insights),

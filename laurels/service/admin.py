@@ -31,6 +31,7 @@ from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjust
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
 from laurels.present.verification import Comparison, Difference
+from laurels.service.closed_lines import fix_lines
 from laurels.service.laurels import Laurels
 from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal
@@ -116,11 +117,14 @@ class Admin:
         return adjustment_result(self._core.catalog, cast(Applied, await self._core.run(command)))
 
     async def rebuild(self, user_id: str) -> bool:
-        """Rebuild a user from events, adjustments and ledger. Returns whether anything differed.
+        """Rebuild a user from events, adjustments and ledger, and correct lines in closed periods that nothing explains.
+
+        Returns whether anything differed.
 
         Raises UserNotFound, UserErased.
         """
-        return cast(bool, await self._core.run(RebuildUser(user_id, await self._core.now())))
+        differed = cast(bool, await self._core.run(RebuildUser(user_id, await self._core.now())))
+        return await fix_lines(self._core, user_id) or differed
 
     async def verify(self, user_id: str) -> list[Difference]:
         """How a user's stored state differs from a rebuild of it. Raises UserNotFound.

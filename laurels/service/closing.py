@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from laurels.engine.closings import board_rule, rule_text, with_rule
 from laurels.engine.leaderboards import Board
 from laurels.engine.periods import Period
 from laurels.engine.ranking import HIDDEN, WITHIN
 from laurels.service.core import Core
-from laurels.storage.contract import TeamsRequest
+from laurels.storage.contract import ClosedPeriodRow, TeamsRequest
 
 
 class PeriodCloser:
-    """Closes periods that no longer take events, and notifies the users in front, once."""
+    """Closes periods that no longer take events, with their bounds and rule, and notifies the users in front, once."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._closed: set[tuple[str, str]] = set()
+        self._closed: dict[tuple[str, str], ClosedPeriodRow] = {}
 
     async def close_all(self) -> list[tuple[str, str]]:
         """See Laurels.close_periods."""
@@ -44,6 +45,11 @@ class PeriodCloser:
         board = self._core.catalog.boards.get(board_id)
         return board, board.periods.named(key) if board else None
 
+    async def closed(self, board: Board, period: Period, now: datetime) -> ClosedPeriodRow | None:
+        """A period that no longer takes events, which is closed if it is not yet; None if no user or team is ranked in it."""
+        await self.close(board, period, now)
+        return self._closed.get((board.id, period.key)) or await self._core.store.closing(board.id, period.key)
+
     async def close(self, board: Board, period: Period, now: datetime) -> bool:
         """Close a period that no longer takes events. Returns whether this call closed it.
 
@@ -53,10 +59,16 @@ class PeriodCloser:
         revision = self._core.rules.in_force.revision
         if key in self._closed or not await self._has_standings(board, period):
             return False
-        closed_now = not await store.is_closed(*key) and await store.close_period(*key, now, revision)
-        top = board.notify_top if board.id in self._core.catalog.tops else 0
-        await store.notify_closing(*key, top, board.ties, now)
-        self._closed.add(key)
+        row = await store.closing(*key)
+        rule = rule_text(board_rule(self._core.catalog, board))
+        closed_now = row is None and await store.close_period(*key, now, revision, (period.start, period.end, rule))
+        if row is None or row.notified_at is None:
+            top = board.notify_top if board.id in self._core.catalog.tops else 0
+            ties = with_rule(board, row.rule).ties if row else board.ties
+            await store.notify_closing(*key, top, ties, now)
+            row = await store.closing(*key)
+        if row and row.rule:
+            self._closed[key] = row
         return closed_now
 
     async def _has_standings(self, board: Board, period: Period) -> bool:

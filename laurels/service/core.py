@@ -18,13 +18,16 @@ from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
 from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
 from laurels.service.rules import Rules
-from laurels.storage.contract import OtherRevision, ProfileView, Store, UserRow
+from laurels.storage.contract import ClosedPeriodRow, OtherRevision, ProfileView, Store, UserRow
 
 T = TypeVar("T")
 
 
 class Core:
-    """The shared state of one Laurels. It holds no user: every user is read from the database when needed."""
+    """The shared state of one Laurels. It holds no user: every user is read from the database when needed.
+
+    `recomputing` are the leaderboards whose users are still being brought under a changed rule.
+    """
 
     def __init__(
         self, store: Store, rules: Rules, clock: DatabaseClock, group_commit: GroupCommit, default_zone: str
@@ -34,12 +37,21 @@ class Core:
         self.clock = clock
         self.group_commit = group_commit
         self.new_user_zones = Zones(default=default_zone)
+        self.recomputing: frozenset[str] = frozenset()
         self._maker: ProfileMaker | None = None
+        self._closings: dict[tuple[str, str], ClosedPeriodRow] = {}
 
     @property
     def catalog(self) -> Catalog:
         """The catalog in force."""
         return self.rules.catalog
+
+    async def closing(self, board: str, period: str) -> ClosedPeriodRow | None:
+        """A closed period with its bounds and rule, which never change; None if it is not closed."""
+        row = self._closings.get((board, period)) or await self.store.closing(board, period)
+        if row is not None and row.rule is not None:
+            self._closings[board, period] = row
+        return row
 
     async def now(self) -> datetime:
         """The current time; see DatabaseClock."""

@@ -13,12 +13,12 @@ from time import monotonic
 from typing import TypeVar
 
 from laurels.commands.events import Recorded
-from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork, identities
+from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeeded, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
 from laurels.service.long_histories import LATER, LONG, LongHistories, applied
-from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, Store
+from laurels.storage.contract import Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
 from laurels.telemetry.writes import WriteMeter
 
 log = logging.getLogger(__name__)
@@ -245,7 +245,8 @@ class GroupCommit:
         self._count([submission])
 
     async def _write_long(self, commands: Sequence[Command], context: DecisionContext, *, ranks: bool) -> list[object]:
-        request = replace(_request(commands, context, ranks=ranks), longest=None)
+        users = frozenset(command.user_id for command in commands)
+        request = replace(_request(commands, context, ranks=ranks), longest=None, in_full=users)
         answers, moved = await self._long.write(context, request, commands)
         return _with_ranks(answers, moved) if moved else answers
 
@@ -279,9 +280,19 @@ class GroupCommit:
             return changes
 
         request = _request(commands, context, ranks=any(submission.ranks for submission in batch))
-        ranks = await self._store.change(request, decide)
+        ranks = await self._change(request, decide)
         ranked = iter(_with_ranks(answers, ranks) if ranks else answers)
         return [[next(ranked) for _ in submission.commands] for submission in batch]
+
+    async def _change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        """Change users. If it turns out that a decision needs the whole history of some, begin again with it."""
+        while True:
+            try:
+                return await self._store.change(request, decide)
+            except HistoryNeeded as needed:
+                if needed.users <= request.in_full:
+                    raise
+                request = replace(request, in_full=request.in_full | needed.users)
 
 
 def _request(commands: Sequence[Command], context: DecisionContext, *, ranks: bool) -> LoadRequest:

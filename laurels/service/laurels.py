@@ -43,6 +43,7 @@ from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
 from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit, Unbound
 from laurels.service.leaderboards import LeaderboardReader
+from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
 from laurels.service.rules import OnDifference, Rules
 from laurels.storage import open_store
@@ -95,8 +96,9 @@ class Laurels:
         limits = (queue_limit, batch_limit, queue_seconds)
         self.group_commit = GroupCommit(store, context_in_force, *limits, switch)
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
+        self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
-        self._leaderboards = LeaderboardReader(self.core, self._closer)
+        self._leaderboards = LeaderboardReader(self.core, self._closer, self.period_rules)
         self._profiles = ProfileReader(self.core)
 
     @classmethod
@@ -145,6 +147,8 @@ class Laurels:
         try:
             await laurels.store.migrate()
             await laurels.prepare()
+            await laurels.period_rules.apply()
+            laurels.period_rules.start()
             yield laurels
         finally:
             await laurels.close()
@@ -172,6 +176,7 @@ class Laurels:
 
     async def close(self) -> None:
         """Write what is queued, and close the database."""
+        await self.period_rules.stop()
         await self.group_commit.close()
         await self.store.close()
 
@@ -293,7 +298,7 @@ class Laurels:
         """What a user sees.
 
         With `login`, this is the user's daily login: it may award a streak badge, and creates a user who does not exist.
-        `include` adds any of rank, next, toward, streaks and history; `days` is how many days each of the streaks explains.
+        `include` adds any of rank, next, toward, streaks, history and earned; `days` is how many days a streak explains.
         Raises InvalidInput, UserNotFound (without `login`) and UserErased (with it).
         """
         return await self._profiles.profile(user_id, login=login, include=include, days=days)

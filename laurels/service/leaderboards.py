@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from laurels.engine.closings import with_rule
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.leaderboards import Board
 from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
@@ -15,15 +16,22 @@ from laurels.present.leaderboards import (
     ClosedPeriods,
     LeaderboardList,
     LeaderboardPage,
+    LeaderboardPeriod,
+    closed_period,
     closed_periods,
     leaderboard_info,
     leaderboard_page,
+    leaderboard_period,
     read_cursor,
     team_page,
 )
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.contract import LeaderboardRequest, TeamsRequest
+from laurels.service.period_rules import PeriodRules
+from laurels.storage.contract import ClosedPeriodRow, LeaderboardRequest, TeamsRequest
+
+NEWEST_CLOSED = 50
+"""How many closed periods are looked through for the one that ended last."""
 
 BOARD_PAGE = 10
 """How many lines a page has by default."""
@@ -32,8 +40,9 @@ BOARD_PAGE = 10
 class LeaderboardReader:
     """Reads leaderboards. Reading a period that is due closes it first."""
 
-    def __init__(self, core: Core, closer: PeriodCloser) -> None:
+    def __init__(self, core: Core, closer: PeriodCloser, period_rules: PeriodRules) -> None:
         self._core = core
+        self._period_rules = period_rules
         self._closer = closer
 
     async def all(self) -> LeaderboardList:
@@ -79,16 +88,17 @@ class LeaderboardReader:
         friends: Sequence[str] | None,
         me: str | None,
     ) -> LeaderboardPage:
+        await self._period_rules.keep_up()
         now = await self._core.now()
         board = self._board(board_id)
-        period = _period(board, period_key, now)
+        board, period, closing = await self._period(board, period_key, now)
         _check_lines(limit, after, before, around, friends, me)
         if board.teams:
             _check_teams(after=after, before=before, around=around, friends=friends)
-        if not board.is_open(period, now):
-            await self._closer.close(board, period, now)
+        shown = closed_period(closing) if closing else leaderboard_period(board, period, now)
         if board.teams:
-            return await self._team_page(board, period, limit or BOARD_PAGE, me, now)
+            page = await self._team_page(board, period, shown, limit or BOARD_PAGE, me, now)
+            return self._with_state(page, board, closing)
         if around not in (None, me) and not await self._is_public(around, board):
             around = ""  # hidden users must not be found by their ids
         # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
@@ -98,17 +108,46 @@ class LeaderboardReader:
         end = read_cursor(context, before, "before") if before is not None else None
         request = LeaderboardRequest(board.id, period.key, board.ties, lines, place, around, friends, me, end)
         found = await self._core.store.listing(request)
-        page = leaderboard_page(context, board, period, request, found, now)
-        return msgspec.structs.replace(page, standings=page.standings[: limit or lines])
+        page = leaderboard_page(context, board, shown, request, found, now)
+        page = msgspec.structs.replace(page, standings=page.standings[: limit or lines])
+        return self._with_state(page, board, closing)
+
+    def _with_state(self, page: LeaderboardPage, board: Board, closing: ClosedPeriodRow | None) -> LeaderboardPage:
+        """The page, which says so if its leaderboard is being recomputed. Closed periods are not."""
+        recomputing = closing is None and board.id in self._core.recomputing
+        return msgspec.structs.replace(page, recomputing=True) if recomputing else page
+
+    async def _period(self, board: Board, key: str, now: datetime) -> tuple[Board, Period, ClosedPeriodRow | None]:
+        """The requested period; if it is closed, with its own bounds, and the leaderboard with its own rule.
+
+        Raises PeriodNotFound.
+        """
+        period = find_period(board, key, now)
+        if key == "previous" and period and period.end and board.closed_until and period.end <= board.closed_until:
+            # The bounds have changed since: the period before is the one that closed last.
+            rows = await self._core.store.closings(board.id, NEWEST_CLOSED)
+            ended = [row for row in rows if row.rule and row.ends_at and row.ends_at <= now]
+            row = max(ended, key=lambda row: row.ends_at or now, default=None)
+            if row and row.rule:
+                return with_rule(board, row.rule), Period(row.period, row.starts_at, row.ends_at), row
+        if period is None:
+            row = await self._core.store.closing(board.id, key)  # of a kind or a season that the catalog no longer has
+            if row is None:
+                raise PeriodNotFound(f"the leaderboard '{board.id}' {_why_no_period(board.periods, key)}")
+        else:
+            row = None if board.is_open(period, now) else await self._closer.closed(board, period, now)
+        if row is None or row.rule is None:  # without a rule, an older version closed it
+            return board, period or Period(key), None if period else row
+        return with_rule(board, row.rule), Period(row.period, row.starts_at, row.ends_at), row
 
     async def _team_page(
-        self, board: Board, period: Period, limit: int, me: str | None, now: datetime
+        self, board: Board, period: Period, shown: LeaderboardPeriod, limit: int, me: str | None, now: datetime
     ) -> LeaderboardPage:
         """The first teams, and the reader's own."""
         reader = await self._core.store.user(me) if me is not None else None
         mine = reader.groups if reader else ()
         request = TeamsRequest(board.id, period.key, limit, mine, board.team_score == "mean", board.highest)
-        return team_page(board, period, await self._core.store.teams(request), mine, now)
+        return team_page(board, shown, await self._core.store.teams(request), mine, now)
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self._core.store.user(user_id)
@@ -124,18 +163,14 @@ class LeaderboardReader:
         return board
 
 
-def _period(board: Board, key: str, now: datetime) -> Period:
-    """The period with this key, 'current' or 'previous'. Raises PeriodNotFound."""
+def find_period(board: Board, key: str, now: datetime) -> Period | None:
+    """The period with this key, 'current' or 'previous', as the catalog has it."""
     periods = board.periods
     if key == "current":
-        found = periods.at(now)
-    elif key == "previous":
-        found = periods.latest_before(now)
-    else:
-        found = periods.named(key)
-    if found is None:
-        raise PeriodNotFound(f"the leaderboard '{board.id}' {_why_no_period(periods, key)}")
-    return found
+        return periods.at(now)
+    if key == "previous":
+        return periods.latest_before(now)
+    return periods.named(key)
 
 
 def _why_no_period(periods: Periods, key: str) -> str:

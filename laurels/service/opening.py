@@ -133,6 +133,8 @@ async def serving(
     try:
         await laurels.store.migrate()
         await laurels.prepare()
+        await laurels.period_rules.apply()
+        laurels.period_rules.start()
         yield laurels
     finally:
         await laurels.close()
@@ -148,6 +150,7 @@ async def reading(settings: Settings) -> AsyncIterator[Laurels]:
     async with existing(settings.database.url.reveal()) as store:
         laurels = laurels_over(store, settings, catalog)
         await laurels.follow_catalog()
+        await laurels.period_rules.look()
         yield laurels
 
 
@@ -155,6 +158,7 @@ async def reading(settings: Settings) -> AsyncIterator[Laurels]:
 async def changing(settings: Settings) -> AsyncIterator[Laurels]:
     """The facade over an existing database, for commands that may write. At the end, queued writes are finished."""
     async with reading(settings) as laurels:
+        await laurels.period_rules.apply(live=False)
         try:
             yield laurels
         finally:

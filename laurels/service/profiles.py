@@ -13,7 +13,14 @@ from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
-from laurels.present.badges import Explanation, badges_in_reach, explanation, next_badges
+from laurels.present.badges import (
+    EarnedBadge,
+    Explanation,
+    badges_in_reach,
+    earned_badges,
+    explanation,
+    next_badges,
+)
 from laurels.present.history import History, history
 from laurels.present.overviews import UserOverview, user_overview
 from laurels.present.profiles import RANKED_IN_PROFILE, Profile, UserRank, streak_badge
@@ -21,7 +28,7 @@ from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
 from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
-INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history")
+INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned")
 """What a profile can include beyond the contract's eleven fields."""
 
 HISTORY_PAGE = 20
@@ -113,15 +120,25 @@ class ProfileReader:
         if "streaks" in include:
             more["streaks"] = user_streaks(catalog, progress, now, days)
         if "history" in include:
-            more["history"] = history(await self._core.store.history(row.user_id, HISTORY_PAGE), HISTORY_PAGE)
+            more["history"] = history(row, await self._core.store.history(row.user_id, HISTORY_PAGE), HISTORY_PAGE)
+        if "earned" in include:
+            more["earned"] = await self._earned(row)
         return msgspec.structs.replace(profile, **more)
+
+    async def _earned(self, row: UserRow) -> list[EarnedBadge]:
+        """When each badge was earned. Those that an earlier version awarded have no date, so their events are read."""
+        store = self._core.store
+        awards = await store.awards(row.user_id)
+        undated = [award.event_id for award in awards if award.event_id and award.badge not in row.earned]
+        events = {event_id: await store.event(row.user_id, event_id) for event_id in undated}
+        return earned_badges(row, awards, {event_id: event for event_id, event in events.items() if event})
 
     async def history(self, user_id: str, limit: int, before: int | None) -> History:
         """See Laurels.history."""
         if limit < 1:
             raise InvalidInput("limit", "must be 1 or more")
-        await self._core.user(user_id)
-        return history(await self._core.store.history(user_id, limit, before), limit)
+        row = await self._core.user(user_id)
+        return history(row, await self._core.store.history(user_id, limit, before), limit)
 
     async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
         """See Laurels.streaks."""
@@ -138,7 +155,7 @@ class ProfileReader:
         row, now = await core.current_user(user_id), await core.now()
         award = next((item for item in await core.store.awards(user_id) if item.badge == badge.id), None)
         event = await core.store.event(user_id, award.event_id) if award and award.event_id else None
-        return explanation(core.catalog, badge, row.progress, award, event, now)
+        return explanation(core.catalog, badge, row, award, event, now)
 
     async def rank(self, user_id: str) -> UserRank:
         """See Laurels.rank."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogDiffers
 from laurels.service.clock import DatabaseClock
+from laurels.service.closed_periods import after_closings
 from laurels.service.revisions import (
     ADOPT,
     Proposal,
@@ -151,11 +152,16 @@ class Rules:
         self._has_bound = self._has_bound or found[0][1]
         return found[0]
 
+    def refine(self, catalog: Catalog) -> None:
+        """Use the catalog in force with more of what the database says about its periods."""
+        self._in_force = replace(self._in_force, catalog=catalog)
+
     # ---- choosing -----------------------------------------------------------------------------
 
     async def _read(self) -> None:
         """Put in force what the database says. Raises CatalogDiffers, CatalogError."""
         before, chosen = self._in_force, await self._choose(await self._store.catalog_state())
+        chosen = replace(chosen, catalog=after_closings(chosen.catalog, await self._store.all_closings()))
         if chosen == before:
             return
         self._in_force = chosen

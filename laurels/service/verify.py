@@ -16,10 +16,19 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.judge import rebuild
 from laurels.engine.progress import Progress, earned_by, limited, spent_by
 from laurels.engine.ranking import WITHIN
-from laurels.engine.scoring import CLOCKS_APART, is_closed, open_part, recounted, values_recounted
+from laurels.engine.scoring import (
+    CLOCKS_APART,
+    comparable,
+    days_recounted,
+    is_closed,
+    reached_at,
+    recounted,
+    values_recounted,
+)
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound
 from laurels.present.verification import Comparison, Difference
+from laurels.service.closed_lines import wrong_lines
 from laurels.service.core import Core
 from laurels.storage.contract import UserSnapshot, amnesty_count
 
@@ -28,7 +37,7 @@ NEWEST_CLOSED = 1000
 
 FIELDS = (
     *("totals", "days", "capped", "partial", "folds", "badges", "points", "beyond", "manual", "scores"),
-    *("latest", "values", "values_within"),
+    *("latest", "values", "values_within", "board_days", "reached_at"),
 )
 """The fields of a user's progress that are compared."""
 
@@ -79,11 +88,12 @@ async def _differences(core: Core, snapshot: UserSnapshot, now: datetime) -> lis
     """The differences, without standings in periods that a process with a faster clock, or an older catalog, closed."""
     catalog = core.catalog
     found = differences(catalog, snapshot, now)
+    of_closed = [line.difference() for line in await wrong_lines(core, snapshot)]
     if not any(difference.what == "standings" for difference in found):
-        return found
+        return [*found, *of_closed]
     boards = {partition.partition(WITHIN)[0] for partition, _ in places_of(catalog, snapshot.user, now)}
     closed = {(board, row.period) for board in boards for row in await core.store.closings(board, NEWEST_CLOSED)}
-    return differences(catalog, snapshot, now, closed)
+    return [*differences(catalog, snapshot, now, closed), *of_closed]
 
 
 def differences(
@@ -96,7 +106,7 @@ def differences(
     truth = _truth(catalog, snapshot, now)
     history = active_events(snapshot.events)
     rebuilt = rebuild(catalog, truth, history, now).progress
-    stored = open_part(catalog, snapshot.user.progress, now)
+    stored = comparable(catalog, snapshot.user.progress, rebuilt, now)
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))
     pairs.append(("sum of the ledger", truth.earned, rebuilt.earned))
@@ -113,20 +123,22 @@ def differences(
 
 def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
     """What a rebuild starts from: adjustments, awards, ledger and scores as their own tables have them."""
-    stored = snapshot.user.progress
+    stored, events, entries = snapshot.user.progress, active_events(snapshot.events), earned(snapshot.ledger)
     points, beyond = limited(earned_by(snapshot.ledger))
     before = replace(stored.manual, amnesty=amnesty_days(snapshot.amnesties, snapshot.user.groups))
     manual = rebuilt_manual_state(list(snapshot.events), list(snapshot.adjustments), before, stored.zones, catalog)
-    return replace(
+    truth = replace(
         stored,
         zones=stored.zones.corrected(manual.corrections),
         manual=manual,
         badges={award.badge: award.points for award in snapshot.awards},
         points=points,
         beyond=beyond,
-        scores=recounted(catalog, active_events(snapshot.events), earned(snapshot.ledger), now),
-        values_within=values_recounted(catalog, active_events(snapshot.events), now),
+        scores=recounted(catalog, events, entries, now),
+        board_days=days_recounted(catalog, events, now),
+        values_within=values_recounted(catalog, events, now),
     )
+    return replace(truth, reached_at=reached_at(catalog, truth, events, entries))
 
 
 def _standings(

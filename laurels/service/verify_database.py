@@ -13,8 +13,9 @@ from functools import partial
 from multiprocessing import get_context
 
 from laurels.errors import UserErased, UserNotFound
-from laurels.present.verification import Comparison, Verification, joined
+from laurels.present.verification import Comparison, Difference, Verification, joined
 from laurels.service.admin import Admin
+from laurels.service.closed_lines import database_differences
 from laurels.service.opening import changing, reading
 from laurels.service.processes import end_with_parent, processors
 from laurels.service.verify import compare_user, verify_user
@@ -40,7 +41,7 @@ def verify_database(
 
     Outdated users are brought up to date first; without `refresh`, nothing is written and they are not compared.
     """
-    parts, wrong_tallies = asyncio.run(_parts(settings))
+    parts, wrong_tallies, differences = asyncio.run(_parts(settings, refresh=refresh))
     workers = min(processes or processors(), max(1, len(parts)))
     done, comparisons = 0, list[Comparison]()
     with show_progress(sum(part.users for part in parts)) as update:
@@ -48,16 +49,17 @@ def verify_database(
             done += part.users
             comparisons += compared
             update(done)
-    return joined(comparisons, wrong_tallies)
+    return joined(comparisons, wrong_tallies, differences)
 
 
-async def _parts(settings: Settings) -> tuple[list[Part], int]:
-    """All users in parts, and how many leaderboard tallies are wrong."""
-    async with reading(settings) as laurels:
+async def _parts(settings: Settings, *, refresh: bool) -> tuple[list[Part], int, list[Difference]]:
+    """All users in parts, how many leaderboard tallies are wrong, and the differences that are of no single user."""
+    opened = changing if refresh else reading
+    async with opened(settings) as laurels:
         parts: list[Part] = []
         async for page in Admin(laurels).pages():
             parts.append(Part(parts[-1].last if parts else "", page[-1], len(page)))
-        return parts, await laurels.store.wrong_tallies()
+        return parts, await laurels.store.wrong_tallies(), await database_differences(laurels.core)
 
 
 def _compare_all(

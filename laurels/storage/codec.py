@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -12,13 +12,16 @@ import msgspec
 from laurels.engine.days import Days, Fold
 from laurels.engine.distinct import DistinctValues
 from laurels.engine.events import Event
-from laurels.engine.progress import NO_MANUAL_STATE, ManualState, Progress
+from laurels.engine.instants import EPOCH, MICROSECOND, from_micros
+from laurels.engine.instants import micros as to_micros
+from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, BoardDays, ManualState, Progress
 from laurels.engine.ranking import Place, Ranks
 from laurels.engine.zones import Zones
 from laurels.storage.contract import (
     AdjustmentRow,
     AmnestyRow,
     AwardRow,
+    BoardRuleRow,
     CatalogRow,
     ClosedPeriodRow,
     EventRow,
@@ -35,15 +38,22 @@ Columns = Sequence[Any]
 
 GROUP_SEPARATOR = "\n"  # no name of a group may contain a control character
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 _UNKNOWN_ZONES = Zones()
 
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
 _PackedValues = tuple[bytes, int, int]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
+
+
+def maybe_micros(at: datetime | None) -> int | None:
+    """`to_micros`, or None for None."""
+    return None if at is None else (at - EPOCH) // MICROSECOND
+
+
+def maybe_instant(micros: int | None) -> datetime | None:
+    """`from_micros`, or None for None."""
+    return None if micros is None else from_micros(micros)
 
 
 class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
@@ -80,34 +90,17 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     latest: _Sums = {}
     values: dict[str, _PackedValues] = {}
     values_within: dict[str, dict[str, _PackedValues]] = {}
+    board_days: dict[str, dict[str, _Set]] | None = None
+    newest: int | None = to_micros(UNKNOWN)
     beyond: bytes = b""
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
 _unpack = msgspec.msgpack.Decoder(_Packed).decode
+_unpack_earned = msgspec.msgpack.Decoder(dict[str, int]).decode
 _to_json = msgspec.json.Encoder(order="deterministic").encode
 _zones_from_json = msgspec.json.Decoder(tuple[str | None, tuple[tuple[int, str], ...], str]).decode
 _data_from_json = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since 1970, UTC."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The time in UTC, from microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-def maybe_micros(at: datetime | None) -> int | None:
-    """`to_micros`, or None for None."""
-    return None if at is None else (at - _EPOCH) // _MICROSECOND
-
-
-def maybe_instant(micros: int | None) -> datetime | None:
-    """`from_micros`, or None for None."""
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
 
 def pack_progress(progress: Progress) -> bytes:
@@ -130,6 +123,8 @@ def pack_progress(progress: Progress) -> bytes:
         progress.latest,
         _pack_values(progress.values),
         {board: _pack_values(values) for board, values in progress.values_within.items()},
+        None if progress.board_days is None else _pack_board_days(progress.board_days),
+        maybe_micros(progress.newest),
     )
     return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
 
@@ -156,6 +151,8 @@ def unpack_progress(
         stored.latest,
         _unpack_values(stored.values),
         {board: _unpack_values(values) for board, values in stored.values_within.items()},
+        None if stored.board_days is None else {name: _unpack_sets(sets) for name, sets in stored.board_days.items()},
+        maybe_instant(stored.newest),
         int.from_bytes(stored.beyond, "little", signed=True),
     )
 
@@ -171,6 +168,10 @@ def _unpack_values(packed: dict[str, _PackedValues]) -> dict[str, DistinctValues
 def _pack_large(number: int) -> bytes:
     """A whole number that may need more than 64 bits."""
     return number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
+
+
+def _pack_board_days(board_days: BoardDays) -> dict[str, dict[str, _Set]]:
+    return {name: _pack_sets(sets) for name, sets in board_days.items()} if board_days else {}
 
 
 def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:
@@ -273,12 +274,14 @@ def unpack_data(packed: str | None) -> Mapping[str, Any] | None:
 def user_of(row: Columns) -> UserRow:
     """A user, from USERS."""
     user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
-    groups, amnesties, visibility, _ = rest
+    groups, amnesties, visibility, _, earned = rest
     unpacked = unpack_progress(
         progress, points, maybe_instant(reached_at), unpack_zones(zones), maybe_instant(joined_at)
     )
     of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
-    return UserRow(user_id, name, from_micros(created_at), revision, rules, unpacked, of_groups, amnesties, visibility)
+    when = _unpack_earned(earned) if earned else {}
+    created = from_micros(created_at)
+    return UserRow(user_id, name, created, revision, rules, unpacked, of_groups, amnesties, visibility, when)
 
 
 def user_columns(user: UserRow) -> Columns:
@@ -299,6 +302,7 @@ def user_columns(user: UserRow) -> Columns:
         user.amnesties,
         user.visibility,
         int(progress.manual.excluded),
+        _pack(user.earned) if user.earned else None,
     )
 
 
@@ -422,8 +426,15 @@ def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:
 
 def closing_of(row: Columns) -> ClosedPeriodRow:
     """A closed period, from CLOSINGS."""
-    board, period, closed_at, notified_at = row
-    return ClosedPeriodRow(board, period, from_micros(closed_at), maybe_instant(notified_at))
+    board, period, closed_at, notified_at, starts_at, ends_at, rule = row
+    bounds = maybe_instant(starts_at), maybe_instant(ends_at)
+    return ClosedPeriodRow(board, period, from_micros(closed_at), maybe_instant(notified_at), *bounds, rule)
+
+
+def board_rule_of(row: Columns) -> BoardRuleRow:
+    """The rule of a leaderboard, from BOARD_RULES."""
+    board, rule, recomputed_at = row
+    return BoardRuleRow(board, rule, maybe_instant(recomputed_at))
 
 
 def standing_of(row: Sequence[Any], rank: int) -> Standing:

@@ -57,6 +57,7 @@ USERS = Table(
         "amnesties": NUMBER,
         "visibility": TEXT,
         "excluded": NUMBER,
+        "earned": BYTES,
     },
 )
 EVENTS = Table(
@@ -137,7 +138,20 @@ PLACE = Table(
 """A standing without `ahead`, which changes only in closed periods."""
 
 STANDINGS = Table("standings", 3, {**PLACE.kinds, "ahead": NUMBER})
-CLOSINGS = Table("closings", 2, {"board": TEXT, "period": TEXT, "closed_at": NUMBER, "notified_at": NUMBER})
+CLOSINGS = Table(
+    "closings",
+    2,
+    {
+        "board": TEXT,
+        "period": TEXT,
+        "closed_at": NUMBER,
+        "notified_at": NUMBER,
+        "starts_at": NUMBER,
+        "ends_at": NUMBER,
+        "rule": TEXT,
+    },
+)
+BOARD_RULES = Table("board_rules", 1, {"board": TEXT, "rule": TEXT, "recomputed_at": NUMBER})
 AMNESTIES = Table(
     "amnesties",
     1,
@@ -181,12 +195,12 @@ TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
         *(SECRETS, TOMBSTONES, API_KEYS, SIGNED_OUT, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
-        *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, SESSIONS),
+        *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
     )
 }
 """The tables of a copy, in its order."""
 
-REPLACED = ("secrets", "catalog_revisions", "maintenance_runs")
+REPLACED = ("secrets", "catalog_revisions", "maintenance_runs", "board_rules")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
 TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")

@@ -217,7 +217,7 @@ class Naive:
         names = FED[one.of]
         fed = [event for event in events if event.type in names]
         if one.of in ("days", "daily"):
-            days = sorted({event.day for event in fed if key_of_day(kind, one, event.day or 0) == key})
+            days = sorted({event.day for event in fed if key_of(kind, one, notification_of(event)) == key})
             return longest(days) if one.of == "daily" else (len(days), midnight(days[-1])) if days else None
         within = [event for event in fed if key_of(kind, one, notification_of(event)) == key]
         return score_of_events(one.of, within)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from laurels.engine.leaderboards import Visibility
-from laurels.engine.ranking import Place, Ties
+from laurels.engine.ranking import Move, Place, Ties
 from laurels.engine.values import plain
 from laurels.storage.contract.catalogs import RevisionKey
 
@@ -111,13 +111,34 @@ class Teams:
 class ClosedPeriodRow:
     """A period of a leaderboard that is closed for good.
 
-    `notified_at` is when the users in the first ranks were notified (None: not yet).
+    `notified_at` is when the users in the first ranks were notified (None: not yet). `starts_at`, `ends_at` and `rule` are its
+    own bounds and rule, whatever the catalog has under the same key later; see `engine/closings.py`. Without a rule, an older
+    version closed it.
     """
 
     board: str
     period: str
     closed_at: datetime
     notified_at: datetime | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    rule: str | None = None
+
+
+@plain
+class BoardRuleRow:
+    """The rule under which the open standings of a leaderboard are.
+
+    `recomputed_at` is when the last user was brought under it (None: users are still being recomputed).
+    """
+
+    board: str
+    rule: str
+    recomputed_at: datetime | None = None
+
+
+OwnRule = tuple[datetime | None, datetime | None, str | None]
+"""The bounds and the rule of a period that is being closed; see `ClosedPeriodRow`."""
 
 
 class Leaderboards(Protocol):
@@ -139,8 +160,17 @@ class Leaderboards(Protocol):
         """Teams that have a score. Reads all teams of the leaderboard without blocking other work."""
         ...
 
-    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
-        """Close a period for good: from now on no standing in it changes. False if it was closed before.
+    async def close_period(
+        self,
+        board: str,
+        period: str,
+        at: datetime,
+        catalog: RevisionKey | None = None,
+        own: OwnRule = (None, None, None),
+    ) -> bool:
+        """Close a period for good, with its own bounds and rule: from now on no standing in it changes.
+
+        False if it was closed before.
 
         `catalog` is the revision that says when the period ends (None: any); raises OtherRevision if it is not in force.
         When this returns, every transaction that changed a standing in it has ended.
@@ -157,6 +187,38 @@ class Leaderboards(Protocol):
 
     async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         """The closed periods of a leaderboard, the last closed first."""
+        ...
+
+    async def closing(self, board: str, period: str) -> ClosedPeriodRow | None:
+        """A closed period; None if it is not closed."""
+        ...
+
+    async def all_closings(self) -> Sequence[ClosedPeriodRow]:
+        """The closed periods of all leaderboards, sorted by leaderboard and period."""
+        ...
+
+    async def complete_closing(self, row: ClosedPeriodRow) -> None:
+        """Store the bounds and the rule of a closed period."""
+        ...
+
+    async def sort_keys(self, board: str, period: str) -> tuple[int, int] | None:
+        """The smallest and the largest sort key in a period, hidden users and teams included; None without standings."""
+        ...
+
+    async def correct_standings(self, moves: Sequence[Move]) -> None:
+        """Make these moves also in closed periods, each from the stored place of the user."""
+        ...
+
+    async def unowned_standings(self, limit: int) -> Sequence[tuple[str, str, str]]:
+        """Up to `limit` (user id, board, period) of standings of users who do not exist, placeholders left out."""
+        ...
+
+    async def board_rules(self) -> Sequence[BoardRuleRow]:
+        """The rules under which the open standings of leaderboards are."""
+        ...
+
+    async def save_board_rule(self, row: BoardRuleRow) -> None:
+        """Store the rule of a leaderboard. `recomputed_at` is stored only if the stored rule is still the same or none is."""
         ...
 
     async def is_closed(self, board: str, period: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,7 +22,8 @@ class UserRow:
     """The one row that most operations on a user read.
 
     `revision` counts the changes to it. `rules` is the fingerprint of the catalog, and `amnesties` the amnesty count, under
-    which its progress was made. `visibility` is how the user chose to be shown on leaderboards (None: no choice).
+    which its progress was made. `visibility` is how the user chose to be shown on leaderboards (None: no choice). `earned` is
+    when each badge was earned, in microseconds since 1970; badges that an earlier version awarded may be missing.
     """
 
     user_id: str
@@ -33,6 +35,7 @@ class UserRow:
     groups: tuple[str, ...] = ()
     amnesties: int = 0
     visibility: Visibility | None = None
+    earned: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @plain
@@ -72,6 +75,7 @@ class AdjustmentRow:
 class AwardRow:
     """A badge that a user has. `event_id` is the event that earned it (None: no event did).
 
+    It is the event that completed the condition in order of occurrence, and may have arrived before this revision.
     `catalog` is the number of the catalog's revision that decided it (None: before there were revisions).
     """
 
@@ -148,7 +152,7 @@ class HistoryRows:
 
 @plain
 class UserSnapshot:
-    """All that is stored about one user. `standings` are by board and period, without those in closed periods.
+    """All that is stored about one user. `standings` are by board and period, without those in closed periods: `closed`.
 
     `catalog` is the revision in force.
     """
@@ -161,6 +165,7 @@ class UserSnapshot:
     standings: Mapping[tuple[str, str], Place]
     amnesties: Sequence[AmnestyRow]
     catalog: RevisionKey = UNBOUND
+    closed: Mapping[tuple[str, str], Place] = field(default_factory=dict[tuple[str, str], Place])
 
 
 @plain

@@ -9,27 +9,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from laurels.engine.ranking import FIRST_TIME_LEVEL, TOTAL_LEVEL, WITHIN, Place, Ties, around, numbered, order
-from laurels.storage.codec import closing_of, notification_columns, standing_of, to_micros
-from laurels.storage.columns import CLOSINGS, LINE, OUTBOX
+from laurels.engine.ranking import FIRST_TIME_LEVEL, TOTAL_LEVEL, WITHIN, Move, Place, Ties, around, numbered, order
+from laurels.storage.codec import board_rule_of, closing_of, maybe_micros, notification_columns, standing_of, to_micros
+from laurels.storage.columns import BOARD_RULES, CLOSINGS, LINE, OUTBOX
 from laurels.storage.contract import (
+    BoardRuleRow,
     ClosedPeriodRow,
     LeaderboardLines,
     LeaderboardRequest,
     NotificationRow,
     OtherRevision,
+    OwnRule,
     RevisionKey,
     Standing,
     Teams,
     TeamsRequest,
 )
-from laurels.storage.postgres import ranking
+from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.catalogs import WAIT_FOR_CATALOG, read_key
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
 from laurels.storage.postgres.standings import PERIOD_LOCKS, STANDINGS_OF, lock_of, places_by_user
 from laurels.storage.standings import (
     AFTER_PARTS,
+    ERASED_USER,
     Ends,
     Key,
     closing_notifications,
@@ -66,7 +69,25 @@ OPEN_STANDINGS_OF = f"""
 """
 LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
 CLOSE = """
-INSERT INTO closings (board, period, closed_at) VALUES ($1, $2, $3) ON CONFLICT (board, period) DO NOTHING RETURNING 1
+INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (board, period) DO NOTHING RETURNING 1
+"""
+CLOSING = f"SELECT {CLOSINGS} FROM closings WHERE board = $1 AND period = $2"
+ALL_CLOSINGS = f"SELECT {CLOSINGS} FROM closings ORDER BY board, period"
+COMPLETE_CLOSING = "UPDATE closings SET starts_at = $1, ends_at = $2, rule = $3 WHERE board = $4 AND period = $5"
+SORT_KEYS = f"""
+SELECT min(sort_key), max(sort_key) FROM standings
+WHERE period = $1 AND (board = $2 OR (board > $2 || '{WITHIN}' AND board < $2 || '{chr(ord(WITHIN) + 1)}'))
+"""
+UNOWNED = f"""
+SELECT s.user_id, s.board, s.period FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
+WHERE u.user_id IS NULL AND s.user_id < '{ERASED_USER}' LIMIT $1
+"""
+ALL_BOARD_RULES = f"SELECT {BOARD_RULES} FROM board_rules ORDER BY board"
+SAVE_BOARD_RULE = f"""
+INSERT INTO board_rules ({BOARD_RULES}) VALUES ($1, $2, $3)
+ON CONFLICT (board) DO UPDATE SET rule = excluded.rule, recomputed_at = excluded.recomputed_at
+WHERE excluded.recomputed_at IS NULL OR excluded.rule = board_rules.rule
 """
 IS_NOTIFIED = "SELECT notified_at IS NOT NULL FROM closings WHERE board = $1 AND period = $2"
 SET_NOTIFIED = """
@@ -138,14 +159,24 @@ class Leaderboards(Connections):
         values = (*partitions_of_teams(request), request.limit, own_partitions(request))
         return teams_of(request, await self._rows(TEAMS[request.mean, request.highest], *values))
 
-    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
+    async def close_period(
+        self,
+        board: str,
+        period: str,
+        at: datetime,
+        catalog: RevisionKey | None = None,
+        own: OwnRule = (None, None, None),
+    ) -> bool:
+        starts_at, ends_at, rule = own
+        values = (board, period, to_micros(at), maybe_micros(starts_at), maybe_micros(ends_at), rule)
+
         async def close(connection: Connection) -> bool:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CATALOG)
                 if catalog and await read_key(connection) != catalog:
                     raise OtherRevision
                 await connection.execute(LOCK_PERIOD, PERIOD_LOCKS, lock_of((board, period)))
-                return await connection.fetchval(CLOSE, board, period, to_micros(at)) is not None
+                return await connection.fetchval(CLOSE, *values) is not None
 
         return await self._pool.run(close, self._patience)
 
@@ -160,6 +191,40 @@ class Leaderboards(Connections):
 
     async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         return [closing_of(row) for row in await self._rows(CLOSINGS_OF, board, limit)]
+
+    async def closing(self, board: str, period: str) -> ClosedPeriodRow | None:
+        found = await self._rows(CLOSING, board, period)
+        return closing_of(found[0]) if found else None
+
+    async def all_closings(self) -> Sequence[ClosedPeriodRow]:
+        return [closing_of(row) for row in await self._rows(ALL_CLOSINGS)]
+
+    async def complete_closing(self, row: ClosedPeriodRow) -> None:
+        bounds = (maybe_micros(row.starts_at), maybe_micros(row.ends_at))
+        await self._pool.run(
+            lambda connection: connection.execute(COMPLETE_CLOSING, *bounds, row.rule, row.board, row.period)
+        )
+
+    async def sort_keys(self, board: str, period: str) -> tuple[int, int] | None:
+        ((least, most),) = await self._rows(SORT_KEYS, period, board)
+        return None if least is None else (least, most)
+
+    async def correct_standings(self, moves: Sequence[Move]) -> None:
+        async def correct(connection: Connection) -> None:
+            async with connection.transaction():
+                await standings.correct(connection, moves)
+
+        await self._pool.run(correct, self._patience)
+
+    async def unowned_standings(self, limit: int) -> Sequence[tuple[str, str, str]]:
+        return [(user_id, board, period) for user_id, board, period in await self._rows(UNOWNED, limit)]
+
+    async def board_rules(self) -> Sequence[BoardRuleRow]:
+        return [board_rule_of(row) for row in await self._rows(ALL_BOARD_RULES)]
+
+    async def save_board_rule(self, row: BoardRuleRow) -> None:
+        values = (row.board, row.rule, maybe_micros(row.recomputed_at))
+        await self._pool.run(lambda connection: connection.execute(SAVE_BOARD_RULE, *values))
 
     async def is_closed(self, board: str, period: str) -> bool:
         return bool(await self._value(IS_NOTIFIED, board, period))
@@ -200,6 +265,13 @@ async def _notify_closing(connection: Connection, request: LeaderboardRequest, t
 async def open_standings(connection: Connection, users: Sequence[str]) -> dict[str, dict[Key, Place]]:
     """The places of users by partition and period, without those in closed periods."""
     return places_by_user(users, await connection.fetch(OPEN_STANDINGS_OF, users))
+
+
+async def closed_standings(connection: Connection, user_id: str) -> dict[Key, Place]:
+    """A user's places in closed periods, by partition and period."""
+    found = (await open_standings(connection, [user_id]))[user_id]
+    places = places_by_user([user_id], await connection.fetch(STANDINGS_OF, [user_id]))[user_id]
+    return {key: place for key, place in places.items() if key not in found}
 
 
 def first_lines(found: Iterable[Any]) -> list[Standing]:

@@ -25,7 +25,7 @@ from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.catalogs import KEY, read_key
 from laurels.storage.postgres.connections import Connections, by_user, by_user_decoded
-from laurels.storage.postgres.leaderboards import FIRST, first_lines, open_standings
+from laurels.storage.postgres.leaderboards import FIRST, closed_standings, first_lines, open_standings
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
 from laurels.storage.postgres.ranking import rank_of_user
 from laurels.storage.standings import POINTS
@@ -39,11 +39,12 @@ USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT 
 PROFILES = f"""
 SELECT 'user' AS kind, {USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
-SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded
+SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded,
+    NULL
 FROM ({FIRST}) AS line
 UNION ALL
 SELECT 'in force', '', NULL, NULL, NULL, 0, coalesce(c.number, 0), coalesce(c.digest, ''), 0, NULL, ''::bytea, NULL,
-    ({AMNESTY_COUNT}), NULL, 0
+    ({AMNESTY_COUNT}), NULL, 0, NULL
 FROM (SELECT) AS one LEFT JOIN ({KEY}) AS c ON true
 """
 """Some users, the first lines of a leaderboard, the key of the catalog's revision and the amnesty count, from one snapshot, each
@@ -219,6 +220,7 @@ class Records(Connections):
                 standings=(await open_standings(connection, [user_id]))[user_id],
                 amnesties=await read_amnesties(connection),
                 catalog=await read_key(connection),
+                closed=await closed_standings(connection, user_id),
             )
 
         return await self._snapshot(read)

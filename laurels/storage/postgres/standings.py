@@ -96,6 +96,15 @@ async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
     return {(board, period) for board, period in found}
 
 
+async def correct(connection: Connection, moves: Sequence[Move]) -> None:
+    """Make moves whether or not their periods are closed, each from the stored place of the user."""
+    keys = [(move.user_id, move.board, move.period) for move in moves]
+    found = await connection.fetch(STANDINGS_AT, *map(list, zip(*keys, strict=True))) if keys else []
+    places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
+    made = [replace(move, before=places.get(key)) for key, move in zip(keys, moves, strict=True)]
+    await save(connection, [move for move in made if move.before != move.after])
+
+
 async def save(connection: Connection, moves: Sequence[Move]) -> None:
     """Write the places that changed, and the net change of every tally that they cross, in one order for all processes."""
     removed: list[tuple[str, str, str]] = []

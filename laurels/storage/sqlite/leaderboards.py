@@ -11,27 +11,38 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from laurels.engine.ranking import FIRST_TIME_LEVEL, TOTAL_LEVEL, WITHIN, Place, Ties, around, numbered, order
-from laurels.storage.codec import closing_of, notification_columns, standing_of, standings_of, to_micros
-from laurels.storage.columns import CLOSINGS, LINE, OUTBOX
+from laurels.engine.ranking import FIRST_TIME_LEVEL, TOTAL_LEVEL, WITHIN, Move, Place, Ties, around, numbered, order
+from laurels.storage.codec import (
+    board_rule_of,
+    closing_of,
+    maybe_micros,
+    notification_columns,
+    standing_of,
+    standings_of,
+    to_micros,
+)
+from laurels.storage.columns import BOARD_RULES, CLOSINGS, LINE, OUTBOX
 from laurels.storage.contract import (
+    BoardRuleRow,
     ClosedPeriodRow,
     LeaderboardLines,
     LeaderboardRequest,
     NotificationRow,
     OtherRevision,
+    OwnRule,
     RevisionKey,
     Standing,
     Teams,
     TeamsRequest,
 )
-from laurels.storage.sqlite import ranking
+from laurels.storage.sqlite import ranking, standings
 from laurels.storage.sqlite.catalogs import read_key
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection, changed
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
 from laurels.storage.standings import (
     AFTER_PARTS,
+    ERASED_USER,
     Ends,
     Key,
     closing_notifications,
@@ -59,7 +70,26 @@ BEFORE = f"""
 ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT ?
 """
 IS_NOTIFIED = "SELECT notified_at IS NOT NULL FROM closings WHERE board = ? AND period = ?"
-CLOSE = "INSERT INTO closings (board, period, closed_at) VALUES (?, ?, ?) ON CONFLICT (board, period) DO NOTHING"
+CLOSE = """
+INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (board, period) DO NOTHING
+"""
+CLOSING = f"SELECT {CLOSINGS} FROM closings WHERE board = ? AND period = ?"
+ALL_CLOSINGS = f"SELECT {CLOSINGS} FROM closings ORDER BY board, period"
+COMPLETE_CLOSING = "UPDATE closings SET starts_at = ?, ends_at = ?, rule = ? WHERE board = ? AND period = ?"
+SORT_KEYS = f"""
+SELECT min(sort_key), max(sort_key) FROM standings
+WHERE period = ? AND (board = ? OR (board > ? || '{WITHIN}' AND board < ? || '{chr(ord(WITHIN) + 1)}'))
+"""
+UNOWNED = f"""
+SELECT s.user_id, s.board, s.period FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
+WHERE u.user_id IS NULL AND s.user_id < '{ERASED_USER}' LIMIT ?
+"""
+ALL_BOARD_RULES = f"SELECT {BOARD_RULES} FROM board_rules ORDER BY board"
+SAVE_BOARD_RULE = f"""
+{insert(BOARD_RULES)} ON CONFLICT (board) DO UPDATE SET rule = excluded.rule, recomputed_at = excluded.recomputed_at
+WHERE excluded.recomputed_at IS NULL OR excluded.rule = board_rules.rule
+"""
 SET_NOTIFIED = "UPDATE closings SET notified_at = ? WHERE board = ? AND period = ? AND notified_at IS NULL"
 CLOSINGS_OF = f"SELECT {CLOSINGS} FROM closings WHERE board = ? ORDER BY closed_at DESC, period DESC LIMIT ?"
 NEXT_REVISION = "UPDATE users SET revision = revision + 1 WHERE user_id = ? RETURNING revision"
@@ -144,11 +174,21 @@ class Leaderboards(Connections):
         )
         return teams_of(request, found)
 
-    async def close_period(self, board: str, period: str, at: datetime, catalog: RevisionKey | None = None) -> bool:
+    async def close_period(
+        self,
+        board: str,
+        period: str,
+        at: datetime,
+        catalog: RevisionKey | None = None,
+        own: OwnRule = (None, None, None),
+    ) -> bool:
+        starts_at, ends_at, rule = own
+        values = (board, period, to_micros(at), maybe_micros(starts_at), maybe_micros(ends_at), rule)
+
         def close(writer: Connection) -> bool:
             if catalog and read_key(writer) != catalog:
                 raise OtherRevision
-            return changed(writer, CLOSE, (board, period, to_micros(at)))
+            return changed(writer, CLOSE, values)
 
         return await self._in_transaction(close)
 
@@ -159,6 +199,38 @@ class Leaderboards(Connections):
     async def closings(self, board: str, limit: int) -> Sequence[ClosedPeriodRow]:
         with translated:
             return [closing_of(row) for row in self._reader.execute(CLOSINGS_OF, (board, limit))]
+
+    async def closing(self, board: str, period: str) -> ClosedPeriodRow | None:
+        with translated:
+            row = self._reader.execute(CLOSING, (board, period)).fetchone()
+        return closing_of(row) if row else None
+
+    async def all_closings(self) -> Sequence[ClosedPeriodRow]:
+        found = await self._in_background(lambda connection: connection.execute(ALL_CLOSINGS).fetchall())
+        return [closing_of(row) for row in found]
+
+    async def complete_closing(self, row: ClosedPeriodRow) -> None:
+        values = (maybe_micros(row.starts_at), maybe_micros(row.ends_at), row.rule, row.board, row.period)
+        await self._in_transaction(lambda writer: writer.execute(COMPLETE_CLOSING, values))
+
+    async def sort_keys(self, board: str, period: str) -> tuple[int, int] | None:
+        with translated:
+            least, most = self._reader.execute(SORT_KEYS, (period, board, board, board)).fetchone()
+        return None if least is None else (least, most)
+
+    async def correct_standings(self, moves: Sequence[Move]) -> None:
+        await self._in_transaction(lambda writer: standings.correct(writer, moves))
+
+    async def unowned_standings(self, limit: int) -> Sequence[tuple[str, str, str]]:
+        return await self._in_background(lambda connection: connection.execute(UNOWNED, (limit,)).fetchall())
+
+    async def board_rules(self) -> Sequence[BoardRuleRow]:
+        with translated:
+            return [board_rule_of(row) for row in self._reader.execute(ALL_BOARD_RULES)]
+
+    async def save_board_rule(self, row: BoardRuleRow) -> None:
+        values = (row.board, row.rule, maybe_micros(row.recomputed_at))
+        await self._in_transaction(lambda writer: writer.execute(SAVE_BOARD_RULE, values))
 
     async def is_closed(self, board: str, period: str) -> bool:
         with translated:
@@ -190,6 +262,13 @@ def _notify_closing(connection: Connection, request: LeaderboardRequest, top: in
 def open_standings(connection: Connection, user_id: str) -> dict[Key, Place]:
     """A user's places by partition and period, without those in closed periods."""
     return standings_of(connection.execute(OPEN_STANDINGS, (user_id,)))
+
+
+def closed_standings(connection: Connection, user_id: str) -> dict[Key, Place]:
+    """A user's places in closed periods, by partition and period."""
+    found = open_standings(connection, user_id)
+    places = standings_of(connection.execute(STANDINGS_OF, (user_id,)))
+    return {key: place for key, place in places.items() if key not in found}
 
 
 def first_lines(connection: Connection, key: Key, limit: int) -> list[Standing]:

@@ -29,7 +29,7 @@ from laurels.storage.contract import (
 from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, translated
 from laurels.storage.sqlite.driver import Connection
-from laurels.storage.sqlite.leaderboards import first_lines, open_standings, rank_of_user
+from laurels.storage.sqlite.leaderboards import closed_standings, first_lines, open_standings, rank_of_user
 from laurels.storage.sqlite.ranking import count_ranked
 from laurels.storage.standings import POINTS
 
@@ -134,6 +134,7 @@ def read_snapshot(connection: Connection, user_id: str) -> UserSnapshot | None:
         standings=open_standings(connection, user_id),
         amnesties=amnesties,
         catalog=catalog,
+        closed=closed_standings(connection, user_id),
     )
 
 

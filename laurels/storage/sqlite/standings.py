@@ -49,6 +49,17 @@ def to_make(connection: Connection, moves: Iterable[Move]) -> list[Move]:
     return made
 
 
+def correct(connection: Connection, moves: Iterable[Move]) -> None:
+    """Make moves whether or not their periods are closed, each from the stored place of the user."""
+    made: list[Move] = []
+    for move in moves:
+        row = connection.execute(STANDING, (move.user_id, move.board, move.period)).fetchone()
+        before = Place(row[0], row[1], move.user_id) if row else None
+        if before != move.after:
+            made.append(replace(move, before=before))
+    save(connection, made)
+
+
 def save(connection: Connection, moves: Iterable[Move]) -> None:
     """Write the places that changed, and the net change of every tally that they cross."""
     moves = list(moves)

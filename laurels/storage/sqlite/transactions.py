@@ -26,7 +26,7 @@ ON CONFLICT (user_id) DO UPDATE SET
     zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
     groups = excluded.groups, amnesties = excluded.amnesties,
-    visibility = excluded.visibility, excluded = excluded.excluded
+    visibility = excluded.visibility, excluded = excluded.excluded, earned = excluded.earned
 """
 RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
 """Separate, because an event changes no name, and setting it again would rewrite its entry in the index: a quarter more log."""

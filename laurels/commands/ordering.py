@@ -1,0 +1,100 @@
+"""What changes for a user when events that arrived out of order are put in the order in which they occurred."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
+from laurels.engine.instants import micros
+from laurels.engine.occurrence import Shift, cap_shifts, deciding_events, may_move
+from laurels.storage.contract import AwardRow, LedgerRow, UserRow
+
+CAP = "cap_per_day"
+"""What moved entries name that follow from a cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """A user in one transaction, loaded in full.
+
+    before, after  the active events before and after it
+    awards   the awards after it; `fresh` are the badges that it awarded, `retroactive` those that a new catalog awarded
+    ledger   the whole ledger after it; `new` are the entries that it adds
+    """
+
+    before: Sequence[Event]
+    after: Sequence[Event]
+    awards: Sequence[AwardRow]
+    fresh: Collection[str]
+    retroactive: Collection[str]
+    ledger: Sequence[LedgerRow]
+    new: Sequence[LedgerRow]
+
+
+@dataclass(slots=True)
+class Ordering:
+    """What follows from the order of occurrence.
+
+    earned  badge -> when it was earned, in microseconds, where that changes
+    awards  awards whose deciding event is another one
+    paid    badge that this transaction awarded -> the instant at which its points count
+    moved   points that counted before and count at another instant: what for, and from when to when
+    """
+
+    earned: dict[str, int] = field(default_factory=dict[str, int])
+    awards: list[AwardRow] = field(default_factory=list[AwardRow])
+    paid: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    moved: list[tuple[str, Shift]] = field(default_factory=list[tuple[str, Shift]])
+
+
+def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetime) -> Ordering:
+    """What follows for this user. Points move only between periods that are open now on every leaderboard."""
+    found = Ordering()
+    by_badge = {award.badge: award for award in histories.awards}
+    dated = {badge for badge, award in by_badge.items() if award.event_id is not None} | {*histories.retroactive}
+    taken_back = bool({event.id for event in histories.before} - {event.id for event in histories.after})
+    for badge, event in deciding_events(catalog, user.progress, histories.after, dated).items():
+        assert event.occurred_at is not None
+        at, known = micros(event.occurred_at), user.earned.get(badge)
+        # A further event can only bring the date forward; a later one follows from rules that are newer than the award.
+        later_rules = known is not None and at > known and badge not in histories.fresh and not taken_back
+        if at == known or later_rules:
+            continue
+        found.earned[badge] = at
+        award = by_badge[badge]
+        if award.event_id is not None:
+            found.awards.append(replace(award, event_id=event.id))
+            if badge in histories.fresh:
+                found.paid[badge] = event.occurred_at
+            elif award.points and (since := _paid_at(catalog, histories.ledger, badge)) not in (
+                None,
+                event.occurred_at,
+            ):
+                found.moved.append((badge, Shift(award.points, since, event.occurred_at)))
+    changed = {event.id for event in histories.before} ^ {event.id for event in histories.after}
+    booked = _booked(histories.new, changed - by_badge.keys())
+    found.moved += [(CAP, shift) for shift in cap_shifts(catalog, histories.before, histories.after, booked)]
+    found.moved = [(ref, shift) for ref, shift in found.moved if may_move(catalog, shift.since, shift.to, now)]
+    return found
+
+
+def _paid_at(catalog: Catalog, ledger: Iterable[LedgerRow], badge: str) -> datetime | None:
+    """The instant at which the points of a badge count; None if they count in no period."""
+    counts_at = None
+    for row in ledger:
+        if row.reason in ("badge", "grant", "moved") and catalog.renames.badge(row.ref) == badge:
+            counts_at = row.counts_at
+    return counts_at
+
+
+def _booked(new: Iterable[LedgerRow], changed: Collection[str]) -> Counter[datetime]:
+    """What point rules paid or took in this transaction, by instant. `changed` are the ids of recorded or reversed events."""
+    booked: Counter[datetime] = Counter()
+    for row in new:
+        if row.counts_at and (row.reason == "rule" or (row.reason == "reversal" and row.ref in changed)):
+            booked[row.counts_at] += row.amount
+    return booked

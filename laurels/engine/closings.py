@@ -1,0 +1,268 @@
+"""Closed periods: each keeps its own bounds and rule, whatever the catalog has under the same key later.
+
+The rule is stored as JSON: what was counted (with the metric's definition), in which order and with which ties. With it a
+closed period is read, and the lines in it are compared with what its users did before it closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.events import MAX_NUMBER, Event
+from laurels.engine.instants import micros
+from laurels.engine.leaderboards import Board
+from laurels.engine.metrics import Metric, matches
+from laurels.engine.scoring import CLOCKS_APART, Earned, still_counting
+from laurels.engine.values import plain
+
+SHOWN = "shown"
+"""The part of a rule that decides only what is shown, so that a change of it needs no recomputing."""
+
+DOUBT = "doubt"
+"""The part of a rule that says what is not certain, because an older version closed the period without storing its rule."""
+
+ANY_DAY = timedelta(hours=38)
+"""How far the midnight (UTC) of a user's day may lie from an event of that day."""
+
+
+def board_rule(catalog: Catalog, board: Board) -> dict[str, Any]:
+    """Everything that decides the standings of a leaderboard, and what is shown of them."""
+    source: Any = None
+    if board.by == "metric":
+        source = {key: value for key, value in asdict(catalog.metrics[board.of]).items() if key not in ("one", "many")}
+    elif board.by == "streak":
+        source = asdict(catalog.streaks[board.of])
+    periods = board.periods
+    rule: dict[str, Any] = {
+        "by": board.by,
+        "of": board.of,
+        "source": source,
+        "order": "highest" if board.highest else "lowest",
+        "period": periods.kind,
+        "zone": periods.zone,
+        "weekStart": periods.week_start,
+        "seasons": periods.seasons,
+        "groups": board.groups,
+        "lateSeconds": int(board.late.total_seconds()),
+        "teams": board.teams,
+        "hidden": board.visibility == "hidden",
+        SHOWN: {"ties": board.ties, "teamScore": board.team_score},
+    }
+    return json.loads(json.dumps(rule, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return sorted(cast(frozenset[Any], value)) if isinstance(value, frozenset) else str(value)
+
+
+def rule_text(rule: dict[str, Any]) -> str:
+    """A rule as it is stored: equal rules give equal texts."""
+    return json.dumps(rule, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def standings_rule(catalog: Catalog, board: Board) -> str:
+    """What decides the open standings of a leaderboard: they are recomputed when it changes."""
+    rule = board_rule(catalog, board)
+    del rule[SHOWN]
+    if not board.periods.seasons:
+        del rule["seasons"]
+    return rule_text(rule)
+
+
+def with_rule(board: Board, text: str | None) -> Board:
+    """A leaderboard as it was when a period of it closed. What the rule does not say is as the catalog has it."""
+    rule: dict[str, Any] = json.loads(text) if text else {}
+    shown: dict[str, Any] = rule.get(SHOWN, {})
+    return replace(
+        board,
+        by=rule.get("by", board.by),
+        of=rule.get("of", board.of),
+        highest=rule.get("order", "highest" if board.highest else "lowest") == "highest",
+        ties=shown.get("ties", board.ties),
+        teams=rule.get("teams", board.teams),
+        team_score=shown.get("teamScore", board.team_score),
+        groups=tuple(rule.get("groups", board.groups)),
+    )
+
+
+def closes_at(text: str | None, end: datetime | None) -> datetime | None:
+    """When a period with this rule and end stops taking events; None if that is not known."""
+    rule: dict[str, Any] = json.loads(text) if text else {}
+    return end + timedelta(seconds=rule["lateSeconds"]) if end and "lateSeconds" in rule else None
+
+
+def is_of_kind(text: str | None, key: str, board: Board) -> bool:
+    """Whether a period with this rule and key is of the kind of periods that a leaderboard has now."""
+    kind = json.loads(text).get("period") if text else None
+    return board.periods.named(key) is not None if kind is None else kind == board.periods.kind
+
+
+# ---- closed by an older version ---------------------------------------------------------------
+
+
+@plain
+class Completed:
+    """The bounds and the rule of a period that an older version closed; see `completed`."""
+
+    start: datetime | None
+    end: datetime | None
+    rule: str
+
+
+def completed(
+    catalog: Catalog, board: Board | None, key: str, closed_at: datetime, sort_keys: tuple[int, int] | None
+) -> Completed:
+    """The bounds and the rule of a period that was closed without storing them.
+
+    They are those of the catalog, as far as they can be: a period that could not have been closed at that time has other bounds,
+    which are unknown, and the sort keys of its lines show the order. What the catalog contradicts is noted as a doubt.
+    """
+    rule = board_rule(catalog, board) if board else {}
+    period = board.periods.named(key) if board else None
+    closes_at = board.closes_at(period) if board and period else None
+    doubts: list[str] = []
+    if board and (closes_at is None or closes_at > closed_at + CLOCKS_APART):
+        doubts.append("bounds")
+        period = None
+    if sort_keys and (sort_keys[0] >= 0 or sort_keys[1] <= 0) and sort_keys != (0, 0):
+        order = "lowest" if sort_keys[0] >= 0 else "highest"
+        if rule and rule["order"] != order:
+            doubts.append("order")
+        rule["order"] = order
+    if doubts:
+        rule[DOUBT] = doubts
+    return Completed(period.start if period else None, period.end if period else None, rule_text(rule))
+
+
+def doubts(text: str | None) -> list[str]:
+    """What is not certain about the rule of a closed period: its bounds, its order."""
+    return json.loads(text).get(DOUBT, []) if text else []
+
+
+def without_doubts(text: str) -> str:
+    """The rule, taken as certain."""
+    rule = json.loads(text)
+    rule.pop(DOUBT, None)
+    return rule_text(rule)
+
+
+def reused_keys(
+    catalog: Catalog, closed: Iterable[tuple[str, str, datetime | None, datetime | None]]
+) -> dict[str, tuple[frozenset[str], datetime | None]]:
+    """Leaderboard -> the keys of periods that closed with other bounds than the catalog has, and the end of the newest.
+
+    `closed` are (leaderboard, key, start, end).
+    """
+    found: dict[str, tuple[frozenset[str], datetime | None]] = {}
+    for board_id, key, start, end in closed:
+        board = catalog.boards.get(board_id)
+        period = replace(board.periods, reused=frozenset()).named(key) if board else None
+        if period and period.key == key and (period.start, period.end) != (start, end):
+            keys, until = found.get(board_id, (frozenset[str](), None))
+            found[board_id] = keys | {key}, max(filter(None, (until, end)), default=None)
+    return found
+
+
+# ---- comparing lines with what users did ----------------------------------------------------------
+
+
+@plain
+class Closing:
+    """A closed period as its lines are compared: its bounds (None: unknown), its rule, and when it closed."""
+
+    start: datetime | None
+    end: datetime | None
+    rule: str
+    closed_at: datetime
+
+
+@plain
+class Deed:
+    """An active event, and when it was recorded."""
+
+    event: Event
+    recorded_at: datetime
+
+
+@plain
+class Entry:
+    """A ledger entry, and when it was booked."""
+
+    earned: Earned
+    booked_at: datetime
+
+
+Score = tuple[int, int]
+"""A score, and when it was reached in microseconds since 1970."""
+
+
+def is_possible(closing: Closing, sort_key: int, reached_at: int) -> bool:
+    """Whether a line can be of this period at all: by the sign of its sort key, and by the time at which it was reached."""
+    rule: dict[str, Any] = json.loads(closing.rule)
+    if sort_key > 0 if rule.get("order", "highest") == "highest" else sort_key < 0:
+        return False
+    slack = micros(closing.closed_at + ANY_DAY) - micros(closing.closed_at) if _by_days(rule) else 0
+    if closing.start and reached_at < micros(closing.start) - slack:
+        return False
+    return reached_at < micros(closing.end or closing.closed_at) + slack
+
+
+def _by_days(rule: dict[str, Any]) -> bool:
+    source: dict[str, Any] = rule.get("source") or {}
+    return rule.get("by") == "streak" or source.get("kind") == "distinct_days"
+
+
+def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]) -> list[Score] | None:
+    """The scores that a user can have had when the period closed, the likeliest first; None if they cannot be computed again.
+
+    There are several because a period is closed by the clock of the first process that notices.
+    """
+    rule: dict[str, Any] = json.loads(closing.rule)
+    if closing.start is None or closing.end is None or "lateSeconds" not in rule:
+        return None
+    due = closing.end + timedelta(seconds=rule["lateSeconds"])
+    cuts = (due, due + CLOCKS_APART, due - CLOCKS_APART, closing.closed_at)
+    if rule["by"] == "points":
+        return [_points(closing, entries, cut) for cut in cuts]
+    source: dict[str, Any] = rule.get("source") or {}
+    if rule["by"] != "metric" or source.get("kind") not in ("count", "sum", "max"):
+        return None
+    fields: dict[str, Any] = {**source, "events": tuple(source["events"]), "one": "", "many": ""}
+    metric = Metric(**fields)
+    return [_number(closing, metric, deeds, cut) for cut in cuts]
+
+
+def _within(closing: Closing, instant: datetime | None) -> bool:
+    assert closing.start
+    assert closing.end
+    return instant is not None and closing.start <= instant < closing.end
+
+
+def _points(closing: Closing, entries: Iterable[Entry], cut: datetime) -> Score:
+    booked = (entry.earned for entry in entries if entry.booked_at < cut and _within(closing, entry.earned.at))
+    counting = still_counting(booked)
+    score = sum(points.amount for points in counting)
+    return min(score, MAX_NUMBER), max((micros(points.at) for points in counting), default=0)
+
+
+def _number(closing: Closing, metric: Metric, deeds: Iterable[Deed], cut: datetime) -> Score:
+    score = reached_at = 0
+    for deed in deeds:
+        event = deed.event
+        if event.type not in metric.events or deed.recorded_at >= cut or not _within(closing, event.occurred_at):
+            continue
+        amount = 1 if metric.kind == "count" else metric.amount(event)
+        if not amount or not matches(metric.where, event):
+            continue
+        assert event.occurred_at is not None
+        at = micros(event.occurred_at)
+        if metric.kind != "max":
+            score, reached_at = min(score + amount, MAX_NUMBER), max(reached_at, at)
+        elif amount > score or (amount == score and at < reached_at):
+            score, reached_at = amount, at
+    return score, reached_at

@@ -1,0 +1,184 @@
+"""Order of occurrence: which event earned a badge and used up a cap, in whatever order events arrive.
+
+An event that occurred after all others decides at once. One that arrives after later ones may have come before the event that
+was taken to decide. Then all events are read again in the order in which they occurred, and what was paid is moved: the badge
+is dated to the event that really completed its condition, and its points count in that event's period.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from laurels.engine.badges import Badge
+from laurels.engine.catalog import Catalog, RuleIndex
+from laurels.engine.events import Event
+from laurels.engine.instants import micros
+from laurels.engine.judge import add_event
+from laurels.engine.metrics import matches
+from laurels.engine.progress import Outcome, Progress
+from laurels.engine.values import plain
+
+
+@plain
+class Shift:
+    """Points that count at another instant from now on."""
+
+    amount: int
+    since: datetime
+    to: datetime
+
+
+def is_out_of_order(
+    catalog: Catalog, progress: Progress, earned: Mapping[str, int], event: Event, outcome: Outcome
+) -> bool:
+    """Whether an event may change which event decided something. If it may, the whole history must be read.
+
+    `progress` and `earned` (badge -> when it was earned, in microseconds) are from before the event.
+    """
+    rules = catalog.rule_indexes.get(event.type)
+    assert event.occurred_at is not None
+    if rules is None or progress.newest is None or event.occurred_at >= progress.newest:
+        return False
+    if outcome.awards or _reaches_a_cap(rules, progress, event):
+        return True
+    at = micros(event.occurred_at)
+    fed = (*rules.badges, *catalog.settling) if outcome.entries else rules.badges
+    return any(badge.id in progress.badges and at < earned.get(badge.id, at + 1) for badge in fed)
+
+
+def _reaches_a_cap(rules: RuleIndex, progress: Progress, event: Event) -> bool:
+    """Whether a capped rule pays less for this event than it is worth. Up to the cap, no order makes a difference."""
+    assert event.day is not None
+    return any(
+        rule.cap_per_day is not None
+        and progress.capped.get(rule.id, {}).get(event.day, 0) + rule.worth(event) > rule.cap_per_day
+        and matches(rule.where, event)
+        for rule in rules.rules
+    )
+
+
+def deciding_events(
+    catalog: Catalog, progress: Progress, events: Iterable[Event], badges: Collection[str]
+) -> dict[str, Event]:
+    """The event that completed the condition of each of these badges, all events taken in order of occurrence.
+
+    Badges whose condition holds without any event, or does not hold under this catalog, are left out. Everything set by hand
+    counts from the beginning, and so do the user's other badges with their points.
+    """
+    missing = {badge.id: badge for badge in catalog.badges if badge.id in badges and badge.id in progress.badges}
+    held = {badge: paid for badge, paid in progress.badges.items() if badge not in missing}
+    points = progress.manual.adjusted + sum(held.values())
+    state = Progress(
+        zones=progress.zones, joined_at=progress.joined_at, manual=progress.manual, badges=held, points=points
+    )
+    state, _ = _complete(progress, state, missing, missing.values())
+    found: dict[str, Event] = {}
+    for event in in_order(events):
+        rules = catalog.rule_indexes.get(event.type)
+        if rules is None:
+            continue
+        state, _ = add_event(rules, state, event)
+        state, completed = _complete(progress, state, missing, (*rules.badges, *catalog.settling))
+        found |= dict.fromkeys(completed, event)
+        if not missing:
+            break
+    return found
+
+
+def _complete(
+    progress: Progress, state: Progress, missing: dict[str, Badge], checked: Iterable[Badge]
+) -> tuple[Progress, list[str]]:
+    """Add those of the missing badges whose conditions hold, with what they paid, until no more do."""
+    completed: list[str] = []
+    checked = list(checked)
+    while due := [badge.id for badge in checked if badge.id in missing and badge.condition.met(state)]:
+        for badge in dict.fromkeys(due):
+            del missing[badge]
+            paid = progress.badges[badge]
+            state = replace(state, points=state.points + paid, badges={**state.badges, badge: paid})
+        completed += due
+    return state, completed
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """Events in the order in which they occurred; those of one instant by their ids."""
+    return sorted(events, key=_order)
+
+
+def _order(event: Event) -> tuple[datetime, str]:
+    assert event.occurred_at is not None
+    return event.occurred_at, event.id
+
+
+def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
+    """What point rules pay at each instant if all these events are taken in order of occurrence."""
+    paid: Counter[datetime] = Counter()
+    on_day: dict[tuple[str, int], int] = defaultdict(int)
+    for event in in_order(events):
+        rules = catalog.rule_indexes.get(event.type)
+        for rule in rules.rules if rules else ():
+            if rule.where and not matches(rule.where, event):
+                continue
+            assert event.day is not None
+            assert event.occurred_at is not None
+            worth = rule.worth(event)
+            if rule.cap_per_day is not None:
+                key = (rule.id, event.day)
+                worth = min(worth, rule.cap_per_day - on_day[key])
+                on_day[key] += worth
+            paid[event.occurred_at] += worth
+    return paid
+
+
+def cap_shifts(
+    catalog: Catalog, before: Collection[Event], after: Collection[Event], booked: Mapping[datetime, int]
+) -> list[Shift]:
+    """How points of capped rules move when the events of a user become others.
+
+    `booked` is what the change itself paid or took, by instant. What other events now pay less (the new ones occurred before
+    them) or more (those before them were reversed) is moved between those instants.
+    """
+    if not any(rule.cap_per_day is not None for rule in catalog.point_rules):
+        return []
+    changed = {event.id for event in before} ^ {event.id for event in after}
+    days = {event.day for event in (*before, *after) if event.id in changed}
+    due = payments(catalog, (event for event in after if event.day in days))
+    due.subtract(payments(catalog, (event for event in before if event.day in days)))
+    due.subtract(booked)
+    if sum(due.values()):
+        return []  # points stopped at the largest number, so it is not known whose are missing
+    return _matched({at: amount for at, amount in due.items() if amount})
+
+
+def _matched(due: Mapping[datetime, int]) -> list[Shift]:
+    """Moves from the instants with too much to those with too little, both in order."""
+    shifts: list[Shift] = []
+    wanting = [[at, amount] for at, amount in sorted(due.items()) if amount > 0]
+    for since, amount in sorted(due.items()):
+        left = -amount
+        while left > 0:
+            to, wanted = wanting[0]
+            assert isinstance(to, datetime)
+            assert isinstance(wanted, int)
+            moved = min(left, wanted)
+            shifts.append(Shift(moved, since, to))
+            left -= moved
+            wanting[0][1] = wanted - moved
+            if wanted == moved:
+                wanting.pop(0)
+    return shifts
+
+
+def may_move(catalog: Catalog, since: datetime, to: datetime, now: datetime) -> bool:
+    """Whether points may move from one instant to another: not if that would change a closed period of any leaderboard.
+
+    Points that were counted in a closed period stay there, and those of an event in a closed period are not taken from another.
+    """
+    for board in catalog.points_boards:
+        left, reached = board.periods.at(since), board.periods.at(to)
+        if left != reached and any(period and not board.is_open(period, now) for period in (left, reached)):
+            return False
+    return True

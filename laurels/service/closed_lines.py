@@ -1,0 +1,148 @@
+"""Verifying closed periods: each line against what its user did, under the period's own rule, and fixing what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from laurels.commands.rows import active_events, earned
+from laurels.engine.adjustments import Reversal
+from laurels.engine.closings import Closing, Deed, Entry, doubts, is_possible, own_scores, with_rule, without_doubts
+from laurels.engine.leaderboards import THE_POINTS, Board
+from laurels.engine.ranking import WITHIN, Move, Place
+from laurels.present.verification import Difference
+from laurels.service.core import Core
+from laurels.storage.contract import ClosedPeriodRow, UserSnapshot
+
+Key = tuple[str, str]
+"""A partition of a leaderboard, and a period."""
+
+MOST_UNOWNED = 1000
+"""How many lines of users who do not exist are read at once."""
+
+WHAT = "closed period"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongLine:
+    """A line of a closed period that its user does not explain, and the one that follows from what the user did (None: none)."""
+
+    key: Key
+    stored: Place
+    expected: Place | None
+    highest: bool
+
+    def difference(self) -> Difference:
+        """The same as text."""
+        return Difference(
+            user_id=self.stored.user_id, what=WHAT, stored=self._text(self.stored), rebuilt=self._text(self.expected)
+        )
+
+    def _text(self, place: Place | None) -> str:
+        if place is None:
+            return "nothing"
+        return f"{self.key[0]} {self.key[1]}: {-place.sort_key if self.highest else place.sort_key}"
+
+
+async def wrong_lines(core: Core, snapshot: UserSnapshot) -> list[WrongLine]:
+    """The lines of a user in closed periods that nothing explains."""
+    found: list[WrongLine] = []
+    for key, place in snapshot.closed.items():
+        row = await core.closing(key[0].partition(WITHIN)[0], key[1])
+        if row is not None and row.rule is not None:
+            found += _checked(key, place, row, row.rule, snapshot)
+    return found
+
+
+def _checked(key: Key, place: Place, row: ClosedPeriodRow, rule: str, snapshot: UserSnapshot) -> list[WrongLine]:
+    closing, board = Closing(row.starts_at, row.ends_at, rule, row.closed_at), with_rule(THE_POINTS, rule)
+    possible = is_possible(closing, place.sort_key, place.reached_at)
+    scores = None if _was_repaired(snapshot, row) and board.by != "points" else _own_scores(closing, snapshot)
+    if scores is None:
+        return [] if possible else [WrongLine(key, place, None, board.highest)]
+    own = [board.place(score, at, place.user_id) for score, at in scores]
+    keys = [one.sort_key if one else 0 for one in own]
+    # Between the clocks of two processes, some late events were still in time and others were not.
+    if possible and min(keys) <= place.sort_key <= max(keys) and any(own):
+        return []
+    return [WrongLine(key, place, own[0], board.highest)]
+
+
+def _own_scores(closing: Closing, snapshot: UserSnapshot) -> list[tuple[int, int]] | None:
+    active = {event.id for event in active_events(snapshot.events)}
+    deeds = [Deed(row.event, row.recorded_at) for row in snapshot.events if row.event.id in active]
+    counting = [row for row in snapshot.ledger if row.counts_at is not None]
+    entries = [Entry(points, row.at) for row, points in zip(counting, earned(counting), strict=True)]
+    return own_scores(closing, deeds, entries)
+
+
+def _was_repaired(snapshot: UserSnapshot, row: ClosedPeriodRow) -> bool:
+    """Whether events of the user were reversed, or counted again, after the period had closed."""
+    since = row.closed_at - timedelta(hours=1)
+    return any(one.kind == Reversal.kind and (one.at >= since or one.undone_by) for one in snapshot.adjustments)
+
+
+async def fix_lines(core: Core, user_id: str) -> bool:
+    """Correct the lines of a user in closed periods. Returns whether any was wrong."""
+    snapshot = await core.store.user_snapshot(user_id)
+    wrong = await wrong_lines(core, snapshot) if snapshot else []
+    await core.store.correct_standings([Move(user_id, *one.key, one.stored, one.expected) for one in wrong])
+    return bool(wrong)
+
+
+# ---- of the whole database ------------------------------------------------------------------------
+
+
+async def database_differences(core: Core) -> list[Difference]:
+    """Standings of users who do not exist, and closed periods whose bounds or order the catalog contradicts."""
+    unowned = await core.store.unowned_standings(MOST_UNOWNED)
+    found = [
+        Difference(user_id=user_id, what="standings", stored=f"{board} {period}", rebuilt="nothing")
+        for user_id, board, period in unowned
+    ]
+    for row in await core.store.all_closings():
+        board = core.catalog.boards.get(row.board)
+        found += [_doubtful(row, board, doubt) for doubt in doubts(row.rule)]
+    return found
+
+
+def _doubtful(row: ClosedPeriodRow, board: Board | None, doubt: str) -> Difference:
+    own = with_rule(board or THE_POINTS, row.rule)
+    closed = f"{row.board} {row.period}: closed on {row.closed_at:%Y-%m-%d}"
+    if doubt == "order":
+        order = {True: "highest", False: "lowest"}
+        return Difference(
+            user_id="",
+            what=WHAT,
+            stored=f"{closed} with order {order[own.highest]}",
+            rebuilt=f"the catalog has order {order[board.highest if board else True]}",
+        )
+    return Difference(
+        user_id="",
+        what=WHAT,
+        stored=f"{closed}",
+        rebuilt="the catalog has other days or another kind of period under that key",
+    )
+
+
+async def fix_database(core: Core) -> int:
+    """Drop standings of users who do not exist, and take closed periods as they are. Returns how many differences there were."""
+    store, fixed = core.store, 0
+    while unowned := await store.unowned_standings(MOST_UNOWNED):
+        await store.correct_standings([Move(*one, None, None) for one in unowned])
+        fixed += len(unowned)
+    for row in await store.all_closings():
+        if row.rule and doubts(row.rule):
+            await store.complete_closing(
+                ClosedPeriodRow(
+                    row.board,
+                    row.period,
+                    row.closed_at,
+                    row.notified_at,
+                    row.starts_at,
+                    row.ends_at,
+                    without_doubts(row.rule),
+                )
+            )
+            fixed += 1
+    return fixed

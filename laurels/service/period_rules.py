@@ -1,0 +1,140 @@
+"""Rules of periods: what is done when a catalog is put in force, so that none rewrites or mixes what counted under another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from laurels.commands.users import RefreshUser
+from laurels.engine.catalog import Catalog
+from laurels.engine.closings import completed, standings_rule
+from laurels.errors import UserErased
+from laurels.service.closed_periods import after_closings
+from laurels.service.core import Core
+from laurels.storage.contract import BoardRuleRow, ClosedPeriodRow
+
+log = logging.getLogger(__name__)
+
+PAGE = 200
+TOGETHER = 20
+"""How many users share a transaction while leaderboards are recomputed: with more, other writes would wait too long."""
+
+
+class PeriodRules:
+    """Keeps closed periods under their own rules, and recomputes live leaderboards whose rule has changed."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._applied: Catalog | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def apply(self, *, live: bool = True) -> None:
+        """Bring closed periods and live leaderboards under the catalog in force. Safe to repeat.
+
+        Without `live`, only closed periods, for commands that end at once.
+        """
+        core = self._core
+        closings = [row if row.rule else await self._complete(row) for row in await core.store.all_closings()]
+        core.rules.refine(after_closings(core.catalog, closings))
+        self._applied = core.catalog
+        if live:
+            await self._register(core.catalog, await core.now())
+
+    async def look(self) -> None:
+        """Read which leaderboards are not yet right, without writing anything."""
+        catalog, waiting = self._core.catalog, set[str]()
+        for row in await self._core.store.board_rules():
+            board = catalog.boards.get(row.board)
+            if board and (row.recomputed_at is None or row.rule != standings_rule(catalog, board)):
+                waiting.add(board.id)
+        self._core.recomputing = frozenset(waiting)
+
+    async def keep_up(self) -> None:
+        """Apply a catalog that was put in force since the last one was applied here, and go on recomputing.
+
+        Servers call it every minute, and whenever a leaderboard is read. It does nothing where no catalog was applied.
+        """
+        if self._applied is not None and self._applied is not self._core.catalog:
+            await self.apply()
+        if self._applied is not None:
+            self.start()
+
+    def start(self) -> None:
+        """Recompute leaderboards in the background, if any are to be recomputed and this process does not do so already."""
+        if self._core.recomputing and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._recompute_logged())
+
+    async def stop(self) -> None:
+        """Stop recomputing; what is left is done after the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _complete(self, row: ClosedPeriodRow) -> ClosedPeriodRow:
+        """Store the bounds and the rule of a period that an older version closed."""
+        store = self._core.store
+        keys = await store.sort_keys(row.board, row.period)
+        board = self._core.catalog.boards.get(row.board)
+        found = completed(self._core.catalog, board, row.period, row.closed_at, keys)
+        full = replace(row, starts_at=found.start, ends_at=found.end, rule=found.rule)
+        await store.complete_closing(full)
+        return full
+
+    async def _register(self, catalog: Catalog, now: datetime) -> None:
+        """Compare the rules of live leaderboards with those that their standings are under."""
+        store = self._core.store
+        stored = {row.board: row for row in await store.board_rules()}
+        waiting: set[str] = set()
+        for board in catalog.boards.values():
+            rule, row = standings_rule(catalog, board), stored.get(board.id)
+            if row is not None and row.rule == rule:
+                waiting |= {board.id} if row.recomputed_at is None else set()
+                continue
+            # The first time, all users are under this catalog or are brought under it when they are next read.
+            new = BoardRuleRow(board.id, rule, None if stored else now)
+            await store.save_board_rule(new)
+            waiting |= {board.id} if stored else set()
+        self._core.recomputing = frozenset(waiting)
+
+    async def _recompute_logged(self) -> None:
+        try:
+            await self.recompute()
+        except Exception:
+            log.exception("leaderboards could not be recomputed; trying again")
+
+    async def recompute(self) -> None:
+        """Bring every user under the rules in force, and mark the leaderboards as right."""
+        core = self._core
+        catalog, waiting, after = core.catalog, core.recomputing, ""
+        while page := await core.store.user_ids(after, PAGE):
+            for start in range(0, len(page), TOGETHER):
+                await self._refresh(page[start : start + TOGETHER])
+            after = page[-1]
+        if core.catalog is not catalog:
+            return  # another one was put in force meanwhile
+        now = await core.now()
+        for board_id in sorted(waiting):
+            await core.store.save_board_rule(
+                BoardRuleRow(board_id, standings_rule(catalog, catalog.boards[board_id]), now)
+            )
+        core.recomputing = core.recomputing - waiting
+
+    async def settle(self) -> None:
+        """Store that the standings of all leaderboards are under the rules in force, because every user was rebuilt."""
+        catalog, now = self._core.catalog, await self._core.now()
+        for board in catalog.boards.values():
+            rule = standings_rule(catalog, board)
+            for recomputed_at in (None, now):
+                await self._core.store.save_board_rule(BoardRuleRow(board.id, rule, recomputed_at))
+        self._core.recomputing = frozenset()
+
+    async def _refresh(self, users: Sequence[str]) -> None:
+        now = await self._core.now()
+        for answer in await self._core.group_commit.submit(
+            [RefreshUser(user_id, now) for user_id in users], ranks=False
+        ):
+            if isinstance(answer, Exception) and not isinstance(answer, UserErased):
+                raise answer
