@@ -91,7 +91,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     values: dict[str, _PackedValues] = {}
     values_within: dict[str, dict[str, _PackedValues]] = {}
     board_days: dict[str, dict[str, _Set]] | None = None
-    newest: int | None = to_micros(UNKNOWN)
+    newest: datetime | None = UNKNOWN
     beyond: bytes = b""
 
 
@@ -124,7 +124,7 @@ def pack_progress(progress: Progress) -> bytes:
         _pack_values(progress.values),
         {board: _pack_values(values) for board, values in progress.values_within.items()},
         None if progress.board_days is None else _pack_board_days(progress.board_days),
-        maybe_micros(progress.newest),
+        progress.newest,
     )
     return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
 
@@ -152,7 +152,7 @@ def unpack_progress(
         _unpack_values(stored.values),
         {board: _unpack_values(values) for board, values in stored.values_within.items()},
         None if stored.board_days is None else {name: _unpack_sets(sets) for name, sets in stored.board_days.items()},
-        maybe_instant(stored.newest),
+        stored.newest,
         int.from_bytes(stored.beyond, "little", signed=True),
     )
 
