@@ -22,7 +22,8 @@ class Histories:
     """A user in one transaction, loaded in full.
 
     before, after  the active events before and after it
-    awards   the awards after it; `fresh` are the badges that it awarded, `retroactive` those that a new catalog awarded
+    awards   the awards after it; `fresh` are the badges that it awarded, `retroactive` those that a new catalog awarded, and
+             `by_events` those of events that are on other days now
     ledger   the whole ledger after it; `new` are the entries that it adds
     """
 
@@ -31,6 +32,7 @@ class Histories:
     awards: Sequence[AwardRow]
     fresh: Collection[str]
     retroactive: Collection[str]
+    by_events: Collection[str]
     ledger: Sequence[LedgerRow]
     new: Sequence[LedgerRow]
 
@@ -55,18 +57,20 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
     """What follows for this user. Points move only between periods that are open now on every leaderboard."""
     found = Ordering()
     by_badge = {award.badge: award for award in histories.awards}
-    dated = {badge for badge, award in by_badge.items() if award.event_id is not None} | {*histories.retroactive}
+    of_events = {badge for badge, award in by_badge.items() if award.event_id is not None}
+    of_events |= {*histories.by_events} & by_badge.keys()
+    dated = of_events | {*histories.retroactive}
     taken_back = bool({event.id for event in histories.before} - {event.id for event in histories.after})
     for badge, event in deciding_events(catalog, user.progress, histories.after, dated).items():
         assert event.occurred_at is not None
         at, known = micros(event.occurred_at), user.earned.get(badge)
         # A further event can only bring the date forward; a later one follows from rules that are newer than the award.
         later_rules = known is not None and at > known and badge not in histories.fresh and not taken_back
-        if at == known or later_rules:
+        if (at == known and badge not in histories.by_events) or later_rules:
             continue
         found.earned[badge] = at
         award = by_badge[badge]
-        if award.event_id is not None:
+        if badge in of_events:
             found.awards.append(replace(award, event_id=event.id))
             if badge in histories.fresh:
                 found.paid[badge] = event.occurred_at
@@ -95,6 +99,6 @@ def _booked(new: Iterable[LedgerRow], changed: Collection[str]) -> Counter[datet
     """What point rules paid or took in this transaction, by instant. `changed` are the ids of recorded or reversed events."""
     booked: Counter[datetime] = Counter()
     for row in new:
-        if row.counts_at and (row.reason == "rule" or (row.reason == "reversal" and row.ref in changed)):
+        if row.counts_at and (row.reason in ("rule", "zone") or (row.reason == "reversal" and row.ref in changed)):
             booked[row.counts_at] += row.amount
     return booked

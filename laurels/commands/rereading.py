@@ -25,6 +25,7 @@ def read_again(
     outcome = reread(catalog, user.progress, changed, before, events, at, entries)
     instants = {event.id: event.occurred_at for event in events}
     saved = work.save(user, outcome, at, counts_at=_when(instants, work.as_paid(user.user_id, at)), events=events)
+    work.read_in_order(user.user_id, awarded=[award.badge for award in outcome.awards])
     return saved, outcome
 
 

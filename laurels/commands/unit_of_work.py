@@ -103,6 +103,7 @@ class UnitOfWork:
         self._rank_changes = RankChanges(context.catalog, found)
         self._unordered: set[str] = set()
         self._retroactive: set[tuple[str, str]] = set()
+        self._earned_by_events: set[tuple[str, str]] = set()
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -291,7 +292,7 @@ class UnitOfWork:
         return replace(
             progress,
             scores=recounted(catalog, events, entries, since),
-            board_days=days_recounted(catalog, events, since),
+            board_days=days_recounted(catalog, events, progress.zones, since),
             values_within=values_recounted(catalog, events, since),
             reached_at=reached_at(catalog, progress, events, entries),
         )
@@ -365,9 +366,13 @@ class UnitOfWork:
         self._changes.forget(user_id)
         self._changes.erased.append((user_id, now))
 
-    def read_in_order(self, user_id: str) -> None:
-        """Read the user's events in order of occurrence when all commands are done: which of them decide may have changed."""
+    def read_in_order(self, user_id: str, awarded: Iterable[str] = ()) -> None:
+        """Read the user's events in order of occurrence when all commands are done: which of them decide may have changed.
+
+        `awarded` are badges that events on other days earned, each of which gets the event that decides.
+        """
         self._unordered.add(user_id)
+        self._earned_by_events |= {(user_id, badge) for badge in awarded}
 
     def changes(self) -> Changes:
         """All that is to be written. Raises HistoryNeeded if users must be loaded in full for it."""
@@ -419,6 +424,7 @@ class UnitOfWork:
             awards=[*self.award_rows(user_id).values()],
             fresh={row.badge for row in fresh if row.badge},
             retroactive={badge for of_user, badge in self._retroactive if of_user == user_id},
+            by_events={badge for of_user, badge in self._earned_by_events if of_user == user_id},
             ledger=self.ledger(user_id),
             new=[row for row in changes.ledger if row.user_id == user_id],
         )

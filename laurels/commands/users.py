@@ -117,7 +117,7 @@ class RebuildUser:
             points=points,
             beyond=beyond,
             scores=recounted(catalog, events, entries, self.at),
-            board_days=days_recounted(catalog, events, self.at),
+            board_days=days_recounted(catalog, events, zones, self.at),
             values_within=values_recounted(catalog, events, self.at),
         )
         truth = replace(truth, reached_at=reached_at(catalog, truth, events, entries))

@@ -180,7 +180,7 @@ def _paid_by(
     taken: list[tuple[Event, int]] = []
     for event in reversed(reversed_events[1:]):
         rules = catalog.rule_indexes.get(event.type)
-        after, paid = _add(rules, after, event, folding=False) if rules else (after, [])
+        after, paid = add_event(rules, after, event, folding=False) if rules else (after, [])
         taken.append((event, sum(entry.amount for entry in paid)))
     first = points - sum(amount for _, amount in taken)
     return [(reversed_events[0], first), *reversed(taken)]

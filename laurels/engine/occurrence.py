@@ -143,8 +143,8 @@ def cap_shifts(
     """
     if not any(rule.cap_per_day is not None for rule in catalog.point_rules):
         return []
-    changed = {event.id for event in before} ^ {event.id for event in after}
-    days = {event.day for event in (*before, *after) if event.id in changed}
+    changed = {(event.id, event.day) for event in before} ^ {(event.id, event.day) for event in after}
+    days = {day for _, day in changed}
     due = payments(catalog, (event for event in after if event.day in days))
     due.subtract(payments(catalog, (event for event in before if event.day in days)))
     due.subtract(booked)

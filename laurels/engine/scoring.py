@@ -29,6 +29,7 @@ from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, UNKNOWN, BoardD
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.streaks import folded
 from laurels.engine.values import plain
+from laurels.engine.zones import Zones
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ def days_counted(catalog: Catalog, progress: Progress, event: Event, now: dateti
     if grown is None:
         grown = _days_by_dates(catalog, progress, now)
     for board in boards:
-        period, day = board.periods.at(event.occurred_at), _day_on(catalog, board, event)
+        period, day = board.periods.at(event.occurred_at), _day_on(catalog, board, event, progress.zones)
         if period is None or day is None or not board.is_open(period, now):
             continue
         of_board: Mapping[str, Days] = grown.get(board.id, {})
@@ -136,23 +137,23 @@ def days_counted(catalog: Catalog, progress: Progress, event: Event, now: dateti
     return grown
 
 
-def days_recounted(catalog: Catalog, events: Iterable[Event], now: datetime) -> BoardDays:
-    """The days of leaderboards, counted again from all active events."""
-    progress = Progress(board_days={})
+def days_recounted(catalog: Catalog, events: Iterable[Event], zones: Zones, now: datetime) -> BoardDays:
+    """The days of leaderboards, counted again from all active events of a user with these zones."""
+    progress = Progress(board_days={}, zones=zones)
     for event in events:
         if event.type in catalog.day_boards:
             progress = replace(progress, board_days=days_counted(catalog, progress, event, now))
     return progress.board_days or {}
 
 
-def _day_on(catalog: Catalog, board: Board, event: Event) -> int | None:
+def _day_on(catalog: Catalog, board: Board, event: Event, zones: Zones) -> int | None:
     """The day, or the unit of a streak, that an event adds to a leaderboard; None if it adds none."""
     assert event.day is not None
     if board.by == "metric":
         return event.day if matches(catalog.metrics[board.of].where, event) else None
     streak = catalog.streaks[board.of]
-    too_late = streak.late_days is not None and event.late_by > streak.late_days
-    return None if too_late or not matches(streak.where, event) else streak.unit(event.day)
+    too_late = streak.late_days is not None and streak.late_by(event, zones) > streak.late_days
+    return None if too_late or not matches(streak.where, event) else streak.unit(streak.day_of(event, zones))
 
 
 def _days_by_dates(catalog: Catalog, progress: Progress, now: datetime) -> BoardDays:

@@ -135,7 +135,7 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
         points=points,
         beyond=beyond,
         scores=recounted(catalog, events, entries, now),
-        board_days=days_recounted(catalog, events, now),
+        board_days=days_recounted(catalog, events, stored.zones.corrected(manual.corrections), now),
         values_within=values_recounted(catalog, events, now),
     )
     return replace(truth, reached_at=reached_at(catalog, truth, events, entries))
