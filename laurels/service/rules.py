@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from laurels.engine.catalog import Catalog
-from laurels.errors import CatalogDiffers
+from laurels.errors import CatalogDiffers, CatalogError
 from laurels.service.clock import DatabaseClock
 from laurels.service.closed_periods import after_closings
 from laurels.service.revisions import (
@@ -61,6 +61,8 @@ class Rules:
         self._clock = clock
         self._given = given
         self.on_difference: OnDifference = on_difference
+        self._asked_to_apply = on_difference == "apply"  # by the program, and not because the database is a sandbox
+        self._refusal = ""
         self._in_force = InForce(given or Catalog.default(), _UNREAD)
         self._has_bound = False  # whether the database's catalog was in force here: from then on it is followed
         self._lock = asyncio.Lock()
@@ -180,11 +182,11 @@ class Rules:
         stored = parsed(newest)
         if given and given != stored:
             if not self._has_bound and self.on_difference == "apply":
-                await self._store_next(await self._proposal(given))
-                return await self._choose(await self._store.catalog_state())
-            if not self._has_bound and self.on_difference == "raise":
+                if await self._apply_given(given):
+                    return await self._choose(await self._store.catalog_state())
+            elif not self._has_bound and self.on_difference == "raise":
                 raise CatalogDiffers(refused(given, newest, stored))
-            self.difference = difference(given, newest, stored)
+            self.difference = difference(given, newest, stored) + self._refusal
         self._has_bound = True
         return InForce(stored, newest.key)
 
@@ -196,6 +198,17 @@ class Rules:
         self._has_bound = False
         return InForce(catalog, UNBOUND, must_bind=True)
 
-    async def _proposal(self, catalog: Catalog) -> Proposal:
-        reason = f"{named(catalog)} was opened"
-        return Proposal(catalog, await self._clock.now(), LAURELS, reason, adopts=True, by_opening=True)
+    async def _apply_given(self, given: Catalog) -> bool:
+        """Store the given catalog as the next revision. Returns False, with the reason in `_refusal`, if it must not follow.
+
+        Raises CatalogError then, if the program asked for it.
+        """
+        reason, now = f"{named(given)} was opened", await self._clock.now()
+        try:
+            await self._store_next(Proposal(given, now, LAURELS, reason, adopts=True, by_opening=self._asked_to_apply))
+        except CatalogError as error:
+            if self._asked_to_apply:
+                raise
+            self._refusal = f"; it was not applied: {error}"
+            return False
+        return True

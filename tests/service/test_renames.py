@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -255,6 +256,14 @@ async def test_opening_with_apply_takes_a_held_badge_away_with_a_warning(
     other = Laurels(home.laurels.store, GONE, clock=home.clock, on_difference="apply")
     assert (await other.profile("ada")).points == 101
     assert "badges 'message_100': is gone, but 1 user has it" in caplog.text
+
+
+async def test_a_sandbox_whose_file_takes_a_held_badge_away_goes_on_with_its_own_catalog(home: Place) -> None:
+    await home.laurels.set_clock_offset(timedelta(hours=1))
+    other = Laurels(home.laurels.store, OTHER, clock=home.clock)
+    await other.prepare()
+    assert (other.catalog.rules, (await other.profile("ada")).points) == (OLD.rules, 101)
+    assert "it was not applied: badges 'message_100': is gone" in other.rules.difference
 
 
 async def test_a_badge_that_no_one_has_may_be_taken_away(database: str) -> None:
