@@ -56,6 +56,8 @@ class Renames:
             folds=_renamed(self.streaks, progress.folds),
             badges=badges,
             scores=_renamed(self.boards, progress.scores),
+            values_within=_renamed(self.boards, progress.values_within),
+            board_days=None if progress.board_days is None else _renamed(self.boards, progress.board_days),
         )
 
 

@@ -395,7 +395,7 @@ async def test_a_profile_includes_more_only_on_request(context: DecisionContext)
     assert more.keys() - plain.keys() == {"rank", "next", "streaks", "history"}
     assert more["rank"] == {"rank": None, "rankedUsers": 0}
     assert more["next"][0]["sentence"] == "27 more messages to earn Century Club."
-    with pytest.raises(InvalidInput, match="use any of rank, next"):
+    with pytest.raises(InvalidInput, match="use any of balance, rank, next"):
         await context.laurels.profile("ada", include=["everything"])
 
 

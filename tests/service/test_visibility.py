@@ -168,6 +168,7 @@ async def test_a_leaderboard_has_a_default_visibility_and_the_choice_of_a_user_w
 
 
 async def test_a_default_that_becomes_hidden_applies_at_once_to_existing_users(home: Arena) -> None:
+    original = home.laurels.catalog
     async with beside(home, rules({"id": "weekly", "period": "week", "visibility": "hidden"})) as other:
         assert await other.ids() == []
         await other.laurels.profile("ann")
@@ -178,9 +179,10 @@ async def test_a_default_that_becomes_hidden_applies_at_once_to_existing_users(h
         assert await other.ids("points") == ["ann", "bob", "cay", "dan", "eve"]
         async for user_id in other.admin.users():
             assert await other.admin.verify(user_id) == []
-    async for user_id in home.admin.users():
-        await home.laurels.profile(user_id)
-    assert await home.lines() == ALL_WEEK
+    async with beside(home, original) as again:
+        async for user_id in again.admin.users():
+            await again.laurels.profile(user_id)
+        assert await again.lines() == ALL_WEEK
 
 
 # ---- pseudonyms -------------------------------------------------------------------------------

@@ -38,6 +38,9 @@ RENAME_BOARD = """
 UPDATE {} SET board = $2 || substr(board, length($1) + 1)
 WHERE (board = $1 OR (board >= $1 || '/' AND board < $1 || '0')) AND period <> ALL($3::text[])
 """
+RENAME_RULE = """
+UPDATE board_rules SET board = $2 WHERE board = $1 AND NOT EXISTS (SELECT 1 FROM board_rules WHERE board = $2)
+"""
 
 
 async def read_key(connection: Connection) -> RevisionKey:
@@ -70,6 +73,7 @@ async def _rename_board(connection: Connection, earlier: str, current: str) -> N
     taken = [row[0] for row in await connection.fetch(PERIODS_OF_BOARD, current)]
     for table in TABLES_OF_BOARDS:
         await connection.execute(RENAME_BOARD.format(table), earlier, current, taken, timeout=LONG_STATEMENT_SECONDS)
+    await connection.execute(RENAME_RULE, earlier, current)
 
 
 class Catalogs(Connections):

@@ -53,6 +53,7 @@ RENAME_BOARD = """
 UPDATE {} SET board = ?2 || substr(board, length(?1) + 1)
 WHERE (board = ?1 OR (board >= ?1 || '/' AND board < ?1 || '0')) AND period NOT IN (SELECT value FROM json_each(?3))
 """
+RENAME_RULE = "UPDATE OR IGNORE board_rules SET board = ?2 WHERE board = ?1"
 
 
 def read_key(connection: Connection) -> RevisionKey:
@@ -93,6 +94,7 @@ def _rename_board(writer: Connection, earlier: str, current: str) -> None:
     taken = json.dumps([period for (period,) in writer.execute(PERIODS_OF_BOARD, (current,))])
     for table in TABLES_OF_BOARDS:
         writer.execute(RENAME_BOARD.format(table), (earlier, current, taken))
+    writer.execute(RENAME_RULE, (earlier, current))
 
 
 class Catalogs(Connections):
