@@ -54,6 +54,7 @@ WALK: Sequence[tuple[str, str, Any]] = [
         {"id": "p", "kind": "pause", "streak": "login", "first": "2026-01-15", "last": "2026-01-15"},
     ),
     ("POST", f"{BASE}/events/ada/m-2/reversal", {"reason": "a test"}),
+    ("POST", f"{BASE}/events/reversals", {"events": [{"userId": "new", "eventId": "m-1"}], "reason": "a test"}),
     ("POST", f"{BASE}/amnesties", {"first": "2026-01-01", "last": "2026-01-02", "reason": "a test"}),
     ("GET", f"{BASE}/amnesties", None),
     ("GET", f"{ADA}/profile", None),
