@@ -293,9 +293,6 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
     return read_streak_of(streak, progress, today).length
 
 
-# ---- adding -----------------------------------------------------------------------------------
-
-
 def add_event(
     rules: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
 ) -> tuple[Progress, list[LedgerEntry]]:

@@ -46,8 +46,8 @@ EXTREMES: Everything = {
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
-        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for name in NAMES),
-        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG, ODD, 1),
+        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0, None) for name in NAMES),
+        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG, ODD, 1, BYTES),
     ],
     "events": [
         ("a", "", 1, ODD, FIRST, None, LAST, INT, LONG, None, None, None, None, -INT, None),
@@ -58,12 +58,15 @@ EXTREMES: Everything = {
     "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None, LONG), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST, None)],
     "outbox": [("a", 1, 0, LAST, ODD, ODD), ("a", 2, INT, FIRST, "", "")],
     "standings": [("a", "points", "all", -(2**40), LAST, 3), ("b", "points", "all", -1, -7, 0)],
-    "closings": [("points", "", FIRST, None), ("points", ODD, LAST, 0)],
+    "closings": [("points", "", FIRST, None, None, None, None), ("points", ODD, LAST, 0, FIRST, LAST, ODD)],
+    "board_rules": [("", ODD, None), (ODD, "", LAST)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
 }
 MANY: Everything = {
     "secrets": [("tombstones", b"secret")],
-    "users": [(f"u{number:05}", None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0) for number in range(7000)],
+    "users": [
+        (f"u{number:05}", None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0, None) for number in range(7000)
+    ],
 }
 
 
