@@ -327,7 +327,7 @@ async def test_the_history_tells_events_awards_and_points(home: App) -> None:
                     "reversed": False,
                 },
                 "adjustment": None,
-                "awards": [{"badge": "message_100", "points": 100, "catalog": 1}],
+                "awards": [{"badge": "message_100", "points": 100, "catalog": 1, "earnedAt": "2026-01-05T12:00:00Z"}],
                 "points": [{"amount": 100, "reason": "badge", "ref": "message_100", "catalog": 1}],
             }
         ],

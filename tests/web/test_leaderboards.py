@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from laurels.engine.catalog import Catalog
+from laurels.service.admin import Admin
 from tests.support.app import App, event
 from tests.web.checks import check_accessible, check_fits
 from tests.web.chromium import SCREENS, Look
@@ -133,3 +134,20 @@ async def test_teams_are_counted_and_named_as_teams(host: Host, lang: str, count
     await expect(page.locator("[aria-current=true]")).to_contain_text(yours)
     await expect(page.locator("[aria-current=true]")).to_contain_text("red")
     await check_accessible(page)
+
+
+@pytest.mark.parametrize(("lang", "says"), [("en", "Being recomputed"), ("de", "Wird neu berechnet")])
+async def test_a_leaderboard_says_that_it_is_being_recomputed(host: Host, context: App, lang: str, says: str) -> None:
+    page = await shown(host, "fewest", lang=lang)
+    await expect(page.get_by_text(says)).to_have_count(0)
+
+    turned = DEFAULT.replace("# ---- levels", TEAMS.replace('order = "lowest"', 'order = "highest"'), 1)
+    await context.laurels.period_rules.stop()
+    await Admin(context.laurels).apply_catalog(Catalog.parse(turned), "Most agents first", "anna")
+
+    page = await shown(host, "fewest", lang=lang)
+    await expect(page.get_by_text(says, exact=True)).to_be_visible()
+    await check_accessible(page)
+    await context.laurels.period_rules.recompute()
+    page = await shown(host, "fewest", lang=lang)
+    await expect(page.get_by_text(says)).to_have_count(0)

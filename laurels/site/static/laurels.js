@@ -15,7 +15,7 @@ calendar:"Last 5 weeks",credited:"done",frozen:"freeze used",
 excused:"excused",paused:"paused",missed:"missed",open:"to do",
 name:"Name",score:"Score",you:"You",yours:"Your rank",ranked:"{n} ranked",onlyYou:"Only you see this",
 team:{one:"team",other:"teams"},yourTeam:"Your team",
-unranked:"You're not ranked yet. Join in!",
+unranked:"You're not ranked yet. Join in!",recomputing:"Being recomputed",
 empty:"No one here yet. Be the first!",
 current:"Current",previous:"Previous",more:"Show more",
 loading:"Loading",out:"You're signed out",outText:"Sign in to see your progress.",
@@ -37,7 +37,7 @@ calendar:"Die letzten 5 Wochen",credited:"erledigt",frozen:"Joker eingesetzt",
 excused:"entschuldigt",paused:"pausiert",missed:"verpasst",open:"offen",
 name:"Name",score:"Ergebnis",you:"Du",yours:"Dein Rang",ranked:"{n} in der Wertung",onlyYou:"Nur du siehst das",
 team:{one:"Team",other:"Teams"},yourTeam:"Dein Team",
-unranked:"Du bist noch nicht dabei. Mach mit!",
+unranked:"Du bist noch nicht dabei. Mach mit!",recomputing:"Wird neu berechnet",
 empty:"Noch niemand hier. Mach den Anfang!",
 current:"Aktuell",previous:"Zuletzt",more:"Mehr anzeigen",
 loading:"Lädt",out:"Du bist abgemeldet",outText:"Melde dich an, um deinen Stand zu sehen.",
@@ -568,13 +568,13 @@ define("leaderboard", class extends Laurel {
 	}
 
 	content(data) {
-		const {board, me, meHidden, teams, rankedUsers, rankedTeams = 0} = data;
+		const {board, me, meHidden, teams, rankedUsers, rankedTeams = 0, recomputing} = data;
 		const {pages = [data]} = this.resource;
 		if (pages[0] !== data) this.follow(pages.length - 1);
 		const lines = teams ?? pages.flatMap((page) => page.standings);
 		const mine = ({mine, userId}) => mine ?? userId === me?.userId;
 		const further = pages.at(-1)?.next;
-		// No page has the line of a hidden reader: it goes before the first line that is behind it.
+		// A hidden reader's line goes before the first line behind it.
 		if (meHidden && !lines.some(mine)) {
 			const place = lines.findIndex((line) => this.ahead(me, line, board) > 0);
 			if (place >= 0 || !further) lines.splice(place < 0 ? lines.length : place, 0, me);
@@ -583,6 +583,7 @@ define("leaderboard", class extends Laurel {
 		return h("section.card",
 			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), board.teams ? this.count("team", rankedTeams) : this.t("ranked", rankedUsers))),
 				board.period !== "all" && this.switch(board.period)),
+			recomputing && h("p.note", this.t("recomputing")),
 			lines.length && h("table.table", h("caption.hidden", board.name),
 				h("thead", h("tr", [this.t("rank"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
 				h("tbody", lines.map((line) => this.line(line, mine(line), meHidden))),
