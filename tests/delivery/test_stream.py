@@ -122,7 +122,7 @@ async def listening(home: App, token: str, query: str = "", **headers: str) -> A
 
 @pytest.fixture
 async def noted() -> AsyncIterator[App]:
-    """A house in which every note earns a badge."""
+    """A server in which every note earns a badge."""
     async with open_app(Catalog.parse(NOTES)) as one:
         yield one
 

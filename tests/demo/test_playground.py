@@ -32,7 +32,7 @@ NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 @pytest.fixture
 async def playing(home: App) -> AsyncIterator[App]:
-    """A house whose application has a playground."""
+    """A server whose application has a playground."""
     app = create_app(home.laurels, Settings(), playground=home.key)
     async with client_of(app) as client:
         yield replace(home, app=app, client=client)
@@ -40,7 +40,7 @@ async def playing(home: App) -> AsyncIterator[App]:
 
 @pytest.fixture
 async def demo(tmp_path: Path) -> AsyncIterator[App]:
-    """A house over a sample community, with a playground."""
+    """A server over a sample community, with a playground."""
     file, catalog = tmp_path / "demo.db", Catalog.parse(demo_catalog())
     await fill(file, catalog, community(7, 60, 60, NOW), NOW, lambda: None)
     clock = TestClock(NOW)

@@ -19,7 +19,7 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def playing(home: App) -> App:
-    """A house over a sandbox, whose clock stands at noon of 5 January 2026 until it is moved."""
+    """A server over a sandbox, whose clock stands at noon of 5 January 2026 until it is moved."""
     await home.laurels.set_clock_offset(timedelta())
     return home
 

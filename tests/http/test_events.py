@@ -286,7 +286,7 @@ async def test_a_late_event_counts_on_its_own_day(home: App) -> None:
 
 @pytest.fixture
 async def payday() -> AsyncIterator[App]:
-    """A house where each unit of work is a point."""
+    """A server where each unit of work is a point."""
     rule = {"id": "work", "events": ["work"], "amount": 1, "per": "quantity"}
     async with open_app(catalog(points=[rule])) as home:
         yield home

@@ -82,7 +82,7 @@ FIELDS = ["userId", "id", "type", "occurredAt", "quantity", "data"]
 
 @pytest.fixture(params=KINDS)
 async def sturdy(request: pytest.FixtureRequest) -> AsyncIterator[App]:
-    """A house on each kind of engine, which must be as sound after the test as before it."""
+    """A server on each kind of engine, which must be as sound after the test as before it."""
     with new_database(request.param) as database:
         async with open_app(database=database) as home, sound(home):
             yield home

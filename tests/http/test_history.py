@@ -20,7 +20,7 @@ AMNESTIES = f"{BASE}/amnesties"
 
 @pytest.fixture
 async def home() -> AsyncIterator[App]:
-    """A house whose streak may be paused and repaired; ada was there on the 1st, the 2nd and today, the 5th of January 2026."""
+    """A server whose streak may be paused and repaired; ada was there on the 1st, the 2nd and today, the 5th of January 2026."""
     async with open_app(rules(pause_days=5, repair_days=3)) as one:
         visits = [event("ada", "login", f"in-{day}", occurredAt=f"2026-01-0{day}T12:00:00Z") for day in (1, 2, 5)]
         await one.record(*visits, event("ada", "message", "m1"), event("ada", "message", "m2"))

@@ -119,7 +119,7 @@ when = { metric = "books", at_least = 100 }
 
 @pytest.fixture
 async def boards() -> AsyncIterator[App]:
-    """A house with a board of each kind, at noon of Monday, 5 January 2026."""
+    """A server with a board of each kind, at noon of Monday, 5 January 2026."""
     async with open_app(Catalog.parse(CATALOG)) as one:
         yield one
 

@@ -123,7 +123,7 @@ def test_a_full_bucket_is_dropped_and_an_empty_one_is_not(seconds: Seconds) -> N
 
 @pytest.fixture
 async def strict() -> AsyncIterator[App]:
-    """A house that takes one request a second of anybody."""
+    """A server that takes one request a second of anybody."""
     async with open_app(settings=Settings(limits=LimitSettings(key_rate=1, session_rate=1))) as one:
         yield one
 

@@ -287,7 +287,7 @@ def lines_of(scores: dict[str, tuple[int, datetime]], *, highest: bool, ties: st
     return lines
 
 
-# ---- a house where anything happens -----------------------------------------------------------
+# ---- a server where anything happens -----------------------------------------------------------
 
 
 class World:

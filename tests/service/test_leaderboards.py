@@ -1,4 +1,4 @@
-"""Leaderboards through the whole house: each event in its own period, once, whatever comes when."""
+"""Leaderboards through all layers: each event in its own period, once, whatever comes when."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ async def test_writers_that_race_with_the_end_of_a_period_put_each_event_into_it
     """Two processes, each with its recorder, accept events before, at and after midnight, all at once."""
     async with AsyncExitStack() as left:
         opened = (Laurels.open(database, DAILY, clock=lambda: MIDNIGHT + timedelta(hours=3)) for _ in range(2))
-        houses = [await left.enter_async_context(one) for one in opened]
-        await race(houses)
+        servers = [await left.enter_async_context(one) for one in opened]
+        await race(servers)
 
 
-async def race(houses: Sequence[Laurels]) -> None:
+async def race(servers: Sequence[Laurels]) -> None:
     chance = random.Random(3)
     notifications = [
         MIDNIGHT + timedelta(microseconds=chance.choice([-1, 0, 1]) * chance.randint(1, 2000)) for _ in range(150)
@@ -97,7 +97,7 @@ async def race(houses: Sequence[Laurels]) -> None:
 
     async def write(number: int) -> None:
         await asyncio.sleep(chance.random() / 50)
-        await houses[number % 2].group_commit.submit([adjustments[number]])
+        await servers[number % 2].group_commit.submit([adjustments[number]])
 
     await asyncio.gather(*map(write, range(len(adjustments))))
     expected: dict[str, dict[str, int]] = {"2026-01-05": {}, "2026-01-06": {}}
@@ -105,9 +105,9 @@ async def race(houses: Sequence[Laurels]) -> None:
         of_day = expected["2026-01-05" if act.at < MIDNIGHT else "2026-01-06"]
         of_day[act.user_id] = of_day.get(act.user_id, 0) + 1
     for key, counts in expected.items():
-        assert scores(await houses[0].leaderboard("later", key)) == counts
-        assert scores(await houses[1].leaderboard("now", key)) == {user: 10 * many for user, many in counts.items()}
-    await check_tallies(houses[0].store)
+        assert scores(await servers[0].leaderboard("later", key)) == counts
+        assert scores(await servers[1].leaderboard("now", key)) == {user: 10 * many for user, many in counts.items()}
+    await check_tallies(servers[0].store)
 
 
 # ---- order ------------------------------------------------------------------------------------

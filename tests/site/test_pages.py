@@ -36,7 +36,7 @@ async def opened(home: App, path: str, **headers: str) -> httpx2.Response:
 
 @pytest.fixture
 async def evil() -> AsyncIterator[App]:
-    """A house with a leaderboard that has markup for a name."""
+    """A server with a leaderboard that has markup for a name."""
     text = (
         (Path(laurels.__file__).parent / "engine/default.toml")
         .read_text("utf-8")

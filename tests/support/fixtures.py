@@ -13,14 +13,14 @@ from tests.support.operator import Operator, operator_over
 
 @pytest.fixture
 async def home() -> AsyncIterator[App]:
-    """A house in memory, at noon of 5 January 2026."""
+    """A Laurels in memory, at noon of 5 January 2026."""
     async with open_app() as one:
         yield one
 
 
 @pytest.fixture
 async def filed(tmp_path: Path) -> AsyncIterator[App]:
-    """A house on a file of its own."""
+    """A Laurels on a file of its own."""
     async with open_app(database=f"sqlite:///{tmp_path / 'laurels.db'}") as one:
         yield one
 

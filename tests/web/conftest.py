@@ -1,8 +1,8 @@
 """Tests in a real Chromium. A test in ten lines:
 
 @pytest.mark.parametrize("look", SCREENS, ids=str)  # left out: LIGHT, on a desktop
-async def test_a_profile_shows_its_level(home: Site, house: House) -> None:
-    await house.give_points("ada", messages=100)
+async def test_a_profile_shows_its_level(home: Site, context: App) -> None:
+    await context.give_points("ada", messages=100)
     visitor = await home.visit("ada")  # signed in as ada; visit() is signed out
     page = await visitor.open("/profile")
     await expect(page.get_by_role("progressbar")).to_be_visible()
@@ -11,7 +11,7 @@ async def test_a_profile_shows_its_level(home: Site, house: House) -> None:
 
 | site        | is                                                        | behind it stands                               |
 |-------------|-----------------------------------------------------------|------------------------------------------------|
-| `home`      | a Laurels of this process, in memory, empty               | `house`, with its clock, key and `laurels`     |
+| `home`      | a Laurels of this process, in memory, empty               | the `context`, with its clock, key and `laurels` |
 | `community` | the demo; change only members of your own, it is shared   | `demo`, with its key and who is on the brink   |
 | `served`    | `laurels serve`, two processes, once for each engine      | `server`, with `send`, `stop` and `kill`       |
 
@@ -32,7 +32,7 @@ from tests.support import ENGINES, LASTING_ENGINES
 from tests.support.app import App
 from tests.support.serving import Served, Server
 from tests.web.chromium import LIGHT, MISSING, Look, chromium, find_chromium
-from tests.web.serving import Demo, housed, running_demo
+from tests.web.serving import Demo, app_on_port, running_demo
 from tests.web.visitor import SECONDS, Site, site
 
 expect.set_options(timeout=SECONDS * 1000)
@@ -65,8 +65,8 @@ def look() -> Look:
 
 @pytest.fixture
 async def context() -> AsyncIterator[App]:
-    """The house behind `home`."""
-    async with housed() as one:
+    """The server behind `home`."""
+    async with app_on_port() as one:
         yield one
 
 

@@ -1,4 +1,4 @@
-"""Sites to visit: a house of this process on a real port, an application of a test's own, and the demo in its own process."""
+"""Sites to visit: a server of this process on a real port, an application of a test's own, and the demo in its own process."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ async def listening(app: Any, settings: Settings | None = None) -> AsyncIterator
 
 
 @asynccontextmanager
-async def housed(**of_house: Any) -> AsyncIterator[App]:
-    """A house that stands on a real port; its client goes there, too."""
+async def app_on_port(**options: Any) -> AsyncIterator[App]:
+    """A server on a real port, whose client sends its requests there."""
     async with (
-        open_app(**of_house) as one,
+        open_app(**options) as one,
         listening(one.app) as address,
         httpx2.AsyncClient(base_url=address, timeout=WAIT, trust_env=False) as client,
     ):

@@ -20,7 +20,7 @@ from tests.support.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import animations, check_accessible, check_fits, layout_shift, tab_order
 from tests.web.chromium import DARK, LIGHT, PHONE, SCREENS, STILL, Look
 from tests.web.hosting import STREAM, Host, refused
-from tests.web.serving import housed
+from tests.web.serving import app_on_port
 from tests.web.visitor import BROKEN, Site, Visitor, site
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ async def host(home: Site) -> Host:
 async def far(browser: Browser, look: Look) -> AsyncIterator[tuple[Host, App]]:
     """An app on an origin that Laurels lists, and that Laurels."""
     async with (
-        housed(settings=Settings(server=ServerSettings(origins=(Origin(ELSEWHERE),)))) as one,
+        app_on_port(settings=Settings(server=ServerSettings(origins=(Origin(ELSEWHERE),)))) as one,
         site(browser, ELSEWHERE, one.sign_in, look) as app,
     ):
         yield Host(app, str(one.client.base_url)), one
@@ -294,7 +294,7 @@ async def test_names_with_markup_stay_text(browser: Browser) -> None:
         .replace('"All time"', f'"{EVIL} board"')
         .replace('"🤖"', '"<b>"')
     )
-    async with housed(catalog=Catalog.parse(text)) as one:
+    async with app_on_port(catalog=Catalog.parse(text)) as one:
         await one.laurels.update_user("ada", name=EVIL)
         async with site(browser, str(one.client.base_url), one.sign_in) as at:
             host = Host(at, at.address)
@@ -486,7 +486,7 @@ cadence = "weekly"
 async def practised() -> AsyncIterator[App]:
     """A server where ada practised for four weeks, with a missed, a frozen, an excused and a paused day."""
     text = DEFAULT.replace("# ---- leaderboards", STREAKS + "\n# ---- leaderboards")
-    async with housed(catalog=Catalog.parse(text)) as one:
+    async with app_on_port(catalog=Catalog.parse(text)) as one:
         admin = Admin(one.laurels)
         began = one.clock().date()
         for day in range(28):

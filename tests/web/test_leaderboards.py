@@ -14,7 +14,7 @@ from tests.support.app import App, event
 from tests.web.checks import check_accessible, check_fits
 from tests.web.chromium import SCREENS, Look
 from tests.web.hosting import Host
-from tests.web.serving import housed
+from tests.web.serving import app_on_port
 from tests.web.test_elements import DEFAULT
 from tests.web.visitor import Site, site
 
@@ -39,7 +39,7 @@ ONLY_YOU = {"en": ("You", "Only you see this"), "de": ("Du", "Nur du siehst das"
 @pytest.fixture
 async def context() -> AsyncIterator[App]:
     """A server with 24 users, of whom u01 is the best; ada is hidden between u06 and u07, and of the team of u01."""
-    async with housed(catalog=Catalog.parse(DEFAULT.replace("# ---- levels", TEAMS, 1))) as one:
+    async with app_on_port(catalog=Catalog.parse(DEFAULT.replace("# ---- levels", TEAMS, 1))) as one:
         await one.record(*(event(f"u{number:02}", "message.sent", quantity=1000) for number in range(1, 7)))
         for number in range(1, 25):
             await one.laurels.update_user(f"u{number:02}", groups=[f"team:{'red' if number % 2 else 'blue'}"])
@@ -109,7 +109,7 @@ async def test_the_lowest_score_comes_first_for_a_hidden_user_too(
 
 
 async def test_the_only_one_on_a_leaderboard_sees_their_line_though_it_is_hidden(home: Site, browser: Browser) -> None:
-    async with housed() as one:
+    async with app_on_port() as one:
         await one.laurels.update_user("ada", name="Ada", visibility="hidden")
         await one.record(event("ada", "agent.created"))
         async with site(browser, str(one.client.base_url), one.sign_in) as at:

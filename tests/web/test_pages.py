@@ -9,7 +9,7 @@ from laurels.settings import RuleSettings, Settings
 from tests.support.app import LEADERBOARDS, PROFILE, App, event
 from tests.web.checks import check_accessible, check_fits, first_paint, layout_shift, tab_order
 from tests.web.chromium import DARK_PHONE, GERMAN, LIGHT, PHONE, SCREENS, Look
-from tests.web.serving import housed
+from tests.web.serving import app_on_port
 from tests.web.visitor import BROKEN, Site, site
 
 pytestmark = pytest.mark.anyio
@@ -163,7 +163,7 @@ async def test_a_page_keeps_its_content_and_shows_one_message_while_the_server_i
 
 
 async def test_the_page_of_a_badge_shows_its_rarity_if_there_are_enough_users(browser: object, look: Look) -> None:
-    async with housed(settings=Settings(rules=RuleSettings(rarity_users=4))) as many:
+    async with app_on_port(settings=Settings(rules=RuleSettings(rarity_users=4))) as many:
         await lived_in(many)
         async with site(browser, str(many.client.base_url), many.sign_in, look) as at:  # type: ignore[arg-type]
             page = await (await at.visit()).open("/badges/first_agent")
