@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 
 
@@ -80,6 +81,8 @@ class Life:
         looked = [since for since, _ in self.moves]
         while instant <= end:
             looked.append(instant)
+            if self.starts % 15:  # a skipped date may leave one minute of the day that starts then
+                looked += [instant + n * QUARTER + self.starts % 15 * MINUTE for n in range(4)]
             near = any(abs(instant - since) < 2 * DAY for since, _ in self.moves)
             instant += QUARTER if near else HOUR
         return {self.wall(instant).date() for instant in looked} & {self.date_at(instant) for instant in looked}
