@@ -233,7 +233,10 @@ class GroupCommit:
             try:
                 found = await self._in_force(partial(self._write_long, commands, ranks=submission.ranks))
             except LaurelsError as error:
-                found = [error] * len(commands)
+                # Not an answer of these commands, which a client would take for final. All are sent again, and what was
+                # written is a duplicate then.
+                _fail([submission], error)
+                return
             except Exception as error:
                 log.exception("a command could not be written")
                 _fail([submission], error)

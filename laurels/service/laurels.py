@@ -214,7 +214,8 @@ class Laurels:
         """Record events in one transaction. Returns for each, in order, what it changed or why it was refused.
 
         An event that is refused does not affect the others. `ranks=False` does not compute the rank before and after,
-        which imports do not need.
+        which imports do not need. Raises Overloaded and StoreUnavailable; then send them all again, and those that were
+        written are duplicates.
         """
         now = await self.now()
         commands: list[Command] = []

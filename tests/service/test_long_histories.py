@@ -185,6 +185,26 @@ async def test_who_waits_too_long_for_a_turn_is_told_to_come_again(
     assert (await Admin(laurels).reverse("bob", "e0", "a mistake", "anna")).status == "applied"
 
 
+async def test_a_request_of_which_a_part_waits_too_long_fails_whole_and_can_be_sent_again(
+    laurels: Laurels, short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user_id, events in (("ada", 12), ("bob", 12), ("cyd", 1)):
+        await fill(laurels, user_id, events)
+    monkeypatch.setattr(laurels.group_commit._long, "_wait_seconds", 0.1)
+    going_on = asyncio.Event()
+    after_each_load(laurels, monkeypatch, going_on.wait)
+    first = asyncio.create_task(Admin(laurels).reverse("ada", "e0", "a mistake", "anna"))
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(Overloaded):
+        await Admin(laurels).reverse_many([("cyd", "e0"), ("bob", "e0")], "a mistake", "anna")
+
+    going_on.set()
+    assert (await first).status == "applied"
+    again = await Admin(laurels).reverse_many([("cyd", "e0"), ("bob", "e0")], "a mistake", "anna")
+    assert [one.status for one in again] == ["duplicate", "applied"]
+
+
 async def test_closing_finishes_what_is_being_computed(
     laurels: Laurels, short: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
