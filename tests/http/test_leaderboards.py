@@ -699,7 +699,7 @@ async def test_closed_periods_are_listed_the_newest_first(everywhere: App) -> No
 async def test_a_server_closes_periods_automatically(boards: App) -> None:
     await give(boards, ada=5)
     boards.clock.advance(days=9)
-    async with server._closing_periods(boards.laurels):
+    async with server._repeating(boards.laurels.close_periods, server.CLOSE_PERIODS_SECONDS, "closing failed"):
         with anyio.fail_after(30):
             while not await boards.laurels.store.closings("weekly", 1):  # noqa: ASYNC110  # it happens in the database
                 await anyio.sleep(0.01)

@@ -145,7 +145,10 @@ async def test_no_address_forgets_to_count(strict: App) -> None:
             headers = strict.by_key if by_key else {"cookie": f"laurels-session={token}"}
             address = re.sub(r"\{\w+\}", "x", path)
             for written in (address, address + "/"):  # the hot lanes, and the framework's own handlers
-                answer = await strict.client.request(method, written, headers=headers)
+                for _ in range(10):  # one more may be allowed each second
+                    answer = await strict.client.request(method, written, headers=headers)
+                    if answer.status_code == 429:
+                        break
                 assert (answer.status_code, answer.json()["type"]) == (429, "/problems/too-many-requests"), written
                 assert int(answer.headers["retry-after"]) >= 1
                 policy = answer.headers["ratelimit-policy"]
