@@ -146,7 +146,7 @@ def table_of(boards: Sequence[LeaderboardInfo]) -> object:
     """What each leaderboard counts, within which periods, and which ranks equal scores show."""
     shown = table("leaderboard", "name", "counts", "within", "ranks", "now")
     for board in boards:
-        now = board.current.key if board.current else None
+        now = board.current.key if board.current else "retired" if board.retired else None
         within = "all time" if board.period == "all" else f"{board.period}, {board.zone}"
         shown.add_row(cell(board.id), cell(board.name), cell(_counts(board)), cell(within), TIES[board.ties], cell(now))
     return shown

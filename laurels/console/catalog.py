@@ -6,6 +6,7 @@ from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.http.responses import Response
 from laurels.present.catalog import catalog_summary
+from laurels.present.leaderboards import leaderboard_info
 
 PATH = ROOT + "/catalog"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -18,7 +19,7 @@ async def catalog_page(request: Shown) -> Response:
     laurels = visit.context.laurels
     await laurels.follow_catalog()
     rarity = await visit.context.insights.rarity()
-    catalog = laurels.catalog
+    catalog, now = laurels.catalog, await laurels.now()
     return render(
         visit,
         "catalog.html",
@@ -30,7 +31,7 @@ async def catalog_page(request: Shown) -> Response:
         rules=catalog.point_rules,
         streaks=catalog.streaks.values(),
         rests={streak.name: rest_of(streak.rest) for streak in catalog.streaks.values()},
-        boards=(await laurels.leaderboards()).leaderboards,
+        boards=[leaderboard_info(board, now) for board in catalog.boards.values()],
         unknown_types=await visit.context.insights.unknown_types(),
     )
 

@@ -125,16 +125,20 @@ class AtMost(Single):
 
 @dataclass(frozen=True, slots=True)
 class StreakOf(Single):
-    """The longest run of a streak has reached a number of units."""
+    """The longest run of a streak has reached a number of units. A retired streak grows no more.
+
+    What is not in `repr` decides nothing here (see Catalog.rules).
+    """
 
     streak: str
     target: int
+    retired: bool = field(default=False, repr=False)
 
     def met(self, progress: Progress) -> bool:
         return progress.longest(self.streak) >= self.target
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
-        if self.met(progress):
+        if self.met(progress) or self.retired:
             return []
         current = streaks.get(self.streak, 0)
         return [Step(current, self.target, more(self.target - current, "day in a row", "days in a row"))]
@@ -169,16 +173,17 @@ class JoinedBefore(Single):
 
 @dataclass(frozen=True, slots=True)
 class HasBadge(Single):
-    """Another badge was earned. Its name is not in `repr`, because it decides nothing (see Catalog.rules)."""
+    """Another badge was earned. What is not in `repr` decides nothing here (see Catalog.rules)."""
 
     badge: str
     name: str = field(repr=False)
+    retired: bool = field(default=False, repr=False)
 
     def met(self, progress: Progress) -> bool:
         return self.badge in progress.badges
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
-        return [] if self.met(progress) else [Step(0, 1, f"the badge {self.name}")]
+        return [] if self.met(progress) or self.retired else [Step(0, 1, f"the badge {self.name}")]
 
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         met = self.met(progress)
@@ -309,11 +314,19 @@ _UNKNOWN = MetricWords("", "", "", MAX_NUMBER)
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What conditions may refer to: metrics with their words, streaks, and badges with their names."""
+    """What conditions may refer to: metrics with their words, streaks, and badges with their names.
+
+    streaks, badges    by their current ids; the streaks with whether they are retired
+    retired_badges     the ids of retired badges
+    earlier_streaks, earlier_badges  the current id of each earlier one
+    """
 
     metrics: Mapping[str, MetricWords]
-    streaks: frozenset[str]
+    streaks: Mapping[str, bool]
     badges: Mapping[str, str]
+    retired_badges: frozenset[str] = frozenset()
+    earlier_streaks: Mapping[str, str] = field(default_factory=dict[str, str])
+    earlier_badges: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
@@ -377,12 +390,13 @@ def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords
 
 
 def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
-    return StreakOf(table.choice("streak", vocabulary.streaks, "streak"), table.integer("streak_of", least=1))
+    streak = table.choice("streak", vocabulary.streaks, "streak", renamed=vocabulary.earlier_streaks)
+    return StreakOf(streak, table.integer("streak_of", least=1), vocabulary.streaks.get(streak, False))
 
 
 def _read_has_badge(table: Table, vocabulary: Vocabulary) -> Condition:
-    badge = table.choice("has_badge", vocabulary.badges, "badge")
-    return HasBadge(badge, vocabulary.badges.get(badge, ""))
+    badge = table.choice("has_badge", vocabulary.badges, "badge", renamed=vocabulary.earlier_badges)
+    return HasBadge(badge, vocabulary.badges.get(badge, ""), badge in vocabulary.retired_badges)
 
 
 def _read_all_of(table: Table, vocabulary: Vocabulary) -> Condition:

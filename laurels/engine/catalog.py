@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -31,7 +31,7 @@ from laurels.engine.metrics import AMOUNTS, Metric, read_metric
 from laurels.engine.parsing import Table, closest
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
-from laurels.engine.renames import Renames, earlier_names
+from laurels.engine.renames import Renames, earlier_names, was_of
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
 
@@ -61,7 +61,7 @@ class Catalog:
     login_event, login_streak   the event that a profile request records, and the streak that the profile shows
     rule_indexes                event type -> what it can change
     settling                    badges that depend on points or on other badges
-    boards                      leaderboards by id; 'points' is always there
+    boards                      leaderboards by id, retired ones too; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
     distinct_boards             event type -> the leaderboards by different values within periods that it changes
@@ -185,6 +185,7 @@ def _read(table: Table) -> Catalog:
     vocabulary = _vocabulary(metrics, streaks, badge_tables)
     badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
     boards = _read_boards(table, metrics, streaks)
+    counting = [board for board in boards.values() if not board.retired]
     name = table.text("name", "unnamed")
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
@@ -202,25 +203,35 @@ def _read(table: Table) -> Catalog:
         boards=boards,
         rule_indexes=_rule_indexes(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
-        tops={board.id: board for board in boards.values() if board.notify_top and not board.teams},
-        points_boards=tuple(board for board in _within_periods(boards.values()) if board.by == "points"),
-        fed_boards=_fed_boards(boards.values(), metrics, lambda kind: kind not in ("distinct", "distinct_days")),
-        distinct_boards=_fed_boards(_within_periods(boards.values()), metrics, lambda kind: kind == "distinct"),
+        tops={board.id: board for board in counting if board.notify_top and not board.teams},
+        points_boards=tuple(board for board in _within_periods(counting) if board.by == "points"),
+        fed_boards=_fed_boards(counting, metrics, lambda kind: kind not in ("distinct", "distinct_days")),
+        distinct_boards=_fed_boards(_within_periods(counting), metrics, lambda kind: kind == "distinct"),
         renames=renames,
-        day_boards=_day_boards(boards.values(), metrics, streaks),
+        day_boards=_day_boards(counting, metrics, streaks),
         rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
     )
 
 
 def _vocabulary(
-    metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], badge_tables: Iterable[Table]
+    metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], badge_tables: Sequence[Table]
 ) -> Vocabulary:
     """What the conditions of badges may refer to."""
     return Vocabulary(
         metrics={name: MetricWords(one.one, one.many, one.kind, one.most) for name, one in metrics.items()},
-        streaks=frozenset(streaks),
+        streaks={name: streak.retired for name, streak in streaks.items()},
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
+        retired_badges=frozenset(
+            str(entry.raw.get("id")) for entry in badge_tables if entry.raw.get("retired") is True
+        ),
+        earlier_streaks=_earlier(streaks),
+        earlier_badges={name: str(entry.raw.get("id")) for entry in badge_tables for name in was_of(entry.raw)},
     )
+
+
+def _earlier(streaks: Mapping[str, Streak]) -> dict[str, str]:
+    """The current name of each earlier one."""
+    return {name: streak.name for streak in streaks.values() for name in streak.was}
 
 
 def _read_renames(
@@ -235,7 +246,8 @@ def _read_renames(
 
 def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> Mapping[str, Board]:
     """The leaderboards by id; 'points' comes first unless the catalog lists it."""
-    boards = [read_board(entry, metrics, streaks) for entry in table.list_of_tables("leaderboards", [])]
+    earlier = _earlier(streaks)
+    boards = [read_board(entry, metrics, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
     _check_unique(table, "leaderboards", [board.id for board in boards])
     named = {board.id: board for board in boards}
     return named if POINTS in named else {POINTS: THE_POINTS, **named}
@@ -275,7 +287,10 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     profile = table.table("profile")
     if profile is None:
         return "", ""
-    event, streak = profile.text("login_event"), profile.choice("login_streak", streaks, "streak")
+    event, streak = (
+        profile.text("login_event"),
+        profile.choice("login_streak", streaks, "streak", renamed=_earlier(streaks)),
+    )
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
     if streak and (streaks[streak].amount > 1 or streaks[streak].weekly):

@@ -288,7 +288,7 @@ def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
 def length_of(streak: Streak, progress: Progress, today: int) -> int:
     """The length of this user's streak on a day. As `read_streak_of`, but cheap if yesterday or today is credited."""
     days = progress.days.get(streak.name)
-    if days is not None and not streak.weekly and days.last >= today - 1:
+    if days is not None and not streak.weekly and not streak.retired and days.last >= today - 1:
         return progress.folds[streak.name].length
     return read_streak_of(streak, progress, today).length
 

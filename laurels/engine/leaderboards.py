@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal, cast
 
-from laurels.engine.parsing import Table
+from laurels.engine.parsing import NONE_EARLIER, Table
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
 from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
 from laurels.engine.renames import read_was
@@ -61,7 +61,7 @@ class Board:
     closed_until  the end of the newest period that closed with other bounds: what ended before is counted there
     notify_top  users who enter this number of first ranks are notified, and users in them when a period closes (0: no one)
     was      its earlier ids
-    retired  whether it is no longer listed; it can still be read, as can its closed periods
+    retired  whether it is no longer listed and takes no events: its lines stay as they are, and no period of it closes
     """
 
     id: str
@@ -107,6 +107,8 @@ class Board:
 
     def is_open(self, period: Period, now: datetime) -> bool:
         """Whether a period takes events at this time."""
+        if self.retired:
+            return False
         if period.end is None:
             return True
         return now < period.end + self.late and (self.closed_until is None or period.end > self.closed_until)
@@ -132,11 +134,14 @@ class Board:
 THE_POINTS = Board(POINTS, "All time", notify_top=10)
 
 
-def read_board(table: Table, metrics: Collection[str], streaks: Collection[str]) -> Board:
-    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may refer to."""
+def read_board(
+    table: Table, metrics: Collection[str], streaks: Collection[str], earlier: Mapping[str, str] = NONE_EARLIER
+) -> Board:
+    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may refer to; `earlier` those of streaks before."""
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
     named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
-    of = table.choice("of", named[by], by) if by in named else ""
+    renamed = earlier if by == "streak" else NONE_EARLIER
+    of = table.choice("of", named[by], by, renamed=renamed) if by in named else ""
     if by == "points" and table.has("of"):
         table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
     hours = table.integer("late_hours", LATE_HOURS)

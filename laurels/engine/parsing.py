@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Any, cast
@@ -13,6 +13,9 @@ from laurels.errors import Fault
 
 _REQUIRED: Any = object()
 LONGEST_SHOWN = 40
+
+NONE_EARLIER: Mapping[str, str] = {}
+"""For names of which none has changed."""
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 """The days that a catalog may have; the last one means no end."""
@@ -80,11 +83,23 @@ class Table:
             self.fault(key, f"must be a list of texts, not {shown(value)}", f'write {key} = ["..."]')
         return ()
 
-    def choice(self, key: str, known: Collection[str], kind: str, default: str = _REQUIRED) -> str:
-        """A text that must be one of `known`; `kind` names them in the error text."""
+    def choice(
+        self,
+        key: str,
+        known: Collection[str],
+        kind: str,
+        default: str = _REQUIRED,
+        *,
+        renamed: Mapping[str, str] = NONE_EARLIER,
+    ) -> str:
+        """A text that must be one of `known`; `kind` names them in the error text.
+
+        `renamed` gives the current text of each earlier one.
+        """
         value = self.text(key, default)
         if value and value not in known:
-            self.fault(key, f"unknown {kind} '{value}'", closest(value, known))
+            fix = f"did you mean '{renamed[value]}' (renamed)?" if value in renamed else closest(value, known)
+            self.fault(key, f"unknown {kind} '{value}'", fix)
             return ""
         return value
 

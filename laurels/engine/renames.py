@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
@@ -65,6 +65,13 @@ def _renamed(names: Mapping[str, str], values: Mapping[str, T]) -> dict[str, T]:
     """Values by current id. What is stored under the current id itself is newer than under an earlier one."""
     earlier = {names[name]: value for name, value in values.items() if name in names}
     return earlier | {name: value for name, value in values.items() if name not in names}
+
+
+def was_of(raw: Mapping[str, Any]) -> list[str]:
+    """The earlier ids in a table that was not read yet; what is wrong in it is reported when it is read."""
+    was: Any = raw.get("was")
+    named = cast(list[Any], was) if isinstance(was, list) else [was]
+    return [name for name in named if isinstance(name, str)]
 
 
 def read_was(table: Table) -> tuple[str, ...]:

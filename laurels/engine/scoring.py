@@ -257,8 +257,10 @@ def _day_scores(catalog: Catalog, progress: Progress) -> dict[Key, tuple[int, in
 
 
 def is_closed(catalog: Catalog, partition: str, period_key: str, now: datetime) -> bool:
-    """Whether a period of a leaderboard has closed; False for leaderboards and periods that are not in the catalog."""
+    """Whether a period of a leaderboard takes no more events; False for leaderboards and periods that are not in the catalog."""
     board = catalog.boards.get(partition.partition(WITHIN)[0])
+    if board and board.retired:
+        return True
     period = board.periods.named(period_key) if board else None
     return bool(board and period and not board.is_open(period, now))
 
@@ -283,6 +285,8 @@ def places(
     """The places of a user: one for each partition and open period in which they have a score."""
     found: dict[Key, Place] = {}
     for board in () if progress.manual.excluded else catalog.boards.values():
+        if board.retired:
+            continue
         partitions = board.partitions(groups, visibility)
         for key, (score, reached_at) in _scores(catalog, board, progress, now) if partitions else ():
             place = board.place(score, reached_at, user_id)

@@ -55,7 +55,7 @@ class Streak:
     repair_days  how many days after its end users may repair a gap themselves; 0: only operators repair
     day_starts   how many minutes after midnight its days start, by the user's clock
     was          its earlier names
-    retired      whether it credits no more days, and is shown only to users who have some
+    retired      whether it credits no more days: its run is over, and it is shown only to users who have some
     """
 
     name: str
@@ -233,7 +233,7 @@ class Reading:
     length    credited units of the active run; 0 without one
     status    active: nothing is missing in this unit. at_risk: the run is active, and this unit still needs its event.
               frozen: the run is active because freezes cover missed units. paused: it is active, and a pause covers this unit.
-              ended: a required unit ended without its event. none: it never began.
+              ended: a required unit ended without its event, or the streak is retired. none: it never began.
     ends      the unit after which the run would end without another event; None without an active run
     start     the first unit of the active run, or None
     """
@@ -263,7 +263,7 @@ def read(streak: Streak, credited: Days, fold: Fold | None, calendar: Calendar, 
     now = max(streak.unit(today), last)
     missing = calendar.missing(last + 1, now - last - 1)
     freezes = fold.freezes + calendar.granted(last, now)
-    active = calendar.covered(last, now, fold.freezes)
+    active = not streak.retired and calendar.covered(last, now, fold.freezes)
     frozen = fold.frozen
     if active and missing:
         for unit in range(last + 1, now):
@@ -310,7 +310,7 @@ def marks(
     """How each of the last `count` units counts, newest first, back to the first credited one."""
     if reading.last is None:
         return []
-    now = max(streak.unit(today), reading.last)
+    now = reading.last if streak.retired else max(streak.unit(today), reading.last)
     oldest = max(credited.first, now - count + 1)
     return [(unit, _mark(credited, reading, calendar, unit, now)) for unit in range(now, oldest - 1, -1)]
 

@@ -39,7 +39,7 @@ class LeaderboardPeriod(Answer, frozen=True):
     """A period of a leaderboard, from `start` up to and not including `end`; null: unlimited.
 
     It is coming until its start and running until its end. Then it is ended, and still takes late events until `closesAt`,
-    when it is closed for good.
+    when it is closed for good. Every period of a retired leaderboard is closed.
     """
 
     key: str
@@ -49,11 +49,11 @@ class LeaderboardPeriod(Answer, frozen=True):
     status: Literal["coming", "running", "ended", "closed"]
 
 
-class LeaderboardInfo(Answer, frozen=True):
+class LeaderboardInfo(SparseAnswer, frozen=True):
     """A leaderboard of the catalog. `groups` are the groups whose users it ranks; if empty, all users.
 
     With `teams`, it ranks the groups whose names begin with this text instead of users. `visibility` counts for users who
-    have not chosen one. `current` is the current period.
+    have not chosen one. `current` is the current period. `retired`: it takes no events, and its lines stay as they are.
     """
 
     id: str
@@ -68,6 +68,7 @@ class LeaderboardInfo(Answer, frozen=True):
     period: Literal["all", "year", "month", "week", "day", "season"]
     zone: str
     current: LeaderboardPeriod | None
+    retired: bool = False
 
 
 class LeaderboardList(Answer, frozen=True):
@@ -137,7 +138,7 @@ class ClosedPeriods(Answer, frozen=True):
 
 def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
     """A leaderboard of the catalog, with its current period."""
-    period = board.periods.at(now)
+    period = None if board.retired else board.periods.at(now)
     return LeaderboardInfo(
         id=board.id,
         name=board.name,
@@ -151,6 +152,7 @@ def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
         period=board.periods.kind,
         zone=board.periods.zone,
         current=leaderboard_period(board, period, now) if period else None,
+        retired=board.retired,
     )
 
 
@@ -160,12 +162,14 @@ def leaderboard_period(board: Board, period: Period, now: datetime) -> Leaderboa
         key=period.key,
         start=period.start,
         end=period.end,
-        closes_at=board.closes_at(period),
+        closes_at=None if board.retired else board.closes_at(period),
         status=_status(board, period, now),
     )
 
 
 def _status(board: Board, period: Period, now: datetime) -> Literal["coming", "running", "ended", "closed"]:
+    if board.retired:
+        return "closed"
     if period.start is not None and now < period.start:
         return "coming"
     if period.end is None or now < period.end:

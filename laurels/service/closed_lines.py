@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 
 from laurels.commands.rows import active_events, earned
 from laurels.engine.adjustments import Reversal
@@ -12,6 +13,7 @@ from laurels.engine.leaderboards import THE_POINTS, Board
 from laurels.engine.ranking import WITHIN, Move, Place
 from laurels.present.verification import Difference
 from laurels.service.core import Core
+from laurels.service.revisions import parsed_or_none
 from laurels.storage.contract import ClosedPeriodRow, UserSnapshot
 
 Key = tuple[str, str]
@@ -50,19 +52,42 @@ async def wrong_lines(core: Core, snapshot: UserSnapshot) -> list[WrongLine]:
     for key, place in snapshot.closed.items():
         row = await core.closing(key[0].partition(WITHIN)[0], key[1])
         if row is not None and row.rule is not None:
-            found += _checked(key, place, row, row.rule, snapshot)
+            wrong = _checked(key, place, row, row.rule, snapshot)
+            found += wrong if not wrong or not await _was_retired(core, row) else _impossible(key, place, row, row.rule)
     return found
+
+
+async def _was_retired(core: Core, row: ClosedPeriodRow) -> bool:
+    """Whether the leaderboard was retired while the period took events: then its lines do not have all of them."""
+    board, start = core.catalog.boards.get(row.board), row.starts_at
+    ids = {row.board, *(board.was if board else ())}
+    revisions = await core.store.catalog_revisions()
+    for revision, following in zip_longest(revisions, revisions[1:]):
+        is_over = following is not None and start is not None and following.applied_at <= start
+        if is_over or revision.applied_at >= row.closed_at:
+            continue
+        catalog = parsed_or_none(revision)
+        if catalog and any(catalog.boards[name].retired for name in ids & catalog.boards.keys()):
+            return True
+    return False
+
+
+def _impossible(key: Key, place: Place, row: ClosedPeriodRow, rule: str) -> list[WrongLine]:
+    """A line whose score cannot be computed again is wrong only if it cannot be of this period at all."""
+    closing = Closing(row.starts_at, row.ends_at, rule, row.closed_at)
+    possible = is_possible(closing, place.sort_key, place.reached_at)
+    return [] if possible else [WrongLine(key, place, None, with_rule(THE_POINTS, rule).highest)]
 
 
 def _checked(key: Key, place: Place, row: ClosedPeriodRow, rule: str, snapshot: UserSnapshot) -> list[WrongLine]:
     closing, board = Closing(row.starts_at, row.ends_at, rule, row.closed_at), with_rule(THE_POINTS, rule)
-    possible = is_possible(closing, place.sort_key, place.reached_at)
     scores = None if _was_repaired(snapshot, row) and board.by != "points" else _own_scores(closing, snapshot)
     if scores is None:
-        return [] if possible else [WrongLine(key, place, None, board.highest)]
+        return _impossible(key, place, row, rule)
     own = [board.place(score, at, place.user_id) for score, at in scores]
     keys = [one.sort_key if one else 0 for one in own]
     # Between the clocks of two processes, some late events were still in time and others were not.
+    possible = is_possible(closing, place.sort_key, place.reached_at)
     if possible and min(keys) <= place.sort_key <= max(keys) and any(own):
         return []
     return [WrongLine(key, place, own[0], board.highest)]

@@ -51,13 +51,13 @@ class PeriodCloser:
         return self._closed.get((board.id, period.key)) or await self._core.store.closing(board.id, period.key)
 
     async def close(self, board: Board, period: Period, now: datetime) -> bool:
-        """Close a period that no longer takes events. Returns whether this call closed it.
+        """Close a period that no longer takes events. Returns whether this call closed it. A retired leaderboard closes none.
 
         Raises OtherRevision if the catalog in force here, which says when it ends, is not the database's.
         """
         key, store = (board.id, period.key), self._core.store
         revision = self._core.rules.in_force.revision
-        if key in self._closed or not await self._has_standings(board, period):
+        if board.retired or key in self._closed or not await self._has_standings(board, period):
             return False
         row = await store.closing(*key)
         rule = rule_text(board_rule(self._core.catalog, board))

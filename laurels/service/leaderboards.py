@@ -9,8 +9,8 @@ import msgspec
 
 from laurels.engine.closings import with_rule
 from laurels.engine.events import MAX_USER_ID, check_text
-from laurels.engine.leaderboards import Board
-from laurels.engine.periods import EXAMPLE_KEYS, Period, Periods
+from laurels.engine.leaderboards import OTHER_PERIODS, Board
+from laurels.engine.periods import ALWAYS, EXAMPLE_KEYS, Period, Periods
 from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
 from laurels.present.leaderboards import (
     ClosedPeriods,
@@ -122,7 +122,7 @@ class LeaderboardReader:
 
         Raises PeriodNotFound.
         """
-        period = find_period(board, key, now)
+        period = await self._latest(board, key) if board.retired else find_period(board, key, now)
         if key == "previous" and period and period.end and board.closed_until and period.end <= board.closed_until:
             # The bounds have changed since: the period before is the one that closed last.
             rows = await self._core.store.closings(board.id, NEWEST_CLOSED)
@@ -139,6 +139,18 @@ class LeaderboardReader:
         if row is None or row.rule is None:  # without a rule, an older version closed it
             return board, period or Period(key), None if period else row
         return with_rule(board, row.rule), Period(row.period, row.starts_at, row.ends_at), row
+
+    async def _latest(self, board: Board, key: str) -> Period | None:
+        """The requested period of a retired leaderboard: the newest one with lines is its 'current' one."""
+        if key not in OTHER_PERIODS or board.periods.kind == "all":
+            return board.periods.named(key) if key != "current" else ALWAYS
+        store = self._core.store
+        keys = {period for of, period in await store.periods() if of == board.id}
+        keys |= {row.period for row in await store.closings(board.id, NEWEST_CLOSED)}
+        periods = [period for period in map(board.periods.named, keys) if period and period.start]
+        newest = sorted(periods, key=lambda period: period.first_day, reverse=True)
+        number = OTHER_PERIODS.index(key)
+        return newest[number] if number < len(newest) else None
 
     async def _team_page(
         self, board: Board, period: Period, shown: LeaderboardPeriod, limit: int, me: str | None, now: datetime

@@ -48,7 +48,11 @@ class PeriodRules:
         catalog, waiting = self._core.catalog, set[str]()
         for row in await self._core.store.board_rules():
             board = catalog.boards.get(row.board)
-            if board and (row.recomputed_at is None or row.rule != standings_rule(catalog, board)):
+            if (
+                board
+                and not board.retired
+                and (row.recomputed_at is None or row.rule != standings_rule(catalog, board))
+            ):
                 waiting.add(board.id)
         self._core.recomputing = frozenset(waiting)
 
@@ -90,6 +94,10 @@ class PeriodRules:
         waiting: set[str] = set()
         for board in catalog.boards.values():
             rule, row = standings_rule(catalog, board), stored.get(board.id)
+            if board.retired:
+                # Not marked as right: what is missing is counted when the leaderboard is no longer retired.
+                await store.save_board_rule(BoardRuleRow(board.id, rule, None))
+                continue
             if row is not None and row.rule == rule:
                 waiting |= {board.id} if row.recomputed_at is None else set()
                 continue
@@ -125,7 +133,7 @@ class PeriodRules:
     async def settle(self) -> None:
         """Store that the standings of all leaderboards are under the rules in force, because every user was rebuilt."""
         catalog, now = self._core.catalog, await self._core.now()
-        for board in catalog.boards.values():
+        for board in [board for board in catalog.boards.values() if not board.retired]:
             rule = standings_rule(catalog, board)
             for recomputed_at in (None, now):
                 await self._core.store.save_board_rule(BoardRuleRow(board.id, rule, recomputed_at))

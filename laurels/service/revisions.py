@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.succession import lost_badges
+from laurels.engine.succession import Ids, ids_at_stake, lost_names
 from laurels.errors import CatalogDiffers, CatalogError, Fault
 from laurels.storage.contract import CatalogRow, CatalogState
 
@@ -21,11 +21,18 @@ Check = Callable[[CatalogState, Catalog, Catalog], list[Fault]]
 """Given what is stored, the catalog in force and the one to follow it: why it cannot. Pure, and run in the transaction."""
 
 
-def _keeps_held_badges(state: CatalogState, present: Catalog, following: Catalog) -> list[Fault]:
-    return lost_badges(present, following, state.holders)
+def _keeps_names(state: CatalogState, present: Catalog, following: Catalog) -> list[Fault]:
+    return lost_names(present, following, state.in_use)
 
 
-CHECKS: tuple[Check, ...] = (_keeps_held_badges,)
+CHECKS: tuple[Check, ...] = (_keeps_names,)
+
+
+def at_stake(newest: CatalogRow, following: Catalog) -> Ids:
+    """The ids of which a check needs to know whether they are in use."""
+    present = parsed_or_none(newest)
+    return ids_at_stake(present, following) if present else Ids()
+
 
 IN_PYTHON = Fault(
     "the catalog", "was changed in Python, so its text does not describe it", "change its TOML, and use Catalog.parse"
@@ -39,8 +46,8 @@ class Proposal:
     adopts      also for users of an earlier version of Laurels who were judged under other rules, of which the database
                 has no catalog
     only_first  only if the database has no revision
-    by_opening  a program was opened with on_difference="apply", as in tests and while developing: a badge that users have may
-                lose its name, and a warning says which
+    by_opening  a program was opened with on_difference="apply", as in tests and while developing: what users have may lose its
+                name, and a warning says what
     """
 
     catalog: Catalog

@@ -14,6 +14,7 @@ from laurels.service.closed_periods import after_closings
 from laurels.service.revisions import (
     ADOPT,
     Proposal,
+    at_stake,
     default_for,
     difference,
     foreign_users,
@@ -122,7 +123,7 @@ class Rules:
                 is_free = newest.key == held.revision and not state.is_used if newest else held.revision == UNBOUND
                 return next_revision(state, proposal) if is_free else None
 
-            await self._change(decide)
+            await self._change(decide, held.catalog)
             await self._read()
 
     async def apply(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
@@ -136,13 +137,16 @@ class Rules:
         return stored
 
     async def _store_next(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
-        row, is_new = await self._change(lambda state: next_revision(state, proposal))
+        row, is_new = await self._change(lambda state: next_revision(state, proposal), proposal.catalog)
         assert row is not None, "there is a revision now"
         self._has_bound = True
         return row, is_new
 
-    async def _change(self, decide: DecideCatalog) -> tuple[CatalogRow | None, bool]:
-        """Change the database's catalog. Returns the revision in force then, and whether `decide` made it."""
+    async def _change(self, decide: DecideCatalog, following: Catalog) -> tuple[CatalogRow | None, bool]:
+        """Change the database's catalog, to `following` if `decide` says so.
+
+        Returns the revision in force then, and whether `decide` made it.
+        """
         found: list[tuple[CatalogRow | None, bool]] = []
 
         def deciding(state: CatalogState) -> CatalogRow | None:
@@ -150,7 +154,7 @@ class Rules:
             found[:] = [(revision or state.newest, revision is not None)]
             return revision
 
-        await self._store.change_catalog(deciding)
+        await self._store.change_catalog(deciding, lambda newest: at_stake(newest, following))
         self._has_bound = self._has_bound or found[0][1]
         return found[0]
 

@@ -24,10 +24,14 @@ async def leaderboards_page(request: Request[None, None]) -> Response:
 
 @endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME), *PAGE_PARAMETERS])
 async def leaderboard_page(request: Request[None, None]) -> Response:
-    """Show one leaderboard. Raises LeaderboardNotFound, which a browser gets as a page."""
-    board_id = request.path["board"]
-    boards = (await request.context.laurels.leaderboards()).leaderboards
-    found = next((board for board in boards if board.id == board_id), None)
+    """Show one leaderboard, also a retired one, under any of its ids.
+
+    Raises LeaderboardNotFound, which a browser gets as a page.
+    """
+    laurels, board_id = request.context.laurels, request.path["board"]
+    await laurels.follow_catalog()
+    boards, renames = laurels.catalog.boards, laurels.catalog.renames.boards
+    found = boards.get(renames.get(board_id, board_id))
     if found is None:
         raise LeaderboardNotFound
     return site_page(request, "leaderboard.html", here=PATH, board=found)

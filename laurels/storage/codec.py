@@ -157,6 +157,16 @@ def unpack_progress(
     )
 
 
+def head_of_days(streak: str) -> bytes:
+    """Bytes that a packed progress contains wherever it has days of this streak: the name, and how a set of days begins."""
+    return _pack(streak) + _pack((0, b""))[:1]
+
+
+def has_days(packed: bytes, streak: str) -> bool:
+    """Whether a packed progress has days of this streak."""
+    return streak in _unpack(packed).days
+
+
 def _pack_values(values: Mapping[str, DistinctValues]) -> dict[str, _PackedValues]:
     return {name: (one.entries, one.unnamed, one.unnamed_at) for name, one in values.items()}
 

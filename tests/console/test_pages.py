@@ -168,6 +168,18 @@ async def test_the_catalog_shows_streaks_and_point_rules() -> None:
     assert [rest_of(0), rest_of(0b1100000), rest_of(0b1)] == ["none", "Sat, Sun", "Mon"]
 
 
+async def test_the_catalog_marks_what_is_retired() -> None:
+    rules = catalog(
+        streaks={"login": {"events": ["login"]}, "gym": {"events": ["gym"], "retired": True}},
+        leaderboards=[{"id": "summer", "period": "month", "retired": True}],
+    )
+    async with open_app(rules) as home, operator_over(home) as work:
+        text = (await work.page("/console/catalog")).text
+
+    assert "gym (retired) gym days" in text
+    assert "summer summer points, highest first month retired first" in text
+
+
 async def test_health_shows_the_process_and_the_last_backup_and_verify(home: App, work: Operator) -> None:
     await home.record(event("ada"))
     text = (await work.page("/console/health")).text

@@ -281,3 +281,26 @@ def test_the_fingerprint_of_a_known_catalog_never_changes() -> None:
     fixture = Path(__file__).parent.parent / "fixtures" / "databases" / "0001-before-adjustments" / "catalog.toml"
     assert Catalog.default().rules == "5615092ee4cee7fe"
     assert Catalog.parse(fixture.read_text("utf-8")).rules == "0134fb00ab5948b4"
+
+
+def test_references_need_current_ids_and_the_fault_names_them() -> None:
+    text = catalog_text(
+        profile={"login_event": "login", "login_streak": "visits"},
+        streaks={"login": {"events": ["login"], "was": "visits"}},
+        badges=[
+            {**badge("century", streak="visits", streak_of=2), "was": ["hundred", "message_100"]},
+            badge("both", all_of=[{"has_badge": "message_100"}, {"has_badge": "centuri"}]),
+        ],
+        leaderboards=[{"id": "runs", "by": "streak", "of": "visits"}],
+    )
+    renamed = ("unknown streak 'visits'", "did you mean 'login' (renamed)?")
+    assert {one.where: (one.what, one.fix) for one in faults(text)} == {
+        "badges[1] 'century'.when.streak": renamed,
+        "badges[2] 'both'.when.all_of[1].has_badge": (
+            "unknown badge 'message_100'",
+            "did you mean 'century' (renamed)?",
+        ),
+        "badges[2] 'both'.when.all_of[2].has_badge": ("unknown badge 'centuri'", "did you mean 'century'?"),
+        "leaderboards[1] 'runs'.of": renamed,
+        "profile.login_streak": renamed,
+    }

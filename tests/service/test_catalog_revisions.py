@@ -13,6 +13,7 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.succession import Ids
 from laurels.errors import CatalogDiffers, CatalogError
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
@@ -289,7 +290,7 @@ async def test_a_revision_that_cannot_be_stored_changes_nothing(store: Store) ->
             raise RuntimeError("in the middle")
 
         with pytest.raises(RuntimeError):
-            await store.change_catalog(fail)
+            await store.change_catalog(fail, lambda _: Ids())
         assert await contents(store) == before
 
 

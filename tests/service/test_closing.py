@@ -16,6 +16,7 @@ from laurels.errors import LaurelsError
 from laurels.storage.contract import Changes, LoadRequest
 from tests.support import LASTING_ENGINES, at, sql
 from tests.support.arena import (
+    BOARDS,
     CLOSE,
     END,
     IDS,
@@ -189,7 +190,7 @@ async def test_the_open_standings_of_a_board_that_a_catalog_drops_go(home: Arena
         async for user_id in other.admin.users():
             await other.laurels.profile(user_id)
         assert {tuple(key) for key in await other.laurels.store.periods()} == {("else", "all"), ("points", "all")}
-    await home.apply(rules())
+    await home.apply(rules(*BOARDS, {"id": "else", "retired": True}))
     async for user_id in home.admin.users():
         await home.laurels.profile(user_id)
     assert await home.lines(limit=2) == [(1, "ann", 50), (2, "bob", 41)]

@@ -18,6 +18,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import StoreUnavailable
 from laurels.site.static import files
 from laurels.site.texts import TEXTS
+from tests.support import catalog
 from tests.support.app import COOKIE, LEADERBOARDS, App, open_app
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +105,17 @@ async def test_every_leaderboard_of_the_catalog_has_a_page(home: App) -> None:
     assert re.findall(r'<laurels-leaderboard board="(\w+)"', page) == ["points", "weekly", "monthly"]
     assert 'href="/leaderboards/weekly"' in page
     assert "<h1>Weekly</h1>" in (await opened(home, "/leaderboards/weekly")).text
+
+
+async def test_a_retired_leaderboard_has_a_page_under_all_its_ids_and_is_not_listed() -> None:
+    retired = {"id": "season", "was": "summer", "period": "week", "retired": True}
+    async with open_app(catalog(leaderboards=[retired])) as home:
+        assert "season" not in (await opened(home, "/leaderboards")).text
+        for board in ("season", "summer"):
+            assert (
+                '<laurels-leaderboard class="whole" board="season"'
+                in (await opened(home, f"/leaderboards/{board}")).text
+            )
 
 
 async def test_a_name_with_markup_is_escaped(evil: App) -> None:

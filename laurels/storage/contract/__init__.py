@@ -15,6 +15,7 @@ from laurels.storage.contract.access import Access, KeyRow
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
 from laurels.storage.contract.catalogs import (
     UNBOUND,
+    AskAboutIds,
     CatalogRow,
     Catalogs,
     CatalogState,
@@ -78,6 +79,7 @@ __all__ = [
     "Amnesties",
     "AmnestyRow",
     "AppliedMigration",
+    "AskAboutIds",
     "AwardRow",
     "Batch",
     "BoardRuleRow",

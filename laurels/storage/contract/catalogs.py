@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.engine.values import plain
 
 RevisionKey = tuple[int, str]
@@ -47,7 +47,7 @@ class CatalogState:
 
     newest    the revision in force; None if there is none yet
     is_used   whether any user exists, or existed and was erased
-    holders   how many users have each badge, by the id under which it is stored; read only where a catalog follows another
+    in_use    what is stored under the ids that were asked about; read only where a catalog follows another
     judged_by the fingerprint of the rules under which users were last judged, if there is no revision: that of all users,
               or else that of the user with the newest event; None without a user
     """
@@ -55,11 +55,14 @@ class CatalogState:
     newest: CatalogRow | None
     is_used: bool
     judged_by: str | None = None
-    holders: Mapping[str, int] = field(default_factory=dict[str, int])
+    in_use: InUse = NOTHING_IN_USE
 
 
 DecideCatalog = Callable[[CatalogState], CatalogRow | None]
 """A pure function: the revision to store, or None to change nothing. One with a known number replaces that revision."""
+
+AskAboutIds = Callable[[CatalogRow], Ids]
+"""A pure function: the ids of which it must be known whether they are in use, given the revision in force."""
 
 
 class Catalogs(Protocol):
@@ -77,8 +80,10 @@ class Catalogs(Protocol):
         """All revisions, oldest first."""
         ...
 
-    async def change_catalog(self, decide: DecideCatalog) -> None:
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
         """Load, decide and save in one transaction that is durable when this returns.
+
+        `decide` gets what is in use of the ids that `ask` names.
 
         Every transaction that changes a user has ended when `decide` is called, and the next one begins after this one
         ended: none of them spans two revisions. If `decide` raises, nothing is written and its error is passed on. What is

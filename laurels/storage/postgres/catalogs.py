@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.storage import codec
 from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
-from laurels.storage.contract import UNBOUND, CatalogRow, CatalogState, DecideCatalog, RevisionKey
+from laurels.storage.contract import UNBOUND, AskAboutIds, CatalogRow, CatalogState, DecideCatalog, RevisionKey
 from laurels.storage.postgres.connections import Connections, insert, setting
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
 
@@ -27,7 +28,15 @@ WAIT_FOR_CATALOG = "LOCK TABLE catalog_revisions IN ROW SHARE MODE"
 """Makes a transaction without users wait for one that changes the catalog, and the other way round."""
 
 
-HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+HOLDERS = "SELECT badge, count(*) FROM awards WHERE badge = ANY($1::text[]) GROUP BY badge"
+WITH_BYTES = """
+SELECT user_id, progress FROM users WHERE user_id > $1 AND position($2::bytea in progress) > 0 ORDER BY user_id LIMIT 50
+"""
+HAS_LINES = """
+SELECT EXISTS (SELECT 1 FROM standings WHERE board = $1)
+    OR EXISTS (SELECT 1 FROM standings WHERE board >= $1 || '/' AND board < $1 || '0')
+    OR EXISTS (SELECT 1 FROM closings WHERE board = $1)
+"""
 PERIODS_OF_BOARD = """
 SELECT period FROM tallies WHERE board = $1 OR (board >= $1 || '/' AND board < $1 || '0')
 UNION SELECT period FROM closings WHERE board = $1
@@ -49,14 +58,34 @@ async def read_key(connection: Connection) -> RevisionKey:
     return (row[0], row[1]) if row else UNBOUND
 
 
-async def read_state(connection: Connection, *, to_change: bool = False) -> CatalogState:
-    """What decides about the next revision; `to_change`: with the holders of badges."""
+async def read_state(connection: Connection, ask: AskAboutIds | None = None) -> CatalogState:
+    """What decides about the next revision."""
     row = await connection.fetchrow(NEWEST)
     is_used = bool(await connection.fetchval(IS_USED))
-    if row:
-        counts = await connection.fetch(HOLDERS, timeout=LONG_STATEMENT_SECONDS) if to_change else ()
-        return CatalogState(codec.catalog_of(row), is_used, holders={row[0]: row[1] for row in counts})
-    return CatalogState(None, is_used, await _judged_by(connection))
+    if row is None:
+        return CatalogState(None, is_used, await _judged_by(connection))
+    newest = codec.catalog_of(row)
+    return CatalogState(newest, is_used, in_use=await _in_use(connection, ask(newest)) if ask else NOTHING_IN_USE)
+
+
+async def _in_use(connection: Connection, ids: Ids) -> InUse:
+    """What is stored under these ids."""
+    held = await connection.fetch(HOLDERS, [*ids.badges], timeout=LONG_STATEMENT_SECONDS) if ids.badges else ()
+    return InUse(
+        badges={row[0]: row[1] for row in held},
+        streaks=frozenset([name for name in ids.streaks if await _has_days(connection, name)]),
+        boards=frozenset([name for name in ids.boards if await connection.fetchval(HAS_LINES, name)]),
+    )
+
+
+async def _has_days(connection: Connection, streak: str) -> bool:
+    """Whether any user has days of a streak. Reads users until it finds one."""
+    after, head = "", codec.head_of_days(streak)
+    while rows := await connection.fetch(WITH_BYTES, after, head, timeout=LONG_STATEMENT_SECONDS):
+        if any(codec.has_days(progress, streak) for _, progress in rows):
+            return True
+        after = rows[-1][0]
+    return False
 
 
 async def _judged_by(connection: Connection) -> str | None:
@@ -88,11 +117,11 @@ class Catalogs(Connections):
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         return [codec.catalog_of(row) for row in await self._rows(ALL_REVISIONS)]
 
-    async def change_catalog(self, decide: DecideCatalog) -> None:
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
         async def change(connection: Connection) -> None:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CHANGES, timeout=LONG_STATEMENT_SECONDS)
-                revision = decide(await read_state(connection, to_change=True))
+                revision = decide(await read_state(connection, ask))
                 if revision is not None:
                     await connection.execute(SAVE, *codec.catalog_columns(revision))
                     for earlier, current in Catalog.parse(revision.text).renames.boards.items():

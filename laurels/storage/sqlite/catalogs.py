@@ -6,11 +6,13 @@ import json
 from collections.abc import Sequence
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.storage import codec
 from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
 from laurels.storage.contract import (
     UNBOUND,
     AmnestyRow,
+    AskAboutIds,
     CatalogRow,
     CatalogState,
     DecideCatalog,
@@ -42,7 +44,13 @@ SELECT rules FROM events JOIN users USING (user_id) ORDER BY recorded_at DESC, u
 """
 
 
-HOLDERS = "SELECT badge, count(*) FROM awards GROUP BY badge"
+HOLDERS = "SELECT badge, count(*) FROM awards WHERE badge IN (SELECT value FROM json_each(?)) GROUP BY badge"
+WITH_BYTES = "SELECT progress FROM users WHERE instr(progress, ?) > 0"
+HAS_LINES = """
+SELECT EXISTS (SELECT 1 FROM standings WHERE board = ?1)
+    OR EXISTS (SELECT 1 FROM standings WHERE board >= ?1 || '/' AND board < ?1 || '0')
+    OR EXISTS (SELECT 1 FROM closings WHERE board = ?1)
+"""
 PERIODS_OF_BOARD = """
 SELECT period FROM tallies WHERE board = ?1 OR (board >= ?1 || '/' AND board < ?1 || '0')
 UNION SELECT period FROM closings WHERE board = ?1
@@ -70,15 +78,33 @@ def read_in_force(connection: Connection) -> tuple[RevisionKey, list[AmnestyRow]
     return (found[0], found[1]) if found else UNBOUND, amnesties, amnesty_count(amnesties)
 
 
-def read_state(connection: Connection, *, to_change: bool = False) -> CatalogState:
-    """What decides about the next revision; `to_change`: with the holders of badges."""
+def read_state(connection: Connection, ask: AskAboutIds | None = None) -> CatalogState:
+    """What decides about the next revision."""
     row = connection.execute(NEWEST).fetchone()
     is_used = bool(connection.execute(IS_USED).fetchone()[0])
-    if row:
-        return CatalogState(
-            codec.catalog_of(row), is_used, holders=dict(connection.execute(HOLDERS)) if to_change else {}
-        )
-    return CatalogState(None, is_used, _judged_by(connection))
+    if row is None:
+        return CatalogState(None, is_used, _judged_by(connection))
+    newest = codec.catalog_of(row)
+    return CatalogState(newest, is_used, in_use=_in_use(connection, ask(newest)) if ask else NOTHING_IN_USE)
+
+
+def _in_use(connection: Connection, ids: Ids) -> InUse:
+    """What is stored under these ids."""
+    badges = connection.execute(HOLDERS, (json.dumps([*ids.badges]),)) if ids.badges else ()
+    return InUse(
+        badges=dict(badges),
+        streaks=frozenset(name for name in ids.streaks if _has_days(connection, name)),
+        boards=frozenset(name for name in ids.boards if connection.execute(HAS_LINES, (name,)).fetchone()[0]),
+    )
+
+
+def _has_days(connection: Connection, streak: str) -> bool:
+    """Whether any user has days of a streak. Reads users until it finds one."""
+    found = connection.execute(WITH_BYTES, (codec.head_of_days(streak),))
+    try:
+        return any(codec.has_days(progress, streak) for (progress,) in found)
+    finally:
+        found.close()
 
 
 def _judged_by(connection: Connection) -> str | None:
@@ -111,9 +137,9 @@ class Catalogs(Connections):
         with translated:
             return [codec.catalog_of(row) for row in self._reader.execute(ALL_REVISIONS)]
 
-    async def change_catalog(self, decide: DecideCatalog) -> None:
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
         def change(writer: Connection) -> None:
-            revision = decide(read_state(writer, to_change=True))
+            revision = decide(read_state(writer, ask))
             if revision is not None:
                 writer.execute(SAVE, codec.catalog_columns(revision))
                 for earlier, current in Catalog.parse(revision.text).renames.boards.items():
