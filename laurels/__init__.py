@@ -47,6 +47,7 @@ from laurels.present.history import (
     HistoryAward,
     HistoryEntry,
     HistoryEvent,
+    HistoryLoss,
     HistoryPoints,
     Undo,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "HistoryAward",
     "HistoryEntry",
     "HistoryEvent",
+    "HistoryLoss",
     "HistoryPoints",
     "IgnoredValue",
     "InvalidInput",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from laurels.engine.adjustments import Freezes, TimeZone, folded, with_day
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
-from laurels.engine.progress import ManualState
+from laurels.engine.instants import micros
+from laurels.engine.progress import ManualState, Outcome
 from laurels.engine.scoring import Earned
 from laurels.engine.zones import Zones
-from laurels.storage.contract import AdjustmentRow, AmnestyRow, EventRow, LedgerRow
+from laurels.storage.contract import AdjustmentRow, AmnestyRow, EventRow, LedgerRow, UserRow
 
 
 def active_events(history: Iterable[EventRow]) -> list[Event]:
@@ -93,3 +95,13 @@ def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones, catalog: Catalog
         (row.kind, with_day(data, given_on(row, data))) if row.kind == Freezes.kind else (row.kind, data)
         for row, data in ((row, catalog.renames.data(row.data)) for row in active)
     )
+
+
+def earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: datetime) -> Mapping[str, int]:
+    """When each badge was earned: a new one with the event, or now."""
+    if not outcome.awards and not outcome.revoked:
+        return user.earned
+    instant = event.occurred_at if event else now
+    assert instant is not None
+    kept = {badge: at for badge, at in user.earned.items() if badge not in outcome.revoked}
+    return kept | dict.fromkeys((award.badge for award in outcome.awards), micros(instant))

@@ -11,7 +11,7 @@ from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
 from laurels.commands.references import rows_with_references, with_references
-from laurels.commands.rows import active_events, amnesty_days, dated, earned, manual_state_of
+from laurels.commands.rows import active_events, amnesty_days, dated, earned, earned_after, manual_state_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
@@ -104,6 +104,7 @@ class UnitOfWork:
         self._unordered: set[str] = set()
         self._retroactive: set[tuple[str, str]] = set()
         self._earned_by_events: set[tuple[str, str]] = set()
+        self._earned_before: dict[tuple[str, str], int] = {}
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -230,7 +231,7 @@ class UnitOfWork:
             user.groups,
             user.amnesties,
             user.visibility,
-            _earned_after(user, outcome, event, now),
+            earned_after(user, outcome, event, now),
         )
         self._rank_changes.note(changed, now)
         self._users[user.user_id] = changed
@@ -334,11 +335,15 @@ class UnitOfWork:
         ]
         changes.adjustments.append(row)
 
-    def save_award_again(self, award: AwardRow) -> None:
-        """Let an award that this transaction made be one that was there before."""
+    def save_award_again(self, award: AwardRow, earned_at: datetime | None) -> None:
+        """Let an award that this transaction made be one that was there before, earned at this instant if that is known."""
         changes = self._changes
         same = (award.user_id, award.badge)
         changes.awards = [award if (row.user_id, row.badge) == same else row for row in changes.awards]
+        if earned_at is not None and any((row.user_id, row.badge) == same for row in changes.awards):
+            user = self._users[award.user_id]
+            self._earned_before[same] = micros(earned_at)
+            self._users[award.user_id] = replace(user, earned={**user.earned, award.badge: micros(earned_at)})
 
     def as_paid(self, user_id: str, otherwise: Mapping[str, datetime | None] | datetime | None) -> CountsAt:
         """Points that are taken back, or given again, count at the instant of the original entry, so in the same period.
@@ -410,7 +415,9 @@ class UnitOfWork:
         ]
         self._move(user, found.moved, now)
         progress = self._recounted(user.progress, after, earned(self.ledger(user_id)), now)
-        changed = replace(user, progress=progress, earned={**user.earned, **found.earned})
+        known = {badge: at for (of_user, badge), at in self._earned_before.items() if of_user == user_id}
+        dates = {badge: min(at, known.get(badge, at)) for badge, at in found.earned.items()}
+        changed = replace(user, progress=progress, earned={**user.earned, **dates})
         self._rank_changes.note(changed, now)
         self._users[user_id] = changed
 
@@ -469,16 +476,6 @@ class HistoryNeeded(Exception):  # noqa: N818  # not a failure: the transaction 
     def __init__(self, users: frozenset[str]) -> None:
         super().__init__(", ".join(sorted(users)))
         self.users = users
-
-
-def _earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: datetime) -> Mapping[str, int]:
-    """When each badge was earned: a new one with the event, or now."""
-    if not outcome.awards and not outcome.revoked:
-        return user.earned
-    instant = event.occurred_at if event else now
-    assert instant is not None
-    kept = {badge: at for badge, at in user.earned.items() if badge not in outcome.revoked}
-    return kept | dict.fromkeys((award.badge for award in outcome.awards), micros(instant))
 
 
 CountsAt = Callable[[LedgerEntry], datetime | None]

@@ -39,10 +39,19 @@ class Undo(Answer, frozen=True):
     actor: str
 
 
+class HistoryLoss(Answer, frozen=True):
+    """A badge that an adjustment or a reversal took away, with the points that it had paid and when it had been earned."""
+
+    badge: str
+    points: Points
+    earned_at: UtcTime
+
+
 class HistoryAdjustment(SparseAnswer, frozen=True):
     """A change made by hand, with its reason and actor.
 
-    `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries.
+    `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries. `lost` are the
+    badges that it took away.
     """
 
     id: str
@@ -52,6 +61,7 @@ class HistoryAdjustment(SparseAnswer, frozen=True):
     actor: str
     undone: bool
     undo: Undo | None = None
+    lost: Sequence[HistoryLoss] = ()
 
 
 class HistoryAward(SparseAnswer, frozen=True):
@@ -185,4 +195,11 @@ def history_adjustment(row: AdjustmentRow) -> HistoryAdjustment:
         actor=row.actor,
         undone=row.undone_by is not None,
         undo=msgspec.convert(undo, Undo) if undo else None,
+        lost=tuple(_loss(item) for item in row.data.get(LOST, ())),
     )
+
+
+def _loss(item: Mapping[str, Any]) -> HistoryLoss:
+    """A badge that was taken away. An earlier version stored only when it had been awarded."""
+    at = datetime.fromisoformat(item.get("earnedAt") or item["awardedAt"])
+    return HistoryLoss(badge=item["badge"], points=item["points"], earned_at=at)

@@ -138,7 +138,8 @@ async def test_the_history_shows_the_adjustment_and_its_event(home: App) -> None
     answer = await home.client.get(f"{USERS}/ada/history", headers=home.by_key)
     newest, second = answer.json()["entries"][:2]
     said = {"id": "reversal:m2", "kind": "reversal", "data": {"event": "m2"}, "reason": "a script", "actor": "tests"}
-    assert newest["adjustment"] == {**said, "undone": False}
+    lost = [{"badge": "two", "points": 50, "earnedAt": second["event"]["occurredAt"]}]
+    assert newest["adjustment"] == {**said, "undone": False, "lost": lost}
     assert (second["event"]["id"], second["event"]["reversed"]) == ("m2", True)
 
 
