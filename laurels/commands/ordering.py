@@ -11,6 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.occurrence import Shift, cap_shifts, deciding_events, may_move
+from laurels.engine.zones import Zones
 from laurels.storage.contract import AwardRow, LedgerRow, UserRow
 
 CAP = "cap_per_day"
@@ -22,6 +23,7 @@ class Histories:
     """A user in one transaction, loaded in full.
 
     before, after  the active events before and after it
+    zones_before   the user's zones before it; None if there were no events
     awards   the awards after it; `fresh` are the badges that it awarded, `retroactive` those that a new catalog awarded, and
              `by_events` those of events that are on other days now
     ledger   the whole ledger after it; `new` are the entries that it adds
@@ -29,6 +31,7 @@ class Histories:
 
     before: Sequence[Event]
     after: Sequence[Event]
+    zones_before: Zones | None
     awards: Sequence[AwardRow]
     fresh: Collection[str]
     retroactive: Collection[str]
@@ -61,11 +64,14 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
     of_events |= {*histories.by_events} & by_badge.keys()
     dated = of_events | {*histories.retroactive}
     taken_back = bool({event.id for event in histories.before} - {event.id for event in histories.after})
+    on_old_days = _decided_on_old_days(catalog, user, histories, dated)
     for badge, event in deciding_events(catalog, user.progress, histories.after, dated).items():
         assert event.occurred_at is not None
         at, known = micros(event.occurred_at), user.earned.get(badge)
-        # A further event can only bring the date forward; a later one follows from rules that are newer than the award.
-        later_rules = known is not None and at > known and badge not in histories.fresh and not taken_back
+        # A further event can only bring the date forward. A later one follows from events that were taken back or are on other
+        # days now; else from rules that are newer than the award.
+        follows = taken_back or badge in histories.fresh or on_old_days.get(badge) == known
+        later_rules = known is not None and at > known and not follows
         if (at == known and badge not in histories.by_events) or later_rules:
             continue
         found.earned[badge] = at
@@ -84,6 +90,18 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
     found.moved += [(CAP, shift) for shift in cap_shifts(catalog, histories.before, histories.after, booked)]
     found.moved = [(ref, shift) for ref, shift in found.moved if may_move(catalog, shift.since, shift.to, now)]
     return found
+
+
+def _decided_on_old_days(
+    catalog: Catalog, user: UserRow, histories: Histories, badges: Collection[str]
+) -> dict[str, int]:
+    """When the events completed each badge before they were put on other days, in microseconds; empty if they were not."""
+    days = {event.id: event.day for event in histories.before}
+    if histories.zones_before is None or all(days.get(event.id, event.day) == event.day for event in histories.after):
+        return {}
+    progress = replace(user.progress, zones=histories.zones_before)
+    decided = deciding_events(catalog, progress, histories.before, badges)
+    return {badge: micros(event.occurred_at) for badge, event in decided.items() if event.occurred_at}
 
 
 def _paid_at(catalog: Catalog, ledger: Iterable[LedgerRow], badge: str) -> datetime | None:

@@ -105,6 +105,7 @@ class UnitOfWork:
         self._retroactive: set[tuple[str, str]] = set()
         self._earned_by_events: set[tuple[str, str]] = set()
         self._earned_before: dict[tuple[str, str], int] = {}
+        self._renamed_awards: set[tuple[str, str]] = set()
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -154,7 +155,9 @@ class UnitOfWork:
         for row in rows:
             kept.setdefault(renames.badge(row.badge), row)
         self._changes.revoked += [(row.user_id, row.badge) for row in rows if kept.get(row.badge) is not row]
-        self._changes.awards += [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
+        changed = [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
+        self._changes.awards += changed
+        self._renamed_awards |= {(row.user_id, row.badge) for row in changed}
         return renames.progress(found.progress, {badge: row.points for badge, row in kept.items()})
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -254,6 +257,7 @@ class UnitOfWork:
         for badge in outcome.revoked:
             changes.awards = [row for row in changes.awards if (row.user_id, row.badge) != (user.user_id, badge)]
             changes.revoked.append((user.user_id, badge))
+            self._renamed_awards.discard((user.user_id, badge))
         for award in outcome.awards:
             changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id, catalog))
         for position, (entry, instant) in enumerate(zip(outcome.entries, instants, strict=True)):
@@ -424,12 +428,13 @@ class UnitOfWork:
     def _histories(self, user_id: str, after: list[Event]) -> Histories:
         changes = self._changes
         known = () if user_id in self._erased else self.found.histories.get(user_id, ())
-        fresh = [row for row in changes.awards if row.user_id == user_id]
+        saved = {row.badge for row in changes.awards if row.user_id == user_id}
         return Histories(
             before=active_events(known),
             after=after,
+            zones_before=self.found.users[user_id].progress.zones if known else None,
             awards=[*self.award_rows(user_id).values()],
-            fresh={row.badge for row in fresh if row.badge},
+            fresh={badge for badge in saved if (user_id, badge) not in self._renamed_awards},
             retroactive={badge for of_user, badge in self._retroactive if of_user == user_id},
             by_events={badge for of_user, badge in self._earned_by_events if of_user == user_id},
             ledger=self.ledger(user_id),

@@ -1,14 +1,16 @@
 """Any order of arrival gives what the order of occurrence gives: badges and their dates, points, and every leaderboard.
 
-Commands run on a unit of work whose rows are kept in plain dictionaries, so that thousands of histories take a minute.
-LAURELS_TEST_HISTORIES sets how many; `make torture` runs 200,000.
+So it is when the user's first zone becomes known late, when names of the catalog change meanwhile, and when points are spent.
+Commands run on a unit of work whose rows are kept in plain dictionaries (memory.py). LAURELS_TEST_HISTORIES sets how many
+histories there are; `make torture` runs 200,000.
 """
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -16,13 +18,15 @@ from typing import Any
 
 import pytest
 
+from laurels.commands.adjustments import ApplyAdjustment, UndoAdjustment
 from laurels.commands.events import Recorded, RecordEvent, ReverseEvent
-from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeeded, UnitOfWork, identities
-from laurels.commands.users import RebuildUser, UpdateUser
+from laurels.commands.unit_of_work import Command
+from laurels.commands.users import RebuildUser, RefreshUser, UpdateUser
+from laurels.engine.adjustments import Points, TimeZone
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.engine.ranking import Place
-from laurels.storage.contract import AdjustmentRow, AwardRow, Changes, EventRow, LedgerRow, Loaded, UserRow
+from laurels.errors import AdjustmentRefused
+from tests.commands.memory import USER, Memory
 from tests.support import at, badge, catalog
 
 HISTORIES = int(os.environ.get("LAURELS_TEST_HISTORIES", "5000"))
@@ -32,7 +36,6 @@ PARTS = 20
 NOW = at("2026-03-04T12:00")
 FIRST = NOW - timedelta(days=12)
 ZONES = ("UTC", "America/Los_Angeles", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "America/New_York")
-USER = "ada"
 
 
 def board(name: str, period: str, **more: Any) -> dict[str, Any]:
@@ -53,10 +56,27 @@ BOARDS = [
     board("run", "all", by="streak", of="login"),
 ]
 
+RENAMED = ("b0", "b2", "b5", "busy", "weeks", "points-week", "days-week", "run-month")
+"""Names of badges, streaks and leaderboards that change; some are named by conditions and by leaderboards."""
+
+
+def renamed(value: Any) -> Any:
+    """A part of a catalog with the names of later, each next to what it was."""
+    if isinstance(value, str):
+        return f"new-{value}" if value in RENAMED else value
+    if isinstance(value, list):
+        return [renamed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {renamed(key): renamed(one) for key, one in value.items()}
+    if value.get("id") in RENAMED:
+        found["was"] = value["id"]
+    return found | {f"new-{key}": {**found[f"new-{key}"], "was": key} for key in value if key in RENAMED}
+
 
 @cache
-def rules(seed: int) -> Catalog:
-    """A catalog with every kind of metric, and badges and caps as chance has them."""
+def rules(seed: int) -> tuple[Catalog, Catalog]:
+    """A catalog with every kind of metric, and badges and caps as chance has them; and the same with other names."""
     drawn = random.Random(seed)
     conditions: list[dict[str, Any]] = [
         {"metric": "sum", "at_least": drawn.randint(2, 14)},
@@ -68,97 +88,25 @@ def rules(seed: int) -> Catalog:
         {"all_of": [{"has_badge": "b2"}, {"points_of": 60}]},
         {"any_of": [{"metric": "max", "at_least": 4}, {"has_badge": "b5"}]},
     ]
-    return catalog(
-        metrics={
+    tables: dict[str, Any] = {
+        "metrics": {
             "sum": {"kind": "sum", "events": ["a"]},
             "max": {"kind": "max", "events": ["a", "b"]},
             "days": {"kind": "distinct_days", "events": ["a", "login"]},
         },
-        streaks={
+        "streaks": {
             "busy": {"events": ["a", "b"], "amount": 3},
             "weeks": {"events": ["a"], "cadence": "weekly"},
             "late": {"events": ["login"], "late_days": 6},
         },
-        points=[
+        "points": [
             {"id": "a", "events": ["a"], "amount": 2, "per": "quantity", "cap_per_day": drawn.choice([5, 7, 11])},
             {"id": "b", "events": ["b", "login"], "amount": 3, **drawn.choice([{}, {"cap_per_day": 4}])},
         ],
-        badges=[badge(f"b{n}", drawn.choice([0, 10, 35]), **when) for n, when in enumerate(conditions)],
-        leaderboards=BOARDS,
-    )
-
-
-@dataclass
-class Memory:
-    """The rows of one user, and commands on them, each batch as one transaction."""
-
-    catalog: Catalog
-    users: dict[str, UserRow] = field(default_factory=dict[str, UserRow])
-    events: dict[tuple[str, str], EventRow] = field(default_factory=dict[tuple[str, str], EventRow])
-    awards: dict[str, AwardRow] = field(default_factory=dict[str, AwardRow])
-    ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
-    adjustments: list[AdjustmentRow] = field(default_factory=list[AdjustmentRow])
-    standings: dict[tuple[str, str], Place] = field(default_factory=dict[tuple[str, str], Place])
-
-    def run(self, commands: Sequence[Command]) -> list[Any]:
-        in_full = any(command.needs == "all" for command in commands)
-        while True:
-            work = UnitOfWork(DecisionContext(self.catalog), self.found(commands, in_full=in_full))
-            answers = [command.apply(work) for command in commands]
-            try:
-                self.save(work.changes())
-            except HistoryNeeded:
-                assert not in_full
-                in_full = True
-            else:
-                return answers
-
-    def found(self, commands: Sequence[Command], *, in_full: bool) -> Loaded:
-        wanted = {key: self.events[key] for key in identities(commands) if key in self.events}
-        if not in_full or not self.users:
-            return Loaded(self.users, wanted, frozenset())
-        return Loaded(
-            self.users,
-            wanted,
-            frozenset(),
-            adjustments={USER: self.adjustments},
-            histories={USER: sorted(self.events.values(), key=lambda row: row.revision)},
-            awards={USER: [*self.awards.values()]},
-            ledgers={USER: self.ledger},
-            standings={USER: self.standings},
-        )
-
-    def save(self, changes: Changes) -> None:
-        self.users = self.users | {row.user_id: row for row in changes.users}
-        self.events = self.events | {(USER, row.event.id): row for row in (*changes.events, *changes.marked)}
-        gone = {name for _, name in changes.revoked}
-        self.awards = {name: row for name, row in self.awards.items() if name not in gone}
-        assert not self.awards.keys() & {row.badge for row in changes.awards}
-        self.awards |= {row.badge: row for row in changes.awards}
-        self.ledger = [*self.ledger, *changes.ledger]
-        assert len({(row.revision, row.position) for row in self.ledger}) == len(self.ledger)
-        self.adjustments = [*self.adjustments, *changes.adjustments]
-        self.standings = dict(self.standings)
-        for move in changes.moves:
-            assert self.standings.pop((move.board, move.period), None) == move.before
-            if move.after:
-                self.standings[move.board, move.period] = move.after
-
-    def state(self) -> dict[str, Any]:
-        """Everything that users can see."""
-        row = self.users[USER]
-        progress = row.progress
-        assert sum(entry.amount for entry in self.ledger) == progress.points
-        assert row.earned.keys() == progress.badges.keys() == self.awards.keys()
-        occurred = {
-            name: self.events[USER, award.event_id or ""].event.occurred_at for name, award in self.awards.items()
-        }
-        return {
-            "progress": replace(progress, manual=None),  # type: ignore[arg-type]
-            "earned": row.earned,
-            "deciding": occurred,
-            "standings": self.standings,
-        }
+        "badges": [badge(f"b{n}", drawn.choice([0, 10, 35]), **when) for n, when in enumerate(conditions)],
+        "leaderboards": BOARDS,
+    }
+    return catalog(**tables), catalog(**renamed(tables))
 
 
 def history(drawn: random.Random) -> list[Event]:
@@ -171,17 +119,97 @@ def history(drawn: random.Random) -> list[Event]:
     return events
 
 
-def delivered(of: Catalog, zone: str, events: Sequence[Event], drawn: random.Random | None) -> Memory:
-    """The state after these events in this order, in batches as chance has them; without `drawn` one by one."""
+@dataclass(frozen=True)
+class Known:
+    """What is known of the user's zones: the first one, and a correction of some days."""
+
+    zone: str | None = None
+    correction: TimeZone | None = None
+
+    def commands(self) -> list[Command]:
+        """What makes it known."""
+        found: list[Command] = [UpdateUser(USER, NOW, time_zone=self.zone) if self.zone else UpdateUser(USER, NOW)]
+        if self.correction:
+            found.append(ApplyAdjustment(USER, "correction", self.correction, NOW, "because", "a test"))
+        return found
+
+
+def drawn_zones(drawn: random.Random) -> Known:
+    """A first zone, and for some users a correction."""
+    day = FIRST.date() + timedelta(days=drawn.randint(0, 9))
+    correction = TimeZone(drawn.choice(ZONES), day, day + timedelta(days=drawn.randint(0, 3)))
+    return Known(drawn.choice(ZONES), correction if drawn.random() < 0.3 else None)
+
+
+def from_the_start(of: Catalog, known: Known, events: Sequence[Event]) -> Memory:
+    """The state after these events in order of occurrence, one by one, with zones and names known before."""
     memory = Memory(of)
-    memory.run([UpdateUser(USER, NOW, time_zone=zone)])
-    rest = [*events]
-    while rest:
-        size = drawn.choice([1, 1, 2, 5]) if drawn else 1
-        batch, rest = rest[:size], rest[size:]
-        answers = memory.run([RecordEvent(event, NOW) for event in batch])
-        assert all(isinstance(answer, Recorded) for answer in answers)
+    for command in known.commands():
+        memory.run([command])
+    for event in sorted(events, key=occurrence):
+        record(memory, [event])
     return memory
+
+
+def record(memory: Memory, batch: Sequence[Event]) -> None:
+    assert all(isinstance(answer, Recorded) for answer in memory.run([RecordEvent(event, NOW) for event in batch]))
+
+
+@dataclass
+class Delivery:
+    """One history as chance delivers it: events in batches, and in between zones, other names, and spends.
+
+    kept  whether the user had a badge that no longer followed when a zone became known
+    """
+
+    memory: Memory
+    drawn: random.Random
+    known: Known = Known()
+    spent: dict[str, int] = field(default_factory=dict[str, int])
+    kept: bool = False
+
+    def run(self, events: Sequence[Event], new: Catalog, zones: Known) -> None:
+        drawn, rest, batches = self.drawn, [*events], list[list[Event]]()
+        while rest:
+            size = drawn.choice([1, 1, 2, 5])
+            batches.append(rest[:size])
+            rest = rest[size:]
+        steps: list[Callable[[], object]] = [lambda batch=batch: record(self.memory, batch) for batch in batches]
+        others = [lambda: self.memory.apply_catalog(new), *[self.spend] * drawn.choice([0, 2, 4])]
+        late = [lambda: self.learn(zone=zones.zone)] if drawn.random() < 0.5 else []
+        late += [lambda: self.learn(correction=zones.correction)] if zones.correction else []
+        for step in (*others, *late):
+            steps.insert(drawn.randint(0, len(steps)), step)
+        self.memory.run([UpdateUser(USER, NOW, name="Ada")])
+        if len(late) == bool(zones.correction):
+            self.learn(zone=zones.zone)
+        for step in steps:
+            step()
+        self.memory.run([RefreshUser(USER, NOW)])
+
+    def learn(self, **what: Any) -> None:
+        """Let a zone become known."""
+        memory, before = self.memory, len(self.known.commands())
+        self.known = replace(self.known, **what)
+        commands = self.known.commands()
+        memory.run(commands[before:] or commands[:1])
+        events = [row.event for row in memory.events.values()]
+        known = from_the_start(memory.catalog, self.known, events) if events else memory
+        self.kept |= memory.awards.keys() != known.awards.keys()
+
+    def spend(self) -> None:
+        """Spend some points, which is refused if the balance has fewer, or undo a spend."""
+        memory, drawn = self.memory, self.drawn
+        if self.spent and drawn.random() < 0.4:
+            name = drawn.choice([*self.spent])
+            memory.run([UndoAdjustment(USER, name, NOW)])
+            del self.spent[name]
+            return
+        amount, name, balance = drawn.randint(1, 40), f"s{len(memory.adjustments)}", memory.balance
+        with suppress(AdjustmentRefused):
+            memory.run([ApplyAdjustment(USER, name, Points(amount, spend=True), NOW, "because", "a test")])
+            self.spent[name] = amount
+        assert (name in self.spent) == (amount <= balance)
 
 
 def occurrence(event: Event) -> tuple[datetime, str]:
@@ -189,22 +217,42 @@ def occurrence(event: Event) -> tuple[datetime, str]:
     return event.occurred_at, event.id
 
 
+def without_awards(memory: Memory) -> dict[str, Any]:
+    """What follows from events alone: everything but badges, and what their points add to."""
+    state, progress = memory.state(), memory.users[USER].progress
+    badges = {"badges": {}, "points": progress.points - sum(progress.badges.values()), "reached_at": None}
+    of_points = {board.id for board in memory.catalog.boards.values() if board.by == "points"}
+    scores = {board: of_board for board, of_board in progress.scores.items() if board not in of_points}
+    return {
+        "progress": replace(state["progress"], scores=scores, **badges),
+        "days": state["days"],
+        "standings": {key: place for key, place in memory.standings.items() if key[0] not in of_points},
+    }
+
+
 def check(seed: int) -> None:
     """One history in order of occurrence and in any other, and once more with events that are reversed afterwards."""
     drawn = random.Random(seed)
-    of, zone, events = rules(seed % 40), drawn.choice(ZONES), history(drawn)
-    in_order = sorted(events, key=occurrence)
-    expected = delivered(of, zone, in_order, None).state()
+    (old, new), zones, events = rules(seed % 40), drawn_zones(drawn), history(drawn)
+    expected = from_the_start(new, zones, events)
     again = [*events, *drawn.sample(events, 2)]
     drawn.shuffle(again)
-    memory = delivered(of, zone, again, drawn)
-    assert memory.state() == expected, seed
+    memory = Memory(old)
+    delivery = Delivery(memory, drawn)
+    delivery.run(again, new, zones)
+    assert memory.balance == memory.users[USER].progress.points - sum(delivery.spent.values()), seed
+    if delivery.kept:
+        assert memory.awards.keys() >= expected.awards.keys(), seed
+        assert without_awards(memory) == without_awards(expected), seed
+        return
+    assert memory.state() == expected.state(), seed
     if seed % 3:
         return
     gone = {event.id for event in drawn.sample(events, drawn.randint(1, 2))}
     memory.run([ReverseEvent(USER, name, NOW, "because", "a test") for name in gone])
-    never = delivered(of, zone, [event for event in in_order if event.id not in gone], None)
-    assert memory.state() == never.state() if never.users[USER].revision > 1 else True, seed
+    never = from_the_start(new, zones, [event for event in events if event.id not in gone])
+    kept = {name: one for name, one in memory.state().items() if name != "days"}
+    assert kept == {name: never.state()[name] for name in kept} if never.events else True, seed
     assert memory.run([RebuildUser(USER, NOW)]) == [False], seed
 
 

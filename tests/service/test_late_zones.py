@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from laurels.engine.events import Event
+from laurels.engine.instants import micros
 from laurels.engine.progress import Progress
 from laurels.errors import ZoneChangeTooSoon
 from laurels.service.admin import Admin
@@ -137,6 +138,26 @@ async def test_a_badge_that_no_longer_follows_is_kept_with_its_points_until_a_re
         await Admin(laurels).reverse("ada", f"e-{times[0]}", "a mistake", "an admin")
         progress = await stored(laurels)
         assert (progress.badges, progress.points) == ({"pair": 7}, 7 + 2 * 3 + 6)
+        await check_stored(laurels)
+
+
+async def test_a_badge_that_a_later_event_earns_in_the_first_zone_is_dated_to_it_with_its_points(database: str) -> None:
+    times = ["2026-02-07T23:30", "2026-02-08T00:30", "2026-02-09T20:00"]  # the 7th twice and the 9th in Los Angeles
+    rules = catalog(
+        metrics={"days": {"kind": "distinct_days", "events": ["login"]}},
+        badges=[badge("two", 15, metric="days", at_least=2)],
+        leaderboards=[{"id": "week", "period": "week"}],
+    )
+    async with sandbox(rules, start=at(times[0]), database=database) as (laurels, clock):
+        await live(laurels, clock, times)
+        assert scores_of(await stored(laurels)) == {"2026-W06": 15}
+        await laurels.update_user("ada", time_zone=LOS_ANGELES)
+
+        assert scores_of(await stored(laurels)) == {"2026-W07": 15}
+        (award,) = await laurels.store.awards("ada")
+        assert award.event_id == f"e-{times[2]}"
+        row = await laurels.store.user("ada")
+        assert row and row.earned == {"two": micros(at(times[2]))}
         await check_stored(laurels)
 
 

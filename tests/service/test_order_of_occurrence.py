@@ -13,7 +13,7 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.service.laurels import Laurels
-from tests.service.test_history import Place, place
+from tests.service.test_history import Place, check_stored, place
 from tests.support import at, badge, catalog, count, new_database
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +189,15 @@ async def test_points_that_only_a_new_catalog_pays_were_reached_with_the_newest_
         (line,) = (await other.leaderboard()).standings
         assert (line.score, line.reached_at) == (1, SUNDAY)
         await here.laurels.profile("ada")
+
+
+async def test_after_a_rename_a_late_event_still_moves_the_points_of_the_badge_that_it_decides(database: str) -> None:
+    new_name = rules(badges=[{**badge("decade", 100, metric="m", at_least=10), "was": "ten"}])
+    async with sent(database, rules(), [(MONDAY, 10)]) as here:
+        await here.admin.apply_catalog(new_name, "because", "a test")
+        await here.send("late", "m", SUNDAY, quantity=10)
+
+        assert await weeks(here.laurels) == {"2026-W02": 100}
+        (award,) = await here.laurels.store.awards("ada")
+        assert (award.badge, award.event_id) == ("decade", "late")
+        await check_stored(here.laurels)
