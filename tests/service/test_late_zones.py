@@ -157,7 +157,8 @@ async def test_a_badge_that_a_later_event_earns_in_the_first_zone_is_dated_to_it
         (award,) = await laurels.store.awards("ada")
         assert award.event_id == f"e-{times[2]}"
         row = await laurels.store.user("ada")
-        assert row and row.earned == {"two": micros(at(times[2]))}
+        assert row
+        assert row.earned == {"two": micros(at(times[2]))}
         await check_stored(laurels)
 
 
