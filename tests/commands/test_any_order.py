@@ -51,6 +51,9 @@ BOARDS = [
     board("sum", "week", by="metric", of="sum", week_starts="sun"),
     board("max", "day", by="metric", of="max", order="lowest"),
     board("days", "week", by="metric", of="days", zone="Europe/Berlin"),
+    board("best", "week", by="metric", of="min", order="lowest"),
+    board("newest", "month", by="metric", of="last"),
+    board("friends", "day", by="metric", of="friends", zone="Asia/Kolkata"),
     board("run", "month", by="streak", of="busy"),
     board("run", "day", by="streak", of="weeks"),
     board("run", "all", by="streak", of="login"),
@@ -85,6 +88,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         {"streak": "busy", "streak_of": 2},
         {"points_of": drawn.randint(10, 120)},
         {"has_badge": "b0"},
+        {"metric": "friends", "at_least": drawn.randint(2, 3)},
         {"all_of": [{"has_badge": "b2"}, {"points_of": 60}]},
         {"any_of": [{"metric": "max", "at_least": 4}, {"has_badge": "b5"}]},
     ]
@@ -93,6 +97,9 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             "sum": {"kind": "sum", "events": ["a"]},
             "max": {"kind": "max", "events": ["a", "b"]},
             "days": {"kind": "distinct_days", "events": ["a", "login"]},
+            "min": {"kind": "min", "events": ["b"]},
+            "last": {"kind": "last", "events": ["a", "b"]},
+            "friends": {"kind": "distinct", "events": ["login", "b"], "of": "friend"},
         },
         "streaks": {
             "busy": {"events": ["a", "b"], "amount": 3},
@@ -115,7 +122,8 @@ def history(drawn: random.Random) -> list[Event]:
     for number in range(drawn.randint(2, 14)):
         minutes = drawn.choice([drawn.randrange(0, 12 * 1440, 360), drawn.randrange(12 * 1440)])
         kind = drawn.choice(["a", "a", "b", "login"])
-        events.append(Event(USER, f"e{number:02}", kind, FIRST + timedelta(minutes=minutes), drawn.randint(1, 4)))
+        data = drawn.choice([None, {"friend": drawn.choice("xyz")}])
+        events.append(Event(USER, f"e{number:02}", kind, FIRST + timedelta(minutes=minutes), drawn.randint(1, 4), data))
     return events
 
 
