@@ -36,6 +36,9 @@ KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(
 
 LISTS = (inspect.ListType, inspect.VarTupleType, inspect.SetType, inspect.FrozenSetType)
 TABLES = (inspect.DictType, inspect.StructType)
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+"""A whole number as a person types it."""
+
 SCALARS = (inspect.StrType, inspect.IntType, inspect.FloatType, inspect.BoolType, inspect.LiteralType)
 LIST_EXAMPLE = 'a list such as ["one", "two"]'
 
@@ -288,6 +291,8 @@ def _plain(kind: Any) -> inspect.Type:
 
 def _parsed(info: inspect.Type, text: str) -> Any:
     """The value of a text: lists and tables are TOML or JSON; a list of one item may be just the item."""
+    if isinstance(info, inspect.IntType) and not WHOLE.fullmatch(text):
+        raise msgspec.ValidationError("must be a whole number")  # msgspec would take 1e3
     if isinstance(info, LISTS) and not text.lstrip().startswith("["):
         return [text] if text else []
     if not isinstance(info, (*LISTS, *TABLES)):

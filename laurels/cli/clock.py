@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from laurels.cli import OK
-from laurels.cli.options import Database, Json, settings_of
+from laurels.cli.options import Database, DecimalNumber, Json, settings_of
 from laurels.cli.output import emit, note, note_created, say
 from laurels.engine.events import check_instant
 from laurels.engine.instants import read_instant
@@ -64,8 +64,12 @@ def set_to(
 
 def advance(
     *,
-    days: Annotated[float, Parameter(help="number of days of 24 hours", validator=Number(gte=0, lte=MAX_DAYS_ON))] = 0,
-    hours: Annotated[float, Parameter(help="number of hours", validator=Number(gte=0, lte=24 * MAX_DAYS_ON))] = 0,
+    days: Annotated[
+        DecimalNumber, Parameter(help="number of days of 24 hours", validator=Number(gte=0, lte=MAX_DAYS_ON))
+    ] = 0,
+    hours: Annotated[
+        DecimalNumber, Parameter(help="number of hours", validator=Number(gte=0, lte=24 * MAX_DAYS_ON))
+    ] = 0,
     mark_as_sandbox: Mark = False,
     database: Database = None,
     json: Json = False,

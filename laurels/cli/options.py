@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Group, Parameter, Token
 
-from laurels.configuration import Setting, Sourced, settings_in, shown
+from laurels.configuration import WHOLE, Setting, Sourced, settings_in, shown
 from laurels.settings import Settings, read_settings
 
-WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+DECIMAL = re.compile(r"[+-]?[0-9]{1,18}([.][0-9]{1,9})?")
 
 
 def option_of(row: Setting, group: Group | None = None) -> Parameter:
@@ -53,7 +53,19 @@ def whole_number(_: object, tokens: Sequence[Token]) -> int:
 
 
 WholeNumber = Annotated[int, Parameter(converter=whole_number)]
-"""The type of every number of a command."""
+"""The type of every number of a command that counts something."""
+
+
+def decimal_number(_: object, tokens: Sequence[Token]) -> float:
+    """A number as a person types it, perhaps with a fraction; 1_000 is not 1000, and nan is none. Raises ValueError."""
+    text = tokens[0].value
+    if not DECIMAL.fullmatch(text):
+        raise ValueError(f"'{text}' is not a number; write digits and at most one dot, such as 1.5")
+    return float(text)
+
+
+DecimalNumber = Annotated[float, Parameter(converter=decimal_number)]
+"""The type of every other number of a command."""
 
 
 def option(name: str) -> Parameter:

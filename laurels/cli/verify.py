@@ -12,7 +12,7 @@ from rich.text import Text
 
 from laurels.cli import OK, REJECTED
 from laurels.cli.maintenance import save_maintenance_run
-from laurels.cli.options import CatalogFile, Database, Json, settings_of
+from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
 from laurels.cli.output import counted, emit, note, when
 from laurels.cli.tables import console, count_progress
 from laurels.engine.events import MAX_USER_ID, check_text
@@ -28,7 +28,7 @@ def verify(
     *,
     user: Annotated[str | None, Parameter(help="only this user, and no leaderboards", show_default=False)] = None,
     processes: Annotated[
-        int | None,
+        WholeNumber | None,
         Parameter(
             help="how many processes share the work (default: one for each processor)",
             validator=Number(gte=1, lte=256),
