@@ -47,6 +47,28 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore", "settings"}
 """Commands that take a catalog file for another purpose; each has a test of its own."""
 
+BY_SETTINGS: dict[str, tuple[str, ...]] = {
+    "migrate": (),
+    "user history": ("ada",),
+    "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
+    "amnesty list": (),
+    "amnesty lift": ("AMNESTY",),
+    "clock show": (),
+    "clock set": ("2026-03-01T09:00:00Z", "--mark-as-sandbox"),
+    "clock advance": ("--days", "1", "--mark-as-sandbox"),
+    "key create": ("--name", "app"),
+    "key list": (),
+    "key revoke": ("first",),
+    "backup": ("backup.db",),
+    "catalog apply": ("mine.toml", "--reason", "a test"),
+    "catalog adopt": ("foreign.toml",),
+    "catalog history": (),
+}
+"""Every other command of a database, with arguments: the settings may name a catalog file."""
+
+ALONE = {"demo"}
+"""Commands that never use the database of the settings."""
+
 WRITE_NOTHING = {"leaderboard", "explain", "rebuild", "verify", "user show"}
 
 
@@ -98,20 +120,22 @@ def users(found: dict[str, Any], *, but: set[str]) -> list[Any]:
     return [row for table in sorted(names) for row in found[table] if not but & {*map(str, row)}]
 
 
-def with_a_catalog(commands: App, path: tuple[str, ...] = ()) -> Iterator[str]:
-    """The commands of an app that take a catalog file."""
+def every_command(commands: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:
+    """The commands of an app, each with its options."""
     for name in commands.resolved_commands():
         if not name.startswith("-"):
             command = commands[name]
-            yield from with_a_catalog(command, (*path, name))
-            if command.default_command and "--catalog" in {
-                option for one in command.assemble_argument_collection() for option in one.names
-            }:
-                yield " ".join((*path, name))
+            yield from every_command(command, (*path, name))
+            if command.default_command:
+                options = {option for one in command.assemble_argument_collection() for option in one.names}
+                yield " ".join((*path, name)), options
 
 
-def test_the_list_has_every_command_that_takes_a_catalog() -> None:
-    assert {*with_a_catalog(app())} | {"catalog check"} == COMMANDS.keys() | OF_FILES
+def test_the_lists_have_every_command() -> None:
+    found = dict(every_command(app()))
+    taking = {name for name, options in found.items() if "--catalog" in options} | {"catalog check"}
+    assert taking == COMMANDS.keys() | OF_FILES
+    assert found.keys() - taking == BY_SETTINGS.keys() | ALONE
 
 
 @pytest.mark.parametrize("file", ["foreign.toml", "older.toml"])
@@ -143,6 +167,33 @@ def test_without_a_file_the_database_judges(bound: Cli, command: str, given: tup
     assert {row[-1] for row in after["ledger"]} <= {1, 2}
     paid = {row[4] for row in after["ledger"] if row[6] == "first"}
     assert paid <= {3, 5, -3, 2}, "the points of the badge, or what a revocation takes back"
+
+
+@pytest.mark.parametrize("file", ["foreign.toml", "older.toml", ""])
+@pytest.mark.parametrize("command", [*COMMANDS, *BY_SETTINGS])
+def test_a_file_that_the_settings_name_changes_no_user(
+    bound: Cli, command: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [amnesty_of(bound) if one == "AMNESTY" else one for one in (COMMANDS | BY_SETTINGS)[command]]
+    before = stored(bound)
+    if file:
+        monkeypatch.setenv("LAURELS_CATALOG", file)
+
+    ended = bound(*command.split(), *arguments, "--database", bound.database)
+
+    after = stored(bound)
+    if file and command in COMMANDS:
+        assert (ended.code, after) == (2, before)
+    touched = {"ada", "eve"} if command in COMMANDS.keys() - WRITE_NOTHING else set[str]()
+    assert users(after, but=touched) == users(before, but=touched)
+    assert after["catalog_revisions"] == before["catalog_revisions"]
+
+
+def amnesty_of(cli: Cli) -> str:
+    """The id of a new amnesty, under which every user has been brought."""
+    added = cli("amnesty", "add", *BY_SETTINGS["amnesty add"], "--json", "--database", cli.database).json["id"]
+    assert cli("rebuild", "--database", cli.database).code == 0
+    return added
 
 
 def test_the_setting_of_the_folder_is_a_file_too(bound: Cli) -> None:

@@ -96,10 +96,11 @@ class Memory:
         assert self.balance == progress.balance
         assert row.earned.keys() == progress.badges.keys() == self.awards.keys()
         events = {name: row.event for (_, name), row in self.events.items()}
+        deciding = {name: award.event_id and events[award.event_id].occurred_at for name, award in self.awards.items()}
         return {
             "progress": replace(progress, manual=None, zones=None),  # type: ignore[arg-type]
             "earned": row.earned,
-            "deciding": {name: events[award.event_id or ""].occurred_at for name, award in self.awards.items()},
+            "deciding": deciding,
             "days": {name: (event.day, event.late_by) for name, event in events.items()},
             "standings": self.standings,
         }
