@@ -1,19 +1,26 @@
-"""Every address of the API with a foreign catalog file: it does exactly what it does with the database's own one."""
+"""Every address with a foreign catalog file, with an older one and with none: it does what it does with the database's own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
+from laurels.console import ENDPOINTS as CONSOLE
+from laurels.engine.adjustments import kinds_for
 from laurels.engine.catalog import Catalog
+from laurels.engine.events import Event
 from laurels.http.endpoints import API
+from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock
-from tests.support import at, badge, catalog, contents, count
+from tests.support import ENGINES, LASTING_ENGINES, at, badge, catalog, contents, count
 from tests.support.app import App, event, open_app_over
+from tests.support.operator import Operator, operator_over
+from tests.support.operator import at as user_page
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +38,7 @@ def rules(points: int, period: str = "week") -> Catalog:
     )
 
 
-OWN, FOREIGN = rules(5), rules(500, period="month")
+OLDER, OWN, FOREIGN = rules(3), rules(5), rules(500, period="month")
 
 WALK: Sequence[tuple[str, str, Any]] = [
     ("POST", f"{BASE}/events", [event("ada", "message", "m-2"), event("new", "message", "m-1")]),
@@ -79,7 +86,7 @@ OF_USERS = {
 MISSING = [("DELETE", f"{BASE}/amnesties/no-such", None), ("POST", f"{BASE}/clock", {"days": 1})]
 """What is answered with an error: there is no such amnesty, and no sandbox."""
 
-RANDOM = {"api_keys", "sessions", "secrets", "tombstones", "amnesties", "migrations"}
+RANDOM = {"api_keys", "sessions", "signed_out", "secrets", "tombstones", "amnesties", "migrations"}
 """Tables with secrets, hashes and ids that differ from run to run."""
 
 
@@ -97,19 +104,42 @@ def test_the_walk_has_every_address() -> None:
     assert missing == [("GET", f"{BASE}/stream")]  # which only waits
 
 
-async def walked(database: str, given: Catalog | None) -> tuple[list[Any], dict[str, Any]]:
+Walk = Callable[[Laurels, TestClock], Awaitable[list[Any]]]
+
+
+async def walked(database: str, given: Catalog | None, walk: Walk) -> tuple[list[Any], dict[str, Any]]:
     """The answers of a walk over a database of OWN, served with the given catalog, and what it stored."""
     clock = TestClock(at("2026-01-06T12:00"))
-    async with Laurels.open(database, OWN, clock=clock) as laurels:
+    async with Laurels.open(database, OLDER, clock=clock) as laurels:
         for user in ("ada", "bob"):
             await laurels.update_user(user)
             await laurels.profile(user, login=True)
+            await laurels.record(Event(user, "m-0", "message"))
+        await Admin(laurels).apply_catalog(OWN, "because", "a test")
     async with Laurels.open(database, given, clock=clock, on_difference="follow") as laurels:
         clock.set(NOW)
-        async with open_app_over(laurels, clock) as one:
-            answers = [await ask(one, *step) for step in WALK]
+        answers = await walk(laurels, clock)
         found = await contents(laurels.store)
     return answers, {table: rows for table, rows in found.items() if table not in RANDOM}
+
+
+async def walked_with_each(engine: str, folder: Path, walk: Walk) -> list[Any]:
+    """The answers with the database's own catalog. With any other file they must be the same, and so must every row."""
+    results: list[Any] = []
+    for number, given in enumerate((OWN, FOREIGN, OLDER, None)):
+        (folder / str(number)).mkdir()
+        with ENGINES[engine](folder / str(number)) as database:
+            results.append(await walked(database, given, walk))
+    (answers, own), *others = results
+    for others_answers, stored in others:
+        assert others_answers == answers
+        assert {table: rows for table, rows in stored.items() if rows != own[table]} == {}
+    return answers
+
+
+async def over_the_api(laurels: Laurels, clock: TestClock) -> list[Any]:
+    async with open_app_over(laurels, clock) as one:
+        return [await ask(one, *step) for step in WALK]
 
 
 async def ask(one: App, method: str, path: str, body: Any) -> Any:
@@ -124,15 +154,70 @@ async def ask(one: App, method: str, path: str, body: Any) -> Any:
     return answer.status_code, answer.json() if answer.content else None
 
 
-async def test_a_foreign_file_changes_no_answer_and_no_row(tmp_path: Path) -> None:
-    own, foreign, none = [
-        await walked(f"sqlite:///{tmp_path / name}", given)
-        for name, given in (("own.db", OWN), ("foreign.db", FOREIGN), ("none.db", None))
-    ]
-    statuses = [answer[0] if isinstance(answer, tuple) else answer for answer in own[0]]
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+async def test_another_file_changes_no_answer_and_no_row(engine: str, tmp_path: Path) -> None:
+    answers = await walked_with_each(engine, tmp_path, over_the_api)
+    statuses = [answer[0] if isinstance(answer, tuple) else answer for answer in answers]
     assert [step for step, status in zip(WALK, statuses, strict=True) if status >= 400] == MISSING
-    assert foreign == own
-    assert none == own
+
+
+# ---- the console ------------------------------------------------------------------------------
+
+
+FIELDS: dict[str, dict[str, str]] = {
+    "grant": {"badge": "gift"},
+    "revocation": {"badge": "first"},
+    "points": {"amount": "20"},
+    "freezes": {"streak": "login", "count": "1"},
+    "pause": {"streak": "login", "first": "2026-01-15", "last": "2026-01-15"},
+    "repair": {"streak": "login", "day": "2026-01-08"},
+    "timeZone": {"zone": "Asia/Tokyo", "first": "2026-01-01", "last": "2026-01-06"},
+    "exclusion": {},
+}
+"""What an operator types into the form of each kind of adjustment."""
+
+
+def test_every_kind_of_adjustment_has_its_form_filled_in() -> None:
+    assert FIELDS.keys() == {kind.kind for kind in kinds_for("app")}
+
+
+async def send_every_form(work: Operator) -> None:
+    for kind, fields in FIELDS.items():
+        await work.do(user_page("ada", f"/adjustments/{kind}"), adjustment=kind, **fields, reason="a test")
+    await work.do(user_page("ada", "/undo?adjustment=revocation"), reason="a test")
+    await work.do(user_page("bob", "/reverse?event=m-0"), reason="a test")
+    await work.do("/console/amnesties", "/amnesties", first="2026-01-07", last="2026-01-08", reason="a test")
+    lift = next(link for link in (await work.page("/console/amnesties")).links.values() if "/lift" in link)
+    await work.do(lift, reason="a test")
+    await work.fill(user_page("ada", "/verify"))
+
+
+async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
+    """Send every form and read every page; the rows that this leaves are compared. Checks that no address is left out."""
+    visited: set[tuple[str, str]] = set()
+
+    async def note(request: httpx2.Request) -> None:
+        visited.add((request.method, request.url.path))
+
+    async with open_app_over(laurels, clock) as one, operator_over(one, signed_in=False) as work:
+        work.client.event_hooks = {"request": [note]}
+        assert (await work.sign_in()).status_code == 303
+        await send_every_form(work)
+        for path in ("", "/users", "/users/ada", "/audit", "/catalog", "/health"):
+            await work.page(f"/console{path}")
+        await work.send((await work.page("/console")).forms[0])  # sign out
+    missing = [
+        (one.method, one.path)
+        for one in CONSOLE
+        if not any(one.method == method and matches(path, one.path) for method, path in visited)
+    ]
+    assert missing == []
+    return []
+
+
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+async def test_another_file_changes_nothing_that_an_operator_does_in_the_console(engine: str, tmp_path: Path) -> None:
+    await walked_with_each(engine, tmp_path, over_the_console)
 
 
 async def test_a_server_says_that_its_file_is_not_in_force(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
