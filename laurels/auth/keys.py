@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 from laurels.engine.events import check_text
+from laurels.engine.names import check_visible
 from laurels.errors import Unauthorized
 from laurels.storage.contract import KeyRow, Store
 
@@ -33,6 +34,7 @@ MAX_NAME = 100
 async def create_key(store: Store, name: str, now: datetime, role: Role = "app") -> str:
     """Create and store a key, and return it; it cannot be read again. Raises InvalidInput for a name that is taken."""
     check_text("name", name, MAX_NAME)
+    check_visible("name", name)
     prefix = PREFIXES[role]
     secret = "".join(secrets.choice(LETTERS) for _ in range(RANDOM_LETTERS))
     key = prefix + secret + _check_letters(secret)

@@ -47,10 +47,16 @@ def clean_name(name: str) -> str:
     """
     cleaned = UNSEEN.sub(r"\1", DIRECTION_MARKS.sub("", UNSAFE.sub("", name)))
     cleaned = IDLE.sub("", cleaned).strip()
-    if cleaned and not any(_is_visible(character) for character in cleaned):
-        raise InvalidInput("name", "must have a visible character")
+    if cleaned:
+        check_visible("name", cleaned)
     check_text("name", cleaned, MAX_NAME)
     return cleaned
+
+
+def check_visible(field: str, text: str) -> None:
+    """Raise InvalidInput unless a page shows something of the text."""
+    if not any(_is_visible(character) for character in text):
+        raise InvalidInput(field, "must have a visible character")
 
 
 def _is_visible(character: str) -> bool:

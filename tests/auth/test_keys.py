@@ -76,3 +76,11 @@ async def test_no_key_is_in_the_database(filed: App, tmp_path: Path) -> None:
     assert filed.key[: len(PREFIX) + 4].encode() in kept
     for secret in (filed.key, filed.key[len(PREFIX) + 4 :]):
         assert secret.encode() not in kept
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u2800", "\ufffc", "\U0001d159", "\ue000", "\u200b"], ids=ascii)
+async def test_a_key_has_a_name_that_a_list_can_show(home: App, name: str) -> None:
+    before = await home.laurels.store.keys()
+    with pytest.raises(InvalidInput):
+        await create_key(home.laurels.store, name, home.clock())
+    assert await home.laurels.store.keys() == before
