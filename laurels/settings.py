@@ -15,8 +15,9 @@ import msgspec
 from laurels import configuration
 from laurels.configuration import Secret, Sourced, setting
 from laurels.engine.zones import zone
-from laurels.errors import InvalidInput
-from laurels.storage import without_password
+from laurels.errors import InvalidInput, SettingsError
+from laurels.storage import check_schema, without_password
+from laurels.storage.contract import CONNECTIONS, SCHEMA
 
 ORIGIN = re.compile(
     r"(?:http://(?!.*:80$)|https://(?!.*:443$))(?:[a-z0-9]+(?:[.-]+[a-z0-9]+)*|\[[0-9a-f:]+\])(?::[1-9][0-9]{0,4})?"
@@ -62,6 +63,20 @@ class ZoneName(str):
         return super().__new__(cls, text)
 
 
+class SchemaName(str):
+    """The name of a PostgreSQL schema for the tables of a community. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        try:
+            check_schema(text)
+        except SettingsError as error:
+            raise ValueError(str(error)) from error
+        return super().__new__(cls, text)
+
+
 class DatabaseSettings(msgspec.Struct, frozen=True):
     """The database."""
 
@@ -71,7 +86,14 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
     ] = DatabaseUrl("sqlite:///laurels.db")
     connections: Annotated[
         int, setting("most connections to PostgreSQL per process", least=1, most=1000, option="connections")
-    ] = 8
+    ] = CONNECTIONS
+    schema: Annotated[
+        SchemaName, setting("PostgreSQL schema of the tables: one for each community in a database", option="schema")
+    ] = SchemaName(SCHEMA)
+
+    def __str__(self) -> str:
+        """Which database it is, for people, without its password."""
+        return str(self.url) if self.schema == SCHEMA else f"{self.url}, schema '{self.schema}'"
 
 
 class ServerSettings(msgspec.Struct, frozen=True):

@@ -190,7 +190,7 @@ def _apply(user: str, kind: str, data: dict[str, Any], reason: str, id_: str | N
     return lambda admin: admin.adjust(user, adjustment_id, kind, data, reason, actor or login_name())
 
 
-def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) -> int:
+def _do(doing: Doing, database: Database, catalog: str | None, *, json: bool) -> int:
     """Do it, and print what it changed."""
     shape = asyncio.run(_done(doing, database, catalog))
     if json:
@@ -200,7 +200,7 @@ def _do(doing: Doing, database: str | None, catalog: str | None, *, json: bool) 
     return OK
 
 
-async def _done(doing: Doing, database: str | None, catalog: str | None) -> AdjustmentResult:
+async def _done(doing: Doing, database: Database, catalog: str | None) -> AdjustmentResult:
     async with changing(settings_of(database=database, catalog=catalog)) as laurels:
         try:
             return await doing(Admin(laurels))

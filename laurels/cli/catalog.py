@@ -97,7 +97,7 @@ async def _in_force(settings: Settings) -> tuple[Catalog, int | None]:
     file = database_file(settings.database.url.reveal())
     if file and not file.is_file():
         return given, None
-    async with existing(settings.database.url.reveal()) as store:
+    async with existing(settings.database) as store:
         newest = (await store.catalog_state()).newest
         return (parsed(newest), newest.number) if newest else (given, None)
 

@@ -83,8 +83,7 @@ def advance(
 
 
 async def _move(settings: Settings, to: datetime | None, by: timedelta, *, mark: bool) -> SandboxClock:
-    url = settings.database.url.reveal()
-    async with made(url, partial(note_created, url)) as store:
+    async with made(settings.database, partial(note_created, settings.database)) as store:
         laurels = laurels_over(store, settings, None)  # no event is judged here
         if not mark:
             await _check_sandbox(laurels)

@@ -15,24 +15,30 @@ from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
 from laurels.cli.maintenance import save_maintenance_run
-from laurels.cli.options import CatalogFile, Database, Json, settings_of
+from laurels.cli.options import CatalogFile, Database, DatabaseOptions, Json, settings_of
 from laurels.cli.output import counted, emit, note, size
 from laurels.cli.tables import count_progress
 from laurels.cli.verify import show, verify_all
 from laurels.errors import CatalogDiffers, InvalidInput, MigrationError, NotEmpty, SettingsError
 from laurels.present.verification import Verification
 from laurels.service.opening import (
-    address_of_file,
     database_file,
+    database_of_file,
     existing,
     given_catalog,
     laurels_over,
     made_to_fill,
 )
-from laurels.settings import Settings
+from laurels.settings import DatabaseSettings, Settings
+from laurels.storage import check_schema
 from laurels.storage.copying import copy as copy_store
 
 Rows = Mapping[str, int]
+
+
+def schema_of(side: str) -> Parameter:
+    """The option for the schema of one side of a copy."""
+    return Parameter(help=f"PostgreSQL schema of {side} (default: the setting database.schema)", show_default=False)
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -56,6 +62,8 @@ def copy(
     to: Annotated[str, Parameter(name="TO", help="address of an empty database; a file is created")],
     /,
     *,
+    from_schema: Annotated[str | None, schema_of("FROM")] = None,
+    to_schema: Annotated[str | None, schema_of("TO")] = None,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
@@ -63,11 +71,13 @@ def copy(
 
     Servers may run on FROM meanwhile, but TO does not get what they write after the start: stop them to move to another
     database. If the copy is interrupted, TO stays empty; run it again. The exit code is 1 if a user differs, in FROM as well.
+    FROM and TO can be two schemas of one PostgreSQL database.
     """
-    settings = settings_of(database=to, catalog=catalog)
-    _check_places(from_, to, "FROM and TO")
-    asyncio.run(_check_catalog(settings, from_))
-    rows = asyncio.run(_copy(from_, to, "FROM", "TO is not empty; choose an empty database"))
+    source = _side(from_, from_schema, "--from-schema")
+    settings = msgspec.structs.replace(settings_of(catalog=catalog), database=_side(to, to_schema, "--to-schema"))
+    _check_places(source, settings.database, "FROM and TO")
+    asyncio.run(_check_catalog(settings, source))
+    rows = asyncio.run(_copy(source, settings.database, "FROM", "TO is not empty; choose an empty database"))
     return _finished(settings, rows, json=json)
 
 
@@ -86,11 +96,11 @@ def backup(
     The time of the last backup is stored in the database.
     """
     settings = settings_of(database=database)
-    _check_places(settings.database.url.reveal(), address_of_file(file), "the database and its backup")
+    _check_places(settings.database, database_of_file(file), "the database and its backup")
     if file.exists() and not (force and file.is_file()):
         raise InvalidInput("FILE", f"'{file}' already exists; choose another name, or replace it with --force")
     with _appearing(file) as part:
-        rows = asyncio.run(_copy(settings.database.url.reveal(), address_of_file(part), "the database"))
+        rows = asyncio.run(_copy(settings.database, database_of_file(part), "the database"))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
@@ -116,27 +126,36 @@ def restore(
     settings = settings_of(database=database, catalog=catalog)
     if not file.is_file():
         raise InvalidInput("FILE", f"there is no file '{file}'")
-    _check_places(address_of_file(file), settings.database.url.reveal(), "the backup and the database of the settings")
-    asyncio.run(_check_catalog(settings, address_of_file(file)))
+    source = database_of_file(file)
+    _check_places(source, settings.database, "the backup and the database of the settings")
+    asyncio.run(_check_catalog(settings, source))
     full = "the database of the settings is not empty; choose an empty one with --database"
-    return _finished(
-        settings, asyncio.run(_copy(address_of_file(file), settings.database.url.reveal(), str(file), full)), json=json
-    )
+    return _finished(settings, asyncio.run(_copy(source, settings.database, str(file), full)), json=json)
 
 
 # ---- copying ----------------------------------------------------------------------------------
 
 
-def _check_places(source: str, target: str, names: str) -> None:
+def _side(address: str, schema: str | None, option: str) -> DatabaseSettings:
+    """One side of a copy. Without the option, the schema of the settings is that of each PostgreSQL address."""
+    if schema is not None:
+        try:
+            check_schema(schema)
+        except SettingsError as error:
+            raise InvalidInput(option, f"{option}: {error}") from error
+    return settings_of(database=DatabaseOptions(url=address, schema=schema)).database
+
+
+def _check_places(source: DatabaseSettings, target: DatabaseSettings, names: str) -> None:
     """Raise SettingsError if the target is the source, or a database in memory."""
-    if target in ("sqlite://", "sqlite:///:memory:"):
+    if target.url.reveal() in ("sqlite://", "sqlite:///:memory:"):
         raise SettingsError("a copy in memory would be lost when this command ends; choose a file or a server")
-    files = [file.resolve() for file in map(database_file, (source, target)) if file]
-    if source == target or (len(files) == 2 and files[0] == files[1]):  # noqa: PLR2004  # source and target
+    files = [file.resolve() for file in (database_file(one.url.reveal()) for one in (source, target)) if file]
+    if (source.url, source.schema) == (target.url, target.schema) or (len(files) == 2 and files[0] == files[1]):  # noqa: PLR2004  # source and target
         raise SettingsError(f"{names} are the same")
 
 
-async def _check_catalog(settings: Settings, source: str) -> None:
+async def _check_catalog(settings: Settings, source: DatabaseSettings) -> None:
     """Raise CatalogDiffers if the settings name a catalog that is not the source's, before anything is copied."""
     given = given_catalog(settings.catalog.file)
     if given:
@@ -144,7 +163,7 @@ async def _check_catalog(settings: Settings, source: str) -> None:
             await laurels_over(store, settings, given).follow_catalog()
 
 
-async def _copy(source: str, target: str, name: str, full: str = "") -> Rows:
+async def _copy(source: DatabaseSettings, target: DatabaseSettings, name: str, full: str = "") -> Rows:
     """The number of rows of each table. `name` is how errors call the source, `full` is the error for a target with rows."""
     async with AsyncExitStack() as stack:
         try:

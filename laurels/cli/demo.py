@@ -127,7 +127,7 @@ def _settings(file: Path, host: str | None, port: str | None) -> Settings:
 
 async def _check_filled(settings: Settings, catalog: Catalog) -> None:
     """Raise SettingsError for a database that is not a demo, so that it gets no keys, sessions and events of one."""
-    async with existing(settings.database.url.reveal()) as store:
+    async with existing(settings.database) as store:
         if not await is_filled(laurels_over(store, settings, catalog)):
             raise SettingsError(f"{settings.database.url} is not a demo database; choose another file")
 
@@ -162,7 +162,7 @@ def _can_be_seen() -> bool:
 
 def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
     log_to_stderr(settings.log.level)
-    keys = asyncio.run(prepare(settings.database.url.reveal()))
+    keys = asyncio.run(prepare(settings.database))
 
     async def ready(laurels: Laurels, address: str) -> None:
         user, badge = await one_message_short(laurels, BRINK_ID)

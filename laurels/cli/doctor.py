@@ -27,7 +27,7 @@ from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, given_catalog
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
-from laurels.settings import Settings
+from laurels.settings import DatabaseSettings, Settings
 from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
 from laurels.storage.sqlite import driver
 
@@ -134,14 +134,14 @@ def _sqlite(version: str) -> Finding:
     return Finding("SQLite", f"{brought}; it can lose commits when several processes write", driver.UPGRADE)
 
 
-def _settings(database: str | None, catalog: str | None) -> Finding:
+def _settings(database: Database, catalog: str | None) -> Finding:
     try:
         settings = settings_of(database=database, catalog=catalog)
     except SettingsError as error:
         return Finding("settings", str(error), "fix that setting")
     unknown = unknown_variables(Settings, os.environ)
     named = [f"{name} is no setting: {suggestion}" for name, suggestion in unknown.items()]
-    return Finding("settings", f"valid, database {settings.database.url}", proposal="\n".join(named))
+    return Finding("settings", f"valid, database {settings.database}", proposal="\n".join(named))
 
 
 def _given(settings: Settings) -> tuple[Catalog | None, Finding | None]:
@@ -194,14 +194,16 @@ def _unknown(catalog: Catalog, events: Mapping[str, int]) -> Iterator[Finding]:
 async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
     """What the database contains, if it answers and has the schema of this version."""
     try:
-        async with existing(settings.database.url.reveal()) as store:
+        async with existing(settings.database) as store:
             answering = await store.ready()
             return await _read(store), Finding("database", f"{answering} answers, with the schema of this version")
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that created it")
     except LaurelsError as error:
         return None, Finding(
-            "database", str(error), "create it with 'laurels migrate', or fix the setting 'database.url'"
+            "database",
+            str(error),
+            "create it with 'laurels migrate', or fix the settings 'database.url' and 'database.schema'",
         )
 
 
@@ -234,15 +236,21 @@ def _gaps(contents: Contents, settings: Settings) -> Iterator[Finding]:
     for first, last in gaps(contents.days_without_events, contents.now.toordinal()):
         if not excused.issuperset(range(first, last + 1)):
             days = ("--from", str(date.fromordinal(first)), "--to", str(date.fromordinal(last)))
-            where = (
-                () if settings.database.url == Settings().database.url else ("--database", str(settings.database.url))
-            )
+            where = _where(settings.database, Settings().database)
             add = shlex.join(("laurels", "amnesty", "add", *days, "--reason", "an outage", *where))
             yield Finding(
                 "gap",
                 f"no user has an event on {_span(first, last)}",
                 proposal=f"if it was an outage: {add}",
             )
+
+
+def _where(database: DatabaseSettings, default: DatabaseSettings) -> Iterator[str]:
+    """The options that name this database."""
+    if database.url != default.url:
+        yield from ("--database", str(database.url))
+    if database.schema != default.schema:
+        yield from ("--schema", database.schema)
 
 
 def gaps(days_without_events: Sequence[int], today: int) -> list[tuple[int, int]]:

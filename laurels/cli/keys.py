@@ -18,6 +18,7 @@ from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, note_created, say, when
 from laurels.service.clock import utc_now
 from laurels.service.opening import existing, made
+from laurels.settings import DatabaseSettings
 from laurels.storage.contract import KeyRow, Store
 
 Name = Annotated[str, Parameter(help="name of the key, such as 'my-app'; for an admin key, of the person who uses it")]
@@ -52,8 +53,8 @@ def create(
     Fails if a key of this name is in use, or if the database does not exist; with --create it is created, or its schema updated.
     """
     role: Role = "admin" if admin else "app"
-    url = settings_of(database=database).database.url.reveal()
-    opened = made(url, partial(note_created, url)) if create_database else existing(url, "add --create to create it")
+    at = settings_of(database=database).database
+    opened = made(at, partial(note_created, at)) if create_database else existing(at, "add --create to create it")
     asyncio.run(_create(opened, name, role, json=json))
     return OK
 
@@ -76,7 +77,7 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     """List all keys, oldest first, also those that were revoked."""
     from laurels.cli.tables import cell, console, table  # noqa: PLC0415  # rich loads slowly, and `create` does not need it
 
-    rows = asyncio.run(_list(settings_of(database=database).database.url.reveal()))
+    rows = asyncio.run(_list(settings_of(database=database).database))
     if json:
         shapes = [KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
         emit({"keys": shapes})
@@ -89,7 +90,7 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def _list(database: str) -> Sequence[KeyRow]:
+async def _list(database: DatabaseSettings) -> Sequence[KeyRow]:
     async with existing(database) as store:
         return await store.keys()
 
@@ -99,7 +100,7 @@ def revoke(
 ) -> int:
     """Revoke a key. All servers refuse it immediately."""
     at = datetime.now(UTC)
-    if not asyncio.run(_revoke(settings_of(database=database).database.url.reveal(), name, at)):
+    if not asyncio.run(_revoke(settings_of(database=database).database, name, at)):
         note(f"laurels: there is no key '{name}' in use; 'laurels key list' shows all")
         return NOT_FOUND
     if json:
@@ -109,6 +110,6 @@ def revoke(
     return OK
 
 
-async def _revoke(database: str, name: str, at: datetime) -> bool:
+async def _revoke(database: DatabaseSettings, name: str, at: datetime) -> bool:
     async with existing(database) as store:
         return await store.revoke_key(name, at)

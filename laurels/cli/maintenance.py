@@ -18,7 +18,7 @@ def save_maintenance_run(settings: Settings, task: Literal["backup", "verify"], 
     """Store that this was done now. If the database cannot be written, the task is done nevertheless, and a note says so."""
 
     async def write() -> None:
-        async with existing(settings.database.url.reveal()) as store:
+        async with existing(settings.database) as store:
             await store.save_maintenance_run(MaintenanceRun(task, utc_now(), outcome))
 
     try:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from laurels.cli import OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note
-from laurels.storage import open_store
+from laurels.service.opening import store_of
+from laurels.settings import DatabaseSettings
 from laurels.storage.contract import AppliedMigration
 
 MARKS = {
@@ -19,7 +20,7 @@ MARKS = {
 
 def migrate(*, database: Database = None, json: Json = False) -> int:
     """Create the database, or update its schema. 'laurels serve' does the same when it starts."""
-    ran = asyncio.run(_migrate(settings_of(database=database).database.url.reveal()))
+    ran = asyncio.run(_migrate(settings_of(database=database).database))
     if json:
         emit({"ran": [{"name": migration.name, "mark": migration.mark} for migration in ran]})
     for migration in ran:
@@ -29,8 +30,8 @@ def migrate(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def _migrate(database: str) -> Sequence[AppliedMigration]:
-    store = open_store(database)
+async def _migrate(database: DatabaseSettings) -> Sequence[AppliedMigration]:
+    store = store_of(database)
     try:
         return await store.migrate()
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import make_dataclass
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,7 +21,9 @@ DECIMAL = re.compile(r"[+-]?[0-9]{1,18}([.][0-9]{1,9})?")
 def option_of(row: Setting, group: Group | None = None) -> Parameter:
     """The option of a setting. It takes a text, as an environment variable does; configuration.py reads it."""
     default = "" if not row.default and row.default != 0 else f"default {shown(row.default)}; "
-    return Parameter(name=row.option, help=f"{row.help} ({default}{row.variable})", show_default=False, group=group)
+    # cyclopts shows no parameter whose group is None in the help; without the argument, it has the usual group.
+    grouped: dict[str, Any] = {"group": group} if group else {}
+    return Parameter(name=row.option, help=f"{row.help} ({default}{row.variable})", show_default=False, **grouped)
 
 
 def options_of(kind: type[msgspec.Struct]) -> type[Any]:
@@ -76,7 +78,19 @@ def option(name: str) -> Parameter:
 Json = Annotated[
     bool, Parameter(name="--json", negative=(), help="print one JSON document to standard output", show_default=False)
 ]
-Database = Annotated[str | None, option("database.url")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseOptions:
+    """Which database a command works on, as texts; None: not given."""
+
+    url: Annotated[str | None, option("database.url")] = None
+    schema: Annotated[str | None, option("database.schema")] = None
+
+
+Database = Annotated[DatabaseOptions | None, Parameter(name="*")]
+"""The options of the database. None if none of them was given."""
+
 CatalogFile = Annotated[str | None, option("catalog.file")]
 
 if TYPE_CHECKING:
@@ -94,10 +108,22 @@ def read(options: Options) -> tuple[Settings, dict[str, Sourced]]:
 
 
 def read_given(given: Mapping[str, str | None]) -> tuple[Settings, dict[str, Sourced]]:
-    """The same, with options by the names of settings."""
-    return read_settings(given, os.environ, Path.cwd())
+    """The same, with options by the names of settings.
+
+    An option with the address of an SQLite file overrides a schema of the environment or the file, too: that belongs to
+    the PostgreSQL address there.
+    """
+    settings, found = read_settings(given, os.environ, Path.cwd())
+    if (given.get("database.url") or "").startswith("sqlite:") and given.get("database.schema") is None:
+        default = Settings().database.schema
+        settings = msgspec.structs.replace(
+            settings, database=msgspec.structs.replace(settings.database, schema=default)
+        )
+        found = {**found, "database.schema": Sourced(default, "default")}
+    return settings, found
 
 
-def settings_of(*, database: str | None = None, catalog: str | None = None) -> Settings:
+def settings_of(*, database: DatabaseOptions | None = None, catalog: str | None = None) -> Settings:
     """The settings in force for a command that takes only these as options. Raises SettingsError."""
-    return read_given({"database.url": database, "catalog.file": catalog})[0]
+    given = database or DatabaseOptions()
+    return read_given({"database.url": given.url, "database.schema": given.schema, "catalog.file": catalog})[0]

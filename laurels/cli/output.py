@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from laurels.settings import DatabaseSettings
 
 KILO = 1000
 
@@ -28,11 +32,9 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def note_created(database: str) -> None:
+def note_created(database: DatabaseSettings) -> None:
     """Say that a command made a new database: the address may have been mistyped."""
-    from laurels.storage import without_password  # noqa: PLC0415  # only a new database needs it
-
-    note(f"Created a new database, {without_password(database)}.")
+    note(f"Created a new database, {database}.")
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -125,6 +125,8 @@ def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaure
     return BlockingLaurels(
         settings.database.url.reveal(),
         catalog,
+        connections=settings.database.connections,
+        schema=settings.database.schema,
         default_zone=settings.rules.default_zone,
         late_window=late_window,
         on_difference="follow",  # `_make` has compared them
@@ -133,7 +135,7 @@ def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaure
 
 async def _make(settings: Settings, catalog: Catalog | None) -> None:
     """Create the database if it is missing, and say so. Raises CatalogDiffers if it has another catalog than the given one."""
-    database = settings.database.url.reveal()
+    database = settings.database
     async with made(database, partial(note_created, database)) as store:
         await laurels_over(store, settings, catalog).follow_catalog()
 

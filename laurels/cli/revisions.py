@@ -86,5 +86,5 @@ def history(*, database: Database = None, json: Json = False) -> int:
 
 
 async def _with(settings: Settings, work: Callable[[Admin], Awaitable[T]]) -> T:
-    async with existing(settings.database.url.reveal()) as store:
+    async with existing(settings.database) as store:
         return await work(Admin(laurels_over(store, settings, None, "follow")))

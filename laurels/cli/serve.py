@@ -46,7 +46,7 @@ def serve(options: Options = _NONE_GIVEN, *, dev: Dev = False) -> int:
         log.warning("the variable %s is not a setting: %s", name, suggestion)
 
     def greet(address: str) -> None:
-        say(f"Laurels serves {settings.database.url} on {address}")
+        say(f"Laurels serves {settings.database} on {address}")
 
     async def ready(_: Laurels, address: str) -> None:
         greet(address)

@@ -15,7 +15,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.service.laurels import Laurels
-from laurels.service.opening import address_of_file, made_to_fill
+from laurels.service.opening import database_of_file, made_to_fill
 from laurels.storage.contract import UserRow
 
 STEP = timedelta(hours=6)
@@ -84,7 +84,7 @@ async def fill(file: Path, catalog: Catalog, people: Community, now: datetime, a
             await _take(laurels, clock, step, end)
             advance()
         await laurels.set_clock_offset(timedelta())
-        async with made_to_fill(address_of_file(part)) as store, laurels.store.rows() as rows:
+        async with made_to_fill(database_of_file(part)) as store, laurels.store.rows() as rows:
             await store.fill(rows.batches())
     part.replace(file)  # a closed database is one file; `file` exists only when it is complete
 

@@ -15,6 +15,7 @@ from laurels.engine.badges import Badge
 from laurels.engine.values import plain
 from laurels.service.laurels import Laurels, utc_now
 from laurels.service.opening import made
+from laurels.settings import DatabaseSettings
 from laurels.storage.contract import UserRow
 
 API = "/api/gamification"
@@ -46,7 +47,7 @@ class Visit(msgspec.Struct, frozen=True, rename="camel"):
     commands: tuple[str, str]
 
 
-async def prepare(database: str) -> Keys:
+async def prepare(database: DatabaseSettings) -> Keys:
     """Create keys, and make the database a sandbox if it is not one yet."""
     async with made(database) as store:
         if await store.clock_offset() is None:

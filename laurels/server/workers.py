@@ -21,11 +21,10 @@ from laurels.errors import LaurelsError, SettingsError
 from laurels.http.responses import Application
 from laurels.server.app import create_app
 from laurels.server.run import address_of, allow_connections, listen, log_to_stderr, quiet_collector, server_config
-from laurels.service.opening import given_catalog, laurels_over, serving
+from laurels.service.opening import given_catalog, laurels_over, serving, store_of
 from laurels.service.processes import end_with_parent
 from laurels.service.rules import OnDifference
 from laurels.settings import Settings
-from laurels.storage import open_store
 
 log = logging.getLogger(__name__)
 
@@ -134,8 +133,7 @@ def worker_app(settings: Settings) -> Application:
     end_with_parent()
     try:
         catalog = given_catalog(settings.catalog.file)
-        store = open_store(settings.database.url.reveal(), settings.database.connections)
-        laurels = laurels_over(store, settings, catalog, "follow")
+        laurels = laurels_over(store_of(settings.database), settings, catalog, "follow")
     except LaurelsError as error:
         log.error("a worker cannot start: %s", error)  # noqa: TRY400  # the message is enough
         sys.exit(STARTUP_FAILURE)

@@ -27,7 +27,7 @@ from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS
 from laurels.service.laurels import LATE_WINDOW, Laurels
 from laurels.service.loop_thread import LoopThread
 from laurels.service.rules import OnDifference
-from laurels.storage.contract import CONNECTIONS
+from laurels.storage.contract import CONNECTIONS, SCHEMA
 
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
@@ -107,6 +107,7 @@ class BlockingLaurels:
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
         connections: int = CONNECTIONS,
+        schema: str = SCHEMA,
         queue_limit: int = QUEUE_LIMIT,
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
@@ -121,6 +122,7 @@ class BlockingLaurels:
             default_zone=default_zone,
             late_window=late_window,
             connections=connections,
+            schema=schema,
             queue_limit=queue_limit,
             batch_limit=batch_limit,
             queue_seconds=queue_seconds,

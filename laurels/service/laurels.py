@@ -47,7 +47,7 @@ from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
 from laurels.service.rules import OnDifference, Rules
 from laurels.storage import open_store
-from laurels.storage.contract import CONNECTIONS, POINTS_BOARD, Cursor, Store, UserRow
+from laurels.storage.contract import CONNECTIONS, POINTS_BOARD, SCHEMA, Cursor, Store, UserRow
 
 NOTIFICATIONS_PAGE = 100
 LATE_WINDOW = timedelta(days=30)
@@ -111,6 +111,7 @@ class Laurels:
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
         connections: int = CONNECTIONS,
+        schema: str = SCHEMA,
         queue_limit: int = QUEUE_LIMIT,
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
@@ -123,6 +124,7 @@ class Laurels:
         default_zone   IANA time zone for users without one
         late_window    how old an event may be when it arrives; None: any age
         connections    PostgreSQL: the most connections at a time
+        schema         PostgreSQL: the schema of the tables, one for each community in a database
         queue_limit    how many events and other changes may wait to be written; then Overloaded is raised
         batch_limit    how many of them share a transaction
         queue_seconds  how long one may wait until its transaction begins; then Overloaded is raised
@@ -134,7 +136,7 @@ class Laurels:
         processes follow. Raises CatalogDiffers.
         """
         laurels = cls(
-            open_store(database, connections),
+            open_store(database, connections, schema),
             catalog,
             default_zone=default_zone,
             late_window=late_window,

@@ -21,7 +21,7 @@ from laurels.errors import (
 )
 from laurels.service.laurels import Laurels
 from laurels.service.rules import OnDifference
-from laurels.settings import Settings
+from laurels.settings import DatabaseSettings, DatabaseUrl, Settings
 from laurels.storage import open_store
 from laurels.storage.contract import Store
 
@@ -55,14 +55,24 @@ def address_of_file(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"
 
 
+def database_of_file(file: Path) -> DatabaseSettings:
+    """The settings of a database in an SQLite file."""
+    return DatabaseSettings(DatabaseUrl(address_of_file(file)))
+
+
+def store_of(database: DatabaseSettings) -> Store:
+    """The store that these settings name. Raises SettingsError and MissingExtra."""
+    return open_store(database.url.reveal(), database.connections, database.schema)
+
+
 FIRST_MIGRATION = "0001"
 """How the name of the migration begins that only a new database lacks."""
 
 
 @asynccontextmanager
-async def made(database: str, created: Callable[[], None] = lambda: None) -> AsyncIterator[Store]:
+async def made(database: DatabaseSettings, created: Callable[[], None] = lambda: None) -> AsyncIterator[Store]:
     """The store, created if it is missing, with its schema up to date. `created` is called if it was missing."""
-    async with _closing(open_store(database)) as store:
+    async with _closing(store_of(database)) as store:
         ran = await store.migrate()
         if ran and ran[0].name.startswith(FIRST_MIGRATION):
             created()
@@ -70,9 +80,9 @@ async def made(database: str, created: Callable[[], None] = lambda: None) -> Asy
 
 
 @asynccontextmanager
-async def made_to_fill(database: str) -> AsyncIterator[Store]:
+async def made_to_fill(database: DatabaseSettings) -> AsyncIterator[Store]:
     """The store, created if it is missing. Raises NotEmpty, and changes nothing, if it has users under an older schema."""
-    async with _closing(open_store(database)) as store:
+    async with _closing(store_of(database)) as store:
         try:
             await store.ready()
         except MigrationError:
@@ -91,12 +101,14 @@ async def _has_users(store: Store) -> bool:
 
 
 @asynccontextmanager
-async def existing(database: str, fix: str = "'laurels serve' or 'laurels migrate' creates it") -> AsyncIterator[Store]:
+async def existing(
+    database: DatabaseSettings, fix: str = "'laurels serve' or 'laurels migrate' creates it"
+) -> AsyncIterator[Store]:
     """An existing store, never created or migrated. Raises StoreUnavailable with `fix`, MigrationError."""
-    file = database_file(database)
+    file = database_file(database.url.reveal())
     if file is not None and not file.is_file():
         raise StoreUnavailable(f"there is no database at {file}; {fix}")
-    async with _closing(open_store(database)) as store:
+    async with _closing(store_of(database)) as store:
         await store.ready()
         yield store
 
@@ -128,7 +140,7 @@ async def serving(
 
     Raises CatalogDiffers for a database of an earlier version whose users were judged by another catalog.
     """
-    store = open_store(settings.database.url.reveal(), settings.database.connections)
+    store = store_of(settings.database)
     laurels = laurels_over(store, settings, catalog, on_difference)
     try:
         await laurels.store.migrate()
@@ -147,7 +159,7 @@ async def reading(settings: Settings) -> AsyncIterator[Laurels]:
     Raises CatalogDiffers if the settings name a file with another one.
     """
     catalog = given_catalog(settings.catalog.file)
-    async with existing(settings.database.url.reveal()) as store:
+    async with existing(settings.database) as store:
         laurels = laurels_over(store, settings, catalog)
         await laurels.follow_catalog()
         await laurels.period_rules.look()

@@ -48,7 +48,7 @@ def new_database(kind: str) -> AbstractContextManager[str]:
 async def behind(store: Store) -> AsyncIterator[postgres.Ask]:
     """What runs SQL past the contract, for a test that must look behind it; values stand where it says '?'."""
     if isinstance(store, PostgresStore):
-        async with postgres.connected(store._pool._address) as ask:
+        async with postgres.connected(store._pool._address, store._schema) as ask:
             yield ask
         return
     assert isinstance(store, SQLiteStore), "say here how another engine runs SQL"
@@ -79,7 +79,7 @@ async def migrate_before(store: Store, end: str) -> None:
     """Give an empty database the schema from before the migration whose name ends so, as a version of that time did."""
     assert isinstance(store, (PostgresStore, SQLiteStore))
     if isinstance(store, PostgresStore):
-        await run_script(store, "CREATE SCHEMA laurels")
+        await run_script(store, f"CREATE SCHEMA {store._schema}")
     await run_script(store, "CREATE TABLE migrations (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL)")
     for one in takewhile(lambda one: not one.name.endswith(end), store._migrations):
         await run_script(store, one.sql)
@@ -88,7 +88,7 @@ async def migrate_before(store: Store, end: str) -> None:
 
 async def tables(store: Store) -> list[str]:
     if isinstance(store, PostgresStore):
-        names = "SELECT tablename FROM pg_tables WHERE schemaname = 'laurels' ORDER BY tablename"
+        names = f"SELECT tablename FROM pg_tables WHERE schemaname = '{store._schema}' ORDER BY tablename"
     else:
         names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
     return [name for (name,) in await sql(store, names)]

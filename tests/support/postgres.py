@@ -122,9 +122,9 @@ def database() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def connected(address: str) -> AsyncIterator[Ask]:
+async def connected(address: str, schema: str = "laurels") -> AsyncIterator[Ask]:
     """What runs statements on Laurels' tables over a connection of its own; values stand where they say '?'."""
-    connection = await asyncpg.connect(address, server_settings={"search_path": "laurels"})
+    connection = await asyncpg.connect(address, server_settings={"search_path": schema})
 
     async def ask(statement: str, *values: Any) -> Rows:
         places = iter(range(1, len(values) + 1))

@@ -20,6 +20,7 @@ from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
 from laurels.storage import open_store
+from laurels.storage.contract import SCHEMA
 from tests.support import check_file, check_ledgers, check_tallies, sql
 from tests.support.app import EVENTS, SESSIONS
 
@@ -30,20 +31,22 @@ SECONDS = 60
 class Served:
     """One database, and the servers that come and go over it."""
 
-    def __init__(self, database: str, folder: Path) -> None:
+    def __init__(self, database: str, folder: Path, schema: str = SCHEMA) -> None:
         self.database = database
+        self.schema = schema
         self.folder = folder
         self.log = folder / "server.log"
         self.key = ""
 
     async def prepare(self) -> None:
         """Make the database and a key."""
-        async with Laurels.open(self.database) as laurels:
+        async with Laurels.open(self.database, schema=self.schema) as laurels:
             self.key = await create_key(laurels.store, "tests", utc_now())
 
     @asynccontextmanager
     async def server(self, *options: str, **settings: object) -> AsyncIterator[Server]:
         """A running server with these options and settings; whatever happens, it is gone in the end."""
+        settings = {"schema": self.schema, **settings}
         named = {f"LAURELS_{name.upper()}": str(value) for name, value in settings.items()}
         assert not unknown_variables(Settings, named)
         with self.log.open("ab") as log:
@@ -69,7 +72,7 @@ class Served:
 
     async def check_books(self) -> None:
         """Everybody's points are the sum of their ledger, and no badge was paid twice."""
-        store = open_store(self.database)
+        store = open_store(self.database, schema=self.schema)
         await check_ledgers(store)
         await check_tallies(store)
         await check_file(store)

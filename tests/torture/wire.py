@@ -167,7 +167,7 @@ class Wire:
 
     async def _to_server(self, client: asyncio.StreamReader, ends: Ends) -> None:
         to_client, to_server = ends
-        async for kind, message in _messages(client, greeting=True):
+        async for kind, message in messages(client, greeting=True):
             cut = self._armed_for(message[5:], "before", "late") if kind == QUERY else None
             if cut and cut.when == "before":
                 return
@@ -181,7 +181,7 @@ class Wire:
 
     async def _to_client(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         cut = None
-        async for kind, message in _messages(server, greeting=False):
+        async for kind, message in messages(server, greeting=False):
             if kind in (COMPLETE, SUSPENDED):
                 cut = cut or self._armed_for(message[5:] or b"suspended", "after")
             if cut is None and not client.transport.is_closing():
@@ -200,7 +200,7 @@ class Wire:
         return cut
 
 
-async def _messages(stream: asyncio.StreamReader, *, greeting: bool) -> AsyncIterator[tuple[bytes, bytes]]:
+async def messages(stream: asyncio.StreamReader, *, greeting: bool) -> AsyncIterator[tuple[bytes, bytes]]:
     """Message after message, each with its kind; a client's first has none. It ends with the connection."""
     try:
         if greeting:

@@ -61,6 +61,9 @@ from laurels.storage.contract.transactions import Changes, Decide, Loaded, LoadR
 CONNECTIONS = 8
 """The most connections that one process opens, unless configured otherwise."""
 
+SCHEMA = "laurels"
+"""The PostgreSQL schema of the tables, unless configured otherwise: they can be in the database of the app's own tables."""
+
 
 class Store(
     Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying, Protocol

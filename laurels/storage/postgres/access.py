@@ -14,7 +14,7 @@ import asyncpg
 from laurels.errors import InvalidInput, UserNotFound
 from laurels.storage.codec import key_columns, key_of, to_micros
 from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
-from laurels.storage.contract import CONNECTIONS, KeyRow
+from laurels.storage.contract import CONNECTIONS, SCHEMA, KeyRow
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.connections import Connections, insert, is_active
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
@@ -41,8 +41,10 @@ IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = $1"
 class Access(Connections):
     """Keys, sessions and the secret."""
 
-    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
-        super().__init__(address, connections, patience)
+    def __init__(
+        self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS, schema: str = SCHEMA
+    ) -> None:
+        super().__init__(address, connections, patience, schema)
         self._sessions = Batcher(self._read_session_ends)
         self._key_names = Batcher(self._read_key_names)
 

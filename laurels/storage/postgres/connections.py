@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import BYTES, NUMBER, TEXT, Kind, Table
-from laurels.storage.contract import CONNECTIONS
+from laurels.storage.contract import CONNECTIONS, SCHEMA
 from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connection, Pool
 
 T = TypeVar("T")
-
-LOCK_SPACE = 0x1A07E1
-"""The first key of our advisory locks, so that they differ from others in the same database."""
 
 SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
 STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
@@ -27,15 +26,44 @@ STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
 _TYPES: Mapping[Kind, str] = {TEXT: "text", NUMBER: "bigint", BYTES: "bytea"}
 
 
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """The keys of the advisory locks. Such locks belong to a whole database, so each schema has keys of its own.
+
+    users     first key of the locks for new users, and of the one for migrating
+    periods   first key of the locks that late moves share, and that closing a period holds alone
+    gaps      the only key of the lock that is held alone while leaving gaps in closed periods: the next equal must still be
+              there to get one
+    """
+
+    users: int = 0x1A07E1
+    periods: int = 0x1A07E2
+    gaps: int = 0x1A07E3
+
+    @classmethod
+    def of(cls, schema: str) -> Self:
+        """Those of this schema. The default one keeps the keys that processes of earlier versions use."""
+        return cls() if schema == SCHEMA else cls(*(_key(f"{schema}.{name}") for name in cls.__slots__))
+
+
+def _key(name: str) -> int:
+    """A key of 32 bits. Should two names have the same, their transactions wait for each other; nothing else happens."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=4).digest(), "big", signed=True)
+
+
 class Connections:
     """The connections of one store. Each part of the store inherits it for how it reads and writes."""
 
-    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
-        """A store at this address; it connects when first used, with at most `connections` connections.
+    def __init__(
+        self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS, schema: str = SCHEMA
+    ) -> None:
+        """A store at this address, in this schema; it connects when first used, with at most `connections` connections.
 
         `patience` is how many seconds a transaction is retried while the server is away.
         """
-        self._pool = Pool(address, connections)
+        self._schema = str(schema)  # the driver takes no subclass of str, as settings and frameworks have
+        self._pool = Pool(address, connections, self._schema)
+        self._locks = Locks.of(schema)
         self._patience = patience
         self._secret: bytes | None = None
 

@@ -29,7 +29,7 @@ from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.catalogs import WAIT_FOR_CATALOG, read_key
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
-from laurels.storage.postgres.standings import PERIOD_LOCKS, STANDINGS_OF, lock_of, places_by_user
+from laurels.storage.postgres.standings import STANDINGS_OF, lock_of, places_by_user
 from laurels.storage.standings import (
     AFTER_PARTS,
     ERASED_USER,
@@ -175,7 +175,7 @@ class Leaderboards(Connections):
                 await connection.execute(WAIT_FOR_CATALOG)
                 if catalog and await read_key(connection) != catalog:
                     raise OtherRevision
-                await connection.execute(LOCK_PERIOD, PERIOD_LOCKS, lock_of((board, period)))
+                await connection.execute(LOCK_PERIOD, self._locks.periods, lock_of((board, period)))
                 return await connection.fetchval(CLOSE, *values) is not None
 
         return await self._pool.run(close, self._patience)

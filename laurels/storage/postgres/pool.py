@@ -15,11 +15,9 @@ from typing import Any, NoReturn, Protocol, TypeVar, cast
 import asyncpg
 
 from laurels.errors import LaurelsError, MigrationError, SettingsError, StoreError, StoreUnavailable
+from laurels.storage.contract import SCHEMA
 
 T = TypeVar("T")
-
-SCHEMA = "laurels"
-"""The schema of our tables, so that they can share a database with the app's own."""
 
 READ_SECONDS = 5.0
 WRITE_SECONDS = 30.0
@@ -38,7 +36,13 @@ users locked."""
 
 NO_IDLE_TIMEOUT = "SET idle_in_transaction_session_timeout = 0"
 RESET_IDLE_TIMEOUT = "RESET idle_in_transaction_session_timeout"
-DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+PREPARE = """
+SELECT current_schema(), CASE current_setting('synchronous_commit')
+    WHEN 'off' THEN set_config('synchronous_commit', 'on', false)
+END
+"""
+"""The schema is null as long as it does not exist, and if the role may not use it."""
+
 
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.5
@@ -105,11 +109,12 @@ class Overtaken(Exception):  # noqa: N818
 
 
 class Pool:
-    """Connections to one database, opened when first needed."""
+    """Connections to one schema of a database, opened when first needed."""
 
-    def __init__(self, address: str, most: int) -> None:
+    def __init__(self, address: str, most: int, schema: str = SCHEMA) -> None:
         self._address = address
         self._most = most
+        self._schema = schema
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
         self._running = 0
@@ -145,7 +150,7 @@ class Pool:
         except LaurelsError:
             raise
         except Exception as error:  # noqa: BLE001  # _raise_as_ours decides on each kind
-            _raise_as_ours(error)
+            _raise_as_ours(error, self._schema)
         finally:
             self._ended()
 
@@ -176,7 +181,7 @@ class Pool:
                 raise
             except Exception as error:  # noqa: BLE001  # _raise_as_ours decides on each kind
                 if not _is_temporary(error) or clock() + pause > deadline:
-                    _raise_as_ours(error)
+                    _raise_as_ours(error, self._schema)
                 if self._pool and not isinstance(error, (*CONFLICTS, Overtaken)):
                     await self._pool.expire_connections()
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # so that two transactions do not conflict again
@@ -191,16 +196,29 @@ class Pool:
                     max_size=self._most,
                     command_timeout=STATEMENT_SECONDS,
                     timeout=READ_SECONDS,
-                    init=_prepare,
+                    init=self._prepare,
                     reset=_keep,
                     server_settings={
-                        "application_name": "laurels",
-                        "search_path": SCHEMA,
+                        "application_name": "laurels" if self._schema == SCHEMA else f"laurels {self._schema}",
+                        "search_path": self._schema,
                         "jit": "off",
                         "idle_in_transaction_session_timeout": str(round(1000 * IDLE_SECONDS)),
                     },
                 )
             return self._pool
+
+    async def _prepare(self, connection: Any) -> None:
+        """Make acknowledged commits durable, whatever the server's default, and check the schema.
+
+        A pooler between us and the server may drop the search path. The tables of another community would then be used.
+        """
+        actual = await connection.fetchval(PREPARE)
+        if actual not in (None, self._schema):
+            raise SettingsError(
+                f"connections use the PostgreSQL schema '{actual}', not '{self._schema}': something between Laurels and the "
+                "server drops the parameter 'search_path'; let it through, or give each schema a role of its own with "
+                f"ALTER ROLE ... SET search_path = {self._schema}"
+            )
 
 
 async def write(connection: Connection, statement: str, rows: Iterable[Iterable[Any]]) -> None:
@@ -208,11 +226,6 @@ async def write(connection: Connection, statement: str, rows: Iterable[Iterable[
     columns = [list(column) for column in zip(*rows, strict=True)]
     if columns:
         await connection.execute(statement, *columns)
-
-
-async def _prepare(connection: Any) -> None:
-    """An acknowledged commit must be durable, whatever the server's default."""
-    await connection.execute(DURABLE)
 
 
 async def _keep(_: Any) -> None:
@@ -232,10 +245,10 @@ def _says_closed(error: Exception) -> bool:
     return closed and "closed" in str(error)
 
 
-def _raise_as_ours(error: Exception) -> NoReturn:
+def _raise_as_ours(error: Exception, schema: str) -> NoReturn:
     """Raise the driver's error as one of ours; any other error unchanged."""
     if isinstance(error, asyncpg.UndefinedTableError):
-        raise MigrationError("the database has no tables of Laurels; run 'laurels migrate'") from error
+        raise MigrationError(no_tables(schema)) from error
     if isinstance(error, (asyncpg.ClientConfigurationError, asyncpg.InvalidCatalogNameError)):
         raise SettingsError(f"the database's address does not work: {error}") from error
     if isinstance(error, HOPELESS) or _is_temporary(error):
@@ -243,3 +256,8 @@ def _raise_as_ours(error: Exception) -> NoReturn:
     if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
         raise StoreError(f"PostgreSQL refused: {error}") from error
     raise error
+
+
+def no_tables(schema: str) -> str:
+    """What is wrong with a database that has no tables of Laurels in this schema, and the fix."""
+    return f"the PostgreSQL schema '{schema}' has no tables of Laurels; run 'laurels migrate', or set 'database.schema'"

@@ -9,6 +9,7 @@ from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX,
 from laurels.storage.contract import (
     BEGINNING,
     CONNECTIONS,
+    SCHEMA,
     AdjustmentRow,
     AwardRow,
     Cursor,
@@ -144,8 +145,10 @@ async def read_history(connection: Connection, user_id: str, limit: int, before:
 class Records(Connections):
     """Reading what is stored about users."""
 
-    def __init__(self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS) -> None:
-        super().__init__(address, connections, patience)
+    def __init__(
+        self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS, schema: str = SCHEMA
+    ) -> None:
+        super().__init__(address, connections, patience, schema)
         self._profiles = Batcher(self._read_profiles)
 
     async def user(self, user_id: str) -> UserRow | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from laurels.engine.ranking import HIDDEN, WITHIN, Move, Place
 from laurels.storage.columns import PLACE
-from laurels.storage.postgres.connections import insert_all
+from laurels.storage.postgres.connections import Locks, insert_all
 from laurels.storage.postgres.pool import Connection, write
 from laurels.storage.postgres.ranking import DROP_EMPTY_TALLIES, SAVE_TALLIES, part_of
 from laurels.storage.standings import ERASED_USER, Key, base, tally_changes
@@ -59,14 +59,8 @@ WHERE s.user_id = gap.user_id AND s.board = gap.board AND s.period = gap.period 
 ahead of the next equal user, who may be hidden.
 """
 
-PERIOD_LOCKS = 0x1A07E2
-"""The first key of the locks that late moves share, and that closing a period holds alone."""
 
-GAPS_LOCK = 0x1A07E3
-"""Held alone while leaving gaps in closed periods: the next equal must still be there to get one."""
-
-
-async def to_make(connection: Connection, moves: Sequence[Move]) -> Sequence[Move]:
+async def to_make(connection: Connection, moves: Sequence[Move], locks: Locks) -> Sequence[Move]:
     """The moves to make: none in closed periods, and late ones from the stored place of the user.
 
     A late move waits while its period is being closed, and then is left out.
@@ -74,7 +68,7 @@ async def to_make(connection: Connection, moves: Sequence[Move]) -> Sequence[Mov
     late = [move for move in moves if move.late]
     if not late:
         return moves
-    closed = await _closed(connection, {base((move.board, move.period)) for move in late})
+    closed = await _closed(connection, {base((move.board, move.period)) for move in late}, locks)
     keys = [(move.user_id, move.board, move.period) for move in late]
     found = await connection.fetch(STANDINGS_AT, *map(list, zip(*keys, strict=True)))
     places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
@@ -89,9 +83,9 @@ async def to_make(connection: Connection, moves: Sequence[Move]) -> Sequence[Mov
     return made
 
 
-async def _closed(connection: Connection, keys: Collection[Key]) -> set[Key]:
+async def _closed(connection: Connection, keys: Collection[Key], locks: Locks) -> set[Key]:
     """Which of these periods are closed. No one closes another of them until this transaction ends."""
-    await connection.execute(LOCK_PERIODS, PERIOD_LOCKS, sorted({lock_of(key) for key in keys}))
+    await connection.execute(LOCK_PERIODS, locks.periods, sorted({lock_of(key) for key in keys}))
     found = await connection.fetch(CLOSED_OF, [board for board, _ in keys], [period for _, period in keys])
     return {(board, period) for board, period in found}
 
@@ -122,15 +116,15 @@ async def save(connection: Connection, moves: Sequence[Move]) -> None:
     await write(connection, DROP_EMPTY_TALLIES, [row[:-1] for row in net if row[-1] < 0])
 
 
-async def leaving(connection: Connection, users: Sequence[str]) -> list[Move]:
+async def leaving(connection: Connection, users: Sequence[str], locks: Locks) -> list[Move]:
     """The moves of users who leave every leaderboard. In closed periods a placeholder takes their place, so no rank changes.
 
     They leave in the order of their ids, so that the gap of one is passed on by the next who leaves too.
     """
     found = places_by_user(users, await connection.fetch(STANDINGS_OF, users))
-    closed = await _closed(connection, {base(key) for places in found.values() for key in places})
+    closed = await _closed(connection, {base(key) for places in found.values() for key in places}, locks)
     if closed:
-        await connection.execute(LOCK_GAPS, GAPS_LOCK)
+        await connection.execute(LOCK_GAPS, locks.gaps)
     moves: list[Move] = []
     for user_id in sorted(users):
         await _leave_gaps(connection, user_id, [key for key in found[user_id] if base(key) in closed])

@@ -31,7 +31,7 @@ from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded,
 from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.catalogs import KEY
-from laurels.storage.postgres.connections import LOCK_SPACE, Connections, arrays, insert_all, setting
+from laurels.storage.postgres.connections import Connections, arrays, insert_all, setting
 from laurels.storage.postgres.leaderboards import open_standings
 from laurels.storage.postgres.pool import Connection, Overtaken, write
 from laurels.storage.postgres.records import read_adjustments, read_awards, read_events, read_ledgers
@@ -160,7 +160,7 @@ class Transactions(Connections):
             return frozenset()
         if alone is not None:
             locks = _locks(missing, alone)
-            await connection.execute(LOCK_NEW, LOCK_SPACE, [*locks], [*locks.values()])
+            await connection.execute(LOCK_NEW, self._locks.users, [*locks], [*locks.values()])
         secret = await self._read_secret(connection)
         hashes = {tombstone(secret, user_id): user_id for user_id in missing}
         found = await connection.fetch(ERASED, [*hashes])
@@ -170,8 +170,8 @@ class Transactions(Connections):
         self, connection: Connection, changes: Changes, found: Loaded, alone: set[str], *, measure: bool
     ) -> Mapping[str, Ranks]:
         erased = [user_id for user_id, _ in changes.erased]
-        leaving = await standings.leaving(connection, erased) if erased else ()
-        moves = await standings.to_make(connection, [*leaving, *changes.moves])
+        leaving = await standings.leaving(connection, erased, self._locks) if erased else ()
+        moves = await standings.to_make(connection, [*leaving, *changes.moves], self._locks)
         measured: Measured = await ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks = own_ranks(measured)
         if changes.erased:
