@@ -155,9 +155,8 @@ class UnitOfWork:
         for row in rows:
             kept.setdefault(renames.badge(row.badge), row)
         self._changes.revoked += [(row.user_id, row.badge) for row in rows if kept.get(row.badge) is not row]
-        changed = [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
-        self._changes.awards += changed
-        self._renamed_awards |= {(row.user_id, row.badge) for row in changed}
+        self._changes.awards += [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
+        self._renamed_awards |= {(found.user_id, badge) for badge, row in kept.items() if row.badge != badge}
         return renames.progress(found.progress, {badge: row.points for badge, row in kept.items()})
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
