@@ -18,7 +18,8 @@ from typing import Literal, TypeVar
 
 from laurels.engine.values import plain
 
-KEY_SHIFTS = tuple(range(0, 54, 6))
+CHILD_BITS = 6
+KEY_SHIFTS = tuple(range(0, 54, CHILD_BITS))
 """By how many bits each key level is coarser than the sort key."""
 
 TIME_SHIFTS = (24, 32, 40)
@@ -81,9 +82,27 @@ def tallied(partition: str, place: Place) -> list[tuple[tuple[int, int, int], in
 
 def ranges_ahead(place: Place) -> list[Range]:
     """The ranges of nodes that together count every place ahead, except those within the finest time node."""
-    by_key = _ranges(place.sort_key, KEY_SHIFTS, 0, 0)
-    by_time = _ranges(place.reached_at, TIME_SHIFTS, FIRST_TIME_LEVEL, place.sort_key)
-    return by_key + by_time
+    return [*better_scores(place.sort_key), *earlier_times(place)]
+
+
+def better_scores(sort_key: int) -> list[Range]:
+    """The ranges of nodes that together count every place with a better score."""
+    return _ranges(sort_key, KEY_SHIFTS, 0, 0)
+
+
+def better_siblings(level: int, node: int) -> Range:
+    """The range of nodes under the same parent that come before this node of a key level; on the coarsest level, all before it.
+
+    A node, its parent and so on up to the coarsest level have all ranges of `better_scores`; scores that share a parent share
+    the rest of them.
+    """
+    coarsest = level == FIRST_TIME_LEVEL - 1
+    return Range(level, 0, LEAST_NODE if coarsest else node >> CHILD_BITS << CHILD_BITS, node - 1)
+
+
+def earlier_times(place: Place) -> list[Range]:
+    """The ranges of nodes that count the places of the same score that are ahead, except those within the finest time node."""
+    return _ranges(place.reached_at, TIME_SHIFTS, FIRST_TIME_LEVEL, place.sort_key)
 
 
 def finest_time(place: Place) -> int:

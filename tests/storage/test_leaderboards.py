@@ -147,6 +147,27 @@ async def test_the_lines_of_some_users_have_their_ranks_on_the_whole_leaderboard
     assert shown(await filled.listing(asking(ties, only=[]))) == []
 
 
+@TIES
+async def test_friends_among_many_equals_have_the_ranks_that_sorting_gives(store: Store, ties: Ties) -> None:
+    rng = random.Random(12)
+    scores = {f"u{number:04}": (-rng.choice((5, 5, 5, 5, 70, 9000)), rng.randrange(4)) for number in range(1500)}
+    await put(store, BOARD, scores)
+    expected = dict(zip(sorted_users(scores), ranks_by_sorting(scores, ties), strict=True))
+    for number in (1, 40, 200, 1500):
+        friends = rng.sample([*scores], number)
+        listed = await store.listing(asking(ties, limit=number, only=friends))
+        assert {user: rank for rank, user in shown(listed)} == {user: expected[user] for user in friends}
+
+
+def ranks_by_sorting(scores: Scores, ties: Ties) -> list[int]:
+    """The rank of each of the sorted users."""
+    keys = [scores[user][0] for user in sorted_users(scores)]
+    if ties == "first":
+        return [*range(1, len(keys) + 1)]
+    ranked = sorted(set(keys)) if ties == "dense" else keys
+    return [ranked.index(key) + 1 for key in keys]
+
+
 async def test_a_leaderboard_without_standings_is_empty(filled: Store) -> None:
     for key in (("off", "2026"), ("b", "2027"), ("none", "all")):
         listed = await filled.listing(LeaderboardRequest(*key, me="u1"))

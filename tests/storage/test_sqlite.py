@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from laurels.errors import SettingsError, StoreUnavailable
 from laurels.storage import open_store
+from laurels.storage.contract import LeaderboardRequest, TeamsRequest
 from tests.storage.test_contract import FORGOTTEN, fill, save, user
 from tests.support import MONDAY, sql
 
@@ -49,3 +52,25 @@ async def test_no_byte_of_the_file_names_an_erased_user(tmp_path: Path) -> None:
     content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # no other task waits
     assert FORGOTTEN.encode() not in content
     assert b"bob" in content
+
+
+async def test_wide_reads_take_turns_in_one_thread_and_leave_the_event_loop_free(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'laurels.db'}")
+    await store.migrate()
+    await fill(store, "bob")
+    requests = [LeaderboardRequest("points", "all", limit=1000), LeaderboardRequest("points", "all", ties="dense")]
+    requests += [LeaderboardRequest("points", "all", only=[f"u{number}" for number in range(200)])]
+    reads = [store.listing(one) for one in requests * 10]
+    reads += [store.history("bob", 500), store.teams(TeamsRequest("clubs", "all", 10))]
+    before = threading.active_count()
+    running = [asyncio.ensure_future(read) for read in reads]
+    await asyncio.sleep(0)
+
+    assert not any(one.done() for one in running)
+    assert threading.active_count() <= before + 1
+    await asyncio.gather(*running)
+    await save(store, user("cyd"))
+    assert (await store.history("cyd", 500)).events == (await store.history("cyd", 20)).events
+    await store.close()
+    with pytest.raises(StoreUnavailable):
+        await store.history("bob", 500)

@@ -70,12 +70,14 @@ ADJUSTMENTS_WITHIN = (
 )
 REVISIONS = """
 SELECT revision FROM (
-    SELECT revision FROM events WHERE user_id = $1 AND revision < $2
+    (SELECT revision FROM events WHERE user_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3)
     UNION SELECT revision FROM awards WHERE user_id = $1 AND revision < $2
-    UNION SELECT revision FROM ledger WHERE user_id = $1 AND revision < $2
-    UNION SELECT revision FROM adjustments WHERE user_id = $1 AND revision < $2
+    UNION (SELECT DISTINCT revision FROM ledger WHERE user_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3)
+    UNION (SELECT revision FROM adjustments WHERE user_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3)
 ) AS filled ORDER BY revision DESC LIMIT $3
 """
+"""Each part stops after a page: without its own limit, it would read the whole history. Awards are at most one for each badge."""
+
 NEWEST_NOTIFICATION = """
 SELECT revision, position FROM outbox WHERE user_id = $1 ORDER BY revision DESC, position DESC LIMIT 1
 """

@@ -1,8 +1,9 @@
 """Connections to a SQLite database, and how work runs on them.
 
 One writer thread holds the writing connection; each batch of changes is one `BEGIN IMMEDIATE` transaction. Reads run inline on
-a connection of their own: they take some microseconds, and handing them to a thread would cost several times that. Long reads
-run in a thread and a connection of their own.
+a connection of their own: they take some microseconds, and handing them to a thread would cost several times that. Reads of some
+milliseconds share one more thread and connection, so that however many are requested, they take turns there and block no other
+task. Long reads run in a thread and a connection of their own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Connections:
         except driver.Error as error:
             raise StoreUnavailable(f"cannot open {path}: {error}") from error
         self._snapshot = Snapshot(self._reader)
+        self._wide: Separate | None = None
         self._commits = 0
         self._secret: bytes | None = None
         self._closed = False
@@ -48,6 +50,8 @@ class Connections:
         if self._closed:
             return
         self._closed = True
+        if self._wide:
+            await self._wide.close()
         if self._thread:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
             self._thread.shutdown()
@@ -97,6 +101,18 @@ class Connections:
                 connection.execute("ROLLBACK")
             raise
         self._commits += 1
+
+    async def _in_turn(self, work: Callable[[Connection], T]) -> T:
+        """A read of some milliseconds from one snapshot, in the one thread for such reads; inline for a database in memory."""
+        if self._path is None:
+            with self._snapshot as connection:
+                return work(connection)
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if self._wide is None:
+            with translated:
+                self._wide = Separate(_connect(self._path), self._path)
+        return await self._wide.run(partial(_in_own_snapshot, work))
 
     async def _in_background(self, work: Callable[[Connection], T]) -> T:
         """A long read from one snapshot, without blocking other work; inline for a database in memory, which is small."""
@@ -190,6 +206,12 @@ class Separate:
     def _close(self) -> None:
         self._cursor.close()  # a cursor in the middle of its rows would keep the file open
         self.connection.close()
+
+
+def _in_own_snapshot(work: Callable[[Connection], T], cursor: Cursor) -> T:
+    """The result of a read from one snapshot, on a connection that is used again after it."""
+    with Snapshot(cursor.connection) as connection:
+        return work(connection)
 
 
 def _in_snapshot(work: Callable[[Connection], T], cursor: Cursor) -> T:

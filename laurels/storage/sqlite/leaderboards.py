@@ -56,6 +56,10 @@ from laurels.storage.standings import (
     teams_of,
 )
 
+INLINE_LINES = 200
+INLINE_FRIENDS = 50
+"""More lines, or more friends, are read in a thread: it takes longer than handing the read over, and no other task could run."""
+
 LINES = f"""
 SELECT {LINE} FROM standings s LEFT JOIN users u ON u.user_id = s.user_id
 WHERE s.board = ? AND s.period = ?
@@ -155,6 +159,8 @@ class Leaderboards(Connections):
     """Reading leaderboards, and closing their periods."""
 
     async def listing(self, request: LeaderboardRequest) -> LeaderboardLines:
+        if _is_wide(request):
+            return await self._in_turn(partial(listing, request=request))
         with self._snapshot as connection:
             return listing(connection, request)
 
@@ -169,7 +175,7 @@ class Leaderboards(Connections):
 
     async def teams(self, request: TeamsRequest) -> Teams:
         values = (*partitions_of_teams(request), request.limit, json.dumps(own_partitions(request)))
-        found = await self._in_background(
+        found = await self._in_turn(
             lambda connection: connection.execute(TEAMS[request.mean, request.highest], values).fetchall()
         )
         return teams_of(request, found)
@@ -248,6 +254,11 @@ class Leaderboards(Connections):
         await self._in_transaction(ranking.rebuild_tallies)
 
 
+def _is_wide(request: LeaderboardRequest) -> bool:
+    """Whether reading these lines may take some milliseconds. A dense rank counts all better scores."""
+    return request.limit > INLINE_LINES or len(request.only or ()) > INLINE_FRIENDS or request.ties == "dense"
+
+
 def _notify_closing(connection: Connection, request: LeaderboardRequest, top: int, at: datetime) -> bool:
     """Notify the users in the first `top` ranks among the requested lines of a closed period, once."""
     if not changed(connection, SET_NOTIFIED, (to_micros(at), request.board, request.period)):
@@ -306,9 +317,10 @@ def _standing(connection: Connection, key: Key, row: Any, ties: Ties) -> Standin
 def _lines(connection: Connection, key: Key, request: LeaderboardRequest) -> tuple[list[Standing], Ends]:
     """The lines, and where to continue."""
     if request.only is not None:
-        found = [connection.execute(LINE_OF, (*key, user_id)).fetchone() for user_id in dict.fromkeys(request.only)]
-        some = [_standing(connection, key, row, request.ties) for row in found if row]
-        return sorted(some, key=lambda line: order(line.place))[: request.limit], (None, None)
+        found = connection.executemany(LINE_OF, ((*key, user_id) for user_id in dict.fromkeys(request.only))).fetchall()
+        found = sorted(found, key=lambda row: order(place_of(row)))[: request.limit]
+        ranks = ranking.shown_ranks(connection, key, [place_of(row) for row in found], request.ties)
+        return [*map(standing_of, found, ranks)], (None, None)
     found, follows = _consecutive(connection, key, request)
     if not found:
         return [], ends_of(request, [], 0, follows=False)

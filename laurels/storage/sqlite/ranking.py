@@ -5,21 +5,28 @@ The functions take the connection of a transaction or a snapshot. A key is (part
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 from laurels.engine.leaderboards import Board
 from laurels.engine.ranking import (
+    CHILD_BITS,
     FIRST_TIME_LEVEL,
     HIDDEN,
     KEY_SHIFTS,
+    LEAST_NODE,
     TEAM,
     TIME_SHIFTS,
     TOTAL_LEVEL,
     Move,
     Place,
+    Range,
     Ranks,
     Ties,
+    better_scores,
+    better_siblings,
+    earlier_times,
     finest_time,
     gaps_before,
     ranges_ahead,
@@ -28,6 +35,9 @@ from laurels.engine.ranking import (
 from laurels.storage.contract import ALL_TIME
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.standings import HIDDEN_POINTS, POINTS, Key, Measured, places_of, to_rank
+
+FEW = 256
+"""Fewer standings than this are counted one by one, faster than by the tallies of their times."""
 
 RANKED = f"""
 SELECT coalesce(sum(amount), 0) FROM tallies
@@ -51,6 +61,19 @@ SELECT {_in_nodes(range(FIRST_TIME_LEVEL + len(TIME_SHIFTS)))} + (
 )
 """
 BETTER_SCORES = "SELECT count(*) FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node < ?"
+IN_NODES = (
+    "SELECT coalesce(sum(amount), 0) FROM tallies "
+    "WHERE board = ? AND period = ? AND level = ? AND under = ? AND node BETWEEN ? AND ?"
+)
+EQUALS_BETWEEN = """
+SELECT count(*) FROM (
+    SELECT 1 FROM standings WHERE board = ? AND period = ? AND sort_key = ?
+        AND (reached_at, user_id) >= (?, ?) AND (reached_at, user_id) < (?, ?) LIMIT ?
+)
+"""
+BETTER_SCORES_BETWEEN = """
+SELECT count(*) FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node >= ? AND node < ?
+"""
 HOLDERS = "SELECT amount FROM tallies WHERE board = ? AND period = ? AND level = 0 AND under = 0 AND node = ?"
 """A node of the finest level is one score."""
 
@@ -131,12 +154,76 @@ def rank_by_tallies(connection: Connection, key: Key, place: Place, ties: Ties) 
         return count_ahead(connection, key, place) + 1
     if ties == "dense":
         return connection.execute(BETTER_SCORES, (*key, place.sort_key)).fetchone()[0] + 1
-    values = [
-        value
-        for nodes in ranges_ahead(place)[:FIRST_TIME_LEVEL]
-        for value in (*key, nodes.under, nodes.low, nodes.high)
-    ]
+    values = [value for nodes in better_scores(place.sort_key) for value in (*key, nodes.under, nodes.low, nodes.high)]
     return connection.execute(BETTER, values).fetchone()[0] + 1
+
+
+def shown_ranks(connection: Connection, key: Key, places: Sequence[Place], ties: Ties) -> list[int]:
+    """The same as `shown_rank` for several sorted places, in one pass: what their ranks have in common is counted once."""
+    if not places:
+        return []
+    if ties == "dense":
+        ranks = _dense_ranks(connection, key, places)
+    else:
+        better = _better_than(connection, key, {place.sort_key for place in places})
+        equals = _ahead_of_equals(connection, key, places) if ties == "first" else [0] * len(places)
+        ranks = [better[place.sort_key] + ahead + 1 for place, ahead in zip(places, equals, strict=True)]
+    return [rank + gap for rank, gap in zip(ranks, gaps(connection, key, places, ties), strict=True)]
+
+
+def _dense_ranks(connection: Connection, key: Key, places: Sequence[Place]) -> list[int]:
+    """One plus the number of better scores: those up to the place before, and those between the two."""
+    edges = [LEAST_NODE, *(place.sort_key for place in places)]
+    between = connection.executemany(BETTER_SCORES_BETWEEN, ((*key, low, high) for low, high in pairwise(edges)))
+    return [better + 1 for better in accumulate(count for (count,) in between)]
+
+
+def _better_than(connection: Connection, key: Key, sort_keys: Iterable[int]) -> dict[int, int]:
+    """The number of standings with a better score than each of these. Scores below one node share what is before that node."""
+    levels = [dict.fromkeys(sort_keys)]
+    for _ in KEY_SHIFTS[1:]:
+        levels.append(dict.fromkeys(node >> CHILD_BITS for node in levels[-1]))
+    from_coarsest = [*enumerate(levels)][::-1]
+    siblings = (better_siblings(level, node) for level, nodes in from_coarsest for node in nodes)
+    sums = iter(_sums(connection, key, siblings))
+    better: dict[int, int] = {}
+    for _, nodes in from_coarsest:
+        better = {node: next(sums) + better.get(node >> CHILD_BITS, 0) for node in nodes}
+    return better
+
+
+def _ahead_of_equals(connection: Connection, key: Key, places: Sequence[Place]) -> list[int]:
+    """The number of standings ahead of each of these sorted places among those of its score."""
+    found: list[int] = []
+    between = connection.executemany(EQUALS_BETWEEN, _since_last_equal(key, places))
+    for index, (place, (count,)) in enumerate(zip(places, between, strict=True)):
+        if count == FEW:
+            found.append(_many_ahead(connection, key, place))
+        else:
+            follows = index > 0 and places[index - 1].sort_key == place.sort_key
+            found.append(found[-1] + count if follows else count)
+    return found
+
+
+def _since_last_equal(key: Key, places: Sequence[Place]) -> Iterator[tuple[Any, ...]]:
+    """The values with which standings are counted from one place to the next one of its score, or from the first of a score."""
+    last: Place | None = None
+    for place in places:
+        since = (last.reached_at, last.user_id) if last and last.sort_key == place.sort_key else (LEAST_NODE, "")
+        yield (*key, place.sort_key, *since, place.reached_at, place.user_id, FEW)
+        last = place
+
+
+def _many_ahead(connection: Connection, key: Key, place: Place) -> int:
+    """The number of standings ahead of a place among those of its score, by the tallies of their times."""
+    nearest = (*key, place.sort_key, finest_time(place), "", place.reached_at, place.user_id, -1)
+    return sum(_sums(connection, key, earlier_times(place))) + connection.execute(EQUALS_BETWEEN, nearest).fetchone()[0]
+
+
+def _sums(connection: Connection, key: Key, ranges: Iterable[Range]) -> list[int]:
+    """The number of standings in each of these ranges of nodes."""
+    values = ((*key, nodes.level, nodes.under, nodes.low, nodes.high) for nodes in ranges)
+    return [amount for (amount,) in connection.executemany(IN_NODES, values)]
 
 
 def count_ahead(connection: Connection, key: Key, place: Place) -> int:

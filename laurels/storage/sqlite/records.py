@@ -39,6 +39,9 @@ NEWEST = 2**62
 READ_INLINE = 500
 """A user with more revisions than this is read in a thread: it takes longer than starting one, and no other task could run."""
 
+INLINE_ENTRIES = 100
+"""The same for a page of the history with more entries than this."""
+
 REVISION = "SELECT revision FROM users WHERE user_id = ?"
 USER = f"SELECT {USERS} FROM users WHERE user_id = ?"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
@@ -54,12 +57,20 @@ ADJUSTMENTS_WITHIN = (
 )
 REVISIONS = """
 SELECT revision FROM (
-    SELECT revision FROM events WHERE user_id = :user AND revision < :before
+    SELECT revision FROM (
+        SELECT revision FROM events WHERE user_id = :user AND revision < :before ORDER BY revision DESC LIMIT :limit
+    )
     UNION SELECT revision FROM awards WHERE user_id = :user AND revision < :before
-    UNION SELECT revision FROM ledger WHERE user_id = :user AND revision < :before
-    UNION SELECT revision FROM adjustments WHERE user_id = :user AND revision < :before
+    UNION SELECT revision FROM (
+        SELECT DISTINCT revision FROM ledger WHERE user_id = :user AND revision < :before ORDER BY revision DESC LIMIT :limit
+    )
+    UNION SELECT revision FROM (
+        SELECT revision FROM adjustments WHERE user_id = :user AND revision < :before ORDER BY revision DESC LIMIT :limit
+    )
 ) ORDER BY revision DESC LIMIT :limit
 """
+"""Each part stops after a page: without its own limit, it would read the whole history. Awards are at most one for each badge."""
+
 NEWEST_NOTIFICATION = """
 SELECT revision, position FROM outbox WHERE user_id = ? ORDER BY revision DESC, position DESC LIMIT 1
 """
@@ -184,6 +195,8 @@ class Records(Connections):
             return read_awards(self._reader, user_id)
 
     async def history(self, user_id: str, limit: int, before: int | None = None) -> HistoryRows:
+        if limit > INLINE_ENTRIES:
+            return await self._in_turn(partial(read_history, user_id=user_id, limit=limit, before=before))
         with self._snapshot as connection:
             return read_history(connection, user_id, limit, before)
 
