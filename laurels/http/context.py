@@ -58,6 +58,13 @@ class Context:
         self.key_rate.take(name)
         return Key(name)
 
+    def charge(self, caller: Caller | Key, requests: int) -> None:
+        """Count an admitted request as this number of requests more."""
+        if isinstance(caller, Key):
+            self.key_rate.charge(caller.name, requests)
+        else:
+            self.session_rate.charge(caller.session or caller.user_id, requests)
+
     async def caller_or_key(self, scope: Scope) -> Caller | Key:
         """The user who is calling, or the app's back end, which sends its key. Raises Unauthorized, TooManyRequests."""
         if (credentials(scope).bearer or "").startswith(KEY_PREFIXES):

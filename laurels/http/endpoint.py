@@ -30,7 +30,7 @@ from laurels.http.bodies import Body
 from laurels.http.context import Context
 from laurels.http.parameters import Json, Parameter, PathParameter
 from laurels.http.problems import UnknownParameter
-from laurels.http.requests import names_in_query
+from laurels.http.requests import check_number_of_parameters, names_in_query
 from laurels.http.responses import JSON, NO_STORE, Header, Receive, Response, Scope, encode
 
 C = TypeVar("C")
@@ -169,7 +169,8 @@ class Endpoint:
         return tuple(dict.fromkeys(codes))
 
     def check_query(self, query: bytes) -> None:
-        """Raise UnknownParameter for the first parameter in the query string that is not declared."""
+        """Raise HeadTooLarge for too many parameters, UnknownParameter for the first one that is not declared."""
+        check_number_of_parameters(query)
         if not self.strict:
             return
         known = self.in_query

@@ -11,6 +11,7 @@ from typing import Any
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME, MAX_USER_ID
 from laurels.errors import InvalidInput
+from laurels.http import costs
 from laurels.http.access import SESSION_OR_KEY
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -151,20 +152,25 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
     of the user that the back end names.
     """
     scope, caller = request.scope, request.caller
-    period, me = text_of(scope, "period"), _me(scope, caller)
+    period, me, friends = text_of(scope, "period"), _me(scope, caller), _friends(scope)
+    limit = LIMIT.read(scope, MAX_LINES_BY_SESSION if isinstance(caller, Caller) else MAX_LINES)
     try:
-        return await request.context.laurels.leaderboard(
+        page = await request.context.laurels.leaderboard(
             request.path["board"],
             "current" if period is None else period,
-            limit=LIMIT.read(scope, MAX_LINES_BY_SESSION if isinstance(caller, Caller) else MAX_LINES),
+            limit=limit,
             after=text_of(scope, "after"),
             before=text_of(scope, "before"),
             around=_around(scope, me),
-            friends=_friends(scope),
+            friends=friends,
             me=me,
         )
     except InvalidInput as error:
         raise InvalidParameter(error.field, str(error)) from None
+    dense = page.ranked_users if page.board.ties == "dense" else 0
+    cost = costs.of_lines(limit or BOARD_PAGE, len(friends or ()), page.ranked_teams, dense)
+    request.context.charge(caller, cost)
+    return page
 
 
 @endpoint(

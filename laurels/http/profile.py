@@ -7,10 +7,19 @@ from typing import TypedDict
 
 from laurels.auth.chain import Caller
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
+from laurels.http import costs
 from laurels.http.access import SESSION
+from laurels.http.context import Key
 from laurels.http.endpoint import AnyRequest, Operation, Request, Result, endpoint
 from laurels.http.parameters import Parameter, number
-from laurels.http.problems import InvalidParameter, TooManyRequests, problem_response, profile_failed
+from laurels.http.problems import (
+    BadRequest,
+    HeadTooLarge,
+    InvalidParameter,
+    TooManyRequests,
+    problem_response,
+    profile_failed,
+)
 from laurels.http.requests import values_of
 from laurels.http.responses import Headers, Response, Scope
 from laurels.present.profiles import Profile
@@ -66,10 +75,10 @@ INCLUDE = Parameter(
 
 
 def profile_error(_: AnyRequest, error: Exception) -> Response:
-    """The response to an error: 401, 422, 429, 503, or the contract's 500 for anything else."""
+    """The response to an error: 400, 401, 422, 429, 431, 503, or the contract's 500 for anything else."""
     if isinstance(error, UserNotFound | UserErased):
         error = Unauthorized()
-    if isinstance(error, Unauthorized | Overloaded | TooManyRequests | InvalidParameter):
+    if isinstance(error, Unauthorized | Overloaded | TooManyRequests | InvalidParameter | BadRequest | HeadTooLarge):
         return problem_response(error)
     log.error("a profile could not be read", exc_info=error)
     return profile_failed()
@@ -92,11 +101,15 @@ async def get_profile(request: Request[Caller, None]) -> Profile:
     Each request also counts as the day's login, unless it is a prefetch or a HEAD.
     """
     scope = request.scope
-    more: Requested = requested(scope) if scope["query_string"] else {}
-    return await request.context.laurels.profile(request.caller.user_id, login=is_visit(scope), **more)
+    if not scope["query_string"]:
+        return await request.context.laurels.profile(request.caller.user_id, login=is_visit(scope))
+    more = requested(scope)
+    profile = await request.context.laurels.profile(request.caller.user_id, login=is_visit(scope), **more)
+    charge(request, more)
+    return profile
 
 
-class Requested(TypedDict, total=False):
+class Requested(TypedDict):
     """What a request adds to the contract's profile."""
 
     include: list[str]
@@ -111,6 +124,13 @@ def requested(scope: Scope) -> Requested:
         if name not in INCLUDES:
             raise InvalidParameter("include", f"'{name}' is unknown; use any of {', '.join(INCLUDES)}")
     return {"include": names, "days": DAYS.read(scope) or STREAK_DAYS}
+
+
+def charge(request: Request[Caller, None] | Request[Key, None], more: Requested) -> None:
+    """Count what a profile includes against the caller's rate."""
+    catalog = request.context.laurels.catalog
+    cost = costs.of_profile(more["include"], more["days"], len(catalog.badges), len(catalog.streaks))
+    request.context.charge(request.caller, cost)
 
 
 def is_visit(scope: Scope) -> bool:

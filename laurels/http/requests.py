@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import takewhile
@@ -15,7 +16,7 @@ from laurels.auth.chain import Credentials
 from laurels.engine.events import check_instant, check_text
 from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
-from laurels.http.problems import BadRequest, BodyTooLarge, InvalidParameter, UnsupportedMediaType
+from laurels.http.problems import BadRequest, BodyTooLarge, HeadTooLarge, InvalidParameter, UnsupportedMediaType
 from laurels.http.responses import Receive, Scope
 
 T = TypeVar("T")
@@ -25,6 +26,9 @@ MAX_DIGITS = 18
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FIELDS = 50
+
+MAX_PARAMETERS = 300
+"""The most parameters in an address: 200 friends, and others that sites add to links."""
 
 UNKNOWN_KEY = "..."
 """How a decoder's path writes a key that the type does not name: from there on, the place is unknown."""
@@ -92,12 +96,25 @@ def id_in_path(raw: str, parameter: str, longest: int) -> str:
 
 def values_of(query: bytes, name: str) -> list[str]:
     """All values of one parameter in a query string, in order."""
-    return [value for key, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True) if key == name]
+    return [value for key, value in _parameters(query) if key == name]
 
 
 def names_in_query(query: bytes) -> list[str]:
     """The names of all parameters in a query string, in order."""
-    return [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+    return [name for name, _ in _parameters(query)]
+
+
+def check_number_of_parameters(query: bytes) -> None:
+    """Raise HeadTooLarge for a query string with more parameters than any address has."""
+    if query.count(b"&") >= MAX_PARAMETERS:
+        raise HeadTooLarge(f"the address has more than {MAX_PARAMETERS} parameters; leave out those that are repeated")
+
+
+@lru_cache(maxsize=16)
+def _parameters(query: bytes) -> Sequence[tuple[str, str]]:
+    """The names and values in a query string, parsed once for all parameters of a request. Those above the limit are left out."""
+    first = b"&".join(query.split(b"&", MAX_PARAMETERS)[:MAX_PARAMETERS])
+    return parse_qsl(first.decode("latin-1"), keep_blank_values=True)
 
 
 def text_of(scope: Scope, name: str) -> str | None:

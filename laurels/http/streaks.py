@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from laurels.auth.chain import Caller
+from laurels.http import costs
 from laurels.http.access import KEY, SESSION
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -48,8 +49,7 @@ DESCRIPTION = "All streaks, and why each day counts"
 )
 async def get_streaks(request: Request[Caller, None]) -> UserStreaks:
     """Read all streaks: length and status, when each would end, the longest run, and why each of the last days counts."""
-    days = DAYS.read(request.scope) or STREAK_DAYS
-    return await request.context.laurels.streaks(request.caller.user_id, days)
+    return await _streaks(request, request.caller.user_id)
 
 
 @endpoint(
@@ -63,8 +63,15 @@ async def get_streaks(request: Request[Caller, None]) -> UserStreaks:
 )
 async def get_user_streaks(request: Request[Key, None]) -> UserStreaks:
     """Read all streaks of a user. It does not count as a login."""
+    return await _streaks(request, request.path["userId"])
+
+
+async def _streaks(request: Request[Caller, None] | Request[Key, None], user_id: str) -> UserStreaks:
+    """The streaks of a user, counted against the caller's rate by the days they explain."""
     days = DAYS.read(request.scope) or STREAK_DAYS
-    return await request.context.laurels.streaks(request.path["userId"], days)
+    streaks = await request.context.laurels.streaks(user_id, days)
+    request.context.charge(request.caller, costs.beyond(days * len(streaks.streaks), costs.DAYS))
+    return streaks
 
 
 ENDPOINTS = (get_streaks, get_user_streaks)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from laurels.engine.events import MAX_NUMBER
+from laurels.http import costs
 from laurels.http.access import KEY
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import USER_ID, number
-from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, requested
+from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, charge, requested
 from laurels.present.history import History
 from laurels.present.profiles import Profile
 from laurels.present.users import User, UserIn
@@ -123,7 +124,10 @@ async def delete_user(request: Request[Key, None]) -> None:
 )
 async def get_user_profile(request: Request[Key, None]) -> Profile:
     """Read a user's profile, as the user sees it. It does not count as a login."""
-    return await request.context.laurels.profile(request.path["userId"], **requested(request.scope))
+    more = requested(request.scope)
+    profile = await request.context.laurels.profile(request.path["userId"], **more)
+    charge(request, more)
+    return profile
 
 
 @endpoint(
@@ -138,7 +142,9 @@ async def get_user_profile(request: Request[Key, None]) -> Profile:
 async def get_user_history(request: Request[Key, None]) -> History:
     """Read a user's events, adjustments, awards and points, newest first."""
     limit = LIMIT.read(request.scope) or HISTORY_PAGE
-    return await request.context.laurels.history(request.path["userId"], limit, BEFORE.read(request.scope))
+    page = await request.context.laurels.history(request.path["userId"], limit, BEFORE.read(request.scope))
+    request.context.charge(request.caller, costs.beyond(len(page.entries), costs.ENTRIES))
+    return page
 
 
 ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from laurels.engine.badges import CATEGORIES
+from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NAME
 from laurels.engine.values import plain
 from laurels.errors import BadgeNotFound
@@ -15,8 +19,9 @@ from laurels.http.responses import Response
 from laurels.present.badges import BadgeInfo
 from laurels.present.catalog import catalog_summary
 from laurels.present.reports import RarityReport
+from laurels.service.insights import Insights
 from laurels.site.html import site_page
-from laurels.site.texts import grouped, language_of
+from laurels.site.texts import asked_language, grouped, language_of
 
 PATH = "/badges"
 WORDS = ((0.5, "rarity_common"), (0.2, "rarity_uncommon"), (0.05, "rarity_rare"), (0.0, "rarity_very_rare"))
@@ -33,12 +38,36 @@ class Rarity:
     users: str
 
 
+class _Made(NamedTuple):
+    """The page of all badges in one language, and what it was made from."""
+
+    catalog: Catalog
+    rarity: tuple[datetime, int | None]
+    response: Response
+
+
+_pages: WeakKeyDictionary[Insights, dict[tuple[str, str | None], _Made]] = WeakKeyDictionary()
+"""The newest page by language. Everyone may ask for it, and making it takes milliseconds with hundreds of badges."""
+
+
 @endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS)
 async def badges_page(request: Request[None, None]) -> Response:
     """Show all badges by category."""
-    badges, rarities = await _all(request)
+    context, scope = request.context, request.scope
+    rarity = await context.insights.public_rarity()
+    pages = _pages.setdefault(context.insights, {})
+    languages = (language_of(scope), asked_language(scope))
+    made, catalog = pages.get(languages), context.laurels.catalog
+    if made is None or made.catalog is not catalog or made.rarity != (rarity.computed_at, rarity.users):
+        response = _badges_page(request, catalog_summary(catalog).badges, rarity)
+        made = pages[languages] = _Made(catalog, (rarity.computed_at, rarity.users), response)
+    return Response(made.response.status, made.response.headers, made.response.body)
+
+
+def _badges_page(request: Request[None, None], badges: Sequence[BadgeInfo], rarity: RarityReport) -> Response:
     by_category = {name: [badge for badge in badges if badge.category == name] for name in CATEGORIES}
     categories = {name: of_name for name, of_name in by_category.items() if of_name}
+    rarities = _rarities(rarity, language_of(request.scope))
     return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities)
 
 
