@@ -130,6 +130,19 @@ class LimitSettings(msgspec.Struct, frozen=True):
         int, setting("request bodies held in memory at the same time; more get 503", least=1024, most=1024**4)
     ] = 32 * 1024 * 1024
     events: Annotated[int, setting("most events in one request", least=1, most=100_000)] = 1000
+    session_body_bytes: Annotated[
+        int, setting("largest request body that a session may send", least=1024, most=1024**3)
+    ] = 8 * 1024
+    session_requests: Annotated[
+        int,
+        setting(
+            "requests of one session answered at the same time, besides streams; more get 429", least=1, most=100_000
+        ),
+    ] = 32
+    public_requests: Annotated[
+        int,
+        setting("requests without a session or key answered at the same time; more get 503", least=1, most=100_000),
+    ] = 32
     key_rate: Annotated[
         int,
         setting(

@@ -9,7 +9,17 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from laurels.console.session import ROOT, SIGN_IN, TOKEN_FIELD, SignedOut, StaleForm, Visit, visit_of
+from laurels.console.session import (
+    COOKIE,
+    ROOT,
+    SIGN_IN,
+    TOKEN_FIELD,
+    SignedOut,
+    StaleForm,
+    Visit,
+    comes_from_us,
+    visit_of,
+)
 from laurels.errors import InvalidInput, NotASandbox, Unauthorized, UserNotFound
 from laurels.http.access import Access
 from laurels.http.bodies import FormBody
@@ -17,7 +27,8 @@ from laurels.http.context import Context
 from laurels.http.endpoint import AnyRequest, Endpoint, Request, endpoint
 from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter, Kind, kind_of, problem_response
-from laurels.http.responses import HTML, Headers, Response, Scope
+from laurels.http.requests import credentials
+from laurels.http.responses import HTML, Headers, Receive, Response, Scope
 from laurels.site.html import PRIVATE
 from laurels.site.html import page as html_page
 
@@ -51,6 +62,22 @@ async def _operator(context: Context, scope: Scope) -> Visit:
 OPERATOR: Access[Visit] = Access(_operator)
 
 
+class ConsoleForm(FormBody):
+    """A form of the console. One that another site sent, or a browser without the cookie, is refused before it is read."""
+
+    def __init__(self, limit: int, cookie: str) -> None:
+        super().__init__(limit)
+        self._cookie = cookie
+
+    async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> Form:
+        """See Body. Raises StaleForm, too."""
+        if not comes_from_us(scope):
+            raise StaleForm("The form was sent from another site.")
+        if self._cookie not in credentials(scope).cookies:
+            raise StaleForm
+        return await super().read(context, scope, receive, limit)
+
+
 def page(path: str, *parameters: Parameter) -> Callable[[Callable[[Shown], Awaitable[Response]]], Endpoint]:
     """Declare a page for operators; everyone else is sent to the sign-in page."""
     return endpoint(
@@ -72,7 +99,7 @@ def form(path: str, *parameters: Parameter) -> Callable[[Callable[[Sent], Awaita
             path,
             access=OPERATOR,
             parameters=parameters,
-            body=FormBody(FORM_LIMIT),
+            body=ConsoleForm(FORM_LIMIT, COOKIE),
             cross_origin=False,
             error_response=error_response,
         )(checked)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from laurels.auth.keys import hash_of_key, name_of_key
 from laurels.console.guards import (
     FORM_LIMIT,
+    ConsoleForm,
     Form,
     Sent,
     error_page,
@@ -17,6 +18,7 @@ from laurels.console.guards import (
     render,
 )
 from laurels.console.session import (
+    FORM_COOKIE,
     ROOT,
     SIGN_IN,
     StaleForm,
@@ -30,7 +32,6 @@ from laurels.console.session import (
 )
 from laurels.errors import Unauthorized
 from laurels.http.access import PUBLIC
-from laurels.http.bodies import FormBody
 from laurels.http.endpoint import Request, endpoint
 from laurels.http.parameters import in_query
 from laurels.http.problems import TooManyRequests, kind_of
@@ -55,7 +56,14 @@ async def sign_in_page(request: Request[None, None]) -> Response:
     return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), next_path)
 
 
-@endpoint("POST", SIGN_IN, access=PUBLIC, body=FormBody(FORM_LIMIT), cross_origin=False, error_response=error_response)
+@endpoint(
+    "POST",
+    SIGN_IN,
+    access=PUBLIC,
+    body=ConsoleForm(FORM_LIMIT, FORM_COOKIE),
+    cross_origin=False,
+    error_response=error_response,
+)
 async def sign_in(request: Request[None, Form]) -> Response:
     """Take an admin key, and start a session."""
     visit, typed = await visit_before_sign_in(request.context, request.scope), request.body

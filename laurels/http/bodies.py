@@ -33,12 +33,12 @@ class Body(Protocol[B_co]):
         """The codes of the problems that reading it can raise."""
         ...
 
-    async def read(self, context: Context, scope: Scope, receive: Receive) -> B_co:
-        """Read and decode it. Raises BadRequest, BodyTooLarge, UnsupportedMediaType, InvalidInput."""
+    async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> B_co:
+        """Read at most `limit` bytes, and decode it. Raises BadRequest, BodyTooLarge, UnsupportedMediaType, InvalidInput."""
         ...
 
-    def described(self, settings: Settings) -> Json:
-        """The request body of the document, with the limits of these settings."""
+    def described(self, settings: Settings, limit: int) -> Json:
+        """The request body of the document, with this limit and those of the settings."""
         ...
 
 
@@ -53,14 +53,14 @@ class JsonBody(Generic[B]):
         one_of: Any = Union[tuple(types)]  # noqa: UP007  # made from a list
         self._decoder: msgspec.json.Decoder[B] = msgspec.json.Decoder(one_of)
 
-    async def read(self, context: Context, scope: Scope, receive: Receive) -> B:
+    async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> B:  # noqa: ARG002
         """See Body."""
-        return decode(self._decoder, await read_body(scope, receive, context.settings.limits.body_bytes))
+        return decode(self._decoder, await read_body(scope, receive, limit))
 
-    def described(self, settings: Settings) -> Json:
+    def described(self, settings: Settings, limit: int) -> Json:  # noqa: ARG002
         """See Body."""
         refs = [ref(one) for one in self.types]
-        return json_body(refs[0] if len(refs) == 1 else {"oneOf": refs}, self.examples, settings)
+        return json_body(refs[0] if len(refs) == 1 else {"oneOf": refs}, self.examples, limit)
 
 
 class FormBody:
@@ -72,20 +72,20 @@ class FormBody:
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
-    async def read(self, context: Context, scope: Scope, receive: Receive) -> Mapping[str, str]:  # noqa: ARG002
+    async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> Mapping[str, str]:  # noqa: ARG002
         """See Body."""
-        return await read_form(scope, receive, self.limit)
+        return await read_form(scope, receive, min(limit, self.limit))
 
-    def described(self, settings: Settings) -> Json:  # noqa: ARG002
+    def described(self, settings: Settings, limit: int) -> Json:  # noqa: ARG002
         """See Body."""
         return {}
 
 
-def json_body(schema: Json, examples: Mapping[str, Any], settings: Settings) -> Json:
+def json_body(schema: Json, examples: Mapping[str, Any], limit: int) -> Json:
     """A required body in JSON, as the document describes it."""
     shown = {name: {"value": value} for name, value in examples.items()}
     return {
-        "description": f"At most {settings.limits.body_bytes:,} bytes",
+        "description": f"At most {limit:,} bytes",
         "required": True,
         "content": {"application/json": {"schema": schema, "examples": shown}},
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
+from laurels.auth.chain import Caller
 from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http.context import Context
 from laurels.http.cors import Cors
@@ -14,6 +15,7 @@ from laurels.http.problems import problem_response
 from laurels.http.requests import header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
+from laurels.http.shares import Shares, all_but_reserve
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, this header sets the time of a request, so that a test can go through a month in a second.
@@ -39,6 +41,7 @@ class Dispatcher:
         self.bodies_bytes = 0
         self._cors = Cors(context.settings.server.origins)
         self._requests_limit = context.settings.limits.requests
+        self._shares = Shares(context.settings.limits)
         self._error_response = error_response
         self._otherwise = otherwise
 
@@ -48,8 +51,8 @@ class Dispatcher:
             await self._otherwise(scope, receive, send)
             return
         endpoint, segments = self.routes.find(scope["method"], route_path(scope))
-        body = None if endpoint.body is None else CountedBody(self, receive)
-        request: AnyRequest = Request(self.context, scope, body or receive, endpoint, segments)
+        request: AnyRequest = Request(self.context, scope, receive, endpoint, segments)
+        body = None if endpoint.body is None else CountedBody(self, request)
         self.running += 1
         try:
             refusal = self._refusal(request)
@@ -60,8 +63,15 @@ class Dispatcher:
                 await self._serve_at(header_text, request, send, refusal)
         finally:
             self.running -= 1
+            self._leave(request)
             if body is not None:
                 self.bodies_bytes -= body.size
+
+    def _leave(self, request: AnyRequest) -> None:
+        """Give back the request's place among those of its caller, if it has one."""
+        if request.place is not None:
+            self._shares.leave(request.place)
+            request.place = None
 
     def _refusal(self, request: AnyRequest) -> Response | None:
         """The response to a preflight, or to a request above the limit; None if an endpoint is to answer."""
@@ -96,12 +106,14 @@ class Dispatcher:
         try:
             if refusal is None:
                 request.caller = await endpoint.access.admit(request.context, request.scope)
+                request.place = None if endpoint.always else self._shares.enter(request.caller)
                 if request.scope["query_string"]:
                     endpoint.check_query(request.scope["query_string"])
                 if request.segments:
                     request.path = endpoint.read_path(request.segments)
                 if endpoint.body is not None:
-                    request.body = await endpoint.body.read(request.context, request.scope, request.receive)
+                    limit = endpoint.body_limit(request.context.settings.limits)
+                    request.body = await endpoint.body.read(request.context, request.scope, request.receive, limit)
                 response = endpoint.response(await endpoint.handler(request))
             else:
                 response = refusal
@@ -110,18 +122,26 @@ class Dispatcher:
         self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
         if self._cors.origins:
             response.headers = self._cors.shared(request, response.headers)
+        if response.endless:  # streams have a limit of their own
+            self._leave(request)
         await response(request.scope, request.receive, send)
 
 
 class CountedBody:
-    """`receive` of one request, which counts the bytes of its body as held until the request is answered."""
+    """`receive` of one request, which counts the bytes of its body as held until the request is answered.
 
-    __slots__ = ("_dispatcher", "_receive", "size")
+    The last part of the memory is for sessions, whose bodies are small.
+    """
 
-    def __init__(self, dispatcher: Dispatcher, receive: Receive) -> None:
+    __slots__ = ("_dispatcher", "_receive", "_request", "size")
+
+    def __init__(self, dispatcher: Dispatcher, request: AnyRequest) -> None:
+        """Take the place of the request's own `receive`."""
         self._dispatcher = dispatcher
-        self._receive = receive
+        self._request = request
+        self._receive = request.receive
         self.size = 0
+        request.receive = self
 
     async def __call__(self) -> Mapping[str, Any]:
         """The next piece. Raises Overloaded if the bodies in memory exceed their limit, unless this is the only one."""
@@ -130,6 +150,9 @@ class CountedBody:
         self.size += size
         dispatcher.bodies_bytes += size
         context = dispatcher.context
-        if context.settings.limits.all_bodies_bytes < dispatcher.bodies_bytes > self.size:
+        most = context.settings.limits.all_bodies_bytes
+        if not isinstance(self._request.caller, Caller):
+            most = all_but_reserve(most)
+        if most < dispatcher.bodies_bytes > self.size:
             raise Overloaded("the memory for request bodies is full", context.laurels.group_commit.retry_after)
         return message

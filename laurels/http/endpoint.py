@@ -19,19 +19,20 @@ type that the result declares, or a Response.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from laurels.engine.parsing import closest, printable
-from laurels.http.access import Access
+from laurels.http.access import SESSION, Access
 from laurels.http.bodies import Body
 from laurels.http.context import Context
 from laurels.http.parameters import Json, Parameter, PathParameter
 from laurels.http.problems import UnknownParameter
 from laurels.http.requests import check_number_of_parameters, names_in_query
 from laurels.http.responses import JSON, NO_STORE, Header, Receive, Response, Scope, encode
+from laurels.settings import LimitSettings
 
 C = TypeVar("C")
 B = TypeVar("B")
@@ -54,9 +55,10 @@ class Request(Generic[C, B]):
     caller  who is calling, as the endpoint's access identified them
     path    the ids in the path, decoded and checked
     body    the body, decoded and checked; None for endpoints that take none
+    place   what gives back its place among the requests of its caller; None if it holds none
     """
 
-    __slots__ = ("body", "caller", "context", "endpoint", "path", "receive", "scope", "segments")
+    __slots__ = ("body", "caller", "context", "endpoint", "path", "place", "receive", "scope", "segments")
 
     caller: C
     body: B
@@ -71,6 +73,7 @@ class Request(Generic[C, B]):
         self.endpoint = endpoint
         self.segments = segments
         self.path = NO_VALUES
+        self.place: Hashable = None
         self.caller = cast(C, None)
         self.body = cast(B, None)
 
@@ -156,6 +159,10 @@ class Endpoint:
     def in_query(self) -> frozenset[str]:
         """The names of the parameters in its query."""
         return frozenset(parameter.name for parameter in self.parameters if parameter.place == "query")
+
+    def body_limit(self, limits: LimitSettings) -> int:
+        """The largest body, in bytes: what users send about themselves is small."""
+        return min(limits.body_bytes, limits.session_body_bytes) if self.access is SESSION else limits.body_bytes
 
     @property
     def all_problems(self) -> Sequence[str]:

@@ -65,18 +65,18 @@ class EventsBody:
     types: Sequence[type] = (EventIn,)
     problems = PROBLEMS
 
-    async def read(self, context: Context, scope: Scope, receive: Receive) -> Event | list[Item]:
+    async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> Event | list[Item]:
         """See Body."""
-        text = await read_body(scope, receive, context.settings.limits.body_bytes)
+        text = await read_body(scope, receive, limit)
         if text.lstrip()[:1] == b"[":
             return read_events(text, context.settings.limits.events)
         return decode(_one, text).event()
 
-    def described(self, settings: Settings) -> Json:
+    def described(self, settings: Settings, limit: int) -> Json:
         """See Body."""
         several = {"type": "array", "items": ref(EventIn), "maxItems": settings.limits.events}
         examples = {"one": EVENT_EXAMPLE, "several": SEVERAL}
-        return json_body({"oneOf": [ref(EventIn), several]}, examples, settings)
+        return json_body({"oneOf": [ref(EventIn), several]}, examples, limit)
 
 
 @endpoint(

@@ -97,7 +97,10 @@ def _operation(endpoint: Endpoint, settings: Settings) -> Json:
         "tags": [own.tag],
         **_if("security", list(endpoint.access.security)),
         **_if("parameters", [parameter.described() for parameter in endpoint.parameters]),
-        **_if("requestBody", endpoint.body.described(settings) if endpoint.body else None),
+        **_if(
+            "requestBody",
+            endpoint.body.described(settings, endpoint.body_limit(settings.limits)) if endpoint.body else None,
+        ),
         "responses": responses | _problems(endpoint.all_problems),
     }
 

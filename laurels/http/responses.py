@@ -32,6 +32,9 @@ class Response:
 
     __slots__ = ("body", "headers", "status")
 
+    endless = False
+    """Whether it lasts until the client or the session is gone."""
+
     def __init__(self, status: int, headers: Headers = (), body: bytes = b"") -> None:
         self.status = status
         self.headers = headers

@@ -111,6 +111,8 @@ class _Stream(Response):
 
     __slots__ = ("_context", "_listener")
 
+    endless = True
+
     def __init__(self, context: Context, listener: Listener) -> None:
         super().__init__(200, HEADERS)
         self._context = context
