@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import growth, postgres, ranking, reading, redis, repairing, writing
+from bench import growth, hostile, postgres, ranking, reading, redis, repairing, writing
 from bench.engines import Engine, PostgreSQL, Site, SQLite
 from bench.figures import Figure, dumps, from_json, merged, terminal_table, with_tables
 from bench.load import WRK_MISSING, has_wrk
@@ -39,6 +39,7 @@ AT_SITES: dict[str, Callable[[Site, Options], list[Figure]]] = {
     "hot": writing.hot,
     "mixed": writing.mixed,
     "amnesty": repairing.amnesty,
+    "hostile": hostile.hostile,
 }
 """What depends on the engine and on the size of the community."""
 
