@@ -136,6 +136,24 @@ async def test_who_spent_keeps_a_badge_that_others_keep_and_loses_one_that_other
     assert (result.revoked, await home.badges(), await numbers(home)) == (["p100"], [], (0, -140))
 
 
+async def test_a_badge_that_a_correction_left_without_its_points_is_not_lost_by_the_next_reversal(
+    database: str,
+) -> None:
+    """Before and after the reversal are both read without the badge's own points: 80 and 79 of 100."""
+    rules = catalog(
+        points=[{"id": "buy", "events": ["buy"], "amount": 1, "per": "quantity"}],
+        badges=[badge("p100", 30, points_of=100)],
+    )
+    async with place(rules, database=database) as home:
+        await buy(home, "1", 99)
+        await buy(home, "2", 1)
+        await home.adjust("c", "points", amount=-20)
+        assert (await home.badges(), await home.points()) == (["p100"], 110)
+        result = await home.admin.reverse("ada", "2", "because", "a test")
+        assert (result.revoked, await home.badges(), await home.points()) == ((), ["p100"], 109)
+        await check_stored(home.laurels)
+
+
 async def test_a_spend_and_a_later_event_leave_who_was_first_on_a_board_first(home: Place) -> None:
     await buy(home, "1", 50)
     home.clock.advance(hours=1)
