@@ -112,7 +112,7 @@ PARAMETERS: list[Parameter] = [
     LIMIT,
     text("after", "Only lines after this cursor: the `next` of the previous page", MAX_CURSOR),
     text("before", "Only the last lines before this cursor: the `previous` of the next page", MAX_CURSOR),
-    text("around", f"The lines around this user; `{ME}` is the reader", MAX_USER_ID),
+    text("around", f"The lines around this user; `{ME}` is the reader, if there is one", MAX_USER_ID),
     FRIENDS,
     text("me", "API key only: the user whose own line is shown; with a session, it is the session's", MAX_USER_ID),
 ]
@@ -199,13 +199,9 @@ def _me(scope: Scope, caller: Caller | Key) -> str | None:
 
 
 def _around(scope: Scope, me: str | None) -> str | None:
-    """The user whose neighbours are shown, with `me` as the reader."""
+    """The user whose neighbours are shown. `me` is the reader; for an API key that names no reader, the user of this id."""
     around = text_of(scope, "around")
-    if around != ME:
-        return around
-    if me is None:
-        raise InvalidParameter("around", "an API key is not a user: name one with me=USER, or send around=USER")
-    return me
+    return me or around if around == ME else around
 
 
 def _friends(scope: Scope) -> list[str] | None:
