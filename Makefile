@@ -6,7 +6,7 @@ HISTORIES ?= 200000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: demo test torture lint bench pictures
+.PHONY: demo test torture lint bench pictures sbom
 .DEFAULT_GOAL := demo
 
 demo: .venv/.run ## a sample community, served, with two commands to try
@@ -23,6 +23,10 @@ lint: .venv/.test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+
+sbom: .venv/.test ## writes build/sbom.json: what is installed to run Laurels, as CycloneDX
+	@mkdir -p build
+	@$(BIN)/python -m tests.support.sbom build/sbom.json
 
 pictures: .venv/.test ## takes the screenshots of docs/pictures/; PICTURES="NAME ..." takes only these
 	@$(BIN)/python -m docs.pictures $(PICTURES)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-EXTERNAL_NEEDS: dict[str, str] = {}
+EXTERNAL_NEEDS: dict[str, str] = {"vulnerabilities": "a source of known vulnerabilities of Python packages"}
 """Each name, and what it is. Only a test marked `needs_external(NAME)` may skip in CI."""
 
 
