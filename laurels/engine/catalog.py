@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from laurels.engine.badges import (
     AtLeast,
@@ -25,6 +23,7 @@ from laurels.engine.badges import (
 )
 from laurels.engine.days import Fold
 from laurels.engine.events import MAX_NUMBER
+from laurels.engine.fingerprints import fingerprint
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import AMOUNTS, Metric, read_metric
@@ -68,6 +67,7 @@ class Catalog:
     renames                     the current id of each earlier one
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
+    rules_before                the one that earlier versions stored for the same catalog
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
     """
 
@@ -89,6 +89,7 @@ class Catalog:
     renames: Renames
     day_boards: Mapping[str, tuple[Board, ...]]
     rules: str
+    rules_before: str
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -209,7 +210,8 @@ def _read(table: Table) -> Catalog:
         distinct_boards=_fed_boards(_within_periods(counting), metrics, lambda kind: kind == "distinct"),
         renames=renames,
         day_boards=_day_boards(counting, metrics, streaks),
-        rules=_fingerprint(levels, metrics, streaks, rules, badges, boards),
+        rules=fingerprint(levels, metrics, streaks, rules, badges, boards),
+        rules_before=fingerprint(levels, metrics, streaks, rules, badges, boards, as_before=True),
     )
 
 
@@ -417,77 +419,3 @@ def _touches(badge: Badge, names: set[str]) -> bool:
 
 def _names(badge: Badge, kind: type) -> bool:
     return any(isinstance(part, kind) for part in badge.condition.parts())
-
-
-def _deciding(board: Board) -> dict[str, Any]:
-    """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
-    fields = _renaming(asdict(board))
-    del fields["notify_top"], fields["closed_until"], fields["periods"]["reused"]
-    # A longer `late` reopens periods, and events that came too late before count then.
-    late = None if is_all_time(board) else board.late
-    unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
-    return {**fields, **unused, "late": late, "visibility": board.visibility == "hidden"}
-
-
-def _deciding_of_metric(metric: Metric) -> dict[str, Any]:
-    """The settings of a metric that decide. Those that came later are left out where they have their default."""
-    later = {key: value for key, value in (("not_self", metric.not_self), ("missing", metric.missing)) if value}
-    fields = {key: value for key, value in asdict(metric).items() if key not in ("one", "many", "not_self", "missing")}
-    return {**fields, **later} if metric.kind == "distinct" else fields
-
-
-def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """What changed how some leaderboards are computed, since fingerprints were first stored: their users are rebuilt."""
-    metric = metrics.get(board.of)
-    found: dict[str, Any] = {"zeros": True} if board.ranks_zero and metric and metric.reads_data else {}
-    if board.teams and board.visibility == "hidden":
-        found["teams"] = "shown"  # without hidden members; migrations left out those who had chosen to be hidden
-    return found
-
-
-def _deciding_streak(streak: Streak) -> dict[str, Any]:
-    """The settings of a streak. One that is newer than fingerprints is part of them only where it is used."""
-    fields = _renaming(asdict(streak))
-    if not streak.day_starts:
-        del fields["day_starts"]
-    return fields
-
-
-def _deciding_badge(badge: Badge) -> list[Any]:
-    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired])]
-
-
-def _renaming(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a noun without those that say it was renamed or retired, unless it was: the fingerprints of others stay."""
-    return {name: value for name, value in fields.items() if name not in ("was", "retired") or value}
-
-
-def _fingerprint(
-    levels: Levels,
-    metrics: Mapping[str, Metric],
-    streaks: Mapping[str, Streak],
-    rules: tuple[PointRule, ...],
-    badges: tuple[Badge, ...],
-    boards: Mapping[str, Board],
-) -> str:
-    """16 hex digits of everything that decides what is earned. Users whose progress has another one are rebuilt.
-
-    The names of fields and conditions are part of it: renaming one would rebuild every user.
-    """
-    wordless = [_deciding_of_metric(metric) for metric in metrics.values()]
-    deciding: dict[str, Any] = {
-        "metrics": wordless,
-        "streaks": [_deciding_streak(streak) for streak in streaks.values()],
-        "rules": [asdict(rule) for rule in rules],
-        "badges": [_deciding_badge(badge) for badge in badges],
-        "levels": levels.thresholds,
-    }
-    scored = [
-        {**_deciding(board), **_later_deciding(board, metrics)}
-        for board in boards.values()
-        if _deciding(board) != _deciding(THE_POINTS)
-    ]
-    if scored:
-        deciding["boards"] = scored
-    text = json.dumps(deciding, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

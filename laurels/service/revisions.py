@@ -104,8 +104,8 @@ def _check_text(catalog: Catalog) -> None:
 
 
 def is_adoptable(state: CatalogState, catalog: Catalog) -> bool:
-    """Whether users without a revision were last judged under the rules of this catalog, or there are none."""
-    return state.judged_by in (None, catalog.rules)
+    """Whether users without a revision were last judged under this catalog, also by an earlier version, or there are none."""
+    return state.judged_by in (None, catalog.rules, catalog.rules_before)
 
 
 def default_for(state: CatalogState) -> Catalog:

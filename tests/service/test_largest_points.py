@@ -87,7 +87,11 @@ async def test_more_points_are_refused_at_the_largest_number() -> None:
 @pytest.mark.parametrize("kind", ["sqlite-memory", "postgresql"])
 async def test_thousands_of_the_largest_events_are_stored_rebuilt_and_reported(kind: str) -> None:
     count = 1030  # their sum needs more than 64 bits
-    cheap = catalog(points=[{"id": "a", "events": ["a"], "amount": 1}], badges=[badge("two", 50, points_of=10**9)])
+    cheap = catalog(
+        points=[{"id": "a", "events": ["a"], "amount": 1}],
+        badges=[badge("two", 50, points_of=10**9)],
+        leaderboards=[{"id": "week", "period": "week", "retired": True}],
+    )
     with new_database(kind) as database:
         async with place(RULES, database=database) as here:
             most = [Event("ada", f"e{number}", "a", quantity=MAX_NUMBER) for number in range(count)]
