@@ -47,6 +47,12 @@ def base(key: Key) -> Key:
     return key[0].partition(WITHIN)[0], key[1]
 
 
+def is_correction(move: Move, stored: Place | None, *, exists: bool) -> bool:
+    """Whether to make a move that corrects a line: not if the line has changed since it was compared, or its user was erased."""
+    is_due = stored == move.before if exists else move.after is None
+    return is_due and stored != move.after
+
+
 def hidden(key: Key) -> Key:
     """The key under which the hidden users of a leaderboard are stored."""
     return key[0] + HIDDEN, key[1]

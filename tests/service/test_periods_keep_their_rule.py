@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,12 +11,13 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.ranking import Move
 from laurels.service.admin import Admin
-from laurels.service.closed_lines import database_differences, fix_database
+from laurels.service.closed_lines import database_differences, fix_database, fix_lines
 from laurels.service.laurels import Laurels
 from laurels.service.revisions import Proposal
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import ClosedPeriodRow
+from laurels.storage.contract import ClosedPeriodRow, Store
 from laurels.testing import TestClock
 from tests.support import at, catalog, count, sql
 from tests.support.arena import fixed
@@ -264,6 +265,28 @@ async def test_verify_finds_a_closed_week_that_the_catalog_would_turn_round(old:
     await laurels.store.rebuild_tallies()
     await rebuilt(laurels)
     assert await lines(laurels, "2026-W27") == whole
+
+
+async def test_a_correction_does_not_bring_back_a_user_who_was_erased_meanwhile(
+    old: tuple[Laurels, TestClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laurels, _ = old
+    await laurels.period_rules.apply()
+    where = "board = 'b' AND period = '2026-W27' AND user_id = 'cyd'"
+    await sql(laurels.store, f"UPDATE standings SET sort_key = -4000 WHERE {where} RETURNING 1")
+    correct = type(laurels.store).correct_standings
+
+    async def erase_first(store: Store, moves: Sequence[Move]) -> None:
+        await laurels.erase_user("cyd")
+        await correct(store, moves)
+
+    monkeypatch.setattr(type(laurels.store), "correct_standings", erase_first)
+    assert await fix_lines(laurels.core, "cyd")
+    assert await sql(laurels.store, "SELECT 1 FROM standings WHERE user_id = 'cyd'") == []
+    assert [line[0] for line in await lines(laurels, "2026-W27")] == [
+        1,
+        3,
+    ]  # the erased user leaves the place as it was
 
 
 async def test_verify_finds_who_is_not_first_and_lines_without_a_user(old: tuple[Laurels, TestClock]) -> None:

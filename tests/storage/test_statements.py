@@ -20,7 +20,7 @@ LEADERBOARD = "a leaderboard has all users, and is read by its own index"
 TALLIES = "a count of a leaderboard's standings, only for verify and rebuild"
 ALL_USERS = "reads or counts all users, a page at a time or for an operator"
 OPERATORS = "what operators look at across all users: read apart from all else, within a limit"
-CATALOG = "whether there are users, and under which rules, before a catalog is put in force"
+CATALOG = "whether there are users, under which rules, and what they hold, before a catalog is put in force"
 COPYING = "reads or writes whole tables, when a database is copied"
 TEMPLATE = "writes into the table it is given; the statements it makes are constants, and read here as such"
 
@@ -60,6 +60,8 @@ NOT_BY_USER = {
     "NEWEST_ADJUSTMENTS": OPERATORS,
     "EVENT_TYPES": OPERATORS,
     "HOLDERS": CATALOG,
+    "HAS_LINES": CATALOG,
+    "WITH_BYTES": CATALOG,
     "IS_USED": CATALOG,
     "RULES_OF_USERS": CATALOG,
     "RULES_OF_NEWEST": CATALOG,

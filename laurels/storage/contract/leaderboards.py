@@ -206,7 +206,10 @@ class Leaderboards(Protocol):
         ...
 
     async def correct_standings(self, moves: Sequence[Move]) -> None:
-        """Make these moves also in closed periods, each from the stored place of the user."""
+        """Make these moves also in closed periods.
+
+        A user's move is made if the stored place is still the one before the move, that of another id if it removes the line.
+        """
         ...
 
     async def unowned_standings(self, limit: int) -> Sequence[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from laurels.storage.columns import PLACE
 from laurels.storage.postgres.connections import Locks, insert_all
 from laurels.storage.postgres.pool import Connection, write
 from laurels.storage.postgres.ranking import DROP_EMPTY_TALLIES, SAVE_TALLIES, part_of
-from laurels.storage.standings import ERASED_USER, Key, base, tally_changes
+from laurels.storage.standings import ERASED_USER, Key, base, is_correction, tally_changes
 
 CLOSED_OF = """
 SELECT board, period FROM unnest($1::text[], $2::text[]) AS requested (board, period)
@@ -25,6 +25,7 @@ JOIN closings USING (board, period)
 LOCK_PERIODS = "SELECT pg_advisory_xact_lock_shared($1, period) FROM unnest($2::integer[]) AS period"
 LOCK_GAPS = "SELECT pg_advisory_xact_lock($1)"
 STANDINGS_OF = f"SELECT {PLACE} FROM standings WHERE user_id = ANY($1)"
+LOCK_USERS = "SELECT user_id FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR SHARE"
 STANDINGS_AT = f"""
 SELECT {PLACE} FROM unnest($1::text[], $2::text[], $3::text[]) AS requested (user_id, board, period)
 JOIN standings USING (user_id, board, period)
@@ -91,12 +92,21 @@ async def _closed(connection: Connection, keys: Collection[Key], locks: Locks) -
 
 
 async def correct(connection: Connection, moves: Sequence[Move]) -> None:
-    """Make moves whether or not their periods are closed, each from the stored place of the user."""
+    """Make moves whether or not their periods are closed; see `correct_standings`. Until the end, none of the users is erased."""
+    if not moves:
+        return
     keys = [(move.user_id, move.board, move.period) for move in moves]
-    found = await connection.fetch(STANDINGS_AT, *map(list, zip(*keys, strict=True))) if keys else []
+    users = {row[0] for row in await connection.fetch(LOCK_USERS, sorted({move.user_id for move in moves}))}
+    found = await connection.fetch(STANDINGS_AT, *map(list, zip(*keys, strict=True)))
     places = {tuple(row[:3]): Place(row[3], row[4], row[0]) for row in found}
-    made = [replace(move, before=places.get(key)) for key, move in zip(keys, moves, strict=True)]
-    await save(connection, [move for move in made if move.before != move.after])
+    await save(
+        connection,
+        [
+            replace(move, before=places.get(key))
+            for key, move in zip(keys, moves, strict=True)
+            if is_correction(move, places.get(key), exists=move.user_id in users)
+        ],
+    )
 
 
 async def save(connection: Connection, moves: Sequence[Move]) -> None:

@@ -15,11 +15,12 @@ from laurels.storage.columns import PLACE
 from laurels.storage.sqlite.connections import insert
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.ranking import DROP_EMPTY_TALLY, SAVE_TALLY
-from laurels.storage.standings import ERASED_USER, Key, base, tally_changes
+from laurels.storage.standings import ERASED_USER, Key, base, is_correction, tally_changes
 
 IS_CLOSED = "SELECT 1 FROM closings WHERE board = ? AND period = ?"
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
 STANDINGS_OF = f"SELECT {PLACE} FROM standings WHERE user_id = ?"
+IS_USER = "SELECT 1 FROM users WHERE user_id = ?"
 SAVE_STANDING = f"""
 {insert(PLACE)}
 ON CONFLICT (user_id, board, period) DO UPDATE SET sort_key = excluded.sort_key, reached_at = excluded.reached_at
@@ -50,13 +51,14 @@ def to_make(connection: Connection, moves: Iterable[Move]) -> list[Move]:
 
 
 def correct(connection: Connection, moves: Iterable[Move]) -> None:
-    """Make moves whether or not their periods are closed, each from the stored place of the user."""
+    """Make moves whether or not their periods are closed; see `correct_standings`."""
     made: list[Move] = []
     for move in moves:
         row = connection.execute(STANDING, (move.user_id, move.board, move.period)).fetchone()
-        before = Place(row[0], row[1], move.user_id) if row else None
-        if before != move.after:
-            made.append(replace(move, before=before))
+        stored = Place(row[0], row[1], move.user_id) if row else None
+        exists = connection.execute(IS_USER, (move.user_id,)).fetchone() is not None
+        if is_correction(move, stored, exists=exists):
+            made.append(replace(move, before=stored))
     save(connection, made)
 
 
