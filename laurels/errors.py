@@ -45,6 +45,15 @@ class LaurelsError(Exception):
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """An error can be sent to another process, whatever its own parameters are."""
+        return _same_error, (type(self), self.args), self.__dict__
+
+
+def _same_error(kind: type[LaurelsError], args: tuple[object, ...]) -> LaurelsError:
+    """An error as it was before it was sent; the rest of its state is set after this."""
+    return kind.__new__(kind, *args)
+
 
 class InvalidInput(LaurelsError):
     """A field is not valid."""

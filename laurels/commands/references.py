@@ -26,7 +26,12 @@ def rows_with_references(catalog: Catalog, secret: bytes, rows: Iterable[EventRo
     """The same for recorded events, some of which may be from before such a metric."""
     if not any(rules.naming for rules in catalog.rule_indexes.values()):
         return list(rows)
-    return [replace(row, event=with_references(catalog, secret, row.event)) for row in rows]
+    return [_row_with_references(catalog, secret, row) for row in rows]
+
+
+def _row_with_references(catalog: Catalog, secret: bytes, row: EventRow) -> EventRow:
+    event = with_references(catalog, secret, row.event)
+    return row if event is row.event else replace(row, event=event)
 
 
 def _references(keys: Iterable[str], data: Mapping[str, Any], user_id: str, secret: bytes) -> dict[str, str]:

@@ -112,7 +112,7 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
     status = "duplicate" if recorded.duplicate else "recorded"
     rules = catalog.rule_indexes.get(event.type)
     ignored = _ignored(rules.reading, event) if rules and rules.reading else ()
-    if outcome is NOTHING:  # as most events
+    if outcome == NOTHING:  # as most events
         counted = rules is not None
         return EventResult(id=event.id, user_id=event.user_id, status=status, ignored=ignored, counted=counted)
     changed = changes(catalog, outcome)

@@ -25,6 +25,7 @@ from laurels.service.opening import given_catalog, laurels_over, serving, store_
 from laurels.service.processes import end_with_parent
 from laurels.service.rules import OnDifference
 from laurels.settings import Settings
+from laurels.storage import is_in_memory
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def serve_from_workers(
     `ready` is called with the address. A worker gets the settings through the pipe that starts it, so that no secret is in
     its arguments or its environment.
     """
-    if settings.database.url.reveal() in ("sqlite://", "sqlite:///:memory:"):
+    if is_in_memory(settings.database.url.reveal()):
         raise SettingsError("several workers cannot share a database in memory; use sqlite:///FILE, or --workers 1")
     allow_connections(settings)
     asyncio.run(_migrate(settings, catalog, on_difference))
@@ -133,7 +134,7 @@ def worker_app(settings: Settings) -> Application:
     end_with_parent()
     try:
         catalog = given_catalog(settings.catalog.file)
-        laurels = laurels_over(store_of(settings.database), settings, catalog, "follow")
+        laurels = laurels_over(store_of(settings.database), settings, catalog, "follow", serves=True)
     except LaurelsError as error:
         log.error("a worker cannot start: %s", error)  # noqa: TRY400  # the message is enough
         sys.exit(STARTUP_FAILURE)

@@ -27,6 +27,7 @@ from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS
 from laurels.service.laurels import LATE_WINDOW, Laurels
 from laurels.service.loop_thread import LoopThread
 from laurels.service.rules import OnDifference
+from laurels.storage import is_in_memory
 from laurels.storage.contract import CONNECTIONS, SCHEMA
 
 P = ParamSpec("P")
@@ -36,8 +37,6 @@ T = TypeVar("T")
 
 FORK_SECONDS = 10
 """How long a fork waits for the calls that run in other threads."""
-
-_IN_MEMORY = ("sqlite://", "sqlite:///:memory:")
 
 
 def _blocking(
@@ -129,7 +128,7 @@ class BlockingLaurels:
             clock=clock,
             on_difference=on_difference,
         )
-        self._in_memory = database in _IN_MEMORY
+        self._in_memory = is_in_memory(database)
         self._lock = threading.RLock()  # not a plain lock: a signal handler may close or fork in the middle of a call
         self._closed = False
         self._thread: LoopThread | None = LoopThread(self._open)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import zip_longest
+from typing import cast
 
 from laurels.commands.rows import active_events, earned
 from laurels.engine.adjustments import Reversal
@@ -14,7 +16,7 @@ from laurels.engine.ranking import WITHIN, Move, Place
 from laurels.present.verification import Difference
 from laurels.service.core import Core
 from laurels.service.revisions import parsed_or_none
-from laurels.storage.contract import ClosedPeriodRow, UserSnapshot
+from laurels.storage.contract import CatalogRow, ClosedPeriodRow, Store, UserSnapshot
 
 Key = tuple[str, str]
 """A partition of a leaderboard, and a period."""
@@ -23,6 +25,20 @@ MOST_UNOWNED = 1000
 """How many lines of users who do not exist are read at once."""
 
 WHAT = "closed period"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedPeriods:
+    """Where closed periods are read: one by leaderboard and period, the leaderboards in force, and the catalog's revisions."""
+
+    closing: Callable[[str, str], Awaitable[ClosedPeriodRow | None]]
+    boards: Mapping[str, Board]
+    revisions: Callable[[], Awaitable[Sequence[CatalogRow]]]
+
+
+def closed_periods(core: Core) -> ClosedPeriods:
+    """Those of this process's database."""
+    return ClosedPeriods(core.closing, core.catalog.boards, core.store.catalog_revisions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +62,24 @@ class WrongLine:
         return f"{self.key[0]} {self.key[1]}: {-place.sort_key if self.highest else place.sort_key}"
 
 
-async def wrong_lines(core: Core, snapshot: UserSnapshot) -> list[WrongLine]:
+async def wrong_lines(periods: ClosedPeriods, snapshot: UserSnapshot) -> list[WrongLine]:
     """The lines of a user in closed periods that nothing explains."""
     found: list[WrongLine] = []
     for key, place in snapshot.closed.items():
-        row = await core.closing(key[0].partition(WITHIN)[0], key[1])
+        row = await periods.closing(key[0].partition(WITHIN)[0], key[1])
         if row is not None and row.rule is not None:
             wrong = _checked(key, place, row, row.rule, snapshot)
-            found += wrong if not wrong or not await _was_retired(core, row) else _impossible(key, place, row, row.rule)
+            found += (
+                wrong if not wrong or not await _was_retired(periods, row) else _impossible(key, place, row, row.rule)
+            )
     return found
 
 
-async def _was_retired(core: Core, row: ClosedPeriodRow) -> bool:
+async def _was_retired(periods: ClosedPeriods, row: ClosedPeriodRow) -> bool:
     """Whether the leaderboard was retired while the period took events: then its lines do not have all of them."""
-    board, start = core.catalog.boards.get(row.board), row.starts_at
+    board, start = periods.boards.get(row.board), row.starts_at
     ids = {row.board, *(board.was if board else ())}
-    revisions = await core.store.catalog_revisions()
+    revisions = await periods.revisions()
     for revision, following in zip_longest(revisions, revisions[1:]):
         is_over = following is not None and start is not None and following.applied_at <= start
         if is_over or revision.applied_at >= row.closed_at:
@@ -107,10 +125,29 @@ def _was_repaired(snapshot: UserSnapshot, row: ClosedPeriodRow) -> bool:
     return any(one.kind == Reversal.kind and (one.at >= since or one.undone_by) for one in snapshot.adjustments)
 
 
+@dataclass(frozen=True, slots=True)
+class FindWrongLines:
+    """The task that finds the lines of a user in closed periods that nothing explains."""
+
+    user_id: str
+    boards: Mapping[str, Board]
+
+    async def done_in(self, store: Store) -> list[WrongLine]:
+        """The lines."""
+        periods = ClosedPeriods(store.closing, self.boards, store.catalog_revisions)
+        return await _wrong_lines_of(self.user_id, store, periods)
+
+
+async def _wrong_lines_of(user_id: str, store: Store, periods: ClosedPeriods) -> list[WrongLine]:
+    snapshot = await store.user_snapshot(user_id)
+    return await wrong_lines(periods, snapshot) if snapshot else []
+
+
 async def fix_lines(core: Core, user_id: str) -> bool:
     """Correct the lines of a user in closed periods. Returns whether any was wrong."""
-    snapshot = await core.store.user_snapshot(user_id)
-    wrong = await wrong_lines(core, snapshot) if snapshot else []
+    wrong = cast(list[WrongLine] | None, await core.group_commit.read(FindWrongLines(user_id, core.catalog.boards)))
+    if wrong is None:
+        wrong = await _wrong_lines_of(user_id, core.store, closed_periods(core))
     await core.store.correct_standings([Move(user_id, *one.key, one.stored, one.expected) for one in wrong])
     return bool(wrong)
 

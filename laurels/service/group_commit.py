@@ -17,7 +17,9 @@ from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeede
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
-from laurels.service.long_histories import LATER, LONG, LongHistories, applied
+from laurels.service.computing import LATER, Task, applied
+from laurels.service.long_histories import LONG, LongHistories
+from laurels.settings import DatabaseSettings
 from laurels.storage.contract import Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
 from laurels.telemetry.writes import WriteMeter
 
@@ -72,8 +74,12 @@ class GroupCommit:
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
         switch: Switch | None = None,
+        database: DatabaseSettings | None = None,
     ) -> None:
-        """Use this store and the context that is in force when a transaction begins. Without `switch` it never changes."""
+        """Use this store and the context that is in force when a transaction begins. Without `switch` it never changes.
+
+        `database` is the store's, for a process that computes very long histories; None: a thread does.
+        """
         self._store = store
         self._context_in_force = context_in_force
         self._switch = switch
@@ -88,7 +94,7 @@ class GroupCommit:
         self._worker: asyncio.Task[None] | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._closed = False
-        self._long = LongHistories(store, queue_seconds)
+        self._long = LongHistories(store, queue_seconds, database)
         self._unfinished: set[asyncio.Task[None]] = set()
 
     @property
@@ -139,6 +145,10 @@ class GroupCommit:
             self._timeout = loop.call_later(self._queue_seconds, self._refuse_old)
         return await submission.done
 
+    async def read(self, task: Task) -> object:
+        """The result of a task on a very long history; None: do it here. See LongHistories.read."""
+        return await self._long.read(task)
+
     async def close(self) -> None:
         """Accept no more commands, and return when all queued ones are written."""
         self._closed = True
@@ -146,6 +156,7 @@ class GroupCommit:
             await self._worker
         while self._unfinished:
             await asyncio.wait(self._unfinished)
+        await self._long.close()
 
     async def _work(self) -> None:
         """Write batch after batch until the queue is empty."""

@@ -46,6 +46,7 @@ from laurels.service.leaderboards import LeaderboardReader
 from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
 from laurels.service.rules import OnDifference, Rules
+from laurels.settings import DatabaseSettings, DatabaseUrl, SchemaName
 from laurels.storage import open_store
 from laurels.storage.contract import CONNECTIONS, POINTS_BOARD, SCHEMA, Cursor, Store, UserRow
 
@@ -75,8 +76,12 @@ class Laurels:
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
         on_difference: OnDifference = "raise",
+        database: DatabaseSettings | None = None,
     ) -> None:
         """Use an opened store, which `close` closes. The parameters mean the same as for `open`.
+
+        `database` is the store's. With it, very long histories are computed in a process of its own, which opens the database,
+        too; without it, or in memory, in a thread.
 
         What `open` raises is raised by the first call that needs the catalog, or by `follow_catalog`.
         """
@@ -94,7 +99,7 @@ class Laurels:
             await (self.rules.bind() if isinstance(other, Unbound) else self.rules.follow())
 
         limits = (queue_limit, batch_limit, queue_seconds)
-        self.group_commit = GroupCommit(store, context_in_force, *limits, switch)
+        self.group_commit = GroupCommit(store, context_in_force, *limits, switch, database)
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
         self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
@@ -145,6 +150,7 @@ class Laurels:
             queue_seconds=queue_seconds,
             clock=clock,
             on_difference=on_difference,
+            database=DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema)),
         )
         try:
             await laurels.store.migrate()

@@ -1,32 +1,40 @@
 """Changes that need the whole of a long history: read and computed outside of any transaction, so that no one waits for them.
 
-The history is read from a snapshot and the change is computed in a thread. Then a short transaction checks that the user is
-still as they were in the snapshot, and writes; otherwise it begins again. After a few attempts the transaction itself reads.
+The history is read from a snapshot and the change is computed in a thread, or, if it is very long, in a process of its own. Then
+a short transaction checks that the user is still as they were in the snapshot, and writes; otherwise it begins again. After a few
+attempts the transaction itself reads.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from typing import cast
 
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
 from laurels.engine.ranking import Ranks
-from laurels.errors import LaurelsError, Overloaded
+from laurels.errors import Overloaded
+from laurels.service.computing import Computed, Job, Task, applied, computed, snapshot_for, state_of
+from laurels.service.history_process import HistoryProcess
+from laurels.settings import DatabaseSettings
+from laurels.storage import is_in_memory
 from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, Store
 from laurels.storage.threads import DaemonExecutor
 
 LONG = 500
 """A user with more revisions than this has a long history; each event is one revision."""
 
+VERY_LONG = 5000
+"""A user with more revisions than this is computed in a process of its own. Below, starting one would take longer."""
+
+IDLE_SECONDS = 60
+"""How long the process waits for another very long history before it is ended."""
+
 ATTEMPTS = 4
 """How often a change is computed outside of the transaction before the transaction computes it."""
-
-LATER = object()
-"""In place of the answer of a command whose user's history is too long for the shared transaction."""
-
 
 TURN_SECONDS = 0.00002
 """How long a thread computes before another one may. The usual 5 ms are many times a profile, and each statement would wait."""
@@ -39,11 +47,22 @@ class Changed(Exception):  # noqa: N818
 class LongHistories:
     """Writes the commands of one user with a long history at a time; the others wait for at most `wait_seconds`."""
 
-    def __init__(self, store: Store, wait_seconds: float) -> None:
+    def __init__(self, store: Store, wait_seconds: float, database: DatabaseSettings | None = None) -> None:
+        """`database` is the store's, for the process that computes very long histories; None: a thread does."""
         self._store = store
         self._wait_seconds = wait_seconds
         self._turn = asyncio.Lock()
         self._thread = DaemonExecutor("laurels-long")
+        self._process = HistoryProcess(database) if database and not is_in_memory(database.url.reveal()) else None
+        self._end_idle: asyncio.TimerHandle | None = None
+
+    async def close(self) -> None:
+        """End the process, if it runs, and use none any more."""
+        async with self._turn:
+            self._keep_process()
+            process, self._process = self._process, None
+            if process and process.is_running:
+                await asyncio.get_running_loop().run_in_executor(self._thread, process.end)
 
     async def write(
         self, context: DecisionContext, request: LoadRequest, commands: Sequence[Command]
@@ -52,44 +71,66 @@ class LongHistories:
 
         Raises Overloaded if it is not their turn in time; then nothing was written. May raise StoreUnavailable.
         """
+        async with self._in_turn():
+            for _ in range(ATTEMPTS):
+                try:
+                    return await self._write_computed(Job(context, request, commands))
+                except Changed:
+                    continue
+            return await self._write_at_once(context, request, commands)
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """One long history at a time. Raises Overloaded if it is not its turn in time."""
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await self._turn.acquire()
         except TimeoutError:
             raise Overloaded("other long histories are being computed; send this again") from None
+        self._keep_process()
         try:
             with _short_turns():
-                for _ in range(ATTEMPTS):
-                    try:
-                        return await self._write_computed(context, request, commands)
-                    except Changed:
-                        continue
-                return await self._write_at_once(context, request, commands)
+                yield
         finally:
             self._turn.release()
+            self._end_process_when_idle()
 
-    async def _write_computed(
-        self, context: DecisionContext, request: LoadRequest, commands: Sequence[Command]
-    ) -> tuple[list[object], Mapping[str, Ranks]]:
+    async def _write_computed(self, job: Job) -> tuple[list[object], Mapping[str, Ranks]]:
         """Compute from a snapshot, and write what was computed. Raises Changed if the user was changed meanwhile."""
-        snapshot = await self._store.load(request)
-        if snapshot.catalog != context.revision:
-            raise OtherRevision
-
-        def compute() -> tuple[list[object], Changes]:
-            work = UnitOfWork(context, snapshot)
-            answers = applied(commands, work)
-            return answers, work.changes()
-
-        answers, changes = await asyncio.get_running_loop().run_in_executor(self._thread, compute)
+        in_process = await self._in_process(job) if await self._is_very_long(job.user_id) else None
+        found = cast(Computed | None, in_process) or await self._in_thread(job)
 
         def decide(loaded: Loaded) -> Changes:
-            if _state(loaded) != _state(snapshot):
+            if state_of(loaded) != found.state:
                 raise Changed
-            return changes
+            return found.changes
 
-        ranks = await self._store.change(_only_rows(request, snapshot), decide)
-        return answers, ranks
+        ranks = await self._store.change(_only_rows(job.request, found.rules), decide)
+        return found.answers, ranks
+
+    async def read(self, task: Task) -> object:
+        """The result of a task on a very long history; None if it is not as long, or the process cannot.
+
+        Raises Overloaded if it is not its turn in time.
+        """
+        if not await self._is_very_long(task.user_id):
+            return None
+        async with self._in_turn():
+            return await self._in_process(task)
+
+    async def _is_very_long(self, user_id: str) -> bool:
+        """Whether a user's history is long enough for the process, where there is one."""
+        user = await self._store.user(user_id) if self._process else None
+        return user is not None and user.revision > VERY_LONG
+
+    async def _in_process(self, task: Task) -> object:
+        if self._process is None:  # closed meanwhile
+            return None
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._process.compute, task)
+
+    async def _in_thread(self, job: Job) -> Computed:
+        snapshot = await snapshot_for(self._store, job)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, computed, job, snapshot)
 
     async def _write_at_once(
         self, context: DecisionContext, request: LoadRequest, commands: Sequence[Command]
@@ -107,6 +148,17 @@ class LongHistories:
         ranks = await self._store.change(request, decide)
         return answers, ranks
 
+    def _keep_process(self) -> None:
+        if self._end_idle is not None:
+            self._end_idle.cancel()
+            self._end_idle = None
+
+    def _end_process_when_idle(self) -> None:
+        self._keep_process()
+        if self._process and self._process.is_running:
+            loop = asyncio.get_running_loop()
+            self._end_idle = loop.call_later(IDLE_SECONDS, self._thread.submit, self._process.end)
+
 
 @contextmanager
 def _short_turns() -> Iterator[None]:
@@ -119,26 +171,6 @@ def _short_turns() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
-def applied(commands: Sequence[Command], work: UnitOfWork) -> list[object]:
-    """Apply commands. Returns the answer of each, the LaurelsError that it raised, or LATER."""
-    long = work.found.long
-    return [LATER if long and command.user_id in long else _applied(command, work) for command in commands]
-
-
-def _applied(command: Command, work: UnitOfWork) -> object:
-    try:
-        return command.apply(work)
-    except LaurelsError as error:
-        return error
-
-
-def _state(loaded: Loaded) -> object:
-    """What changes with anything that a decision about these users depends on."""
-    revisions = {user_id: user.revision for user_id, user in loaded.users.items()}
-    return revisions, loaded.erased, loaded.amnesty_count, loaded.catalog
-
-
-def _only_rows(request: LoadRequest, snapshot: Loaded) -> LoadRequest:
+def _only_rows(request: LoadRequest, rules: str) -> LoadRequest:
     """The same users without their histories. Their adjustments tell whether a commit in doubt was made."""
-    rules = next((user.rules for user in snapshot.users.values()), request.rules)
     return replace(request, rules=rules, in_full=frozenset(), zones={}, with_adjustments=request.users)

@@ -114,11 +114,17 @@ async def existing(
 
 
 def laurels_over(
-    store: Store, settings: Settings, catalog: Catalog | None, on_difference: OnDifference = "raise"
+    store: Store,
+    settings: Settings,
+    catalog: Catalog | None,
+    on_difference: OnDifference = "raise",
+    *,
+    serves: bool = False,
 ) -> Laurels:
     """The facade over a store, with these settings. Closing it closes the store.
 
-    `catalog` is what the settings give, None if they give none; `on_difference` as for `Laurels.open`.
+    `catalog` is what the settings give, None if they give none; `on_difference` as for `Laurels.open`. `serves`: others wait
+    while a long history is computed, so that this is done in a process of its own.
     """
     return Laurels(
         store,
@@ -129,6 +135,7 @@ def laurels_over(
         batch_limit=settings.queue.batch,
         queue_seconds=settings.queue.seconds,
         on_difference=on_difference,
+        database=settings.database if serves else None,
     )
 
 
@@ -140,8 +147,7 @@ async def serving(
 
     Raises CatalogDiffers for a database of an earlier version whose users were judged by another catalog.
     """
-    store = store_of(settings.database)
-    laurels = laurels_over(store, settings, catalog, on_difference)
+    laurels = laurels_over(store_of(settings.database), settings, catalog, on_difference, serves=True)
     try:
         await laurels.store.migrate()
         await laurels.prepare()

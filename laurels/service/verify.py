@@ -28,7 +28,7 @@ from laurels.engine.scoring import (
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound
 from laurels.present.verification import Comparison, Difference
-from laurels.service.closed_lines import wrong_lines
+from laurels.service.closed_lines import closed_periods, wrong_lines
 from laurels.service.core import Core
 from laurels.storage.contract import UserSnapshot, amnesty_count
 
@@ -88,7 +88,7 @@ async def _differences(core: Core, snapshot: UserSnapshot, now: datetime) -> lis
     """The differences, without standings in periods that a process with a faster clock, or an older catalog, closed."""
     catalog = core.catalog
     found = differences(catalog, snapshot, now)
-    of_closed = [line.difference() for line in await wrong_lines(core, snapshot)]
+    of_closed = [line.difference() for line in await wrong_lines(closed_periods(core), snapshot)]
     if not any(difference.what == "standings" for difference in found):
         return [*found, *of_closed]
     boards = {partition.partition(WITHIN)[0] for partition, _ in places_of(catalog, snapshot.user, now)}

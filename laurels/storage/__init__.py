@@ -61,6 +61,11 @@ def open_store(database: str, connections: int = CONNECTIONS, schema: str = SCHE
     )
 
 
+def is_in_memory(database: str) -> bool:
+    """Whether this address means a database in the memory of the process that opens it."""
+    return database in ("sqlite://", "sqlite:///:memory:")
+
+
 def without_password(database: str) -> str:
     """An address, or a text with addresses, as it may be shown: passwords before the host and in parameters become '***'."""
     password = _password_of(database)
