@@ -17,6 +17,10 @@ State = tuple[Mapping[str, int], frozenset[str], int, RevisionKey]
 """What changes with anything that a decision about these users depends on."""
 
 
+class Unbound(Exception):  # noqa: N818
+    """The transaction would judge users, but the catalog that judges them is not stored."""
+
+
 class Task(Protocol):
     """Work on one user with a long history that only reads."""
 

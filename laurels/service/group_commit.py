@@ -17,7 +17,7 @@ from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeede
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
-from laurels.service.computing import LATER, Task, applied
+from laurels.service.computing import LATER, Task, Unbound, applied
 from laurels.service.long_histories import LONG, LongHistories
 from laurels.settings import DatabaseSettings
 from laurels.storage.contract import Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
@@ -37,10 +37,6 @@ MOST_SWITCHES = 100
 
 MAX_RETRY_AFTER = 60
 """The highest `retry_after`, in seconds."""
-
-
-class Unbound(Exception):  # noqa: N818
-    """The transaction would add the first users, but the catalog that judged them is not stored."""
 
 
 T = TypeVar("T")

@@ -40,8 +40,9 @@ from laurels.present.streaks import STREAK_DAYS, UserStreaks
 from laurels.present.users import User, user
 from laurels.service.clock import Clock, DatabaseClock, utc_now
 from laurels.service.closing import PeriodCloser
+from laurels.service.computing import Unbound
 from laurels.service.core import Core
-from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit, Unbound
+from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit
 from laurels.service.leaderboards import LeaderboardReader
 from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
 from laurels.engine.ranking import Ranks
 from laurels.errors import Overloaded
-from laurels.service.computing import Computed, Job, Task, applied, computed, snapshot_for, state_of
+from laurels.service.computing import Computed, Job, Task, Unbound, applied, computed, snapshot_for, state_of
 from laurels.service.history_process import HistoryProcess
 from laurels.settings import DatabaseSettings
 from laurels.storage import is_in_memory
@@ -57,20 +58,23 @@ class LongHistories:
         self._end_idle: asyncio.TimerHandle | None = None
 
     async def close(self) -> None:
-        """End the process, if it runs, and use none any more."""
+        """End the process and the thread, if they run. Nothing can be computed any more."""
         async with self._turn:
             self._keep_process()
             process, self._process = self._process, None
             if process and process.is_running:
                 await asyncio.get_running_loop().run_in_executor(self._thread, process.end)
+            self._thread.shutdown(wait=False)
 
     async def write(
         self, context: DecisionContext, request: LoadRequest, commands: Sequence[Command]
     ) -> tuple[list[object], Mapping[str, Ranks]]:
         """Write commands of one user; `request` names what they need. Returns their answers, and the ranks as `change` does.
 
-        Raises Overloaded if it is not their turn in time; then nothing was written. May raise StoreUnavailable.
+        Raises Overloaded if it is not their turn in time, and Unbound; then nothing was written. May raise StoreUnavailable.
         """
+        if context.must_bind:
+            raise Unbound
         async with self._in_turn():
             for _ in range(ATTEMPTS):
                 try:
@@ -89,7 +93,7 @@ class LongHistories:
             raise Overloaded("other long histories are being computed; send this again") from None
         self._keep_process()
         try:
-            with _short_turns():
+            with _short_turns:
                 yield
         finally:
             self._turn.release()
@@ -160,15 +164,33 @@ class LongHistories:
             self._end_idle = loop.call_later(IDLE_SECONDS, self._thread.submit, self._process.end)
 
 
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let threads take turns more often, so that the event loop waits less for the thread that computes."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(min(usual, TURN_SECONDS))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
+class _ShortTurns:
+    """Lets threads take turns more often, so that event loops wait less for the thread that computes.
+
+    The interval belongs to the whole interpreter, where several event loops may compute at once: the first one sets it, and the
+    last one sets it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._computing = 0
+        self._usual = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._computing:
+                self._usual = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._usual, TURN_SECONDS))
+            self._computing += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._computing -= 1
+            if not self._computing:
+                sys.setswitchinterval(self._usual)
+
+
+_short_turns = _ShortTurns()
 
 
 def _only_rows(request: LoadRequest, rules: str) -> LoadRequest:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -15,7 +17,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import Loaded, LoadRequest
 from laurels.testing import sandbox
-from tests.support import check_ledgers, check_tallies, contents
+from tests.support import check_ledgers, check_tallies, contents, sql
 
 pytestmark = pytest.mark.anyio
 
@@ -221,3 +223,36 @@ async def test_closing_finishes_what_is_being_computed(
     await asyncio.wait_for(closing, BOUND_SECONDS)
 
     assert (await reversal).status == "applied"
+
+
+async def test_two_programs_that_compute_at_once_leave_the_turns_of_threads_as_they_were() -> None:
+    usual = sys.getswitchinterval()
+    turns = long_histories._short_turns
+    turns.__enter__()
+    turns.__enter__()
+    assert sys.getswitchinterval() < usual
+    turns.__exit__()
+    assert sys.getswitchinterval() < usual
+    turns.__exit__()
+    assert sys.getswitchinterval() == usual
+
+
+async def test_closing_ends_the_thread_that_computes(laurels: Laurels, short: None) -> None:
+    await fill(laurels)
+    await Admin(laurels).reverse("ada", "e0", "a mistake", "anna")
+    assert [one for one in threading.enumerate() if one.name == "laurels-long"]
+    await laurels.group_commit._long.close()
+    for thread in [one for one in threading.enumerate() if one.name == "laurels-long"]:
+        thread.join(BOUND_SECONDS)
+    assert not [one for one in threading.enumerate() if one.name == "laurels-long"]
+
+
+async def test_a_long_history_is_judged_only_under_a_stored_catalog(database: str, short: None) -> None:
+    """As in a database of an earlier version, whose users have long histories and no catalog."""
+    async with sandbox(database=database) as (laurels, _):
+        await fill(laurels)
+        await sql(laurels.store, "DELETE FROM catalog_revisions RETURNING 1")
+        await laurels.rules.follow()
+        assert laurels.rules.in_force.must_bind
+        await Admin(laurels).reverse("ada", "e0", "a mistake", "anna")
+        assert [row.number for row in await laurels.store.catalog_revisions()] == [1]
