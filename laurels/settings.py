@@ -197,6 +197,10 @@ class AuthSettings(msgspec.Struct, frozen=True):
     session_days: Annotated[
         int, setting("lifetime of a session if the request sets none", least=1, most=365, option="session-days")
     ] = 30
+    operator_hours: Annotated[int, setting("longest session of the console, in hours", least=1, most=720)] = 12
+    operator_idle_minutes: Annotated[
+        int, setting("minutes without a request after which a session of the console ends", least=1, most=43_200)
+    ] = 30
 
 
 class LogSettings(msgspec.Struct, frozen=True):

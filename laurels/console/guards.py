@@ -125,7 +125,7 @@ def render(
         lang="en",
         operator=visit.operator if visit else "",
         catalog_difference=visit.context.laurels.rules.difference if visit else "",
-        token=visit.token if visit and visit.nonce else "",
+        token=visit.token if visit else "",
         token_field=TOKEN_FIELD,
         user_at=user_at,
         as_json=as_json,
@@ -167,7 +167,7 @@ OWN_KINDS: dict[type[Exception], Kind] = {
         FORBIDDEN,
         "Nothing changed: you are signed out",
         "Signed out",
-        "Sign in and try again. Sessions end after 12 hours, or immediately when the key is revoked.",
+        "Sign in and try again. A session ends when it is not used, some hours after the sign-in, and when its key is revoked.",
     ),
 }
 

@@ -1,15 +1,16 @@
-"""Who is signed in to the console: one signed cookie, and the token that ties each form to it.
+"""Who is signed in to the console: one cookie with a random token, and the code that ties each form to it.
 
-The cookie holds the hash of an admin key and the time of the sign-in, signed with the database's own secret. No server
-stores sessions, so any process can answer. Each request checks its age, its key, and that it was not signed out.
+The token is that of a stored session (auth/operators.py). The code of a form and the signature of a message are made from the
+token, not from anything in the database: a reader of the database can forge neither.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
+import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,9 +26,13 @@ COOKIE = "laurels-console"
 FORM_COOKIE = "laurels-console-form"
 """Ties the sign-in form to a browser that has no session yet."""
 
+FORM_SECRET = re.compile(r"[\w-]{32}", re.ASCII)
+
 ROOT = "/console"
 SIGN_IN = ROOT + "/sign-in"
-LIFETIME = timedelta(hours=12)
+FORM_SECONDS = 12 * 3600
+"""How long the form to sign in is valid."""
+
 TOKEN_FIELD = "token"  # noqa: S105  # a field's name
 
 Header = tuple[bytes, bytes]
@@ -45,35 +50,35 @@ class SignedOut(errors.LaurelsError):
 class Visit:
     """A browser at the console. `operator` is the name of its admin key, used as the actor; '' before the sign-in.
 
-    `nonce` identifies the session; forms and messages carry it, signed.
+    `secret` is the random text in its cookie, which its forms and messages are tied to; '' without one.
     """
 
     context: Context
     scope: Scope
-    secret: bytes
-    nonce: str
+    secret: str
     operator: str = ""
 
     @property
     def token(self) -> str:
-        """The token in each form of this session."""
-        return _signer(self.secret, "form").dumps(self.nonce)
+        """The code in each form of this browser; '' if it has no cookie."""
+        return hmac.digest(self.secret.encode(), b"form", hashlib.sha256).hex() if self.secret else ""
 
     def check_form(self, form: Mapping[str, str]) -> None:
-        """Raise StaleForm for a form that this session did not show or that another site sent."""
+        """Raise StaleForm for a form that this browser was not shown or that another site sent."""
         if not comes_from_us(self.scope):
             raise StaleForm("The form was sent from another site.")
-        if not self.nonce or _read(self.secret, "form", form.get(TOKEN_FIELD, "")) != self.nonce:
+        sent = form.get(TOKEN_FIELD, "").encode()
+        if not self.secret or not hmac.compare_digest(sent, self.token.encode()):
             raise StaleForm
 
     def message(self, about: str, lines: Sequence[str]) -> str:
         """A message to show on the page a browser is redirected to, as text for its address."""
-        return _signer(self.secret, "message").dumps([self.nonce, about, list(lines)])
+        return _signer(self.secret).dumps([about, list(lines)])
 
     def read_message(self, about: str, text: str | None) -> Sequence[str]:
         """The lines of `message`; none if it was made for another session or page."""
-        match _read(self.secret, "message", text or ""):
-            case [self.nonce, page, [*lines]] if page == about and self.nonce:
+        match _read(self.secret, text or ""):
+            case [page, [*lines]] if page == about and self.secret:
                 return lines
             case _:
                 return ()
@@ -81,50 +86,42 @@ class Visit:
 
 async def visit_of(context: Context, scope: Scope) -> Visit:
     """The visiting operator, or a visit without one if no valid session is found."""
-    secret = await context.laurels.store.secret()
-    signed_out = Visit(context, scope, secret, "")
-    match _read(secret, "session", credentials(scope).cookies.get(COOKIE, "")):
-        case [str(nonce), str(key_hash), int(issued)] if _lives(context, issued):
-            name = await context.laurels.store.key_name(bytes.fromhex(key_hash))
-            if name is None or await context.laurels.store.is_signed_out(_hash(nonce)):
-                return signed_out
-            return Visit(context, scope, secret, nonce, name)
-        case _:
-            return signed_out
+    token = credentials(scope).cookies.get(COOKIE, "")
+    operator = await context.operators.operator(token)
+    return Visit(context, scope, token, operator.name) if operator else Visit(context, scope, "")
 
 
-async def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
-    """A browser that is about to sign in; without a nonce if it has not seen the form."""
-    secret = await context.laurels.store.secret()
-    match _read(secret, "sign-in", credentials(scope).cookies.get(FORM_COOKIE, "")):
-        case [str(nonce), int(issued)] if _lives(context, issued):
-            return Visit(context, scope, secret, nonce)
-        case _:
-            return Visit(context, scope, secret, "")
+def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
+    """A browser that is about to sign in; without a secret if it has not seen the form."""
+    secret = credentials(scope).cookies.get(FORM_COOKIE, "")
+    return Visit(context, scope, secret if FORM_SECRET.fullmatch(secret) else "")
 
 
 def new_nonce() -> str:
-    """A random id for a session or an adjustment."""
+    """A random id for an adjustment or an amnesty."""
     return secrets.token_hex(8)
 
 
-def session_cookie(visit: Visit, key_hash: bytes) -> Header:
-    """The cookie of a new session, with a new nonce against session fixation."""
-    value = _signer(visit.secret, "session").dumps([new_nonce(), key_hash.hex(), _now(visit.context)])
-    return _cookie(visit.scope, COOKIE, value, ROOT, LIFETIME)
+def new_form_secret() -> str:
+    """The random text for the cookie of a browser that is shown the form to sign in."""
+    return secrets.token_urlsafe(24)
+
+
+def session_cookie(visit: Visit, token: str) -> Header:
+    """The cookie of a new session."""
+    seconds = int(visit.context.operators.lifetime.total_seconds())
+    return _cookie(visit.scope, COOKIE, token, ROOT, seconds)
 
 
 def form_cookie(visit: Visit) -> Header:
     """The cookie of a browser that is shown the sign-in form."""
-    value = _signer(visit.secret, "sign-in").dumps([visit.nonce, _now(visit.context)])
-    return _cookie(visit.scope, FORM_COOKIE, value, SIGN_IN, LIFETIME)
+    return _cookie(visit.scope, FORM_COOKIE, visit.secret, SIGN_IN, FORM_SECONDS)
 
 
 async def end_session(visit: Visit) -> Header:
     """End a session for every process, and delete its cookie."""
-    now = visit.context.laurels.clock()
-    await visit.context.laurels.store.sign_out(_hash(visit.nonce), now + LIFETIME, now)
-    return _cookie(visit.scope, COOKIE, "", ROOT, timedelta())
+    await visit.context.operators.end(visit.secret)
+    return _cookie(visit.scope, COOKIE, "", ROOT, 0)
 
 
 def comes_from_us(scope: Scope) -> bool:
@@ -140,33 +137,19 @@ def comes_from_us(scope: Scope) -> bool:
     return urlsplit(origin).netloc.lower() == (header(scope, b"host") or "").lower() != ""
 
 
-def _lives(context: Context, issued: int) -> bool:
-    return 0 <= _now(context) - issued < LIFETIME.total_seconds()
-
-
-def _now(context: Context) -> int:
-    """The real clock, also in a sandbox: moving the sandbox's clock signs no operator out."""
-    return int((context.laurels.clock() - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-
-
-def _cookie(scope: Scope, name: str, value: str, path: str, lifetime: timedelta) -> Header:
+def _cookie(scope: Scope, name: str, value: str, path: str, seconds: int) -> Header:
     secure = "; Secure" if scope.get("scheme") == "https" else ""
-    age = int(lifetime.total_seconds())
-    text = f"{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+    text = f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
     return b"set-cookie", text.encode()
 
 
-def _hash(nonce: str) -> bytes:
-    return hashlib.sha256(nonce.encode()).digest()
+def _signer(secret: str) -> URLSafeSerializer:
+    """A signer for the messages of one browser."""
+    return URLSafeSerializer(secret, "laurels console message", signer_kwargs={"digest_method": hashlib.sha256})
 
 
-def _signer(secret: bytes, use: str) -> URLSafeSerializer:
-    """A signer for one use; a signature made for another use is invalid."""
-    return URLSafeSerializer(secret, f"laurels console {use}", signer_kwargs={"digest_method": hashlib.sha256})
-
-
-def _read(secret: bytes, use: str, text: str) -> Any:
+def _read(secret: str, text: str) -> Any:
     try:
-        return _signer(secret, use).loads(text)
+        return _signer(secret).loads(text)
     except BadData:
         return None

@@ -25,7 +25,7 @@ from laurels.console.session import (
     Visit,
     end_session,
     form_cookie,
-    new_nonce,
+    new_form_secret,
     session_cookie,
     visit_before_sign_in,
     visit_of,
@@ -52,8 +52,8 @@ async def sign_in_page(request: Request[None, None]) -> Response:
     next_path = own_path(text_of(scope, "next"))
     if (await visit_of(context, scope)).operator:
         return redirect(next_path)
-    visit = await visit_before_sign_in(context, scope)
-    return _form(visit if visit.nonce else replace(visit, nonce=new_nonce()), next_path)
+    visit = visit_before_sign_in(context, scope)
+    return _form(visit if visit.secret else replace(visit, secret=new_form_secret()), next_path)
 
 
 @endpoint(
@@ -66,21 +66,23 @@ async def sign_in_page(request: Request[None, None]) -> Response:
 )
 async def sign_in(request: Request[None, Form]) -> Response:
     """Take an admin key, and start a session."""
-    visit, typed = await visit_before_sign_in(request.context, request.scope), request.body
+    visit, typed = visit_before_sign_in(request.context, request.scope), request.body
     next_path, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
     try:
         visit.check_form(typed)
         context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
         await name_of_key(context.laurels.store, key, "admin")
     except StaleForm as error:
-        fresh = replace(visit, nonce=new_nonce())
-        return _form(fresh, next_path, "The form expired. Please try again.", 403) if visit.nonce else error_page(error)
+        fresh = replace(visit, secret=new_form_secret())
+        return (
+            _form(fresh, next_path, "The form expired. Please try again.", 403) if visit.secret else error_page(error)
+        )
     except TooManyRequests as error:
         return _form(visit, next_path, TOO_FAST, kind_of(error).status, error)
     except Unauthorized as error:
         text = str(error)
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
-    return redirect(next_path, session_cookie(visit, hash_of_key(key)))
+    return redirect(next_path, session_cookie(visit, await context.operators.start(hash_of_key(key))))
 
 
 def _form(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from laurels.auth.chain import Caller, Chain
 from laurels.auth.keys import PREFIXES, name_of_key
+from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.engine.values import plain
@@ -37,6 +38,7 @@ class Context:
     settings: Settings
     sessions: Sessions
     chain: Chain
+    operators: OperatorSessions
     document: bytes
     key_rate: Rate
     session_rate: Rate

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 
 from laurels import console, site
 from laurels.auth.chain import Chain
+from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo import playground as demo
@@ -52,12 +54,16 @@ def create_app(
     `playground` is the API key that the playground shows and uses: only `laurels demo` has one; there is no setting for it.
     """
     sessions = Sessions(laurels)
+    auth = settings.auth
+    lifetime = timedelta(hours=auth.operator_hours)
+    operators = OperatorSessions(laurels.store, laurels.clock, timedelta(minutes=auth.operator_idle_minutes), lifetime)
     context = Context(
         laurels,
         Insights(laurels, settings.rules.rarity_users),
         settings,
         sessions,
         Chain([sessions]),
+        operators,
         document(VERSION, API, settings),
         key_rate=Rate("key", settings.limits.key_rate, settings.server.workers),
         session_rate=Rate("session", settings.limits.session_rate, settings.server.workers),

@@ -29,6 +29,8 @@ from laurels.storage.contract import (
     LedgerRow,
     MaintenanceRun,
     NotificationRow,
+    OperatorSession,
+    OperatorSessionRow,
     Standing,
     UserRow,
 )
@@ -479,6 +481,18 @@ def maintenance_run_of(row: Columns) -> MaintenanceRun:
 def maintenance_run_columns(run: MaintenanceRun) -> Columns:
     """MAINTENANCE_RUNS of a run."""
     return (run.task, to_micros(run.at), pack_data(run.outcome))
+
+
+def operator_session_of(row: Columns) -> OperatorSession:
+    """A session of the console, from API_KEYS of its key and when it was created, last seen and ends."""
+    *key, created_at, last_seen_at, expires_at = row
+    return OperatorSession(key_of(key), from_micros(created_at), from_micros(last_seen_at), from_micros(expires_at))
+
+
+def operator_session_columns(session: OperatorSessionRow) -> Columns:
+    """OPERATOR_SESSIONS of a session of the console."""
+    times = (session.created_at, session.last_seen_at, session.expires_at)
+    return (session.token_hash, session.key_hash, *map(to_micros, times))
 
 
 def key_columns(key: KeyRow) -> Columns:

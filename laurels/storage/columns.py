@@ -1,7 +1,8 @@
 """The columns of every table, once for all engines: in SQL, in packing rows, and in copying a database.
 
 A migration that adds a table or a column adds it here, and `codec.py` gives it a meaning; a test compares this list with the
-schema. Left out of TABLES are `tallies`, which are counted from the standings, and `migrations`, which belongs to each engine.
+schema. Left out of TABLES are `tallies`, which are counted from the standings, `migrations`, which belongs to each engine, and
+`operator_sessions`: a session in a copy that someone else made could be theirs, under the key of another operator.
 """
 
 from __future__ import annotations
@@ -185,7 +186,11 @@ API_KEYS = Table(
     "api_keys", 1, {"key_hash": BYTES, "name": TEXT, "hint": TEXT, "created_at": NUMBER, "revoked_at": NUMBER}
 )
 SESSIONS = Table("sessions", 2, {"user_id": TEXT, "token_hash": BYTES, "created_at": NUMBER, "expires_at": NUMBER})
-SIGNED_OUT = Table("signed_out", 1, {"session_hash": BYTES, "expires_at": NUMBER})
+OPERATOR_SESSIONS = Table(
+    "operator_sessions",
+    1,
+    {"token_hash": BYTES, "key_hash": BYTES, "created_at": NUMBER, "last_seen_at": NUMBER, "expires_at": NUMBER},
+)
 TOMBSTONES = Table("tombstones", 1, {"user_hash": BYTES, "erased_at": NUMBER})
 MAINTENANCE_RUNS = Table("maintenance_runs", 1, {"task": TEXT, "at": NUMBER, "outcome": TEXT})
 SANDBOX = Table("sandbox", 1, {"only_row": NUMBER, "clock_offset": NUMBER})
@@ -194,7 +199,7 @@ SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        *(SECRETS, TOMBSTONES, API_KEYS, SIGNED_OUT, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
+        *(SECRETS, TOMBSTONES, API_KEYS, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
     )
 }

@@ -10,6 +10,7 @@ import pytest
 
 from laurels.auth.keys import create_key, is_well_formed
 from laurels.console.guards import own_path
+from laurels.settings import AuthSettings, Settings
 from tests.support import sql
 from tests.support.app import USERS, App, event, open_app
 from tests.support.operator import ORIGIN, SIGN_IN, Operator, Page, at, operator_over
@@ -142,13 +143,51 @@ async def test_the_cookie_is_limited_to_the_console_and_hidden_from_scripts(sche
     assert ("Secure" in parts) is secure
 
 
-async def test_a_session_ends_after_twelve_hours(home: App, work: Operator) -> None:
-    home.clock.advance(hours=11.9)
-    assert (await work.client.get("/console/users")).status_code == 200
-    home.clock.advance(hours=0.2)
+async def test_a_session_in_use_ends_after_twelve_hours(home: App, work: Operator) -> None:
+    for _ in range(47):
+        home.clock.advance(hours=0.25)
+        assert (await work.client.get("/console/users")).status_code == 200
+    home.clock.advance(hours=0.3)
     assert (await work.client.get("/console/users")).status_code == 303
     home.clock.advance(hours=-13)
     assert (await work.client.get("/console/users")).status_code == 303  # made in what is now the future
+
+
+async def test_a_session_that_is_not_used_ends_after_half_an_hour(home: App, work: Operator) -> None:
+    home.clock.advance(hours=0.49)
+    assert (await work.client.get("/console/users")).status_code == 200
+    home.clock.advance(hours=0.49)
+    assert (await work.client.get("/console/users")).status_code == 200
+    home.clock.advance(hours=0.51)
+    assert (await work.client.get("/console/users")).status_code == 303
+
+
+async def test_how_long_a_session_lasts_can_be_set() -> None:
+    settings = Settings(auth=AuthSettings(operator_hours=1, operator_idle_minutes=2))
+    async with open_app(settings=settings) as home, operator_over(home, signed_in=False) as work:
+        assert "Max-Age=3600" in (await work.sign_in()).headers["set-cookie"]
+        for _ in range(31):
+            assert (await work.client.get("/console/users")).status_code == 200
+            home.clock.advance(seconds=115)
+        assert (await work.client.get("/console/users")).status_code == 200
+        home.clock.advance(seconds=70)
+        assert (await work.client.get("/console/users")).status_code == 303
+        await work.sign_in()
+        home.clock.advance(seconds=121)
+        assert (await work.client.get("/console/users")).status_code == 303
+
+
+async def test_the_use_of_a_session_is_stored_once_a_minute(home: App, work: Operator) -> None:
+    async def seen() -> object:
+        return await sql(home.laurels.store, "SELECT last_seen_at FROM operator_sessions")
+
+    begun = await seen()
+    home.clock.advance(seconds=59)
+    await work.page("/console/users")
+    assert await seen() == begun
+    home.clock.advance(seconds=1)
+    await work.page("/console/users")
+    assert await seen() != begun
 
 
 async def test_moving_the_clock_of_a_sandbox_signs_no_operator_out(home: App, work: Operator) -> None:

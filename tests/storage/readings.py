@@ -64,10 +64,6 @@ async def read_again(app: Laurels, expected: Mapping[str, Json]) -> dict[str, Js
         "repeats": [await record_again(app, one["event"]) for one in expected["repeats"]],
         "keys": await read_keys(app, expected["keys"]["accepted"]),
         "sessions": [await read_session(app, one["token"]) for one in expected["sessions"]],
-        "signedOut": [
-            {"hash": one["hash"], "signedOut": await store.is_signed_out(bytes.fromhex(one["hash"]))}
-            for one in expected["signedOut"]
-        ],
         "upkeep": {run.task: {"at": run.at, "outcome": run.outcome} for run in await store.maintenance_runs()},
     }
     await insights.close()

@@ -40,6 +40,8 @@ from laurels.storage.contract import (
     LoadRequest,
     Mark,
     NotificationRow,
+    OperatorSession,
+    OperatorSessionRow,
     Store,
     UserRow,
 )
@@ -826,15 +828,48 @@ async def test_a_session_needs_a_user(store: Store) -> None:
         await store.add_session("nobody", b"t", MONDAY, MONDAY + timedelta(days=1))
 
 
-async def test_a_session_of_the_console_is_signed_out_until_it_would_have_expired(store: Store) -> None:
-    end = MONDAY + timedelta(hours=12)
-    assert not await store.is_signed_out(b"s")
+async def operator_session(store: Store, token: bytes = b"t", key: str = "anna", at: datetime = MONDAY) -> None:
+    """A session of the console that begins at this time and lasts an hour."""
+    await store.add_operator_session(OperatorSessionRow(token, key.encode(), at, at, at + timedelta(hours=1)))
+
+
+async def test_a_session_of_the_console_lasts_until_it_ends(store: Store) -> None:
+    anna = KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None)
+    await store.add_key(anna)
+    await operator_session(store)
+    found = await store.operator_session(b"t")
+    assert found == OperatorSession(anna, MONDAY, MONDAY, MONDAY + timedelta(hours=1))
+    assert await store.operator_session(b"x") is None
     for _ in range(2):
-        await store.sign_out(b"s", end, MONDAY)
-    assert await store.is_signed_out(b"s")
-    assert not await store.is_signed_out(b"t")
-    await store.sign_out(b"t", end + timedelta(hours=1), end)
-    assert [await store.is_signed_out(one) for one in (b"s", b"t")] == [False, True]
+        await store.end_operator_session(b"t")
+    assert await store.operator_session(b"t") is None
+
+
+async def test_a_session_of_the_console_ends_with_its_key(store: Store) -> None:
+    await operator_session(store)
+    assert await store.operator_session(b"t") is None
+    await store.add_key(KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None))
+    assert await store.operator_session(b"t")
+    await store.revoke_key("anna", MONDAY)
+    assert await store.operator_session(b"t") is None
+
+
+async def test_a_session_of_the_console_is_seen_and_time_does_not_run_back(store: Store) -> None:
+    await store.add_key(KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None))
+    await operator_session(store)
+    for minutes in (10, 5):
+        await store.operator_seen(b"t", MONDAY + timedelta(minutes=minutes))
+    await store.operator_seen(b"x", MONDAY)
+    found = await store.operator_session(b"t")
+    assert found
+    assert found.last_seen_at == MONDAY + timedelta(minutes=10)
+
+
+async def test_a_new_session_of_the_console_drops_the_expired_ones(store: Store) -> None:
+    for hours, token in enumerate((b"1", b"2", b"3")):
+        await operator_session(store, token, at=MONDAY + timedelta(minutes=30 * hours))
+    left = await sql(store, "SELECT token_hash FROM operator_sessions")
+    assert {bytes(token) for (token,) in left} == {b"2", b"3"}
 
 
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
@@ -850,11 +885,11 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "ledger",
         "maintenance_runs",
         "migrations",
+        "operator_sessions",
         "outbox",
         "sandbox",
         "secrets",
         "sessions",
-        "signed_out",
         "standings",
         "tallies",
         "tombstones",

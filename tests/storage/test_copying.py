@@ -42,7 +42,6 @@ EXTREMES: Everything = {
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
     ],
     "catalog_revisions": [(1, ODD, "", ODD, FIRST, "", ODD), (LONG, "", ODD, "", LAST, ODD, "")],
-    "signed_out": [(b"", FIRST), (BYTES, LAST)],
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
@@ -62,6 +61,8 @@ EXTREMES: Everything = {
     "board_rules": [("", ODD, None), (ODD, "", LAST)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
 }
+NOT_COPIED = {"tallies", "migrations", "operator_sessions"}
+
 MANY: Everything = {
     "secrets": [("tombstones", b"secret")],
     "users": [
@@ -105,7 +106,7 @@ async def all_rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
 async def test_every_column_of_every_table_is_copied(store: Store) -> None:
     await store.fill(batches(EXTREMES))
 
-    assert {*TABLES, "tallies", "migrations"} == set(await tables(store))
+    assert {*TABLES, *NOT_COPIED} == set(await tables(store))
     for name, table in TABLES.items():
         assert all(len(row) == len(table.columns) for row in await sql(store, f"SELECT * FROM {name}")), name
         assert await sql(store, f"SELECT {', '.join(table.columns)} FROM {name}"), name
@@ -258,7 +259,7 @@ async def test_an_erased_user_stays_erased_in_the_copy(store: Store, other: Stor
     with pytest.raises(UserErased):
         await moved.record(Event("ada", "late", "message.sent"))
     assert await other.user("ada") is None
-    assert "ada" not in repr(await contents(other))
+    assert "ada" not in repr({**await contents(other), "migrations": []})  # of which a checksum may have the letters
 
 
 async def test_keys_sessions_and_a_sandbox_are_copied_too(store: Store, other: Store) -> None:

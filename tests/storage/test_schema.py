@@ -18,7 +18,7 @@ from tests.support.files import opened
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
 # one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), the
-# catalog's revisions, closed periods, the rules of leaderboards, the last maintenance runs, signed-out sessions of the console,
+# catalog's revisions, closed periods, the rules of leaderboards, the last maintenance runs, sessions of the console,
 # the clock of a sandbox, and the list of migrations.
 OF_NO_USER = {
     "api_keys",
@@ -30,7 +30,7 @@ OF_NO_USER = {
     "board_rules",
     "closings",
     "maintenance_runs",
-    "signed_out",
+    "operator_sessions",
     "sandbox",
     "migrations",
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from laurels.storage.contract.access import Access, KeyRow
+from laurels.storage.contract.access import Access, KeyRow, OperatorSession, OperatorSessionRow
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
 from laurels.storage.contract.catalogs import (
     UNBOUND,
@@ -108,6 +108,8 @@ __all__ = [
     "MaintenanceRun",
     "Mark",
     "NotificationRow",
+    "OperatorSession",
+    "OperatorSessionRow",
     "OtherRevision",
     "OwnRule",
     "PointsPaid",

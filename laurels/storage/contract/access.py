@@ -1,4 +1,4 @@
-"""Access: API keys, sessions of users, signed-out sessions of the console, and the database's secret."""
+"""Access: API keys, sessions of users and operators, and the database's secret."""
 
 from __future__ import annotations
 
@@ -18,6 +18,27 @@ class KeyRow:
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+
+
+@plain
+class OperatorSessionRow:
+    """A session of the console as stored: the hash of its token, and that of the admin key it belongs to."""
+
+    token_hash: bytes
+    key_hash: bytes
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+@plain
+class OperatorSession:
+    """A session of the console with its admin key, which is active."""
+
+    key: KeyRow
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
 
 
 class Access(Protocol):
@@ -55,10 +76,18 @@ class Access(Protocol):
         """Delete a session, at once for all processes. Harmless if it does not exist."""
         ...
 
-    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
-        """Store that a session of the console was signed out, at once for all processes, and delete expired entries."""
+    async def add_operator_session(self, session: OperatorSessionRow) -> None:
+        """Store a session of the console, and delete those that expired before it was created."""
         ...
 
-    async def is_signed_out(self, session_hash: bytes) -> bool:
-        """Whether this session of the console was signed out; entries may be gone once the session has expired."""
+    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
+        """A session of the console, expired or not; None if it does not exist, or if its key was revoked."""
+        ...
+
+    async def operator_seen(self, token_hash: bytes, at: datetime) -> None:
+        """Store that a session of the console was used. Harmless if it does not exist, or was used later."""
+        ...
+
+    async def end_operator_session(self, token_hash: bytes) -> None:
+        """Delete a session of the console, at once for all processes. Harmless if it does not exist."""
         ...

@@ -1,4 +1,4 @@
-"""API keys, sessions, signed-out sessions of the console and the secret on PostgreSQL.
+"""API keys, sessions of users and operators, and the secret on PostgreSQL.
 
 Each statement may be repeated when a lost connection leaves the first attempt in doubt: a row that exists already, under an id
 made for it, is our own.
@@ -12,9 +12,9 @@ from datetime import datetime
 import asyncpg
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.codec import key_columns, key_of, to_micros
-from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
-from laurels.storage.contract import CONNECTIONS, SCHEMA, KeyRow
+from laurels.storage.codec import key_columns, key_of, operator_session_columns, operator_session_of, to_micros
+from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
+from laurels.storage.contract import CONNECTIONS, SCHEMA, KeyRow, OperatorSession, OperatorSessionRow
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.connections import Connections, insert, is_active
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
@@ -33,9 +33,15 @@ SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS r
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
-SIGN_OUT = f"{insert(SIGNED_OUT)} ON CONFLICT (session_hash) DO NOTHING"
-DROP_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= $1"
-IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = $1"
+DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= $1"
+ADD_OPERATOR_SESSION = f"{insert(OPERATOR_SESSIONS)} ON CONFLICT (token_hash) DO NOTHING"
+OPERATOR_SESSION = f"""
+SELECT {", ".join(f"k.{name}" for name in API_KEYS.columns)}, s.created_at, s.last_seen_at, s.expires_at
+FROM operator_sessions s JOIN api_keys k ON k.key_hash = s.key_hash
+WHERE s.token_hash = $1 AND k.revoked_at IS NULL
+"""
+OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = $1 WHERE token_hash = $2 AND last_seen_at < $1"
+END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = $1"
 
 
 class Access(Connections):
@@ -98,9 +104,16 @@ class Access(Connections):
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(END_SESSION, user_id, token_hash)
 
-    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
-        await self._value(DROP_SIGNED_OUT, to_micros(now))
-        await self._value(SIGN_OUT, session_hash, to_micros(expires_at))
+    async def add_operator_session(self, session: OperatorSessionRow) -> None:
+        await self._value(DROP_EXPIRED_OPERATORS, to_micros(session.created_at))
+        await self._value(ADD_OPERATOR_SESSION, *operator_session_columns(session))
 
-    async def is_signed_out(self, session_hash: bytes) -> bool:
-        return await self._value(IS_SIGNED_OUT, session_hash) is not None
+    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
+        rows = await self._rows(OPERATOR_SESSION, token_hash)
+        return operator_session_of(rows[0]) if rows else None
+
+    async def operator_seen(self, token_hash: bytes, at: datetime) -> None:
+        await self._value(OPERATOR_SEEN, to_micros(at), token_hash)
+
+    async def end_operator_session(self, token_hash: bytes) -> None:
+        await self._value(END_OPERATOR_SESSION, token_hash)

@@ -1,4 +1,4 @@
-"""API keys, sessions, signed-out sessions of the console and the secret on SQLite."""
+"""API keys, sessions of users and operators, and the secret on SQLite."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.codec import key_columns, key_of, to_micros
-from laurels.storage.columns import API_KEYS, SESSIONS, SIGNED_OUT
-from laurels.storage.contract import KeyRow
+from laurels.storage.codec import key_columns, key_of, operator_session_columns, operator_session_of, to_micros
+from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
+from laurels.storage.contract import KeyRow, OperatorSession, OperatorSessionRow
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection, changed
 
@@ -22,9 +22,15 @@ DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
 ADD_SESSION = insert(SESSIONS)
 SESSION_END = "SELECT expires_at FROM sessions WHERE user_id = ? AND token_hash = ?"
 END_SESSION = "DELETE FROM sessions WHERE user_id = ? AND token_hash = ?"
-SIGN_OUT = f"{insert(SIGNED_OUT)} ON CONFLICT (session_hash) DO NOTHING"
-DROP_SIGNED_OUT = "DELETE FROM signed_out WHERE expires_at <= ?"
-IS_SIGNED_OUT = "SELECT 1 FROM signed_out WHERE session_hash = ?"
+DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= ?"
+ADD_OPERATOR_SESSION = insert(OPERATOR_SESSIONS)
+OPERATOR_SESSION = f"""
+SELECT {", ".join(f"k.{name}" for name in API_KEYS.columns)}, s.created_at, s.last_seen_at, s.expires_at
+FROM operator_sessions s JOIN api_keys k ON k.key_hash = s.key_hash
+WHERE s.token_hash = ? AND k.revoked_at IS NULL
+"""
+OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = ?1 WHERE token_hash = ?2 AND last_seen_at < ?1"
+END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = ?"
 
 
 class Access(Connections):
@@ -73,13 +79,21 @@ class Access(Connections):
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._in_transaction(lambda writer: writer.execute(END_SESSION, (user_id, token_hash)))
 
-    async def sign_out(self, session_hash: bytes, expires_at: datetime, now: datetime) -> None:
+    async def add_operator_session(self, session: OperatorSessionRow) -> None:
         def add(writer: Connection) -> None:
-            writer.execute(DROP_SIGNED_OUT, (to_micros(now),))
-            writer.execute(SIGN_OUT, (session_hash, to_micros(expires_at)))
+            writer.execute(DROP_EXPIRED_OPERATORS, (to_micros(session.created_at),))
+            writer.execute(ADD_OPERATOR_SESSION, operator_session_columns(session))
 
         await self._in_transaction(add)
 
-    async def is_signed_out(self, session_hash: bytes) -> bool:
+    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
         with translated:
-            return self._reader.execute(IS_SIGNED_OUT, (session_hash,)).fetchone() is not None
+            row = self._reader.execute(OPERATOR_SESSION, (token_hash,)).fetchone()
+        return operator_session_of(row) if row else None
+
+    async def operator_seen(self, token_hash: bytes, at: datetime) -> None:
+        values = (to_micros(at), token_hash)
+        await self._in_transaction(lambda writer: writer.execute(OPERATOR_SEEN, values))
+
+    async def end_operator_session(self, token_hash: bytes) -> None:
+        await self._in_transaction(lambda writer: writer.execute(END_OPERATOR_SESSION, (token_hash,)))
