@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
         yield from _unknown(catalog, contents.event_types) if catalog else ()
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
-        yield from (_writable(file), _log(file), _disk(file))
+        yield from (_writable(file), *readers(file), _log(file), _disk(file))
     yield _clock(contents.now, contents.counts.last_recorded_at) if contents else _clock(utc_now(), None)
 
 
@@ -310,6 +311,28 @@ def _writable(file: Path) -> Finding:
         if not os.access(path, os.W_OK):
             return Finding("permissions", f"{path} cannot be written", "give this user the right to write it")
     return Finding("permissions", "the database can be written")
+
+
+def readers(file: Path) -> Iterator[Finding]:
+    """Other users of the machine who may read the database or its logs, or replace a file in its folder."""
+    if os.name != "posix":
+        return
+    for path in (file, *(file.with_name(file.name + ending) for ending in ("-wal", "-shm"))):
+        mode = path.stat().st_mode if path.exists() else 0
+        if mode & (stat.S_IROTH | stat.S_IWOTH):
+            yield Finding("access", f"every user of this machine can read {path}", f"run: chmod 600 {quoted(path)}")
+        elif mode & (stat.S_IRGRP | stat.S_IWGRP):
+            found = f"the users of a group can read {path}"
+            yield Finding("access", found, proposal=f"if they should not: chmod 600 {quoted(path)}")
+    folder = file.absolute().parent
+    if folder.stat().st_mode & stat.S_IWOTH:
+        fix = f"move the database into a folder of its own, or run: chmod o-w {quoted(folder)}"
+        yield Finding("access", f"every user of this machine can put files into {folder}", fix)
+
+
+def quoted(path: Path) -> str:
+    """A path as a shell takes it."""
+    return shlex.quote(str(path))
 
 
 def _clock(now: datetime, last_recorded_at: datetime | None) -> Finding:

@@ -62,7 +62,7 @@ def test_a_schema_of_another_version_is_reported(made: Cli) -> None:
 
 
 def test_a_file_that_is_not_a_database_is_reported(cli: Cli) -> None:
-    cli.file("laurels.db", "no pages\n" * 1000)
+    cli.file("laurels.db", "no pages\n" * 1000).chmod(0o600)
 
     assert wrong(cli) == {"database"}
 

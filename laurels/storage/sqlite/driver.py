@@ -6,6 +6,8 @@ standard library uses the system's SQLite, which is often older (docs/decisions/
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -47,6 +49,9 @@ REFUSED = (
     apsw.TooBigError,
 )
 """What a statement did wrong. Any other error is the file's, the disk's or another process's."""
+
+OWNER_ONLY = 0o600
+"""The mode of a database file: it has personal data and hashes of keys."""
 
 Error = apsw.Error
 BUSY = (apsw.BusyError, apsw.LockedError)
@@ -130,12 +135,14 @@ def is_safe(version: str) -> bool:
 
 
 def connect(path: Path | None) -> Connection:
-    """A connection to this file, created if it is missing; None: a new database in memory.
+    """A connection to this file, created for its owner only if it is missing; None: a new database in memory.
 
     Raises StoreUnavailable for a file if SQLite could lose commits in it, and the driver's Error.
     """
     if path and not is_safe(version()):
         raise StoreUnavailable(f"SQLite {version()} can lose commits when several processes write; {UPGRADE}")
+    if path:
+        _create(path)
     connection = apsw.Connection(str(path or ":memory:"), statementcachesize=CACHED_STATEMENTS)
     try:
         connection.set_busy_timeout(BUSY_SECONDS * 1000)
@@ -145,6 +152,21 @@ def connect(path: Path | None) -> Connection:
         connection.close()
         raise
     return cast(Connection, connection)
+
+
+_creating = threading.Lock()
+"""Closing any descriptor of a file ends all locks that this process has on it, so no one may open a file while it is created."""
+
+
+def _create(path: Path) -> None:
+    """Create the file if it is missing, readable by its owner only, whatever the umask. SQLite's logs get the same mode."""
+    with _creating:
+        try:
+            os.close(os.open(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise StoreUnavailable(f"cannot open {path}: {error.strerror}") from error
 
 
 def changed(connection: Connection, statement: str, values: Values) -> bool:
