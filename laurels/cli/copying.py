@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,10 @@ import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
+from laurels.cli.keys import KeyInfo, key_info, list_stored
 from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, DatabaseOptions, Json, settings_of
-from laurels.cli.output import counted, emit, note, size
+from laurels.cli.output import counted, emit, note, size, when
 from laurels.cli.tables import count_progress
 from laurels.cli.verify import show, verify_all
 from laurels.errors import CatalogDiffers, InvalidInput, MigrationError, NotEmpty, SettingsError
@@ -31,6 +32,7 @@ from laurels.service.opening import (
 )
 from laurels.settings import DatabaseSettings, Settings
 from laurels.storage import check_schema
+from laurels.storage.columns import CREDENTIALS
 from laurels.storage.copying import copy as copy_store
 
 Rows = Mapping[str, int]
@@ -42,11 +44,12 @@ def schema_of(side: str) -> Parameter:
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """The number of rows of each table, and the result of comparing every user of the copy with a recomputation."""
+    """The number of rows of each table, the result of comparing every user of the copy with a recomputation, and active keys."""
 
     ok: bool
     rows: Rows
     verified: Verification
+    keys: Sequence[KeyInfo]
 
 
 class BackedUp(msgspec.Struct, frozen=True):
@@ -57,6 +60,12 @@ class BackedUp(msgspec.Struct, frozen=True):
     rows: Rows
 
 
+WithoutCredentials = Annotated[
+    bool,
+    Parameter(negative=(), help="leave out keys, sessions and the database's secret", show_default=False),
+]
+
+
 def copy(
     from_: Annotated[str, Parameter(name="FROM", help="address of the database to copy; it is only read")],
     to: Annotated[str, Parameter(name="TO", help="address of an empty database; a file is created")],
@@ -64,6 +73,7 @@ def copy(
     *,
     from_schema: Annotated[str | None, schema_of("FROM")] = None,
     to_schema: Annotated[str | None, schema_of("TO")] = None,
+    without_credentials: WithoutCredentials = False,
     catalog: CatalogFile = None,
     json: Json = False,
 ) -> int:
@@ -71,13 +81,15 @@ def copy(
 
     Servers may run on FROM meanwhile, but TO does not get what they write after the start: stop them to move to another
     database. If the copy is interrupted, TO stays empty; run it again. The exit code is 1 if a user differs, in FROM as well.
-    FROM and TO can be two schemas of one PostgreSQL database.
+    FROM and TO can be two schemas of one PostgreSQL database. The active keys that came along are listed. For a test system, use
+    --without-credentials.
     """
     source = _side(from_, from_schema, "--from-schema")
     settings = msgspec.structs.replace(settings_of(catalog=catalog), database=_side(to, to_schema, "--to-schema"))
     _check_places(source, settings.database, "FROM and TO")
     asyncio.run(_check_catalog(settings, source))
-    rows = asyncio.run(_copy(source, settings.database, "FROM", "TO is not empty; choose an empty database"))
+    full = "TO is not empty; choose an empty database"
+    rows = asyncio.run(_copy(source, settings.database, "FROM", full, _left_out(without_credentials)))
     return _finished(settings, rows, json=json)
 
 
@@ -86,21 +98,23 @@ def backup(
     /,
     *,
     force: Annotated[bool, Parameter(negative=(), help="replace an existing file", show_default=False)] = False,
+    without_credentials: WithoutCredentials = False,
     database: Database = None,
     json: Json = False,
 ) -> int:
     """Write the database, as it is now, into one SQLite file, and read it back. Servers may run meanwhile.
 
-    The file contains personal data, sessions and secrets; only its owner may read it. It appears when it is complete. It is a
-    database: check it with 'laurels verify --database sqlite:///FILE', or fill an empty one from it with 'laurels restore FILE'.
-    The time of the last backup is stored in the database.
+    The file contains personal data, and unless --without-credentials is given, hashes of keys and sessions; only its owner may
+    read it. It appears when it is complete. It is a database: check it with 'laurels verify --database sqlite:///FILE', or fill
+    an empty one from it with 'laurels restore FILE'. The time of the last backup is stored in the database.
     """
     settings = settings_of(database=database)
     _check_places(settings.database, database_of_file(file), "the database and its backup")
     if file.exists() and not (force and file.is_file()):
         raise InvalidInput("FILE", f"'{file}' already exists; choose another name, or replace it with --force")
     with _appearing(file) as part:
-        rows = asyncio.run(_copy(settings.database, database_of_file(part), "the database"))
+        left_out = _left_out(without_credentials)
+        rows = asyncio.run(_copy(settings.database, database_of_file(part), "the database", without=left_out))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
@@ -121,7 +135,8 @@ def restore(
     """Fill the database of the settings, which must be empty, from a backup; read it back, and verify every user.
 
     The database is created if it does not exist. If the restore is interrupted, it stays empty; run it again. The exit code is
-    1 if a user differs from a recomputation, in the backup as well.
+    1 if a user differs from a recomputation, in the backup as well. The active keys that came along are listed: revoke those that
+    you do not know.
     """
     settings = settings_of(database=database, catalog=catalog)
     if not file.is_file():
@@ -163,7 +178,13 @@ async def _check_catalog(settings: Settings, source: DatabaseSettings) -> None:
             await laurels_over(store, settings, given).follow_catalog()
 
 
-async def _copy(source: DatabaseSettings, target: DatabaseSettings, name: str, full: str = "") -> Rows:
+def _left_out(without_credentials: bool) -> Collection[str]:
+    return CREDENTIALS if without_credentials else ()
+
+
+async def _copy(
+    source: DatabaseSettings, target: DatabaseSettings, name: str, full: str = "", without: Collection[str] = ()
+) -> Rows:
     """The number of rows of each table. `name` is how errors call the source, `full` is the error for a target with rows."""
     async with AsyncExitStack() as stack:
         try:
@@ -172,7 +193,7 @@ async def _copy(source: DatabaseSettings, target: DatabaseSettings, name: str, f
             raise MigrationError(f"{name}: {error}") from error
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            return await copy_store(source_store, other, count_progress)
+            return await copy_store(source_store, other, count_progress, without)
         except NotEmpty:
             raise NotEmpty(full) from None
 
@@ -180,14 +201,27 @@ async def _copy(source: DatabaseSettings, target: DatabaseSettings, name: str, f
 def _finished(settings: Settings, rows: Rows, *, json: bool) -> int:
     """Compare the copy with a recomputation, and print the result."""
     verified, why = _verified(settings)
+    keys = [key_info(row) for row in asyncio.run(list_stored(settings.database)) if row.revoked_at is None]
     if json:
-        emit(Copied(verified.ok, rows, verified))
+        emit(Copied(verified.ok, rows, verified, keys))
     else:
         note(f"{_totals(rows)} copied, and read back without a difference.")
         show(verified)
+        _show_credentials(keys, rows["sessions"], str(settings.database.url))
     if left_out := rows["users"] - verified.users:
         note(f"{counted(left_out, 'user')} not compared: {why}.")
     return OK if verified.ok else REJECTED
+
+
+def _show_credentials(keys: Sequence[KeyInfo], sessions: int, database: str) -> None:
+    """Name what came along and is valid: a backup that someone else made may have keys of theirs."""
+    for key in keys:
+        role = "admin key" if key.role == "admin" else "API key"
+        note(f"Active: the {role} '{key.name}' ({key.hint}…), created {when(key.created_at)}.")
+    if keys:
+        note(f"Revoke a key that you do not know: laurels key revoke NAME --database '{database}'")
+    if sessions:
+        note(f"{counted(sessions, 'session')} of users came along.")
 
 
 def _verified(settings: Settings) -> tuple[Verification, str]:

@@ -77,10 +77,9 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     """List all keys, oldest first, also those that were revoked."""
     from laurels.cli.tables import cell, console, table  # noqa: PLC0415  # rich loads slowly, and `create` does not need it
 
-    rows = asyncio.run(_list(settings_of(database=database).database))
+    rows = asyncio.run(list_stored(settings_of(database=database).database))
     if json:
-        shapes = [KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at) for row in rows]
-        emit({"keys": shapes})
+        emit({"keys": [key_info(row) for row in rows]})
         return OK
     shown = table("name", "role", "begins with", "created", "revoked")
     for row in rows:
@@ -90,7 +89,13 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def _list(database: DatabaseSettings) -> Sequence[KeyRow]:
+def key_info(row: KeyRow) -> KeyInfo:
+    """A stored key as it is shown."""
+    return KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at)
+
+
+async def list_stored(database: DatabaseSettings) -> Sequence[KeyRow]:
+    """All keys of a database, oldest first."""
     async with existing(database) as store:
         return await store.keys()
 

@@ -208,6 +208,9 @@ TABLES: Mapping[str, Table] = {
 REPLACED = ("secrets", "catalog_revisions", "maintenance_runs", "board_rules")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
+CREDENTIALS = frozenset({"secrets", "api_keys", "sessions"})
+"""Tables that authenticate someone, or protect what does: a copy without credentials leaves them out."""
+
 TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")
 """All tables with rows of one user, in the order of erasing: everything that adds rows of a user locks the user's row first."""
 

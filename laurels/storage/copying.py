@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import msgspec
 
 from laurels.errors import StoreError
+from laurels.storage.checking import check
+from laurels.storage.codec import Columns
 from laurels.storage.columns import TABLES
 from laurels.storage.contract import Batch, Rows, Store
 
@@ -18,14 +20,16 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-async def copy(source: Store, target: Store, progress: Progress) -> Mapping[str, int]:
+async def copy(source: Store, target: Store, progress: Progress, without: Collection[str] = ()) -> Mapping[str, int]:
     """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
-    Raises NotEmpty, and StoreError if what is read back differs from what was written.
+    The tables in `without` stay empty. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read
+    back differs from what was written.
     """
-    async with source.rows() as rows:
+    async with source.rows() as everything:
+        rows = _Some(everything, without)
         with progress("Copying", sum(rows.counts.values())) as update:
-            written = Reading(rows, update)
+            written = Reading(rows, update, check)
             await target.fill(written.batches())
     async with target.rows() as rows:
         with progress("Reading back", sum(rows.counts.values())) as update:
@@ -40,11 +44,28 @@ async def copy(source: Store, target: Store, progress: Progress) -> Mapping[str,
     return rows.counts
 
 
+class _Some:
+    """The rows of a database, except those of some tables."""
+
+    def __init__(self, rows: Rows, without: Collection[str]) -> None:
+        self.counts = {name: 0 if name in without else count for name, count in rows.counts.items()}
+        self._rows = rows
+        self._without = without
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        async for table, rows in self._rows.batches():
+            if table not in self._without:
+                yield table, rows
+
+
 class Reading:
     """Passes on the batches of a database, counts their rows, and computes a digest of each table."""
 
-    def __init__(self, rows: Rows, update: Callable[[int], None]) -> None:
-        """`update` is called after each batch with the number of rows passed on."""
+    def __init__(
+        self, rows: Rows, update: Callable[[int], None], check: Callable[[str, Sequence[Columns]], None] | None = None
+    ) -> None:
+        """`update` is called after each batch with the number of rows passed on, `check` before each is passed on."""
+        self._check = check
         self._rows = rows
         self._update = update
         self._digests = {table: hashlib.blake2b(digest_size=32) for table in TABLES}
@@ -57,6 +78,8 @@ class Reading:
         """The batches. Raises StoreError if their rows are not as many as the database counts."""
         done = 0
         async for table, rows in self._rows.batches():
+            if self._check:
+                self._check(table, rows)
             self._digests[table].update(b"".join(map(_encode, rows)))
             done += len(rows)
             yield table, rows

@@ -54,9 +54,6 @@ class Access(Connections):
         self._sessions = Batcher(self._read_session_ends)
         self._key_names = Batcher(self._read_key_names)
 
-    async def secret(self) -> bytes:
-        return await self._pool.run(self._read_secret)
-
     async def add_key(self, key: KeyRow) -> None:
         async def add(connection: Connection) -> None:
             try:

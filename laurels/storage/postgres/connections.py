@@ -6,6 +6,7 @@ A batch of rows is written as one statement for each table, with one array for e
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connect
 T = TypeVar("T")
 
 SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
+ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', $1) ON CONFLICT (name) DO NOTHING"
 STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
 
 _TYPES: Mapping[Kind, str] = {TEXT: "text", NUMBER: "bigint", BYTES: "bytea"}
@@ -70,11 +72,9 @@ class Connections:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _read_secret(self, connection: Connection) -> bytes:
+    async def secret(self) -> bytes:
         if self._secret is None:
-            secret: bytes = await connection.fetchval(SECRET)
-            self._secret = secret
-            return secret
+            self._secret = await self._pool.run(_secret_of)
         return self._secret
 
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
@@ -112,6 +112,16 @@ class Connections:
             return await read(connection)
 
         return await self._snapshot(run)
+
+
+async def _secret_of(connection: Connection) -> bytes:
+    """The database's secret, made when it is first needed. Not within a transaction, which might be rolled back."""
+    secret: bytes | None = await connection.fetchval(SECRET)
+    if secret is None:
+        await connection.execute(ADD_SECRET, secrets.token_bytes(32))
+        secret = await connection.fetchval(SECRET)
+    assert secret is not None
+    return secret
 
 
 def is_active(column: str) -> str:

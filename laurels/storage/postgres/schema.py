@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 import asyncpg
@@ -38,7 +37,6 @@ MIGRATIONS = "SELECT name, checksum, to_jsonb(m) ->> 'mark' FROM migrations AS m
 """The mark is null as long as there is no such column; `SELECT *` would fail in a connection that prepared it before."""
 
 ADD_MIGRATION = "INSERT INTO migrations (name, checksum, mark) VALUES ($1, $2, $3)"
-ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', $1) ON CONFLICT (name) DO NOTHING"
 
 
 class Schema(Connections):
@@ -65,7 +63,6 @@ class Schema(Connections):
                 await connection.execute(migration.sql, timeout=LONG_STATEMENT_SECONDS)
             for migration in missing:  # after all of them ran, for a later one adds the column of the marks
                 await connection.execute(ADD_MIGRATION, migration.name, migration.checksum, migration.mark)
-            await connection.execute(ADD_SECRET, secrets.token_bytes(32))
         return [migration.applied for migration in missing]
 
     async def _begin(self, connection: Connection) -> None:

@@ -98,13 +98,14 @@ class Transactions(Connections):
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
         alone: set[str] = set()  # users without a row who are to be erased, found by an earlier attempt
+        secret = self._secret or await self.secret()
 
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
             async with connection.transaction(isolation="read_committed"):
-                found = await self._load(connection, request, alone)
+                found = await self._load(connection, request, alone, secret)
                 if tried:
                     # Twice: the first load may have waited for the very transaction in doubt, and not seen its new users.
-                    found = await self._load(connection, request, alone)
+                    found = await self._load(connection, request, alone, secret)
                     if _was_committed(tried[-1][0], found):
                         return tried[-1][1]
                 changes = decide(found)
@@ -120,13 +121,16 @@ class Transactions(Connections):
             raise
 
     async def load(self, request: LoadRequest) -> Loaded:
-        return await self._snapshot(lambda connection: self._load(connection, request, None))
+        secret = await self.secret()
+        return await self._snapshot(lambda connection: self._load(connection, request, None, secret))
 
-    async def _load(self, connection: Connection, request: LoadRequest, alone: set[str] | None) -> Loaded:
+    async def _load(
+        self, connection: Connection, request: LoadRequest, alone: set[str] | None, secret: bytes
+    ) -> Loaded:
         """Load what is requested, and lock the users; None for `alone` locks nothing."""
         rows = await connection.fetch(SOME_USERS if alone is None else LOCK_USERS, sorted(request.users))
         users = {row[0]: codec.user_of(row) for row in rows}
-        erased = await self._erased(connection, request.users - users.keys(), alone)
+        erased = await self._erased(connection, request.users - users.keys(), alone, secret)
         known = [identity for identity in request.events if identity[0] in users]
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
         count, number, digest, *_ = found[0]
@@ -147,11 +151,13 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=amnesty_count(amnesties),
             catalog=(number, digest) if number else UNBOUND,
-            secret=await self._read_secret(connection),
+            secret=secret,
             long=long,
         )
 
-    async def _erased(self, connection: Connection, missing: frozenset[str], alone: set[str] | None) -> frozenset[str]:
+    async def _erased(
+        self, connection: Connection, missing: frozenset[str], alone: set[str] | None, secret: bytes
+    ) -> frozenset[str]:
         """Those of the users without a row who were erased.
 
         Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`; None locks nothing.
@@ -161,7 +167,6 @@ class Transactions(Connections):
         if alone is not None:
             locks = _locks(missing, alone)
             await connection.execute(LOCK_NEW, self._locks.users, [*locks], [*locks.values()])
-        secret = await self._read_secret(connection)
         hashes = {tombstone(secret, user_id): user_id for user_id in missing}
         found = await connection.fetch(ERASED, [*hashes])
         return frozenset(hashes[row[0]] for row in found)
@@ -201,8 +206,7 @@ class Transactions(Connections):
             raise Overtaken("another process added a user who is being erased")
         for statement in ERASE:
             await connection.execute(statement, names)
-        secret = await self._read_secret(connection)
-        gone = {tombstone(secret, user_id): codec.to_micros(at) for user_id, at in erased}
+        gone = {tombstone(found.secret, user_id): codec.to_micros(at) for user_id, at in erased}
         await write(connection, ADD_TOMBSTONES, gone.items())
 
 

@@ -36,10 +36,6 @@ END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = ?"
 class Access(Connections):
     """Keys, sessions and the secret."""
 
-    async def secret(self) -> bytes:
-        with translated:
-            return self._read_secret(self._reader)
-
     async def add_key(self, key: KeyRow) -> None:
         def add(writer: Connection) -> None:
             if writer.execute(ACTIVE_KEY, (key.name,)).fetchone():

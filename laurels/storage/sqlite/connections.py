@@ -9,6 +9,7 @@ task. Long reads run in a thread and a connection of their own.
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,6 +27,7 @@ from laurels.storage.threads import DaemonExecutor
 T = TypeVar("T")
 
 SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
+ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', ?) ON CONFLICT (name) DO NOTHING"
 
 
 class Connections:
@@ -63,11 +65,10 @@ class Connections:
         """A value that changes with every commit of any process."""
         return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
 
-    def _read_secret(self, connection: Connection) -> bytes:
+    async def secret(self) -> bytes:
         if self._secret is None:
-            (secret,) = connection.execute(SECRET).fetchone()
-            self._secret = secret
-            return secret
+            with translated:
+                self._secret = _secret_of(self._reader)
         return self._secret
 
     async def _write(self, work: Callable[[], T]) -> T:
@@ -231,6 +232,14 @@ def _connect(path: Path | None) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _secret_of(connection: Connection) -> bytes:
+    """The database's secret, made when it is first needed. Not within a transaction, which might be rolled back."""
+    if not (row := connection.execute(SECRET).fetchone()):
+        connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
+        row = connection.execute(SECRET).fetchone()
+    return row[0]
 
 
 def _use_wal(connection: Connection) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from laurels.errors import MigrationError
+from laurels.errors import MigrationError, StoreError
+from laurels.storage.columns import TABLES
 from laurels.storage.contract import AppliedMigration
 from laurels.storage.migrate import Recorded, check_ready, load_migrations, pending, recorded
 from laurels.storage.sqlite.connections import Connections, translated
@@ -18,7 +18,15 @@ CREATE_MIGRATIONS = "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL P
 HAS_MIGRATIONS = "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"
 MIGRATIONS = "SELECT * FROM migrations"
 ADD_MIGRATION = "INSERT INTO migrations (name, checksum, mark) VALUES (?, ?, ?)"
-ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', ?) ON CONFLICT (name) DO NOTHING"
+NOT_TABLES = f"""
+SELECT name, type FROM sqlite_schema
+WHERE lower(name) IN ({", ".join(f"'{name}'" for name in (*TABLES, "operator_sessions", "tallies", "migrations"))})
+    AND (type <> 'table' OR sql LIKE 'CREATE VIRTUAL%')
+"""
+COMPUTED = """
+SELECT s.name || '.' || c.name, 'computed column' FROM sqlite_schema s JOIN pragma_table_xinfo(s.name) c
+WHERE s.type = 'table' AND c.hidden <> 0
+"""
 
 
 class Schema(Connections):
@@ -34,6 +42,7 @@ class Schema(Connections):
         return await self._in_transaction(self._migrate)
 
     def _migrate(self, connection: Connection) -> Sequence[AppliedMigration]:
+        _check_tables(connection)
         connection.execute(CREATE_MIGRATIONS)
         missing = pending(self._migrations, _applied(connection))
         for migration in missing:
@@ -42,16 +51,22 @@ class Schema(Connections):
         connection.executemany(
             ADD_MIGRATION, [(migration.name, migration.checksum, migration.mark) for migration in missing]
         )
-        connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
         return [migration.applied for migration in missing]
 
     async def ready(self) -> str:
         with translated:
+            _check_tables(self._reader)
             if not self._reader.execute(HAS_MIGRATIONS).fetchone():
                 raise MigrationError("the database is empty; run 'laurels migrate'")
             applied = _applied(self._reader)
         check_ready(self._migrations, applied)
         return f"{self.engine} {version()}"
+
+
+def _check_tables(connection: Connection) -> None:
+    """Raise StoreError unless tables are tables: a view could hang its reader, or show other rows each time."""
+    for name, kind in [*connection.execute(NOT_TABLES), *connection.execute(COMPUTED)]:
+        raise StoreError(f"'{name}' in this file is a {kind}, not a table of Laurels; use a backup that you trust")
 
 
 def _applied(connection: Connection) -> dict[str, Recorded]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
 
 from laurels.engine.notifications import of_climbing
 from laurels.engine.ranking import Ranks
@@ -52,27 +51,29 @@ class Transactions(Connections):
     """Changing users."""
 
     async def load(self, request: LoadRequest) -> Loaded:
-        return await self._in_background(partial(self._load, request=request))
+        secret = await self.secret()
+        return await self._in_background(lambda connection: self._load(connection, request, secret))
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
-        return await self._write(lambda: self._change(request, decide))
+        secret = self._secret or await self.secret()
+        return await self._write(lambda: self._change(request, decide, secret))
 
-    def _change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+    def _change(self, request: LoadRequest, decide: Decide, secret: bytes) -> Mapping[str, Ranks]:
         with self._transaction() as connection:
-            found = self._load(connection, request)
+            found = self._load(connection, request, secret)
             changes = decide(found)
-            ranks = self._save(connection, changes, measure=request.ranks)
+            ranks = self._save(connection, changes, secret, measure=request.ranks)
             connection.executemany(RENAME_USER, _renamed(found, changes))
             return ranks
 
-    def _load(self, connection: Connection, request: LoadRequest) -> Loaded:
+    def _load(self, connection: Connection, request: LoadRequest, secret: bytes) -> Loaded:
         users: dict[str, UserRow] = {}
         erased: set[str] = set()
         for user_id in request.users:
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is not None:
                 users[user_id] = codec.user_of(row)
-            elif self._is_erased(connection, user_id):
+            elif _is_erased(connection, tombstone(secret, user_id)):
                 erased.add(user_id)
         events: dict[tuple[str, str], EventRow] = {}
         for identity in request.events:
@@ -93,22 +94,18 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=count,
             catalog=catalog,
-            secret=self._read_secret(connection),
+            secret=secret,
             long=long,
         )
 
-    def _is_erased(self, connection: Connection, user_id: str) -> bool:
-        digest = tombstone(self._read_secret(connection), user_id)
-        return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
-
-    def _save(self, connection: Connection, changes: Changes, *, measure: bool) -> Mapping[str, Ranks]:
+    def _save(self, connection: Connection, changes: Changes, secret: bytes, *, measure: bool) -> Mapping[str, Ranks]:
         leaving = standings.leaving(connection, [user_id for user_id, _ in changes.erased])
         moves = standings.to_make(connection, [*leaving, *changes.moves])
         measured: Measured = ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks = own_ranks(measured)
         standings.save(connection, moves)
         for user_id, at in changes.erased:
-            self._erase(connection, user_id, at)
+            _erase(connection, user_id, tombstone(secret, user_id), at)
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
         connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
         _save_adjustments(connection, changes)
@@ -121,11 +118,15 @@ class Transactions(Connections):
             connection.executemany(ADD_NOTIFICATION, map(codec.notification_columns, notifications))
         return ranks
 
-    def _erase(self, connection: Connection, user_id: str, at: datetime) -> None:
-        for statement in ERASE:
-            connection.execute(statement, (user_id,))
-        digest = tombstone(self._read_secret(connection), user_id)
-        connection.execute(ADD_TOMBSTONE, (digest, codec.to_micros(at)))
+
+def _is_erased(connection: Connection, digest: bytes) -> bool:
+    return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
+
+
+def _erase(connection: Connection, user_id: str, digest: bytes, at: datetime) -> None:
+    for statement in ERASE:
+        connection.execute(statement, (user_id,))
+    connection.execute(ADD_TOMBSTONE, (digest, codec.to_micros(at)))
 
 
 def _save_adjustments(connection: Connection, changes: Changes) -> None:

@@ -1,0 +1,53 @@
+"""What a copy checks in each row before it writes it: that the row can be read at all. A backup may be damaged, or made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from laurels.errors import LaurelsError, StoreError
+from laurels.storage import codec
+from laurels.storage.codec import Columns
+from laurels.storage.columns import TABLES, Kind
+
+READERS: Mapping[str, Callable[[Columns], object]] = {
+    "api_keys": codec.key_of,
+    "amnesties": codec.amnesty_of,
+    "catalog_revisions": codec.catalog_of,
+    "maintenance_runs": codec.maintenance_run_of,
+    "users": codec.user_of,
+    "events": codec.event_of,
+    "adjustments": codec.adjustment_of,
+    "awards": codec.award_of,
+    "ledger": codec.entry_of,
+    "outbox": codec.notification_of,
+    "closings": codec.closing_of,
+    "board_rules": codec.board_rule_of,
+}
+"""How the rows of a table are read. Those of other tables are plain numbers, texts and hashes."""
+
+TYPES: Mapping[Kind, type] = {"text": str, "number": int, "bytes": bytes}
+
+UNREADABLE = (msgspec.MsgspecError, LaurelsError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What the readers raise for a row that none of ours wrote."""
+
+
+def check(table: str, rows: Sequence[Columns]) -> None:
+    """Raise StoreError, which names the first row that cannot be read."""
+    types = [TYPES[kind] for kind in TABLES[table].kinds.values()]
+    reader = READERS.get(table)
+    for row in rows:
+        try:
+            if any(type(value) is not kind for value, kind in zip(row, types, strict=True) if value is not None):
+                raise TypeError("a value is of another type than its column")
+            if reader:
+                reader(row)
+        except UNREADABLE as error:
+            raise StoreError(f"{_name(table, row)} is damaged: {error}; use another backup") from error
+
+
+def _name(table: str, row: Columns) -> str:
+    """How a row is named in an error: the table and the row's key."""
+    key = ", ".join(repr(value)[:100] for value in row[: TABLES[table].key_length])
+    return f"the row {key} of {table}"
