@@ -16,7 +16,7 @@ from laurels import configuration
 from laurels.configuration import Secret, Sourced, setting
 from laurels.engine.zones import zone
 from laurels.errors import InvalidInput, SettingsError
-from laurels.storage import check_schema, without_password
+from laurels.storage import check_schema, shown_address
 from laurels.storage.contract import CONNECTIONS, SCHEMA
 
 ORIGIN = re.compile(
@@ -31,7 +31,7 @@ class DatabaseUrl(Secret):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return without_password(self.reveal())
+        return shown_address(self.reveal())
 
 
 class Origin(str):

@@ -36,7 +36,7 @@ from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
 from laurels.service.opening import address_of_file, database_file, existing, laurels_over, serving
 from laurels.settings import Settings
-from laurels.storage import without_password
+from laurels.storage import shown_address
 
 
 def demo(
@@ -101,7 +101,7 @@ def _file(database: str | None) -> Iterator[Path]:
     file = database_file(database)
     if file is None:
         raise SettingsError(
-            f"the demo cannot use '{without_password(database)}'; write --database sqlite:///demo.db, or leave it out"
+            f"the demo cannot use '{shown_address(database)}'; write --database sqlite:///demo.db, or leave it out"
         )
     if not file.parent.is_dir():
         raise SettingsError(f"there is no folder {file.parent}")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from laurels.errors import SettingsError
 from laurels.extras import require
+from laurels.storage.addresses import check_address, shown_address, without_password
 from laurels.storage.contract import CONNECTIONS, SCHEMA, Store
 
-PASSWORD_PARAMETER = re.compile(r"(password\s*=)[^&#\s]*", re.IGNORECASE)
-PASSWORD_OF_USER = re.compile(r"(?<![\w+.-])(?!sqlite)([\w+.-]+://[^:@/?#\s]*:)\S*@", re.IGNORECASE)
-"""Up to the last '@', so that a password with an unescaped '@' is hidden completely."""
+__all__ = ["check_address", "check_schema", "open_store", "shown_address", "without_password"]
 
 
 SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -38,8 +36,8 @@ def open_store(database: str, connections: int = CONNECTIONS, schema: str = SCHE
 
     'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
     `connections` limits the connections of this process to a database server, and `schema` is where its tables are. Raises
-    SettingsError for an address that no engine serves and for a schema that it cannot have, and MissingExtra if its driver is
-    not installed.
+    SettingsError for an address that no engine serves or that cannot be read and for a schema that it cannot have, and
+    MissingExtra if its driver is not installed.
     """
     scheme = database.partition(":")[0]
     if scheme == "sqlite":
@@ -51,32 +49,17 @@ def open_store(database: str, connections: int = CONNECTIONS, schema: str = SCHE
 
         return SQLiteStore.from_address(database)
     if scheme in ("postgresql", "postgres"):
+        check_address(database)
         check_schema(schema)
         require("postgres")
         from laurels.storage.postgres.store import PostgresStore  # noqa: PLC0415  # the same
 
         return PostgresStore(database, connections, schema=schema)
     raise SettingsError(
-        f"no engine serves '{without_password(database)}'; use 'sqlite:///FILE' or 'postgresql://user:password@host/name'"
+        f"no engine serves '{shown_address(database)}'; use 'sqlite:///FILE' or 'postgresql://user:password@host/name'"
     )
 
 
 def is_in_memory(database: str) -> bool:
     """Whether this address means a database in the memory of the process that opens it."""
     return database in ("sqlite://", "sqlite:///:memory:")
-
-
-def without_password(database: str) -> str:
-    """An address, or a text with addresses, as it may be shown: passwords before the host and in parameters become '***'."""
-    password = _password_of(database)
-    if password:
-        database = database.replace(f":{password}@", ":***@", 1)
-    return PASSWORD_OF_USER.sub(r"\1***@", PASSWORD_PARAMETER.sub(r"\1***", database))
-
-
-def _password_of(address: str) -> str | None:
-    """The password in an address, also one with spaces; None for a text that is no address."""
-    try:
-        return urlsplit(address).password
-    except ValueError:
-        return None

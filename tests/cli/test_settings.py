@@ -23,7 +23,7 @@ from laurels.cli.settings import show
 from laurels.configuration import MASK, Secret, setting, settings_in, unknown_variables
 from laurels.errors import SettingsError
 from laurels.settings import DatabaseSettings, DatabaseUrl, Origin, Settings, ZoneName, read_settings
-from laurels.storage import without_password
+from laurels.storage import shown_address
 from tests.cli.conftest import Cli, Server
 
 SECRET = "geheim"
@@ -345,7 +345,7 @@ def test_an_error_in_a_secret_does_not_show_it(tmp_path: Path, file: str, enviro
     ],
 )
 def test_only_passwords_in_the_address_of_a_database_are_masked(address: str, shown: str) -> None:
-    assert without_password(address) == shown
+    assert shown_address(address) == shown
     assert str(DatabaseUrl(address)) == shown
     assert shown in repr(Settings(database=DatabaseSettings(url=DatabaseUrl(address))))
 
