@@ -197,6 +197,13 @@ class AuthSettings(msgspec.Struct, frozen=True):
     session_days: Annotated[
         int, setting("lifetime of a session if the request sets none", least=1, most=365, option="session-days")
     ] = 30
+    cookie_secure: Annotated[
+        Literal["auto", "always", "never"],
+        setting(
+            "whether browsers send cookies over https only: always; never, for tests without https; auto: if the request came "
+            "over https, server.origins has an https origin, or server.host is not of this machine alone"
+        ),
+    ] = "auto"
     operator_hours: Annotated[int, setting("longest session of the console, in hours", least=1, most=720)] = 12
     operator_idle_minutes: Annotated[
         int, setting("minutes without a request after which a session of the console ends", least=1, most=43_200)

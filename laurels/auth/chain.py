@@ -12,9 +12,12 @@ from laurels.errors import Unauthorized
 
 @plain
 class Credentials:
-    """The credentials of a request. Header names are in lower case."""
+    """The credentials of a request. Header names are in lower case.
 
-    cookies: Mapping[str, str]
+    `cookies` has all values of each name: a browser sends several if other paths or hosts of the domain set the same name.
+    """
+
+    cookies: Mapping[str, Sequence[str]]
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property

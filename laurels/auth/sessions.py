@@ -21,6 +21,14 @@ from laurels.service.laurels import Laurels
 COOKIE = "laurels-session"
 PREFIX = "laurels_session_"
 MAX_TOKEN = 2000
+MAX_TOKENS = 5
+"""How many different tokens of one request are looked up."""
+
+TOO_MANY = f"More than {MAX_TOKENS} sessions were sent: delete the cookies '{COOKIE}' of this site, and sign in again."
+DIFFERENT_USERS = (
+    "Sessions of different users were sent. Another page of the domain may have set a cookie "
+    f"'{COOKIE}': delete it, or send one session."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +53,40 @@ class Sessions:
         return NewSession(token, now + lifetime)
 
     async def verify(self, credentials: Credentials) -> Caller | None:
-        """The user of the session in the cookie or the bearer token. Raises Unauthorized for an ended or forged one."""
-        token = _token(credentials)
-        if token is None:
+        """The user of the session in a cookie or the bearer token. Ended and forged ones do not count next to a valid one.
+
+        Raises Unauthorized if none is valid, or if they are of different users.
+        """
+        tokens = _tokens(credentials)
+        if not tokens:
             return None
-        user_id = _user_id(token)
-        hashed = _hash(token)
-        if user_id is None or not await self._laurels.store.has_session(user_id, hashed, await self._laurels.now()):
+        if len(tokens) > MAX_TOKENS:
+            raise Unauthorized(TOO_MANY)
+        callers = [caller for token in tokens if (caller := await self._caller(token))]
+        if not callers:
             raise Unauthorized
+        if any(caller.user_id != callers[0].user_id for caller in callers):
+            raise Unauthorized(DIFFERENT_USERS)
+        return callers[0]
+
+    async def _caller(self, token: str) -> Caller | None:
+        user_id, hashed = _user_id(token), _hash(token)
+        if user_id is None or not await self._laurels.store.has_session(user_id, hashed, await self._laurels.now()):
+            return None
         return Caller(user_id, hashed)
 
     async def end(self, credentials: Credentials) -> None:
         """End the session, at once. Does nothing without one."""
-        token = _token(credentials)
-        user_id = _user_id(token) if token else None
-        if token and user_id is not None:
-            await self._laurels.store.end_session(user_id, _hash(token))
+        for token in _tokens(credentials)[:MAX_TOKENS]:
+            user_id = _user_id(token)
+            if user_id is not None:
+                await self._laurels.store.end_session(user_id, _hash(token))
 
 
-def _token(credentials: Credentials) -> str | None:
-    """The cookie or the bearer token, if it has our format; another app's cookie with our name does not hide the bearer."""
-    cookie = credentials.cookies.get(COOKIE)
-    if _is_ours(cookie):
-        return cookie
-    bearer = credentials.bearer
-    return bearer if _is_ours(bearer) else None
+def _tokens(credentials: Credentials) -> list[str]:
+    """All cookies of our name, and the bearer token, that have our format; what others store under our name hides nothing."""
+    sent = (*credentials.cookies.get(COOKIE, ()), credentials.bearer)
+    return list(dict.fromkeys(token for token in sent if _is_ours(token)))
 
 
 def _is_ours(token: str | None) -> TypeGuard[str]:

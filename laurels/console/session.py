@@ -19,6 +19,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from laurels import errors
 from laurels.engine.values import plain
 from laurels.http.context import Context
+from laurels.http.cookies import HOST_ONLY, is_secure, set_cookie
 from laurels.http.requests import credentials, header
 from laurels.http.responses import Scope
 
@@ -27,6 +28,14 @@ FORM_COOKIE = "laurels-console-form"
 """Ties the sign-in form to a browser that has no session yet."""
 
 FORM_SECRET = re.compile(r"[\w-]{32}", re.ASCII)
+
+MAX_COOKIES = 5
+"""How many sessions of one request are looked up."""
+
+NEEDS_HTTPS = (
+    "The browser sent no cookie: it stores none that is marked Secure from a page that came over http. Open the console over "
+    "https. If there is none, set auth.cookie_secure to 'never'."
+)
 
 ROOT = "/console"
 SIGN_IN = ROOT + "/sign-in"
@@ -68,6 +77,8 @@ class Visit:
         if not comes_from_us(self.scope):
             raise StaleForm("The form was sent from another site.")
         sent = form.get(TOKEN_FIELD, "").encode()
+        if not self.secret and self.scope.get("scheme") != "https" and is_secure(self.context.settings, self.scope):
+            raise StaleForm(NEEDS_HTTPS)
         if not self.secret or not hmac.compare_digest(sent, self.token.encode()):
             raise StaleForm
 
@@ -86,15 +97,17 @@ class Visit:
 
 async def visit_of(context: Context, scope: Scope) -> Visit:
     """The visiting operator, or a visit without one if no valid session is found."""
-    token = credentials(scope).cookies.get(COOKIE, "")
-    operator = await context.operators.operator(token)
-    return Visit(context, scope, token, operator.name) if operator else Visit(context, scope, "")
+    for token in _cookies(context, scope, COOKIE)[:MAX_COOKIES]:
+        operator = await context.operators.operator(token)
+        if operator:
+            return Visit(context, scope, token, operator.name)
+    return Visit(context, scope, "")
 
 
 def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
     """A browser that is about to sign in; without a secret if it has not seen the form."""
-    secret = credentials(scope).cookies.get(FORM_COOKIE, "")
-    return Visit(context, scope, secret if FORM_SECRET.fullmatch(secret) else "")
+    sent = filter(FORM_SECRET.fullmatch, _cookies(context, scope, FORM_COOKIE))
+    return Visit(context, scope, next(sent, ""))
 
 
 def new_nonce() -> str:
@@ -110,18 +123,18 @@ def new_form_secret() -> str:
 def session_cookie(visit: Visit, token: str) -> Header:
     """The cookie of a new session."""
     seconds = int(visit.context.operators.lifetime.total_seconds())
-    return _cookie(visit.scope, COOKIE, token, ROOT, seconds)
+    return _cookie(visit, COOKIE, token, ROOT, seconds)
 
 
 def form_cookie(visit: Visit) -> Header:
     """The cookie of a browser that is shown the sign-in form."""
-    return _cookie(visit.scope, FORM_COOKIE, visit.secret, SIGN_IN, FORM_SECONDS)
+    return _cookie(visit, FORM_COOKIE, visit.secret, SIGN_IN, FORM_SECONDS)
 
 
 async def end_session(visit: Visit) -> Header:
     """End a session for every process, and delete its cookie."""
     await visit.context.operators.end(visit.secret)
-    return _cookie(visit.scope, COOKIE, "", ROOT, 0)
+    return _cookie(visit, COOKIE, "", ROOT, 0)
 
 
 def comes_from_us(scope: Scope) -> bool:
@@ -137,10 +150,17 @@ def comes_from_us(scope: Scope) -> bool:
     return urlsplit(origin).netloc.lower() == (header(scope, b"host") or "").lower() != ""
 
 
-def _cookie(scope: Scope, name: str, value: str, path: str, seconds: int) -> Header:
-    secure = "; Secure" if scope.get("scheme") == "https" else ""
-    text = f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
-    return b"set-cookie", text.encode()
+def _cookie(visit: Visit, name: str, value: str, path: str, seconds: int) -> Header:
+    """A cookie for the console alone. If it is secure, no other host of the domain can set one of its name."""
+    secure = is_secure(visit.context.settings, visit.scope)
+    name, path = (HOST_ONLY + name, "/") if secure else (name, path)
+    return set_cookie(name, value, path=path, seconds=seconds, same_site="Strict", secure=secure)
+
+
+def _cookies(context: Context, scope: Scope, name: str) -> Sequence[str]:
+    """All values of a cookie that `_cookie` sets."""
+    prefix = HOST_ONLY if is_secure(context.settings, scope) else ""
+    return credentials(scope).cookies.get(prefix + name, ())
 
 
 def _signer(secret: str) -> URLSafeSerializer:

@@ -40,7 +40,7 @@ _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
 
 def credentials(scope: Scope) -> Credentials:
     """The credentials of a request, for verifiers."""
-    cookies: dict[str, str] = {}
+    cookies: dict[str, list[str]] = {}
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         if name == b"cookie":
@@ -50,12 +50,12 @@ def credentials(scope: Scope) -> Credentials:
     return Credentials(cookies, headers)
 
 
-def _read_cookies(header: str, cookies: dict[str, str]) -> None:
-    """Add a Cookie header's pairs; of two with one name, the first counts, as browsers send the nearest path first."""
+def _read_cookies(header: str, cookies: dict[str, list[str]]) -> None:
+    """Add a Cookie header's pairs. Browsers send those of the nearest path first."""
     for pair in header.split(";"):
         name, equals, value = pair.strip().partition("=")
         if equals:
-            cookies.setdefault(name, value.strip('"'))
+            cookies.setdefault(name, []).append(value.strip('"'))
 
 
 def header(scope: Scope, key: bytes) -> str | None:

@@ -12,9 +12,10 @@ from laurels.errors import InvalidInput
 from laurels.http.access import ANY_SESSION, KEY
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
-from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
+from laurels.http.cookies import is_secure, set_cookie
+from laurels.http.endpoint import AnyRequest, Operation, Request, Result, endpoint, nothing
 from laurels.http.requests import credentials
-from laurels.http.responses import JSON, NO_STORE, Header, Response, Scope, encode
+from laurels.http.responses import JSON, NO_STORE, Header, Response, encode
 from laurels.present.base import as_whole
 from laurels.present.sessions import MAX_LIFETIME, Ignored, Session, SessionIn
 from laurels.settings import Settings
@@ -51,7 +52,7 @@ async def post_session(request: Request[Key, SessionIn]) -> Response:
     if isinstance(time_zone, str) and not agree(user.time_zone, time_zone, await context.laurels.now()):
         ignored.append(TOO_SOON)
     session = await context.sessions.create(body.user_id, lifetime)
-    cookie = _cookie(session.token, int(lifetime.total_seconds()), request.scope)
+    cookie = _cookie(session.token, int(lifetime.total_seconds()), request)
     created = Session(token=session.token, expires_at=session.expires_at, ignored=ignored or ())
     return Response(201, (JSON, NO_STORE, cookie), encode(created))
 
@@ -66,7 +67,7 @@ async def post_session(request: Request[Key, SessionIn]) -> Response:
 async def delete_session(request: Request[None, None]) -> Response:
     """End the caller's session, at once and everywhere, and remove the cookie. Without a session, nothing changes."""
     await request.context.sessions.end(credentials(request.scope))
-    return Response(204, (NO_STORE, _cookie("", 0, request.scope)))
+    return Response(204, (NO_STORE, _cookie("", 0, request)))
 
 
 def lifetime_of(body: SessionIn, settings: Settings) -> timedelta:
@@ -79,10 +80,10 @@ def lifetime_of(body: SessionIn, settings: Settings) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _cookie(token: str, seconds: int, scope: Scope) -> Header:
+def _cookie(token: str, seconds: int, request: AnyRequest) -> Header:
     """The Set-Cookie header; a lifetime of 0 removes the cookie."""
-    secure = "; Secure" if scope.get("scheme") == "https" else ""
-    return b"set-cookie", f"{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}".encode()
+    secure = is_secure(request.context.settings, request.scope)
+    return set_cookie(COOKIE, token, path="/", seconds=seconds, same_site="Lax", secure=secure)
 
 
 ENDPOINTS = (post_session, delete_session)

@@ -10,7 +10,7 @@ import pytest
 
 from laurels.auth.keys import create_key, is_well_formed
 from laurels.console.guards import own_path
-from laurels.settings import AuthSettings, Settings
+from laurels.settings import AuthSettings, ServerSettings, Settings
 from tests.support import sql
 from tests.support.app import USERS, App, event, open_app
 from tests.support.operator import ORIGIN, SIGN_IN, Operator, Page, at, operator_over
@@ -131,16 +131,49 @@ async def test_guessing_is_slowed_down_and_a_valid_key_works_after_the_wait(home
 # ---- cookies ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("scheme", "secure"), [("http", False), ("https", True)])
-async def test_the_cookie_is_limited_to_the_console_and_hidden_from_scripts(scheme: str, secure: bool) -> None:
+async def test_the_cookie_is_limited_to_the_console_and_hidden_from_scripts(work: Operator) -> None:
+    parts = (await work.sign_in(path=await signed_out(work))).headers["set-cookie"].split("; ")
+
+    assert parts[0].startswith("laurels-console=laurels_operator_")
+    assert set(parts[1:]) == {"Path=/console", "HttpOnly", "SameSite=Strict", "Max-Age=43200"}
+
+
+async def signed_out(work: Operator) -> str:
+    work.client.cookies.clear()
+    return SIGN_IN
+
+
+async def test_over_https_no_other_host_of_the_domain_can_set_the_cookie() -> None:
     async with open_app() as home:
         key = await create_key(home.laurels.store, "anna", home.clock(), "admin")
-        work = Operator(home.app, home.laurels, key, f"{scheme}://laurels.test")
+        work = Operator(home.app, home.laurels, key, "https://laurels.test")
         async with work.client:
             parts = (await work.sign_in()).headers["set-cookie"].split("; ")
+            assert parts[0].startswith("__Host-laurels-console=laurels_operator_")
+            assert set(parts[1:]) == {"Path=/", "HttpOnly", "SameSite=Strict", "Max-Age=43200", "Secure"}
+            assert (await work.client.get("/console/users")).status_code == 200
+            ended = await work.send((await work.page("/console/users")).forms[0])
+            assert ended.headers["set-cookie"].startswith("__Host-laurels-console=; Path=/; Max-Age=0;")
+            work.client.cookies.clear()
+            work.client.cookies.set(COOKIE, parts[0].partition("=")[2], path="/console")
+            assert (await work.client.get("/console/users")).status_code == 303
 
-    assert {"Path=/console", "HttpOnly", "SameSite=Strict", "Max-Age=43200"} <= set(parts)
-    assert ("Secure" in parts) is secure
+
+async def test_a_cookie_that_is_no_session_does_not_hide_one(work: Operator) -> None:
+    held = cookie_of(work)
+    work.client.cookies.clear()
+    for sent, status in (("junk", 200), ("laurels_operator_x", 200), (";".join([f"{COOKIE}=x"] * 5), 303)):
+        headers = {"cookie": f"{COOKIE}={sent}; {COOKIE}={held}"}
+        assert (await work.client.get("/console/users", headers=headers)).status_code == status
+
+
+async def test_the_sign_in_says_why_a_browser_over_http_has_no_cookie() -> None:
+    settings = Settings(server=ServerSettings(host="0.0.0.0"))
+    async with open_app(settings=settings) as home, operator_over(home, signed_in=False) as work:
+        answer = await work.sign_in()
+
+        assert answer.status_code == 403
+        assert "auth.cookie_secure" in Page(answer.text).text
 
 
 async def test_a_session_in_use_ends_after_twelve_hours(home: App, work: Operator) -> None:

@@ -210,7 +210,7 @@ async def read_keys(app: Laurels, accepted: Iterable[Mapping[str, Json]]) -> dic
 async def read_session(app: Laurels, token: str) -> dict[str, Json]:
     """The user of a session of the app; None if it is not valid."""
     try:
-        caller = await Sessions(app).verify(Credentials({"laurels-session": token}))
+        caller = await Sessions(app).verify(Credentials({"laurels-session": [token]}))
     except LaurelsError:
         caller = None
     return {"token": token, "userId": caller.user_id if caller else None}
