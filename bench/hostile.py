@@ -31,7 +31,7 @@ CONNECTIONS = 6
 MOST = 3.0
 PAUSE = 0.01
 AFTER_REFUSAL = 0.25
-"""How long the attacker waits after a 429, in seconds: shorter than it is told to."""
+"""How long the attacker waits after a 429, in seconds: less than Retry-After says."""
 
 QUIET = "the same server in the same run, when no one attacks"
 REFUSED = 429

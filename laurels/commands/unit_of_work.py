@@ -18,6 +18,7 @@ from laurels.engine.instants import micros
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.occurrence import Shift
 from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
+from laurels.engine.pseudonyms import check_new_id
 from laurels.engine.scoring import (
     CLOCKS_APART,
     Earned,
@@ -112,7 +113,7 @@ class UnitOfWork:
     def user(self, user_id: str, now: datetime) -> UserRow:
         """The user as this transaction has them, under the rules and amnesties in force; a new user has revision 0.
 
-        Raises UserErased.
+        Raises UserErased, InvalidInput.
         """
         if user_id in self._erased:
             raise UserErased
@@ -121,11 +122,10 @@ class UnitOfWork:
         found = self.found.users.get(user_id)
         rules, amnesties = self.context.catalog.rules, self.found.amnesty_count
         if found is None:
-            zones = Zones(default=self.context.default_zone)
-            manual = ManualState(amnesty=amnesty_days(self.found.amnesties, ()))
-            fresh = Progress(zones=zones, board_days={})
+            check_new_id(user_id)
+            fresh = Progress(zones=Zones(default=self.context.default_zone), board_days={})
             if self.found.amnesties:
-                fresh = replace(fresh, manual=manual)
+                fresh = replace(fresh, manual=ManualState(amnesty=amnesty_days(self.found.amnesties, ())))
             return UserRow(user_id, None, now, 0, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
             return found

@@ -6,6 +6,7 @@ condition from unmet to met, so the order of arrival does not matter. KINDS list
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -348,8 +349,17 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
     return badge
 
 
+MOST_LEVELS = 50
+"""How many conditions one may be inside of. Python's limit would end the reading somewhat later, without a place."""
+
+_LEVEL = re.compile(r"\.(?:all|any)_of\[")
+
+
 def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
     """A condition: exactly one of KINDS, by its key."""
+    if len(_LEVEL.findall(table.where)) > MOST_LEVELS:
+        table.fault("", f"is inside {MOST_LEVELS} other conditions", "write it with fewer levels")
+        return AllOf(())
     kinds = [key for key in KINDS if table.has(key)]
     if len(kinds) != 1:
         what = f"has {' and '.join(kinds)}" if kinds else "has no condition"

@@ -27,7 +27,7 @@ from laurels.engine.fingerprints import fingerprint
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import AMOUNTS, Metric, read_metric
-from laurels.engine.parsing import Table, closest
+from laurels.engine.parsing import Table, closest, line_of_deep_brackets
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
 from laurels.engine.renames import Renames, earlier_names, was_of
@@ -100,6 +100,9 @@ class Catalog:
             raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise CatalogError([Fault("the file", f"is not TOML: {error}", "fix that line")]) from error
+        except RecursionError:
+            place = f"line {line_of_deep_brackets(text)}"
+            raise CatalogError([Fault(place, "has brackets in too many others", "write it with fewer")]) from None
         faults: list[Fault] = []
         catalog = _read(Table(raw, "", faults))
         if faults:

@@ -17,6 +17,17 @@ LONGEST_SHOWN = 40
 NONE_EARLIER: Mapping[str, str] = {}
 """For names of which none has changed."""
 
+MOST_BRACKETS = 100
+"""More brackets than this inside each other are an error. Reading them would exceed Python's limit somewhat later."""
+
+_TOKENS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]', re.DOTALL
+)
+"""The texts and comments of TOML, in which brackets mean nothing, and the brackets."""
+
+MOST_OF_TEXT = 100
+"""How many characters of a text that someone sent a message repeats."""
+
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 """The days that a catalog may have; the last one means no end."""
 
@@ -195,9 +206,25 @@ class Table:
         return Table(entry, f"{self.where}.{key}.{printable(name)}".strip("."), self.faults)
 
 
+def line_of_deep_brackets(text: str) -> int:
+    """The number of the line of a TOML file in which brackets are first open inside MOST_BRACKETS others; 1 if nowhere."""
+    levels, line, last = 0, 1, 0
+    for found in _TOKENS.finditer(text):
+        line, last = line + text.count("\n", last, found.start()), found.start()
+        levels += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if levels > MOST_BRACKETS:
+            return line
+    return 1
+
+
 def printable(text: str) -> str:
     """A text for messages, with a replacement character instead of each control character."""
     return UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def excerpt(text: str) -> str:
+    """A text that someone sent, for messages: printable, and cut."""
+    return printable(text[:MOST_OF_TEXT]) + ("…" if len(text) > MOST_OF_TEXT else "")
 
 
 def closest(word: str, known: Iterable[str]) -> str:
@@ -216,5 +243,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def shown(value: Any) -> str:
     """A value for messages, shortened."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = "tables in too many others"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

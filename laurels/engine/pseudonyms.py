@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from laurels.errors import InvalidInput
+
+PSEUDONYM_ID = "alias:"
+"""How the id begins under which other users see a user with a pseudonym."""
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -24,6 +29,12 @@ NUMBERS = 10_000
 
 APART = 8
 """How many bytes of the seal are in the id of a pseudonym. Two users may share one of the 41 million names, but no id."""
+
+
+def check_new_id(user_id: str) -> None:
+    """Raise InvalidInput for the id of a new user that could be another user's pseudonym."""
+    if user_id.startswith(PSEUDONYM_ID):
+        raise InvalidInput("userId", f"ids that begin with '{PSEUDONYM_ID}' are made by Laurels; choose another")
 
 
 def pseudonym_id(seal: bytes) -> str:

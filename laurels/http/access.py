@@ -17,7 +17,7 @@ Security = Sequence[dict[str, Any]]
 BY_KEY: Security = [{"apiKey": []}]
 BY_SESSION: Security = [{"sessionCookie": []}, {"sessionToken": []}]
 
-REFUSALS = ("unauthorized", "too-many-requests")
+REFUSALS = ("malformed", "unauthorized", "too-many-requests")
 
 
 async def _anyone(context: Context, scope: Scope) -> None:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
-from laurels.engine.parsing import closest, printable
+from laurels.engine.parsing import closest, excerpt
 from laurels.http.access import SESSION, Access
 from laurels.http.bodies import Body
 from laurels.http.context import Context
@@ -39,9 +39,6 @@ B = TypeVar("B")
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 NO_VALUES: Mapping[str, str] = {}
-
-MOST_OF_NAME = 100
-"""How much of an unknown parameter's name is shown."""
 
 BUSY = ("overloaded",)
 TIMED = ("invalid-input", "not-a-sandbox")
@@ -183,7 +180,7 @@ class Endpoint:
         known = self.in_query
         for name in names_in_query(query):
             if name not in known:
-                name = printable(name)[:MOST_OF_NAME]  # noqa: PLW2901
+                name = excerpt(name)  # noqa: PLW2901
                 fix = closest(name, known) if known else "this address has none"
                 raise UnknownParameter(name, f"unknown parameter '{name}'; {fix}")
 

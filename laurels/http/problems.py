@@ -359,22 +359,26 @@ def _headers_of(error: Exception) -> Headers:
     return ()
 
 
-class _Refusals:
-    """Logs overload at most every LOG_SECONDS: a line for each refusal would add to the load."""
+class Refusals:
+    """Logs refused requests with a line at most every few seconds: a line for each would add to the load, and fill the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str, seconds: float) -> None:
+        """`text` is filled with the number of requests since the last line, and with what is reported of the last one."""
+        self._text = text
+        self._seconds = seconds
         self._count = 0
         self._silent_until = 0.0
 
-    def report(self, error: Exception) -> None:
+    def report(self, *last: object) -> None:
+        """Count a request."""
         self._count += 1
         now = monotonic()
         if now >= self._silent_until:
-            log.warning("%d requests were refused; the last one: %s", self._count, error)
-            self._count, self._silent_until = 0, now + LOG_SECONDS
+            log.warning(self._text, self._count, *last)
+            self._count, self._silent_until = 0, now + self._seconds
 
 
-_refusals = _Refusals()
+_refusals = Refusals("%d requests were refused; the last one: %s", LOG_SECONDS)
 
 
 def _report(problem: Problem, error: Exception) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import TypedDict
 
 from laurels.auth.chain import Caller
+from laurels.engine.parsing import excerpt
 from laurels.errors import Overloaded, Unauthorized, UserErased, UserNotFound
 from laurels.http import costs
 from laurels.http.access import SESSION
@@ -122,7 +123,7 @@ def requested(scope: Scope) -> Requested:
     names = [name for name in names if name]
     for name in names:
         if name not in INCLUDES:
-            raise InvalidParameter("include", f"'{name}' is unknown; use any of {', '.join(INCLUDES)}")
+            raise InvalidParameter("include", f"'{excerpt(name)}' is unknown; use any of {', '.join(INCLUDES)}")
     return {"include": names, "days": DAYS.read(scope) or STREAK_DAYS}
 
 

@@ -15,6 +15,7 @@ import msgspec
 from laurels.auth.chain import Credentials
 from laurels.engine.events import check_instant, check_text
 from laurels.engine.instants import read_instant
+from laurels.engine.parsing import excerpt
 from laurels.errors import InvalidInput
 from laurels.http.problems import BadRequest, BodyTooLarge, HeadTooLarge, InvalidParameter, UnsupportedMediaType
 from laurels.http.responses import Receive, Scope
@@ -34,18 +35,23 @@ UNKNOWN_KEY = "..."
 """How a decoder's path writes a key that the type does not name: from there on, the place is unknown."""
 
 _PATH = re.compile(r"^(?P<message>.*) - at `(?P<path>\$[^`]*)`$", re.DOTALL)
-_FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`")
+_FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`?")
+_ECHO = re.compile(r"^(?P<before>Object contains unknown field |Invalid (?:enum )?value )(?P<echo>.*)$", re.DOTALL)
+"""Messages that repeat what was sent, which may be as long as the body."""
+
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
 
 
 def credentials(scope: Scope) -> Credentials:
-    """The credentials of a request, for verifiers."""
+    """The credentials of a request, for verifiers. Raises BadRequest for two headers that could name different callers."""
     cookies: dict[str, list[str]] = {}
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         if name == b"cookie":
             _read_cookies(value.decode("latin-1"), cookies)
         elif name == b"authorization":
+            if "authorization" in headers:
+                raise BadRequest("the request has two headers 'Authorization'; send one")
             headers["authorization"] = value.decode("latin-1")
     return Credentials(cookies, headers)
 
@@ -159,7 +165,9 @@ async def _read_all(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise UnsupportedMediaType("The body must not be compressed: send it without 'Content-Encoding'.")
     announced = header(scope, b"content-length") or ""
     if announced.isascii() and announced.isdecimal() and int(announced[:MAX_DIGITS]) > limit:
-        raise BodyTooLarge(f"the body has {announced} bytes, and this server accepts {limit}; send it in parts")
+        raise BodyTooLarge(
+            f"the body has {excerpt(announced)} bytes, and this server accepts {limit}; send it in parts"
+        )
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -200,10 +208,13 @@ def invalid(error: msgspec.ValidationError) -> InvalidInput:
     """A decoder's error as InvalidInput, with the field as the rest of a JSON pointer ('data/plan')."""
     match = _PATH.match(str(error))
     message, path = (match["message"], match["path"]) if match else (str(error), "$")
+    echo = _ECHO.match(message)
+    if echo:
+        message = echo["before"] + excerpt(echo["echo"])
     found = (step["name"] or step["index"] for step in _STEP.finditer(path[1:]))
     steps = list(takewhile(lambda step: step != UNKNOWN_KEY, found))
     named = _FIELD.search(message)
     if named:
         steps.append(named["name"])
-    escaped = [step.replace("~", "~0").replace("/", "~1") for step in steps]
+    escaped = [excerpt(step).replace("~", "~0").replace("/", "~1") for step in steps]
     return InvalidInput("/".join(escaped), message)

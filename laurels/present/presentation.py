@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import Board
-from laurels.engine.pseudonyms import pseudonym, pseudonym_id
+from laurels.engine.pseudonyms import PSEUDONYM_ID, pseudonym, pseudonym_id
 from laurels.storage.contract import Standing
 from laurels.storage.secrets import pseudonym_hash
 
 ANONYMOUS = "Anonymous"
 """The name of a user without one."""
-
-PSEUDONYM_ID = "alias:"
-"""How the id begins under which other users see a user with a pseudonym."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import httptools
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from laurels.errors import LaurelsError
-from laurels.http.problems import BadRequest, HeadTooLarge, TooSlow, problem_response
+from laurels.http.problems import BadRequest, HeadTooLarge, Refusals, TooSlow, problem_response
 from laurels.http.responses import END, Response
 
 HEAD_LIMIT = 64 * 1024
-"""The most bytes received since the last piece of a body or the end of a request."""
+"""The most bytes of a request line with its headers, and of what is received without completing either."""
+
+NOT_HTTP = "Invalid HTTP request received."
+
+_malformed = Refusals("%d malformed requests were refused; the last one, from %s: %s", 1)
 
 IDLE_SECONDS = 1.0
 """A connection idle for less than this may be about to send a request, and is closed only in an emergency."""
@@ -59,7 +64,8 @@ class Gate(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._gate = config
-        self._unparsed = 0
+        self._unparsed = self._received = 0
+        self._wrong: LaurelsError | None = None  # of the headers that are being parsed
         self._began = self._ended = self._refused = False
         self._running: RequestResponseCycle | None = None
         self._refusal: LaurelsError | None = None  # to be sent after the responses before it
@@ -98,8 +104,9 @@ class Gate(HttpToolsProtocol):
         if self._refused:
             return
         self._unparsed += len(data)
+        self._received = self._unparsed
         self._ended = False
-        super().data_received(data)
+        self._parse(data)
         if self._refused or self.transport.is_closing():
             return
         if self._ended:
@@ -109,6 +116,18 @@ class Gate(HttpToolsProtocol):
         elif self._deadline is None:
             self._expect()
 
+    def _parse(self, data: bytes) -> None:
+        """What uvicorn does, without its line in the log for each malformed request."""
+        self._unset_keepalive_if_required()
+        try:
+            cast(Any, self.parser).feed_data(data)
+        except httptools.HttpParserUpgrade:  # nothing else is spoken here, so the request is answered as any other
+            return
+        except httptools.HttpParserError:
+            error = self._wrong or BadRequest(NOT_HTTP)
+            _malformed.report(self.client[0] if self.client else "an unknown address", error)
+            self._refuse(error)
+
     def on_message_begin(self) -> None:
         """The start of a request."""
         self._began, self._ended = True, False
@@ -116,8 +135,22 @@ class Gate(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The headers are complete, and the application starts: the connection is no longer idle."""
+        self._wrong = self._wrong_head()
+        if self._wrong is not None:
+            raise ValueError(str(self._wrong))  # ends the parser, which raises an error of its own
         self._gate.idle.pop(self, None)
         super().on_headers_complete()
+
+    def _wrong_head(self) -> LaurelsError | None:
+        """What is wrong with headers that can be parsed: their size, or their number of hosts (RFC 9112, section 3.2)."""
+        if self._received > HEAD_LIMIT:  # or else they are smaller
+            size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+            if size > HEAD_LIMIT:
+                return HeadTooLarge()
+        hosts = [name for name, _ in self.headers].count(b"host")
+        if hosts > 1 or (hosts == 0 and cast(Any, self.parser).get_http_version() == "1.1"):
+            return BadRequest("the request must have exactly one header 'Host'")
+        return None
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body; the application limits its size."""
@@ -171,10 +204,6 @@ class Gate(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """The connection was idle for too long."""
         self.hang_up()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
-        self._refuse(BadRequest(msg))
 
     def hang_up(self) -> None:
         """Close the connection when the client has read its response, or after `receive_seconds`."""

@@ -10,6 +10,7 @@ import msgspec
 from laurels.engine.closings import with_rule
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.leaderboards import OTHER_PERIODS, Board
+from laurels.engine.parsing import excerpt
 from laurels.engine.periods import ALWAYS, EXAMPLE_KEYS, Period, Periods
 from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
 from laurels.present.leaderboards import (
@@ -171,7 +172,7 @@ class LeaderboardReader:
         board = self._core.catalog.boards.get(self._core.catalog.renames.boards.get(board_id, board_id))
         if board is None:
             known = ", ".join(self._core.catalog.boards)
-            raise LeaderboardNotFound(f"the catalog has no leaderboard {board_id!r}; it has {known}")
+            raise LeaderboardNotFound(f"the catalog has no leaderboard {excerpt(board_id)!r}; it has {known}")
         return board
 
 
@@ -188,12 +189,12 @@ def find_period(board: Board, key: str, now: datetime) -> Period | None:
 def _why_no_period(periods: Periods, key: str) -> str:
     """Why there is no such period, and what to request instead."""
     if periods.kind == "all":
-        return f"has no period {key!r}: it counts all time, which is its 'current' period"
+        return f"has no period {excerpt(key)!r}: it counts all time, which is its 'current' period"
     if periods.kind == "season":
         known = ", ".join(name for name, _, _ in periods.seasons)
         why = {"current": "is between seasons now", "previous": "has no season that has ended"}
-        return f"{why.get(key, f'has no season {key!r}')}; its seasons are {known}"
-    return f"has no period {key!r}; use 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
+        return f"{why.get(key, f'has no season {excerpt(key)!r}')}; its seasons are {known}"
+    return f"has no period {excerpt(key)!r}; use 'current', 'previous' or a key such as {EXAMPLE_KEYS[periods.kind]}"
 
 
 def _check_lines(

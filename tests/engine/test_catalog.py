@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,29 @@ def test_references_need_current_ids_and_the_fault_names_them() -> None:
         "leaderboards[1] 'runs'.of": renamed,
         "profile.login_streak": renamed,
     }
+
+
+def deep(levels: int) -> str:
+    """The default catalog with a badge whose condition is inside this number of others."""
+    condition = '{ metric = "messages", at_least = 1 }'
+    for _ in range(levels):
+        condition = f"{{ all_of = [{condition}] }}"
+    text = resources.files("laurels.engine").joinpath("default.toml").read_text("utf-8")
+    return (
+        f'{text}\n[[badges]]\nid = "deep"\nname = "D"\ndescription = "["\nicon = "x"\ncategory = "usage"\npoints = 1\n'
+        f'condition = "c" # [[[\nwhen = {condition}\n'
+    )
+
+
+def test_a_catalog_that_is_nested_too_deeply_is_an_error_with_its_place() -> None:
+    assert Catalog.parse(deep(50)).badge("deep")
+    with pytest.raises(CatalogError, match=r"badges\[12\] 'deep'\.when\.all_of.*is inside 50 other conditions"):
+        Catalog.parse(deep(51))
+    for text in (deep(400), "x = [\n" + "[" * 100_000 + "]" * 100_000 + "]"):
+        with pytest.raises(CatalogError, match=r"line \d+: has brackets in too many others") as found:
+            Catalog.parse(text)
+        line = int(str(found.value).partition("line ")[2].partition(":")[0])
+        assert text.splitlines()[line - 1].count("[") > 90
+    dotted = deep(0).replace('kind = "count"', f"kind{'.a' * 3000} = 1", 1)
+    with pytest.raises(CatalogError, match=r"metrics\.onboardings\.kind: must be a text"):
+        Catalog.parse(dotted)

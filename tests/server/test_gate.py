@@ -120,7 +120,8 @@ async def test_a_body_that_does_not_arrive_is_408_and_others_are_answered(served
 
 
 @pytest.mark.parametrize(
-    "begun", [b"GET /livez HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\n\r\nGET /", b"POST /livez HTTP/1.1\r\nContent-Le"]
+    "begun",
+    [b"GET /livez HTTP/1.1\r\n", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /", b"POST /livez HTTP/1.1\r\nContent-Le"],
 )
 async def test_a_head_that_does_not_end_is_408(served: Served, begun: bytes) -> None:
     async with served.server(receive_seconds=1) as server, wire(server) as slow:
