@@ -66,6 +66,7 @@ NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "ad
 
 DECISIONS = {
     "catalog",
+    "fingerprints",
     "succession",
     "counting",
     "judge",

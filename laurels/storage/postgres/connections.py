@@ -73,8 +73,12 @@ class Connections:
         await self._pool.close()
 
     async def secret(self) -> bytes:
+        return self._secret or await self._pool.run(self._secret_over)
+
+    async def _secret_over(self, connection: Connection) -> bytes:
+        """The secret, over a connection that is not in a transaction."""
         if self._secret is None:
-            self._secret = await self._pool.run(_secret_of)
+            self._secret = await _secret_of(connection)
         return self._secret
 
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109

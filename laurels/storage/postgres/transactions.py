@@ -98,9 +98,9 @@ class Transactions(Connections):
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         tried: list[tuple[Changes, Mapping[str, Ranks]]] = []  # what was sent to be committed
         alone: set[str] = set()  # users without a row who are to be erased, found by an earlier attempt
-        secret = self._secret or await self.secret()
 
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
+            secret = await self._secret_over(connection)
             async with connection.transaction(isolation="read_committed"):
                 found = await self._load(connection, request, alone, secret)
                 if tried:
