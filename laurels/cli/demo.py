@@ -67,7 +67,7 @@ def demo(
     if fill_only and database is None:
         raise InvalidInput("--fill-only", "--fill-only needs --database, as without it the file is deleted at the end")
     with _stopped_by_sigterm(), _file(database) as file:
-        settings = _settings(file, host, port)
+        settings = settings_for(file, host, port)
         catalog = Catalog.parse(demo_catalog())
         if file.exists():
             asyncio.run(_check_filled(settings, catalog))
@@ -108,7 +108,7 @@ def _file(database: str | None) -> Iterator[Path]:
     yield file
 
 
-def _settings(file: Path, host: str | None, port: str | None) -> Settings:
+def settings_for(file: Path, host: str | None, port: str | None) -> Settings:
     """The settings in force, with this file and its catalog; a free port, if none is set and the default one is taken."""
     settings, found = read_given(
         {
@@ -119,6 +119,8 @@ def _settings(file: Path, host: str | None, port: str | None) -> Settings:
             "server.workers": "1",
         }
     )
+    if found["auth.cookie_secure"].source == "default":  # a demo has no https, also where other machines may visit it
+        settings = replace(settings, auth=replace(settings.auth, cookie_secure="never"))
     server = settings.server
     if found["server.port"].source == "default" and not is_free(server.host, server.port):
         return replace(settings, server=replace(server, port=0))
