@@ -25,6 +25,7 @@ from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
 from laurels.http.endpoints import API
 from laurels.http.problems import ALL_KINDS
 from laurels.settings import Settings, read_settings
+from laurels.storage.columns import TABLES
 from tests.support import postgres
 
 ROOT = Path(__file__).parent.parent
@@ -287,3 +288,9 @@ def test_links_between_documents_work() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_inventory_of_data_has_every_table() -> None:
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    inventory = text.partition("\n## Data\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]+)`", inventory)) >= {*TABLES, "tallies"}
