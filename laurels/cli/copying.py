@@ -22,6 +22,7 @@ from laurels.cli.tables import count_progress
 from laurels.cli.verify import show, verify_all
 from laurels.errors import CatalogDiffers, InvalidInput, MigrationError, NotEmpty, SettingsError
 from laurels.present.verification import Verification
+from laurels.service.laurels import Laurels
 from laurels.service.opening import (
     database_file,
     database_of_file,
@@ -33,6 +34,7 @@ from laurels.service.opening import (
 from laurels.settings import DatabaseSettings, Settings
 from laurels.storage import check_schema
 from laurels.storage.columns import CREDENTIALS
+from laurels.storage.contract import Store
 from laurels.storage.copying import copy as copy_store
 
 Rows = Mapping[str, int]
@@ -193,9 +195,21 @@ async def _copy(
             raise MigrationError(f"{name}: {error}") from error
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            return await copy_store(source_store, other, count_progress, without)
+            rows = await copy_store(source_store, other, count_progress, without)
         except NotEmpty:
             raise NotEmpty(full) from None
+        await _finish_erasures(other)
+        return rows
+
+
+async def _finish_erasures(store: Store) -> None:
+    """Finish in a copy what was not finished in the original: a copy may be stored for years without a server on it."""
+    laurels = Laurels(store)
+    try:
+        await laurels.erasures.finish()
+    finally:
+        await laurels.erasures.stop()
+        await laurels.group_commit.close()
 
 
 def _finished(settings: Settings, rows: Rows, *, json: bool) -> int:

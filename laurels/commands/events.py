@@ -8,6 +8,7 @@ from datetime import datetime
 
 from laurels.commands.lost_badges import with_lost_badges
 from laurels.commands.outcomes import NOTHING, REVERSED, StoredOutcome, outcome_again, stored_outcome
+from laurels.commands.references import with_stored_references
 from laurels.commands.rows import active_adjustments, active_events
 from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjustments import Reversal
@@ -68,7 +69,7 @@ class RecordEvent:
         user = work.user(event.user_id, self.at)
         stored = work.event(event.user_id, event.id)
         if stored:
-            return _duplicate(replace(stored, event=work.with_references(stored.event)), event)
+            return _duplicate(replace(stored, event=work.with_references(stored.event)), event, work.found.secret)
         occurred_at = effective_instant(event, self.at, work.context.late_window)
         zones = user.progress.zones
         day, today = zones.day(occurred_at), zones.day(self.at)
@@ -228,8 +229,10 @@ def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int
     return (old.balance, new.balance) if has_spent and old.balance != new.balance else None
 
 
-def _duplicate(stored: EventRow, event: Event) -> Recorded:
+def _duplicate(stored: EventRow, event: Event, secret: bytes) -> Recorded:
     """The original answer for an event that was sent again. Raises EventConflict."""
+    if event.data and stored.event.data and event.data != stored.event.data:
+        event = replace(event, data=with_stored_references(event.data, stored.event.data, secret))
     outcome = outcome_again(stored, event)
     if outcome.points is None:
         return Recorded(stored.event, duplicate=True, outcome=outcome)

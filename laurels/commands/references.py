@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.metrics import OWN_REFERENCE, is_reference, text_of
 from laurels.storage.contract import EventRow
 from laurels.storage.secrets import user_reference
+
+T = TypeVar("T")
 
 
 def with_references(catalog: Catalog, secret: bytes, event: Event) -> Event:
@@ -41,3 +43,37 @@ def _references(keys: Iterable[str], data: Mapping[str, Any], user_id: str, secr
         for key, named_id in named.items()
         if named_id is not None and not is_reference(named_id)
     }
+
+
+def without_users(value: T, references: Mapping[str, str]) -> T:
+    """An event's data in which each text that is a user's id is replaced by the reference to that user, at any depth.
+
+    `references` has the references by id. Keys stay, and so does text around an id.
+    """
+    if isinstance(value, str):
+        return cast(T, references.get(value, value))
+    if isinstance(value, Mapping):
+        return cast(T, {key: without_users(one, references) for key, one in cast(Mapping[str, Any], value).items()})
+    if isinstance(value, list):
+        return cast(T, [without_users(one, references) for one in cast(list[Any], value)])
+    return value
+
+
+def with_stored_references(data: Mapping[str, Any], stored: Mapping[str, Any], secret: bytes) -> Mapping[str, Any]:
+    """Sent data in which a user's id is replaced where the stored data has the reference to that user.
+
+    An event that names a user who was erased since is the same event when it is sent again.
+    """
+    return {key: _as_stored(value, stored.get(key), secret) for key, value in data.items()}
+
+
+def _as_stored(value: Any, stored: Any, secret: bytes) -> Any:
+    if isinstance(value, str) and isinstance(stored, str):
+        return stored if is_reference(stored) and stored == user_reference(secret, value) else value
+    if isinstance(value, Mapping) and isinstance(stored, Mapping):
+        return with_stored_references(cast(Mapping[str, Any], value), cast(Mapping[str, Any], stored), secret)
+    if isinstance(value, list) and isinstance(stored, list):
+        ours, theirs = cast(list[Any], value), cast(list[Any], stored)
+        pairs = zip(ours, theirs, strict=True) if len(ours) == len(theirs) else ()
+        return [_as_stored(*pair, secret) for pair in pairs] or ours
+    return cast(Any, value)

@@ -106,9 +106,10 @@ async def get_user(request: Request[Key, None]) -> User:
     result=nothing("All data of the user is erased"),
 )
 async def delete_user(request: Request[Key, None]) -> None:
-    """Erase all data of a user for good. Repeating it changes nothing.
+    """Erase all data of a user for good. It is safe to repeat.
 
-    A keyed hash remains, so that a late event cannot create the user again.
+    A keyed hash remains, so that a late event cannot create the user again. In the background, the id is replaced by a reference
+    in the `data` of other users' events.
     """
     await request.context.laurels.erase_user(request.path["userId"])
 

@@ -12,7 +12,7 @@ import msgspec
 
 from laurels.commands.events import Recorded, RecordEvent
 from laurels.commands.unit_of_work import Command, DecisionContext
-from laurels.commands.users import EraseUser, UpdateUser
+from laurels.commands.users import UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     MAX_NAME,
@@ -42,6 +42,7 @@ from laurels.service.clock import Clock, DatabaseClock, utc_now
 from laurels.service.closing import PeriodCloser
 from laurels.service.computing import Unbound
 from laurels.service.core import Core
+from laurels.service.erasures import Erasures
 from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit
 from laurels.service.leaderboards import LeaderboardReader
 from laurels.service.period_rules import PeriodRules
@@ -104,6 +105,7 @@ class Laurels:
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
         self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
+        self.erasures = Erasures(self.core, self._closer)
         self._leaderboards = LeaderboardReader(self.core, self._closer, self.period_rules)
         self._profiles = ProfileReader(self.core)
 
@@ -158,6 +160,7 @@ class Laurels:
             await laurels.prepare()
             await laurels.period_rules.apply()
             laurels.period_rules.start()
+            await laurels.erasures.resume()
             yield laurels
         finally:
             await laurels.close()
@@ -186,6 +189,7 @@ class Laurels:
     async def close(self) -> None:
         """Write what is queued, and close the database."""
         await self.period_rules.stop()
+        await self.erasures.stop()
         await self.group_commit.close()
         await self.store.close()
 
@@ -292,11 +296,14 @@ class Laurels:
         return user(self.catalog, await self.core.user(user_id), await self.now())
 
     async def erase_user(self, user_id: str) -> None:
-        """Erase every trace of a user, for good: later events are refused. Safe to repeat. Raises InvalidInput."""
+        """Erase a user for good: later events are refused. No row of the user is left when this returns. Safe to repeat.
+
+        Then, in the background, the user's id is replaced in the data of other users' events. A long history is deleted in
+        parts, between which others write. If the process ends meanwhile, this goes on after the next start.
+        Raises InvalidInput.
+        """
         check_text("userId", user_id, MAX_USER_ID)
-        now = await self.now()
-        await self._closer.close_those_of(user_id, now)
-        await self.core.run(EraseUser(user_id, now))
+        await self.erasures.erase(user_id)
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
         """What happened to a user, newest first, `limit` entries to a page. Raises UserNotFound, InvalidInput."""

@@ -153,6 +153,7 @@ async def serving(
         await laurels.prepare()
         await laurels.period_rules.apply()
         laurels.period_rules.start()
+        await laurels.erasures.resume()
         yield laurels
     finally:
         await laurels.close()

@@ -364,7 +364,7 @@ def event_columns(row: EventRow, ranks: Mapping[str, Ranks]) -> Columns:
 def mark_columns(row: EventRow) -> Columns:
     """What can change in a recorded event, and its key."""
     event = row.event
-    return (row.reversed_by, event.day, event.late_by, event.user_id, event.id)
+    return (row.reversed_by, event.day, event.late_by, pack_data(event.data), event.user_id, event.id)
 
 
 def adjustment_of(row: Columns) -> AdjustmentRow:
@@ -498,3 +498,8 @@ def operator_session_columns(session: OperatorSessionRow) -> Columns:
 def key_columns(key: KeyRow) -> Columns:
     """API_KEYS of an API key."""
     return (key.key_hash, key.name, key.hint, to_micros(key.created_at), maybe_micros(key.revoked_at))
+
+
+def as_stored(text: str) -> str:
+    """A text as it stands in packed data, with its quotation marks."""
+    return _to_json(text).decode()

@@ -192,6 +192,7 @@ OPERATOR_SESSIONS = Table(
     {"token_hash": BYTES, "key_hash": BYTES, "created_at": NUMBER, "last_seen_at": NUMBER, "expires_at": NUMBER},
 )
 TOMBSTONES = Table("tombstones", 1, {"user_hash": BYTES, "erased_at": NUMBER})
+UNFINISHED_ERASURES = Table("unfinished_erasures", 1, {"user_id": TEXT, "erased_at": NUMBER, "rows_left": NUMBER})
 MAINTENANCE_RUNS = Table("maintenance_runs", 1, {"task": TEXT, "at": NUMBER, "outcome": TEXT})
 SANDBOX = Table("sandbox", 1, {"only_row": NUMBER, "clock_offset": NUMBER})
 SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
@@ -201,6 +202,7 @@ TABLES: Mapping[str, Table] = {
     for table in (
         *(SECRETS, TOMBSTONES, API_KEYS, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
+        UNFINISHED_ERASURES,
     )
 }
 """The tables of a copy, in its order."""
@@ -211,8 +213,15 @@ REPLACED = ("secrets", "catalog_revisions", "maintenance_runs", "board_rules")
 CREDENTIALS = frozenset({"secrets", "api_keys", "sessions"})
 """Tables that authenticate someone, or protect what does: a copy without credentials leaves them out."""
 
-TABLES_OF_USERS = ("users", "sessions", "events", "adjustments", "awards", "ledger", "outbox", "standings")
-"""All tables with rows of one user, in the order of erasing: everything that adds rows of a user locks the user's row first."""
+ERASED_AT_ONCE = ("users", "sessions", "adjustments", "awards", "standings")
+"""The tables of a user that one transaction erases, because their rows are seen without the user's: everything that adds rows of
+a user locks the user's row first."""
+
+ERASED_IN_PARTS = ("events", "ledger", "outbox")
+"""The tables of a user that may have very many rows, which are seen only where the user's row is."""
+
+TABLES_OF_USERS = (*ERASED_AT_ONCE, *ERASED_IN_PARTS, "unfinished_erasures")
+"""All tables with rows of one user, in the order of erasing."""
 
 TABLES_OF_BOARDS = ("closings", "standings", "tallies")
 """All tables with the id of a leaderboard, or of a partition of one, in `board`."""

@@ -19,12 +19,13 @@ from urllib.parse import quote
 import apsw
 import pytest
 
+from laurels.commands.users import EraseUser
 from laurels.engine.events import Event
 from laurels.errors import StoreError, UserErased
 from laurels.service.laurels import Laurels
 from laurels.storage import open_store
 from laurels.storage.columns import TABLES
-from laurels.storage.contract import Store
+from laurels.storage.contract import ERASED_TOGETHER, Store
 from tests.cli.conftest import Cli, environment
 from tests.storage.test_copying import all_rows
 from tests.support import ENGINES, LASTING_ENGINES
@@ -136,6 +137,32 @@ def test_an_erased_user_stays_erased(cli: Cli, source: str, target: str) -> None
 
     use(target, late_event)
     assert ERASED not in repr(held(target))
+
+
+def leave_unfinished(database: str) -> None:
+    """Begin to erase a user with a long history, as a process does that is killed then."""
+
+    async def begin() -> None:
+        async with Laurels.open(database) as laurels:
+            for first in range(0, 2 * ERASED_TOGETHER, 500):
+                await laurels.record_many([Event("whale", f"{first + one}", "a") for one in range(500)], ranks=False)
+            await laurels.core.run(EraseUser("whale", await laurels.now()))
+
+    asyncio.run(begin())
+
+
+def test_a_copy_and_a_backup_finish_what_an_erasure_left(cli: Cli, source: str, target: str, tmp_path: Path) -> None:
+    leave_unfinished(source)
+    before = held(source)
+    assert "whale" in repr(before["events"])
+
+    assert cli("copy", source, target).code == 0
+    assert cli("backup", str(tmp_path / "backup.db"), "--database", source).code == 0
+
+    assert "whale" not in repr(held(target))
+    assert cli("verify", "--database", target).code == 0
+    assert b"whale" not in (tmp_path / "backup.db").read_bytes()
+    assert held(source) == before
 
 
 def test_the_numbers_of_copied_rows_and_compared_users_are_printed(cli: Cli, file: str) -> None:

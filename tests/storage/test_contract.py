@@ -21,10 +21,13 @@ from laurels.engine.ranking import Move, Place, Ranks
 from laurels.engine.zones import Zones
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
-from laurels.storage.codec import from_micros, to_micros
+from laurels.storage.codec import as_stored, from_micros, to_micros
+from laurels.storage.columns import ERASED_IN_PARTS
 from laurels.storage.contract import (
     ALL_TIME,
     BEGINNING,
+    ERASED_TOGETHER,
+    FIRST_EVENT,
     POINTS_BOARD,
     AdjustmentRow,
     AmnestyRow,
@@ -32,6 +35,7 @@ from laurels.storage.contract import (
     AwardRow,
     Changes,
     Counts,
+    EventKey,
     EventRow,
     KeyRow,
     LeaderboardRequest,
@@ -43,6 +47,7 @@ from laurels.storage.contract import (
     OperatorSession,
     OperatorSessionRow,
     Store,
+    UnfinishedErasure,
     UserRow,
 )
 from laurels.storage.migrate import migration
@@ -639,12 +644,73 @@ async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
     of_users = {"adjustments", "awards", "events", "ledger", "outbox", "sessions", "standings", "users"}
     assert set(mentions) == of_users
     await save(store, erased=[(FORGOTTEN, MONDAY)])
+    assert await store.unfinished_erasures() == [UnfinishedErasure(FORGOTTEN, MONDAY, rows_left=False)]
+    await store.end_erasures([FORGOTTEN])
     after = await contents(store)
     assert FORGOTTEN not in repr(after)
     assert len(after.pop("tombstones")) == 1
     before.pop("tombstones")
     assert after == before
     await check_tallies(store)
+
+
+async def test_a_long_history_is_erased_in_parts_and_not_seen_meanwhile(store: Store) -> None:
+    await fill(store, "bob")
+    before = await contents(store)
+    await fill(store, FORGOTTEN)
+    events = [event(FORGOTTEN, f"more-{number}", 10 + number) for number in range(ERASED_TOGETHER + 3)]
+    await save(store, user(FORGOTTEN), events=events)
+    await save(store, erased=[(FORGOTTEN, MONDAY)])
+
+    (unfinished,) = await store.unfinished_erasures()
+    assert unfinished.rows_left
+    await store.end_erasures([FORGOTTEN])  # not yet
+    left = {name for name, rows in (await contents(store)).items() if FORGOTTEN in repr(rows)}
+    assert left <= {"unfinished_erasures", *ERASED_IN_PARTS}
+    assert await store.user(FORGOTTEN) is None
+    assert (await find(store, FORGOTTEN, events=[(FORGOTTEN, "e")])).erased == {FORGOTTEN}
+
+    parts = 0
+    while not await store.erase_part(FORGOTTEN, 2):
+        parts += 1
+    assert parts > 1
+    assert await store.erase_part(FORGOTTEN, 2)
+    assert not (await store.unfinished_erasures())[0].rows_left
+    await store.end_erasures([FORGOTTEN])
+    after = await contents(store)
+    after.pop("tombstones")
+    before.pop("tombstones")
+    assert after == before
+    await check_tallies(store)
+
+
+async def test_events_are_searched_for_texts_a_page_at_a_time(store: Store) -> None:
+    def named(user_id: str, name: str, data: dict[str, Any] | None) -> EventRow:
+        return replace(event(user_id, name), event=Event(user_id, name, "a", MONDAY, 1, data, MONDAY.toordinal()))
+
+    odd = 'o"b\\ö🙂'
+    rows = [
+        named("ada", "1", {"friend": "bob", "with": ["eve"]}),
+        named("ada", "2", None),
+        named("cay", "1", {"note": "bobby"}),
+        named("🙂", "1", {"deep": [{"er": odd}]}),
+    ]
+    rows = [replace(row, revision=number + 1) for number, row in enumerate(rows)]
+    await save(store, *map(user, ("ada", "cay", "🙂")), events=rows)
+    texts = [as_stored(text) for text in ("bob", odd)]
+    found: list[EventRow] = []
+    after: EventKey | None = FIRST_EVENT
+    while after:
+        page = await store.search_events(texts, after, 2)
+        found += page.found
+        after = page.last
+    assert [(row.event.user_id, row.event.id) for row in found] == [("ada", "1"), ("🙂", "1")]
+    assert not (await store.search_events(texts, ("ada", "1"), 2)).found
+
+
+async def test_files_can_be_cleaned_while_nothing_else_goes_on(store: Store) -> None:
+    await fill(store, "bob")
+    assert await store.clean_files()
 
 
 async def test_an_erased_user_stays_erased(store: Store) -> None:
@@ -893,6 +959,7 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "standings",
         "tallies",
         "tombstones",
+        "unfinished_erasures",
         "users",
     ]
 

@@ -61,6 +61,7 @@ EXTREMES: Everything = {
     "closings": [("points", "", FIRST, None, None, None, None), ("points", ODD, LAST, 0, FIRST, LAST, ODD)],
     "board_rules": [("", ODD, None), (ODD, "", LAST)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
+    "unfinished_erasures": [("", FIRST, 0), (ODD, LAST, 1)],
 }
 NOT_COPIED = {"tallies", "migrations", "operator_sessions"}
 

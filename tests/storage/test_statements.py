@@ -21,6 +21,7 @@ TALLIES = "a count of a leaderboard's standings, only for verify and rebuild"
 ALL_USERS = "reads or counts all users, a page at a time or for an operator"
 OPERATORS = "what operators look at across all users: read apart from all else, within a limit"
 CATALOG = "whether there are users, under which rules, and what they hold, before a catalog is put in force"
+SEARCH = "all events, a page at a time, for the ids of erased users"
 COPYING = "reads or writes whole tables, when a database is copied"
 TEMPLATE = "writes into the table it is given; the statements it makes are constants, and read here as such"
 
@@ -66,6 +67,9 @@ NOT_BY_USER = {
     "RULES_OF_USERS": CATALOG,
     "RULES_OF_NEWEST": CATALOG,
     "WAIT_FOR_CHANGES": "keeps all users from changing while a catalog is put in force",
+    "UNFINISHED": "users of whom something is still to be deleted: hardly ever any",
+    "LAST_EVENT": SEARCH,
+    "EVENTS_NAMING": SEARCH,
     "ALL_ROWS": COPYING,
     "COUNT": COPYING,
     "LOCK_ALL": COPYING,

@@ -24,6 +24,14 @@ from laurels.storage.contract.catalogs import (
     RevisionKey,
 )
 from laurels.storage.contract.copying import Batch, Copying, Rows
+from laurels.storage.contract.erasures import (
+    ERASED_TOGETHER,
+    FIRST_EVENT,
+    Erasures,
+    EventKey,
+    SearchedEvents,
+    UnfinishedErasure,
+)
 from laurels.storage.contract.leaderboards import (
     ALL_TIME,
     POINTS_BOARD,
@@ -66,7 +74,18 @@ SCHEMA = "laurels"
 
 
 class Store(
-    Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying, Protocol
+    Schema,
+    Records,
+    Transactions,
+    Erasures,
+    Catalogs,
+    Leaderboards,
+    Access,
+    Amnesties,
+    Reports,
+    Sandbox,
+    Copying,
+    Protocol,
 ):
     """A database, opened by `open_store`. Every method may raise StoreUnavailable."""
 
@@ -75,6 +94,8 @@ __all__ = [
     "ALL_TIME",
     "BEGINNING",
     "CONNECTIONS",
+    "ERASED_TOGETHER",
+    "FIRST_EVENT",
     "POINTS_BOARD",
     "UNBOUND",
     "Access",
@@ -96,6 +117,8 @@ __all__ = [
     "Cursor",
     "Decide",
     "DecideCatalog",
+    "Erasures",
+    "EventKey",
     "EventRow",
     "HistoryRows",
     "KeyRow",
@@ -121,12 +144,14 @@ __all__ = [
     "Rows",
     "Sandbox",
     "Schema",
+    "SearchedEvents",
     "Standing",
     "Store",
     "Team",
     "Teams",
     "TeamsRequest",
     "Transactions",
+    "UnfinishedErasure",
     "UserDetails",
     "UserRow",
     "UserSample",

@@ -87,10 +87,10 @@ class Loaded:
 class Changes:
     """What a transaction writes: all of it or nothing.
 
-    Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by`, day or lateness
-    changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the leaderboards that
-    notify users who climb into their first ranks. `next_notifications` has, for each user, the revision, position and time of
-    a further one.
+    Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by`, day, lateness
+    or data changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the
+    leaderboards that notify users who climb into their first ranks. `next_notifications` has, for each user, the revision,
+    position and time of a further one.
     """
 
     users: list[UserRow] = field(default_factory=list[UserRow])
@@ -150,7 +150,8 @@ class Transactions(Protocol):
 
         No one else changes the requested users between loading and saving. If `decide` raises, nothing is written and its error
         is passed on. Returns the ranks of the users that moved, computed in the same transaction (for a hidden user the ranks
-        they would have), which are also stored with their events. All rows of a user in `erased` are deleted first: what
-        remains is a keyed hash, and in closed periods a place without a name, so that all other users keep their ranks.
+        they would have), which are also stored with their events. A user in `erased` is erased first: what remains is a keyed
+        hash, and in closed periods a place without a name, so that all other users keep their ranks. Of long histories, rows
+        that no one sees without the user's row are left for `erase_part`; see `erasures.py`.
         """
         ...

@@ -23,12 +23,10 @@ from laurels.storage.columns import (
     EVENTS,
     LEDGER,
     OUTBOX,
-    TABLES_OF_USERS,
-    TOMBSTONES,
     USERS,
 )
 from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
-from laurels.storage.postgres import ranking, standings
+from laurels.storage.postgres import erasures, ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.catalogs import KEY
 from laurels.storage.postgres.connections import Connections, arrays, insert_all, setting
@@ -67,9 +65,9 @@ FROM {arrays(USERS)} AS n ({USERS}) WHERE u.user_id = n.user_id
 """
 ADD_EVENTS = insert_all(EVENTS)
 MARK_EVENTS = """
-UPDATE events AS e SET reversed_by = n.reversed_by, day = n.day, late_by = n.late_by
-FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[])
-AS n (reversed_by, day, late_by, user_id, event_id)
+UPDATE events AS e SET reversed_by = n.reversed_by, day = n.day, late_by = n.late_by, data = n.data
+FROM unnest($1::bigint[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[])
+AS n (reversed_by, day, late_by, data, user_id, event_id)
 WHERE e.user_id = n.user_id AND e.event_id = n.event_id
 """
 SAVE_ADJUSTMENTS = f"""
@@ -83,8 +81,6 @@ WHERE a.user_id = gone.user_id AND a.badge = gone.badge
 """
 ADD_ENTRIES = insert_all(LEDGER)
 ADD_NOTIFICATIONS = insert_all(OUTBOX)
-ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in TABLES_OF_USERS]
-ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
 
 BUCKETS = 64
 """The number of locks for new users: adding users shares one of them, erasing a user without a row holds it alone."""
@@ -204,10 +200,8 @@ class Transactions(Connections):
             raise Overtaken("erasing a user without a row needs an exclusive lock from the start")
         if missing and await connection.fetchval(ANY_USER, [*missing]):
             raise Overtaken("another process added a user who is being erased")
-        for statement in ERASE:
-            await connection.execute(statement, names)
-        gone = {tombstone(found.secret, user_id): codec.to_micros(at) for user_id, at in erased}
-        await write(connection, ADD_TOMBSTONES, gone.items())
+        gone = {user_id: (tombstone(found.secret, user_id), at) for user_id, at in erased}
+        await erasures.erase(connection, gone)
 
 
 async def _save_users(connection: Connection, users: Iterable[UserRow], found: Loaded) -> None:

@@ -10,6 +10,7 @@ from laurels.storage.sqlite.access import Access
 from laurels.storage.sqlite.amnesties import Amnesties
 from laurels.storage.sqlite.catalogs import Catalogs
 from laurels.storage.sqlite.copying import Copying
+from laurels.storage.sqlite.erasures import Erasures
 from laurels.storage.sqlite.leaderboards import Leaderboards
 from laurels.storage.sqlite.records import Records
 from laurels.storage.sqlite.reports import Reports
@@ -18,7 +19,9 @@ from laurels.storage.sqlite.schema import Schema
 from laurels.storage.sqlite.transactions import Transactions
 
 
-class SQLiteStore(Schema, Records, Transactions, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying):
+class SQLiteStore(
+    Schema, Records, Transactions, Erasures, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying
+):
     """The contract of `storage/contract` on one SQLite file, or in memory."""
 
     @classmethod

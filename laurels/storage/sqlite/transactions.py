@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from laurels.engine.notifications import of_climbing
 from laurels.engine.ranking import Ranks
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, TABLES_OF_USERS, USERS
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
 from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
 from laurels.storage.secrets import tombstone
-from laurels.storage.sqlite import ranking, standings
+from laurels.storage.sqlite import erasures, ranking, standings
 from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, insert
 from laurels.storage.sqlite.driver import Connection
@@ -31,7 +30,7 @@ RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
 """Separate, because an event changes no name, and setting it again would rewrite its entry in the index: a quarter more log."""
 
 ADD_EVENT = insert(EVENTS)
-MARK_EVENT = "UPDATE events SET reversed_by = ?, day = ?, late_by = ? WHERE user_id = ? AND event_id = ?"
+MARK_EVENT = "UPDATE events SET reversed_by = ?, day = ?, late_by = ?, data = ? WHERE user_id = ? AND event_id = ?"
 ADD_AWARD = insert(AWARDS)
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 ADD_ENTRY = insert(LEDGER)
@@ -43,8 +42,6 @@ ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
 """
 IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
-ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
-ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in TABLES_OF_USERS]
 
 
 class Transactions(Connections):
@@ -105,7 +102,7 @@ class Transactions(Connections):
         ranks = own_ranks(measured)
         standings.save(connection, moves)
         for user_id, at in changes.erased:
-            _erase(connection, user_id, tombstone(secret, user_id), at)
+            erasures.erase(connection, user_id, tombstone(secret, user_id), at)
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
         connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
         _save_adjustments(connection, changes)
@@ -121,12 +118,6 @@ class Transactions(Connections):
 
 def _is_erased(connection: Connection, digest: bytes) -> bool:
     return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
-
-
-def _erase(connection: Connection, user_id: str, digest: bytes, at: datetime) -> None:
-    for statement in ERASE:
-        connection.execute(statement, (user_id,))
-    connection.execute(ADD_TOMBSTONE, (digest, codec.to_micros(at)))
 
 
 def _save_adjustments(connection: Connection, changes: Changes) -> None:

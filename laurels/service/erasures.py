@@ -1,0 +1,183 @@
+"""Erasing users: the transaction after which no one sees them, and the background tasks that delete the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from time import monotonic
+from typing import TypeVar
+
+from laurels.commands.redaction import RedactEvents
+from laurels.commands.users import EraseUser
+from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
+from laurels.service.closing import PeriodCloser
+from laurels.service.core import Core
+from laurels.storage.codec import as_stored
+from laurels.storage.contract import FIRST_EVENT
+from laurels.storage.secrets import user_reference
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 1.0
+"""How long erasing a user waits for the search of other users' events."""
+
+SEARCHED_TOGETHER = 5000
+"""How many events are searched for ids at once: some milliseconds."""
+
+CLEAN_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+"""How long to wait before what failed is tried again, at first and at most."""
+
+
+class Erasures:
+    """Erases users. What a process leaves, because it ends, goes on when a process starts, and when a user is erased again."""
+
+    def __init__(self, core: Core, closer: PeriodCloser) -> None:
+        self._core = core
+        self._closer = closer
+        self._turn = asyncio.Lock()
+        self._deleting: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._searching: asyncio.Task[None] | None = None
+
+    async def erase(self, user_id: str) -> None:
+        """Erase a user. Returns when no row of the user is left.
+
+        Then other users' events are searched for the id. This waits for it, but only for a second: all events must be read.
+        """
+        await self._make_invisible(user_id)
+        left = {one.user_id for one in await self._core.store.unfinished_erasures() if one.rows_left}
+        if user_id in left:
+            await self._delete_rows(user_id)
+        self._search()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._idle.wait()
+
+    async def resume(self) -> None:
+        """Go on with what was not finished. Users whose row is still there, in a copy, are made invisible before this returns."""
+        unfinished = await self._core.store.unfinished_erasures()
+        if not unfinished:
+            return
+        for user_id in await self._core.store.users([one.user_id for one in unfinished]):
+            await self._make_invisible(user_id)
+        self._search()
+
+    async def finish(self) -> None:
+        """Return when all is deleted that is to be deleted, and the database's files are clean as far as possible."""
+        await self.resume()
+        if self._searching is not None:
+            await asyncio.shield(self._searching)
+
+    async def stop(self) -> None:
+        """Stop; what is left is deleted after the next start."""
+        tasks = [*self._deleting.values(), *([self._searching] if self._searching else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make_invisible(self, user_id: str) -> None:
+        now = await self._core.now()
+        await self._closer.close_those_of(user_id, now)
+        await self._core.run(EraseUser(user_id, now))
+
+    # ---- the user's own rows ------------------------------------------------------------------
+
+    async def _delete_rows(self, user_id: str) -> None:
+        """Delete all rows of a user. It goes on if this call is cancelled. Raises StoreUnavailable."""
+        task = self._deleting.get(user_id)
+        if task is None:
+            task = self._deleting[user_id] = asyncio.create_task(self._delete_in_parts(user_id))
+            task.add_done_callback(lambda _: self._deleting.pop(user_id, None))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise StoreUnavailable(
+                    "the database is being closed; the erasure goes on after the next start"
+                ) from None
+            raise
+
+    async def _delete_in_parts(self, user_id: str) -> None:
+        async with self._turn:
+            gone = False
+            while not gone:
+                gone = await _with_pause(lambda: self._core.store.erase_part(user_id))
+
+    # ---- the events of others -----------------------------------------------------------------
+
+    def _search(self) -> None:
+        """Finish all erasures in the background, if this process does not do so already."""
+        self._wake.set()
+        self._idle.clear()
+        if self._searching is None or self._searching.done():
+            self._searching = asyncio.create_task(self._until_finished())
+
+    async def _until_finished(self) -> None:
+        """Finish erasures until none is left, and clean the files. Try again after a failure, and where a long read goes on."""
+        wait, done = CLEAN_SECONDS, False
+        while not done:
+            self._wake.clear()
+            try:
+                while await self._finish_some():
+                    wait = CLEAN_SECONDS
+                if not self._wake.is_set():
+                    self._idle.set()
+                done = await self._core.store.clean_files() and not self._wake.is_set()
+            except LaurelsError as error:
+                log.warning("an erasure is not finished; trying again in %s seconds: %s", wait, error)
+            if not done:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    async def _finish_some(self) -> bool:
+        """Finish the erasures that are unfinished now. Returns whether there were any."""
+        store = self._core.store
+        users = [one.user_id for one in await store.unfinished_erasures()]
+        for one in await store.unfinished_erasures():
+            if one.rows_left:
+                await self._delete_rows(one.user_id)
+        if users:
+            await self._redact(users)
+            await store.end_erasures(users)
+        return bool(users)
+
+    async def _redact(self, erased: Collection[str]) -> None:
+        """Replace the ids of these users in the data of all events."""
+        store, secret = self._core.store, await self._core.store.secret()
+        references = {user_id: user_reference(secret, user_id) for user_id in erased}
+        texts = [as_stored(user_id) for user_id in erased]
+        after = FIRST_EVENT
+        while True:
+            key = after
+            page = await _with_pause(lambda key=key: store.search_events(texts, key, SEARCHED_TOGETHER))
+            for user_id in sorted({row.event.user_id for row in page.found} - {*erased}):
+                await self._redact_user(user_id, references)
+            if page.last is None:
+                return
+            after = page.last
+
+    async def _redact_user(self, user_id: str, references: Mapping[str, str]) -> None:
+        command = RedactEvents(user_id, references, await self._core.now())
+        while True:
+            try:
+                with suppress(UserErased):
+                    await self._core.run(command)
+            except Overloaded as error:
+                await asyncio.sleep(error.retry_after)
+            else:
+                return
+
+
+async def _with_pause(work: Callable[[], Awaitable[T]]) -> T:
+    """Do this, and then wait as long as it took, so that others have half of the time."""
+    began = monotonic()
+    done = await work()
+    await asyncio.sleep(monotonic() - began)
+    return done

@@ -1,0 +1,69 @@
+"""Erasing users: what is left to be deleted after the transaction that makes a user invisible."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from laurels.engine.values import plain
+from laurels.storage.contract.records import EventRow
+
+EventKey = tuple[str, str]
+"""The user and the id of an event."""
+
+FIRST_EVENT: EventKey = ("", "")
+"""Before every event."""
+
+ERASED_TOGETHER = 1000
+"""How many rows of a user one transaction erases: no other write waits longer than for these."""
+
+
+@plain
+class UnfinishedErasure:
+    """An erased user of whom something is still to be deleted.
+
+    `rows_left`: whether rows of the user are left. Otherwise other users' events are still to be searched for the id.
+    """
+
+    user_id: str
+    erased_at: datetime
+    rows_left: bool
+
+
+@plain
+class SearchedEvents:
+    """Some events in the order of their keys: those that have one of the texts, and the last key (None: there are no more)."""
+
+    found: Sequence[EventRow]
+    last: EventKey | None
+
+
+class Erasures(Protocol):
+    """Deleting what is left of erased users, in parts between which other writes go on."""
+
+    async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
+        """All erased users of whom something is still to be deleted, longest erased first."""
+        ...
+
+    async def erase_part(self, user_id: str, most: int = ERASED_TOGETHER) -> bool:
+        """Delete at most this many further rows of an erased user, in one transaction. Returns whether none is left.
+
+        Safe to repeat, also from several processes. A user whose erasure is not unfinished has no rows left.
+        """
+        ...
+
+    async def search_events(self, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
+        """Search the data of at most this many events after a key for texts, as it is stored: as JSON."""
+        ...
+
+    async def end_erasures(self, user_ids: Collection[str]) -> None:
+        """Note that nothing is left of these users, of whom no rows were left: their ids are deleted, too."""
+        ...
+
+    async def clean_files(self) -> bool:
+        """Take what was deleted out of the database's files, as far as the engine can while others read and write.
+
+        Returns False if it must be tried again, because a long read goes on.
+        """
+        ...

@@ -1,0 +1,95 @@
+"""Erasing users on PostgreSQL: the transaction that makes users invisible, and the parts in which the rest is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from laurels.storage import codec
+from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TOMBSTONES, UNFINISHED_ERASURES
+from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.postgres.connections import Connections, insert_all
+from laurels.storage.postgres.pool import Connection, write
+
+ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in ERASED_AT_ONCE]
+ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
+ERASE_PART = [
+    f"DELETE FROM {table} WHERE user_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE user_id = $1 LIMIT $2))"
+    for table in ERASED_IN_PARTS
+]
+ADD_UNFINISHED = f"""
+{insert_all(UNFINISHED_ERASURES)} ON CONFLICT (user_id) DO UPDATE SET rows_left = excluded.rows_left
+"""
+UNFINISHED = f"SELECT {UNFINISHED_ERASURES} FROM unfinished_erasures ORDER BY erased_at, user_id"
+LOCK_UNFINISHED = "SELECT rows_left FROM unfinished_erasures WHERE user_id = $1 FOR UPDATE"
+"""So that of two processes that delete a part, neither counts the rows of the other as gone before they are."""
+
+NO_ROWS_LEFT = "UPDATE unfinished_erasures SET rows_left = 0 WHERE user_id = $1"
+FINISHED = "DELETE FROM unfinished_erasures WHERE user_id = ANY($1) AND rows_left = 0"
+LAST_EVENT = """
+SELECT user_id, event_id FROM events WHERE (user_id, event_id) > ($1, $2) ORDER BY user_id, event_id OFFSET $3 LIMIT 1
+"""
+EVENTS_NAMING = f"""
+SELECT {EVENTS} FROM events WHERE (user_id, event_id) > ($1, $2) AND ($3::text IS NULL OR (user_id, event_id) <= ($3, $4))
+AND EXISTS (SELECT 1 FROM unnest($5::text[]) AS text WHERE strpos(data, text) > 0) ORDER BY user_id, event_id
+"""
+
+
+async def erase(connection: Connection, users: Mapping[str, tuple[bytes, datetime]]) -> None:
+    """Delete the rows of users, each given with a hash and the time, that others may see, and the first part of the others.
+
+    What remains to be done is stored.
+    """
+    for statement in ERASE:
+        await connection.execute(statement, [*users])
+    await write(connection, ADD_TOMBSTONES, [(digest, codec.to_micros(at)) for digest, at in users.values()])
+    unfinished: list[tuple[str, int, int]] = []
+    for user_id, (_, at) in users.items():
+        gone = await _erase_part(connection, user_id, ERASED_TOGETHER)
+        unfinished.append((user_id, codec.to_micros(at), int(not gone)))
+    await write(connection, ADD_UNFINISHED, unfinished)
+
+
+async def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
+    """Delete at most this many rows. Returns whether none is left."""
+    for statement in ERASE_PART:
+        done = await connection.execute(statement, user_id, most)
+        most -= int(done.rpartition(" ")[2])
+        if not most:
+            return False
+    return True
+
+
+class Erasures(Connections):
+    """Deleting what is left of erased users."""
+
+    async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
+        found = await self._rows(UNFINISHED)
+        return [UnfinishedErasure(user_id, codec.from_micros(at), bool(left)) for user_id, at, left in found]
+
+    async def erase_part(self, user_id: str, most: int = ERASED_TOGETHER) -> bool:
+        async def erase(connection: Connection) -> bool:
+            async with connection.transaction():
+                if not await connection.fetchval(LOCK_UNFINISHED, user_id):
+                    return True
+                gone = await _erase_part(connection, user_id, most)
+                if gone:
+                    await connection.execute(NO_ROWS_LEFT, user_id)
+                return gone
+
+        return await self._pool.run(erase, self._patience)
+
+    async def search_events(self, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
+        async def read(connection: Connection) -> SearchedEvents:
+            row = await connection.fetchrow(LAST_EVENT, *after, most - 1)
+            last = (row[0], row[1]) if row else None
+            found = await connection.fetch(EVENTS_NAMING, *after, *(last or (None, None)), [*texts])
+            return SearchedEvents([codec.event_of(one) for one in found], last)
+
+        return await self._snapshot(read)
+
+    async def end_erasures(self, user_ids: Collection[str]) -> None:
+        await self._pool.run(lambda connection: connection.execute(FINISHED, [*user_ids]), self._patience)
+
+    async def clean_files(self) -> bool:
+        return True  # autovacuum frees the space of deleted rows; docs/moving.md says how to overwrite it at once

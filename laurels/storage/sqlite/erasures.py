@@ -1,0 +1,116 @@
+"""Erasing users on SQLite: the transaction that makes a user invisible, and the parts in which the rest is deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+
+from laurels.storage import codec
+from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TABLES, UNFINISHED_ERASURES
+from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.driver import BUSY, BUSY_SECONDS, Connection
+
+ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
+ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
+ERASE_PART = [
+    f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
+    for name in ERASED_IN_PARTS
+    for key in [", ".join(TABLES[name].key[1:])]
+]
+ADD_UNFINISHED = f"{insert(UNFINISHED_ERASURES)} ON CONFLICT (user_id) DO UPDATE SET rows_left = excluded.rows_left"
+UNFINISHED = f"SELECT {UNFINISHED_ERASURES} FROM unfinished_erasures ORDER BY erased_at, user_id"
+HAS_ROWS_LEFT = "SELECT rows_left FROM unfinished_erasures WHERE user_id = ?"
+NO_ROWS_LEFT = "UPDATE unfinished_erasures SET rows_left = 0 WHERE user_id = ?"
+FINISHED = "DELETE FROM unfinished_erasures WHERE user_id = ? AND rows_left = 0"
+LAST_EVENT = """
+SELECT user_id, event_id FROM events WHERE (user_id, event_id) > (?, ?) ORDER BY user_id, event_id LIMIT 1 OFFSET ?
+"""
+EVENTS_NAMING = f"""
+SELECT {EVENTS} FROM events WHERE (user_id, event_id) > (?, ?) AND (user_id, event_id) <= (?, ?)
+AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(data, text.value) > 0) ORDER BY user_id, event_id
+"""
+AFTER_ALL = ("\U0010ffff\U0010ffff", "")
+
+CLEANING_MILLISECONDS = 20
+"""How long emptying the log may make other writers wait, while it waits for readers itself."""
+
+
+def erase(connection: Connection, user_id: str, user_hash: bytes, at: datetime) -> None:
+    """Delete a user's rows that others may see, and the first part of the others, and store what remains to be done."""
+    for statement in ERASE:
+        connection.execute(statement, (user_id,))
+    connection.execute(ADD_TOMBSTONE, (user_hash, codec.to_micros(at)))
+    gone = _erase_part(connection, user_id, ERASED_TOGETHER)
+    connection.execute(ADD_UNFINISHED, (user_id, codec.to_micros(at), int(not gone)))
+
+
+def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
+    """Delete at most this many rows. Returns whether none is left."""
+    for statement in ERASE_PART:
+        connection.execute(statement, (user_id, most))
+        most -= connection.changes()
+        if not most:
+            return False
+    return True
+
+
+class Erasures(Connections):
+    """Deleting what is left of erased users."""
+
+    async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
+        with translated:
+            return [
+                UnfinishedErasure(user_id, codec.from_micros(at), bool(left))
+                for user_id, at, left in self._reader.execute(UNFINISHED)
+            ]
+
+    async def erase_part(self, user_id: str, most: int = ERASED_TOGETHER) -> bool:
+        def erase(writer: Connection) -> bool:
+            row = writer.execute(HAS_ROWS_LEFT, (user_id,)).fetchone()
+            if row is None or not row[0]:
+                return True
+            gone = _erase_part(writer, user_id, most)
+            if gone:
+                writer.execute(NO_ROWS_LEFT, (user_id,))
+            return gone
+
+        return await self._in_transaction(erase)
+
+    async def search_events(self, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
+        return await self._in_background(partial(_search, texts=texts, after=after, most=most))
+
+    async def end_erasures(self, user_ids: Collection[str]) -> None:
+        keys = [(user_id,) for user_id in user_ids]
+        await self._in_transaction(lambda writer: writer.executemany(FINISHED, keys))
+
+    async def clean_files(self) -> bool:
+        if self._path is None:
+            return True
+        async with self._separate() as separate:
+            return await separate.run(lambda cursor: _empty_log(cursor.connection))
+
+
+def _search(connection: Connection, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
+    """Read events in the order of their keys."""
+    last = connection.execute(LAST_EVENT, (*after, most - 1)).fetchone()
+    rows = connection.execute(EVENTS_NAMING, (*after, *(last or AFTER_ALL), json.dumps([*texts]))).fetchall()
+    return SearchedEvents([codec.event_of(row) for row in rows], last)
+
+
+def _empty_log(connection: Connection) -> bool:
+    """Copy the write-ahead log into the database and empty it. Returns whether it is empty now.
+
+    Most is copied without making anyone wait. Emptying makes writers wait for the last readers, so it gives up soon.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {CLEANING_MILLISECONDS}").fetchall()
+    try:
+        (blocked, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except BUSY:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").fetchall()
+    return not blocked

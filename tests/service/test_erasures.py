@@ -1,0 +1,298 @@
+"""Erasing users: in parts, to the end whatever happens meanwhile, out of other users' events, and out of the files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from laurels.engine.events import Event
+from laurels.engine.metrics import REFERENCE
+from laurels.errors import EventConflict, StoreUnavailable, UserErased, UserNotFound
+from laurels.service.admin import Admin
+from laurels.service.laurels import Laurels
+from laurels.storage.contract import ERASED_TOGETHER, FIRST_EVENT
+from tests.service.test_history import check_stored
+from tests.support import LASTING_ENGINES, badge, catalog, check_tallies, contents, sql
+
+pytestmark = pytest.mark.anyio
+
+LASTING = pytest.mark.parametrize("engine", LASTING_ENGINES)
+WHALE = "whale-to-forget"
+MANY = 2 * ERASED_TOGETHER + 500
+BOUND_SECONDS = 20
+
+
+async def fill(laurels: Laurels, user: str = WHALE, events: int = MANY) -> None:
+    for first in range(0, events, 500):
+        await laurels.record_many(
+            [
+                Event(user, f"e{number}", "agent.created", data={"text": f"hidden words {number}"})
+                for number in range(first, min(first + 500, events))
+            ],
+            ranks=False,
+        )
+    await laurels.update_user(user, name="Moby of the Sea")
+
+
+async def tables_with(laurels: Laurels, text: str) -> set[str]:
+    return {name for name, rows in (await contents(laurels.store)).items() if text in repr(rows)}
+
+
+# ---- in parts ---------------------------------------------------------------------------------
+
+
+async def test_others_write_between_the_parts_and_see_nothing_of_the_user(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels)
+        await laurels.record(Event("bob", "1", "agent.created"))
+        erase_part, seen = type(laurels.store).erase_part, list[bool]()
+
+        async def between(store: Any, user_id: str, *most: int) -> bool:
+            done = await erase_part(store, user_id, *most)
+            await laurels.record(Event("bob", f"between-{len(seen)}", "agent.created"))
+            with pytest.raises(UserErased):
+                await laurels.record(Event(WHALE, "late", "agent.created"))
+            with pytest.raises(UserNotFound):
+                await laurels.history(WHALE)
+            assert [line.user_id for line in (await laurels.leaderboard()).standings] == ["bob"]
+            assert await Admin(laurels).verify("bob") == []
+            seen.append(done)
+            return done
+
+        monkeypatch.setattr(type(laurels.store), "erase_part", between)
+        await laurels.erase_user(WHALE)
+
+        assert len(seen) > 1
+        assert await tables_with(laurels, WHALE) <= {"unfinished_erasures"}
+        await laurels.erasures.finish()
+        assert await tables_with(laurels, WHALE) == set()
+        await check_tallies(laurels.store)
+
+
+async def test_several_users_are_erased_at_the_same_time(database: str) -> None:
+    users = [f"{WHALE}-{number}" for number in range(3)]
+    async with Laurels.open(database) as laurels:
+        for user in users:
+            await fill(laurels, user, ERASED_TOGETHER + 10)
+        await asyncio.gather(*map(laurels.erase_user, [*users, *users]))
+        await laurels.erasures.finish()
+        assert await tables_with(laurels, WHALE) == set()
+
+
+async def interrupted(laurels: Laurels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin to erase the user; the database fails after the first part."""
+    with monkeypatch.context() as patch:
+
+        async def failing(*_: object) -> bool:
+            raise StoreUnavailable("the disk is full")
+
+        patch.setattr(type(laurels.store), "erase_part", failing)
+        with pytest.raises(StoreUnavailable):
+            await laurels.erase_user(WHALE)
+
+
+async def test_erasing_again_goes_on_after_a_failure(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels)
+        await interrupted(laurels, monkeypatch)
+        assert "events" in await tables_with(laurels, WHALE)
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+        assert await tables_with(laurels, WHALE) == set()
+
+
+@LASTING
+async def test_the_next_start_goes_on(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels)
+        await interrupted(laurels, monkeypatch)
+    async with Laurels.open(database) as laurels:
+        async with asyncio.timeout(BOUND_SECONDS):
+            await laurels.erasures.finish()
+        assert await tables_with(laurels, WHALE) == set()
+
+
+async def test_a_caller_who_gives_up_does_not_stop_it(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels)
+        began, finished, erase_part = asyncio.Event(), asyncio.Event(), type(laurels.store).erase_part
+
+        async def noted(store: Any, *rest: Any) -> bool:
+            began.set()
+            if done := await erase_part(store, *rest):
+                finished.set()
+            return done
+
+        monkeypatch.setattr(type(laurels.store), "erase_part", noted)
+        call = asyncio.create_task(laurels.erase_user(WHALE))
+        await began.wait()
+        call.cancel()
+        async with asyncio.timeout(BOUND_SECONDS):
+            await finished.wait()
+        assert not {"events", "ledger"} & await tables_with(laurels, WHALE)
+
+
+ERASE = """
+import asyncio, sys
+from laurels import Laurels
+from laurels.storage.contract import ERASED_TOGETHER
+async def main():
+    async with Laurels.open(sys.argv[1]) as laurels:
+        erase_part = type(laurels.store).erase_part
+        async def slowly(store, user_id, most=ERASED_TOGETHER):
+            done = await erase_part(store, user_id, 50)
+            print("part", flush=True)
+            return done
+        type(laurels.store).erase_part = slowly
+        print("begin", flush=True)
+        await laurels.erase_user(sys.argv[2])
+asyncio.run(main())
+"""
+
+
+def begin_and_kill(database: str, lines: int) -> None:
+    """A process that begins to erase the user, and is killed after it has printed so much."""
+    command = [sys.executable, "-c", ERASE, database, WHALE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as child:
+        assert child.stdout
+        for _ in range(lines):
+            child.stdout.readline()
+        os.kill(child.pid, signal.SIGKILL)
+
+
+@LASTING
+async def test_a_kill_in_the_middle_leaves_what_the_next_start_finishes(database: str) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels)
+    chance = random.Random(20260105)
+    for _ in range(5):
+        begin_and_kill(database, chance.randrange(1, 6))  # 1: somewhere in the first transaction, or before it
+    async with Laurels.open(database) as laurels:
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+        assert await tables_with(laurels, WHALE) == set()
+        assert await sql(laurels.store, "SELECT count(*) FROM tombstones") == [(1,)]
+        await check_tallies(laurels.store)
+
+
+# ---- other users' events ----------------------------------------------------------------------
+
+GUESTS = {"kind": "distinct", "events": ["met"], "of": "guest"}
+MET = catalog(metrics={"guests": GUESTS}, badges=[badge("host", metric="guests", at_least=3)])
+
+
+async def data_of(laurels: Laurels, user_id: str, event_id: str) -> Any:
+    row = await laurels.store.event(user_id, event_id)
+    assert row
+    return row.event.data
+
+
+async def test_texts_that_are_the_id_are_replaced_at_any_depth(database: str) -> None:
+    data = {"by": WHALE, "to": [{"user": WHALE, "note": f"{WHALE}!"}, 1], WHALE: "a key", "n": 1.0}
+    async with Laurels.open(database) as laurels:
+        await laurels.record(Event("bob", "1", "login", data=data))
+        await laurels.update_user(WHALE)
+        await laurels.erase_user(WHALE)
+
+        found = await data_of(laurels, "bob", "1")
+        reference = found["by"]
+        assert reference.startswith(REFERENCE)
+        to = [{"user": reference, "note": f"{WHALE}!"}, 1]
+        assert found == {"by": reference, "to": to, WHALE: "a key", "n": 1.0}
+        assert (await laurels.record(Event("bob", "1", "login", data=data))).duplicate
+        with pytest.raises(EventConflict):
+            await laurels.record(Event("bob", "1", "login", data={**data, "by": "someone else"}))
+
+
+async def test_different_values_are_counted_as_before(database: str) -> None:
+    async with Laurels.open(database, MET) as laurels:
+        for number, guest in enumerate([WHALE, "cay", WHALE, "dee"]):
+            await laurels.record(Event("bob", str(number), "met", data={"guest": guest}))
+        before = await laurels.profile("bob")
+        assert [one.id for one in before.badges] == ["host"]
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+
+        assert await laurels.profile("bob") == before
+        assert await Admin(laurels).verify("bob") == []
+        await laurels.record(Event("bob", "new", "met", data={"guest": "cay"}))
+        await check_stored(laurels)
+        assert WHALE not in repr(await contents(laurels.store))
+
+
+async def test_all_events_are_searched_whatever_their_number(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("laurels.service.erasures.SEARCHED_TOGETHER", 3)
+    async with Laurels.open(database) as laurels:
+        events = [
+            Event(f"user-{number % 3}", f"e{number}", "login", data={"with": WHALE if number % 2 else "bob"})
+            for number in range(20)
+        ]
+        await laurels.record_many(events)
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+        assert WHALE not in repr(await contents(laurels.store))
+        page = await laurels.store.search_events([REFERENCE], FIRST_EVENT, 100)
+        assert len(page.found) == 10
+
+
+# ---- the files --------------------------------------------------------------------------------
+
+
+def write_much(chance: random.Random, user: str, others: list[str]) -> list[Event]:
+    """Events of a user among those of others, whose rows move from page to page as more are added."""
+    return [
+        Event(
+            one,
+            f"{chance.randrange(10**9):x}",
+            "agent.created",
+            data={"text": f"{one} said " + "x" * chance.randrange(300)},
+        )
+        for one in [user, *chance.choices(others, k=20)]
+    ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_nothing_of_an_erased_user_is_in_the_files(database: str, tmp_path: Path) -> None:
+    chance, others = random.Random(7), [f"other-{number}" for number in range(50)]
+    name = "Captain Nemo the Forgotten"
+    async with Laurels.open(database) as laurels:
+        await laurels.update_user(WHALE, name=name)
+        for number in range(60):
+            await laurels.record_many(write_much(chance, WHALE, others), ranks=False)
+            if not number % 10:
+                await laurels.update_user(chance.choice(others), name=f"Name {number}")
+        await laurels.record(Event("bob", "1", "login", data={"with": WHALE}))
+        files = [tmp_path / name for name in ("laurels.db", "laurels.db-wal")]
+        assert any(WHALE.encode() in path.read_bytes() for path in files)
+
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+
+        for path in files:
+            found = path.read_bytes()
+            assert WHALE.encode() not in found, path
+            assert name.encode() not in found, path
+        assert not (tmp_path / "laurels.db-wal").stat().st_size
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_the_log_is_emptied_when_a_long_read_ends(database: str, tmp_path: Path) -> None:
+    async with Laurels.open(database) as laurels:
+        await fill(laurels, events=100)
+        async with laurels.store.rows():
+            await laurels.erase_user(WHALE)
+            assert not await laurels.store.clean_files()
+            async with asyncio.timeout(BOUND_SECONDS):
+                await laurels.record(Event("bob", "1", "login"))
+        assert await laurels.store.clean_files()
+        assert WHALE.encode() not in (tmp_path / "laurels.db-wal").read_bytes()
