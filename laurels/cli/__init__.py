@@ -128,6 +128,11 @@ def _families() -> list[App]:
             undo="adjustments:undo|Undo an adjustment.",
         ),
         _family(
+            "erasures",
+            "Write the list of erased users, for restoring older backups.",
+            export="erasures:export|Write the list of erased users, as hashes, into a file.",
+        ),
+        _family(
             "amnesty",
             "Excuse all users, or a group, from some days, such as those of an outage.",
             add="amnesties:add|Add an amnesty for a range of days.",

@@ -14,6 +14,7 @@ import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
+from laurels.cli.erasures import erased_since
 from laurels.cli.keys import KeyInfo, key_info, list_stored
 from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, DatabaseOptions, Json, settings_of
@@ -46,12 +47,16 @@ def schema_of(side: str) -> Parameter:
 
 
 class Copied(msgspec.Struct, frozen=True):
-    """The number of rows of each table, the result of comparing every user of the copy with a recomputation, and active keys."""
+    """The number of rows of each table, the result of comparing every user of the copy with a recomputation, and active keys.
+
+    `erased` is how many users were erased in the copy, because of `--erasures`.
+    """
 
     ok: bool
     rows: Rows
     verified: Verification
     keys: Sequence[KeyInfo]
+    erased: int = 0
 
 
 class BackedUp(msgspec.Struct, frozen=True):
@@ -91,8 +96,8 @@ def copy(
     _check_places(source, settings.database, "FROM and TO")
     asyncio.run(_check_catalog(settings, source))
     full = "TO is not empty; choose an empty database"
-    rows = asyncio.run(_copy(source, settings.database, "FROM", full, _left_out(without_credentials)))
-    return _finished(settings, rows, json=json)
+    copied = asyncio.run(_copy(source, settings.database, "FROM", full, _left_out(without_credentials)))
+    return _finished(settings, copied, json=json)
 
 
 def backup(
@@ -116,7 +121,7 @@ def backup(
         raise InvalidInput("FILE", f"'{file}' already exists; choose another name, or replace it with --force")
     with _appearing(file) as part:
         left_out = _left_out(without_credentials)
-        rows = asyncio.run(_copy(settings.database, database_of_file(part), "the database", without=left_out))
+        rows, _ = asyncio.run(_copy(settings.database, database_of_file(part), "the database", without=left_out))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
@@ -130,6 +135,13 @@ def restore(
     file: Annotated[Path, Parameter(help="a backup, or any SQLite database that is not in use")],
     /,
     *,
+    erasures: Annotated[
+        str | None,
+        Parameter(
+            help="erase who was erased since the backup: a file of 'laurels erasures export', or the database or a newer backup",
+            show_default=False,
+        ),
+    ] = None,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
@@ -147,7 +159,10 @@ def restore(
     _check_places(source, settings.database, "the backup and the database of the settings")
     asyncio.run(_check_catalog(settings, source))
     full = "the database of the settings is not empty; choose an empty one with --database"
-    return _finished(settings, asyncio.run(_copy(source, settings.database, str(file), full)), json=json)
+    copied = asyncio.run(_copy(source, settings.database, str(file), full, erasures=erasures))
+    if erasures is None and not json:
+        note("Users who were erased since the backup are back; --erasures erases them again.")
+    return _finished(settings, copied, json=json)
 
 
 # ---- copying ----------------------------------------------------------------------------------
@@ -185,44 +200,58 @@ def _left_out(without_credentials: bool) -> Collection[str]:
 
 
 async def _copy(
-    source: DatabaseSettings, target: DatabaseSettings, name: str, full: str = "", without: Collection[str] = ()
-) -> Rows:
-    """The number of rows of each table. `name` is how errors call the source, `full` is the error for a target with rows."""
+    source: DatabaseSettings,
+    target: DatabaseSettings,
+    name: str,
+    full: str = "",
+    without: Collection[str] = (),
+    erasures: str | None = None,
+) -> tuple[Rows, int]:
+    """The number of rows of each table, and of users who were then erased in the copy.
+
+    `name` is how errors call the source, `full` is the error for a target with rows. `erasures` says who was erased since.
+    """
     async with AsyncExitStack() as stack:
         try:
             source_store = await stack.enter_async_context(existing(source))
         except MigrationError as error:
             raise MigrationError(f"{name}: {error}") from error
+        erased = await erased_since(erasures, await source_store.secret()) if erasures else None
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            rows = await copy_store(source_store, other, count_progress, without)
+            rows = await copy_store(source_store, other, count_progress, without, erased)
         except NotEmpty:
             raise NotEmpty(full) from None
-        await _finish_erasures(other)
-        return rows
+        return rows, await _finish_erasures(other)
 
 
-async def _finish_erasures(store: Store) -> None:
-    """Finish in a copy what was not finished in the original: a copy may be stored for years without a server on it."""
+async def _finish_erasures(store: Store) -> int:
+    """Finish unfinished erasures in a copy, which may be stored for years without a server on it. Returns of how many users."""
     laurels = Laurels(store)
+    users = [one.user_id for one in await store.unfinished_erasures()]
     try:
+        with_rows = await store.users(users)
         await laurels.erasures.finish()
+        return len(with_rows)
     finally:
         await laurels.erasures.stop()
         await laurels.group_commit.close()
 
 
-def _finished(settings: Settings, rows: Rows, *, json: bool) -> int:
+def _finished(settings: Settings, copied: tuple[Rows, int], *, json: bool) -> int:
     """Compare the copy with a recomputation, and print the result."""
+    rows, erased = copied
     verified, why = _verified(settings)
     keys = [key_info(row) for row in asyncio.run(list_stored(settings.database)) if row.revoked_at is None]
     if json:
-        emit(Copied(verified.ok, rows, verified, keys))
+        emit(Copied(verified.ok, rows, verified, keys, erased))
     else:
         note(f"{_totals(rows)} copied, and read back without a difference.")
+        if erased:
+            note(f"{counted(erased, 'user')} erased who had been erased since.")
         show(verified)
         _show_credentials(keys, rows["sessions"], str(settings.database.url))
-    if left_out := rows["users"] - verified.users:
+    if left_out := rows["users"] - erased - verified.users:
         note(f"{counted(left_out, 'user')} not compared: {why}.")
     return OK if verified.ok else REJECTED
 

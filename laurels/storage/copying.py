@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 import msgspec
 
 from laurels.errors import StoreError
 from laurels.storage.checking import check
 from laurels.storage.codec import Columns
-from laurels.storage.columns import TABLES
+from laurels.storage.columns import BATCH, TABLES
 from laurels.storage.contract import Batch, Rows, Store
+from laurels.storage.secrets import tombstone
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Shows progress: given a label and the number of rows, gives a function that takes the number of rows done."""
@@ -20,14 +22,22 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 _encode = msgspec.msgpack.Encoder().encode
 
 
-async def copy(source: Store, target: Store, progress: Progress, without: Collection[str] = ()) -> Mapping[str, int]:
+async def copy(
+    source: Store,
+    target: Store,
+    progress: Progress,
+    without: Collection[str] = (),
+    erased: Mapping[bytes, int] | None = None,
+) -> Mapping[str, int]:
     """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
-    The tables in `without` stay empty. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read
-    back differs from what was written.
+    The tables in `without` stay empty. `erased` are tombstones of users erased since, with the time of each: in the copy
+    their erasures are unfinished. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read back
+    differs from what was written.
     """
     async with source.rows() as everything:
-        rows = _Some(everything, without)
+        some = _Some(everything, without)
+        rows = WithErasures(some, await source.secret(), erased) if erased else some
         with progress("Copying", sum(rows.counts.values())) as update:
             written = Reading(rows, update, check)
             await target.fill(written.batches())
@@ -56,6 +66,37 @@ class _Some:
         async for table, rows in self._rows.batches():
             if table not in self._without:
                 yield table, rows
+
+
+class WithErasures:
+    """The rows of a database, with tombstones of users erased since, and an unfinished erasure for each of them who is there."""
+
+    def __init__(self, rows: Rows, secret: bytes, erased: Mapping[bytes, int]) -> None:
+        """`secret` is the database's, with which the tombstones were made."""
+        self.counts = dict(rows.counts)
+        self._rows = rows
+        self._secret = secret
+        self._erased = erased
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """The batches; the two tables that are changed come last. Their counts are right after that."""
+        changed: dict[str, dict[Any, tuple[Any, ...]]] = {"tombstones": {}, "unfinished_erasures": {}}
+        added = changed["unfinished_erasures"]
+        async for table, rows in self._rows.batches():
+            if table in changed:
+                changed[table] |= {row[0]: row for row in rows}
+                continue
+            if table == "users":
+                hashes = {row[0]: tombstone(self._secret, row[0]) for row in rows}
+                at = {user_id: self._erased[digest] for user_id, digest in hashes.items() if digest in self._erased}
+                added |= {user_id: (user_id, erased_at, 1) for user_id, erased_at in at.items()}
+            yield table, rows
+        changed["tombstones"] = {digest: (digest, at) for digest, at in self._erased.items()} | changed["tombstones"]
+        for table, found in changed.items():
+            self.counts[table] = len(found)
+            in_order = [found[key] for key in sorted(found)]
+            for start in range(0, len(in_order), BATCH):
+                yield table, in_order[start : start + BATCH]
 
 
 class Reading:

@@ -17,6 +17,11 @@ def tombstone(secret: bytes, user_id: str) -> bytes:
     return hmac.digest(secret, user_id.encode(), hashlib.sha256)
 
 
+def database_mark(secret: bytes) -> str:
+    """What tells databases apart whose tombstones cannot be compared. It does not reveal the secret."""
+    return hmac.digest(secret, b"list of erasures", hashlib.sha256)[:16].hex()
+
+
 def pseudonym_hash(secret: bytes, user_id: str) -> bytes:
     """A hash from which a pseudonym is made. Without the secret, it does not reveal the user."""
     return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)

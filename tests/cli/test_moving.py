@@ -122,6 +122,7 @@ def test_a_database_moves_from_any_engine_to_any_engine(cli: Cli, source: str, t
             "aheadOfClock": None,
         },
         "keys": [],
+        "erased": 0,
     }
     assert held(target) == held(source) == before
     assert cli("verify", "--database", target).code == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -41,6 +41,10 @@ class SearchedEvents:
 
 class Erasures(Protocol):
     """Deleting what is left of erased users, in parts between which other writes go on."""
+
+    async def tombstones(self) -> Mapping[bytes, datetime]:
+        """The hashes of all erased users, as `storage/secrets.py` makes them, and when each was erased."""
+        ...
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         """All erased users of whom something is still to be deleted, longest erased first."""

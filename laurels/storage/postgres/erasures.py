@@ -13,6 +13,7 @@ from laurels.storage.postgres.pool import Connection, write
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
+ALL_TOMBSTONES = f"SELECT {TOMBSTONES} FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {table} WHERE user_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE user_id = $1 LIMIT $2))"
     for table in ERASED_IN_PARTS
@@ -62,6 +63,9 @@ async def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
 
 class Erasures(Connections):
     """Deleting what is left of erased users."""
+
+    async def tombstones(self) -> Mapping[bytes, datetime]:
+        return {digest: codec.from_micros(at) for digest, at in await self._rows(ALL_TOMBSTONES)}
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         found = await self._rows(UNFINISHED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +15,7 @@ from laurels.storage.sqlite.driver import BUSY, BUSY_SECONDS, Connection
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
+TOMBSTONES = "SELECT user_hash, erased_at FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
     for name in ERASED_IN_PARTS
@@ -59,6 +60,10 @@ def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
 
 class Erasures(Connections):
     """Deleting what is left of erased users."""
+
+    async def tombstones(self) -> Mapping[bytes, datetime]:
+        with translated:
+            return {digest: codec.from_micros(at) for digest, at in self._reader.execute(TOMBSTONES)}
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         with translated:

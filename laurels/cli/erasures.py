@@ -1,0 +1,99 @@
+"""`laurels erasures export`: which users were erased, as hashes, for a later `laurels restore` of an older backup."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from laurels.cli import OK
+from laurels.cli.options import Database, DatabaseOptions, settings_of
+from laurels.cli.output import counted, note
+from laurels.errors import InvalidInput
+from laurels.service.opening import database_of_file, existing
+from laurels.settings import DatabaseSettings
+from laurels.storage.codec import to_micros
+from laurels.storage.secrets import database_mark
+
+SQLITE = b"SQLite format 3\x00"
+"""How an SQLite file begins."""
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """An erased user: the hash, in hexadecimal, and when."""
+
+    hash: str
+    at: datetime
+
+
+class ErasureList(msgspec.Struct, frozen=True):
+    """The file: a mark of the database whose secret made the hashes, and all its erasures."""
+
+    database: str
+    erasures: list[Erasure]
+
+
+def export(
+    file: Annotated[Path, Parameter(help="file to write; one with this name is replaced")],
+    /,
+    *,
+    database: Database = None,
+) -> int:
+    """Write the list of all erased users into a file: hashes that only this database's secret can make, and times.
+
+    Store it apart from the backups, and write it often. 'laurels restore BACKUP --erasures FILE' then erases in the restored
+    database whoever was erased since the backup.
+    """
+    found = asyncio.run(_read(settings_of(database=database).database))
+    part = file.with_name(file.name + ".part")
+    try:
+        part.write_bytes(msgspec.json.encode(found) + b"\n")
+        part.replace(file)
+    except OSError as error:
+        raise InvalidInput("FILE", f"cannot write '{file}': {error.strerror}") from error
+    note(f"{counted(len(found.erasures), 'erasure')} written to {file}.")
+    return OK
+
+
+async def _read(database: DatabaseSettings) -> ErasureList:
+    async with existing(database) as store:
+        found = sorted((await store.tombstones()).items(), key=lambda one: (one[1], one[0]))
+        mark = database_mark(await store.secret())
+    return ErasureList(mark, [Erasure(digest.hex(), at) for digest, at in found])
+
+
+async def erased_since(source: str, secret: bytes) -> Mapping[bytes, int]:
+    """The tombstones in `source`: the address of a database, a backup, or a file of 'laurels erasures export'.
+
+    `secret` is that of the database to restore. Raises InvalidInput for a list that was made with another one.
+    """
+    listed = _address(source) if "://" in source else _read_file(Path(source))
+    found = listed if isinstance(listed, ErasureList) else await _read(listed)
+    if found.database != database_mark(secret):
+        raise InvalidInput("--erasures", f"'{source}' is of another database than the backup")
+    return {bytes.fromhex(one.hash): to_micros(one.at) for one in found.erasures}
+
+
+def _address(address: str) -> DatabaseSettings:
+    """The settings of a database at this address, with the schema of the settings."""
+    return settings_of(database=DatabaseOptions(url=address)).database
+
+
+def _read_file(file: Path) -> ErasureList | DatabaseSettings:
+    """The list in a file, or the settings of a file that is a database."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidInput("--erasures", f"cannot read '{file}': {error.strerror}") from error
+    if content.startswith(SQLITE):
+        return database_of_file(file)
+    try:
+        return msgspec.json.decode(content, type=ErasureList)
+    except (msgspec.DecodeError, ValueError) as error:
+        fix = "write one with 'laurels erasures export'"
+        raise InvalidInput("--erasures", f"'{file}' is neither a list of erasures nor a backup; {fix}") from error
