@@ -123,6 +123,7 @@ def _families() -> list[App]:
             "Show users, and adjust them.",
             show="users:show|Show a user's profile.",
             history="history:history|Show a user's history, newest first.",
+            export="users:export|Print everything that is stored about a user, as JSON.",
             **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
             reverse="adjustments:reverse|Reverse an event, with all its effects.",
             undo="adjustments:undo|Undo an adjustment.",

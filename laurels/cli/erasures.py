@@ -47,7 +47,7 @@ def export(
     """Write the list of all erased users into a file: hashes that only this database's secret can make, and times.
 
     Store it apart from the backups, and write it often. 'laurels restore BACKUP --erasures FILE' then erases in the restored
-    database whoever was erased since the backup.
+    database those users who were erased since the backup.
     """
     found = asyncio.run(_read(settings_of(database=database).database))
     part = file.with_name(file.name + ".part")

@@ -1,8 +1,9 @@
-"""`laurels user show`: a user's profile in the terminal."""
+"""`laurels user show` and `export`: a user's profile in the terminal, and everything about a user as JSON."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from laurels.present.history import HistoryEntry
 from laurels.present.overviews import UserOverview
 from laurels.present.streaks import UserStreak
 from laurels.present.users import User
+from laurels.service.admin import Admin
 from laurels.service.opening import reading
 from laurels.settings import Settings
 
@@ -72,6 +74,29 @@ async def _read(settings: Settings, user_id: str) -> _Shown:
         except UserNotFound:
             raise UserNotFound(f"there is no user '{user_id}'") from None
         return _Shown(overview, await laurels.now())
+
+
+def export(
+    user: Annotated[str, Parameter(help="the user's id")],
+    /,
+    *,
+    database: Database = None,
+    catalog: CatalogFile = None,
+) -> int:
+    """Print everything that is stored about a user, as one JSON document. It changes nothing."""
+    check_text("USER", user, MAX_USER_ID)
+    asyncio.run(_export(settings_of(database=database, catalog=catalog), user))
+    return OK
+
+
+async def _export(settings: Settings, user_id: str) -> None:
+    async with reading(settings) as laurels:
+        try:
+            async for piece in Admin(laurels).export_user(user_id):
+                sys.stdout.write(piece.decode())
+        except UserNotFound:
+            raise UserNotFound(f"there is no user '{user_id}'") from None
+    sys.stdout.write("\n")
 
 
 # ---- in the terminal --------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -47,3 +47,22 @@ class Response:
             headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
+
+
+class PiecewiseResponse(Response):
+    """A response whose body is sent in pieces while it is made: its length is not known, and a failure ends the connection."""
+
+    __slots__ = ("_more",)
+
+    def __init__(self, status: int, headers: Headers, first: bytes, more: AsyncIterator[bytes]) -> None:
+        super().__init__(status, headers, first)
+        self._more = more
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # an ASGI application
+        """Write it to an ASGI server, as fast as the client reads."""
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers]})
+        if scope["method"] != "HEAD":
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            async for piece in self._more:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})

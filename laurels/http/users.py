@@ -10,9 +10,12 @@ from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import USER_ID, number
 from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, charge, requested
+from laurels.http.responses import JSON, NO_STORE, PiecewiseResponse, Response
+from laurels.present.exports import UserExport
 from laurels.present.history import History
 from laurels.present.profiles import Profile
 from laurels.present.users import User, UserIn
+from laurels.service.admin import Admin
 from laurels.service.laurels import HISTORY_PAGE
 
 PATH = "/api/gamification/users/{userId}"
@@ -51,6 +54,16 @@ HISTORY_EXAMPLE = {
         }
     ],
     "next": None,
+}
+
+EXPORT_EXAMPLE = {
+    "userId": "ada",
+    "exportedAt": "2026-03-01T09:00:00Z",
+    "user": USER_EXAMPLE,
+    "profile": PROFILE_EXAMPLE,
+    "account": [{"name": "Ada", "createdAt": "2026-01-05T12:00:00Z", "visibility": None}],
+    "events": [{"eventId": "message-42", "type": "message.sent", "occurredAt": "2026-03-01T09:00:00Z"}],
+    **{name: [] for name in ("adjustments", "awards", "ledger", "notifications", "standings", "sessions")},
 }
 
 LIMIT = number("limit", "How many entries to a page", MAX_PAGE, HISTORY_PAGE)
@@ -148,4 +161,22 @@ async def get_user_history(request: Request[Key, None]) -> History:
     return page
 
 
-ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history)
+@endpoint(
+    "GET",
+    PATH + "/export",
+    access=KEY,
+    operation=Operation("exportUser", "Export a user", "users"),
+    parameters=[USER_ID],
+    result=Result(UserExport, "Everything that is stored about the user", EXPORT_EXAMPLE),
+    problems=["user-not-found"],
+)
+async def export_user(request: Request[Key, None]) -> Response:
+    """Read everything that is stored about a user, as one document: for requests for access and portability.
+
+    It is sent in pieces while it is read. Tokens of sessions are left out; a session shows when it began and ends.
+    """
+    pieces = Admin(request.context.laurels).export_user(request.path["userId"])
+    return PiecewiseResponse(200, (JSON, NO_STORE), await anext(pieces), pieces)
+
+
+ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history, export_user)

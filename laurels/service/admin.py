@@ -32,6 +32,7 @@ from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
 from laurels.present.verification import Comparison, Difference
 from laurels.service.closed_lines import fix_lines
+from laurels.service.exports import export
 from laurels.service.laurels import Laurels
 from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal
@@ -50,6 +51,7 @@ class Admin:
 
     def __init__(self, laurels: Laurels) -> None:
         """Use this Laurels, which the caller closes."""
+        self._laurels = laurels
         self._core = laurels.core
 
     # ---- one user -----------------------------------------------------------------------------
@@ -201,6 +203,14 @@ class Admin:
             if len(within) < len(page):
                 return
             after = page[-1]
+
+    async def export_user(self, user_id: str) -> AsyncIterator[bytes]:
+        """Everything that is stored about a user, as one JSON document in pieces, read a few hundred rows at a time.
+
+        Its shape is `UserExport`. What is written meanwhile may be in it or not. Raises InvalidInput, UserNotFound.
+        """
+        async for piece in export(self._laurels, user_id):
+            yield piece
 
     # ---- the catalog --------------------------------------------------------------------------
 

@@ -277,6 +277,7 @@ class BlockingAdmin:
     lift_amnesty = _admin(Admin.lift_amnesty)
     users = _admin_each(Admin.users)
     pages = _admin_each(Admin.pages)
+    export_user = _admin_each(Admin.export_user)
     apply_catalog = _admin(Admin.apply_catalog)
     adopt_catalog = _admin(Admin.adopt_catalog)
     catalog_revisions = _admin(Admin.catalog_revisions)

@@ -300,6 +300,19 @@ async def test_nothing_but_a_hash_is_left_of_an_erased_user(home: App) -> None:
     assert "Lovelace" not in rows
 
 
+# ---- export -----------------------------------------------------------------------------------
+
+
+async def test_an_export_is_one_json_document_and_a_head_has_no_body(home: App) -> None:
+    await home.give_points("ada", messages=100)
+    answer = await read(home, "ada", "/export")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["events"][0]["type"] == "message.sent"
+    head = await home.client.head(address("ada") + "/export", headers=home.by_key)
+    assert (head.status_code, head.content) == (200, b"")
+    assert (await read(home, "unknown", "/export")).status_code == 404
+
+
 # ---- history ----------------------------------------------------------------------------------
 
 

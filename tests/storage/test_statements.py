@@ -67,7 +67,7 @@ NOT_BY_USER = {
     "RULES_OF_USERS": CATALOG,
     "RULES_OF_NEWEST": CATALOG,
     "WAIT_FOR_CHANGES": "keeps all users from changing while a catalog is put in force",
-    "UNFINISHED": "users of whom something is still to be deleted: hardly ever any",
+    "UNFINISHED": "erased users who left something to be deleted: hardly ever any",
     "LAST_EVENT": SEARCH,
     "EVENTS_NAMING": SEARCH,
     "ALL_ROWS": COPYING,

@@ -32,6 +32,7 @@ from laurels.storage.contract.erasures import (
     SearchedEvents,
     UnfinishedErasure,
 )
+from laurels.storage.contract.exports import Exports
 from laurels.storage.contract.leaderboards import (
     ALL_TIME,
     POINTS_BOARD,
@@ -78,6 +79,7 @@ class Store(
     Records,
     Transactions,
     Erasures,
+    Exports,
     Catalogs,
     Leaderboards,
     Access,
@@ -120,6 +122,7 @@ __all__ = [
     "Erasures",
     "EventKey",
     "EventRow",
+    "Exports",
     "HistoryRows",
     "KeyRow",
     "LeaderboardLines",

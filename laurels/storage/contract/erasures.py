@@ -21,7 +21,7 @@ ERASED_TOGETHER = 1000
 
 @plain
 class UnfinishedErasure:
-    """An erased user of whom something is still to be deleted.
+    """An erased user who left something that is still to be deleted.
 
     `rows_left`: whether rows of the user are left. Otherwise other users' events are still to be searched for the id.
     """
@@ -47,7 +47,7 @@ class Erasures(Protocol):
         ...
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
-        """All erased users of whom something is still to be deleted, longest erased first."""
+        """All erased users who left something that is still to be deleted, longest erased first."""
         ...
 
     async def erase_part(self, user_id: str, most: int = ERASED_TOGETHER) -> bool:
@@ -62,7 +62,7 @@ class Erasures(Protocol):
         ...
 
     async def end_erasures(self, user_ids: Collection[str]) -> None:
-        """Note that nothing is left of these users, of whom no rows were left: their ids are deleted, too."""
+        """Note that nothing is left of these users, if no rows are left: their ids are deleted, too."""
         ...
 
     async def clean_files(self) -> bool:

@@ -7,6 +7,7 @@ from laurels.storage.postgres.amnesties import Amnesties
 from laurels.storage.postgres.catalogs import Catalogs
 from laurels.storage.postgres.copying import Copying
 from laurels.storage.postgres.erasures import Erasures
+from laurels.storage.postgres.exports import Exports
 from laurels.storage.postgres.leaderboards import Leaderboards
 from laurels.storage.postgres.records import Records
 from laurels.storage.postgres.reports import Reports
@@ -16,6 +17,17 @@ from laurels.storage.postgres.transactions import Transactions
 
 
 class PostgresStore(
-    Schema, Records, Transactions, Erasures, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying
+    Schema,
+    Records,
+    Transactions,
+    Erasures,
+    Exports,
+    Catalogs,
+    Leaderboards,
+    Access,
+    Amnesties,
+    Reports,
+    Sandbox,
+    Copying,
 ):
     """The contract of `storage/contract` on one PostgreSQL database."""

@@ -11,6 +11,7 @@ from laurels.storage.sqlite.amnesties import Amnesties
 from laurels.storage.sqlite.catalogs import Catalogs
 from laurels.storage.sqlite.copying import Copying
 from laurels.storage.sqlite.erasures import Erasures
+from laurels.storage.sqlite.exports import Exports
 from laurels.storage.sqlite.leaderboards import Leaderboards
 from laurels.storage.sqlite.records import Records
 from laurels.storage.sqlite.reports import Reports
@@ -20,7 +21,18 @@ from laurels.storage.sqlite.transactions import Transactions
 
 
 class SQLiteStore(
-    Schema, Records, Transactions, Erasures, Catalogs, Leaderboards, Access, Amnesties, Reports, Sandbox, Copying
+    Schema,
+    Records,
+    Transactions,
+    Erasures,
+    Exports,
+    Catalogs,
+    Leaderboards,
+    Access,
+    Amnesties,
+    Reports,
+    Sandbox,
+    Copying,
 ):
     """The contract of `storage/contract` on one SQLite file, or in memory."""
 

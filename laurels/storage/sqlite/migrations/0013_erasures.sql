@@ -1,6 +1,6 @@
 -- pre: older versions erase a user in one transaction, and leave what a newer one has begun.
 
--- Erased users of whom something is still to be deleted, with what they were called. rows_left: whether rows of their own are left
+-- Erased users who left something that is still to be deleted. rows_left: whether rows of their own are left
 -- (1), or only other users' events are still to be searched for the id (0). The row is deleted when all is done.
 CREATE TABLE unfinished_erasures (
     user_id   TEXT    NOT NULL PRIMARY KEY,

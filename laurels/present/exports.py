@@ -1,0 +1,86 @@
+"""An export: everything that is stored about one user, as JSON, made from the rows themselves so that no column is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from laurels.engine.instants import from_micros
+from laurels.present.base import Answer, UtcTime
+from laurels.present.profiles import Profile
+from laurels.present.users import User
+from laurels.storage.columns import TABLES
+
+SECTIONS: Mapping[str, str] = {
+    "account": "users",
+    "events": "events",
+    "adjustments": "adjustments",
+    "awards": "awards",
+    "ledger": "ledger",
+    "notifications": "outbox",
+    "standings": "standings",
+    "sessions": "sessions",
+}
+"""The lists of an export, and the table of each. All tables with rows of users are among them, but for unfinished erasures."""
+
+LEFT_OUT: Mapping[str, str] = {
+    "user_id": "the same everywhere: it is given once",
+    "progress": "follows from the events; the profile shows it",
+    "earned": "follows from the events; the profile shows it",
+    "token_hash": "a secret of the session",
+}
+"""Columns that an export does not have, and why."""
+
+_JSON = ("zones", "data", "outcome")
+"""Columns that are JSON."""
+
+
+class UserExport(Answer, frozen=True):
+    """Everything that is stored about a user. Each list has the rows of a table, with a field for each column.
+
+    `account` is the user's row. `zones` in it has the first zone, [when, zone] of each change, and the default.
+    """
+
+    user_id: str
+    exported_at: UtcTime
+    user: User
+    profile: Profile
+    account: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    adjustments: list[dict[str, Any]]
+    awards: list[dict[str, Any]]
+    ledger: list[dict[str, Any]]
+    notifications: list[dict[str, Any]]
+    standings: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+
+
+def exported(table: str, row: Sequence[Any]) -> dict[str, Any]:
+    """A row with a field for each column: times as RFC 3339, days as dates, JSON as it is."""
+    return {
+        _camel(name): _exported(name, value)
+        for name, value in zip(TABLES[table].columns, row, strict=True)
+        if name not in LEFT_OUT
+    }
+
+
+def _exported(column: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if column == "at" or column.endswith("_at"):
+        return from_micros(value)
+    if column == "day":
+        return date.fromordinal(value)
+    if column == "groups":
+        return value.split("\n")
+    if column in _JSON:
+        return msgspec.Raw(value.encode())
+    return value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
