@@ -75,6 +75,7 @@ DECISIONS = {
     "scoring",
     "closings",
     "notifications",
+    "own_history",
 }
 """Modules of the engine in which nouns meet."""
 

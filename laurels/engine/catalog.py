@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
+from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import (
     AtLeast,
     AtMost,
@@ -27,6 +28,7 @@ from laurels.engine.fingerprints import fingerprint
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import AMOUNTS, Metric, read_metric
+from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
 from laurels.engine.parsing import Table, closest, line_of_deep_brackets
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.progress import Progress
@@ -66,6 +68,7 @@ class Catalog:
     distinct_boards             event type -> the leaderboards by different values within periods that it changes
     renames                     the current id of each earlier one
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
+    own_history                 what users see of their own history
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     rules_before                the one that earlier versions stored for the same catalog
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
@@ -90,6 +93,7 @@ class Catalog:
     day_boards: Mapping[str, tuple[Board, ...]]
     rules: str
     rules_before: str
+    own_history: OwnHistory = NOTHING_MORE
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -192,6 +196,7 @@ def _read(table: Table) -> Catalog:
     counting = [board for board in boards.values() if not board.retired]
     name = table.text("name", "unnamed")
     login_event, login_streak = _read_profile(table, streaks)
+    shown = read_own_history(table, ADJUSTMENT_KINDS)
     table.done()
     _check_together(table, metrics, streaks, rules, badges)
     renames = _read_renames(table, badges, streaks, boards)
@@ -213,6 +218,7 @@ def _read(table: Table) -> Catalog:
         distinct_boards=_fed_boards(_within_periods(counting), metrics, lambda kind: kind == "distinct"),
         renames=renames,
         day_boards=_day_boards(counting, metrics, streaks),
+        own_history=shown,
         rules=fingerprint(levels, metrics, streaks, rules, badges, boards),
         rules_before=fingerprint(levels, metrics, streaks, rules, badges, boards, as_before=True),
     )

@@ -21,6 +21,7 @@ from laurels.present.adjustments_in import (
     kind_of,
     own_adjustment_bodies,
 )
+from laurels.present.own_history import OWN_ACTOR, OWN_REASON, own_result
 from laurels.service.admin import Admin
 
 REFUSALS = ("user-not-found", "streak-not-found", "adjustment-conflict", "adjustment-refused")
@@ -105,9 +106,10 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
 async def post_own_adjustment(request: Request[Caller, OwnAdjustmentIn]) -> AdjustmentResult:
     """Pause a streak from today or a later day on, or repair a gap, as far as the catalog allows users to."""
     body, laurels = request.body, request.context.laurels
-    return await Admin(laurels).adjust(
-        request.caller.user_id, body.id, kind_of(body), data_of(body), "by the user", "the user", own=True
+    result = await Admin(laurels).adjust(
+        request.caller.user_id, body.id, kind_of(body), data_of(body), OWN_REASON, OWN_ACTOR, own=True
     )
+    return own_result(result)
 
 
 ENDPOINTS = (post_adjustment, delete_adjustment, post_own_adjustment)

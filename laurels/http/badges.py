@@ -11,6 +11,7 @@ from laurels.http.parameters import USER_ID, in_path
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import PATH as USER_PATH
 from laurels.present.badges import Explanation
+from laurels.present.own_history import own_explanation
 
 EXAMPLE = {
     "badge": "message_100",
@@ -37,7 +38,9 @@ MISSING = ("user-not-found", "badge-not-found")
 )
 async def explain_badge(request: Request[Caller, None]) -> Explanation:
     """Read which facts and which event earned a badge; or each condition, the progress so far, and what is missing."""
-    return await request.context.laurels.explain(request.caller.user_id, request.path["badgeId"])
+    laurels = request.context.laurels
+    found = await laurels.explain(request.caller.user_id, request.path["badgeId"])
+    return own_explanation(laurels.catalog.own_history, found)
 
 
 @endpoint(

@@ -76,7 +76,13 @@ Name = Annotated[
     ),
 ]
 Reason = Annotated[
-    str, Meta(min_length=1, max_length=500, description="Why, for the history", extra_json_schema={"pattern": SAFE})
+    str,
+    Meta(
+        min_length=1,
+        max_length=500,
+        description="Why, for the history that operators and your app read. The user reads it if the catalog shows it",
+        extra_json_schema={"pattern": SAFE},
+    ),
 ]
 Actor = Annotated[
     str,

@@ -23,6 +23,7 @@ from laurels.present.badges import (
 )
 from laurels.present.history import History, history
 from laurels.present.overviews import UserOverview, user_overview
+from laurels.present.own_history import own_history
 from laurels.present.profiles import RANKED_IN_PROFILE, Profile, UserRank, streak_badge
 from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
@@ -120,7 +121,8 @@ class ProfileReader:
         if "streaks" in include:
             more["streaks"] = user_streaks(catalog, progress, now, days)
         if "history" in include:
-            more["history"] = history(row, await self._core.store.history(row.user_id, HISTORY_PAGE), HISTORY_PAGE)
+            page = await self._core.store.history(row.user_id, HISTORY_PAGE)
+            more["history"] = own_history(catalog.own_history, history(row, page, HISTORY_PAGE))
         if "earned" in include:
             more["earned"] = await self._earned(row)
         return msgspec.structs.replace(profile, **more)
