@@ -23,6 +23,9 @@ SCORES = 20_000
 ENTRIES = 50
 """How many entries of a history count as one request."""
 
+EXPORTED_BYTES = 20_000
+"""How many bytes of an export count as one request: about as many entries as of a history."""
+
 DAYS = 200
 """How many explained days count as one request, of all streaks together."""
 

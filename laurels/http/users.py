@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from laurels.engine.events import MAX_NUMBER
 from laurels.http import costs
 from laurels.http.access import KEY
@@ -176,7 +178,16 @@ async def export_user(request: Request[Key, None]) -> Response:
     It is sent in pieces while it is read. Tokens of sessions are left out; a session shows when it began and ends.
     """
     pieces = Admin(request.context.laurels).export_user(request.path["userId"])
-    return PiecewiseResponse(200, (JSON, NO_STORE), await anext(pieces), pieces)
+    return PiecewiseResponse(200, (JSON, NO_STORE), await anext(pieces), _charged(request, pieces))
+
+
+async def _charged(request: Request[Key, None], pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, each counted against the caller's rate when it is made."""
+    total = 0
+    async for piece in pieces:
+        before, total = costs.beyond(total, costs.EXPORTED_BYTES), total + len(piece)
+        request.context.charge(request.caller, costs.beyond(total, costs.EXPORTED_BYTES) - before)
+        yield piece
 
 
 ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history, export_user)
