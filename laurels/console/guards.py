@@ -17,7 +17,8 @@ from laurels.console.session import (
     SignedOut,
     StaleForm,
     Visit,
-    comes_from_us,
+    check_sender,
+    cookies_of,
     visit_of,
 )
 from laurels.errors import InvalidInput, NotASandbox, Unauthorized, UserNotFound
@@ -27,7 +28,6 @@ from laurels.http.context import Context
 from laurels.http.endpoint import AnyRequest, Endpoint, Request, endpoint
 from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter, Kind, kind_of, problem_response
-from laurels.http.requests import credentials
 from laurels.http.responses import HTML, Headers, Receive, Response, Scope
 from laurels.site.html import PRIVATE
 from laurels.site.html import page as html_page
@@ -71,10 +71,7 @@ class ConsoleForm(FormBody):
 
     async def read(self, context: Context, scope: Scope, receive: Receive, limit: int) -> Form:
         """See Body. Raises StaleForm, too."""
-        if not comes_from_us(scope):
-            raise StaleForm("The form was sent from another site.")
-        if self._cookie not in credentials(scope).cookies:
-            raise StaleForm
+        check_sender(context, scope, has_cookie=bool(cookies_of(context, scope, self._cookie)))
         return await super().read(context, scope, receive, limit)
 
 

@@ -74,12 +74,8 @@ class Visit:
 
     def check_form(self, form: Mapping[str, str]) -> None:
         """Raise StaleForm for a form that this browser was not shown or that another site sent."""
-        if not comes_from_us(self.scope):
-            raise StaleForm("The form was sent from another site.")
-        sent = form.get(TOKEN_FIELD, "").encode()
-        if not self.secret and self.scope.get("scheme") != "https" and is_secure(self.context.settings, self.scope):
-            raise StaleForm(NEEDS_HTTPS)
-        if not self.secret or not hmac.compare_digest(sent, self.token.encode()):
+        check_sender(self.context, self.scope, has_cookie=bool(self.secret))
+        if not hmac.compare_digest(form.get(TOKEN_FIELD, "").encode(), self.token.encode()):
             raise StaleForm
 
     def message(self, about: str, lines: Sequence[str]) -> str:
@@ -97,7 +93,7 @@ class Visit:
 
 async def visit_of(context: Context, scope: Scope) -> Visit:
     """The visiting operator, or a visit without one if no valid session is found."""
-    for token in _cookies(context, scope, COOKIE)[:MAX_COOKIES]:
+    for token in cookies_of(context, scope, COOKIE)[:MAX_COOKIES]:
         operator = await context.operators.operator(token)
         if operator:
             return Visit(context, scope, token, operator.name)
@@ -106,7 +102,7 @@ async def visit_of(context: Context, scope: Scope) -> Visit:
 
 def visit_before_sign_in(context: Context, scope: Scope) -> Visit:
     """A browser that is about to sign in; without a secret if it has not seen the form."""
-    sent = filter(FORM_SECRET.fullmatch, _cookies(context, scope, FORM_COOKIE))
+    sent = filter(FORM_SECRET.fullmatch, cookies_of(context, scope, FORM_COOKIE))
     return Visit(context, scope, next(sent, ""))
 
 
@@ -137,6 +133,16 @@ async def end_session(visit: Visit) -> Header:
     return _cookie(visit, COOKIE, "", ROOT, 0)
 
 
+def check_sender(context: Context, scope: Scope, *, has_cookie: bool) -> None:
+    """Raise StaleForm for a form that another site sent, or a browser without the cookie that it was shown with."""
+    if not comes_from_us(scope):
+        raise StaleForm("The form was sent from another site.")
+    if not has_cookie and scope.get("scheme") != "https" and is_secure(context.settings, scope):
+        raise StaleForm(NEEDS_HTTPS)
+    if not has_cookie:
+        raise StaleForm
+
+
 def comes_from_us(scope: Scope) -> bool:
     """Whether one of our own pages sent this, according to the browser; other clients send neither header.
 
@@ -157,7 +163,7 @@ def _cookie(visit: Visit, name: str, value: str, path: str, seconds: int) -> Hea
     return set_cookie(name, value, path=path, seconds=seconds, same_site="Strict", secure=secure)
 
 
-def _cookies(context: Context, scope: Scope, name: str) -> Sequence[str]:
+def cookies_of(context: Context, scope: Scope, name: str) -> Sequence[str]:
     """All values of a cookie that `_cookie` sets."""
     prefix = HOST_ONLY if is_secure(context.settings, scope) else ""
     return credentials(scope).cookies.get(prefix + name, ())
