@@ -78,12 +78,13 @@ class Laurels:
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
         on_difference: OnDifference = "raise",
-        database: DatabaseSettings | None = None,
+        database: str | None = None,
+        schema: str = SCHEMA,
     ) -> None:
         """Use an opened store, which `close` closes. The parameters mean the same as for `open`.
 
-        `database` is the store's. With it, very long histories are computed in a process of its own, which opens the database,
-        too; without it, or in memory, in a thread.
+        `database` is the store's address, and `schema` its schema. With them, very long histories are computed in a process of
+        its own, which opens the database, too; without, or in memory, in a thread.
 
         What `open` raises is raised by the first call that needs the catalog, or by `follow_catalog`.
         """
@@ -101,7 +102,8 @@ class Laurels:
             await (self.rules.bind() if isinstance(other, Unbound) else self.rules.follow())
 
         limits = (queue_limit, batch_limit, queue_seconds)
-        self.group_commit = GroupCommit(store, context_in_force, *limits, switch, database)
+        opened_apart = DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema)) if database else None
+        self.group_commit = GroupCommit(store, context_in_force, *limits, switch, opened_apart)
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
         self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
@@ -153,7 +155,8 @@ class Laurels:
             queue_seconds=queue_seconds,
             clock=clock,
             on_difference=on_difference,
-            database=DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema)),
+            database=database,
+            schema=schema,
         )
         try:
             await laurels.store.migrate()

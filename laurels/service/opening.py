@@ -135,7 +135,8 @@ def laurels_over(
         batch_limit=settings.queue.batch,
         queue_seconds=settings.queue.seconds,
         on_difference=on_difference,
-        database=settings.database if serves else None,
+        database=settings.database.url.reveal() if serves else None,
+        schema=settings.database.schema,
     )
 
 

@@ -371,6 +371,16 @@ async def test_another_revision_of_the_catalog_is_noticed(laurels: Laurels, data
         assert process.end() == 0
 
 
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_it_reads_the_schema_of_its_community(database: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with Laurels.open(database, schema="chess") as one:
+        await fill(one)
+        assert (await Admin(one).reverse("ada", "e0", "a mistake", "anna")).status == "applied"
+        assert process_of(one).is_running
+        assert await Admin(one).verify("ada") == []
+    assert caplog.records == []
+
+
 @lasting
 def test_the_synchronous_api_has_it_too(database: str) -> None:
     with BlockingLaurels(database) as laurels:
