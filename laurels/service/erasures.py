@@ -14,8 +14,8 @@ from laurels.commands.users import EraseUser
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.codec import as_stored
 from laurels.storage.contract import FIRST_EVENT
+from laurels.storage.searching import as_stored
 from laurels.storage.secrets import user_reference
 
 T = TypeVar("T")

@@ -498,8 +498,3 @@ def operator_session_columns(session: OperatorSessionRow) -> Columns:
 def key_columns(key: KeyRow) -> Columns:
     """API_KEYS of an API key."""
     return (key.key_hash, key.name, key.hint, to_micros(key.created_at), maybe_micros(key.revoked_at))
-
-
-def as_stored(text: str) -> str:
-    """A text as it stands in packed data, with its quotation marks."""
-    return _to_json(text).decode()

@@ -21,7 +21,7 @@ from laurels.engine.ranking import Move, Place, Ranks
 from laurels.engine.zones import Zones
 from laurels.errors import InvalidInput, MigrationError, SettingsError, StoreError, StoreUnavailable, UserNotFound
 from laurels.storage import open_store
-from laurels.storage.codec import as_stored, from_micros, to_micros
+from laurels.storage.codec import from_micros, to_micros
 from laurels.storage.columns import ERASED_IN_PARTS
 from laurels.storage.contract import (
     ALL_TIME,
@@ -52,6 +52,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.migrate import migration
 from laurels.storage.postgres.store import PostgresStore
+from laurels.storage.searching import as_stored
 from laurels.storage.sqlite.store import SQLiteStore
 from tests.support import ENGINES, LASTING_ENGINES, MONDAY, at, check_tallies, contents, sql, tables
 
