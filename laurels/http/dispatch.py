@@ -154,5 +154,7 @@ class CountedBody:
         if not isinstance(self._request.caller, Caller):
             most = all_but_reserve(most)
         if most < dispatcher.bodies_bytes > self.size:
+            self.size -= size  # it is dropped now, so it must not be the reason to refuse others
+            dispatcher.bodies_bytes -= size
             raise Overloaded("the memory for request bodies is full", context.laurels.group_commit.retry_after)
         return message

@@ -125,7 +125,8 @@ async def test_slow_bodies_of_a_key_leave_memory_and_places_for_sessions(served:
         session = await server.sign_in("bob")
         key = f"Authorization: {server.by_key['authorization']}"
         slow = request("POST", EVENTS, 40_000, key) + b" " * 30_000
-        async with held(server, 16, slow):
+        async with held(server, 16, slow) as attack:
+            assert {line.split()[1] for line in await first_lines(attack)} == {b"503"}
             answer = await server.client.put(VISIBILITY, json={"visibility": "public"}, headers=session)
             read = await server.client.get(PROFILE, headers=session)
 
