@@ -48,6 +48,7 @@ WALK: Sequence[tuple[str, str, Any]] = [
     ("GET", f"{BASE}/profile", None),
     ("GET", f"{ADA}/profile?include=next,toward,streaks,history,rank", None),
     ("GET", f"{ADA}/history", None),
+    ("GET", f"{ADA}/export", None),
     ("GET", f"{BASE}/streaks", None),
     ("GET", f"{ADA}/streaks", None),
     ("GET", f"{BASE}/badges/first/explanation", None),
