@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from laurels.commands.rows import dates_of
 from laurels.commands.unit_of_work import UnitOfWork
 from laurels.engine.instants import from_micros
 from laurels.engine.judge import is_met
@@ -25,7 +26,8 @@ def with_lost_badges(
 ) -> AdjustmentRow:
     """The adjustment with the badges that it took away. `user` and `awards` are those before it."""
     taken = [awards[badge] for badge in revoked if badge in awards]
-    lost = [_packed(award, _earned_at(user, award, work), met=_is_met(work, user, award)) for award in taken]
+    dates = _dates(user, taken, work)
+    lost = [_packed(award, dates[award.badge], met=_is_met(work, user, award)) for award in taken]
     return replace(row, data={**row.data, LOST: lost}) if lost else row
 
 
@@ -33,12 +35,11 @@ def _is_met(work: UnitOfWork, user: UserRow, award: AwardRow) -> bool:
     return is_met(work.context.catalog, user.progress, award.badge)
 
 
-def _earned_at(user: UserRow, award: AwardRow, work: UnitOfWork) -> datetime:
-    """When a badge was earned. An earlier version stored no date: then its event says it, or the award."""
-    if award.badge in user.earned:
-        return from_micros(user.earned[award.badge])
-    row = work.event(user.user_id, award.event_id) if award.event_id else None
-    return (row.event.occurred_at if row else None) or award.awarded_at
+def _dates(user: UserRow, awards: Sequence[AwardRow], work: UnitOfWork) -> dict[str, datetime]:
+    """When these badges were earned."""
+    undated = [award for award in awards if award.badge not in user.earned]
+    found = dates_of(undated, (row.event for row in work.history(user.user_id))) if undated else {}
+    return {award.badge: found.get(award.badge) or from_micros(user.earned[award.badge]) for award in awards}
 
 
 def _packed(award: AwardRow, earned_at: datetime, *, met: bool) -> dict[str, Any]:
@@ -72,9 +73,9 @@ def save_as_they_were(row: AdjustmentRow, work: UnitOfWork) -> None:
     for item in row.data.get(LOST, ()):
         award = awards.get(work.context.catalog.renames.badge(item["badge"]))
         if award and award.points == item["points"] and _is_active(work, row.user_id, item["event"]):
-            at = datetime.fromisoformat(item["awardedAt"])
-            earned_at = item.get("earnedAt")  # missing where an earlier version took the badge
-            work.save_award_again(
-                replace(award, awarded_at=at, event_id=item["event"]),
-                datetime.fromisoformat(earned_at) if earned_at else None,
-            )
+            first = replace(award, awarded_at=datetime.fromisoformat(item["awardedAt"]), event_id=item["event"])
+            if "earnedAt" in item:
+                earned_at = datetime.fromisoformat(item["earnedAt"])
+            else:  # an earlier version took the badge
+                earned_at = dates_of([first], (one.event for one in work.history(row.user_id)))[first.badge]
+            work.save_award_again(first, earned_at)

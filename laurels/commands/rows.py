@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from laurels.engine.instants import micros
 from laurels.engine.progress import ManualState, Outcome
 from laurels.engine.scoring import Earned
 from laurels.engine.zones import Zones
-from laurels.storage.contract import AdjustmentRow, AmnestyRow, EventRow, LedgerRow, UserRow
+from laurels.storage.contract import AdjustmentRow, AmnestyRow, AwardRow, EventRow, LedgerRow, UserRow
 
 
 def active_events(history: Iterable[EventRow]) -> list[Event]:
@@ -95,6 +95,13 @@ def _folded(adjustments: Iterable[AdjustmentRow], zones: Zones, catalog: Catalog
         (row.kind, with_day(data, given_on(row, data))) if row.kind == Freezes.kind else (row.kind, data)
         for row, data in ((row, catalog.renames.data(row.data)) for row in active)
     )
+
+
+def dates_of(awards: Collection[AwardRow], events: Iterable[Event]) -> dict[str, datetime]:
+    """When these badges, for which an earlier version stored no date, were earned: with its event, or else when awarded."""
+    wanted = {award.event_id for award in awards}
+    occurred = {event.id: event.occurred_at for event in events if event.id in wanted} if awards else {}
+    return {award.badge: occurred.get(award.event_id or "") or award.awarded_at for award in awards}
 
 
 def earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: datetime) -> Mapping[str, int]:

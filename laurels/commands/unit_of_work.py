@@ -338,12 +338,12 @@ class UnitOfWork:
         ]
         changes.adjustments.append(row)
 
-    def save_award_again(self, award: AwardRow, earned_at: datetime | None) -> None:
-        """Let an award that this transaction made be one that was there before, earned at this instant if that is known."""
+    def save_award_again(self, award: AwardRow, earned_at: datetime) -> None:
+        """Let an award that this transaction made be one that was there before, earned at this instant."""
         changes = self._changes
         same = (award.user_id, award.badge)
         changes.awards = [award if (row.user_id, row.badge) == same else row for row in changes.awards]
-        if earned_at is not None and any((row.user_id, row.badge) == same for row in changes.awards):
+        if any((row.user_id, row.badge) == same for row in changes.awards):
             user = self._users[award.user_id]
             self._earned_before[same] = micros(earned_at)
             self._users[award.user_id] = replace(user, earned={**user.earned, award.badge: micros(earned_at)})

@@ -107,4 +107,33 @@ async def test_what_an_earlier_version_took_away_has_the_date_of_its_award(home:
     )
     assert await lost(home) == [("ten", 50, at("2026-01-05T10:00"))]
     await home.admin.undo("ada", "r")
-    assert await home.badges() == ["ten"]
+    assert await dates(home) == {"ten": EARNED}
+
+
+async def forget_dates(home: Place) -> None:
+    """Leave the user as a version did that stored no dates of badges."""
+    await sql(home.laurels.store, "UPDATE users SET earned = NULL WHERE user_id = 'ada' RETURNING 1")
+
+
+@BOTH
+async def test_a_badge_of_an_earlier_version_keeps_the_date_of_its_event(home: Place, how: str) -> None:
+    await forget_dates(home)
+    assert await dates(home) == {"ten": EARNED}
+    name = await take(home, how)
+    assert await lost(home) == [("ten", 50, EARNED)]
+    home.clock.advance(days=5)
+    await home.admin.undo("ada", name)
+    assert await dates(home) == {"ten": EARNED}
+
+
+async def test_a_grant_of_an_earlier_version_keeps_its_date(database: str) -> None:
+    async with place(rules(), database=database) as home:
+        await home.send("m-1", "m")
+        granted = home.clock.now
+        await home.adjust("g", "grant", badge="ten")
+        await forget_dates(home)
+        home.clock.advance(days=2)
+        await home.adjust("r", "revocation", badge="ten")
+        home.clock.advance(days=2)
+        await home.admin.undo("ada", "r")
+        assert await dates(home) == {"ten": granted}
