@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from laurels.commands.rows import dates_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
@@ -44,7 +45,7 @@ class Histories:
 class Ordering:
     """What follows from the order of occurrence.
 
-    earned  badge -> when it was earned, in microseconds, where that changes
+    earned  badge -> when it was earned, in microseconds, where that changes or an earlier version stored no date
     awards  awards whose deciding event is another one
     paid    badge that this transaction awarded -> the instant at which its points count
     moved   points that counted before and count at another instant: what for, and from when to when
@@ -85,6 +86,9 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
                 event.occurred_at,
             ):
                 found.moved.append((badge, Shift(award.points, since, event.occurred_at)))
+    known_dates = {*user.earned, *found.earned}
+    undated = [award for award in histories.awards if award.badge not in known_dates]
+    found.earned |= {badge: micros(at) for badge, at in dates_of(undated, histories.after).items()}
     changed = {event.id for event in histories.before} ^ {event.id for event in histories.after}
     booked = _booked(histories.new, changed - by_badge.keys())
     found.moved += [(CAP, shift) for shift in cap_shifts(catalog, histories.before, histories.after, booked)]

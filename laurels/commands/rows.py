@@ -12,8 +12,9 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.progress import ManualState, Outcome
-from laurels.engine.scoring import Earned
+from laurels.engine.occurrence import newest
+from laurels.engine.progress import ManualState, Outcome, Progress
+from laurels.engine.scoring import Earned, days_recounted, reached_at, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.storage.contract import AdjustmentRow, AmnestyRow, AwardRow, EventRow, LedgerRow, UserRow
 
@@ -56,6 +57,20 @@ def amnesty_days(amnesties: Sequence[AmnestyRow], groups: Sequence[str]) -> Days
 def earned(ledger: Iterable[LedgerRow]) -> list[Earned]:
     """The ledger entries that count within periods."""
     return [Earned(row.amount, row.counts_at) for row in ledger if row.counts_at is not None]
+
+
+def counted_again(
+    catalog: Catalog, progress: Progress, events: Collection[Event], entries: Collection[Earned], now: datetime
+) -> Progress:
+    """The progress with all that depends on instants counted again: from all active events, and the ledger entries that count."""
+    return replace(
+        progress,
+        scores=recounted(catalog, events, entries, now),
+        board_days=days_recounted(catalog, events, progress.zones, now),
+        values_within=values_recounted(catalog, events, now),
+        reached_at=reached_at(catalog, progress, events, entries),
+        newest=newest(catalog, events),
+    )
 
 
 def manual_state_of(

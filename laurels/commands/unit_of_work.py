@@ -11,7 +11,15 @@ from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
 from laurels.commands.references import rows_with_references, with_references
-from laurels.commands.rows import active_events, amnesty_days, dated, earned, earned_after, manual_state_of
+from laurels.commands.rows import (
+    active_events,
+    amnesty_days,
+    counted_again,
+    dated,
+    earned,
+    earned_after,
+    manual_state_of,
+)
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
@@ -19,17 +27,7 @@ from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.occurrence import Shift
 from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
 from laurels.engine.pseudonyms import check_new_id
-from laurels.engine.scoring import (
-    CLOCKS_APART,
-    Earned,
-    counted,
-    days_counted,
-    days_recounted,
-    reached_at,
-    recounted,
-    values_counted,
-    values_recounted,
-)
+from laurels.engine.scoring import CLOCKS_APART, Earned, counted, days_counted, values_counted
 from laurels.engine.zones import Zones
 from laurels.errors import UserErased
 from laurels.storage.contract import (
@@ -290,16 +288,8 @@ class UnitOfWork:
     def _recounted(
         self, progress: Progress, events: Iterable[Event], entries: Sequence[Earned], now: datetime
     ) -> Progress:
-        """The progress with everything that leaderboards show counted again, from all active events and the whole ledger."""
-        catalog, events = self.context.catalog, list(events)
-        since = now - CLOCKS_APART
-        return replace(
-            progress,
-            scores=recounted(catalog, events, entries, since),
-            board_days=days_recounted(catalog, events, progress.zones, since),
-            values_within=values_recounted(catalog, events, since),
-            reached_at=reached_at(catalog, progress, events, entries),
-        )
+        """The progress with all that depends on instants counted again, from all active events and the whole ledger."""
+        return counted_again(self.context.catalog, progress, list(events), entries, now - CLOCKS_APART)
 
     def save_event(
         self, user: UserRow, event: Event, sent_at: datetime | None, now: datetime, outcome: StoredOutcome

@@ -9,12 +9,19 @@ from datetime import datetime
 import msgspec
 
 from laurels.commands.rereading import read_again
-from laurels.commands.rows import active_events, amnesty_days, earned, manual_state_of, rebuilt_manual_state
+from laurels.commands.rows import (
+    active_events,
+    amnesty_days,
+    counted_again,
+    earned,
+    manual_state_of,
+    rebuilt_manual_state,
+)
 from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.progress import earned_by, limited, spent_by
-from laurels.engine.scoring import comparable, days_recounted, reached_at, recounted, values_recounted
+from laurels.engine.scoring import comparable
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
@@ -108,7 +115,6 @@ class RebuildUser:
         zones = zones.corrected(manual.corrections)
         events = active_events(work.dated_history(self.user_id, zones))
         points, beyond = limited(earned_by(ledger))
-        entries = earned(ledger)
         truth = replace(
             user.progress,
             zones=zones,
@@ -116,11 +122,8 @@ class RebuildUser:
             badges=work.awards(self.user_id),
             points=points,
             beyond=beyond,
-            scores=recounted(catalog, events, entries, self.at),
-            board_days=days_recounted(catalog, events, zones, self.at),
-            values_within=values_recounted(catalog, events, self.at),
         )
-        truth = replace(truth, reached_at=reached_at(catalog, truth, events, entries))
+        truth = counted_again(catalog, truth, events, earned(ledger), self.at)
         outcome = rebuild(catalog, truth, events, self.at, spent=spent_by(ledger))
         stored = comparable(catalog, user.progress, outcome.progress, self.at)
         same_days = events == active_events(history)

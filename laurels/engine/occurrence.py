@@ -113,6 +113,12 @@ def _order(event: Event) -> tuple[datetime, str]:
     return event.occurred_at, event.id
 
 
+def newest(catalog: Catalog, events: Iterable[Event]) -> datetime | None:
+    """When the newest of these events occurred that counts; None: no event counts."""
+    counting = [event.occurred_at for event in events if event.type in catalog.rule_indexes]
+    return max((at for at in counting if at), default=None)
+
+
 def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
     """What point rules pay at each instant if all these events are taken in order of occurrence."""
     paid: Counter[datetime] = Counter()

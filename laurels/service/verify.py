@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from laurels.commands.rank_changes import places_of
 from laurels.commands.references import rows_with_references
-from laurels.commands.rows import active_events, dated
+from laurels.commands.rows import active_events, counted_again, dated
 from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
 from laurels.engine.catalog import Catalog
@@ -19,11 +19,7 @@ from laurels.engine.ranking import WITHIN
 from laurels.engine.scoring import (
     CLOCKS_APART,
     comparable,
-    days_recounted,
     is_closed,
-    reached_at,
-    recounted,
-    values_recounted,
 )
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound
@@ -134,11 +130,8 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
         badges={award.badge: award.points for award in snapshot.awards},
         points=points,
         beyond=beyond,
-        scores=recounted(catalog, events, entries, now),
-        board_days=days_recounted(catalog, events, stored.zones.corrected(manual.corrections), now),
-        values_within=values_recounted(catalog, events, now),
     )
-    return replace(truth, reached_at=reached_at(catalog, truth, events, entries))
+    return counted_again(catalog, truth, events, entries, now)
 
 
 def _standings(
