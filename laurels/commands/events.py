@@ -14,7 +14,7 @@ from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjustments import Reversal
 from laurels.engine.events import Event, effective_instant
 from laurels.engine.judge import judge, reverse
-from laurels.engine.occurrence import is_out_of_order
+from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
 from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, UserRow
@@ -82,6 +82,7 @@ class RecordEvent:
         outcome = judge(catalog, user.progress, dated, today)
         if is_out_of_order(catalog, user.progress, user.earned, dated, outcome):
             work.read_in_order(event.user_id)
+        outcome = with_caps_reached(catalog, user.progress, dated, outcome)
         answer = stored_outcome(outcome)
         changed = work.save(user, outcome, self.at, dated)
         work.save_event(changed, dated, event.occurred_at, self.at, answer)

@@ -12,7 +12,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.occurrence import newest
+from laurels.engine.occurrence import caps_reached, newest
 from laurels.engine.progress import ManualState, Outcome, Progress
 from laurels.engine.scoring import Earned, days_recounted, reached_at, recounted, values_recounted
 from laurels.engine.zones import Zones
@@ -70,6 +70,7 @@ def counted_again(
         values_within=values_recounted(catalog, events, now),
         reached_at=reached_at(catalog, progress, events, entries),
         newest=newest(catalog, events),
+        cap_reached=caps_reached(catalog, events),
     )
 
 

@@ -253,10 +253,10 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
         scores=progress.scores,
         values_within=progress.values_within,
         board_days=progress.board_days,
+        cap_reached=progress.cap_reached,
     )
     for event in events:
-        rules = catalog.rule_indexes.get(event.type)
-        if rules is not None:
+        if rules := catalog.rule_indexes.get(event.type):
             fresh, _ = add_event(rules, fresh, event, folding=False)
     points, beyond = limited(fresh.earned + sum(progress.badges.values()) + manual.adjusted)
     return replace(fresh, badges=progress.badges, points=points, beyond=beyond, reached_at=progress.reached_at)
@@ -328,6 +328,7 @@ def add_event(
         progress.board_days,
         _later(progress.newest, event.occurred_at),
         beyond,
+        progress.cap_reached,
     )
     return added, entries
 

@@ -42,22 +42,68 @@ def is_out_of_order(
     assert event.occurred_at is not None
     if rules is None or progress.newest is None or event.occurred_at >= progress.newest:
         return False
-    if outcome.awards or _reaches_a_cap(rules, progress, event):
-        return True
     at = micros(event.occurred_at)
+    if outcome.awards or _moves_a_cap(rules, progress, event, at):
+        return True
     fed = (*rules.badges, *catalog.settling) if outcome.entries else rules.badges
     return any(badge.id in progress.badges and at < earned.get(badge.id, at + 1) for badge in fed)
 
 
-def _reaches_a_cap(rules: RuleIndex, progress: Progress, event: Event) -> bool:
-    """Whether a capped rule pays less for this event than it is worth. Up to the cap, no order makes a difference."""
+def _moves_a_cap(rules: RuleIndex, progress: Progress, event: Event, at: int) -> bool:
+    """Whether this event changes which event uses up a cap: it reaches the cap, or comes before the event that did.
+
+    Up to the cap, no order makes a difference; and after the event that used it up, no further one is paid.
+    """
     assert event.day is not None
-    return any(
-        rule.cap_per_day is not None
-        and progress.capped.get(rule.id, {}).get(event.day, 0) + rule.worth(event) > rule.cap_per_day
-        and matches(rule.where, event)
-        for rule in rules.rules
-    )
+    for rule in rules.rules:
+        if rule.cap_per_day is None or not matches(rule.where, event):
+            continue
+        paid = progress.capped.get(rule.id, {}).get(event.day, 0)
+        if paid < rule.cap_per_day:
+            if paid + rule.worth(event) >= rule.cap_per_day:
+                return True
+        elif at < progress.cap_reached.get(rule.id, at + 1):
+            return True
+    return False
+
+
+def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome: Outcome) -> Outcome:
+    """The outcome of an event with the caps that it used up. If it came out of order, `caps_reached` says when that was."""
+    progress = outcome.progress
+    if progress.capped is before.capped:
+        return outcome
+    assert event.day is not None
+    assert event.occurred_at is not None
+    reached: dict[str, int] = {}
+    for rule in catalog.rule_indexes[event.type].rules:
+        if rule.cap_per_day is None:
+            continue
+        paid = progress.capped.get(rule.id, {}).get(event.day, 0)
+        if paid == rule.cap_per_day and before.capped.get(rule.id, {}).get(event.day, 0) < paid:
+            reached[rule.id] = micros(event.occurred_at)
+    if not reached:
+        return outcome
+    return replace(outcome, progress=replace(progress, cap_reached={**progress.cap_reached, **reached}))
+
+
+def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
+    """Capped point rule -> when an event last used up its cap of a day, all events taken in order of occurrence."""
+    indexes = catalog.rule_indexes
+    capped = {rule.id for rule in catalog.point_rules if rule.cap_per_day is not None}
+    fed = {name for name, rules in indexes.items() if any(rule.id in capped for rule in rules.rules)}
+    paid: dict[tuple[str, int], int] = defaultdict(int)
+    reached: dict[str, int] = {}
+    for event in in_order(event for event in events if event.type in fed):
+        assert event.day is not None
+        assert event.occurred_at is not None
+        for rule in indexes[event.type].rules:
+            key = (rule.id, event.day)
+            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not matches(rule.where, event):
+                continue
+            paid[key] += rule.worth(event)
+            if paid[key] >= rule.cap_per_day:
+                reached[rule.id] = micros(event.occurred_at)
+    return reached
 
 
 def deciding_events(

@@ -93,6 +93,8 @@ class Progress:
                 stored the user, and they are read from `days`)
     newest      when the newest event that counts occurred (None: no event counts; UNKNOWN: not known)
     beyond      what the user earned beyond what `points` can show; 0 for all but the largest sums
+    cap_reached  capped point rule -> when an event last used up the cap of a day, in order of occurrence, in microseconds since
+                1970, UTC (missing: no event did, or an earlier version stored the user)
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -113,6 +115,7 @@ class Progress:
     board_days: BoardDays | None = None
     newest: datetime | None = None
     beyond: int = 0
+    cap_reached: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def earned(self) -> int:

@@ -244,7 +244,8 @@ def comparable(catalog: Catalog, stored: Progress, truth: Progress, now: datetim
     part = open_part(catalog, stored, now)
     if stored.board_days is None and _day_scores(catalog, part) == _day_scores(catalog, truth):
         part = replace(part, board_days=truth.board_days)
-    return replace(part, newest=truth.newest) if stored.newest == UNKNOWN else part
+    known = {**truth.cap_reached, **stored.cap_reached}
+    return replace(part, newest=truth.newest if stored.newest == UNKNOWN else stored.newest, cap_reached=known)
 
 
 def _day_scores(catalog: Catalog, progress: Progress) -> dict[Key, tuple[int, int]]:

@@ -14,7 +14,7 @@ from laurels.engine.distinct import DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.instants import EPOCH, MICROSECOND, from_micros
 from laurels.engine.instants import micros as to_micros
-from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, BoardDays, ManualState, Progress
+from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, ManualState, Progress
 from laurels.engine.ranking import Place, Ranks
 from laurels.engine.zones import Zones
 from laurels.storage.contract import (
@@ -95,6 +95,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     board_days: dict[str, dict[str, _Set]] | None = None
     newest: datetime | None = UNKNOWN
     beyond: bytes = b""
+    cap_reached: _Sums = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -110,7 +111,6 @@ def pack_progress(progress: Progress) -> bytes:
 
     Its points, reached_at, zones and joined_at have columns of their own; corrections of zones are in the manual state.
     """
-    folds = {name: _pack_fold(fold) for name, fold in progress.folds.items()}
     manual = progress.manual
     empty = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
     fields = (
@@ -118,16 +118,18 @@ def pack_progress(progress: Progress) -> bytes:
         _pack_sets(progress.days),
         _pack_by_day(progress.capped),
         _pack_by_day(progress.partial),
-        folds,
+        {name: _pack_fold(fold) for name, fold in progress.folds.items()},
         progress.badges,
         None if empty else _pack_manual_state(manual),
         progress.scores,
         progress.latest,
         _pack_values(progress.values),
         {board: _pack_values(values) for board, values in progress.values_within.items()},
-        None if progress.board_days is None else _pack_board_days(progress.board_days),
+        None if progress.board_days is None else {name: _pack_sets(sets) for name, sets in progress.board_days.items()},
         progress.newest,
     )
+    if progress.cap_reached:
+        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached))
     return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
 
 
@@ -156,6 +158,7 @@ def unpack_progress(
         None if stored.board_days is None else {name: _unpack_sets(sets) for name, sets in stored.board_days.items()},
         stored.newest,
         int.from_bytes(stored.beyond, "little", signed=True),
+        stored.cap_reached,
     )
 
 
@@ -180,10 +183,6 @@ def _unpack_values(packed: dict[str, _PackedValues]) -> dict[str, DistinctValues
 def _pack_large(number: int) -> bytes:
     """A whole number that may need more than 64 bits."""
     return number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
-
-
-def _pack_board_days(board_days: BoardDays) -> dict[str, dict[str, _Set]]:
-    return {name: _pack_sets(sets) for name, sets in board_days.items()} if board_days else {}
 
 
 def _pack_by_day(amounts: Mapping[str, Mapping[int, int]]) -> _ByDay:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.instants import micros
 from laurels.engine.progress import UNKNOWN
 from laurels.service.laurels import Laurels
 from laurels.storage import codec
@@ -127,3 +128,77 @@ async def test_so_does_one_whose_condition_its_events_do_not_meet_any_more(
         assert found == ["ada"]
         assert (await here.laurels.explain("ada", "first")).earned_at == START - 60 * SECOND
         await check_stored(here.laurels)
+
+
+# ---- caps per day -----------------------------------------------------------------------------
+
+
+def capped(cap: int = 5, **more: Any) -> Catalog:
+    """Messages pay up to a cap; likes always pay."""
+    return catalog(
+        points=[
+            {"id": "m", "events": ["m"], "amount": 1, "cap_per_day": cap, **more},
+            {"id": "like", "events": ["like"], "amount": 1},
+        ],
+    )
+
+
+async def test_a_late_event_after_a_cap_was_reached_reads_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place(capped(), start=START + 100 * SECOND, database=database) as here:
+        found = reads(here.laurels, monkeypatch)
+        await send(here, "in-order", *seconds(START, 20))
+        await send(here, "like", *seconds(START + 19 * SECOND), kind="like")
+        assert found == []
+        assert (await ada(here)).progress.cap_reached == {"m": micros(START + 4 * SECOND)}
+        newest = START + 28 * SECOND
+        await send(here, "late", *late_by_a_millisecond(newest))
+        await send(here, "late-like", *late_by_a_millisecond(newest), kind="like")
+        await send(here, "at-the-cap", START + 4 * SECOND)
+        assert found == []
+        await send(here, "before", START + 4 * SECOND - MILLISECOND)
+        assert found == ["ada"]
+        assert (await ada(here)).progress.cap_reached == {"m": micros(START + 4 * SECOND - MILLISECOND)}
+        await check_stored(here.laurels)
+
+
+async def test_late_events_that_use_up_a_cap_read_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with place(capped(), start=START + 100 * SECOND, database=database) as here:
+        await send(here, "in-order", *seconds(START, 3))
+        found = reads(here.laurels, monkeypatch)
+        await send(here, "late", *late_by_a_millisecond(START + 2 * SECOND, 2))
+        assert found == ["ada"]  # the second one uses it up
+        assert (await ada(here)).progress.cap_reached == {"m": micros(START + 2 * SECOND)}
+        await send(here, "in-order-again", *seconds(START + 10 * SECOND))
+        await send(here, "late-again", *late_by_a_millisecond(START + 19 * SECOND))
+        assert found == ["ada"]
+        await here.admin.reverse("ada", "in-order-0", "a mistake", "a test")
+        assert (await ada(here)).progress.cap_reached == {"m": micros(START + 10 * SECOND)}
+        await check_stored(here.laurels)
+
+
+async def test_when_an_earlier_version_reached_a_cap_is_read_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with place(capped(), start=START + 100 * SECOND, database=database) as here:
+        await send(here, "before", *seconds(START))
+        packed = codec.pack_progress(replace((await ada(here)).progress, newest=UNKNOWN, cap_reached={}))
+        await sql(here.laurels.store, "UPDATE users SET progress = ? WHERE user_id = 'ada' RETURNING 1", packed)
+        await check_stored(here.laurels)
+        assert not await here.admin.rebuild("ada")
+        found = reads(here.laurels, monkeypatch)
+        await send(here, "in-order", *seconds(START + 20 * SECOND))
+        await send(here, "late", *late_by_a_millisecond(START + 29 * SECOND))
+        assert found == ["ada"]
+        assert (await ada(here)).progress.cap_reached == {"m": micros(START + 4 * SECOND)}
+
+
+async def test_a_cap_of_another_catalog_is_reached_at_another_time(database: str) -> None:
+    async with place(capped(), start=START + 100 * SECOND, database=database) as here:
+        await send(here, "e", *seconds(START))
+        for cap, last in ((7, {"m": micros(START + 6 * SECOND)}), (50, {})):
+            await here.admin.apply_catalog(capped(cap), "because", "a test")
+            await here.laurels.profile("ada")
+            assert (await ada(here)).progress.cap_reached == last
+            await check_stored(here.laurels)

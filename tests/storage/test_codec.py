@@ -74,6 +74,13 @@ def test_a_progress_survives(catalog: Catalog, events: list[Event], manual: Manu
     assert stored(progress) == progress
 
 
+@pytest.mark.parametrize("beyond", [0, 2**70, -(2**70)])
+@pytest.mark.parametrize("cap_reached", [{}, {"message": 1_767_225_600_000_000}])
+def test_what_few_users_have_survives(beyond: int, cap_reached: dict[str, int]) -> None:
+    progress = Progress(beyond=beyond, cap_reached=cap_reached)
+    assert stored(progress) == progress
+
+
 @settings(max_examples=25)
 @given(catalogs(), histories(), st.data())
 def test_equal_progress_gives_equal_bytes_in_any_order_of_events(
