@@ -72,6 +72,7 @@ def create_app(
         counters=RequestCounters(),
         playground=playground,
     )
+    laurels.period_rules.activate()  # a worker's are not active yet: its parent opened the database
     endpoints = (*ENDPOINTS, *demo.ENDPOINTS) if playground else ENDPOINTS
     tasks = [
         partial(_repeating, laurels.follow_catalog, FOLLOW_SECONDS, "the catalog could not be read"),

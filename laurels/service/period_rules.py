@@ -28,19 +28,26 @@ class PeriodRules:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._live = False
         self._applied: Catalog | None = None
         self._task: asyncio.Task[None] | None = None
 
+    def activate(self) -> None:
+        """From now on, `keep_up` applies the catalog in force. Every process that lasts is activated."""
+        self._live = True
+
     async def apply(self, *, live: bool = True) -> None:
-        """Bring closed periods and live leaderboards under the catalog in force. Safe to repeat.
+        """Bring closed periods and live leaderboards under the catalog in force, and activate this. Safe to repeat.
 
         Without `live`, only closed periods, for commands that end at once.
         """
         core = self._core
+        await core.rules.follow()
         closings = [row if row.rule else await self._complete(row) for row in await core.store.all_closings()]
         core.rules.refine(after_closings(core.catalog, closings))
-        self._applied = core.catalog
         if live:
+            self.activate()
+            self._applied = core.catalog
             await self._register(core.catalog, await core.now())
 
     async def look(self) -> None:
@@ -57,14 +64,16 @@ class PeriodRules:
         self._core.recomputing = frozenset(waiting)
 
     async def keep_up(self) -> None:
-        """Apply a catalog that was put in force since the last one was applied here, and go on recomputing.
+        """Apply the catalog in force, unless it was applied here already, and go on recomputing.
 
-        Servers call it every minute, and whenever a leaderboard is read. It does nothing where no catalog was applied.
+        Servers call it when they start, every minute, and whenever a leaderboard is read. It does nothing in commands that
+        only read or end at once.
         """
-        if self._applied is not None and self._applied is not self._core.catalog:
+        if not self._live:
+            return
+        if self._applied is not self._core.catalog:
             await self.apply()
-        if self._applied is not None:
-            self.start()
+        self.start()
 
     def start(self) -> None:
         """Recompute leaderboards in the background, if any are to be recomputed and this process does not do so already."""
