@@ -7,7 +7,7 @@ closed period is read, and the lines in it are compared with what its users did 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -17,6 +17,7 @@ from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import micros
 from laurels.engine.leaderboards import Board
 from laurels.engine.metrics import Metric, matches
+from laurels.engine.periods import Period
 from laurels.engine.scoring import CLOCKS_APART, Earned, still_counting
 from laurels.engine.values import plain
 
@@ -151,21 +152,97 @@ def without_doubts(text: str) -> str:
     return rule_text(rule)
 
 
-def reused_keys(
-    catalog: Catalog, closed: Iterable[tuple[str, str, datetime | None, datetime | None]]
-) -> dict[str, tuple[frozenset[str], datetime | None]]:
-    """Leaderboard -> the keys of periods that closed with other bounds than the catalog has, and the end of the newest.
+@plain
+class Closed:
+    """A closed period: its bounds (None: unknown), and when it closed."""
 
-    `closed` are (leaderboard, key, start, end).
+    board: str
+    key: str
+    start: datetime | None
+    end: datetime | None
+    closed_at: datetime
+
+
+def reused_keys(catalog: Catalog, closed: Iterable[Closed]) -> dict[str, tuple[frozenset[str], datetime | None]]:
+    """Leaderboard -> the keys of periods that closed with other bounds than the catalog has, and until when all is closed.
+
+    That is the end of the newest of them, or of the newest period that closed sooner than it would under this catalog.
     """
     found: dict[str, tuple[frozenset[str], datetime | None]] = {}
-    for board_id, key, start, end in closed:
-        board = catalog.boards.get(board_id)
-        period = replace(board.periods, reused=frozenset()).named(key) if board else None
-        if period and period.key == key and (period.start, period.end) != (start, end):
-            keys, until = found.get(board_id, (frozenset[str](), None))
-            found[board_id] = keys | {key}, max(filter(None, (until, end)), default=None)
+    for one in closed:
+        board = catalog.boards.get(one.board)
+        period = replace(board.periods, reused=frozenset()).named(one.key) if board else None
+        if not board or not period or period.key != one.key:
+            continue
+        differs = (period.start, period.end) != (one.start, one.end)
+        if differs or (period.end and one.closed_at < period.end + board.late):
+            keys, until = found.get(one.board, (frozenset[str](), None))
+            keys |= {one.key} if differs else frozenset()
+            found[one.board] = keys, max(filter(None, (until, one.end)), default=None)
     return found
+
+
+# ---- before another catalog is in force ---------------------------------------------------------
+
+BOUNDS = ("period", "zone", "weekStart", "seasons", "lateSeconds")
+"""The parts of a rule that only say when its periods begin and end, and how long they take events."""
+
+TEXTS = ("name", "was", "retired")
+"""The parts of what is counted that decide no score."""
+
+
+@plain
+class Ended:
+    """A period that has to be closed before another catalog is in force, with the rule under which its lines are."""
+
+    board: str
+    period: Period
+    rule: str
+
+
+def ended_before(
+    present: Catalog, following: Catalog, periods: Iterable[tuple[str, str]], now: datetime
+) -> Iterator[Ended]:
+    """Which of these (leaderboard, key) have ended and must be closed before `following` is in force.
+
+    They are those whose lines it would count, order or name in another way, and those that are due. What ended is over: a
+    period that still takes late events is closed, too, rather than counted again under another rule.
+    """
+    for board_id, key in periods:
+        board = present.boards.get(board_id)
+        period = board.periods.named(key) if board else None
+        if not board or not period or not period.end or period.end > now:
+            continue
+        other = following.boards.get(following.renames.boards.get(board_id, board_id))
+        same = other is not None and _counts_alike(present, board, following, other, period)
+        if board.retired and (same or not other or other.retired):
+            continue  # no period of a retired leaderboard closes
+        if not same or (other and _is_due(board, period, now) and _is_due(other, period, now)):
+            rule = board_rule(present, board)
+            rule["lateSeconds"] = min(rule["lateSeconds"], int((now - period.end).total_seconds()))
+            yield Ended(board_id, period, rule_text(rule))
+
+
+def _is_due(board: Board, period: Period, now: datetime) -> bool:
+    return not replace(board, retired=False).is_open(period, now)
+
+
+def _counts_alike(present: Catalog, board: Board, following: Catalog, other: Board, period: Period) -> bool:
+    """Whether a period has the same bounds and the same lines under both catalogs."""
+    named = other.periods.named(period.key)
+    if named is None or (named.start, named.end) != (period.start, period.end):
+        return False
+    return _counting(present, board, following) == _counting(following, other, following)
+
+
+def _counting(catalog: Catalog, board: Board, following: Catalog) -> dict[str, Any]:
+    """What decides the lines of a period with given bounds. Streaks have their ids of the catalog that follows."""
+    rule = board_rule(catalog, board)
+    source: dict[str, Any] = rule["source"] or {}
+    rule["source"] = {key: value for key, value in source.items() if key not in TEXTS}
+    if board.by == "streak":
+        rule["of"] = following.renames.streaks.get(board.of, board.of)
+    return {key: value for key, value in rule.items() if key not in (*BOUNDS, SHOWN)}
 
 
 # ---- comparing lines with what users did ----------------------------------------------------------

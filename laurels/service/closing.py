@@ -29,6 +29,8 @@ class PeriodCloser:
             board, period = self._period_of(board_id, key)
             if board and period and not board.is_open(period, now) and await self.close(board, period, now):
                 closed.append((board_id, key))
+            elif board and period is None:
+                await self._notify(board, key, now)
         return closed
 
     async def close_those_of(self, user_id: str, now: datetime) -> None:
@@ -63,13 +65,22 @@ class PeriodCloser:
         rule = rule_text(board_rule(self._core.catalog, board))
         closed_now = row is None and await store.close_period(*key, now, revision, (period.start, period.end, rule))
         if row is None or row.notified_at is None:
-            top = board.notify_top if board.id in self._core.catalog.tops else 0
-            ties = with_rule(board, row.rule).ties if row else board.ties
-            await store.notify_closing(*key, top, ties, now)
-            row = await store.closing(*key)
+            row = await self._notify(board, period.key, now)
         if row and row.rule:
             self._closed[key] = row
         return closed_now
+
+    async def _notify(self, board: Board, key: str, now: datetime) -> ClosedPeriodRow | None:
+        """Notify the users in front of a closed period, unless that was done before. Returns the period; None if it is open.
+
+        The catalog need not have the period: it may have been closed because this catalog counts other periods.
+        """
+        row = await self._core.store.closing(board.id, key)
+        if row is None or row.notified_at is not None:
+            return row
+        top = board.notify_top if board.id in self._core.catalog.tops else 0
+        await self._core.store.notify_closing(board.id, key, top, with_rule(board, row.rule).ties, now)
+        return await self._core.store.closing(board.id, key)
 
     async def _has_standings(self, board: Board, period: Period) -> bool:
         """Whether any user or team is ranked in this period. Without this, a request for the year 1000 would be stored."""

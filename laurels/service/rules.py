@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogDiffers, CatalogError
 from laurels.service.clock import DatabaseClock
-from laurels.service.closed_periods import after_closings
+from laurels.service.closed_periods import after_closings, closed_before
 from laurels.service.revisions import (
     ADOPT,
     Proposal,
@@ -22,9 +23,10 @@ from laurels.service.revisions import (
     named,
     next_revision,
     parsed,
+    parsed_or_none,
     refused,
 )
-from laurels.storage.contract import UNBOUND, CatalogRow, CatalogState, DecideCatalog, RevisionKey, Store
+from laurels.storage.contract import UNBOUND, CatalogChange, CatalogRow, CatalogState, RevisionKey, Store
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +125,7 @@ class Rules:
                 is_free = newest.key == held.revision and not state.is_used if newest else held.revision == UNBOUND
                 return next_revision(state, proposal) if is_free else None
 
-            await self._change(decide, held.catalog)
+            await self._change(decide, proposal)
             await self._read()
 
     async def apply(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
@@ -137,24 +139,29 @@ class Rules:
         return stored
 
     async def _store_next(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
-        row, is_new = await self._change(lambda state: next_revision(state, proposal), proposal.catalog)
+        row, is_new = await self._change(lambda state: next_revision(state, proposal), proposal)
         assert row is not None, "there is a revision now"
         self._has_bound = True
         return row, is_new
 
-    async def _change(self, decide: DecideCatalog, following: Catalog) -> tuple[CatalogRow | None, bool]:
-        """Change the database's catalog, to `following` if `decide` says so.
+    async def _change(
+        self, decide: Callable[[CatalogState], CatalogRow | None], proposal: Proposal
+    ) -> tuple[CatalogRow | None, bool]:
+        """Store what `decide` makes of a proposal, and close the periods that must not come under it.
 
         Returns the revision in force then, and whether `decide` made it.
         """
         found: list[tuple[CatalogRow | None, bool]] = []
 
-        def deciding(state: CatalogState) -> CatalogRow | None:
+        def deciding(state: CatalogState) -> CatalogChange | None:
             revision = decide(state)
             found[:] = [(revision or state.newest, revision is not None)]
-            return revision
+            if revision is None:
+                return None
+            present = parsed_or_none(state.newest) if state.newest else None
+            return CatalogChange(revision, closed_before(state, present, proposal.catalog, proposal.at))
 
-        await self._store.change_catalog(deciding, lambda newest: at_stake(newest, following))
+        await self._store.change_catalog(deciding, lambda newest: at_stake(newest, proposal.catalog))
         self._has_bound = self._has_bound or found[0][1]
         return found[0]
 

@@ -16,6 +16,7 @@ from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_co
 from laurels.storage.contract.catalogs import (
     UNBOUND,
     AskAboutIds,
+    CatalogChange,
     CatalogRow,
     Catalogs,
     CatalogState,
@@ -23,6 +24,7 @@ from laurels.storage.contract.catalogs import (
     OtherRevision,
     RevisionKey,
 )
+from laurels.storage.contract.closings import ClosedPeriodRow
 from laurels.storage.contract.copying import Batch, Copying, Rows
 from laurels.storage.contract.erasures import (
     ERASED_TOGETHER,
@@ -37,7 +39,6 @@ from laurels.storage.contract.leaderboards import (
     ALL_TIME,
     POINTS_BOARD,
     BoardRuleRow,
-    ClosedPeriodRow,
     LeaderboardLines,
     LeaderboardRequest,
     Leaderboards,
@@ -109,6 +110,7 @@ __all__ = [
     "AwardRow",
     "Batch",
     "BoardRuleRow",
+    "CatalogChange",
     "CatalogRow",
     "CatalogState",
     "Catalogs",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.engine.values import plain
+from laurels.storage.contract.closings import ClosedPeriodRow
 
 RevisionKey = tuple[int, str]
 """The number of a revision and the digest of its text, which differs when revision 1 was replaced."""
@@ -50,16 +51,28 @@ class CatalogState:
     in_use    what is stored under the ids that were asked about; read only where a catalog follows another
     judged_by the fingerprint of the rules under which users were last judged, if there is no revision: that of all users,
               or else that of the user with the newest event; None without a user
+    periods   every (leaderboard, period) with a standing, except those closed and notified; read only where a catalog follows
+    closings  the closed periods; read only where a catalog follows
     """
 
     newest: CatalogRow | None
     is_used: bool
     judged_by: str | None = None
     in_use: InUse = NOTHING_IN_USE
+    periods: Sequence[tuple[str, str]] = ()
+    closings: Sequence[ClosedPeriodRow] = ()
 
 
-DecideCatalog = Callable[[CatalogState], CatalogRow | None]
-"""A pure function: the revision to store, or None to change nothing. One with a known number replaces that revision."""
+@plain
+class CatalogChange:
+    """A revision to store, which replaces the one with its number, and the periods to close before it is in force."""
+
+    revision: CatalogRow
+    closed: Sequence[ClosedPeriodRow] = ()
+
+
+DecideCatalog = Callable[[CatalogState], CatalogChange | None]
+"""A pure function: the change to store, or None to change nothing."""
 
 AskAboutIds = Callable[[CatalogRow], Ids]
 """A pure function: the ids of which it must be known whether they are in use, given the revision in force."""

@@ -10,6 +10,7 @@ from laurels.engine.leaderboards import Visibility
 from laurels.engine.ranking import Move, Place, Ties
 from laurels.engine.values import plain
 from laurels.storage.contract.catalogs import RevisionKey
+from laurels.storage.contract.closings import ClosedPeriodRow
 
 POINTS_BOARD = "points"
 ALL_TIME = "all"
@@ -105,24 +106,6 @@ class Teams:
     lines: Sequence[Team]
     members: int
     ranked: int = 0
-
-
-@plain
-class ClosedPeriodRow:
-    """A period of a leaderboard that is closed for good.
-
-    `notified_at` is when the users in the first ranks were notified (None: not yet). `starts_at`, `ends_at` and `rule` are its
-    own bounds and rule, whatever the catalog has under the same key later; see `engine/closings.py`. Without a rule, an older
-    version closed it.
-    """
-
-    board: str
-    period: str
-    closed_at: datetime
-    notified_at: datetime | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    rule: str | None = None
 
 
 @plain

@@ -9,6 +9,7 @@ from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.storage import codec
 from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
 from laurels.storage.contract import UNBOUND, AskAboutIds, CatalogRow, CatalogState, DecideCatalog, RevisionKey
+from laurels.storage.postgres.closings import all_closings, close, unclosed
 from laurels.storage.postgres.connections import Connections, insert, setting
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
 
@@ -62,10 +63,12 @@ async def read_state(connection: Connection, ask: AskAboutIds | None = None) -> 
     """What decides about the next revision."""
     row = await connection.fetchrow(NEWEST)
     is_used = bool(await connection.fetchval(IS_USED))
+    periods = (await unclosed(connection), await all_closings(connection)) if ask else ((), ())
     if row is None:
-        return CatalogState(None, is_used, await _judged_by(connection))
+        return CatalogState(None, is_used, await _judged_by(connection), NOTHING_IN_USE, *periods)
     newest = codec.catalog_of(row)
-    return CatalogState(newest, is_used, in_use=await _in_use(connection, ask(newest)) if ask else NOTHING_IN_USE)
+    in_use = await _in_use(connection, ask(newest)) if ask else NOTHING_IN_USE
+    return CatalogState(newest, is_used, None, in_use, *periods)
 
 
 async def _in_use(connection: Connection, ids: Ids) -> InUse:
@@ -121,10 +124,12 @@ class Catalogs(Connections):
         async def change(connection: Connection) -> None:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CHANGES, timeout=LONG_STATEMENT_SECONDS)
-                revision = decide(await read_state(connection, ask))
-                if revision is not None:
-                    await connection.execute(SAVE, *codec.catalog_columns(revision))
-                    for earlier, current in Catalog.parse(revision.text).renames.boards.items():
+                decided = decide(await read_state(connection, ask))
+                if decided is not None:
+                    await connection.execute(SAVE, *codec.catalog_columns(decided.revision))
+                    for row in decided.closed:
+                        await close(connection, row)
+                    for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():
                         await _rename_board(connection, earlier, current)
 
         await self._pool.run(change, self._patience)

@@ -27,11 +27,11 @@ from laurels.storage.contract import (
 )
 from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.catalogs import WAIT_FOR_CATALOG, read_key
+from laurels.storage.postgres.closings import all_closings, close, unclosed
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
 from laurels.storage.postgres.standings import STANDINGS_OF, lock_of, places_by_user
 from laurels.storage.standings import (
-    AFTER_PARTS,
     ERASED_USER,
     Ends,
     Key,
@@ -68,12 +68,7 @@ OPEN_STANDINGS_OF = f"""
 )
 """
 LOCK_PERIOD = "SELECT pg_advisory_xact_lock($1, $2)"
-CLOSE = """
-INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (board, period) DO NOTHING RETURNING 1
-"""
 CLOSING = f"SELECT {CLOSINGS} FROM closings WHERE board = $1 AND period = $2"
-ALL_CLOSINGS = f"SELECT {CLOSINGS} FROM closings ORDER BY board, period"
 COMPLETE_CLOSING = "UPDATE closings SET starts_at = $1, ends_at = $2, rule = $3 WHERE board = $4 AND period = $5"
 SORT_KEYS = f"""
 SELECT min(sort_key), max(sort_key) FROM standings
@@ -97,25 +92,6 @@ CLOSINGS_OF = f"SELECT {CLOSINGS} FROM closings WHERE board = $1 ORDER BY closed
 LOCK_USERS = "SELECT user_id FROM users WHERE user_id = ANY($1) ORDER BY user_id FOR NO KEY UPDATE"
 NEXT_REVISIONS = "UPDATE users SET revision = revision + 1 WHERE user_id = ANY($1) RETURNING user_id, revision"
 ADD_NOTIFICATIONS = insert_all(OUTBOX)
-PARTITIONS = f"FROM tallies t WHERE t.level = {FIRST_TIME_LEVEL - 1}"
-PERIODS = f"""
-WITH RECURSIVE part (period, board) AS (
-    (SELECT t.period, t.board {PARTITIONS} ORDER BY t.period, t.board LIMIT 1)
-    UNION ALL
-    SELECT next.period, next.board FROM part, LATERAL (
-        SELECT t.period, t.board {PARTITIONS} AND (t.period, t.board) > (
-            part.period,
-            CASE WHEN strpos(part.board, '{WITHIN}') > 0
-                THEN split_part(part.board, '{WITHIN}', 1) || '{AFTER_PARTS}' ELSE part.board END
-        ) ORDER BY t.period, t.board LIMIT 1
-    ) AS next
-)
-SELECT DISTINCT split_part(part.board, '{WITHIN}', 1) AS base, part.period FROM part WHERE NOT EXISTS (
-    SELECT 1 FROM closings c
-    WHERE c.board = split_part(part.board, '{WITHIN}', 1) AND c.period = part.period AND c.notified_at IS NOT NULL
-) ORDER BY base, period
-"""
-"""Each step skips all tallies of a partition in a period, and from the first part of a leaderboard all its other parts."""
 
 
 def _teams(*, mean: bool, highest: bool) -> str:
@@ -168,17 +144,17 @@ class Leaderboards(Connections):
         own: OwnRule = (None, None, None),
     ) -> bool:
         starts_at, ends_at, rule = own
-        values = (board, period, to_micros(at), maybe_micros(starts_at), maybe_micros(ends_at), rule)
+        row = ClosedPeriodRow(board, period, at, None, starts_at, ends_at, rule)
 
-        async def close(connection: Connection) -> bool:
+        async def closing(connection: Connection) -> bool:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CATALOG)
                 if catalog and await read_key(connection) != catalog:
                     raise OtherRevision
                 await connection.execute(LOCK_PERIOD, self._locks.periods, lock_of((board, period)))
-                return await connection.fetchval(CLOSE, *values) is not None
+                return await close(connection, row)
 
-        return await self._pool.run(close, self._patience)
+        return await self._pool.run(closing, self._patience)
 
     async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         request = closing_request(board, period, ties, top)
@@ -197,7 +173,7 @@ class Leaderboards(Connections):
         return closing_of(found[0]) if found else None
 
     async def all_closings(self) -> Sequence[ClosedPeriodRow]:
-        return [closing_of(row) for row in await self._rows(ALL_CLOSINGS)]
+        return await self._pool.run(all_closings)
 
     async def complete_closing(self, row: ClosedPeriodRow) -> None:
         bounds = (maybe_micros(row.starts_at), maybe_micros(row.ends_at))
@@ -230,7 +206,7 @@ class Leaderboards(Connections):
         return bool(await self._value(IS_NOTIFIED, board, period))
 
     async def periods(self) -> Sequence[tuple[str, str]]:
-        return [(board, period) for board, period in await self._rows(PERIODS)]
+        return await self._pool.run(unclosed)
 
     async def wrong_tallies(self) -> int:
         return await self._value(ranking.WRONG_TALLIES, timeout=LONG_STATEMENT_SECONDS)

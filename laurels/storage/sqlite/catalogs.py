@@ -20,6 +20,7 @@ from laurels.storage.contract import (
     amnesty_count,
 )
 from laurels.storage.sqlite.amnesties import ALL_AMNESTIES
+from laurels.storage.sqlite.closings import all_closings, close, unclosed
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection
 
@@ -82,10 +83,12 @@ def read_state(connection: Connection, ask: AskAboutIds | None = None) -> Catalo
     """What decides about the next revision."""
     row = connection.execute(NEWEST).fetchone()
     is_used = bool(connection.execute(IS_USED).fetchone()[0])
+    periods = (unclosed(connection), all_closings(connection)) if ask else ((), ())
     if row is None:
-        return CatalogState(None, is_used, _judged_by(connection))
+        return CatalogState(None, is_used, _judged_by(connection), NOTHING_IN_USE, *periods)
     newest = codec.catalog_of(row)
-    return CatalogState(newest, is_used, in_use=_in_use(connection, ask(newest)) if ask else NOTHING_IN_USE)
+    in_use = _in_use(connection, ask(newest)) if ask else NOTHING_IN_USE
+    return CatalogState(newest, is_used, None, in_use, *periods)
 
 
 def _in_use(connection: Connection, ids: Ids) -> InUse:
@@ -139,10 +142,12 @@ class Catalogs(Connections):
 
     async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
         def change(writer: Connection) -> None:
-            revision = decide(read_state(writer, ask))
-            if revision is not None:
-                writer.execute(SAVE, codec.catalog_columns(revision))
-                for earlier, current in Catalog.parse(revision.text).renames.boards.items():
+            decided = decide(read_state(writer, ask))
+            if decided is not None:
+                writer.execute(SAVE, codec.catalog_columns(decided.revision))
+                for row in decided.closed:
+                    close(writer, row)
+                for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():
                     _rename_board(writer, earlier, current)
 
         await self._in_transaction(change)

@@ -37,11 +37,11 @@ from laurels.storage.contract import (
 )
 from laurels.storage.sqlite import ranking, standings
 from laurels.storage.sqlite.catalogs import read_key
+from laurels.storage.sqlite.closings import all_closings, base, close, unclosed
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection, changed
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
 from laurels.storage.standings import (
-    AFTER_PARTS,
     ERASED_USER,
     Ends,
     Key,
@@ -74,12 +74,7 @@ BEFORE = f"""
 ORDER BY s.sort_key DESC, s.reached_at DESC, s.user_id DESC LIMIT ?
 """
 IS_NOTIFIED = "SELECT notified_at IS NOT NULL FROM closings WHERE board = ? AND period = ?"
-CLOSE = """
-INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (board, period) DO NOTHING
-"""
 CLOSING = f"SELECT {CLOSINGS} FROM closings WHERE board = ? AND period = ?"
-ALL_CLOSINGS = f"SELECT {CLOSINGS} FROM closings ORDER BY board, period"
 COMPLETE_CLOSING = "UPDATE closings SET starts_at = ?, ends_at = ?, rule = ? WHERE board = ? AND period = ?"
 SORT_KEYS = f"""
 SELECT min(sort_key), max(sort_key) FROM standings
@@ -100,34 +95,12 @@ NEXT_REVISION = "UPDATE users SET revision = revision + 1 WHERE user_id = ? RETU
 ADD_NOTIFICATION = insert(OUTBOX)
 
 
-def _base(partition: str) -> str:
-    """The leaderboard that a partition belongs to, in SQL."""
-    return f"substr({partition}, 1, instr({partition} || '{WITHIN}', '{WITHIN}') - 1)"
-
-
 OPEN_STANDINGS = f"""
 {STANDINGS_OF} AND NOT EXISTS (
     SELECT 1 FROM closings c WHERE c.period = standings.period
-    AND c.board = {_base("standings.board")}
+    AND c.board = {base("standings.board")}
 )
 """
-PARTITIONS = f"tallies INDEXED BY tallies_by_period WHERE level = {FIRST_TIME_LEVEL - 1}"
-NEXT_PARTITION = f"""
-FROM {PARTITIONS} AND (period, board) > (
-    part.period, iif(instr(part.board, '{WITHIN}'), {_base("part.board")} || '{AFTER_PARTS}', part.board)
-) ORDER BY period, board LIMIT 1
-"""
-PERIODS = f"""
-WITH RECURSIVE part (period, board) AS (
-    SELECT * FROM (SELECT period, board FROM {PARTITIONS} ORDER BY period, board LIMIT 1)
-    UNION ALL
-    SELECT (SELECT period {NEXT_PARTITION}), (SELECT board {NEXT_PARTITION}) FROM part WHERE board IS NOT NULL
-)
-SELECT DISTINCT {_base("board")} AS base, period FROM part WHERE board IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM closings c WHERE c.board = {_base("part.board")} AND c.period = part.period AND c.notified_at IS NOT NULL
-) ORDER BY base, period
-"""
-"""Each step skips all tallies of a partition in a period, and from the first part of a leaderboard all its other parts."""
 
 
 def _teams(*, mean: bool, highest: bool) -> str:
@@ -189,14 +162,14 @@ class Leaderboards(Connections):
         own: OwnRule = (None, None, None),
     ) -> bool:
         starts_at, ends_at, rule = own
-        values = (board, period, to_micros(at), maybe_micros(starts_at), maybe_micros(ends_at), rule)
+        row = ClosedPeriodRow(board, period, at, None, starts_at, ends_at, rule)
 
-        def close(writer: Connection) -> bool:
+        def closing(writer: Connection) -> bool:
             if catalog and read_key(writer) != catalog:
                 raise OtherRevision
-            return changed(writer, CLOSE, values)
+            return close(writer, row)
 
-        return await self._in_transaction(close)
+        return await self._in_transaction(closing)
 
     async def notify_closing(self, board: str, period: str, top: int, ties: Ties, at: datetime) -> bool:
         request = closing_request(board, period, ties, top)
@@ -212,8 +185,7 @@ class Leaderboards(Connections):
         return closing_of(row) if row else None
 
     async def all_closings(self) -> Sequence[ClosedPeriodRow]:
-        found = await self._in_background(lambda connection: connection.execute(ALL_CLOSINGS).fetchall())
-        return [closing_of(row) for row in found]
+        return await self._in_background(all_closings)
 
     async def complete_closing(self, row: ClosedPeriodRow) -> None:
         values = (maybe_micros(row.starts_at), maybe_micros(row.ends_at), row.rule, row.board, row.period)
@@ -244,7 +216,7 @@ class Leaderboards(Connections):
         return bool(row and row[0])
 
     async def periods(self) -> Sequence[tuple[str, str]]:
-        return await self._in_background(lambda connection: connection.execute(PERIODS).fetchall())
+        return await self._in_background(unclosed)
 
     async def wrong_tallies(self) -> int:
         with self._snapshot as connection:
