@@ -11,6 +11,7 @@ from datetime import datetime
 from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.closings import completed, standings_rule
+from laurels.engine.leaderboards import POINTS
 from laurels.errors import UserErased
 from laurels.service.closed_periods import after_closings
 from laurels.service.core import Core
@@ -53,7 +54,10 @@ class PeriodRules:
     async def look(self) -> None:
         """Read which leaderboards are not yet right, without writing anything."""
         catalog, waiting = self._core.catalog, set[str]()
-        for row in await self._core.store.board_rules():
+        rows = await self._core.store.board_rules()
+        if not rows and await self._core.store.are_under_other_rules(catalog.rules):
+            waiting |= {board.id for board in catalog.boards.values() if not board.retired and board.id != POINTS}
+        for row in rows:
             board = catalog.boards.get(row.board)
             if (
                 board
@@ -100,6 +104,8 @@ class PeriodRules:
         """Compare the rules of live leaderboards with those that their standings are under."""
         store = self._core.store
         stored = {row.board: row for row in await store.board_rules()}
+        # The first time, standings are right if every user was last judged by this catalog.
+        are_right = not stored and not await store.are_under_other_rules(catalog.rules)
         waiting: set[str] = set()
         for board in catalog.boards.values():
             rule, row = standings_rule(catalog, board), stored.get(board.id)
@@ -110,10 +116,9 @@ class PeriodRules:
             if row is not None and row.rule == rule:
                 waiting |= {board.id} if row.recomputed_at is None else set()
                 continue
-            # The first time, all users are under this catalog or are brought under it when they are next read.
-            new = BoardRuleRow(board.id, rule, None if stored else now)
-            await store.save_board_rule(new)
-            waiting |= {board.id} if stored else set()
+            is_right = are_right or (not stored and board.id == POINTS)  # its rule is the same in every catalog
+            await store.save_board_rule(BoardRuleRow(board.id, rule, now if is_right else None))
+            waiting |= set() if is_right else {board.id}
         self._core.recomputing = frozenset(waiting)
 
     async def _recompute_logged(self) -> None:

@@ -177,3 +177,34 @@ async def test_a_database_without_a_catalog_keeps_the_order_that_its_lines_show(
         await Admin(adopting).adopt_catalog(rules(CHANGES["order"]), "because", "a test")
     async with Laurels.open(database, None, clock=clock) as laurels:
         assert await lines(laurels, "2026-W46") == LINES
+
+
+async def test_lines_of_users_of_an_earlier_version_are_recomputed(database: str) -> None:
+    clock = TestClock(at("2026-11-11T12:00"))
+    await fill(database, rules(WEEK), clock)
+    async with Laurels.open(database, None, clock=clock) as laurels:
+        for table in ("board_rules", "catalog_revisions"):
+            await sql(laurels.store, f"DELETE FROM {table} RETURNING 1")
+        adopting = Laurels(laurels.store, clock=clock)
+        await Admin(adopting).adopt_catalog(rules(CHANGES["order"]), "because", "a test")
+        await adopting.follow_catalog()
+        await adopting.period_rules.look()
+        assert adopting.core.recomputing == {"b"}
+    async with Laurels.open(database, None, clock=clock) as laurels:
+        await laurels.period_rules.stop()
+        await laurels.record(Event("cyd", "one more", "m", clock.now, 1))
+        page = await laurels.leaderboard("b")
+        assert page.recomputing
+        await laurels.period_rules.stop()
+        await laurels.period_rules.recompute()
+        assert not (await laurels.leaderboard("b")).recomputing
+        assert await lines(laurels, "current") == [(1, "cyd", 8), (2, "bob", 43), (3, "ada", 5000)]
+
+
+async def test_lines_of_users_under_the_same_rules_are_right_at_once(database: str) -> None:
+    clock = TestClock(at("2026-11-11T12:00"))
+    await fill(database, rules(WEEK), clock)
+    async with Laurels.open(database, None, clock=clock) as laurels:
+        await sql(laurels.store, "DELETE FROM board_rules RETURNING 1")
+    async with Laurels.open(database, None, clock=clock) as laurels:
+        assert not (await laurels.leaderboard("b")).recomputing

@@ -202,6 +202,10 @@ class Records(Protocol):
         """The next `limit` user ids after this one, by code point ('' begins)."""
         ...
 
+    async def are_under_other_rules(self, rules: str) -> bool:
+        """Whether the progress of any user was made under other rules than these. Reads users until it finds one."""
+        ...
+
     async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         """The user, the first `limit` lines of the points leaderboard and the amnesty count, from one snapshot."""
         ...

@@ -27,7 +27,7 @@ from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.catalogs import KEY, read_key
 from laurels.storage.postgres.connections import Connections, by_user, by_user_decoded
 from laurels.storage.postgres.leaderboards import FIRST, closed_standings, first_lines, open_standings
-from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
+from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, WRITE_SECONDS, Connection
 from laurels.storage.postgres.ranking import rank_of_user
 from laurels.storage.standings import POINTS
 
@@ -37,6 +37,7 @@ NEWEST = 2**62
 USER = f"SELECT {USERS} FROM users WHERE user_id = $1"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> $1)"
 PROFILES = f"""
 SELECT 'user' AS kind, {USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
@@ -162,6 +163,9 @@ class Records(Connections):
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         return [row[0] for row in await self._rows(USER_IDS, after, limit)]
+
+    async def are_under_other_rules(self, rules: str) -> bool:
+        return await self._value(ARE_UNDER_OTHER_RULES, rules, timeout=LONG_STATEMENT_SECONDS)
 
     async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         return await self._profiles((user_id, limit))

@@ -46,6 +46,7 @@ REVISION = "SELECT revision FROM users WHERE user_id = ?"
 USER = f"SELECT {USERS} FROM users WHERE user_id = ?"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
 USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
+ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> ?)"
 EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
 EVENTS_WITHIN = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision"
 AWARDS_WITHIN = f"SELECT {AWARDS} FROM awards WHERE user_id = ? AND revision BETWEEN ? AND ? ORDER BY revision, badge"
@@ -170,6 +171,12 @@ class Records(Connections):
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         with translated:
             return [row[0] for row in self._reader.execute(USER_IDS, (after, limit))]
+
+    async def are_under_other_rules(self, rules: str) -> bool:
+        found = await self._in_background(
+            lambda connection: connection.execute(ARE_UNDER_OTHER_RULES, (rules,)).fetchone()
+        )
+        return bool(found[0])
 
     async def profile_view(self, user_id: str, limit: int) -> ProfileView:
         with self._snapshot as connection:
