@@ -32,6 +32,7 @@ class PeriodRules:
         self._live = False
         self._applied: Catalog | None = None
         self._task: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
 
     def activate(self) -> None:
         """From now on, `keep_up` applies the catalog in force. Every process that lasts is activated."""
@@ -42,14 +43,19 @@ class PeriodRules:
 
         Without `live`, only closed periods, for commands that end at once.
         """
+        async with self._lock:
+            await self._apply(live=live)
+
+    async def _apply(self, *, live: bool) -> None:
         core = self._core
         await core.rules.follow()
         closings = [row if row.rule else await self._complete(row) for row in await core.store.all_closings()]
         core.rules.refine(after_closings(core.catalog, closings))
         if live:
             self.activate()
-            self._applied = core.catalog
-            await self._register(core.catalog, await core.now())
+            catalog = core.catalog
+            await self._register(catalog, await core.now())
+            self._applied = catalog  # last: from now on, pages do not wait for it
 
     async def look(self) -> None:
         """Read which leaderboards are not yet right, without writing anything."""
@@ -76,7 +82,9 @@ class PeriodRules:
         if not self._live:
             return
         if self._applied is not self._core.catalog:
-            await self.apply()
+            async with self._lock:
+                if self._applied is not self._core.catalog:
+                    await self._apply(live=True)
         self.start()
 
     def start(self) -> None:

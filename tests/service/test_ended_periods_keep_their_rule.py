@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
 
 from laurels.engine.catalog import Catalog
@@ -208,3 +209,28 @@ async def test_lines_of_users_under_the_same_rules_are_right_at_once(database: s
         await sql(laurels.store, "DELETE FROM board_rules RETURNING 1")
     async with Laurels.open(database, None, clock=clock) as laurels:
         assert not (await laurels.leaderboard("b")).recomputing
+
+
+async def test_no_page_is_shown_before_it_is_known_whether_it_is_right(database: str) -> None:
+    clock = TestClock(at("2026-11-11T12:00"))
+    await fill(database, rules(WEEK), clock)
+    async with Laurels.open(database, None, clock=clock) as laurels:
+        await Admin(laurels).apply_catalog(rules(CHANGES["order"]), "because", "a test")
+        reading = laurels.store.board_rules
+
+        async def slowly() -> Any:
+            await anyio.sleep(0.2)
+            return await reading()
+
+        laurels.store.board_rules = slowly  # type: ignore[method-assign]
+        laurels.period_rules.start = lambda: None  # type: ignore[method-assign]
+        pages: list[bool] = []
+
+        async def read(after: float) -> None:
+            await anyio.sleep(after)
+            pages.append((await laurels.leaderboard("b")).recomputing)
+
+        async with anyio.create_task_group() as tasks:
+            for after in (0, 0.1):
+                tasks.start_soon(read, after)
+        assert pages == [True, True]
