@@ -67,6 +67,7 @@ async def _one(settings: Settings, user_id: str) -> Rebuilt:
 async def _all(settings: Settings) -> Rebuilt:
     async with changing(settings) as laurels:
         admin, users, differed = Admin(laurels), 0, 0
+        revision = laurels.rules.in_force.revision
         with steps_progress("Rebuilding", (await laurels.store.counts()).users) as advance:
             async for page in admin.pages():
                 for start in range(0, len(page), BATCH):
@@ -76,7 +77,7 @@ async def _all(settings: Settings) -> Rebuilt:
         differed += await fix_database(laurels.core)
         wrong = await laurels.store.wrong_tallies()
         await laurels.store.rebuild_tallies()
-        await laurels.period_rules.settle()
+        await laurels.period_rules.settle(revision)
         return Rebuilt(users, differed, wrong)
 
 

@@ -15,7 +15,7 @@ from laurels.engine.leaderboards import POINTS
 from laurels.errors import UserErased
 from laurels.service.closed_periods import after_closings
 from laurels.service.core import Core
-from laurels.storage.contract import BoardRuleRow, ClosedPeriodRow
+from laurels.storage.contract import BoardRuleRow, ClosedPeriodRow, RevisionKey
 
 log = logging.getLogger(__name__)
 
@@ -152,8 +152,15 @@ class PeriodRules:
             )
         core.recomputing = core.recomputing - waiting
 
-    async def settle(self) -> None:
-        """Store that the standings of all leaderboards are under the rules in force, because every user was rebuilt."""
+    async def settle(self, rebuilt_under: RevisionKey) -> None:
+        """Store that the standings of all leaderboards are under the rules in force, because every user was rebuilt.
+
+        `rebuilt_under` is the revision of the catalog when that began. If another one is in force, nothing is stored: the users
+        who were rebuilt before it are still to be recomputed.
+        """
+        await self._core.rules.follow()
+        if self._core.rules.in_force.revision != rebuilt_under:
+            return
         catalog, now = self._core.catalog, await self._core.now()
         for board in [board for board in catalog.boards.values() if not board.retired]:
             rule = standings_rule(catalog, board)

@@ -234,3 +234,28 @@ async def test_no_page_is_shown_before_it_is_known_whether_it_is_right(database:
             for after in (0, 0.1):
                 tasks.start_soon(read, after)
         assert pages == [True, True]
+
+
+@pytest.mark.parametrize("midway", [False, True])
+async def test_a_rebuild_settles_only_the_catalog_under_which_it_began(database: str, midway: bool) -> None:
+    clock = TestClock(at("2026-11-11T12:00"))
+    await fill(database, rules(WEEK), clock)
+    async with (
+        Laurels.open(database, None, clock=clock) as other,
+        Laurels.open(database, None, clock=clock) as laurels,
+    ):
+        admin = Admin(laurels)
+        if not midway:
+            await Admin(other).apply_catalog(rules(CHANGES["order"]), "because", "a test")
+            await laurels.follow_catalog()
+        revision = laurels.rules.in_force.revision
+        await admin.rebuild("ada")
+        if midway:
+            await Admin(other).apply_catalog(rules(CHANGES["order"]), "because", "a test")
+        for user_id in ("bob", "cyd"):
+            await admin.rebuild(user_id)
+        await laurels.period_rules.settle(revision)
+        laurels.period_rules.start = lambda: None  # type: ignore[method-assign]
+        assert (await laurels.leaderboard("b")).recomputing == midway
+        await laurels.period_rules.recompute()
+        assert await lines(laurels, "current") == [(1, "cyd", 7), (2, "bob", 43), (3, "ada", 5000)]
