@@ -71,7 +71,7 @@ from laurels.present.verification import Comparison, Difference
 from laurels.service.admin import Admin
 from laurels.service.blocking import BlockingAdmin, BlockingLaurels
 from laurels.service.laurels import Laurels
-from laurels.storage.contract import Store
+from laurels.storage.contract import Principal, Source, Store
 
 __all__ = [
     "UNSET",
@@ -137,11 +137,13 @@ __all__ = [
     "NumberChange",
     "Overloaded",
     "PeriodNotFound",
+    "Principal",
     "Problem",
     "Profile",
     "RankChange",
     "ReversalResult",
     "SettingsError",
+    "Source",
     "Store",
     "StoreError",
     "StoreUnavailable",

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from laurels.engine.values import plain
 from laurels.errors import Unauthorized
+from laurels.storage.contract import Principal
 
 
 @plain
@@ -34,6 +35,11 @@ class Caller:
     user_id: str
     session: bytes | None = None
     """What identifies this session; None if this kind of session has no id."""
+
+    @property
+    def principal(self) -> Principal:
+        """The user, as stored with what they change."""
+        return Principal("session", self.user_id)
 
 
 class Verifier(Protocol):

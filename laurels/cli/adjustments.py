@@ -6,8 +6,6 @@ The command of a kind of adjustment is made from its class; `reverse` and `undo`
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
@@ -28,7 +26,7 @@ from laurels.errors import AdjustmentNotFound, InvalidInput, LaurelsError
 from laurels.present.adjustments import AdjustmentResult, ReversalResult
 from laurels.present.changes import NumberChange
 from laurels.service.admin import Admin
-from laurels.service.opening import changing
+from laurels.service.opening import changing, login_name
 from laurels.settings import Settings
 
 User = Annotated[str, Parameter(help="the user's id")]
@@ -170,14 +168,6 @@ def undo(
             raise AdjustmentNotFound(f"the user '{user}' has no adjustment '{adjustment}'") from None
 
     return _do(undone, database, catalog, json=json)
-
-
-def login_name() -> str:
-    """The login name of the person who runs this command."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an operating system user without a name, as some containers have
-        return f"uid {os.getuid()}"
 
 
 # ---- running them -----------------------------------------------------------------------------

@@ -10,14 +10,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from laurels.cli import OK
-from laurels.cli.adjustments import Actor, login_name
+from laurels.cli.adjustments import Actor
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.errors import AmnestyNotFound
 from laurels.present.amnesties import Amnesties, Amnesty
+from laurels.present.principals import who
 from laurels.service.admin import Admin
-from laurels.service.opening import changing, reading
+from laurels.service.opening import changing, login_name, reading
 from laurels.settings import Settings
 
 
@@ -35,8 +36,8 @@ def add(
 
     It takes milliseconds for any number of users: each is updated when next read or written.
     """
-    who = actor or login_name()
-    added = asyncio.run(_add(settings_of(database=database), first, last, reason, who, group))
+    by = actor or login_name()
+    added = asyncio.run(_add(settings_of(database=database), first, last, reason, by, group))
     if json:
         emit(added)
     else:
@@ -58,7 +59,8 @@ def list_amnesties(*, database: Database = None, json: Json = False) -> int:
     shown = table("id", "days", "for", "reason", "by", "since", "lifted")
     for amnesty in amnesties:
         times = when(amnesty.created_at), when(amnesty.lifted_at)
-        cells = (amnesty.id, _days(amnesty), _users(amnesty), amnesty.reason, amnesty.actor, *times)
+        by = who(amnesty.principal, amnesty.actor)
+        cells = (amnesty.id, _days(amnesty), _users(amnesty), amnesty.reason, by, *times)
         shown.add_row(*map(cell, cells), style="dim" if amnesty.lifted_at else "")
     console().print(shown if amnesties else "No amnesties.")
     return OK

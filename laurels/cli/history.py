@@ -16,6 +16,7 @@ from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
 from laurels.present.history import History, HistoryAdjustment, HistoryEntry
+from laurels.present.principals import who
 from laurels.service.opening import reading
 from laurels.settings import Settings
 
@@ -87,4 +88,5 @@ def _what(entry: HistoryEntry) -> Text:
 def adjustment_line(adjustment: HistoryAdjustment) -> str:
     """An adjustment as a line: kind, subject, actor and reason."""
     about = " ".join(str(value) for value in adjustment.data.values() if value not in ("", True, False))
-    return f"{adjustment.kind} {about}{', undone' if adjustment.undone else ''}, by {adjustment.actor}: {adjustment.reason}"
+    by = who(adjustment.principal, adjustment.actor)
+    return f"{adjustment.kind} {about}{', undone' if adjustment.undone else ''}, by {by}: {adjustment.reason}"

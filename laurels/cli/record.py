@@ -30,7 +30,7 @@ from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.present.events import EventIn, EventResult
 from laurels.service.blocking import BlockingLaurels
-from laurels.service.opening import given_catalog, laurels_over, made
+from laurels.service.opening import command_line, given_catalog, laurels_over, made
 from laurels.settings import Settings
 
 BATCH = 500
@@ -130,6 +130,7 @@ def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaure
         default_zone=settings.rules.default_zone,
         late_window=late_window,
         on_difference="follow",  # `_make` has compared them
+        principal=command_line(),
     )
 
 

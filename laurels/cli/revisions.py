@@ -11,14 +11,15 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from laurels.cli import OK
-from laurels.cli.adjustments import Actor, login_name
+from laurels.cli.adjustments import Actor
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
+from laurels.present.principals import who
 from laurels.service.admin import Admin
-from laurels.service.opening import existing, laurels_over, read_catalog
+from laurels.service.opening import existing, laurels_over, login_name, read_catalog
 from laurels.settings import Settings
 
 File = Annotated[str, Parameter(help="a catalog file")]
@@ -78,9 +79,8 @@ def history(*, database: Database = None, json: Json = False) -> int:
     shown = table("", "applied", "by", "reason", "rules", right=("",))
     for row in revisions:
         style = "bold" if row is revisions[-1] else ""
-        shown.add_row(
-            str(row.number), when(row.applied_at), cell(row.applied_by), cell(row.reason), row.rules, style=style
-        )
+        by = cell(who(row.principal, row.applied_by))
+        shown.add_row(str(row.number), when(row.applied_at), by, cell(row.reason), row.rules, style=style)
     console().print(shown if revisions else Text("No catalog is stored yet; the first user stores it."))
     return OK
 

@@ -18,10 +18,10 @@ from laurels.engine.adjustments import Adjustment, Reversal
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import LostBadge
 from laurels.errors import AdjustmentConflict, AdjustmentNotFound, UserNotFound
-from laurels.storage.contract import AdjustmentRow, UserRow
+from laurels.storage.contract import AdjustmentRow, Principal, UserRow
 
 UNDONE = "undone"
-"""The key under which the data of an adjustment say who undid it, when and why."""
+"""The key under which the data of an adjustment say who undid it, when and why. The principal is in `principal`."""
 
 ASKED = "asked"
 """The key under which the data of an adjustment hold what was sent, to recognize it when it is sent again."""
@@ -43,6 +43,7 @@ class ApplyAdjustment:
     reason: str
     actor: str
     own: bool = False
+    principal: Principal | None = None
     event_id: None = None
 
     @property
@@ -70,6 +71,7 @@ class ApplyAdjustment:
             self.reason,
             self.actor,
             None,
+            self.principal,
         )
         awards = work.award_rows(self.user_id) if self.needs == "all" else {}
         work.save_adjustment(row)
@@ -99,6 +101,7 @@ class UndoAdjustment:
     at: datetime
     reason: str = ""
     actor: str = ""
+    principal: Principal | None = None
     event_id: None = None
     needs: Needs = "all"
 
@@ -109,7 +112,9 @@ class UndoAdjustment:
             raise AdjustmentNotFound
         if stored.undone_by is not None:
             return Applied(stored, duplicate=True)
-        why = {"at": self.at.isoformat(), "reason": self.reason, "actor": self.actor}
+        why: dict[str, Any] = {"at": self.at.isoformat(), "reason": self.reason, "actor": self.actor}
+        if self.principal:
+            why["principal"] = {"kind": self.principal.kind, "name": self.principal.name}
         undone = replace(stored, undone_by=user.revision + 1, data={**stored.data, UNDONE: why})
         work.save_adjustment(undone)
         if stored.kind == Reversal.kind:

@@ -17,7 +17,7 @@ from laurels.engine.judge import judge, reverse
 from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
-from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, UserRow
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, Principal, UserRow
 
 REVERSAL = "reversal:"
 """The id of a reversal is this and the event's id, so that an event is reversed once."""
@@ -140,10 +140,12 @@ class ReverseEvent:
     at: datetime
     reason: str
     actor: str
+    principal: Principal | None = None
     needs: Needs = "all"
 
     def apply(self, work: UnitOfWork) -> Applied:
-        return ReverseEvents(self.user_id, (self.event_id,), self.at, self.reason, self.actor).apply(work)[0]
+        why = (self.at, self.reason, self.actor, self.principal)
+        return ReverseEvents(self.user_id, (self.event_id,), *why).apply(work)[0]
 
 
 @plain
@@ -158,6 +160,7 @@ class ReverseEvents:
     at: datetime
     reason: str
     actor: str
+    principal: Principal | None = None
     event_id: None = None
     needs: Needs = "all"
 
@@ -220,7 +223,7 @@ class ReverseEvents:
     def _adjustment(self, event_id: str, revision: int) -> AdjustmentRow:
         data = Reversal(event_id).data()
         what = (self.user_id, REVERSAL + event_id, revision, self.at, Reversal.kind, data)
-        return AdjustmentRow(*what, self.reason, self.actor, None)
+        return AdjustmentRow(*what, self.reason, self.actor, None, self.principal)
 
 
 def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int, int] | None:

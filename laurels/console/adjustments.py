@@ -22,7 +22,7 @@ from laurels.http.responses import Response
 from laurels.present.adjustments import AdjustmentResult
 from laurels.present.catalog import catalog_summary
 from laurels.present.changes import NumberChange
-from laurels.service.admin import MAX_REASON, Admin, check_adjustment
+from laurels.service.admin import MAX_REASON, check_adjustment
 
 USER = ROOT + "/users/{userId}"
 KIND = name_in_path("kind")
@@ -69,9 +69,8 @@ async def apply_adjustment(request: Sent) -> Response:
         adjustment = check_adjustment(kind.kind, data, reason, visit.operator)
         if adjustment.takes_away() and typed.get("confirmed") != "yes":
             return await _confirm(visit, shown_form, adjustment)
-        admin = Admin(visit.context.laurels)
         user_id, adjustment_id = shown_form.user_id, shown_form.adjustment_id
-        result = await admin.adjust(user_id, adjustment_id, kind.kind, data, reason, visit.operator)
+        result = await visit.admin.adjust(user_id, adjustment_id, kind.kind, data, reason, visit.operator)
     except REFUSALS as error:
         return await _show(visit, _refused(shown_form, error))
     return _to_user(visit, result)
@@ -189,7 +188,7 @@ async def _new_undo_form(request: Shown, undo_form: UndoForm) -> Response:
 async def _undo(request: Sent, undo_form: UndoForm) -> Response:
     visit, user_id, typed = request.caller, request.path["userId"], request.body
     target, reason = _id_of(typed.get(undo_form.name, ""), undo_form), typed.get("reason", "").strip()
-    admin = Admin(visit.context.laurels)
+    admin = visit.admin
     undo: Callable[..., Awaitable[AdjustmentResult]] = admin.reverse if undo_form is REVERSE else admin.undo
     try:
         check_text("reason", reason, MAX_REASON)

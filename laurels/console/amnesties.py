@@ -49,8 +49,7 @@ async def add_amnesty(request: Sent) -> Response:
     reason, group = typed.get("reason", "").strip(), typed.get("group", "").strip() or None
     try:
         first, last = _day(typed, "first"), _day(typed, "last")
-        admin = Admin(visit.context.laurels)
-        added = await admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("amnesty", ""))
+        added = await visit.admin.add_amnesty(first, last, reason, visit.operator, group, typed.get("amnesty", ""))
     except AdjustmentConflict as error:
         return await _list(visit, {**typed, "amnesty": new_nonce()}, error)
     except InvalidInput as error:
@@ -99,7 +98,7 @@ async def lift_amnesty(request: Sent) -> Response:
     amnesty_id, reason = typed.get("id", ""), typed.get("reason", "").strip()
     try:
         check_text("id", amnesty_id, MAX_EVENT_ID)
-        await Admin(visit.context.laurels).lift_amnesty(amnesty_id, reason, visit.operator)
+        await visit.admin.lift_amnesty(amnesty_id, reason, visit.operator)
     except InvalidInput as error:
         return await _ask(visit, amnesty_id, typed, error)
     except AmnestyNotFound:

@@ -29,6 +29,7 @@ from laurels.http.endpoint import AnyRequest, Endpoint, Request, endpoint
 from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter, Kind, kind_of, problem_response
 from laurels.http.responses import HTML, Headers, Receive, Response, Scope
+from laurels.present.principals import who
 from laurels.site.html import PRIVATE
 from laurels.site.html import page as html_page
 
@@ -125,6 +126,7 @@ def render(
         token=visit.token if visit else "",
         token_field=TOKEN_FIELD,
         user_at=user_at,
+        who=who,
         as_json=as_json,
         **more,
     )

@@ -22,6 +22,9 @@ from laurels.http.context import Context
 from laurels.http.cookies import HOST_ONLY, is_secure, set_cookie
 from laurels.http.requests import credentials, header
 from laurels.http.responses import Scope
+from laurels.http.sources import source_of
+from laurels.service.admin import Admin
+from laurels.storage.contract import Principal
 
 COOKIE = "laurels-console"
 FORM_COOKIE = "laurels-console-form"
@@ -66,6 +69,16 @@ class Visit:
     scope: Scope
     secret: str
     operator: str = ""
+
+    @property
+    def principal(self) -> Principal:
+        """The operator, as stored with what they change."""
+        return Principal("operator", self.operator)
+
+    @property
+    def admin(self) -> Admin:
+        """Changes by this operator."""
+        return Admin(self.context.laurels, source_of(self.scope, self))
 
     @property
     def token(self) -> str:

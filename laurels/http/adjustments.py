@@ -9,6 +9,7 @@ from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
+from laurels.http.sources import source_of
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import PATH as USER_PATH
 from laurels.present.adjustments import AdjustmentResult
@@ -33,6 +34,7 @@ GRANT_EXAMPLE = {
     "kind": "grant",
     "reason": "spoke at our conference",
     "actor": "my-app",
+    "principal": {"kind": "key", "name": "my-app"},
     "status": "applied",
     "awards": [{"id": "early_adopter", "name": "Early Adopter", "icon": "🌅", "points": 500}],
     "points": {"before": 50, "after": 550},
@@ -65,8 +67,8 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
 
     The same id counts once. Every adjustment can be undone.
     """
-    body, laurels = request.body, request.context.laurels
-    return await Admin(laurels).adjust(
+    body, admin = request.body, Admin(request.context.laurels, source_of(request.scope, request.caller))
+    return await admin.adjust(
         request.path["userId"],
         body.id,
         kind_of(body),
@@ -90,8 +92,8 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
 
     Repeating it changes nothing. The history shows both.
     """
-    laurels = request.context.laurels
-    return await Admin(laurels).undo(request.path["userId"], request.path["adjustmentId"], actor=request.caller.name)
+    admin = Admin(request.context.laurels, source_of(request.scope, request.caller))
+    return await admin.undo(request.path["userId"], request.path["adjustmentId"], actor=request.caller.name)
 
 
 @endpoint(
@@ -105,8 +107,8 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
 )
 async def post_own_adjustment(request: Request[Caller, OwnAdjustmentIn]) -> AdjustmentResult:
     """Pause a streak from today or a later day on, or repair a gap, as far as the catalog allows users to."""
-    body, laurels = request.body, request.context.laurels
-    result = await Admin(laurels).adjust(
+    body, admin = request.body, Admin(request.context.laurels, source_of(request.scope, request.caller))
+    result = await admin.adjust(
         request.caller.user_id, body.id, kind_of(body), data_of(body), OWN_REASON, OWN_ACTOR, own=True
     )
     return own_result(result)

@@ -8,6 +8,7 @@ from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import in_path
+from laurels.http.sources import source_of
 from laurels.present.amnesties import Amnesties, Amnesty, AmnestyIn
 from laurels.service.admin import Admin
 
@@ -19,10 +20,12 @@ EXAMPLE = {
     "group": None,
     "reason": "our outage",
     "actor": "my-app",
+    "principal": {"kind": "key", "name": "my-app"},
     "createdAt": "2026-03-03T09:00:00Z",
     "liftedAt": None,
     "liftedBy": None,
     "liftReason": None,
+    "liftPrincipal": None,
 }
 AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EVENT_ID)
 
@@ -52,8 +55,8 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
 
     It takes the same time for any number of users.
     """
-    body, laurels = request.body, request.context.laurels
-    return await Admin(laurels).add_amnesty(
+    body, admin = request.body, Admin(request.context.laurels, source_of(request.scope, request.caller))
+    return await admin.add_amnesty(
         body.first, body.last, body.reason, body.actor or request.caller.name, body.group or None
     )
 
@@ -69,7 +72,8 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
 )
 async def delete_amnesty(request: Request[Key, None]) -> None:
     """Require the days of an amnesty again."""
-    await Admin(request.context.laurels).lift_amnesty(request.path["amnestyId"], actor=request.caller.name)
+    admin = Admin(request.context.laurels, source_of(request.scope, request.caller))
+    await admin.lift_amnesty(request.path["amnestyId"], actor=request.caller.name)
 
 
 ENDPOINTS = (get_amnesties, post_amnesty, delete_amnesty)

@@ -16,6 +16,7 @@ from laurels.http.responses import Scope
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
+from laurels.storage.contract import Principal
 from laurels.telemetry.requests import RequestCounters
 
 KEY_PREFIXES = tuple(PREFIXES.values())
@@ -27,6 +28,11 @@ class Key:
     """The app's back end, by the name of its API key."""
 
     name: str
+
+    @property
+    def principal(self) -> Principal:
+        """The key, as stored with what it changes."""
+        return Principal("key", self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
 from laurels.http.problems import problem_of
+from laurels.http.sources import source_of
 from laurels.present.adjustments import AdjustmentResult, ReversalIn, ReversalResult, ReversalResults, ReversalsIn
 from laurels.service.admin import Admin
 
@@ -19,6 +20,7 @@ EXAMPLE = {
     "kind": "reversal",
     "reason": "sent by a script",
     "actor": "my-app",
+    "principal": {"kind": "key", "name": "my-app"},
     "status": "applied",
     "revoked": ["message_100"],
     "points": {"before": 150, "after": 50},
@@ -42,8 +44,8 @@ async def post_reversal(request: Request[Key, ReversalIn]) -> AdjustmentResult:
 
     Repeating it changes nothing. A reversal that arrives before its event applies to it.
     """
-    body, laurels = request.body, request.context.laurels
-    return await Admin(laurels).reverse(
+    body, admin = request.body, Admin(request.context.laurels, source_of(request.scope, request.caller))
+    return await admin.reverse(
         request.path["userId"], request.path["eventId"], body.reason, body.actor or request.caller.name
     )
 
@@ -86,7 +88,8 @@ async def post_reversals(request: Request[Key, ReversalsIn]) -> ReversalResults:
     body, context = request.body, request.context
     context.key_rate.charge(request.caller.name, len(body.events) - 1)
     events = [(one.user_id, one.event_id) for one in body.events]
-    answers = await Admin(context.laurels).reverse_many(events, body.reason, body.actor or request.caller.name)
+    admin = Admin(context.laurels, source_of(request.scope, request.caller))
+    answers = await admin.reverse_many(events, body.reason, body.actor or request.caller.name)
     results = [_result(*events[number], answer, f"/events/{number}") for number, answer in enumerate(answers)]
     statuses = [result.status for result in results]
     return ReversalResults(

@@ -12,12 +12,14 @@ from laurels.engine.catalog import Catalog
 from laurels.present.base import Actor, Answer, Body, Reason, SparseAnswer
 from laurels.present.changes import Award, LevelChange, NumberChange, changes
 from laurels.present.problems import Problem
+from laurels.storage.contract import Principal
 
 
 class AdjustmentResult(SparseAnswer, frozen=True):
     """An adjustment and what it changed. The same id again is answered with `duplicate`, and changes nothing.
 
-    Fields from `awards` to `streaks` are left out when they did not change, and `balance` for a user who has spent no points.
+    `principal` is who was authenticated when it was applied, and `actor` who that principal says did it. Fields from `awards` to
+    `streaks` are left out when they did not change, and `balance` for a user who has spent no points.
     """
 
     id: str
@@ -26,6 +28,7 @@ class AdjustmentResult(SparseAnswer, frozen=True):
     reason: str
     actor: str
     status: Literal["applied", "undone", "duplicate"]
+    principal: Principal | None = None
     awards: Sequence[Award] = ()
     revoked: Sequence[str] = ()
     points: NumberChange | None = None
@@ -45,6 +48,7 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
     names: dict[str, Any] = {"user_id": row.user_id, "kind": row.kind, "reason": row.reason, "actor": row.actor}
     return AdjustmentResult(
         id=row.adjustment_id,
+        principal=row.principal,
         balance=_balance(applied),
         status="duplicate" if applied.duplicate else "undone" if row.undone_by else "applied",
         **names,

@@ -7,7 +7,7 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from laurels.present.base import Actor, Answer, Body, Group, Reason, UtcTime
-from laurels.storage.contract import AmnestyRow
+from laurels.storage.contract import AmnestyRow, Principal
 
 
 class AmnestyIn(Body, frozen=True):
@@ -21,7 +21,10 @@ class AmnestyIn(Body, frozen=True):
 
 
 class Amnesty(Answer, frozen=True):
-    """An amnesty. `liftedAt`, `liftedBy` and `liftReason` are null while it is in force."""
+    """An amnesty. `liftedAt`, `liftedBy`, `liftReason` and `liftPrincipal` are null while it is in force.
+
+    The principals are who was authenticated, null if an earlier version did it; `actor` and `liftedBy` are who they say did it.
+    """
 
     id: str
     first: date
@@ -29,10 +32,12 @@ class Amnesty(Answer, frozen=True):
     group: str | None
     reason: str
     actor: str
+    principal: Principal | None
     created_at: UtcTime
     lifted_at: UtcTime | None
     lifted_by: str | None
     lift_reason: str | None
+    lift_principal: Principal | None
 
 
 class Amnesties(Answer, frozen=True):
@@ -50,8 +55,10 @@ def amnesty(row: AmnestyRow) -> Amnesty:
         group=row.for_group,
         reason=row.reason,
         actor=row.actor,
+        principal=row.principal,
         created_at=row.created_at,
         lifted_at=row.lifted_at,
         lifted_by=row.lifted_by,
         lift_reason=row.lift_reason,
+        lift_principal=row.lift_principal,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from laurels.engine.catalog import Catalog
 from laurels.present.badges import BadgeInfo, badge_info
 from laurels.present.base import Answer, Points, UtcTime
-from laurels.storage.contract import CatalogRow
+from laurels.storage.contract import CatalogRow, Principal
 
 
 class CatalogLevel(Answer, frozen=True):
@@ -36,12 +36,17 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
 
 
 class CatalogRevision(Answer, frozen=True):
-    """A revision of the database's catalog, numbered from 1. `rules` is the fingerprint of everything in it that decides."""
+    """A revision of the database's catalog, numbered from 1. `rules` is the fingerprint of everything in it that decides.
+
+    `principal` is who was authenticated when it was applied, null if an earlier version did it; `appliedBy` is who that
+    principal says did it.
+    """
 
     number: int
     rules: str
     applied_at: UtcTime
     applied_by: str
+    principal: Principal | None
     reason: str
     text: str
 
@@ -60,6 +65,7 @@ def catalog_revision(row: CatalogRow) -> CatalogRevision:
         rules=row.rules,
         applied_at=row.applied_at,
         applied_by=row.applied_by,
+        principal=row.principal,
         reason=row.reason,
         text=row.text,
     )

@@ -13,7 +13,7 @@ from laurels.commands.adjustments import UNDONE
 from laurels.commands.lost_badges import LOST
 from laurels.engine.instants import from_micros
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
-from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow, UserRow
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, HistoryRows, LedgerRow, Principal, UserRow
 
 _NOT_SHOWN = ("asked", LOST, UNDONE)
 """What is stored with an adjustment for Laurels itself."""
@@ -31,12 +31,16 @@ class HistoryEvent(Answer, frozen=True):
     reversed: bool
 
 
-class Undo(Answer, frozen=True):
-    """The time, reason and actor of an undo. Reason and actor are empty if they were not given."""
+class Undo(SparseAnswer, frozen=True):
+    """The time, reason, actor and principal of an undo. Reason and actor are empty if they were not given.
+
+    `principal` is who was authenticated; missing from older entries.
+    """
 
     at: UtcTime
     reason: str
     actor: str
+    principal: Principal | None = None
 
 
 class HistoryLoss(Answer, frozen=True):
@@ -48,9 +52,10 @@ class HistoryLoss(Answer, frozen=True):
 
 
 class HistoryAdjustment(SparseAnswer, frozen=True):
-    """A change made by hand, with its reason and actor.
+    """A change made by hand, with its reason.
 
-    `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries. `lost` are the
+    `principal` is who was authenticated when it was applied, missing from older entries; `actor` is who that principal says did
+    it. `undone` says that it is no longer in force. `undo` says who undid it, and is missing from older entries. `lost` are the
     badges that it took away.
     """
 
@@ -60,6 +65,7 @@ class HistoryAdjustment(SparseAnswer, frozen=True):
     reason: str
     actor: str
     undone: bool
+    principal: Principal | None = None
     undo: Undo | None = None
     lost: Sequence[HistoryLoss] = ()
 
@@ -193,6 +199,7 @@ def history_adjustment(row: AdjustmentRow) -> HistoryAdjustment:
         data={key: value for key, value in row.data.items() if key not in _NOT_SHOWN},
         reason=row.reason,
         actor=row.actor,
+        principal=row.principal,
         undone=row.undone_by is not None,
         undo=msgspec.convert(undo, Undo) if undo else None,
         lost=tuple(_loss(item) for item in row.data.get(LOST, ())),

@@ -18,7 +18,7 @@ OWN_REASON, OWN_ACTOR = "by the user", "the user"
 
 
 def own_history(shown: OwnHistory, history: History) -> History:
-    """The history without exclusions, actors, reasons and the data of events, except for what the catalog shows."""
+    """The history without exclusions, principals, actors, reasons and the data of events, except for what the catalog shows."""
     entries = [_own_entry(shown, entry) for entry in history.entries]
     return structs.replace(history, entries=[entry for entry in entries if entry is not None])
 
@@ -30,7 +30,7 @@ def own_explanation(shown: OwnHistory, found: Explanation) -> Explanation:
 
 def own_result(result: AdjustmentResult) -> AdjustmentResult:
     """The answer for a user's own adjustment. The id may be that of an operator's, whose reason is not for the user."""
-    return structs.replace(result, reason=OWN_REASON, actor=OWN_ACTOR)
+    return structs.replace(result, reason=OWN_REASON, actor=OWN_ACTOR, principal=None)
 
 
 def _own_entry(shown: OwnHistory, entry: HistoryEntry) -> HistoryEntry | None:
@@ -57,6 +57,8 @@ def _own_adjustment(shown: OwnHistory, adjustment: HistoryAdjustment) -> History
     own = (adjustment.reason, adjustment.actor) == (OWN_REASON, OWN_ACTOR)
     reason = adjustment.reason if own or adjustment.kind in shown.reasons else ""
     undo = adjustment.undo
-    if undo and (undo.reason, undo.actor) != (OWN_REASON, OWN_ACTOR):
-        undo = structs.replace(undo, reason="", actor="")
-    return structs.replace(adjustment, reason=reason, actor=OWN_ACTOR if own else "", undo=undo)
+    if undo:
+        by_user = (undo.reason, undo.actor) == (OWN_REASON, OWN_ACTOR)
+        undo = undo if by_user else structs.replace(undo, reason="", actor="")
+        undo = structs.replace(undo, principal=None)
+    return structs.replace(adjustment, reason=reason, actor=OWN_ACTOR if own else "", principal=None, undo=undo)

@@ -37,7 +37,7 @@ from laurels.service.laurels import Laurels
 from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal
 from laurels.service.verify import compare_user, verify_user
-from laurels.storage.contract import AmnestyRow
+from laurels.storage.contract import AmnestyRow, Source
 
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
@@ -49,10 +49,15 @@ MAX_CLOCK_AHEAD = timedelta(days=36_525)
 class Admin:
     """Changes that operators and back ends make by hand. Every method may raise StoreUnavailable and Overloaded."""
 
-    def __init__(self, laurels: Laurels) -> None:
-        """Use this Laurels, which the caller closes."""
+    def __init__(self, laurels: Laurels, source: Source | None = None) -> None:
+        """Use this Laurels, which the caller closes.
+
+        `source` says whose changes these are; None: those of the program, as `Laurels.open` was told. Its principal is stored
+        with every change. The `actor` of a method is only what the principal says about who did it.
+        """
         self._laurels = laurels
         self._core = laurels.core
+        self._source = source or laurels.core.source
 
     # ---- one user -----------------------------------------------------------------------------
 
@@ -79,7 +84,8 @@ class Admin:
             raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are reserved for reversals; choose another")
         adjustment = check_adjustment(kind, data, reason, actor, own=own)
         now = await self._core.now()
-        return await self._result(ApplyAdjustment(user_id, adjustment_id, adjustment, now, reason, actor, own))
+        what, why = (user_id, adjustment_id, adjustment), (reason, actor, own, self._source.principal)
+        return await self._result(ApplyAdjustment(*what, now, *why))
 
     async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> AdjustmentResult:
         """Reverse an event: metrics, days, badges, points, level and ranks become as if it had not happened.
@@ -90,7 +96,8 @@ class Admin:
         check_text("userId", user_id, MAX_USER_ID)
         check_text("eventId", event_id, MAX_EVENT_ID)
         _check_why(reason, actor)
-        return await self._result(ReverseEvent(user_id, event_id, await self._core.now(), reason, actor))
+        why = (reason, actor, self._source.principal)
+        return await self._result(ReverseEvent(user_id, event_id, await self._core.now(), *why))
 
     async def reverse_many(
         self, events: Sequence[tuple[str, str]], reason: str, actor: str
@@ -102,7 +109,7 @@ class Admin:
         and the actor. After StoreUnavailable or Overloaded, some may have been reversed: send all again.
         """
         _check_why(reason, actor)
-        return await reverse_many(self._core, events, reason, actor)
+        return await reverse_many(self._core, events, reason, actor, self._source.principal)
 
     async def undo(
         self, user_id: str, adjustment_id: str, reason: str | None = None, actor: str | None = None
@@ -113,7 +120,8 @@ class Admin:
         """
         _check_given(reason, actor)
         now = await self._core.now()
-        return await self._result(UndoAdjustment(user_id, adjustment_id, now, reason or "", actor or ""))
+        why = (reason or "", actor or "", self._source.principal)
+        return await self._result(UndoAdjustment(user_id, adjustment_id, now, *why))
 
     async def _result(self, command: Command) -> AdjustmentResult:
         return adjustment_result(self._core.catalog, cast(Applied, await self._core.run(command)))
@@ -168,7 +176,8 @@ class Admin:
             check_text("id", amnesty_id, MAX_EVENT_ID)
         named = amnesty_id or f"{first.isoformat()}-{secrets.token_hex(4)}"
         now = await self._core.now()
-        row = AmnestyRow(named, first.toordinal(), last.toordinal(), group, reason, actor, now, None)
+        days = (first.toordinal(), last.toordinal())
+        row = AmnestyRow(named, *days, group, reason, actor, now, None, principal=self._source.principal)
         await self._core.store.add_amnesty(row)
         return amnesty(row if amnesty_id is None else await self._as_stored(row))
 
@@ -185,7 +194,8 @@ class Admin:
         Raises InvalidInput, and AmnestyNotFound if no amnesty with this id is in force.
         """
         _check_given(reason, actor)
-        if not await self._core.store.lift_amnesty(amnesty_id, await self._core.now(), actor, reason):
+        now, principal = await self._core.now(), self._source.principal
+        if not await self._core.store.lift_amnesty(amnesty_id, now, actor, reason, principal):
             raise AmnestyNotFound
 
     async def users(self) -> AsyncIterator[str]:
@@ -223,7 +233,8 @@ class Admin:
         were judged under other rules: see `adopt_catalog`.
         """
         _check_why(reason, actor)
-        return applied_catalog(*await self._core.rules.apply(Proposal(catalog, await self._core.now(), actor, reason)))
+        by = (actor, reason, self._source.principal)
+        return applied_catalog(*await self._core.rules.apply(Proposal(catalog, await self._core.now(), *by)))
 
     async def adopt_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
         """Store the catalog of a database of an earlier version, which stored none, as its first revision.
@@ -232,7 +243,8 @@ class Admin:
         CatalogError, and CatalogDiffers if the database has another catalog already.
         """
         _check_why(reason, actor)
-        proposal = Proposal(catalog, await self._core.now(), actor, reason, adopts=True, only_first=True)
+        by = (actor, reason, self._source.principal)
+        proposal = Proposal(catalog, await self._core.now(), *by, adopts=True, only_first=True)
         return applied_catalog(*await self._core.rules.apply(proposal))
 
     async def catalog_revisions(self) -> list[CatalogRevision]:

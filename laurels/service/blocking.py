@@ -28,7 +28,7 @@ from laurels.service.laurels import LATE_WINDOW, Laurels
 from laurels.service.loop_thread import LoopThread
 from laurels.service.rules import OnDifference
 from laurels.storage import is_in_memory
-from laurels.storage.contract import CONNECTIONS, SCHEMA
+from laurels.storage.contract import CONNECTIONS, SCHEMA, Principal, Source
 
 P = ParamSpec("P")
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def _admin(
 
     @wraps(method)
     def call(self: BlockingAdmin, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.laurels.run(lambda laurels: method(Admin(laurels), *args, **kwargs))
+        return self.laurels.run(lambda laurels: method(Admin(laurels, self.source), *args, **kwargs))
 
     return call
 
@@ -71,7 +71,7 @@ def _admin_each(
     @wraps(method)
     def iterate(self: BlockingAdmin, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         async def begin(laurels: Laurels) -> AsyncIterator[T]:
-            return method(Admin(laurels), *args, **kwargs)
+            return method(Admin(laurels, self.source), *args, **kwargs)
 
         items = self.laurels.run(begin)
         while item := self.laurels.run(lambda _: _next(items)):
@@ -112,6 +112,7 @@ class BlockingLaurels:
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
         on_difference: OnDifference = "raise",
+        principal: Principal | None = None,
     ) -> None:
         """As `Laurels.open`, with the same parameters and errors."""
         self._open = partial(
@@ -127,6 +128,7 @@ class BlockingLaurels:
             queue_seconds=queue_seconds,
             clock=clock,
             on_difference=on_difference,
+            principal=principal,
         )
         self._in_memory = is_in_memory(database)
         self._lock = threading.RLock()  # not a plain lock: a signal handler may close or fork in the middle of a call
@@ -264,9 +266,10 @@ class BlockingLaurels:
 class BlockingAdmin:
     """`Admin` for synchronous code."""
 
-    def __init__(self, laurels: BlockingLaurels) -> None:
-        """Use this Laurels, which the caller closes."""
+    def __init__(self, laurels: BlockingLaurels, source: Source | None = None) -> None:
+        """As `Admin`."""
         self.laurels = laurels
+        self.source = source
 
     reverse = _admin(Admin.reverse)
     reverse_many = _admin(Admin.reverse_many)

@@ -18,7 +18,7 @@ from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
 from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
 from laurels.service.rules import Rules
-from laurels.storage.contract import ClosedPeriodRow, OtherRevision, ProfileView, Store, UserRow
+from laurels.storage.contract import LIBRARY, ClosedPeriodRow, OtherRevision, ProfileView, Source, Store, UserRow
 
 T = TypeVar("T")
 
@@ -26,16 +26,24 @@ T = TypeVar("T")
 class Core:
     """The shared state of one Laurels. It holds no user: every user is read from the database when needed.
 
-    `recomputing` are the leaderboards whose users are still being brought under a changed rule.
+    `recomputing` are the leaderboards whose users are still being brought under a changed rule. `source` is where changes come
+    from that say nothing else.
     """
 
     def __init__(
-        self, store: Store, rules: Rules, clock: DatabaseClock, group_commit: GroupCommit, default_zone: str
+        self,
+        store: Store,
+        rules: Rules,
+        clock: DatabaseClock,
+        group_commit: GroupCommit,
+        default_zone: str,
+        source: Source = LIBRARY,
     ) -> None:
         self.store = store
         self.rules = rules
         self.clock = clock
         self.group_commit = group_commit
+        self.source = source
         self.new_user_zones = Zones(default=default_zone)
         self.recomputing: frozenset[str] = frozenset()
         self._maker: ProfileMaker | None = None

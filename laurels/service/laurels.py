@@ -50,7 +50,17 @@ from laurels.service.profiles import HISTORY_PAGE, ProfileReader
 from laurels.service.rules import OnDifference, Rules
 from laurels.settings import DatabaseSettings, DatabaseUrl, SchemaName
 from laurels.storage import open_store
-from laurels.storage.contract import CONNECTIONS, POINTS_BOARD, SCHEMA, Cursor, Store, UserRow
+from laurels.storage.contract import (
+    CONNECTIONS,
+    LIBRARY,
+    POINTS_BOARD,
+    SCHEMA,
+    Cursor,
+    Principal,
+    Source,
+    Store,
+    UserRow,
+)
 
 NOTIFICATIONS_PAGE = 100
 LATE_WINDOW = timedelta(days=30)
@@ -80,6 +90,7 @@ class Laurels:
         on_difference: OnDifference = "raise",
         database: str | None = None,
         schema: str = SCHEMA,
+        principal: Principal | None = None,
     ) -> None:
         """Use an opened store, which `close` closes. The parameters mean the same as for `open`.
 
@@ -91,6 +102,7 @@ class Laurels:
         self.store = store
         self.clock = clock
         of_database = DatabaseClock(store, clock)
+        source = Source(principal) if principal else LIBRARY
         self.rules = Rules(store, of_database, catalog, on_difference)
         default_zone = str(default_zone)  # a subclass of str, as settings and frameworks have, cannot be stored
 
@@ -104,7 +116,7 @@ class Laurels:
         limits = (queue_limit, batch_limit, queue_seconds)
         opened_apart = DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema)) if database else None
         self.group_commit = GroupCommit(store, context_in_force, *limits, switch, opened_apart)
-        self.core = Core(store, self.rules, of_database, self.group_commit, default_zone)
+        self.core = Core(store, self.rules, of_database, self.group_commit, default_zone, source)
         self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
         self.erasures = Erasures(self.core, self._closer)
@@ -127,6 +139,7 @@ class Laurels:
         queue_seconds: float = QUEUE_SECONDS,
         clock: Clock = utc_now,
         on_difference: OnDifference = "raise",
+        principal: Principal | None = None,
     ) -> AsyncIterator[Laurels]:
         """Open a database and bring its schema up to date; at the end, write what is queued, and close it.
 
@@ -141,6 +154,7 @@ class Laurels:
         clock          returns the current time
         on_difference  what to do if users of the database are judged by another catalog: "raise" CatalogDiffers, "follow"
                        the database's, or "apply" the given one, as a sandbox always does
+        principal      who is stored with changes by hand; None: Principal("library", ""), a program without a name
 
         The catalog belongs to the database: the first user binds the given one, `Admin.apply_catalog` replaces it, and all
         processes follow. Raises CatalogDiffers.
@@ -157,6 +171,7 @@ class Laurels:
             on_difference=on_difference,
             database=database,
             schema=schema,
+            principal=principal,
         )
         try:
             await laurels.store.migrate()

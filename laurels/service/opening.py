@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +25,7 @@ from laurels.service.laurels import Laurels
 from laurels.service.rules import OnDifference
 from laurels.settings import DatabaseSettings, DatabaseUrl, Settings
 from laurels.storage import open_store
-from laurels.storage.contract import Store
+from laurels.storage.contract import Principal, Store
 
 
 def read_catalog(file: str) -> Catalog:
@@ -137,7 +139,28 @@ def laurels_over(
         on_difference=on_difference,
         database=settings.database.url.reveal() if serves else None,
         schema=settings.database.schema,
+        principal=command_line(),
     )
+
+
+def command_line() -> Principal:
+    """The principal of every command: the user whom the operating system runs it as, whatever the environment says."""
+    try:
+        import pwd  # noqa: PLC0415  # not on Windows
+
+        return Principal("cli", pwd.getpwuid(os.getuid()).pw_name)
+    except ImportError:
+        return Principal("cli", getpass.getuser())
+    except KeyError:  # an operating system user without a name, as some containers have
+        return Principal("cli", f"uid {os.getuid()}")
+
+
+def login_name() -> str:
+    """The login name of the person who runs this command, as the environment says."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an operating system user without a name, as some containers have
+        return f"uid {os.getuid()}"
 
 
 @asynccontextmanager

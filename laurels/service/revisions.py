@@ -13,7 +13,8 @@ from datetime import datetime
 from laurels.engine.catalog import Catalog
 from laurels.engine.succession import Ids, ids_at_stake, lost_names
 from laurels.errors import CatalogDiffers, CatalogError, Fault
-from laurels.storage.contract import CatalogRow, CatalogState
+from laurels.present.principals import who
+from laurels.storage.contract import CatalogRow, CatalogState, Principal
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Proposal:
     at: datetime
     actor: str
     reason: str
+    principal: Principal
     adopts: bool = False
     only_first: bool = False
     by_opening: bool = False
@@ -89,8 +91,8 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
 
 
 def _row(number: int, proposal: Proposal) -> CatalogRow:
-    catalog = proposal.catalog
-    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, proposal.actor, proposal.reason)
+    catalog, by = proposal.catalog, (proposal.actor, proposal.reason, proposal.principal)
+    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, *by)
 
 
 def _check_text(catalog: Catalog) -> None:
@@ -141,7 +143,8 @@ def named(catalog: Catalog) -> str:
 
 def revision_text(row: CatalogRow) -> str:
     """A revision in a message."""
-    return f"revision {row.number} (rules {row.rules}, applied {row.applied_at:%Y-%m-%d} by '{row.applied_by}')"
+    by = who(row.principal, row.applied_by)
+    return f"revision {row.number} (rules {row.rules}, applied {row.applied_at:%Y-%m-%d} by '{by}')"
 
 
 def difference(given: Catalog, row: CatalogRow, stored: Catalog) -> str:

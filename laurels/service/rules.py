@@ -26,7 +26,15 @@ from laurels.service.revisions import (
     parsed_or_none,
     refused,
 )
-from laurels.storage.contract import UNBOUND, CatalogChange, CatalogRow, CatalogState, RevisionKey, Store
+from laurels.storage.contract import (
+    UNBOUND,
+    CatalogChange,
+    CatalogRow,
+    CatalogState,
+    Principal,
+    RevisionKey,
+    Store,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +42,7 @@ OnDifference = Literal["raise", "follow", "apply"]
 """What to do when the given catalog is not the database's: raise CatalogDiffers, use the database's, or put it in force."""
 
 LAURELS = "laurels"
+ITSELF = Principal("library", LAURELS)
 """Who applied a revision that no one asked for by name."""
 
 _UNREAD: RevisionKey = (-1, "")
@@ -118,7 +127,7 @@ class Rules:
             if not held.must_bind:
                 return
             reason = "the first user" if held.revision == UNBOUND else "replaced before the first user"
-            proposal = Proposal(held.catalog, await self._clock.now(), LAURELS, reason, adopts=True)
+            proposal = Proposal(held.catalog, await self._clock.now(), LAURELS, reason, ITSELF, adopts=True)
 
             def decide(state: CatalogState) -> CatalogRow | None:
                 newest = state.newest
@@ -214,9 +223,10 @@ class Rules:
 
         Raises CatalogError then, if the program asked for it.
         """
-        reason, now = f"{named(given)} was opened", await self._clock.now()
+        by = (LAURELS, f"{named(given)} was opened", ITSELF)
+        proposal = Proposal(given, await self._clock.now(), *by, adopts=True, by_opening=self._asked_to_apply)
         try:
-            await self._store_next(Proposal(given, now, LAURELS, reason, adopts=True, by_opening=self._asked_to_apply))
+            await self._store_next(proposal)
         except CatalogError as error:
             if self._asked_to_apply:
                 raise

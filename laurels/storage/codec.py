@@ -31,6 +31,7 @@ from laurels.storage.contract import (
     NotificationRow,
     OperatorSession,
     OperatorSessionRow,
+    Principal,
     Standing,
     UserRow,
 )
@@ -368,30 +369,42 @@ def mark_columns(row: EventRow) -> Columns:
 
 def adjustment_of(row: Columns) -> AdjustmentRow:
     """An adjustment, from ADJUSTMENTS."""
-    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by = row
-    return AdjustmentRow(
-        user_id, adjustment_id, revision, from_micros(at), kind, unpack_data(data) or {}, reason, actor, undone_by
-    )
+    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by, *principal = row
+    what = (user_id, adjustment_id, revision, from_micros(at), kind, unpack_data(data) or {})
+    return AdjustmentRow(*what, reason, actor, undone_by, principal_of(*principal))
 
 
 def adjustment_columns(row: AdjustmentRow) -> Columns:
     """ADJUSTMENTS of an adjustment."""
-    at, data = to_micros(row.at), pack_data(row.data)
-    return (row.user_id, row.adjustment_id, row.revision, at, row.kind, data, row.reason, row.actor, row.undone_by)
+    at, data, who = to_micros(row.at), pack_data(row.data), (row.reason, row.actor)
+    what = (row.user_id, row.adjustment_id, row.revision, at, row.kind, data)
+    return (*what, *who, row.undone_by, *principal_columns(row.principal))
+
+
+def principal_of(kind: Any, name: str | None) -> Principal | None:
+    """A principal from its two columns; None for a row of an earlier version."""
+    return None if kind is None else Principal(kind, name or "")
+
+
+def principal_columns(principal: Principal | None) -> tuple[str | None, str | None]:
+    """The two columns of a principal."""
+    return (principal.kind, principal.name) if principal else (None, None)
 
 
 def amnesty_of(row: Columns) -> AmnestyRow:
     """An amnesty, from AMNESTIES."""
-    amnesty_id, first, last, group, reason, actor, created_at, lifted_at, *lifting = row
+    amnesty_id, first, last, group, reason, actor, created_at, lifted_at, by, why, *principals = row
     made, lifted = from_micros(created_at), maybe_instant(lifted_at)
-    return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, *lifting)
+    both = principal_of(*principals[:2]), principal_of(*principals[2:])
+    return AmnestyRow(amnesty_id, first, last, group, reason, actor, made, lifted, by, why, *both)
 
 
 def amnesty_columns(row: AmnestyRow) -> Columns:
     """AMNESTIES of an amnesty."""
     made, lifted = to_micros(row.created_at), maybe_micros(row.lifted_at)
     days, lifting = (row.first_day, row.last_day), (lifted, row.lifted_by, row.lift_reason)
-    return (row.amnesty_id, *days, row.for_group, row.reason, row.actor, made, *lifting)
+    principals = (*principal_columns(row.principal), *principal_columns(row.lift_principal))
+    return (row.amnesty_id, *days, row.for_group, row.reason, row.actor, made, *lifting, *principals)
 
 
 def award_of(row: Columns) -> AwardRow:
@@ -421,13 +434,15 @@ def entry_columns(entry: LedgerRow) -> Columns:
 
 def catalog_of(row: Columns) -> CatalogRow:
     """A revision of the catalog, from CATALOG_REVISIONS."""
-    number, text, digest, rules, applied_at, applied_by, reason = row
-    return CatalogRow(number, text, digest, rules, from_micros(applied_at), applied_by, reason)
+    number, text, digest, rules, applied_at, applied_by, reason, *principal = row
+    applied = from_micros(applied_at)
+    return CatalogRow(number, text, digest, rules, applied, applied_by, reason, principal_of(*principal))
 
 
 def catalog_columns(row: CatalogRow) -> Columns:
     """CATALOG_REVISIONS of a revision."""
-    return (row.number, row.text, row.digest, row.rules, to_micros(row.applied_at), row.applied_by, row.reason)
+    what, by = (row.number, row.text, row.digest, row.rules), (row.applied_by, row.reason)
+    return (*what, to_micros(row.applied_at), *by, *principal_columns(row.principal))
 
 
 def standings_of(rows: Iterable[Columns]) -> dict[tuple[str, str], Place]:

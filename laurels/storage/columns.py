@@ -95,6 +95,8 @@ ADJUSTMENTS = Table(
         "reason": TEXT,
         "actor": TEXT,
         "undone_by": NUMBER,
+        "principal_kind": TEXT,
+        "principal_name": TEXT,
     },
 )
 AWARDS = Table(
@@ -167,6 +169,10 @@ AMNESTIES = Table(
         "lifted_at": NUMBER,
         "lifted_by": TEXT,
         "lift_reason": TEXT,
+        "principal_kind": TEXT,
+        "principal_name": TEXT,
+        "lift_principal_kind": TEXT,
+        "lift_principal_name": TEXT,
     },
 )
 CATALOG_REVISIONS = Table(
@@ -180,6 +186,8 @@ CATALOG_REVISIONS = Table(
         "applied_at": NUMBER,
         "applied_by": TEXT,
         "reason": TEXT,
+        "principal_kind": TEXT,
+        "principal_name": TEXT,
     },
 )
 API_KEYS = Table(

@@ -15,6 +15,7 @@ import pytest
 
 from laurels.cli import run
 from laurels.cli.doctor import gaps
+from laurels.service.opening import command_line
 from tests.support.files import opened
 
 
@@ -228,9 +229,12 @@ def test_the_history_shows_events_and_adjustments_with_actor_and_reason(laurels:
     laurels("user", "undo", "ada", "g")
 
     said = laurels("user", "history", "ada")
-    assert "grant early_adopter, undone, by grace: our conference" in said.out
+    assert f"grant early_adopter, undone, by {command_line().name} for grace: our conference" in said.out
     assert "message.sent × 100" in said.out
     page = laurels("user", "history", "ada", "--limit", 2, "--json").json
+    shown = next(entry["adjustment"] for entry in page["entries"] if entry["adjustment"])
+    assert (shown["actor"], shown["principal"]) == ("grace", {"kind": "cli", "name": command_line().name})
+    assert shown["undo"]["principal"] == {"kind": "cli", "name": command_line().name}
     assert len(page["entries"]) == 2
     assert laurels("user", "history", "ada", "--before", page["next"], "--json").json["entries"]
 

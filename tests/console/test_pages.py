@@ -97,7 +97,8 @@ async def test_the_audit_shows_who_did_what_and_why_newest_first(home: App, work
     text = (await work.page("/console/audit")).text
 
     assert text.index("a bot") < text.index("a prize")
-    for shown in ("bea", "cem", "Undone 2026-01-05 12:01 : the wrong user dan", "badge early_adopter"):
+    undone = "Undone 2026-01-05 12:01 : the wrong user a program for dan"
+    for shown in ("a program for bea", "a program for cem", undone, "badge early_adopter"):
         assert shown in text
 
 

@@ -139,7 +139,12 @@ async def test_the_history_shows_the_adjustment_and_its_event(home: App) -> None
     newest, second = answer.json()["entries"][:2]
     said = {"id": "reversal:m2", "kind": "reversal", "data": {"event": "m2"}, "reason": "a script", "actor": "tests"}
     lost = [{"badge": "two", "points": 50, "earnedAt": second["event"]["occurredAt"]}]
-    assert newest["adjustment"] == {**said, "undone": False, "lost": lost}
+    assert newest["adjustment"] == {
+        **said,
+        "undone": False,
+        "lost": lost,
+        "principal": {"kind": "key", "name": "tests"},
+    }
     assert (second["event"]["id"], second["event"]["reversed"]) == ("m2", True)
 
 

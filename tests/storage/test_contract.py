@@ -46,6 +46,7 @@ from laurels.storage.contract import (
     NotificationRow,
     OperatorSession,
     OperatorSessionRow,
+    Principal,
     Store,
     UnfinishedErasure,
     UserRow,
@@ -301,7 +302,10 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
             LedgerRow("ada", 1, 1, MONDAY, 1, "rule", "r", None),
         ],
         "notifications": [NotificationRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
-        "adjustments": [AdjustmentRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6)],
+        "adjustments": [
+            AdjustmentRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6, Principal("key", "🔑")),
+            AdjustmentRow("ada", "early", 7, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", None),
+        ],
     }
     await save(store, FULL, **rows)
     page, whole = await store.history("ada", 10), await store.user_snapshot("ada")
@@ -787,7 +791,8 @@ async def test_counts_say_how_much_is_stored(store: Store) -> None:
 
 
 def amnesty(name: str, created_at: datetime = MONDAY, group: str | None = None) -> AmnestyRow:
-    return AmnestyRow(name, 738_000, 738_001, group, "an outage", "bob", created_at, None)
+    by = Principal("key", "my-app")
+    return AmnestyRow(name, 738_000, 738_001, group, "an outage", "bob", created_at, None, principal=by)
 
 
 async def test_the_amnesty_count_grows_with_each_one_created_and_each_one_lifted(store: Store) -> None:
@@ -800,13 +805,17 @@ async def test_the_amnesty_count_grows_with_each_one_created_and_each_one_lifted
     assert (await store.profile_view("ada", 1)).amnesty_count == 2
     await store.add_amnesty(amnesty("a2", MONDAY, "blue"))
     assert await store.amnesties() == [amnesty("a2"), later]
-    assert await store.lift_amnesty("a2", MONDAY, "eve", "no outage") is True
+    by = Principal("operator", "eve")
+    assert await store.lift_amnesty("a2", MONDAY, "eve", "no outage", by) is True
     assert await store.lift_amnesty("a2", MONDAY, "bob", "again") is False
     assert await store.lift_amnesty("never-was", MONDAY) is False
     found = await find(store, "ada")
     whole = await store.user_snapshot("ada")
     assert whole
-    lifted = [replace(amnesty("a2"), lifted_at=MONDAY, lifted_by="eve", lift_reason="no outage"), later]
+    lifted = [
+        replace(amnesty("a2"), lifted_at=MONDAY, lifted_by="eve", lift_reason="no outage", lift_principal=by),
+        later,
+    ]
     assert found.amnesties == whole.amnesties == lifted
     assert found.amnesty_count == (await store.profile_view("ada", 1)).amnesty_count == 3
 

@@ -39,10 +39,13 @@ EXTREMES: Everything = {
     "tombstones": [(b"", FIRST), (BYTES, LAST)],
     "api_keys": [(b"1", "app", "hint", 0, None), (b"2", ODD, "", FIRST, LAST)],
     "amnesties": [
-        ("a", 1, INT, None, ODD, "", FIRST, None, None, None),
-        ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, ""),
+        ("a", 1, INT, None, ODD, "", FIRST, None, None, None, None, None, None, None),
+        ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, "", "key", ODD, "cli", ""),
     ],
-    "catalog_revisions": [(1, ODD, "", ODD, FIRST, "", ODD), (LONG, "", ODD, "", LAST, ODD, "")],
+    "catalog_revisions": [
+        (1, ODD, "", ODD, FIRST, "", ODD, None, None),
+        (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD),
+    ],
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
@@ -53,7 +56,10 @@ EXTREMES: Everything = {
         ("a", "", 1, ODD, FIRST, None, LAST, INT, LONG, None, None, None, None, -INT, None),
         ("a", "1", 2, "", LAST, LAST, FIRST, -INT, 0, ODD * 10_000, ODD, LONG, 0, INT, LONG),
     ],
-    "adjustments": [("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None), ("a", "2", LONG, FIRST, "", "", "", "", 0)],
+    "adjustments": [
+        ("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None, None, None),
+        ("a", "2", LONG, FIRST, "", "", "", "", 0, ODD, ""),
+    ],
     "awards": [("a", ODD, LONG, FIRST, LONG, None, None), ("a", "b", 0, 0, LEAST, ODD, LONG)],
     "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None, LONG), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST, None)],
     "outbox": [("a", 1, 0, LAST, ODD, ODD), ("a", 2, INT, FIRST, "", "")],

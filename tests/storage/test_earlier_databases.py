@@ -32,7 +32,7 @@ RENAMED_KINDS = {"adjustment": "points"}
 REWORDED = {"by an act of an admin, or by a change of rules": "by an adjustment, or by a change of the rules"}
 """Parts of sentences that say the same in other words."""
 
-NEW_FIELDS = {"previous", "earnedAt"}
+NEW_FIELDS = {"previous", "earnedAt", "principal", "liftPrincipal"}
 """Fields that answers did not have."""
 
 NO_LONGER_READ = {"signedOut"}
@@ -40,7 +40,14 @@ NO_LONGER_READ = {"signedOut"}
 
 RENAMED_TABLES = {"acts": "adjustments", "upkeep": "maintenance_runs"}
 
-MORE_COLUMNS = {"awards": (None,), "ledger": (None,), "users": (None,), "closings": (None, None, None)}
+MORE_COLUMNS = {
+    "awards": (None,),
+    "ledger": (None,),
+    "users": (None,),
+    "closings": (None, None, None),
+    "acts": (None, None),
+    "amnesties": (None, None, None, None),
+}
 """What migrating adds to each row."""
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", DUMPS)]

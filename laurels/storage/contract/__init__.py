@@ -48,6 +48,7 @@ from laurels.storage.contract.leaderboards import (
     Teams,
     TeamsRequest,
 )
+from laurels.storage.contract.principals import LIBRARY, Principal, PrincipalKind, Source
 from laurels.storage.contract.records import (
     BEGINNING,
     AdjustmentRow,
@@ -99,6 +100,7 @@ __all__ = [
     "CONNECTIONS",
     "ERASED_TOGETHER",
     "FIRST_EVENT",
+    "LIBRARY",
     "POINTS_BOARD",
     "UNBOUND",
     "Access",
@@ -141,6 +143,8 @@ __all__ = [
     "OtherRevision",
     "OwnRule",
     "PointsPaid",
+    "Principal",
+    "PrincipalKind",
     "ProfileView",
     "Records",
     "ReportUser",
@@ -150,6 +154,7 @@ __all__ = [
     "Sandbox",
     "Schema",
     "SearchedEvents",
+    "Source",
     "Standing",
     "Store",
     "Team",

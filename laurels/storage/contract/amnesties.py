@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Protocol
 
 from laurels.engine.values import plain
+from laurels.storage.contract.principals import Principal
 
 
 @plain
 class AmnestyRow:
-    """Days (ordinals, both included) on which nothing was required of all users, or of a group, until the amnesty is lifted."""
+    """Days (ordinals, both included) on which nothing was required of all users, or of a group, until the amnesty is lifted.
+
+    `actor` and `lifted_by` are what the principals said about who did it; the principals are None if an earlier version did it.
+    """
 
     amnesty_id: str
     first_day: int
@@ -23,6 +27,8 @@ class AmnestyRow:
     lifted_at: datetime | None
     lifted_by: str | None = None
     lift_reason: str | None = None
+    principal: Principal | None = None
+    lift_principal: Principal | None = None
 
 
 def amnesty_count(amnesties: Sequence[AmnestyRow]) -> int:
@@ -42,7 +48,12 @@ class Amnesties(Protocol):
         ...
 
     async def lift_amnesty(
-        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+        self,
+        amnesty_id: str,
+        at: datetime,
+        actor: str | None = None,
+        reason: str | None = None,
+        principal: Principal | None = None,
     ) -> bool:
         """Lift an amnesty, and store who did it and why. False if no amnesty has this id or it is already lifted."""
         ...

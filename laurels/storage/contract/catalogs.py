@@ -9,6 +9,7 @@ from typing import Protocol
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.engine.values import plain
 from laurels.storage.contract.closings import ClosedPeriodRow
+from laurels.storage.contract.principals import Principal
 
 RevisionKey = tuple[int, str]
 """The number of a revision and the digest of its text, which differs when revision 1 was replaced."""
@@ -25,7 +26,8 @@ class OtherRevision(Exception):  # noqa: N818
 class CatalogRow:
     """A revision of the catalog, numbered from 1.
 
-    `text` is its TOML, `digest` that text's digest, and `rules` the fingerprint of everything in it that decides.
+    `text` is its TOML, `digest` that text's digest, and `rules` the fingerprint of everything in it that decides. `applied_by`
+    is what the principal said about who did it; `principal` is None if an earlier version applied it.
     """
 
     number: int
@@ -35,6 +37,7 @@ class CatalogRow:
     applied_at: datetime
     applied_by: str
     reason: str
+    principal: Principal | None = None
 
     @property
     def key(self) -> RevisionKey:

@@ -15,6 +15,7 @@ from laurels.engine.values import plain
 from laurels.storage.contract.amnesties import AmnestyRow
 from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
 from laurels.storage.contract.leaderboards import Standing
+from laurels.storage.contract.principals import Principal
 
 
 @plain
@@ -58,7 +59,10 @@ class EventRow:
 
 @plain
 class AdjustmentRow:
-    """A change made to a user by hand. `undone_by` is the revision that undid it (None: it is in force)."""
+    """A change made to a user by hand. `undone_by` is the revision that undid it (None: it is in force).
+
+    `actor` is what the principal said about who did it. `principal` is None if an earlier version applied it.
+    """
 
     user_id: str
     adjustment_id: str
@@ -69,6 +73,7 @@ class AdjustmentRow:
     reason: str
     actor: str
     undone_by: int | None
+    principal: Principal | None = None
 
 
 @plain

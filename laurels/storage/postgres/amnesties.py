@@ -7,7 +7,7 @@ from datetime import datetime
 
 from laurels.storage import codec
 from laurels.storage.columns import AMNESTIES
-from laurels.storage.contract import AmnestyRow
+from laurels.storage.contract import AmnestyRow, Principal
 from laurels.storage.postgres.connections import Connections, insert, is_active
 from laurels.storage.postgres.pool import Connection
 
@@ -15,7 +15,8 @@ AMNESTY_COUNT = "SELECT count(*) + count(lifted_at) FROM amnesties"
 ALL_AMNESTIES = f"SELECT {AMNESTIES} FROM amnesties ORDER BY created_at, amnesty_id"
 ADD_AMNESTY = f"{insert(AMNESTIES)} ON CONFLICT (amnesty_id) DO NOTHING"
 LIFT_AMNESTY = f"""
-UPDATE amnesties SET lifted_at = $1, lifted_by = $4, lift_reason = $5
+UPDATE amnesties
+SET lifted_at = $1, lifted_by = $4, lift_reason = $5, lift_principal_kind = $6, lift_principal_name = $7
 WHERE amnesty_id = $2 AND {is_active("lifted_at")} RETURNING 1
 """
 
@@ -35,6 +36,11 @@ class Amnesties(Connections):
         await self._value(ADD_AMNESTY, *codec.amnesty_columns(amnesty))
 
     async def lift_amnesty(
-        self, amnesty_id: str, at: datetime, actor: str | None = None, reason: str | None = None
+        self,
+        amnesty_id: str,
+        at: datetime,
+        actor: str | None = None,
+        reason: str | None = None,
+        principal: Principal | None = None,
     ) -> bool:
-        return await self._end(LIFT_AMNESTY, at, amnesty_id, actor, reason)
+        return await self._end(LIFT_AMNESTY, at, amnesty_id, actor, reason, *codec.principal_columns(principal))

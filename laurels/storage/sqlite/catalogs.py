@@ -36,7 +36,8 @@ SAVE = f"""
 {insert(CATALOG_REVISIONS)}
 ON CONFLICT (number) DO UPDATE SET
     text = excluded.text, digest = excluded.digest, rules = excluded.rules,
-    applied_at = excluded.applied_at, applied_by = excluded.applied_by, reason = excluded.reason
+    applied_at = excluded.applied_at, applied_by = excluded.applied_by, reason = excluded.reason,
+    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name
 """
 IS_USED = "SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM tombstones)"
 RULES_OF_USERS = "SELECT rules FROM users GROUP BY rules ORDER BY count(*) DESC, rules"

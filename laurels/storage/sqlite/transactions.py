@@ -39,7 +39,8 @@ SAVE_ADJUSTMENT = f"""
 {insert(ADJUSTMENTS)}
 ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
-    reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by
+    reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by,
+    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name
 """
 IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
 
