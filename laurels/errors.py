@@ -37,10 +37,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 
 class LaurelsError(Exception):
     """Laurels could not do this."""
+
+    security_event: ClassVar[str] = ""
+    """What the security log calls a request that ends so; '' for errors that are no sign of an attack."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
@@ -137,6 +141,8 @@ class UserErased(LaurelsError):
 
 class Unauthorized(LaurelsError):
     """Unauthorized."""
+
+    security_event = "request.unauthorized"
 
 
 class Overloaded(LaurelsError):

@@ -216,6 +216,11 @@ class LogSettings(msgspec.Struct, frozen=True):
     level: Annotated[
         Literal["debug", "info", "warning", "error"], setting("lowest level: debug, info, warning or error")
     ] = "info"
+    format: Annotated[Literal["text", "json"], setting("lines for people, or JSON for programs: text or json")] = "text"
+    user_ids: Annotated[
+        Literal["clear", "hashed"],
+        setting("users in the security log: by their ids, or by keyed hashes: clear or hashed"),
+    ] = "clear"
 
 
 class Settings(msgspec.Struct, frozen=True):

@@ -17,7 +17,8 @@ from typing import Literal
 from laurels.engine.events import check_text
 from laurels.engine.names import check_visible
 from laurels.errors import Unauthorized
-from laurels.storage.contract import KeyRow, Store
+from laurels.service.audit import audit_row
+from laurels.storage.contract import LIBRARY, KeyRow, Source, Store
 
 Role = Literal["app", "admin"]
 
@@ -31,15 +32,25 @@ HINT_LETTERS = 4
 MAX_NAME = 100
 
 
-async def create_key(store: Store, name: str, now: datetime, role: Role = "app") -> str:
-    """Create and store a key, and return it; it cannot be read again. Raises InvalidInput for a name that is taken."""
+async def create_key(store: Store, name: str, now: datetime, role: Role = "app", source: Source = LIBRARY) -> str:
+    """Create and store a key, with a row of the audit, and return it; it cannot be read again.
+
+    Raises InvalidInput for a name that is taken.
+    """
     check_text("name", name, MAX_NAME)
     check_visible("name", name)
     prefix = PREFIXES[role]
     secret = "".join(secrets.choice(LETTERS) for _ in range(RANDOM_LETTERS))
     key = prefix + secret + _check_letters(secret)
-    await store.add_key(KeyRow(hash_of_key(key), name, key[: len(prefix) + HINT_LETTERS], now, None))
+    hint = hint_of_key(key)
+    note = audit_row(source, now, "key.created", ("key", name), role=role, hint=hint)
+    await store.add_key(KeyRow(hash_of_key(key), name, hint, now, None), note)
     return key
+
+
+async def revoke_key(store: Store, name: str, now: datetime, source: Source) -> bool:
+    """Revoke the active key of this name, with a row of the audit. False if there is none."""
+    return await store.revoke_key(name, now, audit_row(source, now, "key.revoked", ("key", name)))
 
 
 async def name_of_key(store: Store, key: str | None, role: Role = "app") -> str:
@@ -71,6 +82,12 @@ def role_of(key: str) -> Role | None:
 def role_of_hint(hint: str) -> Role:
     """The role of a stored key."""
     return "admin" if hint.startswith(ADMIN_PREFIX) else "app"
+
+
+def hint_of_key(key: str) -> str:
+    """The beginning of a key, enough to recognise it."""
+    prefix = PREFIXES[role_of(key) or "app"]
+    return key[: len(prefix) + HINT_LETTERS]
 
 
 def is_well_formed(key: str) -> bool:

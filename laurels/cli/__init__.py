@@ -108,6 +108,7 @@ def app() -> App:
         "copy": "Copy a database into an empty one, of the same or another engine.",
         "backup": "Write a database into one file, while servers run.",
         "restore": "Fill an empty database from a backup.",
+        "audit": "Print who did what, as JSON lines.",
     }.items():
         made.command(f"laurels.cli.{MODULES.get(name, name)}:{name}", name=name, help=words)
     for family in _families():

@@ -23,8 +23,11 @@ from laurels.cli.tables import count_progress
 from laurels.cli.verify import show, verify_all
 from laurels.errors import CatalogDiffers, InvalidInput, MigrationError, NotEmpty, SettingsError
 from laurels.present.verification import Verification
+from laurels.service.audit import audit_row
+from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
 from laurels.service.opening import (
+    command_line,
     database_file,
     database_of_file,
     existing,
@@ -35,7 +38,7 @@ from laurels.service.opening import (
 from laurels.settings import DatabaseSettings, Settings
 from laurels.storage import check_schema
 from laurels.storage.columns import CREDENTIALS
-from laurels.storage.contract import Store
+from laurels.storage.contract import AuditKind, Source, Store
 from laurels.storage.copying import copy as copy_store
 
 Rows = Mapping[str, int]
@@ -97,6 +100,7 @@ def copy(
     asyncio.run(_check_catalog(settings, source))
     full = "TO is not empty; choose an empty database"
     copied = asyncio.run(_copy(source, settings.database, "FROM", full, _left_out(without_credentials)))
+    asyncio.run(_note(settings.database, "database.copied", str(source.url)))
     return _finished(settings, copied, json=json)
 
 
@@ -122,6 +126,7 @@ def backup(
     with _appearing(file) as part:
         left_out = _left_out(without_credentials)
         rows, _ = asyncio.run(_copy(settings.database, database_of_file(part), "the database", without=left_out))
+    asyncio.run(_note(settings.database, "database.backed_up", str(file.absolute())))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
     if json:
@@ -160,6 +165,7 @@ def restore(
     asyncio.run(_check_catalog(settings, source))
     full = "the database of the settings is not empty; choose an empty one with --database"
     copied = asyncio.run(_copy(source, settings.database, str(file), full, erasures=erasures))
+    asyncio.run(_note(settings.database, "database.restored", str(file.absolute())))
     if erasures is None and not json:
         note("Users who were erased since the backup are back; --erasures erases them again.")
     return _finished(settings, copied, json=json)
@@ -223,6 +229,12 @@ async def _copy(
         except NotEmpty:
             raise NotEmpty(full) from None
         return rows, await _finish_erasures(other)
+
+
+async def _note(database: DatabaseSettings, kind: AuditKind, place: str) -> None:
+    """Write into the audit of this database what was done with it, or from where it was filled."""
+    async with existing(database) as store:
+        await store.add_audit(audit_row(Source(command_line()), utc_now(), kind, ("database", place)))
 
 
 async def _finish_erasures(store: Store) -> int:

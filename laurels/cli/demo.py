@@ -163,7 +163,7 @@ def _can_be_seen() -> bool:
 
 
 def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
-    log_to_stderr(settings.log.level)
+    log_to_stderr(settings.log.level, settings.log.format)
     keys = asyncio.run(prepare(settings.database))
 
     async def ready(laurels: Laurels, address: str) -> None:

@@ -12,14 +12,14 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from laurels.auth.keys import Role, create_key, role_of_hint
+from laurels.auth.keys import Role, create_key, revoke_key, role_of_hint
 from laurels.cli import NOT_FOUND, OK
 from laurels.cli.options import Database, Json, settings_of
 from laurels.cli.output import emit, note, note_created, say, when
 from laurels.service.clock import utc_now
-from laurels.service.opening import existing, made
+from laurels.service.opening import command_line, existing, made
 from laurels.settings import DatabaseSettings
-from laurels.storage.contract import KeyRow, Store
+from laurels.storage.contract import KeyRow, Source, Store
 
 Name = Annotated[str, Parameter(help="name of the key, such as 'my-app'; for an admin key, of the person who uses it")]
 Admin = Annotated[
@@ -35,6 +35,7 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 def create(
@@ -62,14 +63,15 @@ def create(
 async def _create(opened: AbstractAsyncContextManager[Store], name: str, role: Role, *, json: bool) -> None:
     """Create a key and print it. A key that cannot be printed is revoked, since no one knows it."""
     async with opened as store:
-        key = await create_key(store, name, utc_now(), role)
+        source = Source(command_line())
+        key = await create_key(store, name, utc_now(), role, source)
         try:
             if json:
                 emit({"name": name, "role": role, "key": key})
             else:
                 say(key)
         except OSError:
-            await store.revoke_key(name, utc_now())
+            await revoke_key(store, name, utc_now(), source)
             raise
 
 
@@ -81,9 +83,10 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     if json:
         emit({"keys": [key_info(row) for row in rows]})
         return OK
-    shown = table("name", "role", "begins with", "created", "revoked")
+    shown = table("name", "role", "begins with", "created", "last used", "revoked")
     for row in rows:
-        cells = (row.name, role_of_hint(row.hint), row.hint + "…", when(row.created_at), when(row.revoked_at))
+        times = map(when, (row.created_at, row.last_used_at, row.revoked_at))
+        cells = (row.name, role_of_hint(row.hint), row.hint + "…", *times)
         shown.add_row(*map(cell, cells), style="dim" if row.revoked_at else "")
     console().print(shown if rows else "No keys yet. Create one with 'laurels key create --name my-app'.")
     return OK
@@ -91,7 +94,7 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
 
 def key_info(row: KeyRow) -> KeyInfo:
     """A stored key as it is shown."""
-    return KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at)
+    return KeyInfo(row.name, role_of_hint(row.hint), row.hint, row.created_at, row.revoked_at, row.last_used_at)
 
 
 async def list_stored(database: DatabaseSettings) -> Sequence[KeyRow]:
@@ -117,4 +120,4 @@ def revoke(
 
 async def _revoke(database: DatabaseSettings, name: str, at: datetime) -> bool:
     async with existing(database) as store:
-        return await store.revoke_key(name, at)
+        return await revoke_key(store, name, at, Source(command_line()))

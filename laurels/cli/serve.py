@@ -41,7 +41,7 @@ def serve(options: Options = _NONE_GIVEN, *, dev: Dev = False) -> int:
     settings, _ = read(options)
     catalog = given_catalog(settings.catalog.file)
     on_difference: OnDifference = "apply" if dev else "follow"
-    log_to_stderr(settings.log.level)
+    log_to_stderr(settings.log.level, settings.log.format)
     for name, suggestion in unknown_variables(Settings, os.environ).items():
         log.warning("the variable %s is not a setting: %s", name, suggestion)
 

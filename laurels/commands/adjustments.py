@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from laurels.commands.audit import Draft
 from laurels.commands.events import Applied, balance_change
 from laurels.commands.lost_badges import lost_badges, save_as_they_were, with_lost_badges
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
@@ -102,6 +103,7 @@ class UndoAdjustment:
     reason: str = ""
     actor: str = ""
     principal: Principal | None = None
+    audit: Draft | None = None
     event_id: None = None
     needs: Needs = "all"
 
@@ -117,6 +119,8 @@ class UndoAdjustment:
             why["principal"] = {"kind": self.principal.kind, "name": self.principal.name}
         undone = replace(stored, undone_by=user.revision + 1, data={**stored.data, UNDONE: why})
         work.save_adjustment(undone)
+        if self.audit:
+            self.audit.write(work, {"kind": stored.kind})
         if stored.kind == Reversal.kind:
             outcome = self._restore(work, user, stored)
         else:

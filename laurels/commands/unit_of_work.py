@@ -92,13 +92,13 @@ class UnitOfWork:
     """One transaction: rows as loaded and as its commands have changed them so far, and what is to be written."""
 
     def __init__(self, context: DecisionContext, found: Loaded) -> None:
-        self.context = context
-        self.found = found
+        self.context, self.found = context, found
         self._users: dict[str, UserRow] = {}
         self._events: dict[tuple[str, str], EventRow] = {}
         self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
+        self.audit = self._changes.audit
         self._rank_changes = RankChanges(context.catalog, found)
         self._unordered: set[str] = set()
         self._retroactive: set[tuple[str, str]] = set()

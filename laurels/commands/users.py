@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from laurels.commands.audit import Draft
 from laurels.commands.rereading import read_again
 from laurels.commands.rows import (
     active_events,
@@ -25,6 +26,10 @@ from laurels.engine.scoring import comparable
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
+from laurels.storage.secrets import erased_mark, tombstone
+
+FIELDS = ("timeZone", "joinedAt", "name", "groups", "visibility")
+"""What can be changed of a user, as the API calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class UpdateUser:
     groups: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET
     lenient_zone: bool = False
+    audit: Draft | None = None
     event_id: None = None
     needs: Needs = "row"
 
@@ -55,8 +61,12 @@ class UpdateUser:
         groups = user.groups if self.groups is msgspec.UNSET else self.groups
         visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
         before = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
-        if user.revision and (zones, joined_at, name, groups, visibility) == before:
+        after = (zones, joined_at, name, groups, visibility)
+        if user.revision and after == before:
             return user
+        if self.audit:
+            changed_fields = [field for field, old, new in zip(FIELDS, before, after, strict=True) if old != new]
+            self.audit.write(work, {"fields": changed_fields, **({} if user.revision else {"created": True})})
         manual = progress.manual
         if groups != user.groups:
             manual = replace(manual, amnesty=amnesty_days(work.found.amnesties, groups))
@@ -140,10 +150,13 @@ class EraseUser:
 
     user_id: str
     at: datetime
+    audit: Draft | None = None
     event_id: None = None
     needs: Needs = "row"
 
     def apply(self, work: UnitOfWork) -> None:
+        if self.audit and self.user_id not in work.found.erased:
+            self.audit.write(work, target=erased_mark(tombstone(work.found.secret, self.user_id)))
         work.erase(self.user_id, self.at)
 
 

@@ -1,67 +1,172 @@
-"""/console/audit: all adjustments, newest first, with who made them and why."""
+"""/console/audit: adjustments and everything else that was done, newest first, with who did it; filtered, and exported."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
-from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_instant, check_text
-from laurels.engine.instants import read_instant
+from laurels.engine.events import MAX_NAME, MAX_USER_ID, check_instant, check_text
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
 from laurels.http.parameters import in_query
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
-from laurels.http.responses import Response, Scope
-from laurels.present.history import HistoryAdjustment, history_adjustment
+from laurels.http.responses import NO_STORE, Headers, Receive, Response, Scope, Send
+from laurels.present.audit import AuditEntry, AuditPosition, csv_head, csv_of, position_from
+from laurels.service.audit import FILTER_KINDS, all_audit_entries, audit_entries
+from laurels.storage.contract import AuditFilter
 
 PATH = ROOT + "/audit"
 PAGE_LENGTH = 50
-MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
+MOST_EXPORTED = 100_000
+"""The most entries of an export; dates select which."""
+
+FILTERS = ("who", "kind", "user", "from", "to")
+LONGEST_KIND = 50
 
 
 @plain
-class Line:
-    """One adjustment: the user, when, and what changed."""
+class Asked:
+    """The filter of an address: as it was typed, and what it means."""
 
-    user_id: str
-    at: datetime
-    adjustment: HistoryAdjustment
+    typed: Mapping[str, str]
+    only: AuditFilter
+
+    @property
+    def query(self) -> str:
+        """The filter for an address, with '&' at its end unless it is empty."""
+        given = {name: value for name, value in self.typed.items() if value}
+        return f"{urlencode(given)}&" if given else ""
 
 
-@page(PATH, *map(in_query, ("at", "user", "adjustment")))
+@page(PATH, *map(in_query, (*FILTERS, "before")))
 async def audit_page(request: Shown) -> Response:
-    """Show the newest adjustments of all users."""
+    """Show the newest entries that match the filter."""
     visit = request.caller
-    after = _after(visit.scope)
-    rows = await visit.context.laurels.store.newest_adjustments(PAGE_LENGTH, after)
-    last = rows[-1] if len(rows) == PAGE_LENGTH else None
-    older = {"at": last.at.isoformat(), "user": last.user_id, "adjustment": last.adjustment_id} if last else None
+    asked, before = _asked(visit.scope), _before(visit.scope)
+    store = visit.context.laurels.store
+    try:
+        entries = await audit_entries(store, asked.only, PAGE_LENGTH, before)
+    except InvalidInput as error:
+        raise InvalidParameter(error.field, str(error)) from None
+    last = entries[-1].position.text() if len(entries) == PAGE_LENGTH else ""
     return render(
         visit,
         "audit.html",
-        lines=[Line(row.user_id, row.at, history_adjustment(row)) for row in rows],
-        older=f"{PATH}?{urlencode(older)}" if older else "",
-        first=after is None,
+        entries=entries,
+        asked=asked,
+        kinds=FILTER_KINDS,
+        older=f"{PATH}?{asked.query}{urlencode({'before': last})}" if last else "",
+        newest=f"{PATH}?{asked.query}" if before else "",
+        most=MOST_EXPORTED,
     )
 
 
-def _after(scope: Scope) -> tuple[datetime, str, str] | None:
-    """The adjustment after which the page begins. Raises InvalidParameter."""
-    text = text_of(scope, "at")
-    if text is None:
-        return None
-    user_id, adjustment_id = text_of(scope, "user") or "", text_of(scope, "adjustment") or ""
+@page(PATH + ".csv", *map(in_query, FILTERS))
+async def audit_csv(request: Shown) -> Response:
+    """Export the entries that match the filter as CSV."""
+    return await _export(request, "text/csv; charset=utf-8", "csv", csv_head(), csv_of)
+
+
+@page(PATH + ".jsonl", *map(in_query, FILTERS))
+async def audit_jsonl(request: Shown) -> Response:
+    """Export the entries that match the filter as JSON lines."""
+    return await _export(request, "application/jsonl; charset=utf-8", "jsonl", "", _lines)
+
+
+def _lines(entries: Sequence[AuditEntry]) -> str:
+    return "".join(entry.to_json().decode() + "\n" for entry in entries)
+
+
+async def _export(
+    request: Shown, content_type: str, ending: str, head: str, write: Callable[[Sequence[AuditEntry]], str]
+) -> Response:
+    asked = _asked(request.scope)
+    if asked.only.kind not in (None, *FILTER_KINDS):
+        raise InvalidParameter("kind", "The address names no kind of entry.")
+    pages = all_audit_entries(request.context.laurels.store, asked.only, MOST_EXPORTED)
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"content-disposition", f'attachment; filename="laurels-audit.{ending}"'.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        NO_STORE,
+    ]
+    return _Streamed(headers, head, (write(entries) async for entries in pages))
+
+
+class _Streamed(Response):
+    """A response that is made while it is sent, so that an export of any length needs little memory."""
+
+    __slots__ = ("_head", "_parts")
+
+    def __init__(self, headers: Headers, head: str, parts: AsyncIterator[str]) -> None:
+        super().__init__(200, headers)
+        self._head = head
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # an ASGI application
+        """Send part after part."""
+
+        async def body(text: str, *, more: bool) -> None:
+            message: dict[str, Any] = {"type": "http.response.body", "body": text.encode(), "more_body": more}
+            await send(message)
+
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers]})
+        if scope["method"] != "HEAD":
+            await body(self._head, more=True)
+            async for part in self._parts:
+                await body(part, more=True)
+        await body("", more=False)
+
+
+def _asked(scope: Scope) -> Asked:
+    """The filter in the address. Raises InvalidParameter."""
+    typed = {name: (text_of(scope, name) or "").strip() for name in FILTERS}
+    for name, longest in (("who", MAX_USER_ID), ("user", MAX_USER_ID), ("kind", LONGEST_KIND)):
+        _check(name, typed[name], max(longest, MAX_NAME))
+    since, until = _day(typed, "from"), _day(typed, "to")
+    only = AuditFilter(
+        typed["who"] or None,
+        typed["kind"] or None,
+        typed["user"] or None,
+        since,
+        until + timedelta(days=1) if until else None,
+    )
+    return Asked(typed, only)
+
+
+def _check(name: str, text: str, longest: int) -> None:
     try:
-        at = read_instant("at", text)
-        check_instant("at", at)
-        check_text("user", user_id, MAX_USER_ID)
-        check_text("adjustment", adjustment_id, MAX_ADJUSTMENT_ID)
-    except InvalidInput:
-        raise InvalidParameter("at", "The address does not belong to this list.") from None
-    return at, user_id, adjustment_id
+        if text:
+            check_text(name, text, longest)
+    except InvalidInput as error:
+        raise InvalidParameter(name, str(error)) from None
 
 
-ENDPOINTS = (audit_page,)
+def _day(typed: Mapping[str, str], name: str) -> datetime | None:
+    """The beginning of a day, in UTC. Raises InvalidParameter."""
+    if not typed[name]:
+        return None
+    try:
+        day = date.fromisoformat(typed[name])
+        at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        check_instant(name, at)
+    except (ValueError, InvalidInput):
+        raise InvalidParameter(name, "must be a date such as 2026-03-01") from None
+    return at
+
+
+def _before(scope: Scope) -> AuditPosition | None:
+    """The entry after which the page begins. Raises InvalidParameter."""
+    text = text_of(scope, "before")
+    try:
+        return position_from(text) if text else None
+    except InvalidInput as error:
+        raise InvalidParameter("before", str(error)) from None
+
+
+ENDPOINTS = (audit_page, audit_csv, audit_jsonl)

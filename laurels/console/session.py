@@ -53,6 +53,8 @@ Header = tuple[bytes, bytes]
 class StaleForm(errors.LaurelsError):
     """This form has expired or belongs to another session."""
 
+    security_event = "form.refused"
+
 
 class SignedOut(errors.LaurelsError):
     """You are signed out, so nothing changed."""

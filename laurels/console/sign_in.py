@@ -37,7 +37,11 @@ from laurels.http.parameters import in_query
 from laurels.http.problems import TooManyRequests, kind_of
 from laurels.http.requests import text_of
 from laurels.http.responses import Response
+from laurels.http.security import credential, note_refusal
+from laurels.http.sources import address_of, request_id, source_of
+from laurels.service.audit import audit_row
 from laurels.site.html import PRIVATE
+from laurels.storage.contract import AuditKind
 
 UNKNOWN = "This key is unknown or was revoked."
 TOO_FAST = "Too many attempts. Wait a few seconds, then try again."
@@ -71,18 +75,31 @@ async def sign_in(request: Request[None, Form]) -> Response:
     try:
         visit.check_form(typed)
         context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
-        await name_of_key(context.laurels.store, key, "admin")
+        operator = await name_of_key(context.laurels.store, key, "admin")
     except StaleForm as error:
+        await note_refusal(request, error)
         fresh = replace(visit, secret=new_form_secret())
         return (
             _form(fresh, next_path, "The form expired. Please try again.", 403) if visit.secret else error_page(error)
         )
     except TooManyRequests as error:
+        await note_refusal(request, error)
         return _form(visit, next_path, TOO_FAST, kind_of(error).status, error)
     except Unauthorized as error:
         text = str(error)
+        detail = await credential(context.laurels.store, key)
+        await context.failed_sign_ins.add(address_of(request.scope), request_id(request.scope), detail)
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
+    await _note(replace(visit, operator=operator), "operator.signed_in")
     return redirect(next_path, session_cookie(visit, await context.operators.start(hash_of_key(key))))
+
+
+async def _note(visit: Visit, kind: AuditKind) -> None:
+    """Write into the audit and the security log what an operator did with their session."""
+    laurels = visit.context.laurels
+    row = audit_row(source_of(visit.scope, visit), await laurels.now(), kind)
+    await laurels.store.add_audit(row)
+    await laurels.core.security.note(row)
 
 
 def _form(
@@ -96,7 +113,9 @@ def _form(
 @form(ROOT + "/sign-out")
 async def sign_out(request: Sent) -> Response:
     """End the session of this browser."""
-    return redirect(SIGN_IN, await end_session(request.caller))
+    ended = await end_session(request.caller)
+    await _note(request.caller, "operator.signed_out")
+    return redirect(SIGN_IN, ended)
 
 
 ENDPOINTS = (sign_in_page, sign_in, sign_out)

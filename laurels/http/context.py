@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from laurels.auth.chain import Caller, Chain
+from laurels.auth.failed_sign_ins import FailedSignIns
+from laurels.auth.key_uses import KeyUses
 from laurels.auth.keys import PREFIXES, name_of_key
 from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.engine.values import plain
 from laurels.http.limits import Rate
+from laurels.http.problems import TooManyRequests
 from laurels.http.requests import credentials
 from laurels.http.responses import Scope
 from laurels.service.insights import Insights
@@ -51,19 +54,30 @@ class Context:
     sign_in_rate: Rate
     listeners: Listeners
     counters: RequestCounters
+    key_uses: KeyUses
+    failed_sign_ins: FailedSignIns
     playground: str | None = None
     """The key of a demo's playground; None if there is none."""
 
     async def caller(self, scope: Scope) -> Caller:
         """The user who is calling. Raises Unauthorized, TooManyRequests."""
         caller = await self.chain.caller(credentials(scope))
-        self.session_rate.take(caller.session or caller.user_id)
+        try:
+            self.session_rate.take(caller.session or caller.user_id)
+        except TooManyRequests as error:
+            error.principal = caller.principal
+            raise
         return caller
 
     async def key(self, scope: Scope) -> Key:
         """The API key of the app's back end. Raises Unauthorized, TooManyRequests."""
         name = await name_of_key(self.laurels.store, credentials(scope).bearer)
-        self.key_rate.take(name)
+        self.key_uses.add(name)
+        try:
+            self.key_rate.take(name)
+        except TooManyRequests as error:
+            error.principal = Key(name).principal
+            raise
         return Key(name)
 
     def charge(self, caller: Caller | Key, requests: int) -> None:

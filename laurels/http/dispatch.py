@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
@@ -15,7 +16,10 @@ from laurels.http.problems import problem_response
 from laurels.http.requests import header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
+from laurels.http.security import note_refusal
 from laurels.http.shares import Shares, all_but_reserve
+
+log = logging.getLogger(__name__)
 
 NOW_HEADER = b"laurels-now"
 """In a sandbox, this header sets the time of a request, so that a test can go through a month in a second.
@@ -118,6 +122,8 @@ class Dispatcher:
             else:
                 response = refusal
         except Exception as error:  # noqa: BLE001  # error_response logs unexpected errors
+            if isinstance(error, LaurelsError) and error.security_event:
+                await self._note(request, error)
             response = (endpoint.error_response or self._error_response)(request, error)
         self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
         if self._cors.origins:
@@ -125,6 +131,13 @@ class Dispatcher:
         if response.endless:  # streams have a limit of their own
             self._leave(request)
         await response(request.scope, request.receive, send)
+
+    async def _note(self, request: AnyRequest, error: LaurelsError) -> None:
+        """Write the security log. If the database is away, the refusal is sent all the same."""
+        try:
+            await note_refusal(request, error)
+        except LaurelsError as failure:
+            log.warning("a refused request could not be looked up: %s", failure)
 
 
 class CountedBody:

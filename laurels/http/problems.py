@@ -11,6 +11,7 @@ import msgspec
 from laurels import errors
 from laurels.http.responses import NO_STORE, Header, Headers, Response
 from laurels.present.problems import FieldError, Problem
+from laurels.storage.contract import Principal
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,10 @@ class HeadTooLarge(errors.LaurelsError):
 
 class TooManyRequests(errors.LaurelsError):
     """This caller sends more requests than this server accepts from one caller."""
+
+    security_event = "request.rate_limited"
+    principal: Principal | None = None
+    """The caller, if it was authenticated."""
 
     def __init__(self, message: str = "", headers: Headers = ()) -> None:
         """`headers` say when to try again, Retry-After among them."""

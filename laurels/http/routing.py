@@ -11,6 +11,7 @@ from laurels.http.access import PUBLIC
 from laurels.http.endpoint import NO_VALUES, PLACEHOLDER, Endpoint, Request
 from laurels.http.problems import NoSuchPage, method_not_allowed
 from laurels.http.responses import Response, Scope
+from laurels.http.security import note_refused_origin
 
 EVERY_METHOD = "*"
 
@@ -95,7 +96,8 @@ def _address(path: str, declared: Mapping[str, Endpoint]) -> Address:
         endpoints["HEAD"] = declared["GET"]
     allow = ", ".join(sorted({*endpoints, "OPTIONS"})).encode()
 
-    async def options(_: Request[None, None]) -> Response:
+    async def options(request: Request[None, None]) -> Response:
+        await note_refused_origin(request)  # a preflight of an origin that is listed was answered before
         return Response(204, [(b"allow", allow)])
 
     async def refuse(_: Request[None, None]) -> Response:

@@ -48,4 +48,4 @@ def request_id(scope: Scope) -> str:
     if sent and ID.fullmatch(sent):
         return sent
     kept = cast(dict[str, Any], scope)
-    return kept.setdefault(_MADE, secrets.token_hex(8))
+    return kept.setdefault(_MADE, secrets.token_hex(8).upper())

@@ -13,6 +13,7 @@ from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
 from laurels.http.parameters import USER_ID, number
 from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, charge, requested
 from laurels.http.responses import JSON, NO_STORE, PiecewiseResponse, Response
+from laurels.http.sources import source_of
 from laurels.present.exports import UserExport
 from laurels.present.history import History
 from laurels.present.profiles import Profile
@@ -95,6 +96,7 @@ async def put_user(request: Request[Key, UserIn]) -> User:
         joined_at=user.joined(),
         groups=user.groups,
         visibility=user.visibility,
+        source=source_of(request.scope, request.caller),
     )
 
 
@@ -126,7 +128,7 @@ async def delete_user(request: Request[Key, None]) -> None:
     A keyed hash remains, so that a late event cannot create the user again. In the background, the id is replaced by a reference
     in the `data` of other users' events.
     """
-    await request.context.laurels.erase_user(request.path["userId"])
+    await request.context.laurels.erase_user(request.path["userId"], source_of(request.scope, request.caller))
 
 
 @endpoint(

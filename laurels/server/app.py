@@ -11,6 +11,8 @@ from functools import partial
 
 from laurels import console, site
 from laurels.auth.chain import Chain
+from laurels.auth.failed_sign_ins import SAVE_SECONDS, FailedSignIns
+from laurels.auth.key_uses import STORE_SECONDS, KeyUses
 from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
@@ -70,9 +72,12 @@ def create_app(
         sign_in_rate=Rate("address", SIGN_INS, settings.server.workers),
         listeners=Listeners(laurels, settings.limits.streams),
         counters=RequestCounters(),
+        key_uses=KeyUses(laurels),
+        failed_sign_ins=FailedSignIns(laurels),
         playground=playground,
     )
     laurels.period_rules.activate()  # a worker's are not active yet: its parent opened the database
+    laurels.core.security.hashed = settings.log.user_ids == "hashed"
     endpoints = (*ENDPOINTS, *demo.ENDPOINTS) if playground else ENDPOINTS
     tasks = [
         partial(_repeating, laurels.follow_catalog, FOLLOW_SECONDS, "the catalog could not be read"),
@@ -80,6 +85,10 @@ def create_app(
             _repeating, laurels.period_rules.keep_up, CLOSE_PERIODS_SECONDS, "leaderboards could not be recomputed"
         ),
         partial(_repeating, laurels.close_periods, CLOSE_PERIODS_SECONDS, "periods could not be closed"),
+        partial(_repeating, context.key_uses.save, STORE_SECONDS, "uses of keys could not be stored"),
+        partial(_closing, context.key_uses),
+        partial(_repeating, context.failed_sign_ins.save, SAVE_SECONDS, "failed sign-ins could not be stored"),
+        partial(_closing, context.failed_sign_ins),
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]
@@ -145,8 +154,8 @@ async def _repeating(work: Callable[[], Awaitable[object]], seconds: float, fail
 
 
 @asynccontextmanager
-async def _closing(resource: Listeners | Insights) -> AsyncGenerator[None]:
-    """Close this when the server stops: end all streams, or all long computations."""
+async def _closing(resource: Listeners | Insights | KeyUses | FailedSignIns) -> AsyncGenerator[None]:
+    """Close this when the server stops: end all streams or long computations, and store what is counted."""
     try:
         yield
     finally:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import UTC, datetime
 from functools import partial
+from typing import Literal
 
 from uvicorn import Server
 
@@ -167,9 +170,24 @@ class _Server(Server):
                 signal.signal(number, handler)
 
 
-def log_to_stderr(level: str) -> None:
-    """Log to standard error: Laurels from `level` on, uvicorn from warnings on."""
+class JsonLines(logging.Formatter):
+    """Each record as one JSON object; the fields of a security event are members of it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields: Mapping[str, str] = getattr(record, "fields", {})
+        line = {"at": at, "level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps({**line, **fields})
+
+
+def log_to_stderr(level: str, form: Literal["text", "json"] = "text") -> None:
+    """Log to standard error: Laurels from `level` on, uvicorn from warnings on. `form`: as text, or as JSON lines."""
     logging.basicConfig(
         level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr, force=True
     )
+    if form == "json":
+        logging.getLogger().handlers[0].setFormatter(JsonLines())
     logging.getLogger("uvicorn").setLevel("DEBUG" if level == "debug" else "WARNING")

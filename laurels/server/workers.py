@@ -130,7 +130,7 @@ async def _migrate(settings: Settings, catalog: Catalog | None, on_difference: O
 
 def worker_app(settings: Settings) -> Application:
     """The application of one worker, made in its own process. On shutdown it finishes queued writes and closes the database."""
-    log_to_stderr(settings.log.level)
+    log_to_stderr(settings.log.level, settings.log.format)
     end_with_parent()
     try:
         catalog = given_catalog(settings.catalog.file)

@@ -12,6 +12,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from laurels.commands.adjustments import ApplyAdjustment, UndoAdjustment
+from laurels.commands.audit import Draft
 from laurels.commands.events import REVERSAL, Applied, ReverseEvent
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RebuildUser
@@ -31,13 +32,14 @@ from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjust
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
 from laurels.present.verification import Comparison, Difference
+from laurels.service.audit import audit_row
 from laurels.service.closed_lines import fix_lines
 from laurels.service.exports import export
 from laurels.service.laurels import Laurels
 from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal
 from laurels.service.verify import compare_user, verify_user
-from laurels.storage.contract import AmnestyRow, Source
+from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
 
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
@@ -121,7 +123,10 @@ class Admin:
         _check_given(reason, actor)
         now = await self._core.now()
         why = (reason or "", actor or "", self._source.principal)
-        return await self._result(UndoAdjustment(user_id, adjustment_id, now, *why))
+        said = {"adjustment": adjustment_id, "reason": reason, "actor": actor}
+        draft = Draft(audit_row(self._source, now, "adjustment.undone", ("user", user_id), **said))
+        command = UndoAdjustment(user_id, adjustment_id, now, *why, draft)
+        return adjustment_result(self._core.catalog, cast(Applied, await self._core.run_audited(command, draft)))
 
     async def _result(self, command: Command) -> AdjustmentResult:
         return adjustment_result(self._core.catalog, cast(Applied, await self._core.run(command)))
@@ -178,7 +183,10 @@ class Admin:
         now = await self._core.now()
         days = (first.toordinal(), last.toordinal())
         row = AmnestyRow(named, *days, group, reason, actor, now, None, principal=self._source.principal)
-        await self._core.store.add_amnesty(row)
+        said = {"first": first.isoformat(), "last": last.isoformat(), "group": group, "reason": reason, "actor": actor}
+        note = audit_row(self._source, now, "amnesty.added", ("amnesty", named), **said)
+        if await self._core.store.add_amnesty(row, note):
+            await self._core.security.note(note)
         return amnesty(row if amnesty_id is None else await self._as_stored(row))
 
     async def _as_stored(self, row: AmnestyRow) -> AmnestyRow:
@@ -195,8 +203,10 @@ class Admin:
         """
         _check_given(reason, actor)
         now, principal = await self._core.now(), self._source.principal
-        if not await self._core.store.lift_amnesty(amnesty_id, now, actor, reason, principal):
+        note = audit_row(self._source, now, "amnesty.lifted", ("amnesty", amnesty_id), reason=reason, actor=actor)
+        if not await self._core.store.lift_amnesty(amnesty_id, now, actor, reason, principal, note):
             raise AmnestyNotFound
+        await self._core.security.note(note)
 
     async def users(self) -> AsyncIterator[str]:
         """All user ids, by code point, read in pages while other tasks and processes write."""
@@ -234,7 +244,7 @@ class Admin:
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
-        return applied_catalog(*await self._core.rules.apply(Proposal(catalog, await self._core.now(), *by)))
+        return await self._apply(Proposal(catalog, await self._core.now(), *by))
 
     async def adopt_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
         """Store the catalog of a database of an earlier version, which stored none, as its first revision.
@@ -244,8 +254,21 @@ class Admin:
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
-        proposal = Proposal(catalog, await self._core.now(), *by, adopts=True, only_first=True)
-        return applied_catalog(*await self._core.rules.apply(proposal))
+        return await self._apply(Proposal(catalog, await self._core.now(), *by, adopts=True, only_first=True))
+
+    async def _apply(self, proposal: Proposal) -> AppliedCatalog:
+        notes: list[AuditRow] = []
+
+        def audit_of(row: CatalogRow) -> AuditRow:
+            said = {"reason": proposal.reason, "actor": proposal.actor, "adopted": proposal.only_first or None}
+            target = ("catalog", str(row.number))
+            notes[:] = [audit_row(self._source, proposal.at, "catalog.applied", target, rules=row.rules, **said)]
+            return notes[0]
+
+        applied = applied_catalog(*await self._core.rules.apply(proposal, audit_of))
+        for note in notes if applied.is_new else ():
+            await self._core.security.note(note)
+        return applied
 
     async def catalog_revisions(self) -> list[CatalogRevision]:
         """All revisions of the database's catalog, oldest first; the last one is in force."""

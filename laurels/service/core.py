@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
+from laurels.commands.audit import Draft
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
@@ -18,6 +19,7 @@ from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
 from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
 from laurels.service.rules import Rules
+from laurels.service.security_log import SecurityLog
 from laurels.storage.contract import LIBRARY, ClosedPeriodRow, OtherRevision, ProfileView, Source, Store, UserRow
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class Core:
         self.clock = clock
         self.group_commit = group_commit
         self.source = source
+        self.security = SecurityLog(store)
         self.new_user_zones = Zones(default=default_zone)
         self.recomputing: frozenset[str] = frozenset()
         self._maker: ProfileMaker | None = None
@@ -70,6 +73,13 @@ class Core:
         (answer,) = await self.group_commit.submit([command])
         if isinstance(answer, LaurelsError):
             raise answer
+        return answer
+
+    async def run_audited(self, command: Command, draft: Draft) -> object:
+        """The same for a command that writes this row of the audit if it changes something; the security log has it too."""
+        answer = await self.run(command)
+        if draft.written:
+            await self.security.note(draft.written)
         return answer
 
     async def presentation(self) -> Presentation:

@@ -9,12 +9,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import TypeVar
 
+from laurels.commands.audit import Draft
 from laurels.commands.redaction import RedactEvents
 from laurels.commands.users import EraseUser
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
+from laurels.service.audit import audit_row
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.contract import FIRST_EVENT
+from laurels.storage.contract import FIRST_EVENT, Source
 from laurels.storage.searching import as_stored
 from laurels.storage.secrets import user_reference
 
@@ -45,12 +47,12 @@ class Erasures:
         self._idle = asyncio.Event()
         self._searching: asyncio.Task[None] | None = None
 
-    async def erase(self, user_id: str) -> None:
-        """Erase a user. Returns when no row of the user is left.
+    async def erase(self, user_id: str, source: Source | None = None) -> None:
+        """Erase a user, by `source` or this program. Returns when no row of the user is left.
 
         Then other users' events are searched for the id. This waits for it, but only for a second: all events must be read.
         """
-        await self._make_invisible(user_id)
+        await self._make_invisible(user_id, source or self._core.source)
         left = {one.user_id for one in await self._core.store.unfinished_erasures() if one.rows_left}
         if user_id in left:
             await self._delete_rows(user_id)
@@ -81,10 +83,15 @@ class Erasures:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make_invisible(self, user_id: str) -> None:
+    async def _make_invisible(self, user_id: str, source: Source | None = None) -> None:
+        """Erase what others may see, with a row of the audit if someone asks for it."""
         now = await self._core.now()
         await self._closer.close_those_of(user_id, now)
-        await self._core.run(EraseUser(user_id, now))
+        if source is None:
+            await self._core.run(EraseUser(user_id, now))
+            return
+        draft = Draft(audit_row(source, now, "user.erased", ("erased", "")))
+        await self._core.run_audited(EraseUser(user_id, now, draft), draft)
 
     # ---- the user's own rows ------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import cast
 
 import msgspec
 
+from laurels.commands.audit import Draft
 from laurels.commands.events import Recorded, RecordEvent
 from laurels.commands.unit_of_work import Command, DecisionContext
 from laurels.commands.users import UpdateUser
@@ -38,6 +39,7 @@ from laurels.present.overviews import UserOverview
 from laurels.present.profiles import Profile, UserRank
 from laurels.present.streaks import STREAK_DAYS, UserStreaks
 from laurels.present.users import User, user
+from laurels.service.audit import audit_row
 from laurels.service.clock import Clock, DatabaseClock, utc_now
 from laurels.service.closing import PeriodCloser
 from laurels.service.computing import Unbound
@@ -286,9 +288,11 @@ class Laurels:
         groups: Sequence[str] | msgspec.UnsetType = msgspec.UNSET,
         visibility: Visibility | msgspec.UnsetType | None = msgspec.UNSET,
         lenient_zone: bool = False,
+        source: Source | None = None,
     ) -> User:
         """Create or change a user; what is left out stays. With `lenient_zone`, a zone change that is too soon is ignored.
 
+        With `source`, a change is a row of the audit.
         Raises InvalidInput, ZoneChangeTooSoon, UserErased, and then changes nothing.
         """
         check_text("userId", user_id, MAX_USER_ID)
@@ -305,23 +309,27 @@ class Laurels:
             choices = ", ".join(VISIBILITIES)
             raise InvalidInput("visibility", f"must be one of {choices}, or null for each leaderboard's default")
         now = await self.now()
-        command = UpdateUser(user_id, now, name, time_zone, joined_at, groups, visibility, lenient_zone)
-        return user(self.catalog, cast(UserRow, await self.core.run(command)), now)
+        said = (name, time_zone, joined_at, groups, visibility, lenient_zone)
+        if source is None:
+            return user(self.catalog, cast(UserRow, await self.core.run(UpdateUser(user_id, now, *said))), now)
+        draft = Draft(audit_row(source, now, "user.changed", ("user", user_id)))
+        row = await self.core.run_audited(UpdateUser(user_id, now, *said, draft), draft)
+        return user(self.catalog, cast(UserRow, row), now)
 
     async def user(self, user_id: str) -> User:
         """A user as stored. Raises UserNotFound, InvalidInput."""
         await self.follow_catalog()
         return user(self.catalog, await self.core.user(user_id), await self.now())
 
-    async def erase_user(self, user_id: str) -> None:
+    async def erase_user(self, user_id: str, source: Source | None = None) -> None:
         """Erase a user for good: later events are refused. No row of the user is left when this returns. Safe to repeat.
 
         Then, in the background, the user's id is replaced in the data of other users' events. A long history is deleted in
-        parts, between which others write. If the process ends meanwhile, this goes on after the next start.
-        Raises InvalidInput.
+        parts, between which others write. If the process ends meanwhile, this goes on after the next start. The audit says that
+        it was done, by `source` or this program, with a keyed hash instead of the id. Raises InvalidInput.
         """
         check_text("userId", user_id, MAX_USER_ID)
-        await self.erasures.erase(user_id)
+        await self.erasures.erase(user_id, source)
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
         """What happened to a user, newest first, `limit` entries to a page. Raises UserNotFound, InvalidInput."""

@@ -28,6 +28,7 @@ from laurels.service.revisions import (
 )
 from laurels.storage.contract import (
     UNBOUND,
+    AuditOf,
     CatalogChange,
     CatalogRow,
     CatalogState,
@@ -137,24 +138,29 @@ class Rules:
             await self._change(decide, proposal)
             await self._read()
 
-    async def apply(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
-        """Store a catalog as the next revision, and put it in force. Returns the revision in force, and whether it is new.
+    async def apply(self, proposal: Proposal, audit_of: AuditOf | None = None) -> tuple[CatalogRow, bool]:
+        """Store a catalog as the next revision, with a row of the audit, and put it in force.
+
+        Returns the revision in force, and whether it is new.
 
         All processes use it from their next transaction on. Raises CatalogError, CatalogDiffers.
         """
         async with self._lock:
-            stored = await self._store_next(proposal)
+            stored = await self._store_next(proposal, audit_of)
             await self._read()
         return stored
 
-    async def _store_next(self, proposal: Proposal) -> tuple[CatalogRow, bool]:
-        row, is_new = await self._change(lambda state: next_revision(state, proposal), proposal)
+    async def _store_next(self, proposal: Proposal, audit_of: AuditOf | None = None) -> tuple[CatalogRow, bool]:
+        row, is_new = await self._change(lambda state: next_revision(state, proposal), proposal, audit_of)
         assert row is not None, "there is a revision now"
         self._has_bound = True
         return row, is_new
 
     async def _change(
-        self, decide: Callable[[CatalogState], CatalogRow | None], proposal: Proposal
+        self,
+        decide: Callable[[CatalogState], CatalogRow | None],
+        proposal: Proposal,
+        audit_of: AuditOf | None = None,
     ) -> tuple[CatalogRow | None, bool]:
         """Store what `decide` makes of a proposal, and close the periods that must not come under it.
 
@@ -170,7 +176,7 @@ class Rules:
             present = parsed_or_none(state.newest) if state.newest else None
             return CatalogChange(revision, closed_before(state, present, proposal.catalog, proposal.at))
 
-        await self._store.change_catalog(deciding, lambda newest: at_stake(newest, proposal.catalog))
+        await self._store.change_catalog(deciding, lambda newest: at_stake(newest, proposal.catalog), audit_of)
         self._has_bound = self._has_bound or found[0][1]
         return found[0]
 

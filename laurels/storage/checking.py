@@ -8,11 +8,14 @@ import msgspec
 
 from laurels.errors import LaurelsError, StoreError
 from laurels.storage import codec
+from laurels.storage.access import key_of
+from laurels.storage.audit import audit_of
 from laurels.storage.codec import Columns
 from laurels.storage.columns import TABLES, Kind
 
 READERS: Mapping[str, Callable[[Columns], object]] = {
-    "api_keys": codec.key_of,
+    "api_keys": key_of,
+    "audit": audit_of,
     "amnesties": codec.amnesty_of,
     "catalog_revisions": codec.catalog_of,
     "maintenance_runs": codec.maintenance_run_of,

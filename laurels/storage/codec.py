@@ -25,16 +25,13 @@ from laurels.storage.contract import (
     CatalogRow,
     ClosedPeriodRow,
     EventRow,
-    KeyRow,
     LedgerRow,
     MaintenanceRun,
     NotificationRow,
-    OperatorSession,
-    OperatorSessionRow,
-    Principal,
     Standing,
     UserRow,
 )
+from laurels.storage.principals import principal_columns, principal_of
 
 Columns = Sequence[Any]
 """The values of a row, in the order of its columns in `columns.py`."""
@@ -381,16 +378,6 @@ def adjustment_columns(row: AdjustmentRow) -> Columns:
     return (*what, *who, row.undone_by, *principal_columns(row.principal))
 
 
-def principal_of(kind: Any, name: str | None) -> Principal | None:
-    """A principal from its two columns; None for a row of an earlier version."""
-    return None if kind is None else Principal(kind, name or "")
-
-
-def principal_columns(principal: Principal | None) -> tuple[str | None, str | None]:
-    """The two columns of a principal."""
-    return (principal.kind, principal.name) if principal else (None, None)
-
-
 def amnesty_of(row: Columns) -> AmnestyRow:
     """An amnesty, from AMNESTIES."""
     amnesty_id, first, last, group, reason, actor, created_at, lifted_at, by, why, *principals = row
@@ -480,12 +467,6 @@ def notification_columns(row: NotificationRow) -> Columns:
     return (row.user_id, row.revision, row.position, to_micros(row.at), row.type, pack_data(row.data))
 
 
-def key_of(row: Columns) -> KeyRow:
-    """An API key, from API_KEYS."""
-    key_hash, name, hint, created_at, revoked_at = row
-    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_instant(revoked_at))
-
-
 def maintenance_run_of(row: Columns) -> MaintenanceRun:
     """The last run of a maintenance task, from MAINTENANCE_RUNS."""
     task, at, outcome = row
@@ -495,20 +476,3 @@ def maintenance_run_of(row: Columns) -> MaintenanceRun:
 def maintenance_run_columns(run: MaintenanceRun) -> Columns:
     """MAINTENANCE_RUNS of a run."""
     return (run.task, to_micros(run.at), pack_data(run.outcome))
-
-
-def operator_session_of(row: Columns) -> OperatorSession:
-    """A session of the console, from API_KEYS of its key and when it was created, last seen and ends."""
-    *key, created_at, last_seen_at, expires_at = row
-    return OperatorSession(key_of(key), from_micros(created_at), from_micros(last_seen_at), from_micros(expires_at))
-
-
-def operator_session_columns(session: OperatorSessionRow) -> Columns:
-    """OPERATOR_SESSIONS of a session of the console."""
-    times = (session.created_at, session.last_seen_at, session.expires_at)
-    return (session.token_hash, session.key_hash, *map(to_micros, times))
-
-
-def key_columns(key: KeyRow) -> Columns:
-    """API_KEYS of an API key."""
-    return (key.key_hash, key.name, key.hint, to_micros(key.created_at), maybe_micros(key.revoked_at))

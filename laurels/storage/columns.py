@@ -190,8 +190,34 @@ CATALOG_REVISIONS = Table(
         "principal_name": TEXT,
     },
 )
+AUDIT = Table(
+    "audit",
+    1,
+    {
+        "audit_id": TEXT,
+        "at": NUMBER,
+        "kind": TEXT,
+        "principal_kind": TEXT,
+        "principal_name": TEXT,
+        "target_kind": TEXT,
+        "target": TEXT,
+        "detail": TEXT,
+        "address": TEXT,
+        "request_id": TEXT,
+        "times": NUMBER,
+    },
+)
 API_KEYS = Table(
-    "api_keys", 1, {"key_hash": BYTES, "name": TEXT, "hint": TEXT, "created_at": NUMBER, "revoked_at": NUMBER}
+    "api_keys",
+    1,
+    {
+        "key_hash": BYTES,
+        "name": TEXT,
+        "hint": TEXT,
+        "created_at": NUMBER,
+        "revoked_at": NUMBER,
+        "last_used_at": NUMBER,
+    },
 )
 SESSIONS = Table("sessions", 2, {"user_id": TEXT, "token_hash": BYTES, "created_at": NUMBER, "expires_at": NUMBER})
 OPERATOR_SESSIONS = Table(
@@ -208,7 +234,7 @@ SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        *(SECRETS, TOMBSTONES, API_KEYS, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX),
+        *(SECRETS, TOMBSTONES, API_KEYS, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX, AUDIT),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
         UNFINISHED_ERASURES,
     )

@@ -22,6 +22,11 @@ def database_mark(secret: bytes) -> str:
     return hmac.digest(secret, b"list of erasures", hashlib.sha256)[:16].hex()
 
 
+def erased_mark(digest: bytes) -> str:
+    """A tombstone as text, as the audit has it. In capitals, so that no id can be found in it by chance."""
+    return digest.hex().upper()
+
+
 def pseudonym_hash(secret: bytes, user_id: str) -> bytes:
     """A hash from which a pseudonym is made. Without the secret, it does not reveal the user."""
     return hmac.digest(secret, b"alias " + user_id.encode(), hashlib.sha256)
@@ -31,6 +36,11 @@ def user_reference(secret: bytes, user_id: str) -> str:
     """What is stored of a user whom another user's event names. Without the secret, it does not reveal the user."""
     named = b"reference " + user_id.encode("utf-8", "surrogatepass")
     return REFERENCE + hmac.digest(secret, named, hashlib.sha256)[:REFERENCE_BYTES].hex()
+
+
+def user_mark(secret: bytes, user_id: str) -> str:
+    """What a log may have instead of a user's id. Without the secret, it does not reveal the user."""
+    return "user-" + hmac.digest(secret, b"log " + user_id.encode("utf-8", "surrogatepass"), hashlib.sha256)[:8].hex()
 
 
 def encrypted(secret: bytes, plain: bytes) -> bytes:

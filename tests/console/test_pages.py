@@ -97,8 +97,8 @@ async def test_the_audit_shows_who_did_what_and_why_newest_first(home: App, work
     text = (await work.page("/console/audit")).text
 
     assert text.index("a bot") < text.index("a prize")
-    undone = "Undone 2026-01-05 12:01 : the wrong user a program for dan"
-    for shown in ("a program for bea", "a program for cem", undone, "badge early_adopter"):
+    assert text.index("the wrong user") < text.index("a prize")
+    for shown in ("a program for bea", "a program for cem", "a program for dan", "undone badge early_adopter"):
         assert shown in text
 
 
@@ -110,8 +110,8 @@ async def test_the_audit_and_the_activity_show_amounts_of_one(home: App, work: O
 
     for path in ("/console/audit", "/console/users/ada"):
         text = (await work.page(path)).text
-        assert "points amount 1" in text
-        assert "freezes count 1" in text
+        assert "amount 1" in text
+        assert "count 1" in text
 
 
 async def test_pages_of_the_audit_follow_each_other_without_a_gap(home: App, work: Operator) -> None:
@@ -132,9 +132,7 @@ async def test_pages_of_the_audit_follow_each_other_without_a_gap(home: App, wor
     assert sorted(seen) == [f"r-{number:03}" for number in range(2 * PAGE_LENGTH + 3)]
 
 
-@pytest.mark.parametrize(
-    "query", ["at=x", "at=2026-01-05", "at=2026-01-05T00:00:00Z", "at=2026-01-05T00:00:00Z&user=%00&adjustment=a"]
-)
+@pytest.mark.parametrize("query", ["before=x", "before=W10", "before=WzEsW11d"])
 async def test_an_invalid_address_of_the_audit_is_refused(work: Operator, query: str) -> None:
     assert (await work.client.get(f"/console/audit?{query}")).status_code == 422
 

@@ -37,7 +37,11 @@ NAMES = ["", "B", "a", "b", "é", "～", "🙂"]
 EXTREMES: Everything = {
     "secrets": [("another", b""), ("tombstones", BYTES)],
     "tombstones": [(b"", FIRST), (BYTES, LAST)],
-    "api_keys": [(b"1", "app", "hint", 0, None), (b"2", ODD, "", FIRST, LAST)],
+    "api_keys": [(b"1", "app", "hint", 0, None, None), (b"2", ODD, "", FIRST, LAST, LAST)],
+    "audit": [
+        ("a", FIRST, ODD, None, None, None, None, "", None, None, 1),
+        ("b", LAST, "", ODD, "", ODD, ODD, ODD, ODD, "", LONG),
+    ],
     "amnesties": [
         ("a", 1, INT, None, ODD, "", FIRST, None, None, None, None, None, None, None),
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, "", "key", ODD, "cli", ""),

@@ -19,13 +19,14 @@ from tests.support.files import opened
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
 # one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), the
 # catalog's revisions, closed periods, the rules of leaderboards, the last maintenance runs, sessions of the console,
-# the clock of a sandbox, and the list of migrations.
+# the clock of a sandbox, the audit (which has keyed hashes of erased users), and the list of migrations.
 OF_NO_USER = {
     "api_keys",
     "tombstones",
     "secrets",
     "tallies",
     "amnesties",
+    "audit",
     "catalog_revisions",
     "board_rules",
     "closings",

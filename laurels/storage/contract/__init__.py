@@ -13,9 +13,11 @@ from typing import Protocol
 
 from laurels.storage.contract.access import Access, KeyRow, OperatorSession, OperatorSessionRow
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
+from laurels.storage.contract.audit import AUDIT_KINDS, Audit, AuditFilter, AuditKind, AuditRow, TargetKind
 from laurels.storage.contract.catalogs import (
     UNBOUND,
     AskAboutIds,
+    AuditOf,
     CatalogChange,
     CatalogRow,
     Catalogs,
@@ -86,6 +88,7 @@ class Store(
     Leaderboards,
     Access,
     Amnesties,
+    Audit,
     Reports,
     Sandbox,
     Copying,
@@ -96,6 +99,7 @@ class Store(
 
 __all__ = [
     "ALL_TIME",
+    "AUDIT_KINDS",
     "BEGINNING",
     "CONNECTIONS",
     "ERASED_TOGETHER",
@@ -109,6 +113,11 @@ __all__ = [
     "AmnestyRow",
     "AppliedMigration",
     "AskAboutIds",
+    "Audit",
+    "AuditFilter",
+    "AuditKind",
+    "AuditOf",
+    "AuditRow",
     "AwardRow",
     "Batch",
     "BoardRuleRow",
@@ -157,6 +166,7 @@ __all__ = [
     "Source",
     "Standing",
     "Store",
+    "TargetKind",
     "Team",
     "Teams",
     "TeamsRequest",

@@ -7,17 +7,22 @@ from datetime import datetime
 from typing import Protocol
 
 from laurels.engine.values import plain
+from laurels.storage.contract.audit import AuditRow
 
 
 @plain
 class KeyRow:
-    """An API key as stored: a hash, never the key itself. `hint` is its beginning, enough to recognise it."""
+    """An API key as stored: a hash, never the key itself. `hint` is its beginning, enough to recognise it.
+
+    `last_used_at` is a few minutes late at most; None: not since this is stored.
+    """
 
     key_hash: bytes
     name: str
     hint: str
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
 
 
 @plain
@@ -48,8 +53,8 @@ class Access(Protocol):
         """The database's own secret, used for pseudonyms and sealed cursors. It never leaves the process."""
         ...
 
-    async def add_key(self, key: KeyRow) -> None:
-        """Store an API key. Raises InvalidInput if an active key has the same name."""
+    async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
+        """Store an API key, with a row of the audit. Raises InvalidInput if an active key has the same name."""
         ...
 
     async def key_name(self, key_hash: bytes) -> str | None:
@@ -60,8 +65,12 @@ class Access(Protocol):
         """All keys, revoked ones included, oldest first."""
         ...
 
-    async def revoke_key(self, name: str, at: datetime) -> bool:
-        """Revoke the active key of this name, at once for all processes. False if there is none."""
+    async def revoke_key(self, name: str, at: datetime, audit: AuditRow | None = None) -> bool:
+        """Revoke the active key of this name, at once for all processes, with a row of the audit. False if there is none."""
+        ...
+
+    async def use_keys(self, names: Sequence[str], at: datetime) -> None:
+        """Store that the active keys of these names were used, unless a later use is stored."""
         ...
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:

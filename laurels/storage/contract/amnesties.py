@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from laurels.engine.values import plain
+from laurels.storage.contract.audit import AuditRow
 from laurels.storage.contract.principals import Principal
 
 
@@ -43,8 +44,11 @@ class Amnesties(Protocol):
         """All amnesties, lifted ones included, oldest first."""
         ...
 
-    async def add_amnesty(self, amnesty: AmnestyRow) -> None:
-        """Store an amnesty, in a time that does not depend on the number of users. One with the same id stays as it is."""
+    async def add_amnesty(self, amnesty: AmnestyRow, audit: AuditRow | None = None) -> bool:
+        """Store an amnesty with a row of the audit, in a time that does not depend on the number of users.
+
+        One with the same id stays as it is. Returns whether it is new.
+        """
         ...
 
     async def lift_amnesty(
@@ -54,6 +58,10 @@ class Amnesties(Protocol):
         actor: str | None = None,
         reason: str | None = None,
         principal: Principal | None = None,
+        audit: AuditRow | None = None,
     ) -> bool:
-        """Lift an amnesty, and store who did it and why. False if no amnesty has this id or it is already lifted."""
+        """Lift an amnesty, and store who did it and why, with a row of the audit.
+
+        False if no amnesty has this id or it is already lifted.
+        """
         ...

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.engine.values import plain
+from laurels.storage.contract.audit import AuditRow
 from laurels.storage.contract.closings import ClosedPeriodRow
 from laurels.storage.contract.principals import Principal
 
@@ -74,6 +75,9 @@ class CatalogChange:
     closed: Sequence[ClosedPeriodRow] = ()
 
 
+AuditOf = Callable[[CatalogRow], AuditRow]
+"""The row of the audit for a revision that is stored."""
+
 DecideCatalog = Callable[[CatalogState], CatalogChange | None]
 """A pure function: the change to store, or None to change nothing."""
 
@@ -96,8 +100,8 @@ class Catalogs(Protocol):
         """All revisions, oldest first."""
         ...
 
-    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
-        """Load, decide and save in one transaction that is durable when this returns.
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:
+        """Load, decide and save in one transaction that is durable when this returns, with a row of the audit.
 
         `decide` gets what is in use of the ids that `ask` names.
 

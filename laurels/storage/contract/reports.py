@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from laurels.engine.values import plain
+from laurels.storage.contract.audit import ALL, AuditFilter
 from laurels.storage.contract.records import AdjustmentRow, AwardRow, UserRow
 
 
@@ -100,7 +101,7 @@ class Reports(Protocol):
         ...
 
     async def newest_adjustments(
-        self, limit: int, before: tuple[datetime, str, str] | None = None
+        self, limit: int, before: tuple[datetime, str, str] | None = None, only: AuditFilter = ALL
     ) -> Sequence[AdjustmentRow]:
         """The newest adjustments of all users, newest first; with `before`, those after that (time, user, id) in this order."""
         ...

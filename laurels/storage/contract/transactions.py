@@ -12,6 +12,7 @@ from laurels.engine.notifications import Notification
 from laurels.engine.ranking import Move, Place, Ranks
 from laurels.engine.values import plain
 from laurels.storage.contract.amnesties import AmnestyRow
+from laurels.storage.contract.audit import AuditRow
 from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
 from laurels.storage.contract.records import AdjustmentRow, AwardRow, EventRow, LedgerRow, NotificationRow, UserRow
 
@@ -107,6 +108,7 @@ class Changes:
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
+    audit: list[AuditRow] = field(default_factory=list[AuditRow])
 
     def forget(self, user_id: str) -> None:
         """Drop all changes of this user."""
@@ -151,7 +153,7 @@ class Transactions(Protocol):
         No one else changes the requested users between loading and saving. If `decide` raises, nothing is written and its error
         is passed on. Returns the ranks of the users that moved, computed in the same transaction (for a hidden user the ranks
         they would have), which are also stored with their events. A user in `erased` is erased first: what remains is a keyed
-        hash, and in closed periods a place without a name, so that all other users keep their ranks. Of long histories, rows
-        that no one sees without the user's row are left for `erase_part`; see `erasures.py`.
+        hash, also in the audit, and in closed periods a place without a name, so that all other users keep their ranks. Of long
+        histories, rows that no one sees without the user's row are left for `erase_part`; see `erasures.py`.
         """
         ...

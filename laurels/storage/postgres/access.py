@@ -12,16 +12,21 @@ from datetime import datetime
 import asyncpg
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.codec import key_columns, key_of, operator_session_columns, operator_session_of, to_micros
+from laurels.storage.access import key_columns, key_of, operator_session_columns, operator_session_of
+from laurels.storage.codec import to_micros
 from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
-from laurels.storage.contract import CONNECTIONS, SCHEMA, KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.contract import CONNECTIONS, SCHEMA, AuditRow, KeyRow, OperatorSession, OperatorSessionRow
 from laurels.storage.postgres.batching import Batcher
-from laurels.storage.postgres.connections import Connections, insert, is_active
+from laurels.storage.postgres.connections import Connections, insert, is_active, save_audit
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
 
 ADD_KEY = f"{insert(API_KEYS)} ON CONFLICT (key_hash) DO NOTHING"
 KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
+USE_KEYS = """
+UPDATE api_keys SET last_used_at = $1
+WHERE name = ANY($2) AND revoked_at IS NULL AND coalesce(last_used_at, 0) < $1
+"""
 REVOKE_KEY = f"UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND {is_active('revoked_at')} RETURNING 1"
 LOCK_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
 """Erasing this user waits until the transaction ends."""
@@ -54,10 +59,12 @@ class Access(Connections):
         self._sessions = Batcher(self._read_session_ends)
         self._key_names = Batcher(self._read_key_names)
 
-    async def add_key(self, key: KeyRow) -> None:
+    async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         async def add(connection: Connection) -> None:
             try:
-                await connection.execute(ADD_KEY, *key_columns(key))
+                async with connection.transaction():
+                    await connection.execute(ADD_KEY, *key_columns(key))
+                    await save_audit(connection, [audit] if audit else ())
             except asyncpg.UniqueViolationError:
                 message = f"an active key is named '{key.name}'; revoke it or choose another name"
                 raise InvalidInput("name", message) from None
@@ -74,8 +81,11 @@ class Access(Connections):
     async def keys(self) -> Sequence[KeyRow]:
         return [key_of(row) for row in await self._rows(ALL_KEYS)]
 
-    async def revoke_key(self, name: str, at: datetime) -> bool:
-        return await self._end(REVOKE_KEY, at, name)
+    async def revoke_key(self, name: str, at: datetime, audit: AuditRow | None = None) -> bool:
+        return await self._end(REVOKE_KEY, at, name, audit=audit)
+
+    async def use_keys(self, names: Sequence[str], at: datetime) -> None:
+        await self._value(USE_KEYS, to_micros(at), names)
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
         async def add(connection: Connection) -> None:

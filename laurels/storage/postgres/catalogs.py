@@ -8,9 +8,9 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
 from laurels.storage import codec
 from laurels.storage.columns import CATALOG_REVISIONS, TABLES_OF_BOARDS
-from laurels.storage.contract import UNBOUND, AskAboutIds, CatalogRow, CatalogState, DecideCatalog, RevisionKey
+from laurels.storage.contract import UNBOUND, AskAboutIds, AuditOf, CatalogRow, CatalogState, DecideCatalog, RevisionKey
 from laurels.storage.postgres.closings import all_closings, close, unclosed
-from laurels.storage.postgres.connections import Connections, insert, setting
+from laurels.storage.postgres.connections import Connections, insert, save_audit, setting
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
 
 KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
@@ -120,13 +120,14 @@ class Catalogs(Connections):
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         return [codec.catalog_of(row) for row in await self._rows(ALL_REVISIONS)]
 
-    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:
         async def change(connection: Connection) -> None:
             async with connection.transaction(isolation="read_committed"):
                 await connection.execute(WAIT_FOR_CHANGES, timeout=LONG_STATEMENT_SECONDS)
                 decided = decide(await read_state(connection, ask))
                 if decided is not None:
                     await connection.execute(SAVE, *codec.catalog_columns(decided.revision))
+                    await save_audit(connection, [audit_of(decided.revision)] if audit_of else ())
                     for row in decided.closed:
                         await close(connection, row)
                     for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():

@@ -14,10 +14,11 @@ from hashlib import blake2b
 from itertools import count
 from typing import Any, Self, TypeVar
 
+from laurels.storage.audit import audit_columns
 from laurels.storage.codec import to_micros
-from laurels.storage.columns import BYTES, NUMBER, TEXT, Kind, Table
-from laurels.storage.contract import CONNECTIONS, SCHEMA
-from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connection, Pool
+from laurels.storage.columns import AUDIT, BYTES, NUMBER, TEXT, Kind, Table
+from laurels.storage.contract import CONNECTIONS, SCHEMA, AuditRow
+from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connection, Pool, write
 
 T = TypeVar("T")
 
@@ -89,13 +90,16 @@ class Connections:
         """The rows of one statement."""
         return await self._pool.run(lambda connection: connection.fetch(statement, *values))
 
-    async def _end(self, statement: str, at: datetime, name: str, *more: str | None) -> bool:
-        """Run a statement that ends something active. Returns whether it did. See `is_active`."""
+    async def _end(
+        self, statement: str, at: datetime, name: str, *more: str | None, audit: AuditRow | None = None
+    ) -> bool:
+        """Run a statement that ends something active, with a row of the audit. Returns whether it did. See `is_active`."""
         attempts = count()
 
         async def end(connection: Connection) -> bool:
             again = next(attempts) > 0
-            return await connection.fetchval(statement, to_micros(at), name, again, *more) is not None
+            values = (to_micros(at), name, again, *more)
+            return await audited(connection, audit, statement, *values)
 
         return await self._pool.run(end)
 
@@ -151,6 +155,22 @@ def insert(table: Table) -> str:
 def insert_all(table: Table) -> str:
     """The statement that inserts rows given as arrays."""
     return f"INSERT INTO {table.name} ({table}) SELECT * FROM {arrays(table)}"
+
+
+ADD_AUDIT = f"{insert_all(AUDIT)} ON CONFLICT (audit_id) DO NOTHING"
+
+
+async def save_audit(connection: Connection, rows: Iterable[AuditRow]) -> None:
+    """Write rows of the audit, in the transaction of what they are about; without rows do nothing."""
+    await write(connection, ADD_AUDIT, map(audit_columns, rows))
+
+
+async def audited(connection: Connection, audit: AuditRow | None, statement: str, *values: Any) -> bool:
+    """Run a statement that returns a row if it changes something; then write the row of the audit, in one transaction."""
+    async with connection.transaction():
+        has_changed = await connection.fetchval(statement, *values) is not None
+        await save_audit(connection, [audit] if audit and has_changed else ())
+        return has_changed
 
 
 def setting(table: Table, source: str, *, but: Sequence[str] = ()) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TOMBSTONES, UNFINISHED_ERASURES
 from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.postgres.audit import forget
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import Connection, write
 
@@ -44,6 +45,7 @@ async def erase(connection: Connection, users: Mapping[str, tuple[bytes, datetim
     for statement in ERASE:
         await connection.execute(statement, [*users])
     await write(connection, ADD_TOMBSTONES, [(digest, codec.to_micros(at)) for digest, at in users.values()])
+    await forget(connection, {user_id: digest for user_id, (digest, _) in users.items()})
     unfinished: list[tuple[str, int, int]] = []
     for user_id, (_, at) in users.items():
         gone = await _erase_part(connection, user_id, ERASED_TOGETHER)

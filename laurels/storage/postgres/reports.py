@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.progress import SPEND
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
+from laurels.storage.columns import DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
-    AdjustmentRow,
     Counts,
     MaintenanceRun,
     PointsPaid,
@@ -21,7 +19,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.postgres.connections import Connections, by_user, insert
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
-from laurels.storage.postgres.records import NEWEST, read_awards
+from laurels.storage.postgres.records import read_awards
 from laurels.storage.prefixes import end_of_prefix
 
 COUNTS = """
@@ -46,10 +44,6 @@ PAID = f"""
 SELECT user_id, {DAY_OF_ENTRY} AS day, reason, ref, least(sum(amount), {MAX_NUMBER})::bigint FROM ledger
 WHERE user_id = ANY($1) AND reason <> '{SPEND}'
 GROUP BY user_id, day, reason, ref ORDER BY user_id, day, reason COLLATE "C", ref COLLATE "C"
-"""
-NEWEST_ADJUSTMENTS = f"""
-SELECT {ADJUSTMENTS} FROM adjustments WHERE (at, user_id, adjustment_id) < ($1, $2, $3)
-ORDER BY at DESC, user_id DESC, adjustment_id DESC LIMIT $4
 """
 ALL_RUNS = f"SELECT {MAINTENANCE_RUNS} FROM maintenance_runs ORDER BY task"
 SAVE_RUN = f"""
@@ -116,12 +110,6 @@ class Reports(Connections):
             return [ReportUser(user, awards[user.user_id], paid[user.user_id]) for user in found]
 
         return await self._report(read)
-
-    async def newest_adjustments(
-        self, limit: int, before: tuple[datetime, str, str] | None = None
-    ) -> Sequence[AdjustmentRow]:
-        key = (codec.to_micros(before[0]), *before[1:]) if before else (NEWEST, "", "")
-        return [codec.adjustment_of(row) for row in await self._rows(NEWEST_ADJUSTMENTS, *key, limit)]
 
     async def maintenance_runs(self) -> Sequence[MaintenanceRun]:
         return [codec.maintenance_run_of(row) for row in await self._rows(ALL_RUNS)]

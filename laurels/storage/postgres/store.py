@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.storage.postgres.access import Access
 from laurels.storage.postgres.amnesties import Amnesties
+from laurels.storage.postgres.audit import Audit
 from laurels.storage.postgres.catalogs import Catalogs
 from laurels.storage.postgres.copying import Copying
 from laurels.storage.postgres.erasures import Erasures
@@ -26,6 +27,7 @@ class PostgresStore(
     Leaderboards,
     Access,
     Amnesties,
+    Audit,
     Reports,
     Sandbox,
     Copying,

@@ -29,7 +29,7 @@ from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded,
 from laurels.storage.postgres import erasures, ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.catalogs import KEY
-from laurels.storage.postgres.connections import Connections, arrays, insert_all, setting
+from laurels.storage.postgres.connections import Connections, arrays, insert_all, save_audit, setting
 from laurels.storage.postgres.leaderboards import open_standings
 from laurels.storage.postgres.pool import Connection, Overtaken, write
 from laurels.storage.postgres.records import read_adjustments, read_awards, read_events, read_ledgers
@@ -175,6 +175,7 @@ class Transactions(Connections):
         moves = await standings.to_make(connection, [*leaving, *changes.moves], self._locks)
         measured: Measured = await ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks = own_ranks(measured)
+        await save_audit(connection, changes.audit)
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
         await _save_users(connection, changes.users, found)

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.codec import key_columns, key_of, operator_session_columns, operator_session_of, to_micros
+from laurels.storage.access import key_columns, key_of, operator_session_columns, operator_session_of
+from laurels.storage.codec import to_micros
 from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
-from laurels.storage.contract import KeyRow, OperatorSession, OperatorSessionRow
-from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.sqlite.connections import Connections, insert, save_audit, translated
 from laurels.storage.sqlite.driver import Connection, changed
 
 ACTIVE_KEY = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at IS NULL"
 ADD_KEY = insert(API_KEYS)
 KEY_NAME = "SELECT name FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
+USE_KEY = (
+    "UPDATE api_keys SET last_used_at = ?1 WHERE name = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?1"
+)
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
 IS_USER = "SELECT 1 FROM users WHERE user_id = ?"
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
@@ -36,11 +40,12 @@ END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = ?"
 class Access(Connections):
     """Keys, sessions and the secret."""
 
-    async def add_key(self, key: KeyRow) -> None:
+    async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         def add(writer: Connection) -> None:
             if writer.execute(ACTIVE_KEY, (key.name,)).fetchone():
                 raise InvalidInput("name", f"an active key is named '{key.name}'; revoke it or choose another name")
             writer.execute(ADD_KEY, key_columns(key))
+            save_audit(writer, [audit] if audit else ())
 
         await self._in_transaction(add)
 
@@ -53,9 +58,17 @@ class Access(Connections):
         with translated:
             return [key_of(row) for row in self._reader.execute(ALL_KEYS)]
 
-    async def revoke_key(self, name: str, at: datetime) -> bool:
-        values = (to_micros(at), name)
-        return await self._in_transaction(lambda writer: changed(writer, REVOKE_KEY, values))
+    async def revoke_key(self, name: str, at: datetime, audit: AuditRow | None = None) -> bool:
+        def revoke(writer: Connection) -> bool:
+            has_changed = changed(writer, REVOKE_KEY, (to_micros(at), name))
+            save_audit(writer, [audit] if audit and has_changed else ())
+            return has_changed
+
+        return await self._in_transaction(revoke)
+
+    async def use_keys(self, names: Sequence[str], at: datetime) -> None:
+        values = [(to_micros(at), name) for name in names]
+        await self._in_transaction(lambda writer: writer.executemany(USE_KEY, values))
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
         def add(writer: Connection) -> None:

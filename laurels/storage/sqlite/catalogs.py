@@ -13,6 +13,7 @@ from laurels.storage.contract import (
     UNBOUND,
     AmnestyRow,
     AskAboutIds,
+    AuditOf,
     CatalogRow,
     CatalogState,
     DecideCatalog,
@@ -21,7 +22,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.sqlite.amnesties import ALL_AMNESTIES
 from laurels.storage.sqlite.closings import all_closings, close, unclosed
-from laurels.storage.sqlite.connections import Connections, insert, translated
+from laurels.storage.sqlite.connections import Connections, insert, save_audit, translated
 from laurels.storage.sqlite.driver import Connection
 
 KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
@@ -141,11 +142,12 @@ class Catalogs(Connections):
         with translated:
             return [codec.catalog_of(row) for row in self._reader.execute(ALL_REVISIONS)]
 
-    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds) -> None:
+    async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:
         def change(writer: Connection) -> None:
             decided = decide(read_state(writer, ask))
             if decided is not None:
                 writer.execute(SAVE, codec.catalog_columns(decided.revision))
+                save_audit(writer, [audit_of(decided.revision)] if audit_of else ())
                 for row in decided.closed:
                     close(writer, row)
                 for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,9 @@ from types import TracebackType
 from typing import TypeVar
 
 from laurels.errors import StoreError, StoreUnavailable
-from laurels.storage.columns import Table
+from laurels.storage.audit import audit_columns
+from laurels.storage.columns import AUDIT, Table
+from laurels.storage.contract import AuditRow
 from laurels.storage.sqlite import driver
 from laurels.storage.sqlite.driver import Connection, Cursor
 from laurels.storage.threads import DaemonExecutor
@@ -262,3 +264,12 @@ def _use_wal(connection: Connection) -> None:
 def insert(table: Table) -> str:
     """The statement that inserts a row into a table."""
     return f"INSERT INTO {table.name} ({table}) VALUES ({', '.join('?' * len(table.columns))})"
+
+
+ADD_AUDIT = f"{insert(AUDIT)} ON CONFLICT (audit_id) DO NOTHING"
+
+
+def save_audit(connection: Connection, rows: Iterable[AuditRow]) -> None:
+    """Write rows of the audit, in the transaction of what they are about."""
+    for row in rows:
+        connection.execute(ADD_AUDIT, audit_columns(row))

@@ -10,6 +10,7 @@ from functools import partial
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TABLES, UNFINISHED_ERASURES
 from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.sqlite.audit import forget
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import BUSY, BUSY_SECONDS, Connection
 
@@ -44,6 +45,7 @@ def erase(connection: Connection, user_id: str, user_hash: bytes, at: datetime) 
     for statement in ERASE:
         connection.execute(statement, (user_id,))
     connection.execute(ADD_TOMBSTONE, (user_hash, codec.to_micros(at)))
+    forget(connection, user_id, user_hash)
     gone = _erase_part(connection, user_id, ERASED_TOGETHER)
     connection.execute(ADD_UNFINISHED, (user_id, codec.to_micros(at), int(not gone)))
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from heapq import nsmallest
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.progress import SPEND
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
+from laurels.storage.columns import DAY_OF_ENTRY, MAINTENANCE_RUNS, USERS
 from laurels.storage.contract import (
-    AdjustmentRow,
     Counts,
     MaintenanceRun,
     PointsPaid,
@@ -24,7 +22,7 @@ from laurels.storage.contract import (
 from laurels.storage.prefixes import end_of_prefix
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection
-from laurels.storage.sqlite.records import NEWEST, USER, read_awards
+from laurels.storage.sqlite.records import USER, read_awards
 
 COUNTS = """
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events), (SELECT count(*) FROM awards),
@@ -48,10 +46,6 @@ ALL_IDS = "SELECT user_id FROM users INDEXED BY users_by_name"
 PAID = f"""
 SELECT {DAY_OF_ENTRY}, reason, ref, CAST(min(total(amount), {MAX_NUMBER}) AS integer) FROM ledger
 WHERE user_id = ? AND reason <> '{SPEND}' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-"""
-NEWEST_ADJUSTMENTS = f"""
-SELECT {ADJUSTMENTS} FROM adjustments WHERE (at, user_id, adjustment_id) < (?, ?, ?)
-ORDER BY at DESC, user_id DESC, adjustment_id DESC LIMIT ?
 """
 ALL_RUNS = f"SELECT {MAINTENANCE_RUNS} FROM maintenance_runs ORDER BY task"
 SAVE_RUN = f"""
@@ -113,13 +107,6 @@ class Reports(Connections):
             return [_read_reported(connection, codec.user_of(row)) for row in found if row]
 
         return await self._in_background(read)
-
-    async def newest_adjustments(
-        self, limit: int, before: tuple[datetime, str, str] | None = None
-    ) -> Sequence[AdjustmentRow]:
-        key = (codec.to_micros(before[0]), *before[1:]) if before else (NEWEST, "", "")
-        with translated:
-            return [codec.adjustment_of(row) for row in self._reader.execute(NEWEST_ADJUSTMENTS, (*key, limit))]
 
     async def maintenance_runs(self) -> Sequence[MaintenanceRun]:
         with translated:

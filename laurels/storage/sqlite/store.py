@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from laurels.errors import SettingsError
 from laurels.storage.sqlite.access import Access
 from laurels.storage.sqlite.amnesties import Amnesties
+from laurels.storage.sqlite.audit import Audit
 from laurels.storage.sqlite.catalogs import Catalogs
 from laurels.storage.sqlite.copying import Copying
 from laurels.storage.sqlite.erasures import Erasures
@@ -30,6 +31,7 @@ class SQLiteStore(
     Leaderboards,
     Access,
     Amnesties,
+    Audit,
     Reports,
     Sandbox,
     Copying,

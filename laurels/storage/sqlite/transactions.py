@@ -12,7 +12,7 @@ from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequ
 from laurels.storage.secrets import tombstone
 from laurels.storage.sqlite import erasures, ranking, standings
 from laurels.storage.sqlite.catalogs import read_in_force
-from laurels.storage.sqlite.connections import Connections, insert
+from laurels.storage.sqlite.connections import Connections, insert, save_audit
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.leaderboards import open_standings
 from laurels.storage.sqlite.records import EVENT, USER, read_adjustments, read_awards, read_events, read_ledger
@@ -102,6 +102,7 @@ class Transactions(Connections):
         measured: Measured = ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
         ranks = own_ranks(measured)
         standings.save(connection, moves)
+        save_audit(connection, changes.audit)
         for user_id, at in changes.erased:
             erasures.erase(connection, user_id, tombstone(secret, user_id), at)
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))

@@ -1,0 +1,115 @@
+"""The log `laurels.security`: one line for each security event, for people and for programs that watch it.
+
+A line has the event, the principal, the address, the id of the request and what it is about. It never has a secret: of a key
+only its name or its first characters, of a session only its user. The number of lines is bounded, whoever causes them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from laurels.storage.contract import AuditRow, Principal, Store
+from laurels.storage.secrets import user_mark
+
+log = logging.getLogger("laurels.security")
+
+LINES_OF_ONE = 5
+"""The most lines a second of one event from one address or principal."""
+
+LINES_OF_ALL = 50
+"""The most lines a second in all."""
+
+PLAIN = re.compile(r"[\w.:/@+-]+", re.ASCII)
+LONGEST = 200
+"""How much of a value is written."""
+
+FAILURES = frozenset({"operator.sign_in_failed"})
+"""Rows of the audit that are warnings."""
+
+
+SHOWN = ("role", "hint", "key", "why", "fields", "adjustment", "rules")
+"""Details of rows that lines have. Reasons and actors are free text, and stay in the audit."""
+
+
+class SecurityLog:
+    """Writes security events of one process. `hashed`: ids of users are replaced by keyed hashes."""
+
+    def __init__(self, store: Store, clock: Callable[[], float] = monotonic) -> None:
+        self.hashed = False
+        self._store = store
+        self._clock = clock
+        self._second = -1
+        self._lines = Counter[tuple[str, str]]()
+        self._left_out = Counter[str]()
+
+    async def note(self, row: AuditRow) -> None:
+        """Write what a row of the audit says."""
+        target = row.target or ""
+        if row.target_kind == "user":
+            target = await self._user(target)
+        fields = {row.target_kind: target} if row.target_kind else {}
+        fields |= {name: str(row.detail[name]) for name in SHOWN if name in row.detail}
+        source = (row.principal, row.address, row.request_id)
+        await self.write(row.kind, *source, fields, is_failure=row.kind in FAILURES)
+
+    async def write(
+        self,
+        event: str,
+        principal: Principal | None,
+        address: str | None,
+        request_id: str | None,
+        fields: Mapping[str, str],
+        *,
+        is_failure: bool = False,
+        counted: bool = False,
+    ) -> None:
+        """Write one line, unless there were too many in this second: then the number of those left out is written later.
+
+        `counted`: the caller has asked `has_room` already.
+        """
+        if not counted and not self.has_room(event, address or (principal.name if principal else "")):
+            return
+        named = {"event": event, "principal_kind": "", "principal": "", "address": address, "request_id": request_id}
+        if principal:
+            name = await self._user(principal.name) if principal.kind == "session" else principal.name
+            named |= {"principal_kind": principal.kind, "principal": name}
+        _emit({key: value for key, value in {**named, **fields}.items() if value}, is_failure=is_failure)
+
+    def has_room(self, event: str, cause: str) -> bool:
+        """Count a line of this event. Returns whether it may be written now."""
+        second = int(self._clock())
+        if second != self._second:
+            self.flush()
+            self._second = second
+        key = (event, cause)
+        if self._lines[key] >= LINES_OF_ONE or self._lines.total() >= LINES_OF_ALL:
+            self._left_out[event] += 1
+            return False
+        self._lines[key] += 1
+        return True
+
+    def flush(self) -> None:
+        """Write how many lines were left out, and begin again."""
+        for event, number in self._left_out.items():
+            _emit({"event": event, "left_out": str(number)}, is_failure=True)
+        self._lines.clear()
+        self._left_out.clear()
+
+    async def _user(self, user_id: str) -> str:
+        return user_mark(await self._store.secret(), user_id) if self.hashed else user_id
+
+
+def _emit(fields: Mapping[str, str], *, is_failure: bool) -> None:
+    cut = {key: value[:LONGEST] for key, value in fields.items()}
+    text = " ".join(f"{key}={_quoted(value)}" for key, value in cut.items())
+    log.log(logging.WARNING if is_failure else logging.INFO, "%s", text, extra={"fields": cut})
+
+
+def _quoted(value: str) -> str:
+    """A value on one line, without characters that a terminal or a reader of lines would take for something else."""
+    return value if PLAIN.fullmatch(value) else json.dumps(value)

@@ -1,0 +1,32 @@
+"""How keys and sessions of operators become rows and back, the same for every engine."""
+
+from __future__ import annotations
+
+from laurels.engine.instants import from_micros
+from laurels.engine.instants import micros as to_micros
+from laurels.storage.codec import Columns, maybe_instant, maybe_micros
+from laurels.storage.contract import KeyRow, OperatorSession, OperatorSessionRow
+
+
+def key_of(row: Columns) -> KeyRow:
+    """An API key, from API_KEYS."""
+    key_hash, name, hint, created_at, revoked_at, used_at = row
+    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_instant(revoked_at), maybe_instant(used_at))
+
+
+def key_columns(key: KeyRow) -> Columns:
+    """API_KEYS of an API key."""
+    until, used_at = maybe_micros(key.revoked_at), maybe_micros(key.last_used_at)
+    return (key.key_hash, key.name, key.hint, to_micros(key.created_at), until, used_at)
+
+
+def operator_session_of(row: Columns) -> OperatorSession:
+    """A session of the console, from API_KEYS of its key and when it was created, last seen and ends."""
+    *key, created_at, last_seen_at, expires_at = row
+    return OperatorSession(key_of(key), from_micros(created_at), from_micros(last_seen_at), from_micros(expires_at))
+
+
+def operator_session_columns(session: OperatorSessionRow) -> Columns:
+    """OPERATOR_SESSIONS of a session of the console."""
+    times = (session.created_at, session.last_seen_at, session.expires_at)
+    return (session.token_hash, session.key_hash, *map(to_micros, times))

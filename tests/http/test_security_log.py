@@ -1,0 +1,129 @@
+"""The security log: what it says of each event, that it never has a secret, and that it is bounded."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from laurels.auth.keys import create_key, revoke_key
+from laurels.server.run import JsonLines
+from laurels.service.security_log import LINES_OF_ALL, LINES_OF_ONE, SecurityLog
+from laurels.settings import LimitSettings, LogSettings, ServerSettings, Settings
+from laurels.storage.contract import LIBRARY
+from tests.support.app import COOKIE, USERS, App, open_app
+from tests.support.operator import Operator
+
+pytestmark = pytest.mark.anyio
+
+LOGGER = "laurels.security"
+
+
+@pytest.fixture(autouse=True)
+def recorded(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+
+def lines(caplog: pytest.LogCaptureFixture, event: str = "") -> list[str]:
+    of_log = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    return [line for line in of_log if line.startswith(f"event={event}")]
+
+
+async def test_a_change_names_its_principal_address_and_request(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    headers = {**home.by_key, "x-request-id": "r-1"}
+    await home.client.put(f"{USERS}/ada", json={"name": "Ada"}, headers=headers)
+    (line,) = lines(caplog, "user.changed")
+    assert line.startswith(
+        "event=user.changed principal_kind=key principal=tests address=127.0.0.1 request_id=r-1 user=ada"
+    )
+
+
+async def test_ids_of_users_are_hashed_where_the_setting_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_app(settings=Settings(log=LogSettings(user_ids="hashed"))) as home:
+        await home.client.put(f"{USERS}/unmistakable", json={"name": "A"}, headers=home.by_key)
+        await home.client.delete(f"{USERS}/unmistakable", headers=home.by_key)
+    assert len(lines(caplog, "user.")) == 2
+    assert "unmistakable" not in "".join(lines(caplog))
+    assert "user=user-" in lines(caplog, "user.changed")[0]
+
+
+async def test_refused_credentials_are_named_and_never_repeated(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    revoked = await create_key(home.laurels.store, "old", home.clock())
+    await revoke_key(home.laurels.store, "old", home.clock(), LIBRARY)
+    admin = await create_key(home.laurels.store, "anna", home.clock(), "admin")
+    for bearer in (revoked, admin, "my password"):
+        await home.client.get(f"{USERS}/ada", headers={"authorization": f"Bearer {bearer}"})
+    old, other, unknown = lines(caplog, "request.unauthorized")
+    assert "key=old" in old
+    assert "why=revoked" in old
+    assert "key=anna" in other
+    assert "password" not in unknown
+
+
+async def test_rates_forms_and_origins_that_are_refused_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings(limits=LimitSettings(key_rate=1), server=ServerSettings())
+    async with open_app(settings=settings) as home:
+        for _ in range(7):
+            await home.client.get(f"{USERS}/ada", headers=home.by_key)
+        key = await create_key(home.laurels.store, "anna", home.clock(), "admin")
+        work = Operator(home.app, home.laurels, key)
+        async with work.client:
+            form = (await work.page("/console/sign-in")).form("sign-in")
+            await work.send(form, {"origin": "https://evil.example"}, key=key)
+        asked = {"origin": "https://evil.example", "access-control-request-method": "PUT"}
+        await home.client.options(f"{USERS}/ada", headers=asked)
+    assert "principal_kind=key principal=tests" in lines(caplog, "request.rate_limited")[0]
+    assert len(lines(caplog, "form.refused")) == 1
+    assert "origin=https://evil.example" in lines(caplog, "origin.refused")[0]
+
+
+async def test_no_log_has_a_secret_that_was_used(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_app() as home:
+        token = await home.sign_in("ada")
+        admin = await create_key(home.laurels.store, "anna", home.clock(), "admin")
+        revoked = await create_key(home.laurels.store, "old", home.clock(), "admin")
+        await revoke_key(home.laurels.store, "old", home.clock(), LIBRARY)
+        work = Operator(home.app, home.laurels, admin)
+        secrets = [home.key, token, admin, revoked, "my-typed-password"]
+        async with work.client:
+            for key in (revoked, home.key, "my-typed-password", admin):
+                await work.sign_in(key)
+            secrets += [value for _, value in work.client.cookies.items()]
+            page = await work.page("/console")
+            secrets += [form.fields["token"] for form in page.forms if "token" in form.fields]
+            await work.send(next(form for form in page.forms if "sign-out" in form.action))
+        await home.visit(token + "x")
+        await home.client.get(f"{USERS}/ada", headers={"authorization": f"Bearer {revoked}"})
+        await home.client.get(f"{USERS}/ada", headers={"cookie": f"{COOKIE}={token}"})
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    assert len(lines(caplog)) >= 6
+    assert [secret for secret in secrets if secret in text] == []
+
+
+async def test_the_lines_of_one_cause_and_of_all_are_bounded_and_counted(
+    home: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = 0.0
+    log = SecurityLog(home.laurels.store, lambda: second)
+    for number in range(1000):
+        await log.write("a", None, "192.0.2.1", None, {})
+        await log.write("b", None, f"192.0.2.{number}", None, {})
+    assert len(lines(caplog, "a")) == LINES_OF_ONE
+    assert len(lines(caplog)) == LINES_OF_ALL
+    second = 1.0
+    await log.write("a", None, "192.0.2.1", None, {})
+    assert f"event=a left_out={1000 - LINES_OF_ONE}" in lines(caplog)
+
+
+async def test_a_value_cannot_forge_a_line_or_a_field(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    log = SecurityLog(home.laurels.store)
+    await log.write("a", None, None, None, {"user": 'x" event=b\nevent=c \u202e'})
+    assert lines(caplog) == ['event=a user="x\\" event=b\\nevent=c \\u202e"']
+
+
+def test_json_lines_have_the_fields_of_an_event() -> None:
+    record = logging.LogRecord(LOGGER, logging.WARNING, "f", 1, "event=%s", ("a",), None)
+    record.fields = {"event": "a", "principal": "my-app"}
+    line = json.loads(JsonLines().format(record))
+    assert (line["level"], line["event"], line["principal"]) == ("warning", "a", "my-app")
