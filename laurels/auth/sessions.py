@@ -49,7 +49,7 @@ class Sessions:
         """Create a session for an existing user. Raises UserNotFound."""
         now = await self._laurels.now()
         token = PREFIX + _encode(user_id) + "." + secrets.token_urlsafe(32)
-        await self._laurels.store.add_session(user_id, _hash(token), now, now + lifetime)
+        await self._laurels.store.add_session(user_id, hash_of_token(token), now, now + lifetime)
         return NewSession(token, now + lifetime)
 
     async def verify(self, credentials: Credentials) -> Caller | None:
@@ -70,7 +70,7 @@ class Sessions:
         return callers[0]
 
     async def _caller(self, token: str) -> Caller | None:
-        user_id, hashed = _user_id(token), _hash(token)
+        user_id, hashed = _user_id(token), hash_of_token(token)
         if user_id is None or not await self._laurels.store.has_session(user_id, hashed, await self._laurels.now()):
             return None
         return Caller(user_id, hashed)
@@ -80,7 +80,7 @@ class Sessions:
         for token in _tokens(credentials)[:MAX_TOKENS]:
             user_id = _user_id(token)
             if user_id is not None:
-                await self._laurels.store.end_session(user_id, _hash(token))
+                await self._laurels.store.end_session(user_id, hash_of_token(token))
 
 
 def _tokens(credentials: Credentials) -> list[str]:
@@ -108,5 +108,6 @@ def _encode(user_id: str) -> str:
     return urlsafe_b64encode(user_id.encode()).decode().rstrip("=")
 
 
-def _hash(token: str) -> bytes:
+def hash_of_token(token: str) -> bytes:
+    """The hash under which a session is stored."""
     return hashlib.sha256(token.encode()).digest()

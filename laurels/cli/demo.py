@@ -27,7 +27,7 @@ from laurels.cli.output import counted, emit, note
 from laurels.cli.tables import console, steps_progress
 from laurels.demo.filling import demo_catalog, fill, is_filled, one_message_short, steps
 from laurels.demo.sample import BRINK_ID, SEED, community
-from laurels.demo.visit import Visit, prepare, visit_as
+from laurels.demo.visit import Visit, leave, prepare, visit_as
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.errors import InvalidInput, SettingsError
@@ -165,10 +165,12 @@ def _can_be_seen() -> bool:
 def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -> None:
     log_to_stderr(settings.log.level, settings.log.format)
     keys = asyncio.run(prepare(settings.database))
+    visits: list[Visit] = []
 
     async def ready(laurels: Laurels, address: str) -> None:
         user, badge = await one_message_short(laurels, BRINK_ID)
         visit = await visit_as(user, badge, laurels, address, keys)
+        visits.append(visit)
         if json:
             emit(visit)
         else:
@@ -176,7 +178,10 @@ def _serve(settings: Settings, catalog: Catalog, *, json: bool, to_open: bool) -
         if to_open:
             await asyncio.to_thread(webbrowser.open, visit.playground)
 
-    serve_until_stopped(serving(settings, catalog), settings, ready, playground=keys.app)
+    try:
+        serve_until_stopped(serving(settings, catalog), settings, ready, playground=keys.app)
+    finally:
+        asyncio.run(leave(settings.database, visits))
 
 
 def _show(visit: Visit, badge: Badge, settings: Settings) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from laurels.auth.keys import create_key
-from laurels.auth.sessions import COOKIE, Sessions
+from laurels.auth.sessions import COOKIE, Sessions, hash_of_token
 from laurels.demo.playground import PATH as PLAYGROUND
 from laurels.engine.badges import Badge
 from laurels.engine.values import plain
 from laurels.service.laurels import Laurels, utc_now
-from laurels.service.opening import made
+from laurels.service.opening import existing, made
 from laurels.settings import DatabaseSettings
-from laurels.storage.contract import UserRow
+from laurels.storage.contract import Store, UserRow
 
 API = "/api/gamification"
 CONSOLE = "/console"
+KEY_NAME = re.compile(r"demo-(admin-)?[0-9a-f]{8}")
+"""The names of the keys that `prepare` creates, those of every run."""
+
 LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC)
 """No clock gets further than this."""
 
@@ -48,13 +53,28 @@ class Visit(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def prepare(database: DatabaseSettings) -> Keys:
-    """Create keys, and make the database a sandbox if it is not one yet."""
+    """Create keys, revoke those of earlier runs, and make the database a sandbox if it is not one yet."""
     async with made(database) as store:
         if await store.clock_offset() is None:
             await store.set_clock_offset(timedelta())
+        await _revoke_keys(store)
         run = secrets.token_hex(4)
         app = await create_key(store, f"demo-{run}", utc_now())
         return Keys(app, await create_key(store, f"demo-admin-{run}", utc_now(), "admin"))
+
+
+async def leave(database: DatabaseSettings, visits: Iterable[Visit]) -> None:
+    """Revoke the keys of all runs, and end the session of this one: a file that is used again keeps none that works."""
+    async with existing(database) as store:
+        await _revoke_keys(store)
+        for visit in visits:
+            await store.end_session(visit.user_id, hash_of_token(visit.session.removeprefix(f"{COOKIE}=")))
+
+
+async def _revoke_keys(store: Store) -> None:
+    for key in await store.keys():
+        if key.revoked_at is None and KEY_NAME.fullmatch(key.name):
+            await store.revoke_key(key.name, utc_now())
 
 
 async def visit_as(user: UserRow, badge: Badge, laurels: Laurels, address: str, keys: Keys) -> Visit:

@@ -59,6 +59,10 @@ class TooManyRequests(errors.LaurelsError):
         self.headers = headers
 
 
+class WrongHost(errors.LaurelsError):
+    """The request is for a host name that is not this server's."""
+
+
 class NoSuchPage(errors.LaurelsError):
     """There is nothing at this address."""
 
@@ -237,6 +241,13 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     errors.InvalidInput: Kind(
         "invalid-input", 422, "A field is not valid", "Invalid input", "Fix the fields listed in 'errors'."
+    ),
+    WrongHost: Kind(
+        "wrong-host",
+        421,
+        "The host name is not this server's",
+        "Wrong host",
+        "Open a demo at the address that it printed: it answers at localhost only.",
     ),
     HeadTooLarge: Kind(
         "head-too-large",

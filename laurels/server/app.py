@@ -17,6 +17,7 @@ from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo import playground as demo
+from laurels.demo.hosts import DemoDispatcher
 from laurels.errors import LaurelsError
 from laurels.http.context import Context
 from laurels.http.dispatch import Dispatcher
@@ -92,7 +93,8 @@ def create_app(
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]
-    return Dispatcher(context, endpoints, error_response, Lifespan(tasks, on_shutdown))
+    dispatcher = DemoDispatcher if playground else Dispatcher
+    return dispatcher(context, endpoints, error_response, Lifespan(tasks, on_shutdown))
 
 
 class Lifespan:

@@ -91,6 +91,9 @@ def test_a_demo_file_is_used_again_and_some_member_is_always_one_message_short(
     assert given[0] == "maple-fox"
     assert len(set(given)) == 3
     assert len(points(tmp_path / "demo.db")) == 40
+    with opened(tmp_path / "demo.db") as file:
+        assert file.execute("SELECT count(*), count(revoked_at) FROM api_keys").fetchone() == (6, 6)
+        assert file.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
 
 
 @pytest.mark.slow

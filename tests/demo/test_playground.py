@@ -34,7 +34,7 @@ NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 async def playing(home: App) -> AsyncIterator[App]:
     """A server whose application has a playground."""
     app = create_app(home.laurels, Settings(), playground=home.key)
-    async with client_of(app) as client:
+    async with client_of(app, "http://localhost:8000") as client:
         yield replace(home, app=app, client=client)
 
 
@@ -48,7 +48,7 @@ async def demo(tmp_path: Path) -> AsyncIterator[App]:
         key = await create_key(laurels.store, "demo", NOW)
         async with open_app_over(laurels, clock) as one:
             app = create_app(laurels, Settings(), playground=key)
-            async with client_of(app) as client:
+            async with client_of(app, "http://localhost:8000") as client:
                 yield replace(one, app=app, client=client, key=key)
 
 

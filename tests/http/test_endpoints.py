@@ -40,7 +40,7 @@ def named(one: Endpoint) -> str:
 async def demo(home: App) -> App:
     """An application with all addresses, the playground's too, that pages of one origin may read."""
     app = create_app(home.laurels, Settings(server=ServerSettings(origins=(Origin(ORIGIN),))), playground=home.key)
-    return App(home.laurels, home.clock, app, client_of(app), home.key)
+    return App(home.laurels, home.clock, app, client_of(app, "http://localhost"), home.key)
 
 
 # ---- what follows from a declaration ----------------------------------------------------------

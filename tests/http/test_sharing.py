@@ -101,7 +101,7 @@ async def test_the_console_is_not_shared(home: App, path: str) -> None:
 
 async def test_the_page_with_the_key_of_the_demo_is_not_shared(home: App) -> None:
     app = create_app(home.laurels, Settings(server=ServerSettings(origins=(Origin(OURS),))), playground=home.key)
-    async with client_of(app) as client:
+    async with client_of(app, "http://localhost") as client:
         read = await client.get("/playground", headers={"origin": OURS})
 
     assert home.key in read.text
