@@ -92,7 +92,6 @@ async def _export(
     headers = [
         (b"content-type", content_type.encode()),
         (b"content-disposition", f'attachment; filename="laurels-audit.{ending}"'.encode()),
-        (b"x-content-type-options", b"nosniff"),
         NO_STORE,
     ]
     return _Streamed(headers, head, (write(entries) async for entries in pages))

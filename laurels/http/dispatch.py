@@ -12,6 +12,7 @@ from laurels.errors import LaurelsError, NotASandbox, Overloaded
 from laurels.http.context import Context
 from laurels.http.cors import Cors
 from laurels.http.endpoint import AnyRequest, Endpoint, ErrorResponse, Request
+from laurels.http.hardening import hardened
 from laurels.http.problems import problem_response
 from laurels.http.requests import header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
@@ -128,6 +129,7 @@ class Dispatcher:
         self.context.counters.of(endpoint.label).count(response.status, perf_counter() - began)
         if self._cors.origins:
             response.headers = self._cors.shared(request, response.headers)
+        response.headers = hardened(request.scope, response.headers)
         if response.endless:  # streams have a limit of their own
             self._leave(request)
         await response(request.scope, request.receive, send)

@@ -70,12 +70,7 @@ def policy() -> bytes:
 def page(template: str, *, status: int = 200, headers: Headers = PRIVATE, **context: Any) -> Response:
     """A page as a response."""
     text = templates().get_template(template).render(context)
-    guards = [
-        (b"content-security-policy", policy()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"same-origin"),
-    ]
-    return Response(status, [HTML, *guards, *headers], text.encode())
+    return Response(status, [HTML, (b"content-security-policy", policy()), *headers], text.encode())
 
 
 def site_page(request: AnyRequest, template: str, *, status: int = 200, here: str = "", **context: Any) -> Response:

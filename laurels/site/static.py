@@ -23,7 +23,7 @@ TYPES = {"js": b"text/javascript; charset=utf-8", "css": b"text/css; charset=utf
 
 IMMUTABLE: Headers = [(b"cache-control", b"public, max-age=31536000, immutable")]
 CACHED_BRIEFLY: Headers = [(b"cache-control", b"public, max-age=600")]
-FOR_ALL: Headers = [(b"access-control-allow-origin", b"*"), (b"x-content-type-options", b"nosniff")]
+FOR_ALL: Headers = [(b"access-control-allow-origin", b"*")]
 """A module script loads across origins only with CORS; these files hold no personal data."""
 
 
