@@ -34,6 +34,11 @@ class DatabaseUrl(Secret):
         return shown_address(self.reveal())
 
 
+HOST_NAME = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:.]+\]"
+)
+
+
 class Origin(str):
     """The origin of a page, as browsers write it. Raises ValueError."""
 
@@ -46,6 +51,32 @@ class Origin(str):
                 f"'{text}' is not an origin; write scheme, host and port as a browser does, in lower case and without a slash at "
                 'the end or a usual port, and several as ["https://app.example.com", "http://localhost:3000"]'
             )
+        return super().__new__(cls, text)
+
+
+class HostName(str):
+    """A host name or an IP address, without a port. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        if not HOST_NAME.fullmatch(text):
+            raise ValueError(
+                f"'{text}' is not a host name; write it without scheme and port, such as laurels.example.com"
+            )
+        return super().__new__(cls, text)
+
+
+class Part(str):
+    """A part of a server that can be left out: api, pages, console or docs. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        if text not in ("api", "pages", "console", "docs"):
+            raise ValueError(f"'{text}' is not a part of the server; choose from api, pages, console and docs")
         return super().__new__(cls, text)
 
 
@@ -111,6 +142,14 @@ class ServerSettings(msgspec.Struct, frozen=True):
             "origins whose pages may read the API with the visitor's cookie: https://app.example.com", option="origins"
         ),
     ] = ()
+    hosts: Annotated[
+        tuple[HostName, ...],
+        setting("host names that are answered, besides health checks; others get 421; empty: all", option="hosts"),
+    ] = ()
+    parts: Annotated[
+        tuple[Part, ...],
+        setting("what is served: api, pages for users, console for operators, docs", option="parts"),
+    ] = (Part("api"), Part("pages"), Part("console"), Part("docs"))
 
 
 class LimitSettings(msgspec.Struct, frozen=True):

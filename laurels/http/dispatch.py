@@ -13,7 +13,8 @@ from laurels.http.context import Context
 from laurels.http.cors import Cors
 from laurels.http.endpoint import AnyRequest, Endpoint, ErrorResponse, Request
 from laurels.http.hardening import hardened
-from laurels.http.problems import problem_response
+from laurels.http.hosts import HostNames
+from laurels.http.problems import WrongHost, problem_response
 from laurels.http.requests import header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
@@ -33,12 +34,18 @@ class Dispatcher:
     """The ASGI application over all endpoints."""
 
     def __init__(
-        self, context: Context, endpoints: Sequence[Endpoint], error_response: ErrorResponse, otherwise: Application
+        self,
+        context: Context,
+        endpoints: Sequence[Endpoint],
+        error_response: ErrorResponse,
+        otherwise: Application,
+        names: HostNames | None = None,
     ) -> None:
         """An application over these endpoints. Raises SettingsError, and ValueError if two endpoints are the same.
 
         error_response  shows the errors of endpoints that do not show their own
         otherwise       serves what is not HTTP: the start and the end of the server
+        names           the host names that it answers to; None: all
         """
         self.context = context
         self.routes = Routes(endpoints)
@@ -49,6 +56,7 @@ class Dispatcher:
         self._shares = Shares(context.settings.limits)
         self._error_response = error_response
         self._otherwise = otherwise
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -79,7 +87,9 @@ class Dispatcher:
             request.place = None
 
     def _refusal(self, request: AnyRequest) -> Response | None:
-        """The response to a preflight, or to a request above the limit; None if an endpoint is to answer."""
+        """The response to a preflight, or to a request at a wrong name or above the limit; None if an endpoint is to answer."""
+        if self._names and self._is_misdirected(request, self._names):
+            return problem_response(WrongHost(self._names.refusal))
         if self._cors.origins:
             preflight = self._cors.preflight(request)
             if preflight is not None:
@@ -88,6 +98,11 @@ class Dispatcher:
             retry_after = self.context.laurels.group_commit.retry_after
             return problem_response(Overloaded("this server is answering as many requests as it can", retry_after))
         return None
+
+    @staticmethod
+    def _is_misdirected(request: AnyRequest, names: HostNames) -> bool:
+        is_spared = names.spares_health and request.endpoint.always
+        return not is_spared and not names.admits(header(request.scope, b"host") or "")
 
     def _is_full(self) -> bool:
         """Whether the limit is reached. Open streams last for hours, so they do not count."""

@@ -247,7 +247,7 @@ KINDS: dict[type[Exception], Kind] = {
         421,
         "The host name is not this server's",
         "Wrong host",
-        "Open a demo at the address that it printed: it answers at localhost only.",
+        "Use the name that the server is configured for (`server.hosts`). A demo answers at localhost only.",
     ),
     HeadTooLarge: Kind(
         "head-too-large",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -17,18 +17,22 @@ from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo import playground as demo
-from laurels.demo.hosts import DemoDispatcher
+from laurels.demo.hosts import names_of_demo
 from laurels.errors import LaurelsError
+from laurels.http import health
 from laurels.http.context import Context
 from laurels.http.dispatch import Dispatcher
+from laurels.http.endpoint import Endpoint
 from laurels.http.endpoints import API, DOCS
 from laurels.http.health import VERSION
+from laurels.http.hosts import names_in
 from laurels.http.limits import Rate
 from laurels.http.openapi import document
 from laurels.http.responses import Receive, Scope, Send
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
-from laurels.settings import Settings
+from laurels.settings import Part, Settings
+from laurels.site import static
 from laurels.site.html import error_response
 from laurels.telemetry.requests import RequestCounters
 
@@ -43,10 +47,19 @@ FOLLOW_SECONDS = 5
 SIGN_INS = 1
 """How many sign-ins a second the console allows one address."""
 
-ENDPOINTS = (*API, *DOCS, *site.ENDPOINTS, *console.ENDPOINTS)
+PARTS: Mapping[Part, Sequence[Endpoint]] = {
+    Part("api"): API,
+    Part("pages"): site.ENDPOINTS,
+    Part("console"): console.ENDPOINTS,
+    Part("docs"): DOCS,
+}
+IN_EVERY_PART = (*health.ENDPOINTS, *static.ENDPOINTS)
+
+ENDPOINTS = tuple(one for part in PARTS.values() for one in part)
 """All endpoints of a server; a demo adds its playground."""
 
 Shutdown = Callable[[], Awaitable[None]]
+Task = Callable[[], AbstractAsyncContextManager[None]]
 
 
 def create_app(
@@ -56,31 +69,50 @@ def create_app(
 
     `playground` is the API key that the playground shows and uses: only `laurels demo` has one; there is no setting for it.
     """
-    sessions = Sessions(laurels)
-    auth = settings.auth
+    context = _context(laurels, settings, playground)
+    laurels.period_rules.activate()  # a worker's are not active yet: its parent opened the database
+    laurels.core.security.hashed = settings.log.user_ids == "hashed"
+    served = _endpoints(settings.server.parts)
+    hosts = settings.server.hosts
+    if playground:
+        served, names = (*served, *demo.ENDPOINTS), names_of_demo(settings.server.host)
+    else:
+        names = names_in(hosts) if hosts else None
+    return Dispatcher(context, served, error_response, Lifespan(_tasks(context), on_shutdown), names)
+
+
+def _context(laurels: Laurels, settings: Settings, playground: str | None) -> Context:
+    sessions, auth, limits = Sessions(laurels), settings.auth, settings.limits
     lifetime = timedelta(hours=auth.operator_hours)
-    operators = OperatorSessions(laurels.store, laurels.clock, timedelta(minutes=auth.operator_idle_minutes), lifetime)
-    context = Context(
+    return Context(
         laurels,
         Insights(laurels, settings.rules.rarity_users),
         settings,
         sessions,
         Chain([sessions]),
-        operators,
+        OperatorSessions(laurels.store, laurels.clock, timedelta(minutes=auth.operator_idle_minutes), lifetime),
         document(VERSION, API, settings),
-        key_rate=Rate("key", settings.limits.key_rate, settings.server.workers),
-        session_rate=Rate("session", settings.limits.session_rate, settings.server.workers),
+        key_rate=Rate("key", limits.key_rate, settings.server.workers),
+        session_rate=Rate("session", limits.session_rate, settings.server.workers),
         sign_in_rate=Rate("address", SIGN_INS, settings.server.workers),
-        listeners=Listeners(laurels, settings.limits.streams),
+        listeners=Listeners(laurels, limits.streams),
         counters=RequestCounters(),
         key_uses=KeyUses(laurels),
         failed_sign_ins=FailedSignIns(laurels),
         playground=playground,
     )
-    laurels.period_rules.activate()  # a worker's are not active yet: its parent opened the database
-    laurels.core.security.hashed = settings.log.user_ids == "hashed"
-    endpoints = (*ENDPOINTS, *demo.ENDPOINTS) if playground else ENDPOINTS
-    tasks = [
+
+
+def _endpoints(parts: Sequence[Part]) -> Sequence[Endpoint]:
+    """The endpoints of these parts, with health checks and the files of pages."""
+    chosen = (one for part in PARTS if part in parts for one in PARTS[part])
+    return [*{id(one): one for one in (*chosen, *IN_EVERY_PART)}.values()]
+
+
+def _tasks(context: Context) -> Sequence[Task]:
+    """What runs next to the endpoints."""
+    laurels = context.laurels
+    return [
         partial(_repeating, laurels.follow_catalog, FOLLOW_SECONDS, "the catalog could not be read"),
         partial(
             _repeating, laurels.period_rules.keep_up, CLOSE_PERIODS_SECONDS, "leaderboards could not be recomputed"
@@ -93,16 +125,12 @@ def create_app(
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]
-    dispatcher = DemoDispatcher if playground else Dispatcher
-    return dispatcher(context, endpoints, error_response, Lifespan(tasks, on_shutdown))
 
 
 class Lifespan:
     """Starts and stops the tasks of a server, by the lifespan protocol of ASGI."""
 
-    def __init__(
-        self, tasks: Sequence[Callable[[], AbstractAsyncContextManager[None]]], on_shutdown: Shutdown | None
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], on_shutdown: Shutdown | None) -> None:
         """`tasks` are entered at the start and left in reverse order at the end; then `on_shutdown` is called."""
         self._tasks = tasks
         self._on_shutdown = on_shutdown

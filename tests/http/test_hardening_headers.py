@@ -30,7 +30,9 @@ def check(answer: httpx2.Response, *, over_https: bool) -> None:
     is_page = answer.headers.get("content-type", "").startswith("text/html")
     for name in ONLY_PAGES:
         assert (name in answer.headers) == is_page, name
-    assert ("content-security-policy" in answer.headers) == (is_page and answer.content != b"")  # a redirection is empty
+    assert ("content-security-policy" in answer.headers) == (
+        is_page and answer.content != b""
+    )  # a redirection is empty
     assert not [name for name, count in times.items() if count > 1 and name != "set-cookie"]
 
 
