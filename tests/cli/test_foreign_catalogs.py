@@ -50,6 +50,7 @@ OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore
 BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "user history": ("ada",),
+    "user export": ("ada",),
     "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "amnesty list": (),
     "amnesty lift": ("AMNESTY",),
