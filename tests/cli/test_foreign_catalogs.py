@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "rebuild": (),
     "verify": ("--processes", "1"),
     "user show": ("ada",),
+    "user export": ("ada",),
     "user grant": ("ada", "gift", "--reason", "a test"),
     "user revoke": ("ada", "first", "--reason", "a test"),
     "user adjust": ("ada", "5", "--reason", "a test"),
@@ -50,7 +51,8 @@ OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore
 BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "user history": ("ada",),
-    "user export": ("ada",),
+    "audit": (),
+    "erasures export": (),
     "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "amnesty list": (),
     "amnesty lift": ("AMNESTY",),

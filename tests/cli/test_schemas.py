@@ -44,7 +44,7 @@ def rows(database: str, schema: str = "laurels") -> dict[str, list[tuple[object,
     async def read() -> dict[str, list[tuple[object, ...]]]:
         store = open_store(database, schema=schema)
         try:
-            return {**await all_rows(store), "maintenance_runs": []}
+            return {**await all_rows(store), "maintenance_runs": [], "audit": []}
         finally:
             await store.close()
 

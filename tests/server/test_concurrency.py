@@ -110,7 +110,7 @@ async def test_every_answer_for_the_same_event_is_the_same(served: Served) -> No
 async def test_of_fifty_visits_at_once_on_the_seventh_day_one_awards_the_badge(served: Served) -> None:
     now = utc_now()
     noon = f"Etc/GMT{now.hour - 12:+d}"  # where it is about noon now, so that no midnight comes in between
-    async with served.server() as server:
+    async with served.server(limits_session_requests=64) as server:
         cookie = await server.sign_in("ada", timeZone=noon)
         days = [now - timedelta(days=days) for days in range(1, 7)]
         await server.send([event("ada", "login", f"{day:%d}", occurredAt=day.isoformat()) for day in days])
