@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 from laurels.console.guards import Shown, page, render
@@ -15,7 +14,7 @@ from laurels.errors import InvalidInput
 from laurels.http.parameters import in_query
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of
-from laurels.http.responses import NO_STORE, Headers, Receive, Response, Scope, Send
+from laurels.http.responses import NO_STORE, PiecewiseResponse, Response, Scope
 from laurels.present.audit import AuditEntry, AuditPosition, csv_head, csv_of, position_from
 from laurels.service.audit import FILTER_KINDS, all_audit_entries, audit_entries
 from laurels.storage.contract import AuditFilter
@@ -94,32 +93,7 @@ async def _export(
         (b"content-disposition", f'attachment; filename="laurels-audit.{ending}"'.encode()),
         NO_STORE,
     ]
-    return _Streamed(headers, head, (write(entries) async for entries in pages))
-
-
-class _Streamed(Response):
-    """A response that is made while it is sent, so that an export of any length needs little memory."""
-
-    __slots__ = ("_head", "_parts")
-
-    def __init__(self, headers: Headers, head: str, parts: AsyncIterator[str]) -> None:
-        super().__init__(200, headers)
-        self._head = head
-        self._parts = parts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # an ASGI application
-        """Send part after part."""
-
-        async def body(text: str, *, more: bool) -> None:
-            message: dict[str, Any] = {"type": "http.response.body", "body": text.encode(), "more_body": more}
-            await send(message)
-
-        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers]})
-        if scope["method"] != "HEAD":
-            await body(self._head, more=True)
-            async for part in self._parts:
-                await body(part, more=True)
-        await body("", more=False)
+    return PiecewiseResponse(200, headers, head.encode(), (write(entries).encode() async for entries in pages))
 
 
 def _asked(scope: Scope) -> Asked:

@@ -192,11 +192,21 @@ async def test_the_form_keeps_the_filter_and_its_pages_and_exports_have_it(home:
     assert len(await exported(work, "who=anna&kind=adjustment.points")) == 51
 
 
-@pytest.mark.parametrize("query", ["kind=x", "from=x", "to=2026-13-01", "user=%00", "before=x", "before=WzEsW11d"])
-@pytest.mark.parametrize("path", ["/console/audit", "/console/audit.csv", "/console/audit.jsonl"])
+WRONG = ("kind=x", "from=x", "to=2026-13-01", "user=%00")
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        *(
+            (path, query)
+            for path in ("/console/audit", "/console/audit.csv", "/console/audit.jsonl")
+            for query in WRONG
+        ),
+        *(("/console/audit", query) for query in ("before=x", "before=WzEsW11d")),  # an export has no pages
+    ],
+)
 async def test_a_wrong_filter_is_refused(work: Operator, path: str, query: str) -> None:
-    if "before" in query and "." in path:
-        pytest.skip("an export has no pages")
     assert (await work.client.get(f"{path}?{query}")).status_code == 422
 
 

@@ -953,6 +953,7 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "adjustments",
         "amnesties",
         "api_keys",
+        "audit",
         "awards",
         "board_rules",
         "catalog_revisions",

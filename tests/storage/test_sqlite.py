@@ -11,8 +11,8 @@ import pytest
 from laurels.errors import SettingsError, StoreUnavailable
 from laurels.storage import open_store
 from laurels.storage.contract import LeaderboardRequest, TeamsRequest
-from tests.storage.test_contract import FORGOTTEN, fill, save, user
-from tests.support import MONDAY, sql
+from tests.storage.test_contract import fill, save, user
+from tests.support import sql
 
 pytestmark = pytest.mark.anyio
 
@@ -39,19 +39,6 @@ async def test_a_database_that_cannot_be_written_is_unavailable_and_says_so(tmp_
     await sql(store, "PRAGMA query_only = 0")
     await save(store, user("ada"))
     await store.close()
-
-
-async def test_no_byte_of_the_file_names_an_erased_user(tmp_path: Path) -> None:
-    path = tmp_path / "laurels.db"
-    store = open_store(f"sqlite:///{path}")
-    await store.migrate()
-    await fill(store, "bob")
-    await fill(store, FORGOTTEN)
-    await save(store, erased=[(FORGOTTEN, MONDAY)])
-    await store.close()  # the last connection copies the log into the file and removes it; nothing is compacted
-    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())  # noqa: ASYNC240  # no other task waits
-    assert FORGOTTEN.encode() not in content
-    assert b"bob" in content
 
 
 async def test_wide_reads_take_turns_in_one_thread_and_leave_the_event_loop_free(tmp_path: Path) -> None:

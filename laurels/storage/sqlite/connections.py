@@ -70,7 +70,16 @@ class Connections:
     async def secret(self) -> bytes:
         if self._secret is None:
             with translated:
-                self._secret = _secret_of(self._reader)
+                row = self._reader.execute(SECRET).fetchone()
+            if row is None:
+                return await self._write(self._secret_on_writer)
+            self._secret = bytes(row[0])
+        return self._secret
+
+    def _secret_on_writer(self) -> bytes:
+        """The secret, made if it is missing, on the writer and outside of a transaction, which might be rolled back."""
+        if self._secret is None:
+            self._secret = _secret_of(self._writer)
         return self._secret
 
     async def _write(self, work: Callable[[], T]) -> T:
@@ -237,7 +246,7 @@ def _connect(path: Path | None) -> Connection:
 
 
 def _secret_of(connection: Connection) -> bytes:
-    """The database's secret, made when it is first needed. Not within a transaction, which might be rolled back."""
+    """The database's secret, made when it is first needed."""
     if not (row := connection.execute(SECRET).fetchone()):
         connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
         row = connection.execute(SECRET).fetchone()

@@ -53,10 +53,10 @@ class Transactions(Connections):
         return await self._in_background(lambda connection: self._load(connection, request, secret))
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
-        secret = self._secret or await self.secret()
-        return await self._write(lambda: self._change(request, decide, secret))
+        return await self._write(lambda: self._change(request, decide))
 
-    def _change(self, request: LoadRequest, decide: Decide, secret: bytes) -> Mapping[str, Ranks]:
+    def _change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
+        secret = self._secret_on_writer()
         with self._transaction() as connection:
             found = self._load(connection, request, secret)
             changes = decide(found)
