@@ -29,7 +29,7 @@ LONGEST_KIND = 50
 
 
 @plain
-class Asked:
+class Requested:
     """The filter of an address: as it was typed, and what it means."""
 
     typed: Mapping[str, str]
@@ -96,7 +96,7 @@ async def _export(
     return PiecewiseResponse(200, headers, head.encode(), (write(entries).encode() async for entries in pages))
 
 
-def _asked(scope: Scope) -> Asked:
+def _asked(scope: Scope) -> Requested:
     """The filter in the address. Raises InvalidParameter."""
     typed = {name: (text_of(scope, name) or "").strip() for name in FILTERS}
     for name, longest in (("who", MAX_USER_ID), ("user", MAX_USER_ID), ("kind", LONGEST_KIND)):
@@ -109,7 +109,7 @@ def _asked(scope: Scope) -> Asked:
         since,
         until + timedelta(days=1) if until else None,
     )
-    return Asked(typed, only)
+    return Requested(typed, only)
 
 
 def _check(name: str, text: str, longest: int) -> None:

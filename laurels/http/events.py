@@ -15,7 +15,7 @@ from laurels.http.context import Context, Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import Json
 from laurels.http.problems import BodyTooLarge, problem_of
-from laurels.http.requests import decode, invalid, read_body
+from laurels.http.requests import decode, invalid, read_body, shortened
 from laurels.http.responses import Receive, Scope
 from laurels.present.events import EventIn, EventResult, EventResults
 from laurels.settings import Settings
@@ -173,7 +173,7 @@ def _text(value: Any) -> str | None:
 
 
 def _rejected(identity: tuple[str | None, str | None], error: LaurelsError, pointer: str) -> EventResult:
-    event_id, user_id = identity
+    event_id, user_id = (text if text is None else shortened(text) for text in identity)
     return EventResult(id=event_id, user_id=user_id, status="rejected", problem=problem_of(error, prefix=pointer))
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from laurels.auth.chain import Credentials
-from laurels.engine.events import check_instant, check_text
+from laurels.engine.events import MAX_EVENT_ID, check_instant, check_text
 from laurels.engine.instants import read_instant
 from laurels.engine.parsing import excerpt
 from laurels.errors import InvalidInput
@@ -39,7 +39,15 @@ _FIELD = re.compile(r"(?:unknown|missing required) field `(?P<name>[^`]*)`?")
 _ECHO = re.compile(r"^(?P<before>Object contains unknown field |Invalid (?:enum )?value )(?P<echo>.*)$", re.DOTALL)
 """Messages that repeat what was sent, which may be as long as the body."""
 
+REPEATED = 100
+"""How many characters of what was sent an answer repeats at most."""
+
 _STEP = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>[^\]]*)\]")
+
+
+def shortened(sent: str) -> str:
+    """An id that is repeated in an answer. One that is too long to be valid is cut, so that no answer grows with it."""
+    return sent if len(sent) <= MAX_EVENT_ID else sent[:REPEATED]
 
 
 def credentials(scope: Scope) -> Credentials:

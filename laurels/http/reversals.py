@@ -10,6 +10,7 @@ from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
 from laurels.http.problems import problem_of
+from laurels.http.requests import shortened
 from laurels.http.sources import source_of
 from laurels.present.adjustments import AdjustmentResult, ReversalIn, ReversalResult, ReversalResults, ReversalsIn
 from laurels.service.admin import Admin
@@ -104,7 +105,8 @@ def _result(user_id: str, event_id: str, answer: ReversalResult | LaurelsError, 
     if isinstance(answer, ReversalResult):
         return answer
     problem = problem_of(answer, prefix=pointer)
-    return ReversalResult(user_id=user_id, event_id=event_id, status="rejected", problem=problem)
+    ids = shortened(user_id), shortened(event_id)
+    return ReversalResult(user_id=ids[0], event_id=ids[1], status="rejected", problem=problem)
 
 
 ENDPOINTS = (post_reversal, post_reversals)

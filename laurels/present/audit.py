@@ -22,8 +22,8 @@ from laurels.storage.contract import AdjustmentRow, AuditRow, Principal
 
 MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
 IDS_OF_ADJUSTMENT = 2
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run as a formula."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that a spreadsheet would run as a formula, the full-width signs included."""
 
 COLUMNS = (
     *("at", "kind", "principalKind", "principal", "actor", "user", "targetKind", "target", "reason", "detail"),
@@ -141,7 +141,7 @@ def entry_of_row(row: AuditRow) -> AuditEntry:
 def csv_of(entries: Iterable[AuditEntry]) -> str:
     """Entries as lines of CSV, under COLUMNS. No cell begins like a formula."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
+    writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     writer.writerows([_cell(value) for value in _row(entry)] for entry in entries)
     return out.getvalue()
 

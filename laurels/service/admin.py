@@ -16,7 +16,7 @@ from laurels.commands.audit import Draft
 from laurels.commands.events import REVERSAL, Applied, ReverseEvent
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RebuildUser
-from laurels.engine.adjustments import Adjustment, parse_adjustment
+from laurels.engine.adjustments import Adjustment, Reversal, parse_adjustment
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     FIRST_YEAR,
@@ -54,7 +54,7 @@ class Admin:
     def __init__(self, laurels: Laurels, source: Source | None = None) -> None:
         """Use this Laurels, which the caller closes.
 
-        `source` says whose changes these are; None: those of the program, as `Laurels.open` was told. Its principal is stored
+        `source` says whose changes these are; None: those of the program, which `Laurels.open` got. Its principal is stored
         with every change. The `actor` of a method is only what the principal says about who did it.
         """
         self._laurels = laurels
@@ -87,7 +87,9 @@ class Admin:
         adjustment = check_adjustment(kind, data, reason, actor, own=own)
         now = await self._core.now()
         what, why = (user_id, adjustment_id, adjustment), (reason, actor, own, self._source.principal)
-        return await self._result(ApplyAdjustment(*what, now, *why))
+        result = await self._result(ApplyAdjustment(*what, now, *why))
+        await self._log_applied(result, kind, user_id, adjustment_id)
+        return result
 
     async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> AdjustmentResult:
         """Reverse an event: metrics, days, badges, points, level and ranks become as if it had not happened.
@@ -99,7 +101,9 @@ class Admin:
         check_text("eventId", event_id, MAX_EVENT_ID)
         _check_why(reason, actor)
         why = (reason, actor, self._source.principal)
-        return await self._result(ReverseEvent(user_id, event_id, await self._core.now(), *why))
+        result = await self._result(ReverseEvent(user_id, event_id, await self._core.now(), *why))
+        await self._log_applied(result, Reversal.kind, user_id, REVERSAL + event_id)
+        return result
 
     async def reverse_many(
         self, events: Sequence[tuple[str, str]], reason: str, actor: str
@@ -111,7 +115,11 @@ class Admin:
         and the actor. After StoreUnavailable or Overloaded, some may have been reversed: send all again.
         """
         _check_why(reason, actor)
-        return await reverse_many(self._core, events, reason, actor, self._source.principal)
+        results = await reverse_many(self._core, events, reason, actor, self._source.principal)
+        applied = sum(isinstance(one, ReversalResult) and one.status == "applied" for one in results)
+        if applied:
+            await self._core.security.adjusted(self._source, "adjustment.reversals", None, events=str(applied))
+        return results
 
     async def undo(
         self, user_id: str, adjustment_id: str, reason: str | None = None, actor: str | None = None
@@ -127,6 +135,11 @@ class Admin:
         draft = Draft(audit_row(self._source, now, "adjustment.undone", ("user", user_id), **said))
         command = UndoAdjustment(user_id, adjustment_id, now, *why, draft)
         return adjustment_result(self._core.catalog, cast(Applied, await self._core.run_audited(command, draft)))
+
+    async def _log_applied(self, result: AdjustmentResult, kind: str, user_id: str, adjustment_id: str) -> None:
+        """Write an adjustment to the security log. In the audit, the adjustment is a row of its own."""
+        if result.status == "applied":
+            await self._core.security.adjusted(self._source, f"adjustment.{kind}", user_id, adjustment=adjustment_id)
 
     async def _result(self, command: Command) -> AdjustmentResult:
         return adjustment_result(self._core.catalog, cast(Applied, await self._core.run(command)))

@@ -1,7 +1,7 @@
 """The log `laurels.security`: one line for each security event, for people and for programs that watch it.
 
 A line has the event, the principal, the address, the id of the request and what it is about. It never has a secret: of a key
-only its name or its first characters, of a session only its user. The number of lines is bounded, whoever causes them.
+only its name or its first characters, of a session only its user. The number of lines is bounded, for any cause.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from time import monotonic
 
-from laurels.storage.contract import AuditRow, Principal, Store
+from laurels.storage.contract import AuditRow, Principal, Source, Store
 from laurels.storage.secrets import user_mark
 
 log = logging.getLogger("laurels.security")
@@ -56,6 +56,11 @@ class SecurityLog:
         fields |= {name: str(row.detail[name]) for name in SHOWN if name in row.detail}
         source = (row.principal, row.address, row.request_id)
         await self.write(row.kind, *source, fields, is_failure=row.kind in FAILURES)
+
+    async def adjusted(self, source: Source, event: str, user_id: str | None, **fields: str) -> None:
+        """Write an adjustment, which is a row of its own in the audit; of many users at once without their ids."""
+        of_user = {"user": await self._user(user_id)} if user_id else {}
+        await self.write(event, source.principal, source.address, source.request_id, {**of_user, **fields})
 
     async def write(
         self,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from laurels.engine.events import MAX_NAME, check_text
+from laurels.engine.names import check_visible
 from laurels.errors import LaurelsError, StoreError
 from laurels.storage import codec
 from laurels.storage.access import key_of
@@ -13,8 +15,16 @@ from laurels.storage.audit import audit_of
 from laurels.storage.codec import Columns
 from laurels.storage.columns import TABLES, Kind
 
+
+def _check_key(row: Columns) -> None:
+    """A key whose name hides itself or others in a list would go unseen."""
+    name = key_of(row).name
+    check_text("name", name, MAX_NAME)
+    check_visible("name", name)
+
+
 READERS: Mapping[str, Callable[[Columns], object]] = {
-    "api_keys": key_of,
+    "api_keys": _check_key,
     "audit": audit_of,
     "amnesties": codec.amnesty_of,
     "catalog_revisions": codec.catalog_of,
@@ -32,7 +42,10 @@ READERS: Mapping[str, Callable[[Columns], object]] = {
 
 TYPES: Mapping[Kind, type] = {"text": str, "number": int, "bytes": bytes}
 
-UNREADABLE = (msgspec.MsgspecError, LaurelsError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+UNREADABLE = (
+    *(msgspec.MsgspecError, LaurelsError, ValueError, TypeError),
+    *(LookupError, ArithmeticError, AttributeError, RecursionError),
+)
 """What the readers raise for a row that none of ours wrote."""
 
 

@@ -86,3 +86,12 @@ async def test_the_name_of_an_unknown_field_is_still_shown(home: App) -> None:
     problem = (await home.send({"userId": "ada", "id": "e", "type": "t", "tpye": 1})).json()
     assert problem["errors"] == [{"detail": "Object contains unknown field `tpye`", "pointer": "/tpye"}]
     assert json.dumps(problem).count("wrong") == 0
+
+
+@pytest.mark.parametrize("field", ["id", "userId"])
+async def test_an_id_that_is_too_long_is_not_repeated_in_a_result(home: App, field: str) -> None:
+    sent = [{"id": "1", "userId": "ada", "type": "note", field: "Q" * 100_000}]
+    assert len((await home.client.post(EVENTS, json=sent, headers=home.by_key)).content) < 2_000
+    many = {"events": [{"eventId": "1", "userId": "Q" * 100_000}], "reason": "a test", "actor": "anna"}
+    answer = await home.client.post(f"{EVENTS}/reversals", json=many, headers=home.by_key)
+    assert len(answer.content) < 2_000

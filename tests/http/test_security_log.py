@@ -12,7 +12,7 @@ from laurels.server.run import JsonLines
 from laurels.service.security_log import LINES_OF_ALL, LINES_OF_ONE, SecurityLog
 from laurels.settings import LimitSettings, LogSettings, ServerSettings, Settings
 from laurels.storage.contract import LIBRARY
-from tests.support.app import COOKIE, USERS, App, open_app
+from tests.support.app import COOKIE, USERS, App, event, open_app
 from tests.support.operator import Operator
 
 pytestmark = pytest.mark.anyio
@@ -127,3 +127,19 @@ def test_json_lines_have_the_fields_of_an_event() -> None:
     record.fields = {"event": "a", "principal": "my-app"}
     line = json.loads(JsonLines().format(record))
     assert (line["level"], line["event"], line["principal"]) == ("warning", "a", "my-app")
+
+
+async def test_changes_by_hand_are_logged_by_their_kind(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    await home.record(event("ada", "message.sent", "m-1"))
+    why = {"reason": "a test", "actor": "anna"}
+    gift = {"id": "gift", "kind": "points", "amount": 5, **why}
+    for _ in range(2):
+        await home.client.post(f"{USERS}/ada/adjustments", json=gift, headers=home.by_key)
+    many = {"events": [{"userId": "ada", "eventId": "m-1"}], **why}
+    await home.client.post("/api/gamification/events/reversals", json=many, headers=home.by_key)
+
+    (given,) = lines(caplog, "adjustment.points")
+    assert "principal_kind=key principal=tests" in given
+    assert given.endswith("user=ada adjustment=gift")
+    (reversed_,) = lines(caplog, "adjustment.reversals")
+    assert reversed_.endswith("events=1")

@@ -652,9 +652,8 @@ async def test_an_amnesty_writes_one_row_for_any_number_of_users(home: Place, us
     before = await contents(home.laurels.store)
     await home.admin.add_amnesty(date(2026, 1, 4), date(2026, 1, 4), "an outage", ROOT)
     after = await contents(home.laurels.store)
-    assert {name: len(after[name]) - len(before[name]) for name in after if after[name] != before[name]} == {
-        "amnesties": 1
-    }
+    more = {name: len(after[name]) - len(before[name]) for name in after if after[name] != before[name]}
+    assert more == {"amnesties": 1, "audit": 1}
 
 
 @pytest.mark.parametrize(
@@ -733,6 +732,7 @@ async def test_erasing_removes_adjustments(home: Place) -> None:
     await home.admin.reverse("ada", "m1", "a script", ROOT)
     await home.laurels.erase_user("ada")
     rows = await contents(home.laurels.store)
+    del rows["migrations"]  # a checksum may have any letters
     assert {name for name, of_table in rows.items() if "ada" in repr(of_table)} == set()
     for applying in (
         home.adjust("a2", "points", amount=5),
