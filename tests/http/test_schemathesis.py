@@ -84,11 +84,11 @@ def holds_a_large_number(value: object) -> bool:
 
 runner = asyncio.Runner()
 opened = sandbox()
+laurels, clock = runner.run(opened.__aenter__())
 
 
 def load() -> OpenApiSchema:
     """The application's own document, with a key and a session. The tests of each operation are made from it."""
-    laurels, clock = runner.run(opened.__aenter__())
     key = runner.run(create_key(laurels.store, "schemathesis", clock()))
     runner.run(laurels.update_user(USER))
     session = runner.run(Sessions(laurels).create(USER, timedelta(days=365)))
@@ -102,6 +102,7 @@ schema = load().exclude(operation_id="streamNotifications")  # its answers never
 @pytest.fixture(scope="module", autouse=True)
 def closing() -> Iterator[None]:
     yield
+    laurels.erasures._searching = None  # each request has an event loop of its own, and this task's is closed
     runner.run(opened.__aexit__(None, None, None))
     runner.close()
 

@@ -214,8 +214,8 @@ async def test_a_catalog_that_keeps_all_names_asks_nothing_of_the_users(home: Pl
     asked: list[Ids] = []
     store, changing = home.laurels.store, home.laurels.store.change_catalog
 
-    async def noting(decide: Any, ask: Any) -> None:
-        await changing(decide, lambda newest: asked.append(ask(newest)) or asked[-1])
+    async def noting(decide: Any, ask: Any, *more: Any) -> None:
+        await changing(decide, lambda newest: asked.append(ask(newest)) or asked[-1], *more)
 
     store.change_catalog = noting  # type: ignore[method-assign]
     await applied(home, rules(WEEK, {"id": "more"}, streaks={"reading": BOOKS}))

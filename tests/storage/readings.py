@@ -108,7 +108,9 @@ def shortened(app: Laurels, profile: Json, history: Sequence[Json], streaks: Seq
     assert all(one in profile["toward"] for one in profile["next"])
     profile["next"] = [one["id"] for one in profile["next"]]
     entries = {one["revision"]: one for page in history for one in page["entries"]}
-    assert all(entries[one["revision"]] == one for one in profile["history"]["entries"])
+    for one in profile["history"]["entries"]:  # without what others wrote; see tests/http/test_own_history.py
+        whole = entries[one["revision"]]
+        assert all(one[name] == whole[name] for name in ("revision", "at", "awards", "points"))
     profile["history"]["entries"] = [one["revision"] for one in profile["history"]["entries"]]
     return profile
 
