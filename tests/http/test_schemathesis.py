@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from typing import Any, TypeVar
 
 import pytest
 import schemathesis
@@ -16,9 +18,12 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from laurels.auth.keys import create_key
 from laurels.auth.sessions import Sessions
 from laurels.engine.events import LEAST_DATA_NUMBER, MOST_DATA_NUMBER
+from laurels.http.responses import Application, Receive, Scope, Send
 from laurels.server.app import create_app
 from laurels.settings import Settings
 from laurels.testing import sandbox
+
+T = TypeVar("T")
 
 BOUNDED = settings(
     derandomize=True, deadline=None, max_examples=60, suppress_health_check=list(HealthCheck), database=None
@@ -82,17 +87,40 @@ def holds_a_large_number(value: object) -> bool:
     return isinstance(value, int) and not LEAST_DATA_NUMBER <= value <= MOST_DATA_NUMBER
 
 
-runner = asyncio.Runner()
+loop = asyncio.new_event_loop()
+"""The one event loop of the application, in a thread: each request of Schemathesis has a loop of its own."""
+
 opened = sandbox()
-laurels, clock = runner.run(opened.__aenter__())
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of this work in the application's loop."""
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+
+def in_its_loop(app: Application) -> Application:
+    """The application, which runs in its own loop for requests from others."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        here = asyncio.get_running_loop()
+
+        def from_there(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Awaitable[Any]]:
+            return lambda *values: asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(*values), here))
+
+        serving = app(scope, from_there(receive), from_there(send))  # type: ignore[arg-type]
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(serving, loop))  # type: ignore[arg-type]
+
+    return called
 
 
 def load() -> OpenApiSchema:
     """The application's own document, with a key and a session. The tests of each operation are made from it."""
-    key = runner.run(create_key(laurels.store, "schemathesis", clock()))
-    runner.run(laurels.update_user(USER))
-    session = runner.run(Sessions(laurels).create(USER, timedelta(days=365)))
-    app = create_app(laurels, Settings())
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    laurels, clock = run(opened.__aenter__())
+    key = run(create_key(laurels.store, "schemathesis", clock()))
+    run(laurels.update_user(USER))
+    session = run(Sessions(laurels).create(USER, timedelta(days=365)))
+    app = in_its_loop(create_app(laurels, Settings()))
     return schemathesis.openapi.from_asgi("/docs/openapi.json", app, config=configuration(key, session.token))
 
 
@@ -102,9 +130,8 @@ schema = load().exclude(operation_id="streamNotifications")  # its answers never
 @pytest.fixture(scope="module", autouse=True)
 def closing() -> Iterator[None]:
     yield
-    laurels.erasures._searching = None  # each request has an event loop of its own, and this task's is closed
-    runner.run(opened.__aexit__(None, None, None))
-    runner.close()
+    run(opened.__aexit__(None, None, None))
+    loop.call_soon_threadsafe(loop.stop)
 
 
 @schema.parametrize()
