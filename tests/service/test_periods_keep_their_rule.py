@@ -17,7 +17,7 @@ from laurels.service.closed_lines import database_differences, fix_database, fix
 from laurels.service.laurels import Laurels
 from laurels.service.revisions import Proposal
 from laurels.storage.codec import to_micros
-from laurels.storage.contract import ClosedPeriodRow, Store
+from laurels.storage.contract import ClosedPeriodRow, Principal, Store
 from laurels.testing import TestClock
 from tests.support import at, catalog, count, sql
 from tests.support.arena import fixed
@@ -48,7 +48,7 @@ async def send(laurels: Laurels, user: str, quantity: int, when: datetime) -> No
 
 
 async def put_in_force(laurels: Laurels, of: Catalog) -> None:
-    await laurels.rules.apply(Proposal(of, await laurels.now(), "a test", "because"))
+    await laurels.rules.apply(Proposal(of, await laurels.now(), "a test", "because", Principal("library", "")))
 
 
 async def lines(laurels: Laurels, period: str = "current", board: str = "b") -> list[tuple[int, str, int]]:
