@@ -141,6 +141,7 @@ async def test_a_second_tab_is_watched_too(ground: Ground) -> None:
 async def test_a_server_that_is_gone_is_announced_as_broken(served: Site, server: Server) -> None:
     visitor = await served.visit()
     await visitor.open("/docs")
+    await visitor.page.wait_for_load_state("networkidle")  # the page reads the document after it was opened
     await server.stop()
 
     visitor.expects(BROKEN, "/livez")
