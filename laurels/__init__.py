@@ -22,6 +22,7 @@ from laurels.errors import (
     LeaderboardNotFound,
     MigrationError,
     MissingExtra,
+    MissingScope,
     NotASandbox,
     NotEmpty,
     Overloaded,
@@ -33,6 +34,7 @@ from laurels.errors import (
     Unauthorized,
     UserErased,
     UserNotFound,
+    WrongAddress,
     ZoneChangeTooSoon,
 )
 from laurels.present.adjustments import AdjustmentResult, ReversalResult
@@ -128,6 +130,7 @@ __all__ = [
     "LevelChange",
     "MigrationError",
     "MissingExtra",
+    "MissingScope",
     "NextBadge",
     "NotASandbox",
     "NotEmpty",
@@ -160,6 +163,7 @@ __all__ = [
     "UserRank",
     "UserStreak",
     "UserStreaks",
+    "WrongAddress",
     "ZoneChange",
     "ZoneChangeTooSoon",
 ]

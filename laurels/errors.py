@@ -19,6 +19,8 @@
     ├── NotASandbox              only the clock of a sandbox can be moved
     ├── UserErased               this user was erased, and cannot be created again
     ├── Unauthorized             no valid session, or no valid key
+    ├── MissingScope             the key is valid, but lacks a scope; carries it
+    ├── WrongAddress             the key is valid, but not from this address
     ├── Overloaded               the queue is full; try again shortly
     ├── CatalogError             the catalog has faults; carries all of them
     ├── CatalogDiffers           the given catalog is not the database's
@@ -143,6 +145,25 @@ class Unauthorized(LaurelsError):
     """Unauthorized."""
 
     security_event = "request.unauthorized"
+
+
+class MissingScope(LaurelsError):
+    """This key lacks a scope."""
+
+    security_event = "request.forbidden"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(
+            f"This key may not do this: it lacks the scope '{scope}'. "
+            f"Create one that has it with 'laurels key create --scope {scope}'."
+        )
+        self.scope = scope
+
+
+class WrongAddress(LaurelsError):
+    """This key may not be used from this address."""
+
+    security_event = "request.forbidden"
 
 
 class Overloaded(LaurelsError):

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from laurels.auth.scopes import is_usable
 from laurels.engine.values import plain
 from laurels.storage.contract import OperatorSession, OperatorSessionRow, Store
 
@@ -27,6 +28,7 @@ class Operator:
     """Who is signed in to the console. `name` is that of the admin key, used as the actor of every change."""
 
     name: str
+    role: str
 
 
 @plain
@@ -50,16 +52,16 @@ class OperatorSessions:
         await self.store.add_operator_session(row)
         return token
 
-    async def operator(self, token: str) -> Operator | None:
-        """Who is signed in with this token; None if the session has ended or never was."""
+    async def operator(self, token: str, address: str | None) -> Operator | None:
+        """Who is signed in with this token, from this address; None if the session or its key has ended, or never was."""
         if not token.startswith(PREFIX) or len(token) > MAX_TOKEN:
             return None
         found, now = await self.store.operator_session(_hash(token)), self.clock()
-        if found is None or not self._lives(found, now):
+        if found is None or not self._lives(found, now) or not is_usable(found.key, now, address):
             return None
         if now - found.last_seen_at >= min(SEEN, self.idle / 10):
             await self.store.operator_seen(_hash(token), now)
-        return Operator(found.key.name)
+        return Operator(found.key.name, found.key.role)
 
     def _lives(self, session: OperatorSession, now: datetime) -> bool:
         """Whether the session is valid now. One from what is now the future is not: the clock has been moved back."""

@@ -271,7 +271,7 @@ def _finished(settings: Settings, copied: tuple[Rows, int], *, json: bool) -> in
 def _show_credentials(keys: Sequence[KeyInfo], sessions: int, database: str) -> None:
     """Name what came along and is valid: a backup that someone else made may have keys of theirs."""
     for key in keys:
-        role = "admin key" if key.role == "admin" else "API key"
+        role = "admin key" if key.kind == "admin" else "API key"
         note(f"Active: the {role} '{key.name}' ({key.hint}…), created {when(key.created_at)}.")
     if keys:
         note(f"Revoke a key that you do not know: laurels key revoke NAME --database '{database}'")

@@ -22,7 +22,7 @@ from laurels.http.context import Context
 from laurels.http.cookies import HOST_ONLY, is_secure, set_cookie
 from laurels.http.requests import credentials, header
 from laurels.http.responses import Scope
-from laurels.http.sources import source_of
+from laurels.http.sources import address_of, source_of
 from laurels.service.admin import Admin
 from laurels.storage.contract import Principal
 
@@ -64,13 +64,15 @@ class SignedOut(errors.LaurelsError):
 class Visit:
     """A browser at the console. `operator` is the name of its admin key, used as the actor; '' before the sign-in.
 
-    `secret` is the random text in its cookie, which its forms and messages are tied to; '' without one.
+    `secret` is the random text in its cookie, which its forms and messages are tied to; '' without one. `role` is what the
+    operator may do.
     """
 
     context: Context
     scope: Scope
     secret: str
     operator: str = ""
+    role: str = ""
 
     @property
     def principal(self) -> Principal:
@@ -109,9 +111,9 @@ class Visit:
 async def visit_of(context: Context, scope: Scope) -> Visit:
     """The visiting operator, or a visit without one if no valid session is found."""
     for token in cookies_of(context, scope, COOKIE)[:MAX_COOKIES]:
-        operator = await context.operators.operator(token)
+        operator = await context.operators.operator(token, address_of(scope))
         if operator:
-            return Visit(context, scope, token, operator.name)
+            return Visit(context, scope, token, operator.name, operator.role)
     return Visit(context, scope, "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from laurels.auth.keys import hash_of_key, name_of_key
+from laurels.auth.keys import hash_of_key, verify_key
 from laurels.console.guards import (
     FORM_LIMIT,
     ConsoleForm,
@@ -30,7 +30,7 @@ from laurels.console.session import (
     visit_before_sign_in,
     visit_of,
 )
-from laurels.errors import Unauthorized
+from laurels.errors import Unauthorized, WrongAddress
 from laurels.http.access import PUBLIC
 from laurels.http.endpoint import Request, endpoint
 from laurels.http.parameters import in_query
@@ -75,7 +75,8 @@ async def sign_in(request: Request[None, Form]) -> Response:
     try:
         visit.check_form(typed)
         context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
-        operator = await name_of_key(context.laurels.store, key, "admin")
+        address = address_of(request.scope)
+        operator = await verify_key(context.laurels.store, key, context.laurels.clock, address, "admin")
     except StaleForm as error:
         await note_refusal(request, error)
         fresh = replace(visit, secret=new_form_secret())
@@ -85,12 +86,12 @@ async def sign_in(request: Request[None, Form]) -> Response:
     except TooManyRequests as error:
         await note_refusal(request, error)
         return _form(visit, next_path, TOO_FAST, kind_of(error).status, error)
-    except Unauthorized as error:
+    except (Unauthorized, WrongAddress) as error:
         text = str(error)
         detail = await credential(context.laurels.store, key)
         await context.failed_sign_ins.add(address_of(request.scope), request_id(request.scope), detail)
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
-    await _note(replace(visit, operator=operator), "operator.signed_in")
+    await _note(replace(visit, operator=operator.name), "operator.signed_in")
     return redirect(next_path, session_cookie(visit, await context.operators.start(hash_of_key(key))))
 
 

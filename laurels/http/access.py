@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from laurels.auth.chain import Caller
+from laurels.auth.scopes import KeyScope
 from laurels.http.context import Context, Key
 from laurels.http.responses import Scope
 
@@ -14,10 +16,10 @@ C = TypeVar("C")
 
 Security = Sequence[dict[str, Any]]
 
-BY_KEY: Security = [{"apiKey": []}]
 BY_SESSION: Security = [{"sessionCookie": []}, {"sessionToken": []}]
 
 REFUSALS = ("malformed", "unauthorized", "too-many-requests")
+OF_KEYS = (*REFUSALS, "missing-scope", "wrong-address")
 
 
 async def _anyone(context: Context, scope: Scope) -> None:
@@ -45,7 +47,15 @@ class Access(Generic[C]):
 
 PUBLIC: Access[None] = Access(_anyone)
 SESSION: Access[Caller] = Access(Context.caller, BY_SESSION, REFUSALS)
-KEY: Access[Key] = Access(Context.key, BY_KEY, REFUSALS)
-SESSION_OR_KEY: Access[Caller | Key] = Access(Context.caller_or_key, [*BY_SESSION, *BY_KEY], REFUSALS)
 ANY_SESSION: Access[None] = Access(_anyone, [*BY_SESSION, {}])
 """Open to all; a session may be sent, and it need not be valid."""
+
+
+def by_key(scope: KeyScope) -> Access[Key]:
+    """An API key with this scope."""
+    return Access(partial(Context.key, needs=scope), [{"apiKey": [scope]}], OF_KEYS)
+
+
+def by_session_or_key(scope: KeyScope) -> Access[Caller | Key]:
+    """A user's session, or an API key with this scope."""
+    return Access(partial(Context.caller_or_key, needs=scope), [*BY_SESSION, {"apiKey": [scope]}], OF_KEYS)

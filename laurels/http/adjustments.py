@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_EVENT_ID
-from laurels.http.access import KEY, SESSION
+from laurels.http.access import SESSION, by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -55,7 +55,7 @@ ADJUSTMENT_ID = in_path("adjustmentId", "The adjustment's id", "grant-1", MAX_AD
 @endpoint(
     "POST",
     USER_PATH + "/adjustments",
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("applyAdjustment", "Apply adjustment", "history"),
     parameters=[USER_ID],
     body=JsonBody(adjustment_bodies(), examples_for("app")),
@@ -81,7 +81,7 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
 @endpoint(
     "DELETE",
     USER_PATH + "/adjustments/{adjustmentId}",
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("undoAdjustment", "Undo adjustment", "history"),
     parameters=[USER_ID, ADJUSTMENT_ID],
     result=Result(AdjustmentResult, "What changed", {**GRANT_EXAMPLE, "status": "undone"}),

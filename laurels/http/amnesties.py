@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.events import MAX_EVENT_ID
-from laurels.http.access import KEY
+from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
@@ -33,7 +33,7 @@ AMNESTY_ID = in_path("amnestyId", "The amnesty's id", "2026-03-01-61f2a", MAX_EV
 @endpoint(
     "GET",
     PATH,
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("listAmnesties", "List amnesties", "history"),
     result=Result(Amnesties, "All amnesties, the oldest first", {"amnesties": [EXAMPLE]}),
 )
@@ -45,7 +45,7 @@ async def get_amnesties(request: Request[Key, None]) -> Amnesties:
 @endpoint(
     "POST",
     PATH,
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("addAmnesty", "Create amnesty", "history"),
     body=JsonBody([AmnestyIn], {"outage": {"first": "2026-03-01", "last": "2026-03-02", "reason": "our outage"}}),
     result=Result(Amnesty, "The amnesty", EXAMPLE, status=201),
@@ -64,7 +64,7 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
 @endpoint(
     "DELETE",
     PATH + "/{amnestyId}",
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("liftAmnesty", "Lift amnesty", "history"),
     parameters=[AMNESTY_ID],
     result=nothing("Its days are required again"),

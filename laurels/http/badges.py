@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME
-from laurels.http.access import KEY, SESSION
+from laurels.http.access import SESSION, by_key
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID, in_path
@@ -46,7 +46,7 @@ async def explain_badge(request: Request[Caller, None]) -> Explanation:
 @endpoint(
     "GET",
     USER_PATH + "/badges/{badgeId}/explanation",
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("explainUserBadge", "Explain a user's badge", "streaks"),
     parameters=[USER_ID, BADGE_ID],
     result=Result(Explanation, "The reasons", EXAMPLE),

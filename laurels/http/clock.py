@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from laurels.errors import InvalidInput
-from laurels.http.access import KEY
+from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -21,7 +21,7 @@ EXAMPLES = {"tomorrow": {"days": 1, "timeZone": "Europe/Berlin"}, "later": {"hou
 @endpoint(
     "GET",
     PATH,
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("getClock", "Get clock", "sandbox"),
     result=Result(SandboxClock, "The time as Laurels sees it", EXAMPLE),
 )
@@ -34,7 +34,7 @@ async def get_clock(request: Request[Key, None]) -> SandboxClock:
 @endpoint(
     "POST",
     PATH,
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("moveClock", "Move the sandbox clock", "sandbox"),
     body=JsonBody([ClockIn], EXAMPLES),
     result=Result(SandboxClock, "The new time", EXAMPLE),

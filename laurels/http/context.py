@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from laurels.auth.chain import Caller, Chain
 from laurels.auth.failed_sign_ins import FailedSignIns
 from laurels.auth.key_uses import KeyUses
-from laurels.auth.keys import PREFIXES, name_of_key
+from laurels.auth.keys import PREFIXES, verify_key
 from laurels.auth.operators import OperatorSessions
+from laurels.auth.scopes import KeyScope, check_scope
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.engine.values import plain
@@ -16,6 +17,7 @@ from laurels.http.limits import Rate
 from laurels.http.problems import TooManyRequests
 from laurels.http.requests import credentials
 from laurels.http.responses import Scope
+from laurels.http.sources import address_of
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
@@ -23,14 +25,15 @@ from laurels.storage.contract import Principal
 from laurels.telemetry.requests import RequestCounters
 
 KEY_PREFIXES = tuple(PREFIXES.values())
-"""The start of every key, of any role."""
+"""The start of every key, of any kind."""
 
 
 @plain
 class Key:
-    """The app's back end, by the name of its API key."""
+    """The app's back end, by the name of its API key, and what this key may do."""
 
     name: str
+    scopes: frozenset[str]
 
     @property
     def principal(self) -> Principal:
@@ -69,16 +72,21 @@ class Context:
             raise
         return caller
 
-    async def key(self, scope: Scope) -> Key:
-        """The API key of the app's back end. Raises Unauthorized, TooManyRequests."""
-        name = await name_of_key(self.laurels.store, credentials(scope).bearer)
-        self.key_uses.add(name)
+    async def key(self, scope: Scope, needs: KeyScope) -> Key:
+        """The API key of the app's back end, which has this scope.
+
+        Raises Unauthorized, WrongAddress, TooManyRequests, MissingScope.
+        """
+        row = await verify_key(self.laurels.store, credentials(scope).bearer, self.laurels.clock, address_of(scope))
+        key = Key(row.name, row.scopes)
+        self.key_uses.add(row.name)
         try:
-            self.key_rate.take(name)
+            self.key_rate.take(row.name)
         except TooManyRequests as error:
-            error.principal = Key(name).principal
+            error.principal = key.principal
             raise
-        return Key(name)
+        check_scope(row.scopes, needs)
+        return key
 
     def charge(self, caller: Caller | Key, requests: int) -> None:
         """Count an admitted request as this number of requests more."""
@@ -87,8 +95,11 @@ class Context:
         else:
             self.session_rate.charge(caller.session or caller.user_id, requests)
 
-    async def caller_or_key(self, scope: Scope) -> Caller | Key:
-        """The user who is calling, or the app's back end, which sends its key. Raises Unauthorized, TooManyRequests."""
+    async def caller_or_key(self, scope: Scope, needs: KeyScope) -> Caller | Key:
+        """The user who is calling, or the app's back end, which sends its key.
+
+        Raises Unauthorized, WrongAddress, TooManyRequests, MissingScope.
+        """
         if (credentials(scope).bearer or "").startswith(KEY_PREFIXES):
-            return await self.key(scope)
+            return await self.key(scope, needs)
         return await self.caller(scope)

@@ -3,7 +3,7 @@
     @endpoint(
         "GET",
         "/api/gamification/users/{userId}",
-        access=KEY,
+        access=by_key("users:read"),
         operation=Operation("getUser", "Get user", "users"),
         parameters=[USER_ID],
         result=Result(User, "The user", USER_EXAMPLE),

@@ -9,7 +9,7 @@ import msgspec
 
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
-from laurels.http.access import KEY
+from laurels.http.access import by_key
 from laurels.http.bodies import PROBLEMS, json_body, ref
 from laurels.http.context import Context, Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -82,7 +82,7 @@ class EventsBody:
 @endpoint(
     "POST",
     PATH,
-    access=KEY,
+    access=by_key("events:write"),
     operation=Operation("recordEvents", "Record events", "events"),
     body=EventsBody(),
     result=Result(EventResults, "The result of each event, in the order sent", RESULTS_EXAMPLE),
@@ -91,7 +91,8 @@ async def post_events(request: Request[Key, Event | list[Item]]) -> EventResults
     """Record one event, or an array of events.
 
     Each item has its own result, in order: recorded, duplicate (the original result again), or rejected with a problem; a
-    rejected item does not affect the others. The response is sent when all recorded events are durable.
+    rejected item does not affect the others. The response is sent when all recorded events are durable. To a key without
+    the scope `users:read` it does not say what the events changed.
     """
     context, body = request.context, request.body
     if isinstance(body, Event):
@@ -99,6 +100,8 @@ async def post_events(request: Request[Key, Event | list[Item]]) -> EventResults
     else:
         context.key_rate.charge(request.caller.name, len(body) - 1)
         results = await _record_array(context, body)
+    if "users:read" not in request.caller.scopes:
+        results = [_without_changes(result) for result in results]
     statuses = [result.status for result in results]
     return EventResults(
         recorded=statuses.count("recorded"),
@@ -129,6 +132,18 @@ def _result(event: Event, answer: EventResult | LaurelsError, pointer: str) -> E
     if isinstance(answer, EventResult):
         return answer
     return _rejected((event.id, event.user_id), answer, pointer)
+
+
+def _without_changes(result: EventResult) -> EventResult:
+    """What a key may know that only records: nothing about the user."""
+    return EventResult(
+        id=result.id,
+        user_id=result.user_id,
+        status=result.status,
+        ignored=result.ignored,
+        counted=result.counted,
+        problem=result.problem,
+    )
 
 
 def read_events(text: bytes, limit: int) -> list[Item]:

@@ -12,7 +12,7 @@ from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME, MAX_USER_ID
 from laurels.errors import InvalidInput
 from laurels.http import costs
-from laurels.http.access import SESSION_OR_KEY
+from laurels.http.access import by_session_or_key
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import Parameter, in_path, number, text
@@ -122,7 +122,7 @@ CLOSED_LIMIT = number("limit", "How many periods", MAX_LINES, BOARD_PAGE)
 @endpoint(
     "GET",
     PATH,
-    access=SESSION_OR_KEY,
+    access=by_session_or_key("users:read"),
     operation=Operation("getLeaderboards", "List leaderboards", "leaderboards"),
     result=Result(
         LeaderboardList,
@@ -139,7 +139,7 @@ async def get_leaderboards(request: Request[Caller | Key, None]) -> LeaderboardL
 @endpoint(
     "GET",
     PATH + "/{board}",
-    access=SESSION_OR_KEY,
+    access=by_session_or_key("users:read"),
     operation=Operation("getLeaderboard", "Get leaderboard", "leaderboards"),
     parameters=PARAMETERS,
     result=Result(LeaderboardPage, "The lines, and the reader's own", LEADERBOARD_EXAMPLE, headers=PRIVATE),
@@ -176,7 +176,7 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
 @endpoint(
     "GET",
     PATH + "/{board}/periods",
-    access=SESSION_OR_KEY,
+    access=by_session_or_key("users:read"),
     operation=Operation("getClosedPeriods", "List closed periods", "leaderboards"),
     parameters=[BOARD, CLOSED_LIMIT],
     result=Result(ClosedPeriods, "The closed periods, the newest first", CLOSINGS_EXAMPLE, headers=PRIVATE),

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from laurels.auth.scopes import ABOUT as SCOPES
 from laurels.auth.sessions import COOKIE
 from laurels.http.bodies import REF, ref
 from laurels.http.endpoint import Endpoint, Result
@@ -31,7 +32,12 @@ TAGS = {
     "health": "Health checks",
 }
 SECURITY_SCHEMES: Json = {
-    "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key, for the app's back end"},
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, for the app's back end. Each operation names the scope that the key needs:\n\n"
+        + "\n".join(f"- `{scope}`: {about}" for scope, about in SCOPES.items()),
+    },
     "sessionCookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A user's session"},
     "sessionToken": {"type": "http", "scheme": "bearer", "description": "A user's session, without cookies"},
 }

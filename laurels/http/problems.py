@@ -116,6 +116,20 @@ KINDS: dict[type[Exception], Kind] = {
         "Unauthorized",
         "Send a user's session cookie, or 'Authorization: Bearer KEY' from the app's back end.",
     ),
+    errors.MissingScope: Kind(
+        "missing-scope",
+        403,
+        "The key lacks a scope",
+        "Missing scope",
+        "The detail names the scope; create a key that has it with 'laurels key create --scope SCOPE'.",
+    ),
+    errors.WrongAddress: Kind(
+        "wrong-address",
+        403,
+        "The key may not be used from this address",
+        "Wrong address",
+        "Use the key from one of its addresses, which 'laurels key list' shows, or create another key.",
+    ),
     errors.UserNotFound: Kind(
         "user-not-found",
         404,
@@ -366,6 +380,9 @@ def _headers_of(error: Exception) -> Headers:
     """The headers of an error: how to authenticate, and when to try again."""
     if isinstance(error, errors.Unauthorized):
         return [(b"www-authenticate", b"Bearer")]
+    if isinstance(error, errors.MissingScope):
+        challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'  # RFC 6750
+        return [(b"www-authenticate", challenge.encode())]
     if isinstance(error, TooManyRequests):
         return error.headers
     if isinstance(error, errors.Overloaded):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.events import MAX_EVENT_ID
 from laurels.errors import LaurelsError
-from laurels.http.access import KEY
+from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -33,7 +33,7 @@ EVENT_ID = in_path("eventId", "The event's id", "message-42", MAX_EVENT_ID)
 @endpoint(
     "POST",
     "/api/gamification/events/{userId}/{eventId}/reversal",
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("reverseEvent", "Reverse event", "history"),
     parameters=[USER_ID, EVENT_ID],
     body=JsonBody([ReversalIn], {"reversal": {"reason": "sent by a script"}}),
@@ -76,7 +76,7 @@ REVERSALS_BODY_EXAMPLE = {
 @endpoint(
     "POST",
     "/api/gamification/events/reversals",
-    access=KEY,
+    access=by_key("adjustments:write"),
     operation=Operation("reverseEvents", "Reverse events", "history"),
     body=JsonBody([ReversalsIn], {"reversals": REVERSALS_BODY_EXAMPLE}),
     result=Result(ReversalResults, "The result of each reversal, in the order sent", REVERSALS_EXAMPLE),

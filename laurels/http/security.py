@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.auth.keys import hash_of_key, hint_of_key, role_of
-from laurels.errors import LaurelsError, Unauthorized
+from laurels.auth.keys import hash_of_key, hint_of_key, kind_of
+from laurels.errors import LaurelsError, MissingScope, Unauthorized, WrongAddress
 from laurels.http.endpoint import AnyRequest
 from laurels.http.problems import TooManyRequests
 from laurels.http.requests import credentials, header
@@ -21,7 +21,9 @@ async def note_refusal(request: AnyRequest, error: LaurelsError) -> None:
     principal = error.principal if isinstance(error, TooManyRequests) else None
     if not log.has_room(event, address or ""):
         return
-    if isinstance(error, Unauthorized):
+    if isinstance(error, MissingScope):
+        fields["scope"] = error.scope
+    if isinstance(error, (Unauthorized, MissingScope, WrongAddress)):
         fields |= await credential(request.context.laurels.store, credentials(request.scope).bearer)
     by = (principal, address, request_id(request.scope))
     await log.write(event, *by, fields, is_failure=True, counted=True)
@@ -39,7 +41,7 @@ async def note_refused_origin(request: AnyRequest) -> None:
 
 async def credential(store: Store, bearer: str | None) -> Mapping[str, str]:
     """What can be said about the credentials without repeating them: the name of a key, or how it begins."""
-    if not bearer or role_of(bearer) is None:
+    if not bearer or kind_of(bearer) is None:
         return {}
     found = next((key for key in await store.keys() if key.key_hash == hash_of_key(bearer)), None)
     if found is None:

@@ -9,7 +9,7 @@ import msgspec
 from laurels.auth.sessions import COOKIE
 from laurels.engine.zones import agree
 from laurels.errors import InvalidInput
-from laurels.http.access import ANY_SESSION, KEY
+from laurels.http.access import ANY_SESSION, by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.cookies import is_secure, set_cookie
@@ -33,7 +33,7 @@ SETS_COOKIE = {"Set-Cookie": {"description": "The cookie `laurels-session`", "sc
 @endpoint(
     "POST",
     PATH,
-    access=KEY,
+    access=by_key("sessions:write"),
     operation=Operation("createSession", "Create session", "sessions"),
     body=JsonBody([SessionIn], {"session": USER}),
     result=Result(Session, "The session; also set as a cookie", EXAMPLE, status=201, documented=SETS_COOKIE),

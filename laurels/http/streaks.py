@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.auth.chain import Caller
 from laurels.http import costs
-from laurels.http.access import KEY, SESSION
+from laurels.http.access import SESSION, by_key
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import USER_ID
@@ -55,7 +55,7 @@ async def get_streaks(request: Request[Caller, None]) -> UserStreaks:
 @endpoint(
     "GET",
     USER_PATH + "/streaks",
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("getUserStreaks", "Get a user's streaks", "streaks"),
     parameters=[USER_ID, DAYS],
     result=Result(UserStreaks, DESCRIPTION, EXAMPLE),

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.http import costs
-from laurels.http.access import KEY
+from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
@@ -76,7 +76,7 @@ BEFORE = number("before", "Only entries older than this revision: the `next` of 
 @endpoint(
     "PUT",
     PATH,
-    access=KEY,
+    access=by_key("users:write"),
     operation=Operation("putUser", "Create or update user", "users"),
     parameters=[USER_ID],
     body=JsonBody([UserIn], {"user": {"name": "Ada", "timeZone": "Europe/Berlin"}}),
@@ -103,7 +103,7 @@ async def put_user(request: Request[Key, UserIn]) -> User:
 @endpoint(
     "GET",
     PATH,
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("getUser", "Get user", "users"),
     parameters=[USER_ID],
     result=Result(User, "The user", USER_EXAMPLE),
@@ -117,7 +117,7 @@ async def get_user(request: Request[Key, None]) -> User:
 @endpoint(
     "DELETE",
     PATH,
-    access=KEY,
+    access=by_key("users:erase"),
     operation=Operation("deleteUser", "Erase user", "users"),
     parameters=[USER_ID],
     result=nothing("All data of the user is erased"),
@@ -134,7 +134,7 @@ async def delete_user(request: Request[Key, None]) -> None:
 @endpoint(
     "GET",
     PATH + "/profile",
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("getUserProfile", "Get a user's profile", "users"),
     parameters=[USER_ID, INCLUDE, DAYS],
     result=Result(Profile, "The profile", PROFILE_EXAMPLE),
@@ -151,7 +151,7 @@ async def get_user_profile(request: Request[Key, None]) -> Profile:
 @endpoint(
     "GET",
     PATH + "/history",
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("getUserHistory", "Get a user's history", "users"),
     parameters=[USER_ID, LIMIT, BEFORE],
     result=Result(History, "A page of the history, newest first", HISTORY_EXAMPLE),
@@ -168,7 +168,7 @@ async def get_user_history(request: Request[Key, None]) -> History:
 @endpoint(
     "GET",
     PATH + "/export",
-    access=KEY,
+    access=by_key("users:read"),
     operation=Operation("exportUser", "Export a user", "users"),
     parameters=[USER_ID],
     result=Result(UserExport, "Everything that is stored about the user", EXPORT_EXAMPLE),

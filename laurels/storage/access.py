@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from laurels.engine.instants import from_micros
 from laurels.engine.instants import micros as to_micros
 from laurels.storage.codec import Columns, maybe_instant, maybe_micros
@@ -10,14 +12,23 @@ from laurels.storage.contract import KeyRow, OperatorSession, OperatorSessionRow
 
 def key_of(row: Columns) -> KeyRow:
     """An API key, from API_KEYS."""
-    key_hash, name, hint, created_at, revoked_at, used_at = row
-    return KeyRow(key_hash, name, hint, from_micros(created_at), maybe_instant(revoked_at), maybe_instant(used_at))
+    key_hash, name, hint, created_at, revoked_at, used_at, scopes, role, expires_at, addresses = row
+    revoked, used, expires = map(maybe_instant, (revoked_at, used_at, expires_at))
+    networks = tuple(addresses.split())
+    return KeyRow(key_hash, name, hint, from_micros(created_at), revoked, used, _words(scopes), role, expires, networks)
+
+
+@lru_cache(maxsize=256)
+def _words(text: str) -> frozenset[str]:
+    """The words of a text. Keys have few different sets of scopes, and each request reads one."""
+    return frozenset(text.split())
 
 
 def key_columns(key: KeyRow) -> Columns:
     """API_KEYS of an API key."""
-    until, used_at = maybe_micros(key.revoked_at), maybe_micros(key.last_used_at)
-    return (key.key_hash, key.name, key.hint, to_micros(key.created_at), until, used_at)
+    until, used_at, expires_at = map(maybe_micros, (key.revoked_at, key.last_used_at, key.expires_at))
+    may = (" ".join(sorted(key.scopes)), key.role, expires_at, " ".join(key.addresses))
+    return (key.key_hash, key.name, key.hint, to_micros(key.created_at), until, used_at, *may)
 
 
 def operator_session_of(row: Columns) -> OperatorSession:

@@ -217,6 +217,10 @@ API_KEYS = Table(
         "created_at": NUMBER,
         "revoked_at": NUMBER,
         "last_used_at": NUMBER,
+        "scopes": TEXT,
+        "role": TEXT,
+        "expires_at": NUMBER,
+        "addresses": TEXT,
     },
 )
 SESSIONS = Table("sessions", 2, {"user_id": TEXT, "token_hash": BYTES, "created_at": NUMBER, "expires_at": NUMBER})

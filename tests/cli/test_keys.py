@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
-from laurels.auth.keys import is_well_formed, name_of_key
+from laurels.auth.keys import is_well_formed, verify_key
+from laurels.service.clock import utc_now
 from laurels.storage import open_store
 from laurels.storage.contract import Store
 from tests.cli.conftest import Cli
@@ -15,7 +17,7 @@ from tests.cli.conftest import Cli
 async def living_name(cli: Cli, key: str) -> str | None:
     store: Store = open_store(cli.database)
     try:
-        return await name_of_key(store, key)
+        return (await verify_key(store, key, utc_now, None)).name
     finally:
         await store.close()
 
@@ -25,7 +27,8 @@ def test_a_new_key_is_printed_alone_on_standard_output(
 ) -> None:
     ended = process("key", "create", "--create", "--name", "my-app", "--database", "sqlite:///app.db")
 
-    assert (ended.returncode, ended.stderr) == (0, "Created a new database, sqlite:///app.db.\n")
+    hint = "The key has the usual scopes, events:write, users:read, users:write, sessions:write; name others with --scope.\n"
+    assert (ended.returncode, ended.stderr) == (0, "Created a new database, sqlite:///app.db.\n" + hint)
     assert ended.stdout.count("\n") == 1
     assert is_well_formed(ended.stdout.rstrip("\n"))
 
@@ -54,11 +57,11 @@ def test_an_admin_key_is_made_for_the_console_and_its_role_is_listed(cli: Cli) -
     made = cli("key", "create", "--create", "--admin", "--name", "anna", "--database", cli.database, "--json").json
     cli("key", "create", "--create", "--name", "my-app", "--database", cli.database)
 
-    assert made["role"] == "admin"
+    assert (made["kind"], made["role"], made["scopes"]) == ("admin", "owner", [])
     assert made["key"].startswith("laurels_admin_")
     assert is_well_formed(made["key"])
     listed = cli("key", "list", "--database", cli.database, "--json").json["keys"]
-    assert [(key["name"], key["role"]) for key in listed] == [("anna", "admin"), ("my-app", "app")]
+    assert [(key["name"], key["kind"]) for key in listed] == [("anna", "admin"), ("my-app", "app")]
     shown = cli("key", "list", "--database", cli.database).out
     assert "laurels_admin_" in shown
     assert made["key"] not in shown
@@ -116,3 +119,51 @@ def test_no_keys_yet_says_how_to_make_one(cli: Cli) -> None:
 
     assert "laurels key create" in cli("key", "list", "--database", cli.database).out
     assert cli("key", "list", "--database", cli.database, "--json").json == {"keys": []}
+
+
+def test_a_key_is_made_with_scopes_an_expiry_and_addresses(cli: Cli) -> None:
+    rights = ("--scope", "events:write", "--scope", "users:read", "--expires", "90d", "--address", "10.0.0.0/8")
+    made = cli("key", "create", "--create", "--name", "my-app", *rights, "--database", cli.database, "--json").json
+
+    (listed,) = cli("key", "list", "--database", cli.database, "--json").json["keys"]
+
+    for shown in (made, listed):
+        assert (shown["scopes"], shown["role"]) == (["events:write", "users:read"], None)
+        assert shown["addresses"] == ["10.0.0.0/8"]
+    created, expires = (datetime.fromisoformat(listed[name]) for name in ("createdAt", "expiresAt"))
+    assert abs(expires - created - timedelta(days=90)) < timedelta(minutes=1)
+
+
+def test_a_key_may_do_what_is_usual_unless_its_scopes_are_named(cli: Cli) -> None:
+    usual = cli("key", "create", "--create", "--name", "my-app", "--database", cli.database, "--json").json
+    every = cli("key", "create", "--name", "all", "--scope", "all", "--database", cli.database, "--json").json
+
+    assert usual["scopes"] == ["events:write", "users:read", "users:write", "sessions:write"]
+    assert {*every["scopes"]} - {*usual["scopes"]} == {"users:erase", "adjustments:write", "catalog:apply"}
+
+
+def test_an_admin_key_is_made_with_a_role(cli: Cli) -> None:
+    made = cli(
+        "key", "create", "--create", "--admin", "--role", "viewer", "--name", "v", "--database", cli.database, "--json"
+    )
+
+    assert (made.json["role"], made.json["scopes"]) == ("viewer", [])
+
+
+@pytest.mark.parametrize(
+    ("options", "fix"),
+    [
+        (("--scope", "event:write"), "did you mean 'events:write'?"),
+        (("--expires", "soon"), "such as 12h, 90d or 26w"),
+        (("--address", "10.0.0.1/8"), "with no bits after its length"),
+        (("--role", "viewer"), "add --admin"),
+        (("--admin", "--scope", "users:read"), "leave out --scope"),
+        (("--admin", "--role", "boss"), "known are editor, owner, support, viewer"),
+    ],
+)
+def test_what_a_key_may_do_is_checked_before_a_database_is_made(cli: Cli, options: tuple[str, ...], fix: str) -> None:
+    ended = cli("key", "create", "--create", "--name", "my-app", *options, "--database", cli.database)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert fix in ended.err
+    assert not [*cli.folder.iterdir()]

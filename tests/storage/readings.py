@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from laurels.auth.chain import Credentials
-from laurels.auth.keys import name_of_key, role_of_hint
+from laurels.auth.keys import kind_of_hint, verify_key
 from laurels.auth.sessions import Sessions
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
@@ -190,7 +190,7 @@ async def record_again(app: Laurels, sent: Mapping[str, Json]) -> dict[str, Json
 async def read_keys(app: Laurels, accepted: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
     async def name_of(key: str, role: Any) -> str | None:
         try:
-            return await name_of_key(app.store, key, role)
+            return (await verify_key(app.store, key, app.clock, None, role)).name
         except LaurelsError:
             return None
 
@@ -198,7 +198,7 @@ async def read_keys(app: Laurels, accepted: Iterable[Mapping[str, Json]]) -> dic
         "list": [
             {
                 "name": key.name,
-                "role": role_of_hint(key.hint),
+                "role": kind_of_hint(key.hint),
                 "hint": key.hint,
                 "createdAt": key.created_at,
                 "revokedAt": key.revoked_at,

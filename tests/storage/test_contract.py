@@ -853,11 +853,25 @@ def key(name: str, key_hash: bytes, created_at: datetime = MONDAY) -> KeyRow:
 
 async def test_a_key_is_active_until_it_is_revoked(store: Store) -> None:
     await store.add_key(key("backend", b"1"))
-    assert await store.key_name(b"1") == "backend"
-    assert await store.key_name(b"2") is None
+    assert await store.active_key(b"1") == key("backend", b"1")
+    assert await store.active_key(b"2") is None
     assert await store.revoke_key("backend", MONDAY) is True
     assert await store.revoke_key("backend", MONDAY) is False
-    assert await store.key_name(b"1") is None
+    assert await store.active_key(b"1") is None
+
+
+async def test_what_a_key_may_do_is_stored_with_it(store: Store) -> None:
+    of_app = replace(
+        key("backend", b"1"),
+        scopes=frozenset({"events:write", "users:read"}),
+        expires_at=MONDAY,
+        addresses=("10.0.0.0/8", "2001:db8::/32"),
+    )
+    of_operator = replace(key("anna", b"2"), role="viewer")
+    for row in (of_app, of_operator):
+        await store.add_key(row)
+        assert await store.active_key(row.key_hash) == row
+    assert [*await store.keys()] == [of_operator, of_app]
 
 
 async def test_two_active_keys_cannot_have_the_same_name(store: Store) -> None:

@@ -38,7 +38,10 @@ NAMES = ["", "B", "a", "b", "é", "～", "🙂"]
 EXTREMES: Everything = {
     "secrets": [("another", b""), ("tombstones", BYTES)],
     "tombstones": [(b"", FIRST), (BYTES, LAST)],
-    "api_keys": [(b"1", "app", "hint", 0, None, None), (b"2", PRINTABLE, "", FIRST, LAST, LAST)],
+    "api_keys": [
+        (b"1", "app", "hint", 0, None, None, "", "", None, ""),
+        (b"2", PRINTABLE, "", FIRST, LAST, LAST, ODD, ODD, LAST, ODD),
+    ],
     "audit": [
         ("a", FIRST, ODD, None, None, None, None, "", None, None, 1),
         ("b", LAST, "", ODD, "", ODD, ODD, ODD, ODD, "", LONG),
@@ -281,7 +284,9 @@ async def test_keys_sessions_and_a_sandbox_are_copied_too(store: Store, other: S
     moved = {table: EXTREMES[table] for table in ("api_keys", "sandbox", "sessions")}
     await store.fill(batches({**MANY, **moved}))
     await copy(store, other, silent)
-    assert await other.key_name(b"1") == "app"
+    found = await other.active_key(b"1")
+    assert found is not None
+    assert found.name == "app"
     assert await other.has_session("a", b"", MONDAY)
     assert await other.clock_offset() == await store.clock_offset() is not None
 

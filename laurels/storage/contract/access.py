@@ -12,9 +12,14 @@ from laurels.storage.contract.audit import AuditRow
 
 @plain
 class KeyRow:
-    """An API key as stored: a hash, never the key itself. `hint` is its beginning, enough to recognise it.
+    """An API key as stored: a hash, never the key itself.
 
-    `last_used_at` is a few minutes late at most; None: not since this is stored.
+    hint          its beginning, enough to recognise it
+    last_used_at  a few minutes late at most; None: not since this is stored
+    scopes        what an API key may do; none for an admin key
+    role          what an operator with this admin key may do; '' for an API key
+    expires_at    from when on it is refused; None: never
+    addresses     the networks from which it may be used; none: from anywhere
     """
 
     key_hash: bytes
@@ -23,6 +28,10 @@ class KeyRow:
     created_at: datetime
     revoked_at: datetime | None
     last_used_at: datetime | None = None
+    scopes: frozenset[str] = frozenset()
+    role: str = ""
+    expires_at: datetime | None = None
+    addresses: Sequence[str] = ()
 
 
 @plain
@@ -57,8 +66,8 @@ class Access(Protocol):
         """Store an API key, with a row of the audit. Raises InvalidInput if an active key has the same name."""
         ...
 
-    async def key_name(self, key_hash: bytes) -> str | None:
-        """The name of the active key with this hash; None for unknown and revoked keys."""
+    async def active_key(self, key_hash: bytes) -> KeyRow | None:
+        """The key with this hash; None for unknown and revoked keys. Whether it has expired, the caller checks."""
         ...
 
     async def keys(self) -> Sequence[KeyRow]:

@@ -21,7 +21,7 @@ from laurels.storage.postgres.connections import Connections, insert, is_active,
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
 
 ADD_KEY = f"{insert(API_KEYS)} ON CONFLICT (key_hash) DO NOTHING"
-KEY_NAMES = "SELECT key_hash, name FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
+KEYS = f"SELECT {API_KEYS} FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
 ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
 USE_KEYS = """
 UPDATE api_keys SET last_used_at = $1
@@ -57,7 +57,7 @@ class Access(Connections):
     ) -> None:
         super().__init__(address, connections, patience, schema)
         self._sessions = Batcher(self._read_session_ends)
-        self._key_names = Batcher(self._read_key_names)
+        self._keys = Batcher(self._read_keys)
 
     async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         async def add(connection: Connection) -> None:
@@ -71,12 +71,12 @@ class Access(Connections):
 
         await self._pool.run(add)
 
-    async def key_name(self, key_hash: bytes) -> str | None:
-        return await self._key_names(key_hash)
+    async def active_key(self, key_hash: bytes) -> KeyRow | None:
+        return await self._keys(key_hash)
 
-    async def _read_key_names(self, hashes: Sequence[bytes]) -> Sequence[str | None]:
-        names: dict[bytes, str] = dict(await self._rows(KEY_NAMES, [*{*hashes}]))
-        return [names.get(key_hash) for key_hash in hashes]
+    async def _read_keys(self, hashes: Sequence[bytes]) -> Sequence[KeyRow | None]:
+        keys = {key.key_hash: key for key in map(key_of, await self._rows(KEYS, [*{*hashes}]))}
+        return [keys.get(key_hash) for key_hash in hashes]
 
     async def keys(self) -> Sequence[KeyRow]:
         return [key_of(row) for row in await self._rows(ALL_KEYS)]

@@ -1,0 +1,36 @@
+"""What an operator may do in the console: four roles, each with all that the one before may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from laurels.engine.parsing import closest
+from laurels.errors import InvalidInput
+
+Role = Literal["viewer", "support", "editor", "owner"]
+
+ROLES: Mapping[str, str] = {
+    "viewer": "read every page",
+    "support": "change single users: adjustments, reversals, undoing, signing a user out of the app",
+    "editor": "change what concerns many users or stored results: amnesties, rebuilding a user",
+    "owner": "everything, and whatever later versions reserve for owners",
+}
+"""Every role, from the one that may do the least, and what it adds."""
+
+OWNER: Role = "owner"
+
+_RANKS = {role: rank for rank, role in enumerate(ROLES)}
+
+
+def may(role: str, needed: Role) -> bool:
+    """Whether an operator with this role may do what needs that one. An unknown role may do nothing."""
+    return _RANKS.get(role, -1) >= _RANKS[needed]
+
+
+def read_role(name: str) -> Role:
+    """The role of this name. Raises InvalidInput."""
+    for role in ("viewer", "support", "editor", "owner"):
+        if role == name:
+            return role
+    raise InvalidInput("--role", f"unknown role '{name}'; {closest(name, ROLES)}")
