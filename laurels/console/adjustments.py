@@ -50,7 +50,7 @@ class AdjustmentForm:
 # ---- applying an adjustment -------------------------------------------------------------------
 
 
-@page(USER + "/adjustments/{kind}", USER_ID, KIND, *map(in_query, FIELDS))
+@page(USER + "/adjustments/{kind}", USER_ID, KIND, *map(in_query, FIELDS), role="support")
 async def adjustment_page(request: Shown) -> Response:
     """Show the form of a kind of adjustment."""
     kind = _kind(request.path["kind"])
@@ -58,7 +58,7 @@ async def adjustment_page(request: Shown) -> Response:
     return await _show(request.caller, AdjustmentForm(request.path["userId"], kind, new_nonce(), typed))
 
 
-@form(USER + "/adjustments/{kind}", USER_ID, KIND)
+@form(USER + "/adjustments/{kind}", USER_ID, KIND, role="support")
 async def apply_adjustment(request: Sent) -> Response:
     """Apply an adjustment, once it is complete and, if it takes something away, confirmed."""
     visit, kind, typed = request.caller, _kind(request.path["kind"]), request.body
@@ -146,25 +146,25 @@ class UndoForm:
     name: str
 
 
-@page(USER + "/reverse", USER_ID, in_query("event"))
+@page(USER + "/reverse", USER_ID, in_query("event"), role="support")
 async def reverse_page(request: Shown) -> Response:
     """Show the form that reverses an event."""
     return await _new_undo_form(request, REVERSE)
 
 
-@form(USER + "/reverse", USER_ID)
+@form(USER + "/reverse", USER_ID, role="support")
 async def reverse_event(request: Sent) -> Response:
     """Reverse an event, with everything that it led to."""
     return await _undo(request, REVERSE)
 
 
-@page(USER + "/undo", USER_ID, in_query("adjustment"))
+@page(USER + "/undo", USER_ID, in_query("adjustment"), role="support")
 async def undo_page(request: Shown) -> Response:
     """Show the form that undoes an adjustment."""
     return await _new_undo_form(request, UNDO)
 
 
-@form(USER + "/undo", USER_ID)
+@form(USER + "/undo", USER_ID, role="support")
 async def undo_adjustment(request: Sent) -> Response:
     """Undo an adjustment or a reversal."""
     return await _undo(request, UNDO)

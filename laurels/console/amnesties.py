@@ -42,7 +42,7 @@ async def _list(visit: Visit, typed: Form, error: Exception | None = None) -> Re
     )
 
 
-@form(PATH)
+@form(PATH, role="editor")
 async def add_amnesty(request: Sent) -> Response:
     """Excuse days for all users or a group; a form that arrives twice counts once."""
     visit, typed = request.caller, request.body
@@ -69,7 +69,7 @@ def _day(typed: Form, name: str) -> date:
         raise InvalidInput(name, "must be a date such as 2026-03-01") from None
 
 
-@page(PATH + "/lift", in_query("id"))
+@page(PATH + "/lift", in_query("id"), role="editor")
 async def lift_page(request: Shown) -> Response:
     """Ask for confirmation and a reason to lift an amnesty."""
     return await _ask(request.caller, text_of(request.scope, "id") or "", {})
@@ -91,7 +91,7 @@ async def _ask(visit: Visit, amnesty_id: str, typed: Form, error: Exception | No
     )
 
 
-@form(PATH + "/lift")
+@form(PATH + "/lift", role="editor")
 async def lift_amnesty(request: Sent) -> Response:
     """Require the days of an amnesty again."""
     visit, typed = request.caller, request.body

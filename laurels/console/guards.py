@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from laurels import errors
+from laurels.auth.roles import Role, may
 from laurels.console.session import (
     COOKIE,
     ROOT,
@@ -53,14 +56,29 @@ Sent = Request[Visit, Form]
 """A form that an operator sent, and that the same session was shown."""
 
 
-async def _operator(context: Context, scope: Scope) -> Visit:
+class MissingRole(errors.LaurelsError):
+    """Your role may not do this."""
+
+    security_event = "request.forbidden"
+
+    def __init__(self, visit: Visit, needed: Role) -> None:
+        """`visit` is shown the error in the frame of the console."""
+        super().__init__(f"You are {visit.role or 'without a role'}; this needs the role {needed}.")
+        self.visit = visit
+
+
+async def _operator(context: Context, scope: Scope, needs: Role) -> Visit:
     visit = await visit_of(context, scope)
     if not visit.operator:
         raise SignedOut
+    if not may(visit.role, needs):
+        raise MissingRole(visit, needs)
     return visit
 
 
-OPERATOR: Access[Visit] = Access(_operator)
+def operator(role: Role) -> Access[Visit]:
+    """An operator who is signed in and has at least this role."""
+    return Access(partial(_operator, needs=role))
 
 
 class ConsoleForm(FormBody):
@@ -76,15 +94,17 @@ class ConsoleForm(FormBody):
         return await super().read(context, scope, receive, limit)
 
 
-def page(path: str, *parameters: Parameter) -> Callable[[Callable[[Shown], Awaitable[Response]]], Endpoint]:
-    """Declare a page for operators; everyone else is sent to the sign-in page."""
+def page(
+    path: str, *parameters: Parameter, role: Role = "viewer"
+) -> Callable[[Callable[[Shown], Awaitable[Response]]], Endpoint]:
+    """Declare a page for operators with this role; a browser that is signed out is sent to the sign-in page."""
     return endpoint(
-        "GET", path, access=OPERATOR, parameters=parameters, cross_origin=False, error_response=error_response
+        "GET", path, access=operator(role), parameters=parameters, cross_origin=False, error_response=error_response
     )
 
 
-def form(path: str, *parameters: Parameter) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
-    """Declare what an operator does with a form that this session was shown."""
+def form(path: str, *parameters: Parameter, role: Role) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
+    """Declare what an operator with this role does with a form that this session was shown."""
 
     def declare(handler: Callable[[Sent], Awaitable[Response]]) -> Endpoint:
         async def checked(request: Sent) -> Response:
@@ -95,7 +115,7 @@ def form(path: str, *parameters: Parameter) -> Callable[[Callable[[Sent], Awaita
         return endpoint(
             "POST",
             path,
-            access=OPERATOR,
+            access=operator(role),
             parameters=parameters,
             body=ConsoleForm(FORM_LIMIT, COOKIE),
             cross_origin=False,
@@ -109,7 +129,7 @@ def error_response(request: AnyRequest, error: Exception) -> Response:
     """The sign-in page for a page that was asked for without a session; for anything else, what went wrong."""
     if isinstance(error, SignedOut) and request.endpoint.method == "GET":
         return redirect(sign_in_for(request.scope))
-    return error_page(error, request.caller)
+    return error_page(error, error.visit if isinstance(error, MissingRole) else request.caller)
 
 
 def render(
@@ -123,6 +143,7 @@ def render(
         lang="en",
         operator=visit.operator if visit else "",
         catalog_difference=visit.context.laurels.rules.difference if visit else "",
+        may=partial(may, visit.role if visit else ""),
         token=visit.token if visit else "",
         token_field=TOKEN_FIELD,
         user_at=user_at,
@@ -154,6 +175,13 @@ def _described(error: Exception) -> tuple[int, Headers, str, str]:
 
 
 OWN_KINDS: dict[type[Exception], Kind] = {
+    MissingRole: Kind(
+        "missing-role",
+        FORBIDDEN,
+        "Nothing changed: your role may not do this",
+        "Missing role",
+        "Ask an operator with that role, or for an admin key with it: laurels key create --admin --role ROLE",
+    ),
     StaleForm: Kind(
         "stale-form",
         FORBIDDEN,

@@ -111,7 +111,7 @@ def _form(
     return render(visit, "sign_in.html", status=status, headers=headers, next_path=next_path, error=error)
 
 
-@form(ROOT + "/sign-out")
+@form(ROOT + "/sign-out", role="viewer")
 async def sign_out(request: Sent) -> Response:
     """End the session of this browser."""
     ended = await end_session(request.caller)

@@ -98,7 +98,7 @@ async def verify_page(request: Shown) -> Response:
     return render(visit, "verify.html", user=await laurels.user(user_id), found=found)
 
 
-@form(PATH + "/{userId}/verify", USER_ID)
+@form(PATH + "/{userId}/verify", USER_ID, role="editor")
 async def update_and_verify(request: Sent) -> Response:
     """Bring a user up to date, then show the comparison."""
     user_id = request.path["userId"]

@@ -22,9 +22,9 @@ async def note_refusal(request: AnyRequest, error: LaurelsError) -> None:
     if not log.has_room(event, address or ""):
         return
     if isinstance(error, MissingScope):
-        fields["scope"] = error.scope
+        fields["why"] = f"it lacks {error.scope}"
     if isinstance(error, (Unauthorized, MissingScope, WrongAddress)):
-        fields |= await credential(request.context.laurels.store, credentials(request.scope).bearer)
+        fields = {**await credential(request.context.laurels.store, credentials(request.scope).bearer), **fields}
     by = (principal, address, request_id(request.scope))
     await log.write(event, *by, fields, is_failure=True, counted=True)
 

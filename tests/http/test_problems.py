@@ -61,7 +61,11 @@ async def test_an_unknown_kind_has_no_page(home: App) -> None:
 def test_every_error_that_a_caller_can_cause_has_its_own_kind(error: type[Exception]) -> None:
     at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "SettingsError"}
     at_the_operators_desk |= {"MissingExtra"}
-    at_the_operators_desk |= {"StaleForm", "SignedOut"}  # which the console answers with pages of its own
+    at_the_operators_desk |= {
+        "StaleForm",
+        "MissingRole",
+        "SignedOut",
+    }  # which the console answers with pages of its own
 
     assert (kind_of(error.__new__(error)).code == "internal") == (error.__name__ in at_the_operators_desk)
 

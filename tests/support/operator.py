@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import httpx2
 
-from laurels.auth.keys import create_key
+from laurels.auth.keys import Rights, create_key
+from laurels.auth.roles import OWNER, read_role
 from laurels.http.responses import Application
 from laurels.service.laurels import Laurels
 from tests.support.app import App
@@ -108,9 +109,12 @@ class Operator:
 
 
 @asynccontextmanager
-async def operator_over(home: App, name: str = "anna", *, signed_in: bool = True) -> AsyncIterator[Operator]:
-    """A desk with an admin key of this name."""
-    key = await create_key(home.laurels.store, name, home.clock(), "admin")
+async def operator_over(
+    home: App, name: str = "anna", *, signed_in: bool = True, role: str = OWNER, rights: Rights | None = None
+) -> AsyncIterator[Operator]:
+    """A desk with an admin key of this name and role."""
+    rights = rights or Rights(role=read_role(role))
+    key = await create_key(home.laurels.store, name, home.clock(), "admin", rights=rights)
     work = Operator(home.app, home.laurels, key)
     async with work.client:
         if signed_in:
