@@ -64,7 +64,7 @@ class Gate(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._gate = config
-        self._unparsed = self._received = 0
+        self._unparsed = 0
         self._wrong: LaurelsError | None = None  # of the headers that are being parsed
         self._began = self._ended = self._refused = False
         self._running: RequestResponseCycle | None = None
@@ -104,7 +104,6 @@ class Gate(HttpToolsProtocol):
         if self._refused:
             return
         self._unparsed += len(data)
-        self._received = self._unparsed
         self._ended = False
         self._parse(data)
         if self._refused or self.transport.is_closing():
@@ -143,10 +142,9 @@ class Gate(HttpToolsProtocol):
 
     def _wrong_head(self) -> LaurelsError | None:
         """What is wrong with headers that can be parsed: their size, or their number of hosts (RFC 9112, section 3.2)."""
-        if self._received > HEAD_LIMIT:  # or else they are smaller
-            size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
-            if size > HEAD_LIMIT:
-                return HeadTooLarge()
+        size = len(self.url) + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+        if size > HEAD_LIMIT:
+            return HeadTooLarge()
         hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and cast(Any, self.parser).get_http_version() == "1.1"):
             return BadRequest("the request must have exactly one header 'Host'")

@@ -62,13 +62,30 @@ async def test_two_headers_with_credentials_are_refused(server: Server) -> None:
         assert b"/problems/malformed" in came
 
 
+def head_of(size: int) -> bytes:
+    """A request whose path and headers have this size."""
+    others = len("/livez") + len("host: x\r\n") + len("connection: close\r\n") + len("cookie: \r\n")
+    return request("/livez", "Host: x", "Cookie: " + "c" * (size - others))
+
+
 @pytest.mark.parametrize("before", [b"", request("/livez", "Host: x").replace(b"Connection: close\r\n", b"")])
 async def test_the_limit_of_a_head_is_exact_however_it_arrives(server: Server, before: bytes) -> None:
-    start = len("/livez") + len("host: x\r\n") + len("connection: close\r\n") + len("cookie: \r\n")
     for size, status in ((HEAD_LIMIT, b" 200 "), (HEAD_LIMIT + 1, b" 431 "), (HEAD_LIMIT + 6000, b" 431 ")):
-        head = request("/livez", "Host: x", "Cookie: " + "c" * (size - start))
-        came = await answer(server, before + head)
+        came = await answer(server, before + head_of(size))
         assert status in came[came.rindex(b"HTTP/1.1 ") :].split(b"\r\n")[0], size
+
+
+@pytest.mark.parametrize("size", [HEAD_LIMIT, HEAD_LIMIT + 1, HEAD_LIMIT + 6000])
+async def test_the_limit_of_a_head_is_exact_when_another_request_ends_in_its_first_piece(
+    server: Server, size: int
+) -> None:
+    head = head_of(size)
+    before = request("/livez", "Host: x").replace(b"Connection: close\r\n", b"")
+    async with wire(server) as one:
+        await one.send(before + head[:6000], head[6000:], pause=0.1)
+        came = await one.rest()
+    status = b" 200 " if size <= HEAD_LIMIT else b" 431 "
+    assert status in came[came.rindex(b"HTTP/1.1 ") :].split(b"\r\n")[0]
 
 
 async def test_malformed_requests_write_a_line_a_second_with_the_address(served: Served, server: Server) -> None:
