@@ -411,7 +411,11 @@ input.addEventListener("blur", close);
 
 /* ---- start ---- */
 
-for (const [id, steps] of Object.entries(ACTIONS)) by(id).addEventListener("click", ({currentTarget}) => me && run(currentTarget, steps()));
+for (const [id, steps] of Object.entries(ACTIONS)) {
+  by(id).addEventListener("click", ({currentTarget, detail}) => {
+    if (me && detail !== 2) run(currentTarget, steps()); // 2: the second click of a double click
+  });
+}
 
 const before = storedPerson();
 if (before?.demo === given.key) {
