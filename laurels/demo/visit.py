@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from laurels.auth.keys import create_key
+from laurels.auth.keys import create_key, revoke_key
 from laurels.auth.sessions import COOKIE, Sessions, hash_of_token
 from laurels.demo.playground import PATH as PLAYGROUND
 from laurels.engine.badges import Badge
 from laurels.engine.values import plain
 from laurels.service.laurels import Laurels, utc_now
-from laurels.service.opening import existing, made
+from laurels.service.opening import command_line, existing, made
 from laurels.settings import DatabaseSettings
-from laurels.storage.contract import Store, UserRow
+from laurels.storage.contract import Source, Store, UserRow
 
 API = "/api/gamification"
 CONSOLE = "/console"
@@ -59,8 +59,9 @@ async def prepare(database: DatabaseSettings) -> Keys:
             await store.set_clock_offset(timedelta())
         await _revoke_keys(store)
         run = secrets.token_hex(4)
-        app = await create_key(store, f"demo-{run}", utc_now())
-        return Keys(app, await create_key(store, f"demo-admin-{run}", utc_now(), "admin"))
+        source = Source(command_line())
+        app = await create_key(store, f"demo-{run}", utc_now(), source=source)
+        return Keys(app, await create_key(store, f"demo-admin-{run}", utc_now(), "admin", source))
 
 
 async def leave(database: DatabaseSettings, visits: Iterable[Visit]) -> None:
@@ -74,7 +75,7 @@ async def leave(database: DatabaseSettings, visits: Iterable[Visit]) -> None:
 async def _revoke_keys(store: Store) -> None:
     for key in await store.keys():
         if key.revoked_at is None and KEY_NAME.fullmatch(key.name):
-            await store.revoke_key(key.name, utc_now())
+            await revoke_key(store, key.name, utc_now(), Source(command_line()))
 
 
 async def visit_as(user: UserRow, badge: Badge, laurels: Laurels, address: str, keys: Keys) -> Visit:
