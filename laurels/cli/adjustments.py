@@ -155,6 +155,7 @@ def undo(
         str, Parameter(help="the adjustment's id, as 'laurels user history' shows it; 'reversal:EVENT' for a reversal")
     ],
     *,
+    reason: Annotated[str | None, Parameter(help="why, for the history", show_default=False)] = None,
     database: Database = None,
     catalog: CatalogFile = None,
     json: Json = False,
@@ -163,7 +164,7 @@ def undo(
 
     async def undone(admin: Admin) -> AdjustmentResult:
         try:
-            return await admin.undo(user, adjustment, actor=login_name())
+            return await admin.undo(user, adjustment, reason, login_name())
         except AdjustmentNotFound:
             raise AdjustmentNotFound(f"the user '{user}' has no adjustment '{adjustment}'") from None
 

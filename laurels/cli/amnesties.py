@@ -72,10 +72,14 @@ async def _list(settings: Settings) -> Sequence[Amnesty]:
 
 
 def lift(
-    amnesty: Annotated[str, Parameter(help="id of the amnesty")], *, database: Database = None, json: Json = False
+    amnesty: Annotated[str, Parameter(help="id of the amnesty")],
+    *,
+    reason: Annotated[str | None, Parameter(help="why, stored with it", show_default=False)] = None,
+    database: Database = None,
+    json: Json = False,
 ) -> int:
     """End an amnesty, as if it had never been: its days are required again. It stays in the list."""
-    asyncio.run(_lift(settings_of(database=database), amnesty))
+    asyncio.run(_lift(settings_of(database=database), amnesty, reason))
     if json:
         emit({"id": amnesty, "lifted": True})
     else:
@@ -83,10 +87,10 @@ def lift(
     return OK
 
 
-async def _lift(settings: Settings, amnesty_id: str) -> None:
+async def _lift(settings: Settings, amnesty_id: str, reason: str | None) -> None:
     async with changing(settings) as laurels:
         try:
-            await Admin(laurels).lift_amnesty(amnesty_id, actor=login_name())
+            await Admin(laurels).lift_amnesty(amnesty_id, reason, login_name())
         except AmnestyNotFound:
             raise AmnestyNotFound(
                 f"there is no amnesty '{amnesty_id}' in force; 'laurels amnesty list' shows all"

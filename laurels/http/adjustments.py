@@ -8,7 +8,7 @@ from laurels.http.access import SESSION, by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
-from laurels.http.parameters import USER_ID, in_path
+from laurels.http.parameters import REASON, USER_ID, in_path, reason_in
 from laurels.http.sources import source_of
 from laurels.http.streaks import PRIVATE
 from laurels.http.users import PATH as USER_PATH
@@ -83,7 +83,7 @@ async def post_adjustment(request: Request[Key, AdjustmentIn]) -> AdjustmentResu
     USER_PATH + "/adjustments/{adjustmentId}",
     access=by_key("adjustments:write"),
     operation=Operation("undoAdjustment", "Undo adjustment", "history"),
-    parameters=[USER_ID, ADJUSTMENT_ID],
+    parameters=[USER_ID, ADJUSTMENT_ID, REASON],
     result=Result(AdjustmentResult, "What changed", {**GRANT_EXAMPLE, "status": "undone"}),
     problems=["adjustment-not-found", "user-erased"],
 )
@@ -93,7 +93,8 @@ async def delete_adjustment(request: Request[Key, None]) -> AdjustmentResult:
     Repeating it changes nothing. The history shows both.
     """
     admin = Admin(request.context.laurels, source_of(request.scope, request.caller))
-    return await admin.undo(request.path["userId"], request.path["adjustmentId"], actor=request.caller.name)
+    reason, by = reason_in(request.scope), request.caller.name
+    return await admin.undo(request.path["userId"], request.path["adjustmentId"], reason, by)
 
 
 @endpoint(

@@ -7,7 +7,7 @@ from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
-from laurels.http.parameters import in_path
+from laurels.http.parameters import REASON, in_path, reason_in
 from laurels.http.sources import source_of
 from laurels.present.amnesties import Amnesties, Amnesty, AmnestyIn
 from laurels.service.admin import Admin
@@ -66,14 +66,14 @@ async def post_amnesty(request: Request[Key, AmnestyIn]) -> Amnesty:
     PATH + "/{amnestyId}",
     access=by_key("adjustments:write"),
     operation=Operation("liftAmnesty", "Lift amnesty", "history"),
-    parameters=[AMNESTY_ID],
+    parameters=[AMNESTY_ID, REASON],
     result=nothing("Its days are required again"),
     problems=["amnesty-not-found"],
 )
 async def delete_amnesty(request: Request[Key, None]) -> None:
     """Require the days of an amnesty again."""
     admin = Admin(request.context.laurels, source_of(request.scope, request.caller))
-    await admin.lift_amnesty(request.path["amnestyId"], actor=request.caller.name)
+    await admin.lift_amnesty(request.path["amnestyId"], reason_in(request.scope), request.caller.name)
 
 
 ENDPOINTS = (get_amnesties, post_amnesty, delete_amnesty)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from laurels.engine.events import MAX_USER_ID
-from laurels.http.requests import id_in_path, path_text, whole_number
+from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.errors import InvalidInput
+from laurels.http.problems import InvalidParameter
+from laurels.http.requests import id_in_path, path_text, text_of, whole_number
 from laurels.http.responses import Scope
 from laurels.present.base import SAFE
+from laurels.service.admin import MAX_REASON
 
 Json = dict[str, Any]
 
@@ -92,6 +95,21 @@ def text(
 def in_query(name: str, description: str = "") -> Parameter:
     """A text in the query of a page."""
     return Parameter(name=name, description=description, schema={"type": "string"})
+
+
+REASON = text("reason", "Why, for the audit and the history", MAX_REASON, example="a mistake")
+"""Of what is undone: a DELETE has no body."""
+
+
+def reason_in(scope: Scope) -> str | None:
+    """The reason in the address; None if it is left out. Raises InvalidParameter."""
+    reason = text_of(scope, REASON.name)
+    try:
+        if reason is not None:
+            check_text(REASON.name, reason, MAX_REASON)
+    except InvalidInput as error:
+        raise InvalidParameter(REASON.name, str(error)) from None
+    return reason
 
 
 LANG = in_query("lang", "The language of the page")

@@ -60,12 +60,20 @@ async def test_undoing_and_lifting_are_by_the_key_too() -> None:
         await home.record(event("ada"))
         await posted(home, "/users/ada/adjustments", {"id": "x", "kind": "points", "amount": 1, "reason": "a gift"})
         amnesty = await posted(home, "/amnesties", {"first": "2026-01-03", "last": "2026-01-03", "reason": "an outage"})
-        await home.client.delete(f"{USERS}/ada/adjustments/x", headers=home.by_key)
-        await home.client.delete(f"{BASE}/amnesties/{amnesty['id']}", headers=home.by_key)
+        await home.client.delete(f"{USERS}/ada/adjustments/x?reason=a%20mistake", headers=home.by_key)
+        await home.client.delete(f"{BASE}/amnesties/{amnesty['id']}?reason=no%20outage", headers=home.by_key)
         (undone,) = await adjustments_of(home, "ada")
-        assert undone["undo"]["principal"] == BY_KEY
+        assert (undone["undo"]["principal"], undone["undo"]["reason"]) == (BY_KEY, "a mistake")
         (lifted,) = await Admin(home.laurels).amnesties()
-        assert lifted.lift_principal == Principal("key", "tests")
+        assert (lifted.lift_principal, lifted.lift_reason) == (Principal("key", "tests"), "no outage")
+
+
+@pytest.mark.parametrize("path", ["/users/ada/adjustments/x", "/amnesties/a"])
+@pytest.mark.parametrize("reason", ["", "%00", "x" * 501])
+async def test_a_wrong_reason_in_the_address_is_refused(path: str, reason: str) -> None:
+    async with open_app() as home:
+        answer = await home.client.delete(f"{BASE}{path}?reason={reason}", headers=home.by_key)
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "reason")
 
 
 async def test_what_users_do_themselves_is_by_their_session() -> None:
