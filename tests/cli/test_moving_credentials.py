@@ -122,7 +122,10 @@ def test_the_active_keys_are_in_the_json_document(cli: Cli, file: str) -> None: 
 
     keys = json.loads(cli("copy", file, "sqlite:///new.db", "--json").out)["keys"]
 
-    assert [(key["name"], key["role"]) for key in keys] == [("my-app", "app"), ("anna", "admin")]
+    assert [(key["name"], key["kind"], key["role"]) for key in keys] == [
+        ("my-app", "app", None),
+        ("anna", "admin", "owner"),
+    ]
     assert all(key["hint"].startswith("laurels_") for key in keys)
 
 

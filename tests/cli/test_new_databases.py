@@ -19,9 +19,10 @@ def test_a_key_is_not_created_in_a_database_that_does_not_exist(cli: Cli, more: 
 
 
 def test_with_create_the_database_is_created_once_and_the_command_says_so(cli: Cli) -> None:
-    first = cli("key", "create", "--create", "--name", "app", "--database", cli.database)
-    second = cli("key", "create", "--create", "--name", "other", "--database", cli.database)
-    third = cli("key", "create", "--name", "third", "--database", cli.database)
+    create = ("key", "create", "--scope", "all", "--database", cli.database)
+    first = cli(*create, "--create", "--name", "app")
+    second = cli(*create, "--create", "--name", "other")
+    third = cli(*create, "--name", "third")
 
     assert first.err == f"Created a new database, {cli.database}.\n"
     assert (second.code, second.err, third.code, third.err) == (0, "", 0, "")
