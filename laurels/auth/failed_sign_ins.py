@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
 
+from laurels.auth.networks import network_of
 from laurels.service.audit import audit_row
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import LIBRARY, AuditRow
@@ -16,8 +16,6 @@ ADDRESSES = 10
 
 SAVE_SECONDS = 10
 MINUTE = 60
-IPV6_NETWORK = 64
-"""The part of an IPv6 address that belongs to one customer of a provider."""
 
 
 class FailedSignIns:
@@ -35,7 +33,7 @@ class FailedSignIns:
         if minute != self._minute:
             await self.save()
             self._minute, self._rows = minute, {}
-        place = network_of(address) if address else ""
+        place = network_of(address)
         if place not in self._rows and len(self._rows) >= ADDRESSES:
             place = ""
         row = audit_row(LIBRARY, await self._laurels.now(), "operator.sign_in_failed", None, **detail)
@@ -57,10 +55,3 @@ class FailedSignIns:
     async def close(self) -> None:
         """Store what is left."""
         await self.save()
-
-
-def network_of(address: str) -> str:
-    """The address, and of an IPv6 address the network of its owner, who has all addresses in it."""
-    if ip_address(address).version == 6:  # noqa: PLR2004  # the version of IP
-        return str(ip_network(f"{address}/{IPV6_NETWORK}", strict=False))
-    return address

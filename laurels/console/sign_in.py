@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from laurels.auth.keys import hash_of_key, verify_key
+from laurels.auth.networks import network_of
 from laurels.console.guards import (
     FORM_LIMIT,
     ConsoleForm,
@@ -74,8 +75,8 @@ async def sign_in(request: Request[None, Form]) -> Response:
     next_path, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
     try:
         visit.check_form(typed)
-        context.sign_in_rate.take((visit.scope.get("client") or ("",))[0])
         address = address_of(request.scope)
+        context.sign_in_rate.take(network_of(address))
         operator = await verify_key(context.laurels.store, key, context.laurels.clock, address, "admin")
     except StaleForm as error:
         await note_refusal(request, error)

@@ -13,6 +13,7 @@ from laurels.auth.scopes import KeyScope, check_scope
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.engine.values import plain
+from laurels.errors import LaurelsError
 from laurels.http.limits import Rate
 from laurels.http.problems import TooManyRequests
 from laurels.http.requests import credentials
@@ -72,7 +73,14 @@ class Context:
             raise
         return caller
 
-    async def key(self, scope: Scope, needs: KeyScope) -> Key:
+    async def known_caller(self, scope: Scope) -> Caller | Key | None:
+        """Who is calling an address that is open to all; None without a valid session or key, or one above its rate."""
+        try:
+            return await self.caller_or_key(scope, None)
+        except LaurelsError:  # the request gets the answer that it would get without this credential
+            return None
+
+    async def key(self, scope: Scope, needs: KeyScope | None) -> Key:
         """The API key of the app's back end, which has this scope.
 
         Raises Unauthorized, WrongAddress, TooManyRequests, MissingScope.
@@ -85,7 +93,8 @@ class Context:
         except TooManyRequests as error:
             error.principal = key.principal
             raise
-        check_scope(row.scopes, needs)
+        if needs:
+            check_scope(row.scopes, needs)
         return key
 
     def charge(self, caller: Caller | Key, requests: int) -> None:
@@ -95,7 +104,7 @@ class Context:
         else:
             self.session_rate.charge(caller.session or caller.user_id, requests)
 
-    async def caller_or_key(self, scope: Scope, needs: KeyScope) -> Caller | Key:
+    async def caller_or_key(self, scope: Scope, needs: KeyScope | None) -> Caller | Key:
         """The user who is calling, or the app's back end, which sends its key.
 
         Raises Unauthorized, WrongAddress, TooManyRequests, MissingScope.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -20,6 +20,7 @@ from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
 from laurels.http.security import note_refusal
 from laurels.http.shares import Shares, all_but_reserve
+from laurels.http.sources import address_of
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,16 @@ class Dispatcher:
             if body is not None:
                 self.bodies_bytes -= body.size
 
+    async def _place_of_unknown(self, request: AnyRequest) -> Hashable:
+        """A place at an address that is open to all. If there is none for strangers, a valid credential gets one of its own."""
+        try:
+            return self._shares.enter_unknown(address_of(request.scope))
+        except Overloaded:
+            known = await request.context.known_caller(request.scope)
+            if known is None:
+                raise
+            return self._shares.enter(known)
+
     def _leave(self, request: AnyRequest) -> None:
         """Give back the request's place among those of its caller, if it has one."""
         if request.place is not None:
@@ -126,7 +137,11 @@ class Dispatcher:
         try:
             if refusal is None:
                 request.caller = await endpoint.access.admit(request.context, request.scope)
-                request.place = None if endpoint.always else self._shares.enter(request.caller)
+                if not endpoint.always:
+                    known = request.caller is not None
+                    request.place = (
+                        self._shares.enter(request.caller) if known else await self._place_of_unknown(request)
+                    )
                 if request.scope["query_string"]:
                     endpoint.check_query(request.scope["query_string"])
                 if request.segments:

@@ -1,10 +1,15 @@
-"""How many requests of one caller are answered at the same time, so that slow requests of one leave places for all others."""
+"""How many requests are answered at the same time: of one caller, or of one address without any credential.
+
+So slow requests of one leave places for all others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from laurels.auth.chain import Caller
+from laurels.auth.networks import network_of
 from laurels.errors import Overloaded
 from laurels.http.context import Key
 from laurels.http.problems import TooManyRequests
@@ -16,9 +21,18 @@ RESERVE = 8
 RETRY_AFTER = 1
 """After how many seconds to try again: a place becomes free as soon as one request is answered."""
 
-PUBLIC = ("public",)
 OPERATORS = ("operators",)
-"""The callers without a session or key, and those at the console."""
+"""The callers at the console."""
+
+
+ALL_TAKEN = "as many requests without a session or key as possible are being answered"
+SHARE_TAKEN = "this address has as many requests without a session or key as one address may have"
+
+
+class Unknown(NamedTuple):
+    """The callers without a session or key at one address."""
+
+    network: str
 
 
 def all_but_reserve(amount: int) -> int:
@@ -34,9 +48,24 @@ class Shares:
         self._session = limits.session_requests
         self._other = all_but_reserve(limits.requests)
         self._held: dict[Hashable, int] = {}
+        self._unknown = 0
+
+    def enter_unknown(self, address: str | None) -> Hashable:
+        """Take a place for a caller without a session or key; returns what gives it back. Raises Overloaded.
+
+        One address may hold as many of these places as are left free: a single one gets half of them, further ones less and
+        less, so that some places stay free for others while up to five addresses take all they can.
+        """
+        holder = Unknown(network_of(address))
+        held, free = self._held.get(holder, 0), self._public - self._unknown
+        if held >= free:
+            raise Overloaded(ALL_TAKEN if free <= 0 else SHARE_TAKEN, RETRY_AFTER)
+        self._held[holder] = held + 1
+        self._unknown += 1
+        return holder
 
     def enter(self, caller: object) -> Hashable:
-        """Take a place; returns what gives it back. Raises TooManyRequests, Overloaded."""
+        """Take a place for a caller who is known; returns what gives it back. Raises TooManyRequests, Overloaded."""
         holder, most = self._share_of(caller)
         held = self._held.get(holder, 0)
         if held >= most:
@@ -51,6 +80,8 @@ class Shares:
             self._held[holder] = held
         else:
             del self._held[holder]
+        if isinstance(holder, Unknown):
+            self._unknown -= 1
 
     def _share_of(self, caller: object) -> tuple[Hashable, int]:
         """Whose places these are, and how many there are."""
@@ -58,11 +89,9 @@ class Shares:
             return caller.session or caller.user_id, self._session
         if isinstance(caller, Key):
             return ("key", caller.name), self._other
-        return (PUBLIC, self._public) if caller is None else (OPERATORS, self._other)
+        return OPERATORS, self._other
 
     def _refusal(self, holder: Hashable, most: int) -> Exception:
-        if holder == PUBLIC:
-            return Overloaded("as many requests without a session or key as possible are being answered", RETRY_AFTER)
         if isinstance(holder, tuple):
             return Overloaded("this caller's requests take all places that one caller may take", RETRY_AFTER)
         return TooManyRequests(
