@@ -35,6 +35,7 @@ from laurels.service.opening import (
     laurels_over,
     made_to_fill,
 )
+from laurels.service.readable import ALL_READERS, check_catalog
 from laurels.settings import DatabaseSettings, Settings
 from laurels.storage import check_schema
 from laurels.storage.columns import CREDENTIALS
@@ -222,10 +223,11 @@ async def _copy(
             source_store = await stack.enter_async_context(existing(source))
         except MigrationError as error:
             raise MigrationError(f"{name}: {error}") from error
+        await check_catalog(source_store)
         erased = await erased_since(erasures, await source_store.secret()) if erasures else None
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            rows = await copy_store(source_store, other, count_progress, without, erased)
+            rows = await copy_store(source_store, other, count_progress, without, erased, ALL_READERS)
         except NotEmpty:
             raise NotEmpty(full) from None
         return rows, await _finish_erasures(other)

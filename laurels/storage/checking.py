@@ -23,7 +23,10 @@ def _check_key(row: Columns) -> None:
     check_visible("name", name)
 
 
-READERS: Mapping[str, Callable[[Columns], object]] = {
+Reader = Callable[[Columns], object]
+"""Reads a row. It raises if it cannot."""
+
+READERS: Mapping[str, Reader] = {
     "api_keys": _check_key,
     "audit": audit_of,
     "amnesties": codec.amnesty_of,
@@ -49,10 +52,10 @@ UNREADABLE = (
 """What the readers raise for a row that none of ours wrote."""
 
 
-def check(table: str, rows: Sequence[Columns]) -> None:
+def check(table: str, rows: Sequence[Columns], readers: Mapping[str, Reader] = READERS) -> None:
     """Raise StoreError, which names the first row that cannot be read."""
     types = [TYPES[kind] for kind in TABLES[table].kinds.values()]
-    reader = READERS.get(table)
+    reader = readers.get(table)
     for row in rows:
         try:
             if any(type(value) is not kind for value, kind in zip(row, types, strict=True) if value is not None):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from laurels.errors import StoreError
-from laurels.storage.checking import check
+from laurels.storage.checking import READERS, Reader, check
 from laurels.storage.codec import Columns
 from laurels.storage.columns import BATCH, TABLES
 from laurels.storage.contract import Batch, Rows, Store
@@ -28,18 +29,20 @@ async def copy(
     progress: Progress,
     without: Collection[str] = (),
     erased: Mapping[bytes, int] | None = None,
+    readers: Mapping[str, Reader] = READERS,
 ) -> Mapping[str, int]:
     """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
     The tables in `without` stay empty. `erased` are tombstones of users erased since, with the time of each: in the copy
-    their erasures are unfinished. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read back
+    their erasures are unfinished. `readers` read each row before it is written. Raises NotEmpty, and
+    StoreError for a row that cannot be read, or if what is read back
     differs from what was written.
     """
     async with source.rows() as everything:
         some = _Some(everything, without)
         rows = WithErasures(some, await source.secret(), erased) if erased else some
         with progress("Copying", sum(rows.counts.values())) as update:
-            written = Reading(rows, update, check)
+            written = Reading(rows, update, partial(check, readers=readers))
             await target.fill(written.batches())
     async with target.rows() as rows:
         with progress("Reading back", sum(rows.counts.values())) as update:

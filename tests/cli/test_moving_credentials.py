@@ -166,6 +166,7 @@ DAMAGE = {
     ),
     "of outbox": spoiled("UPDATE outbox SET data = '[]' WHERE user_id = 'user-6'"),
     "of ledger": spoiled("UPDATE ledger SET at = 9223372036854775807 WHERE user_id = 'user-7'"),
+    "the row 1 of catalog_revisions": spoiled(f"UPDATE catalog_revisions SET text = '{'[' * 20_000}'"),
     "of awards": loosened,
     "'users' in this file is a view": as_view("users", "SELECT 1 AS user_id"),
     "'migrations' in this file is a view": as_view("migrations", ENDLESS),
