@@ -27,6 +27,7 @@ from laurels.errors import (
     NotEmpty,
     Overloaded,
     PeriodNotFound,
+    SessionNotFound,
     SettingsError,
     StoreError,
     StoreUnavailable,
@@ -67,6 +68,7 @@ from laurels.present.notifications import NotificationBadge, NotificationLeaderb
 from laurels.present.overviews import UserOverview
 from laurels.present.problems import FieldError, Problem
 from laurels.present.profiles import Leader, Profile, UserRank
+from laurels.present.sessions import UserSession
 from laurels.present.streaks import StreakDay, UserStreak, UserStreaks
 from laurels.present.users import User, ZoneChange
 from laurels.present.verification import Comparison, Difference
@@ -145,6 +147,7 @@ __all__ = [
     "Profile",
     "RankChange",
     "ReversalResult",
+    "SessionNotFound",
     "SettingsError",
     "Source",
     "Store",
@@ -161,6 +164,7 @@ __all__ = [
     "UserNotFound",
     "UserOverview",
     "UserRank",
+    "UserSession",
     "UserStreak",
     "UserStreaks",
     "WrongAddress",

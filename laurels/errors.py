@@ -10,6 +10,7 @@
     │   ├── AdjustmentRefused    the user's points, days or quota do not allow it
     │   └── ZoneChangeTooSoon    a second zone change within 24 hours
     ├── UserNotFound             no user has this id
+    ├── SessionNotFound          the user has no session with this id
     ├── AdjustmentNotFound       the user has no adjustment with this id
     ├── BadgeNotFound            the catalog has no such badge
     ├── StreakNotFound           the catalog has no such streak
@@ -107,6 +108,10 @@ class ZoneChangeTooSoon(Conflict):
 
 class UserNotFound(LaurelsError):
     """No user has this id."""
+
+
+class SessionNotFound(LaurelsError):
+    """The user has no session with this id."""
 
 
 class AdjustmentNotFound(LaurelsError):

@@ -12,7 +12,7 @@ Role = Literal["viewer", "support", "editor", "owner"]
 
 ROLES: Mapping[str, str] = {
     "viewer": "read every page",
-    "support": "change single users: adjustments, reversals, undoing",
+    "support": "change single users: adjustments, reversals, undoing, ending sessions",
     "editor": "change what concerns many users or stored results: amnesties, rebuilding a user",
     "owner": "everything, and whatever later versions reserve for owners",
 }

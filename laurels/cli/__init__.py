@@ -32,6 +32,7 @@ from laurels.errors import (
     LeaderboardNotFound,
     NotEmpty,
     PeriodNotFound,
+    SessionNotFound,
     SettingsError,
     StoreError,
     StreakNotFound,
@@ -52,6 +53,7 @@ EXITS: dict[type[Exception], int] = {
     CycloptsError: FAULT,
     UserNotFound: NOT_FOUND,
     UserErased: NOT_FOUND,
+    SessionNotFound: NOT_FOUND,
     AdjustmentNotFound: NOT_FOUND,
     BadgeNotFound: NOT_FOUND,
     StreakNotFound: NOT_FOUND,
@@ -119,16 +121,7 @@ def app() -> App:
 def _families() -> list[App]:
     """The commands that share a first word."""
     return [
-        _family(
-            "user",
-            "Show users, and adjust them.",
-            show="users:show|Show a user's profile.",
-            history="history:history|Show a user's history, newest first.",
-            export="users:export|Print everything that is stored about a user, as JSON.",
-            **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
-            reverse="adjustments:reverse|Reverse an event, with all its effects.",
-            undo="adjustments:undo|Undo an adjustment.",
-        ),
+        _users(),
         _family(
             "erasures",
             "Write the list of erased users, for restoring older backups.",
@@ -157,6 +150,22 @@ def _families() -> list[App]:
             revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
         ),
     ]
+
+
+def _users() -> App:
+    """The commands about one user."""
+    return _family(
+        "user",
+        "Show users, adjust them, and sign them out.",
+        show="users:show|Show a user's profile.",
+        history="history:history|Show a user's history, newest first.",
+        export="users:export|Print everything that is stored about a user, as JSON.",
+        **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
+        reverse="adjustments:reverse|Reverse an event, with all its effects.",
+        undo="adjustments:undo|Undo an adjustment.",
+        sessions="sessions:list_sessions|List the sessions of a user.",
+        **{"sign-out": "sessions:sign_out|End all sessions of a user."},
+    )
 
 
 def _catalogs() -> App:

@@ -86,7 +86,17 @@ async def user_page(request: Shown) -> Response:
         activity=overview.profile.history,
         before=before,
         kinds=kinds_for("app"),
+        sessions=len(await Admin(laurels).sessions(user_id)),
     )
+
+
+@form(PATH + "/{userId}/sessions", USER_ID, role="support")
+async def end_sessions(request: Sent) -> Response:
+    """End all sessions of a user, and say how many there were."""
+    visit, user_id = request.caller, request.path["userId"]
+    ended = await visit.admin.end_sessions(user_id, actor=visit.operator)
+    line = f"{ended:,} {'session' if ended == 1 else 'sessions'} ended." if ended else "There was no session to end."
+    return redirect(user_at(user_id, done=visit.message(user_id, [line])))
 
 
 @page(PATH + "/{userId}/verify", USER_ID)
@@ -123,4 +133,4 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-ENDPOINTS = (users_page, user_page, verify_page, update_and_verify)
+ENDPOINTS = (users_page, user_page, end_sessions, verify_page, update_and_verify)

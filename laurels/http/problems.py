@@ -137,6 +137,13 @@ KINDS: dict[type[Exception], Kind] = {
         "User not found",
         "Create the user with PUT, or record one of their events.",
     ),
+    errors.SessionNotFound: Kind(
+        "session-not-found",
+        404,
+        "No such session",
+        "Session not found",
+        "GET /api/gamification/users/{userId}/sessions lists the user's sessions. This one may have ended.",
+    ),
     errors.AdjustmentNotFound: Kind(
         "adjustment-not-found",
         404,

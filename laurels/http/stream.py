@@ -137,6 +137,8 @@ class _Stream(Response):
         beat_at = clock() + HEARTBEAT_SECONDS
         while not self._listener.ended:
             page = await self._listener.wait(beat_at - clock())
+            if page and not await self._is_signed_in(scope):
+                return
             if page:
                 await _write(send, b"".join(map(event, page)))
             if clock() >= beat_at:

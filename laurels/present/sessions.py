@@ -1,7 +1,8 @@
-"""Sessions: who signs in, and the token that is returned once."""
+"""Sessions: who signs in, the token that is returned once, and the list of a user's sessions."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,9 +12,13 @@ from laurels.engine.names import clean_name
 from laurels.engine.zones import reported_zone
 from laurels.errors import InvalidInput
 from laurels.present.base import Answer, Body, SparseAnswer, UserId, UtcTime, whole_number
+from laurels.storage.contract import SessionRow
 
 MAX_LIFETIME = 365 * 86400
 """The longest lifetime of a session, in seconds."""
+
+SESSION_ID_LENGTH = 32
+SESSION_ID = "^[0-9a-f]{32}$"
 
 
 class SessionIn(Body, frozen=True):
@@ -74,3 +79,33 @@ class Session(SparseAnswer, frozen=True):
     token: str
     expires_at: UtcTime
     ignored: Sequence[Ignored] = ()
+
+
+class UserSession(Answer, frozen=True):
+    """A session of a user that has not ended. From its id no one can make its token."""
+
+    id: Annotated[str, Meta(extra_json_schema={"pattern": SESSION_ID})]
+    created_at: UtcTime
+    expires_at: UtcTime
+
+
+class UserSessions(Answer, frozen=True):
+    """The sessions of a user, newest first; of very many, the newest."""
+
+    sessions: Sequence[UserSession]
+
+
+class EndedSessions(Answer, frozen=True):
+    """How many sessions were ended that had not expired."""
+
+    ended: int
+
+
+def user_session(row: SessionRow) -> UserSession:
+    """A session as it is listed."""
+    return UserSession(id=id_of_session(row.token_hash), created_at=row.created_at, expires_at=row.expires_at)
+
+
+def id_of_session(token_hash: bytes) -> str:
+    """The id of a session. It is a hash again, because the stored one must not leave the database."""
+    return hashlib.sha256(b"id of a session " + token_hash).hexdigest()[:SESSION_ID_LENGTH]

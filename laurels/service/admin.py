@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -27,10 +28,20 @@ from laurels.engine.events import (
     check_text,
 )
 from laurels.engine.zones import zone
-from laurels.errors import AdjustmentConflict, AmnestyNotFound, InvalidInput, LaurelsError, NotASandbox
+from laurels.errors import (
+    AdjustmentConflict,
+    AmnestyNotFound,
+    InvalidInput,
+    LaurelsError,
+    NotASandbox,
+    SessionNotFound,
+    UserErased,
+    UserNotFound,
+)
 from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
+from laurels.present.sessions import UserSession, id_of_session, user_session
 from laurels.present.verification import Comparison, Difference
 from laurels.service.audit import audit_row
 from laurels.service.closed_lines import fix_lines
@@ -44,6 +55,10 @@ from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
 MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
+MOST_SESSIONS = 1000
+"""The most sessions of a user that are listed."""
+
+ALL_SESSIONS = 2**31 - 1
 MAX_CLOCK_AHEAD = timedelta(days=36_525)
 """How far ahead of the machine's clock a sandbox's clock may be: a century, so that no computed date overflows."""
 
@@ -167,6 +182,53 @@ class Admin:
         It also says whether anything was recorded later than the clock's time, as the header Laurels-Now allows in a sandbox.
         """
         return await compare_user(self._core, user_id)
+
+    # ---- the sessions of a user ---------------------------------------------------------------
+
+    async def sessions(self, user_id: str) -> list[UserSession]:
+        """The sessions of a user that have not ended, newest first, at most 1000.
+
+        Raises InvalidInput, UserNotFound, UserErased.
+        """
+        check_text("userId", user_id, MAX_USER_ID)
+        if await self._core.store.user(user_id) is None:
+            raise await self._missing(user_id)
+        rows = await self._core.store.sessions(user_id, await self._core.now(), MOST_SESSIONS)
+        return list(map(user_session, rows))
+
+    async def end_sessions(
+        self, user_id: str, session_id: str | None = None, reason: str | None = None, actor: str | None = None
+    ) -> int:
+        """End all sessions of a user, or one, at once for all processes. Returns how many had not expired.
+
+        Raises InvalidInput, UserNotFound, UserErased, and SessionNotFound for an id that none of the sessions has.
+        """
+        check_text("userId", user_id, MAX_USER_ID)
+        _check_given(reason, actor)
+        store, now = self._core.store, await self._core.now()
+        said = {"session": session_id, "reason": reason, "actor": actor}
+        note = audit_row(self._source, now, "user.signed_out", ("user", user_id), **said)
+        try:
+            token_hash = None if session_id is None else await self._session(user_id, session_id, now)
+            ended = await store.end_sessions(user_id, now, token_hash, note)
+        except UserNotFound:
+            raise await self._missing(user_id) from None
+        if ended:
+            await self._core.security.note(replace(note, detail={**note.detail, "sessions": ended}))
+        return ended
+
+    async def _session(self, user_id: str, session_id: str, now: datetime) -> bytes:
+        """The hash of the token of a session. Raises UserNotFound, SessionNotFound."""
+        if await self._core.store.user(user_id) is None:
+            raise UserNotFound
+        for row in await self._core.store.sessions(user_id, now, ALL_SESSIONS):
+            if id_of_session(row.token_hash) == session_id:
+                return row.token_hash
+        raise SessionNotFound
+
+    async def _missing(self, user_id: str) -> LaurelsError:
+        """The error for a user without a row."""
+        return UserErased() if await self._core.store.is_erased(user_id) else UserNotFound()
 
     # ---- all users ----------------------------------------------------------------------------
 

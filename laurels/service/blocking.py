@@ -275,6 +275,8 @@ class BlockingAdmin:
     reverse_many = _admin(Admin.reverse_many)
     adjust = _admin(Admin.adjust)
     undo = _admin(Admin.undo)
+    sessions = _admin(Admin.sessions)
+    end_sessions = _admin(Admin.end_sessions)
     amnesties = _admin(Admin.amnesties)
     add_amnesty = _admin(Admin.add_amnesty)
     lift_amnesty = _admin(Admin.lift_amnesty)

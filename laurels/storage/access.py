@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from laurels.engine.instants import from_micros
 from laurels.engine.instants import micros as to_micros
 from laurels.storage.codec import Columns, maybe_instant, maybe_micros
-from laurels.storage.contract import KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
 
 
 def key_of(row: Columns) -> KeyRow:
@@ -29,6 +31,17 @@ def key_columns(key: KeyRow) -> Columns:
     until, used_at, expires_at = map(maybe_micros, (key.revoked_at, key.last_used_at, key.expires_at))
     may = (" ".join(sorted(key.scopes)), key.role, expires_at, " ".join(key.addresses))
     return (key.key_hash, key.name, key.hint, to_micros(key.created_at), until, used_at, *may)
+
+
+def session_of(row: Columns) -> SessionRow:
+    """A session of a user, from its hash, when it was created and when it expires."""
+    token_hash, created_at, expires_at = row
+    return SessionRow(token_hash, from_micros(created_at), from_micros(expires_at))
+
+
+def of_ended(audit: AuditRow | None, ended: int) -> Sequence[AuditRow]:
+    """The row of the audit for sessions that were ended; none if there were none."""
+    return [replace(audit, detail={**audit.detail, "sessions": ended})] if audit and ended else ()
 
 
 def operator_session_of(row: Columns) -> OperatorSession:

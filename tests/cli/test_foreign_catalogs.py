@@ -51,6 +51,8 @@ OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore
 BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "user history": ("ada",),
+    "user sessions": ("ada",),
+    "user sign-out": ("ada",),
     "audit": (),
     "erasures export": (),
     "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),

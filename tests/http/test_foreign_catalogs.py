@@ -75,6 +75,9 @@ WALK: Sequence[tuple[str, str, Any]] = [
     ("GET", f"{BASE}/rarity", None),
     ("GET", f"{BASE}/clock", None),
     ("POST", f"{BASE}/clock", {"days": 1}),
+    ("GET", f"{ADA}/sessions", None),
+    ("DELETE", f"{ADA}/sessions", None),
+    ("DELETE", f"{ADA}/sessions/no-such", None),
     ("DELETE", f"{BASE}/users/new", None),
     ("DELETE", f"{BASE}/sessions", None),
     ("GET", "/livez", None),
@@ -84,8 +87,12 @@ OF_USERS = {
     f"{BASE}/{path}"
     for path in ("profile", "streaks", "visibility", "adjustments", "badges/first/explanation", "sessions")
 }
-MISSING = [("DELETE", f"{BASE}/amnesties/no-such", None), ("POST", f"{BASE}/clock", {"days": 1})]
-"""What is answered with an error: there is no such amnesty, and no sandbox."""
+MISSING = [
+    ("DELETE", f"{BASE}/amnesties/no-such", None),
+    ("POST", f"{BASE}/clock", {"days": 1}),
+    ("DELETE", f"{ADA}/sessions/no-such", None),
+]
+"""What is answered with an error: there is no such amnesty and no such session, and no sandbox."""
 
 RANDOM = {"api_keys", "sessions", "signed_out", "secrets", "tombstones", "amnesties", "migrations"}
 """Tables with secrets, hashes and ids that differ from run to run."""
@@ -192,6 +199,7 @@ async def send_every_form(work: Operator) -> None:
     lift = next(link for link in (await work.page("/console/amnesties")).links.values() if "/lift" in link)
     await work.do(lift, reason="a test")
     await work.fill(user_page("ada", "/verify"))
+    await work.do(user_page("ada"), "/sessions")
 
 
 async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
@@ -204,6 +212,7 @@ async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
     async with open_app_over(laurels, clock) as one, operator_over(one, signed_in=False) as work:
         work.client.event_hooks = {"request": [note]}
         assert (await work.sign_in()).status_code == 303
+        await one.sign_in("ada")
         await send_every_form(work)
         for path in ("", "/users", "/users/ada", "/audit", "/audit.csv", "/audit.jsonl", "/catalog", "/health"):
             await work.page(f"/console{path}")

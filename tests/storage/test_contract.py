@@ -28,10 +28,12 @@ from laurels.storage.contract import (
     BEGINNING,
     ERASED_TOGETHER,
     FIRST_EVENT,
+    LIBRARY,
     POINTS_BOARD,
     AdjustmentRow,
     AmnestyRow,
     AppliedMigration,
+    AuditRow,
     AwardRow,
     Changes,
     Counts,
@@ -47,6 +49,7 @@ from laurels.storage.contract import (
     OperatorSession,
     OperatorSessionRow,
     Principal,
+    SessionRow,
     Store,
     UnfinishedErasure,
     UserRow,
@@ -916,6 +919,29 @@ async def test_a_new_session_drops_the_users_expired_ones(store: Store) -> None:
 async def test_a_session_needs_a_user(store: Store) -> None:
     with pytest.raises(UserNotFound):
         await store.add_session("nobody", b"t", MONDAY, MONDAY + timedelta(days=1))
+
+
+async def test_the_sessions_of_a_user_are_listed_and_ended(store: Store) -> None:
+    await save(store, user("ada"), user("bob"))
+    day = timedelta(days=1)
+    for number, name in enumerate(("ada", "ada", "ada", "bob")):
+        await store.add_session(name, b"%d" % number, MONDAY + number * day, MONDAY + (9 - number) * day)
+    late = MONDAY + 7 * day  # the third has expired
+
+    assert [row.token_hash for row in await store.sessions("ada", late, 9)] == [b"1", b"0"]
+    assert await store.sessions("ada", MONDAY, 1) == [SessionRow(b"2", MONDAY + 2 * day, MONDAY + 7 * day)]
+    note = AuditRow("A1", MONDAY, "user.signed_out", LIBRARY.principal, "user", "ada", {"reason": "r"})
+    assert await store.end_sessions("ada", late, b"0", note) == 1
+    assert await store.end_sessions("ada", late, b"0", replace(note, audit_id="A2")) == 0
+    assert await store.end_sessions("ada", late, None, replace(note, audit_id="A3")) == 1
+    assert await store.end_sessions("ada", late, None) == 0
+    assert [(row.audit_id, row.detail) for row in await store.audit(9)] == [
+        ("A3", {"reason": "r", "sessions": 1}),
+        ("A1", {"reason": "r", "sessions": 1}),
+    ]
+    assert await store.has_session("bob", b"3", MONDAY)
+    with pytest.raises(UserNotFound):
+        await store.end_sessions("unknown", MONDAY)
 
 
 async def operator_session(store: Store, token: bytes = b"t", key: str = "anna", at: datetime = MONDAY) -> None:

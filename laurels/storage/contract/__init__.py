@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from laurels.storage.contract.access import Access, KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.contract.access import Access, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
 from laurels.storage.contract.audit import AUDIT_KINDS, Audit, AuditFilter, AuditKind, AuditRow, TargetKind
 from laurels.storage.contract.catalogs import (
@@ -163,6 +163,7 @@ __all__ = [
     "Sandbox",
     "Schema",
     "SearchedEvents",
+    "SessionRow",
     "Source",
     "Standing",
     "Store",

@@ -35,6 +35,15 @@ class KeyRow:
 
 
 @plain
+class SessionRow:
+    """A session of a user as stored: the hash of its token."""
+
+    token_hash: bytes
+    created_at: datetime
+    expires_at: datetime
+
+
+@plain
 class OperatorSessionRow:
     """A session of the console as stored: the hash of its token, and that of the admin key it belongs to."""
 
@@ -92,6 +101,19 @@ class Access(Protocol):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         """Delete a session, at once for all processes. Harmless if it does not exist."""
+        ...
+
+    async def sessions(self, user_id: str, now: datetime, limit: int) -> Sequence[SessionRow]:
+        """The sessions of a user that have not expired, newest first, at most `limit`."""
+        ...
+
+    async def end_sessions(
+        self, user_id: str, now: datetime, token_hash: bytes | None = None, audit: AuditRow | None = None
+    ) -> int:
+        """Delete all sessions of a user, or the one with this hash, at once for all processes. Raises UserNotFound.
+
+        Returns how many had not expired. If there were any, the row of the audit is stored with this number as `sessions`.
+        """
         ...
 
     async def add_operator_session(self, session: OperatorSessionRow) -> None:

@@ -14,6 +14,7 @@ AuditKind = Literal[
     "adjustment.undone",
     "user.changed",
     "user.erased",
+    "user.signed_out",
     "amnesty.added",
     "amnesty.lifted",
     "catalog.applied",

@@ -46,6 +46,10 @@ class Erasures(Protocol):
         """The hashes of all erased users, as `storage/secrets.py` makes them, and when each was erased."""
         ...
 
+    async def is_erased(self, user_id: str) -> bool:
+        """Whether a user with this id was erased."""
+        ...
+
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         """All erased users who left something that is still to be deleted, longest erased first."""
         ...

@@ -12,10 +12,25 @@ from datetime import datetime
 import asyncpg
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.access import key_columns, key_of, operator_session_columns, operator_session_of
+from laurels.storage.access import (
+    key_columns,
+    key_of,
+    of_ended,
+    operator_session_columns,
+    operator_session_of,
+    session_of,
+)
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
-from laurels.storage.contract import CONNECTIONS, SCHEMA, AuditRow, KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.contract import (
+    CONNECTIONS,
+    SCHEMA,
+    AuditRow,
+    KeyRow,
+    OperatorSession,
+    OperatorSessionRow,
+    SessionRow,
+)
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.connections import Connections, insert, is_active, save_audit
 from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
@@ -38,6 +53,13 @@ SELECT user_id, token_hash, expires_at FROM unnest($1::text[], $2::bytea[]) AS r
 JOIN sessions USING (user_id, token_hash)
 """
 END_SESSION = "DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2"
+SESSIONS_OF = """
+SELECT token_hash, created_at, expires_at FROM sessions WHERE user_id = $1 AND expires_at > $2
+ORDER BY created_at DESC, token_hash LIMIT $3
+"""
+END_SESSIONS = """
+DELETE FROM sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR token_hash = $2) RETURNING token_hash, expires_at
+"""
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= $1"
 ADD_OPERATOR_SESSION = f"{insert(OPERATOR_SESSIONS)} ON CONFLICT (token_hash) DO NOTHING"
 OPERATOR_SESSION = f"""
@@ -110,6 +132,25 @@ class Access(Connections):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(END_SESSION, user_id, token_hash)
+
+    async def sessions(self, user_id: str, now: datetime, limit: int) -> Sequence[SessionRow]:
+        return [session_of(row) for row in await self._rows(SESSIONS_OF, user_id, to_micros(now), limit)]
+
+    async def end_sessions(
+        self, user_id: str, now: datetime, token_hash: bytes | None = None, audit: AuditRow | None = None
+    ) -> int:
+        ended: set[bytes] = set()  # by all attempts: the commit of an earlier one may have been made
+
+        async def end(connection: Connection) -> int:
+            async with connection.transaction():
+                if not await connection.fetchval(LOCK_USER, user_id):
+                    raise UserNotFound
+                found = await connection.fetch(END_SESSIONS, user_id, token_hash)
+                ended.update(row[0] for row in found if row[1] > to_micros(now))
+                await save_audit(connection, of_ended(audit, len(ended)))
+            return len(ended)
+
+        return await self._pool.run(end)
 
     async def add_operator_session(self, session: OperatorSessionRow) -> None:
         await self._value(DROP_EXPIRED_OPERATORS, to_micros(session.created_at))

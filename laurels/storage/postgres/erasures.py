@@ -11,9 +11,11 @@ from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, 
 from laurels.storage.postgres.audit import forget
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import Connection, write
+from laurels.storage.secrets import tombstone
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
+IS_ERASED = "SELECT EXISTS (SELECT 1 FROM tombstones WHERE user_hash = $1)"
 ALL_TOMBSTONES = f"SELECT {TOMBSTONES} FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {table} WHERE user_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE user_id = $1 LIMIT $2))"
@@ -68,6 +70,9 @@ class Erasures(Connections):
 
     async def tombstones(self) -> Mapping[bytes, datetime]:
         return {digest: codec.from_micros(at) for digest, at in await self._rows(ALL_TOMBSTONES)}
+
+    async def is_erased(self, user_id: str) -> bool:
+        return await self._value(IS_ERASED, tombstone(await self.secret(), user_id))
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         found = await self._rows(UNFINISHED)

@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from laurels.errors import InvalidInput, UserNotFound
-from laurels.storage.access import key_columns, key_of, operator_session_columns, operator_session_of
+from laurels.storage.access import (
+    key_columns,
+    key_of,
+    of_ended,
+    operator_session_columns,
+    operator_session_of,
+    session_of,
+)
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
-from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow
+from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
 from laurels.storage.sqlite.connections import Connections, insert, save_audit, translated
 from laurels.storage.sqlite.driver import Connection, changed
 
@@ -26,6 +33,11 @@ DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
 ADD_SESSION = insert(SESSIONS)
 SESSION_END = "SELECT expires_at FROM sessions WHERE user_id = ? AND token_hash = ?"
 END_SESSION = "DELETE FROM sessions WHERE user_id = ? AND token_hash = ?"
+SESSIONS_OF = """
+SELECT token_hash, created_at, expires_at FROM sessions WHERE user_id = ? AND expires_at > ?
+ORDER BY created_at DESC, token_hash LIMIT ?
+"""
+END_SESSIONS = "DELETE FROM sessions WHERE user_id = ?1 AND (?2 IS NULL OR token_hash = ?2) RETURNING expires_at"
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= ?"
 ADD_OPERATOR_SESSION = insert(OPERATOR_SESSIONS)
 OPERATOR_SESSION = f"""
@@ -87,6 +99,23 @@ class Access(Connections):
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._in_transaction(lambda writer: writer.execute(END_SESSION, (user_id, token_hash)))
+
+    async def sessions(self, user_id: str, now: datetime, limit: int) -> Sequence[SessionRow]:
+        with translated:
+            return [session_of(row) for row in self._reader.execute(SESSIONS_OF, (user_id, to_micros(now), limit))]
+
+    async def end_sessions(
+        self, user_id: str, now: datetime, token_hash: bytes | None = None, audit: AuditRow | None = None
+    ) -> int:
+        def end(writer: Connection) -> int:
+            if not writer.execute(IS_USER, (user_id,)).fetchone():
+                raise UserNotFound
+            found = writer.execute(END_SESSIONS, (user_id, token_hash)).fetchall()
+            ended = sum(expires_at > to_micros(now) for (expires_at,) in found)
+            save_audit(writer, of_ended(audit, ended))
+            return ended
+
+        return await self._in_transaction(end)
 
     async def add_operator_session(self, session: OperatorSessionRow) -> None:
         def add(writer: Connection) -> None:

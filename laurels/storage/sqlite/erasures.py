@@ -10,12 +10,14 @@ from functools import partial
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TABLES, UNFINISHED_ERASURES
 from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.secrets import tombstone
 from laurels.storage.sqlite.audit import forget
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import BUSY, BUSY_SECONDS, Connection
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
+IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
 TOMBSTONES = "SELECT user_hash, erased_at FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
@@ -66,6 +68,11 @@ class Erasures(Connections):
     async def tombstones(self) -> Mapping[bytes, datetime]:
         with translated:
             return {digest: codec.from_micros(at) for digest, at in self._reader.execute(TOMBSTONES)}
+
+    async def is_erased(self, user_id: str) -> bool:
+        digest = tombstone(await self.secret(), user_id)
+        with translated:
+            return self._reader.execute(IS_ERASED, (digest,)).fetchone() is not None
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         with translated:

@@ -42,7 +42,6 @@ ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by,
     principal_kind = excluded.principal_kind, principal_name = excluded.principal_name
 """
-IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
 
 
 class Transactions(Connections):
@@ -119,7 +118,7 @@ class Transactions(Connections):
 
 
 def _is_erased(connection: Connection, digest: bytes) -> bool:
-    return connection.execute(IS_ERASED, (digest,)).fetchone() is not None
+    return connection.execute(erasures.IS_ERASED, (digest,)).fetchone() is not None
 
 
 def _save_adjustments(connection: Connection, changes: Changes) -> None:
