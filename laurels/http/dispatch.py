@@ -15,7 +15,7 @@ from laurels.http.endpoint import AnyRequest, Endpoint, ErrorResponse, Request
 from laurels.http.hardening import hardened
 from laurels.http.hosts import HostNames
 from laurels.http.problems import WrongHost, problem_response
-from laurels.http.requests import header, instant_in
+from laurels.http.requests import check_no_body, header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
 from laurels.http.routing import Routes, route_path
 from laurels.http.security import note_refusal
@@ -144,6 +144,8 @@ class Dispatcher:
                     )
                 if request.scope["query_string"]:
                     endpoint.check_query(request.scope["query_string"])
+                if endpoint.refuses_body:
+                    check_no_body(request.scope)
                 if request.segments:
                     request.path = endpoint.read_path(request.segments)
                 if endpoint.body is not None:

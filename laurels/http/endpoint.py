@@ -161,11 +161,16 @@ class Endpoint:
         """The largest body, in bytes: what users send about themselves is small."""
         return min(limits.body_bytes, limits.session_body_bytes) if self.access is SESSION else limits.body_bytes
 
+    @cached_property
+    def refuses_body(self) -> bool:
+        """Whether a body is an error: it would be ignored, and with it what the client meant."""
+        return self.strict and self.body is None and self.method != "GET"
+
     @property
     def all_problems(self) -> Sequence[str]:
         """The codes of all problems that it can answer with."""
         codes = [*self.access.problems, *self.problems]
-        codes += self.body.problems if self.body else ()
+        codes += self.body.problems if self.body else ("malformed",) if self.refuses_body else ()
         codes += ("invalid-input",) if self.parameters else ()
         codes += () if self.access.is_public else TIMED
         codes += ("unknown-parameter",) if self.strict else ()

@@ -80,6 +80,12 @@ def header(scope: Scope, key: bytes) -> str | None:
     return None
 
 
+def check_no_body(scope: Scope) -> None:
+    """Raise BadRequest for a request with a body, at an address that takes none."""
+    if header(scope, b"transfer-encoding") is not None or (header(scope, b"content-length") or "0").strip("0"):
+        raise BadRequest("this address takes no body, so what it says would be ignored; see /docs for its parameters")
+
+
 def path_text(raw: str, parameter: str) -> str:
     """A path segment, decoded. The router sees segments still encoded, so an id may contain a slash."""
     try:
