@@ -132,28 +132,10 @@ class Dispatcher:
             await self._serve(request, send, refusal)
 
     async def _serve(self, request: AnyRequest, send: Send, refusal: Response | None) -> None:
-        """Send the refusal, or identify the caller, read path and body, call the handler, and send its response."""
+        """Send the refusal, or the response of the endpoint."""
         endpoint, began = request.endpoint, perf_counter()
         try:
-            if refusal is None:
-                request.caller = await endpoint.access.admit(request.context, request.scope)
-                if not endpoint.always:
-                    known = request.caller is not None
-                    request.place = (
-                        self._shares.enter(request.caller) if known else await self._place_of_unknown(request)
-                    )
-                if request.scope["query_string"]:
-                    endpoint.check_query(request.scope["query_string"])
-                if endpoint.refuses_body:
-                    check_no_body(request.scope)
-                if request.segments:
-                    request.path = endpoint.read_path(request.segments)
-                if endpoint.body is not None:
-                    limit = endpoint.body_limit(request.context.settings.limits)
-                    request.body = await endpoint.body.read(request.context, request.scope, request.receive, limit)
-                response = endpoint.response(await endpoint.handler(request))
-            else:
-                response = refusal
+            response = refusal or await self._answer(request)
         except Exception as error:  # noqa: BLE001  # error_response logs unexpected errors
             if isinstance(error, LaurelsError) and error.security_event:
                 await self._note(request, error)
@@ -165,6 +147,24 @@ class Dispatcher:
         if response.endless:  # streams have a limit of their own
             self._leave(request)
         await response(request.scope, request.receive, send)
+
+    async def _answer(self, request: AnyRequest) -> Response:
+        """Identify the caller, give the request a place, read its path and body, and call the handler."""
+        endpoint = request.endpoint
+        request.caller = await endpoint.access.admit(request.context, request.scope)
+        if not endpoint.always:
+            known = request.caller is not None
+            request.place = self._shares.enter(request.caller) if known else await self._place_of_unknown(request)
+        if request.scope["query_string"]:
+            endpoint.check_query(request.scope["query_string"])
+        if endpoint.refuses_body:
+            check_no_body(request.scope)
+        if request.segments:
+            request.path = endpoint.read_path(request.segments)
+        if endpoint.body is not None:
+            limit = endpoint.body_limit(request.context.settings.limits)
+            request.body = await endpoint.body.read(request.context, request.scope, request.receive, limit)
+        return endpoint.response(await endpoint.handler(request))
 
     async def _note(self, request: AnyRequest, error: LaurelsError) -> None:
         """Write the security log. If the database is away, the refusal is sent all the same."""
