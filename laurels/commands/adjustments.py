@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from laurels.commands.audit import Draft
-from laurels.commands.events import Applied, balance_change
+from laurels.commands.events import Applied, balance_change, columns_of
 from laurels.commands.lost_badges import lost_badges, save_as_they_were, with_lost_badges
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
 from laurels.commands.rereading import read_again
@@ -19,7 +19,7 @@ from laurels.engine.adjustments import Adjustment, Reversal
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.progress import LostBadge
 from laurels.errors import AdjustmentConflict, AdjustmentNotFound, UserNotFound
-from laurels.storage.contract import AdjustmentRow, Principal, UserRow
+from laurels.storage.contract import AdjustmentRow, Principal, Source, UserRow
 
 UNDONE = "undone"
 """The key under which the data of an adjustment say who undid it, when and why. The principal is in `principal`."""
@@ -44,7 +44,7 @@ class ApplyAdjustment:
     reason: str
     actor: str
     own: bool = False
-    principal: Principal | None = None
+    source: Source | None = None
     event_id: None = None
 
     @property
@@ -72,7 +72,7 @@ class ApplyAdjustment:
             self.reason,
             self.actor,
             None,
-            self.principal,
+            *columns_of(self.source),
         )
         awards = work.award_rows(self.user_id) if self.needs == "all" else {}
         work.save_adjustment(row)

@@ -17,7 +17,7 @@ from laurels.engine.judge import judge, reverse
 from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
-from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, Principal, UserRow
+from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, Principal, Source, UserRow
 
 REVERSAL = "reversal:"
 """The id of a reversal is this and the event's id, so that an event is reversed once."""
@@ -140,11 +140,11 @@ class ReverseEvent:
     at: datetime
     reason: str
     actor: str
-    principal: Principal | None = None
+    source: Source | None = None
     needs: Needs = "all"
 
     def apply(self, work: UnitOfWork) -> Applied:
-        why = (self.at, self.reason, self.actor, self.principal)
+        why = (self.at, self.reason, self.actor, self.source)
         return ReverseEvents(self.user_id, (self.event_id,), *why).apply(work)[0]
 
 
@@ -160,7 +160,7 @@ class ReverseEvents:
     at: datetime
     reason: str
     actor: str
-    principal: Principal | None = None
+    source: Source | None = None
     event_id: None = None
     needs: Needs = "all"
 
@@ -223,7 +223,12 @@ class ReverseEvents:
     def _adjustment(self, event_id: str, revision: int) -> AdjustmentRow:
         data = Reversal(event_id).data()
         what = (self.user_id, REVERSAL + event_id, revision, self.at, Reversal.kind, data)
-        return AdjustmentRow(*what, self.reason, self.actor, None, self.principal)
+        return AdjustmentRow(*what, self.reason, self.actor, None, *columns_of(self.source))
+
+
+def columns_of(source: Source | None) -> tuple[Principal | None, str | None, str | None]:
+    """What a row of an adjustment stores of its source: principal, address and id of the request."""
+    return (source.principal, source.address, source.request_id) if source else (None, None, None)
 
 
 def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int, int] | None:

@@ -114,6 +114,8 @@ def entry_of_adjustment(row: AdjustmentRow) -> AuditEntry:
         reason=row.reason,
         detail={name: value for name, value in shown.data.items() if value != "" and value is not False},
         undone=shown.undone,
+        address=row.address or "",
+        request_id=row.request_id or "",
     )
 
 

@@ -122,6 +122,7 @@ def _tasks(context: Context) -> Sequence[Task]:
         partial(_closing, context.key_uses),
         partial(_repeating, context.failed_sign_ins.save, SAVE_SECONDS, "failed sign-ins could not be stored"),
         partial(_closing, context.failed_sign_ins),
+        partial(_repeating, laurels.core.security.save, SAVE_SECONDS, "the security log could not be written"),
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]

@@ -101,7 +101,7 @@ class Admin:
             raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are reserved for reversals; choose another")
         adjustment = check_adjustment(kind, data, reason, actor, own=own)
         now = await self._core.now()
-        what, why = (user_id, adjustment_id, adjustment), (reason, actor, own, self._source.principal)
+        what, why = (user_id, adjustment_id, adjustment), (reason, actor, own, self._source)
         result = await self._result(ApplyAdjustment(*what, now, *why))
         await self._log_applied(result, kind, user_id, adjustment_id)
         return result
@@ -115,7 +115,7 @@ class Admin:
         check_text("userId", user_id, MAX_USER_ID)
         check_text("eventId", event_id, MAX_EVENT_ID)
         _check_why(reason, actor)
-        why = (reason, actor, self._source.principal)
+        why = (reason, actor, self._source)
         result = await self._result(ReverseEvent(user_id, event_id, await self._core.now(), *why))
         await self._log_applied(result, Reversal.kind, user_id, REVERSAL + event_id)
         return result
@@ -130,7 +130,7 @@ class Admin:
         and the actor. After StoreUnavailable or Overloaded, some may have been reversed: send all again.
         """
         _check_why(reason, actor)
-        results = await reverse_many(self._core, events, reason, actor, self._source.principal)
+        results = await reverse_many(self._core, events, reason, actor, self._source)
         applied = sum(isinstance(one, ReversalResult) and one.status == "applied" for one in results)
         if applied:
             await self._core.security.adjusted(self._source, "adjustment.reversals", None, events=str(applied))

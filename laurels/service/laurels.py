@@ -211,6 +211,7 @@ class Laurels:
         await self.period_rules.stop()
         await self.erasures.stop()
         await self.group_commit.close()
+        self.core.security.flush()
         await self.store.close()
 
     # ---- the clock ----------------------------------------------------------------------------

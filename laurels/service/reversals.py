@@ -10,14 +10,14 @@ from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
 from laurels.errors import InvalidInput, LaurelsError
 from laurels.present.adjustments import ReversalResult, reversal_result
 from laurels.service.core import Core
-from laurels.storage.contract import Principal
+from laurels.storage.contract import Source
 
 USERS_AT_ONCE = 5
 """How many users share a transaction: each is read with all events, and others wait meanwhile."""
 
 
 async def reverse_many(
-    core: Core, events: Sequence[tuple[str, str]], reason: str, actor: str, principal: Principal
+    core: Core, events: Sequence[tuple[str, str]], reason: str, actor: str, source: Source
 ) -> list[ReversalResult | LaurelsError]:
     """See Admin.reverse_many."""
     results: dict[int, ReversalResult | LaurelsError] = {}
@@ -32,9 +32,7 @@ async def reverse_many(
     for start in range(0, len(users), USERS_AT_ONCE):
         some = users[start : start + USERS_AT_ONCE]
         commands = [
-            ReverseEvents(
-                user_id, tuple(events[number][1] for number in by_user[user_id]), now, reason, actor, principal
-            )
+            ReverseEvents(user_id, tuple(events[number][1] for number in by_user[user_id]), now, reason, actor, source)
             for user_id in some
         ]
         for user_id, answer in zip(some, await core.group_commit.submit(commands), strict=True):

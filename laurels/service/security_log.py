@@ -1,7 +1,8 @@
 """The log `laurels.security`: one line for each security event, for people and for programs that watch it.
 
 A line has the event, the principal, the address, the id of the request and what it is about. It never has a secret: of a key
-only its name or its first characters, of a session only its user. The number of lines is bounded, for any cause.
+only its name or its first characters, of a session only its user. Lines about refusals are bounded, for any cause, because
+strangers cause them; lines about what was done are never left out.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from laurels.storage.secrets import user_mark
 log = logging.getLogger("laurels.security")
 
 LINES_OF_ONE = 5
-"""The most lines a second of one event from one address or principal."""
+"""The most lines a second of one refusal from one address or principal."""
 
 LINES_OF_ALL = 50
-"""The most lines a second in all."""
+"""The most lines a second of refusals in all."""
 
 PLAIN = re.compile(r"[\w.:/@+-]+", re.ASCII)
 LONGEST = 200
@@ -73,11 +74,12 @@ class SecurityLog:
         is_failure: bool = False,
         counted: bool = False,
     ) -> None:
-        """Write one line, unless there were too many in this second: then the number of those left out is written later.
+        """Write one line. Of refusals there may be too many in this second: then the number of those left out is written later.
 
         `counted`: the caller has asked `has_room` already.
         """
-        if not counted and not self.has_room(event, address or (principal.name if principal else "")):
+        cause = address or (principal.name if principal else "")
+        if is_failure and not counted and not self.has_room(event, cause):
             return
         named = {"event": event, "principal_kind": "", "principal": "", "address": address, "request_id": request_id}
         if principal:
@@ -86,17 +88,24 @@ class SecurityLog:
         _emit({key: value for key, value in {**named, **fields}.items() if value}, is_failure=is_failure)
 
     def has_room(self, event: str, cause: str) -> bool:
-        """Count a line of this event. Returns whether it may be written now."""
-        second = int(self._clock())
-        if second != self._second:
-            self.flush()
-            self._second = second
+        """Count a line of this refusal. Returns whether it may be written now."""
+        self._begin_second()
         key = (event, cause)
         if self._lines[key] >= LINES_OF_ONE or self._lines.total() >= LINES_OF_ALL:
             self._left_out[event] += 1
             return False
         self._lines[key] += 1
         return True
+
+    async def save(self) -> None:
+        """Write how many lines were left out in seconds that are over."""
+        self._begin_second()
+
+    def _begin_second(self) -> None:
+        second = int(self._clock())
+        if second != self._second:
+            self.flush()
+            self._second = second
 
     def flush(self) -> None:
         """Write how many lines were left out, and begin again."""

@@ -366,16 +366,16 @@ def mark_columns(row: EventRow) -> Columns:
 
 def adjustment_of(row: Columns) -> AdjustmentRow:
     """An adjustment, from ADJUSTMENTS."""
-    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by, *principal = row
+    user_id, adjustment_id, revision, at, kind, data, reason, actor, undone_by, by_kind, by_name, *request = row
     what = (user_id, adjustment_id, revision, from_micros(at), kind, unpack_data(data) or {})
-    return AdjustmentRow(*what, reason, actor, undone_by, principal_of(*principal))
+    return AdjustmentRow(*what, reason, actor, undone_by, principal_of(by_kind, by_name), *request)
 
 
 def adjustment_columns(row: AdjustmentRow) -> Columns:
     """ADJUSTMENTS of an adjustment."""
     at, data, who = to_micros(row.at), pack_data(row.data), (row.reason, row.actor)
     what = (row.user_id, row.adjustment_id, row.revision, at, row.kind, data)
-    return (*what, *who, row.undone_by, *principal_columns(row.principal))
+    return (*what, *who, row.undone_by, *principal_columns(row.principal), row.address, row.request_id)
 
 
 def amnesty_of(row: Columns) -> AmnestyRow:

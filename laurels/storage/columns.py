@@ -97,6 +97,8 @@ ADJUSTMENTS = Table(
         "undone_by": NUMBER,
         "principal_kind": TEXT,
         "principal_name": TEXT,
+        "address": TEXT,
+        "request_id": TEXT,
     },
 )
 AWARDS = Table(

@@ -6,15 +6,17 @@ import csv
 import io
 import json
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from laurels import Admin, Principal, Source
 from laurels.auth.keys import create_key
+from laurels.service.audit import audit_entries
 from laurels.storage.contract import AuditFilter, AuditRow
 from tests.support import contents
 from tests.support.app import USERS, App, Json, event, open_app
-from tests.support.operator import Operator, operator_over
+from tests.support.operator import Operator, at, operator_over
 
 pytestmark = pytest.mark.anyio
 
@@ -101,6 +103,32 @@ async def test_amnesties_undone_adjustments_and_catalogs_are_in_the_audit(home: 
     assert (await row_of(home, "amnesty.lifted")).detail == {"reason": "no outage", "actor": "anna"}
     undone = await row_of(home, "adjustment.undone")
     assert (undone.principal, undone.target, undone.detail["adjustment"]) == (ANNA, "ada", "x")
+
+
+async def test_changes_of_users_by_hand_have_the_address_and_the_request(home: App, work: Operator) -> None:
+    await home.record(event("ada", event_id="m-1"), event("ada", event_id="m-2"))
+    sent: list[tuple[str, str, Any]] = [
+        ("POST", f"{USERS}/ada/adjustments", {"id": "p", "kind": "points", "amount": 5, "reason": "r"}),
+        ("DELETE", f"{USERS}/ada/adjustments/p", None),
+        ("POST", "/api/gamification/events/ada/m-1/reversal", {"reason": "r"}),
+        (
+            "POST",
+            "/api/gamification/events/reversals",
+            {"events": [{"userId": "ada", "eventId": "m-2"}], "reason": "r"},
+        ),
+        ("POST", "/api/gamification/amnesties", {"first": "2026-03-02", "last": "2026-03-02", "reason": "r"}),
+    ]
+    for number, (method, path, body) in enumerate(sent):
+        headers = {**home.by_key, "x-request-id": f"r-{number}"}
+        answer = await home.client.request(method, path, json=body, headers=headers)
+        assert answer.status_code in (200, 201, 204), answer.text
+    await work.do(at("ada", "/adjustments/points"), amount="7", reason="r")
+
+    found = {entry.request_id: entry for entry in await audit_entries(home.laurels.store, AuditFilter(), 20)}
+    assert {f"r-{number}" for number in range(len(sent))} <= found.keys()
+    assert [entry.kind for entry in found.values() if entry.request_id and entry.address != "127.0.0.1"] == []
+    by_hand = [entry.kind for entry in found.values() if entry.request_id and entry.principal == ANNA]
+    assert by_hand == ["adjustment.points"]
 
 
 async def test_sign_ins_sign_outs_and_keys_are_in_the_audit() -> None:

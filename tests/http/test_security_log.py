@@ -107,13 +107,43 @@ async def test_the_lines_of_one_cause_and_of_all_are_bounded_and_counted(
     second = 0.0
     log = SecurityLog(home.laurels.store, lambda: second)
     for number in range(1000):
-        await log.write("a", None, "192.0.2.1", None, {})
-        await log.write("b", None, f"192.0.2.{number}", None, {})
+        await log.write("a", None, "192.0.2.1", None, {}, is_failure=True)
+        await log.write("b", None, f"192.0.2.{number}", None, {}, is_failure=True)
     assert len(lines(caplog, "a")) == LINES_OF_ONE
     assert len(lines(caplog)) == LINES_OF_ALL
     second = 1.0
-    await log.write("a", None, "192.0.2.1", None, {})
+    await log.write("a", None, "192.0.2.1", None, {}, is_failure=True)
     assert f"event=a left_out={1000 - LINES_OF_ONE}" in lines(caplog)
+
+
+async def test_refusals_never_crowd_out_what_was_done(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    log = home.laurels.core.security
+    for number in range(100):
+        await log.write("request.unauthorized", None, f"192.0.2.{number}", None, {}, is_failure=True)
+    for number in range(LINES_OF_ALL + LINES_OF_ONE):
+        path = f"{USERS}/user-{number}"
+        assert (await home.client.put(path, json={"name": "A"}, headers=home.by_key)).status_code == 200
+    assert len(lines(caplog, "user.changed")) == LINES_OF_ALL + LINES_OF_ONE
+
+
+async def test_lines_left_out_are_counted_when_the_second_is_over_and_when_the_database_is_closed(
+    home: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = 0.0
+    log = SecurityLog(home.laurels.store, lambda: second)
+    for _ in range(20):
+        await log.write("a", None, "192.0.2.1", None, {}, is_failure=True)
+    await log.save()
+    assert "left_out" not in "".join(lines(caplog))
+    second = 1.0
+    await log.save()
+    assert f"event=a left_out={20 - LINES_OF_ONE}" in lines(caplog)
+
+    async with open_app() as other:
+        for _ in range(20):
+            await other.client.get(f"{USERS}/ada", headers={"authorization": "Bearer wrong"})
+        caplog.clear()
+    assert any(line.startswith("event=request.unauthorized left_out=") for line in lines(caplog))
 
 
 async def test_a_value_cannot_forge_a_line_or_a_field(home: App, caplog: pytest.LogCaptureFixture) -> None:

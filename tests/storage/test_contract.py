@@ -306,7 +306,9 @@ async def test_every_field_of_every_row_survives(store: Store) -> None:
         ],
         "notifications": [NotificationRow("ada", 1, 0, MONDAY, "badge.earned", {"badge": "b"})],
         "adjustments": [
-            AdjustmentRow("ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6, Principal("key", "🔑")),
+            AdjustmentRow(
+                "ada", "act", 5, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", 6, Principal("key", "🔑"), "::1", "r"
+            ),
             AdjustmentRow("ada", "early", 7, MONDAY, "grant", {"badge": "c"}, "for 🙂", "bob", None),
         ],
     }

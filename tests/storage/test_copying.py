@@ -65,8 +65,8 @@ EXTREMES: Everything = {
         ("a", "1", 2, "", LAST, LAST, FIRST, -INT, 0, ODD * 10_000, ODD, LONG, 0, INT, LONG),
     ],
     "adjustments": [
-        ("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None, None, None),
-        ("a", "2", LONG, FIRST, "", "", "", "", 0, ODD, ""),
+        ("a", "1", 1, LAST, ODD, ODD, ODD, ODD, None, None, None, None, None),
+        ("a", "2", LONG, FIRST, "", "", "", "", 0, ODD, "", ODD, ""),
     ],
     "awards": [("a", ODD, LONG, FIRST, LONG, None, None), ("a", "b", 0, 0, LEAST, ODD, LONG)],
     "ledger": [("a", 1, 0, LAST, LEAST, ODD, "", None, None, LONG), ("a", 1, INT, 0, 0, "", ODD, ODD, FIRST, None)],

@@ -46,7 +46,7 @@ MORE_COLUMNS = {
     "ledger": (None,),
     "users": (None,),
     "closings": (None, None, None),
-    "acts": (None, None),
+    "acts": (None, None, None, None),
     "amnesties": (None, None, None, None),
 }
 """What migrating adds to each row."""

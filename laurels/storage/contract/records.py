@@ -61,7 +61,8 @@ class EventRow:
 class AdjustmentRow:
     """A change made to a user by hand. `undone_by` is the revision that undid it (None: it is in force).
 
-    `actor` is what the principal said about who did it. `principal` is None if an earlier version applied it.
+    `actor` is what the principal said about who did it. `principal` is None if an earlier version applied it. Over HTTP,
+    `address` is that of the client and `request_id` the id of the request that applied it.
     """
 
     user_id: str
@@ -74,6 +75,8 @@ class AdjustmentRow:
     actor: str
     undone_by: int | None
     principal: Principal | None = None
+    address: str | None = None
+    request_id: str | None = None
 
 
 @plain

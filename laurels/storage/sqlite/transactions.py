@@ -40,7 +40,8 @@ SAVE_ADJUSTMENT = f"""
 ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
     revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
     reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by,
-    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name
+    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name,
+    address = excluded.address, request_id = excluded.request_id
 """
 
 
