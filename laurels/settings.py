@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -77,6 +78,55 @@ class Part(str):
         """Check the text."""
         if text not in ("api", "pages", "console", "docs"):
             raise ValueError(f"'{text}' is not a part of the server; choose from api, pages, console and docs")
+        return super().__new__(cls, text)
+
+
+HEADER_NAME = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
+"""No underscore: some proxies pass on a client's X_Forwarded_User where they replace X-Forwarded-User."""
+
+OF_BROWSERS = frozenset({"authorization", "cookie", "host", "origin", "referer", "user-agent", "x-forwarded-for"})
+"""Headers that any client sends, and that proxies pass on."""
+
+
+class HeaderName(str):
+    """The name of a header that only a proxy sets; '' for none. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        if text and not HEADER_NAME.fullmatch(text):
+            raise ValueError(f"'{text}' is not the name of a header; write letters, digits and '-': X-Forwarded-User")
+        if text.lower() in OF_BROWSERS:
+            raise ValueError(f"'{text}' comes from browsers too; choose a header that only the proxy sets")
+        return super().__new__(cls, text)
+
+
+class Network(str):
+    """An IP address or a network; not all addresses. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        try:
+            network = ip_network(text)
+        except ValueError:
+            raise ValueError(f"'{text}' is not an IP address or network; write 10.0.0.5 or 10.0.1.0/28") from None
+        if network.prefixlen == 0:
+            raise ValueError(f"'{text}' has all addresses; list those of the proxy")
+        return super().__new__(cls, text)
+
+
+class WebAddress(str):
+    """An address for a link: https://..., http://... or a path on this host; '' for none. Raises ValueError."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Check the text."""
+        if text and not re.fullmatch(r"(?:https?://[^/\s\\]|/(?![/\\]))[^\s\\]*", text):
+            raise ValueError(f"'{text}' is not an address; write https://auth.example.com/logout or /oauth2/sign_out")
         return super().__new__(cls, text)
 
 
@@ -249,6 +299,51 @@ class AuthSettings(msgspec.Struct, frozen=True):
     ] = 30
 
 
+class RoleLists(msgspec.Struct, frozen=True):
+    """Who has which role. Of several, the highest counts."""
+
+    viewer: Annotated[tuple[str, ...], setting("those with the role viewer, as the proxy writes them")] = ()
+    support: Annotated[tuple[str, ...], setting("those with the role support")] = ()
+    editor: Annotated[tuple[str, ...], setting("those with the role editor")] = ()
+    owner: Annotated[tuple[str, ...], setting("those with the role owner")] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no one is listed."""
+        return not (self.viewer or self.support or self.editor or self.owner)
+
+
+class ProxySettings(msgspec.Struct, frozen=True):
+    """A proxy that signs operators in and names them in a header."""
+
+    header: Annotated[
+        HeaderName, setting("header in which the proxy names the operator, such as X-Forwarded-User; empty: none")
+    ] = HeaderName("")
+    groups_header: Annotated[
+        HeaderName,
+        setting("header in which the proxy lists the operator's groups, with commas between them; empty: none"),
+    ] = HeaderName("")
+    addresses: Annotated[
+        tuple[Network, ...],
+        setting("addresses from which the proxy connects; the headers of all other connections are ignored"),
+    ] = ()
+    sign_out: Annotated[
+        WebAddress, setting("address at which the proxy signs out, for a link on the sign-in page; empty: none")
+    ] = WebAddress("")
+    names: RoleLists = RoleLists()
+    groups: RoleLists = RoleLists()
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True):
+    """How operators sign in."""
+
+    sign_in: Annotated[
+        Literal["key", "proxy", "both"],
+        setting("how operators sign in: key, with an admin key; proxy, through the proxy of console.proxy; both"),
+    ] = "key"
+    proxy: ProxySettings = ProxySettings()
+
+
 class LogSettings(msgspec.Struct, frozen=True):
     """What is logged to standard error."""
 
@@ -272,6 +367,7 @@ class Settings(msgspec.Struct, frozen=True):
     catalog: CatalogSettings = CatalogSettings()
     rules: RuleSettings = RuleSettings()
     auth: AuthSettings = AuthSettings()
+    console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
 
 
@@ -279,4 +375,22 @@ def read_settings(
     options: Mapping[str, str | None], environment: Mapping[str, str], folder: Path
 ) -> tuple[Settings, dict[str, Sourced]]:
     """The settings in force, and the value and source of each, by name. Raises SettingsError."""
-    return configuration.read(Settings, options, environment, folder)
+    settings, sourced = configuration.read(Settings, options, environment, folder)
+    check_proxy(settings.console)
+    return settings, sourced
+
+
+def check_proxy(console: ConsoleSettings) -> None:
+    """Raise SettingsError for a proxy that could be anyone, or that names no one."""
+    proxy = console.proxy
+    if (proxy.header or proxy.groups_header) and not proxy.addresses:
+        raise SettingsError(
+            "console.proxy.addresses is empty: any client could send the header; list the addresses from which "
+            "the proxy connects"
+        )
+    if console.sign_in != "key" and not proxy.header:
+        raise SettingsError(f"console.sign_in is '{console.sign_in}'; set console.proxy.header and .addresses, too")
+    if not proxy.groups.is_empty and not proxy.groups_header:
+        raise SettingsError("console.proxy.groups lists groups; set console.proxy.groups_header, too")
+    if proxy.header and proxy.header.lower() == proxy.groups_header.lower():
+        raise SettingsError("console.proxy.header and .groups_header are the same; the proxy sends two headers")

@@ -42,11 +42,11 @@ def blocks(document: Path, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall(document.read_text("utf-8")) if found == language]
 
 
-def snippets(language: str, without: Path | None = None) -> list[pytest.param]:
+def snippets(language: str, *without: Path) -> list[pytest.param]:
     return [
         pytest.param(text, id=f"{document.relative_to(ROOT)}-{index}")
         for document in DOCUMENTS
-        if document != without
+        if document not in without
         for index, text in enumerate(blocks(document, language), start=1)
     ]
 
@@ -127,16 +127,17 @@ def _end_group(group: int) -> None:
 
 
 SETTINGS = ROOT / "docs/settings.md"
+CONSOLE = ROOT / "docs/console.md"
 
 
-@pytest.mark.parametrize("snippet", blocks(SETTINGS, "toml"))
+@pytest.mark.parametrize("snippet", [*blocks(SETTINGS, "toml"), *blocks(CONSOLE, "toml")])
 def test_a_settings_snippet_is_valid(snippet: str, tmp_path: Path) -> None:
     (tmp_path / "laurels.toml").write_text(snippet, "utf-8")
 
     assert read_settings({}, {}, tmp_path)[0] != Settings()
 
 
-@pytest.mark.parametrize("snippet", snippets("toml", without=SETTINGS))
+@pytest.mark.parametrize("snippet", snippets("toml", SETTINGS, CONSOLE))
 def test_a_catalog_snippet_is_valid(snippet: str) -> None:
     whole = snippet if "[[levels]]" in snippet else _within_the_default(snippet)
 

@@ -1,23 +1,31 @@
-"""Sessions of operators: browsers that signed in to the console with an admin key.
+"""Sessions of operators: browsers that signed in to the console with an admin key, or through a proxy that knows the operator.
 
 A token is 'laurels_operator_' + 32 random bytes in base64url; the browser keeps it in a cookie. Only a SHA-256 of it is stored,
 so nothing in the database signs anyone in. A session ends when it is not used for a while, after a fixed time, when the
-operator signs out, and with its key.
+operator signs out, and with its key. One that began through the proxy counts only in requests in which the proxy names the same
+operator, so neither its cookie nor the proxy's header is enough alone.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
+from laurels.auth.identities import Headers, TrustedProxy
+from laurels.auth.roles import ListedRoles
 from laurels.auth.scopes import is_usable
 from laurels.engine.values import plain
-from laurels.storage.contract import OperatorSession, OperatorSessionRow, Store
+from laurels.storage.contract import OperatorSession, OperatorSessionRow, Principal, Store
 
 PREFIX = "laurels_operator_"
-MAX_TOKEN = 100
+TOKEN = re.compile(PREFIX + r"[\w-]{43}", re.ASCII)
+
+MOST_TOKENS = 200
+"""How many tokens of one request are looked up, in one statement: more cookies than a browser keeps of one domain."""
 
 SEEN = timedelta(minutes=1)
 """How often, at most, it is stored that a session is used."""
@@ -25,10 +33,35 @@ SEEN = timedelta(minutes=1)
 
 @plain
 class Operator:
-    """Who is signed in to the console. `name` is that of the admin key, used as the actor of every change."""
+    """An operator of the console.
+
+    name  that of the admin key, or the one that the proxy gave
+    role  what they may do; '' for nothing
+    kind  how they signed in: `operator` (with a key) or `proxy`, as in a principal
+    """
 
     name: str
     role: str
+    kind: Literal["operator", "proxy"] = "operator"
+
+    @property
+    def principal(self) -> Principal:
+        """The operator, as stored with what they change."""
+        return Principal(self.kind, self.name)
+
+
+@plain
+class ProxySignIn:
+    """Operators whom a proxy signs in. `sign_out` is the proxy's address for signing out; '' if it has none."""
+
+    proxy: TrustedProxy
+    roles: ListedRoles
+    sign_out: str = ""
+
+    def operator(self, headers: Headers, peer: str | None) -> Operator | None:
+        """Whom the proxy names in this request; None if it is not the proxy's. Raises IdentityError."""
+        identity = self.proxy.identity(headers, peer)
+        return Operator(identity.name, self.roles.role_of(identity) or "", "proxy") if identity else None
 
 
 @plain
@@ -38,12 +71,16 @@ class OperatorSessions:
     clock     the current time; the real one, also in a sandbox
     idle      how long a session may be unused
     lifetime  how long it may last in all
+    by_key    whether admin keys sign in
+    by_proxy  the proxy that signs operators in; None: none does
     """
 
     store: Store
     clock: Callable[[], datetime]
     idle: timedelta
     lifetime: timedelta
+    by_key: bool = True
+    by_proxy: ProxySignIn | None = None
 
     async def start(self, key_hash: bytes) -> str:
         """The token of a new session of the admin key with this hash. It cannot be read again."""
@@ -52,16 +89,38 @@ class OperatorSessions:
         await self.store.add_operator_session(row)
         return token
 
-    async def operator(self, token: str, address: str | None) -> Operator | None:
-        """Who is signed in with this token, from this address; None if the session or its key has ended, or never was."""
-        if not token.startswith(PREFIX) or len(token) > MAX_TOKEN:
+    async def start_by_proxy(self, operator: Operator) -> str:
+        """The token of a new session of an operator whom the proxy names."""
+        return await self.start(_hash_of_name(operator.name))
+
+    async def signed_in(
+        self, tokens: Sequence[str], address: str | None, named: Operator | None
+    ) -> tuple[str, Operator] | None:
+        """The first of these tokens whose session is valid, and whose it is; None if there is none.
+
+        `address` is the client's; `named` is the operator whom the proxy names in this request.
+        """
+        hashes = {_hash(token): token for token in tokens if TOKEN.fullmatch(token)}
+        if not hashes:
             return None
-        found, now = await self.store.operator_session(_hash(token)), self.clock()
-        if found is None or not self._lives(found, now) or not is_usable(found.key, now, address):
-            return None
-        if now - found.last_seen_at >= min(SEEN, self.idle / 10):
-            await self.store.operator_seen(_hash(token), now)
-        return Operator(found.key.name, found.key.role)
+        sessions, now = await self.store.operator_sessions([*hashes][:MOST_TOKENS]), self.clock()
+        found = {session.token_hash: session for session in sessions if self._lives(session, now)}
+        for hashed, token in hashes.items():
+            operator = self._operator(found[hashed], now, address, named) if hashed in found else None
+            if operator:
+                if now - found[hashed].last_seen_at >= min(SEEN, self.idle / 10):
+                    await self.store.operator_seen(hashed, now)
+                return token, operator
+        return None
+
+    def _operator(
+        self, session: OperatorSession, now: datetime, address: str | None, named: Operator | None
+    ) -> Operator | None:
+        """Whose session this is, if it may be used in this request."""
+        if session.key:
+            may = self.by_key and is_usable(session.key, now, address)
+            return Operator(session.key.name, session.key.role) if may else None
+        return named if named and session.key_hash == _hash_of_name(named.name) else None
 
     def _lives(self, session: OperatorSession, now: datetime) -> bool:
         """Whether the session is valid now. One from what is now the future is not: the clock has been moved back."""
@@ -73,4 +132,9 @@ class OperatorSessions:
 
 
 def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _hash_of_name(name: str) -> bytes:
+    """What stands for a name from the proxy where a session has the hash of its key. No key is this text."""
+    return hashlib.sha256(f"a name from the proxy: {name}".encode()).digest()

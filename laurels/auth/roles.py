@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Collection, Mapping
+from typing import Literal, get_args
 
+from laurels.auth.identities import Identity
 from laurels.engine.parsing import closest
+from laurels.engine.values import plain
 from laurels.errors import InvalidInput
 
 Role = Literal["viewer", "support", "editor", "owner"]
@@ -34,3 +36,19 @@ def read_role(name: str) -> Role:
         if role == name:
             return role
     raise InvalidInput("--role", f"unknown role '{name}'; {closest(name, ROLES)}")
+
+
+@plain
+class ListedRoles:
+    """Which role someone has whom a proxy has signed in: by their name, or by a group."""
+
+    names: Mapping[Role, Collection[str]]
+    groups: Mapping[Role, Collection[str]]
+
+    def role_of(self, identity: Identity) -> Role | None:
+        """The highest role that lists the name or one of the groups; None if none does. Upper and lower case differ."""
+        found: Role | None = None
+        for role in get_args(Role):
+            if identity.name in self.names.get(role, ()) or not identity.groups.isdisjoint(self.groups.get(role, ())):
+                found = role
+        return found

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib import metadata
+from ipaddress import ip_network
 from pathlib import Path
 
 import msgspec
@@ -28,7 +29,7 @@ from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, given_catalog
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
-from laurels.settings import DatabaseSettings, Settings
+from laurels.settings import ConsoleSettings, DatabaseSettings, Settings
 from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
 from laurels.storage.sqlite import driver
 
@@ -43,6 +44,8 @@ LOOKED_BACK = 30
 """How many days are searched for days without events."""
 NAMED = 3
 """How many amnesties are listed."""
+FEW_ADDRESSES = 256
+"""How many addresses a proxy may have without a remark."""
 NAMED_TYPES = 10
 """How many unknown event types are listed."""
 RELEASED = datetime.fromisoformat("2026-01-01T00:00:00Z")
@@ -101,7 +104,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
     given, broken = _given(settings)
     contents, database = asyncio.run(_database(settings))
     catalog, finding = (None, broken) if broken else _catalog(given, contents.catalog if contents else None)
-    yield from (finding, database)
+    yield from (finding, database, *_console(settings.console))
     if contents:
         yield from (_rows(contents.counts), _amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
         yield from _unknown(catalog, contents.event_types) if catalog else ()
@@ -221,6 +224,27 @@ async def _read(store: Store) -> Contents:
         event_types=await store.event_types(),
         catalog=await store.catalog_state(),
     )
+
+
+def _console(settings: ConsoleSettings) -> Iterator[Finding]:
+    """How operators sign in, and who else could."""
+    proxy = settings.proxy
+    if settings.sign_in == "key":
+        unused = "set console.sign_in to 'proxy' or 'both', or remove console.proxy" if proxy.header else ""
+        yield Finding("console", "operators sign in with admin keys", proposal=unused)
+        return
+    keys = ", or with admin keys" if settings.sign_in == "both" else ""
+    yield Finding("console", f"operators sign in through the proxy at {', '.join(proxy.addresses)}{keys}")
+    if proxy.names.is_empty and proxy.groups.is_empty:
+        fix = "list operators in console.proxy.names or console.proxy.groups"
+        yield Finding("roles", "no name and no group has a role, so no one can sign in through the proxy", fix)
+    for network in map(ip_network, proxy.addresses):
+        if network.num_addresses > FEW_ADDRESSES:
+            found = f"{network.num_addresses:,} addresses of {network} can name anyone as the operator"
+            yield Finding("proxy", found, proposal="list the proxy's own addresses alone")
+        if network.is_loopback:
+            found = f"every program on this machine can connect from {network} and name anyone as the operator"
+            yield Finding("proxy", found, proposal="run nothing else on this machine, or the proxy on another")
 
 
 def _amnesties(contents: Contents) -> Finding:

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from laurels import errors
+from laurels.auth.identities import IdentityError
 from laurels.auth.roles import Role, may
 from laurels.console.session import (
     COOKIE,
@@ -45,6 +46,7 @@ OWN_PATH = re.compile(r"/console(?:[/?][\w\-.~%/?=&+:@!$'()*,;]*)?", re.ASCII)
 LEADS_OUT = re.compile(r"//|/(?:\.|%2e)", re.ASCII | re.IGNORECASE)
 """Paths that a browser reads as another host or as a parent directory."""
 
+BAD_REQUEST = 400
 FORBIDDEN = 403
 SHOWN_HEADERS = (b"retry-after",)
 
@@ -175,12 +177,20 @@ def _described(error: Exception) -> tuple[int, Headers, str, str]:
 
 
 OWN_KINDS: dict[type[Exception], Kind] = {
+    IdentityError: Kind(
+        "invalid-identity",
+        BAD_REQUEST,
+        "Nothing changed: the proxy's header cannot be read",
+        "Invalid identity",
+        "Have the proxy set its header once, to the operator's name, in place of any that a client sends.",
+    ),
     MissingRole: Kind(
         "missing-role",
         FORBIDDEN,
         "Nothing changed: your role may not do this",
         "Missing role",
-        "Ask an operator with that role, or for an admin key with it: laurels key create --admin --role ROLE",
+        "Ask an operator with that role, or for the role: laurels key create --admin --role ROLE, or "
+        "console.proxy.names and .groups in the settings if a proxy signs you in",
     ),
     StaleForm: Kind(
         "stale-form",

@@ -17,23 +17,21 @@ from urllib.parse import urlsplit
 from itsdangerous import BadData, URLSafeSerializer
 
 from laurels import errors
+from laurels.auth.operators import Operator
 from laurels.engine.values import plain
 from laurels.http.context import Context
 from laurels.http.cookies import HOST_ONLY, is_secure, set_cookie
 from laurels.http.requests import credentials, header
 from laurels.http.responses import Scope
-from laurels.http.sources import address_of, source_of
+from laurels.http.sources import address_of, peer_of, source_of
 from laurels.service.admin import Admin
-from laurels.storage.contract import Principal
+from laurels.storage.contract import LIBRARY, Principal
 
 COOKIE = "laurels-console"
 FORM_COOKIE = "laurels-console-form"
 """Ties the sign-in form to a browser that has no session yet."""
 
 FORM_SECRET = re.compile(r"[\w-]{32}", re.ASCII)
-
-MAX_COOKIES = 5
-"""How many sessions of one request are looked up."""
 
 NEEDS_HTTPS = (
     "The browser sent no cookie: it stores none that is marked Secure from a page that came over http. Open the console over "
@@ -62,22 +60,31 @@ class SignedOut(errors.LaurelsError):
 
 @plain
 class Visit:
-    """A browser at the console. `operator` is the name of its admin key, used as the actor; '' before the sign-in.
+    """A browser at the console.
 
-    `secret` is the random text in its cookie, which its forms and messages are tied to; '' without one. `role` is what the
-    operator may do.
+    secret     the random text in its cookie, which its forms and messages are tied to; '' without one
+    signed_in  the operator; None before the sign-in
     """
 
     context: Context
     scope: Scope
     secret: str
-    operator: str = ""
-    role: str = ""
+    signed_in: Operator | None = None
+
+    @property
+    def operator(self) -> str:
+        """The operator's name, used as the actor; '' before the sign-in."""
+        return self.signed_in.name if self.signed_in else ""
+
+    @property
+    def role(self) -> str:
+        """What the operator may do; '' for nothing."""
+        return self.signed_in.role if self.signed_in else ""
 
     @property
     def principal(self) -> Principal:
         """The operator, as stored with what they change."""
-        return Principal("operator", self.operator)
+        return self.signed_in.principal if self.signed_in else LIBRARY.principal
 
     @property
     def admin(self) -> Admin:
@@ -110,11 +117,15 @@ class Visit:
 
 async def visit_of(context: Context, scope: Scope) -> Visit:
     """The visiting operator, or a visit without one if no valid session is found."""
-    for token in cookies_of(context, scope, COOKIE)[:MAX_COOKIES]:
-        operator = await context.operators.operator(token, address_of(scope))
-        if operator:
-            return Visit(context, scope, token, operator.name, operator.role)
-    return Visit(context, scope, "")
+    tokens = cookies_of(context, scope, COOKIE)
+    found = await context.operators.signed_in(tokens, address_of(scope), named_by_proxy(context, scope))
+    return Visit(context, scope, *found) if found else Visit(context, scope, "")
+
+
+def named_by_proxy(context: Context, scope: Scope) -> Operator | None:
+    """The operator whom the proxy names in this request; None if no proxy signs operators in. Raises IdentityError."""
+    proxy = context.operators.by_proxy
+    return proxy.operator(scope["headers"], peer_of(scope)) if proxy else None
 
 
 def visit_before_sign_in(context: Context, scope: Scope) -> Visit:

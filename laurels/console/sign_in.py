@@ -1,11 +1,12 @@
-"""/console/sign-in and /console/sign-out: start a session with an admin key, and end it."""
+"""/console/sign-in and /console/sign-out: start a session with an admin key or through a proxy, and end it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from laurels.auth.keys import hash_of_key, verify_key
+from laurels.auth.keys import verify_key
 from laurels.auth.networks import network_of
+from laurels.auth.operators import Operator
 from laurels.console.guards import (
     FORM_LIMIT,
     ConsoleForm,
@@ -26,6 +27,7 @@ from laurels.console.session import (
     Visit,
     end_session,
     form_cookie,
+    named_by_proxy,
     new_form_secret,
     session_cookie,
     visit_before_sign_in,
@@ -37,13 +39,17 @@ from laurels.http.endpoint import Request, endpoint
 from laurels.http.parameters import in_query
 from laurels.http.problems import TooManyRequests, kind_of
 from laurels.http.requests import text_of
-from laurels.http.responses import Response
+from laurels.http.responses import Headers, Response
 from laurels.http.security import credential, note_refusal
 from laurels.http.sources import address_of, request_id, source_of
 from laurels.service.audit import audit_row
 from laurels.site.html import PRIVATE
 from laurels.storage.contract import AuditKind
 
+NO_KEYS = "This server takes no admin keys. Open the console through the proxy that signs you in."
+NOT_BY_PROXY = "This request did not come through the proxy, or the proxy has not signed you in."
+NO_ROLE = "You have no role at this console. Ask an operator who runs this server to add you to console.proxy.names or .groups."
+EXPIRED = "The form expired. Please try again."
 UNKNOWN = "This key is unknown or was revoked."
 TOO_FAST = "Too many attempts. Wait a few seconds, then try again."
 
@@ -70,30 +76,58 @@ async def sign_in_page(request: Request[None, None]) -> Response:
     error_response=error_response,
 )
 async def sign_in(request: Request[None, Form]) -> Response:
-    """Take an admin key, and start a session."""
+    """Take an admin key, or the name that the proxy gives, and start a session."""
     visit, typed = visit_before_sign_in(request.context, request.scope), request.body
-    next_path, key, context = own_path(typed.get("next")), typed.get("key", "").strip(), visit.context
+    next_path, by = own_path(typed.get("next")), "proxy" if typed.get("by") == "proxy" else "key"
     try:
         visit.check_form(typed)
-        address = address_of(request.scope)
-        context.sign_in_rate.take(network_of(address))
-        operator = await verify_key(context.laurels.store, key, context.laurels.clock, address, "admin")
+        if by == "proxy":
+            return await _by_proxy(visit, next_path)
+        if not visit.context.operators.by_key:
+            return _form(visit, next_path, NO_KEYS, 403)
+        return await _by_key(visit, next_path, typed.get("key", "").strip())
     except StaleForm as error:
         await note_refusal(request, error)
         fresh = replace(visit, secret=new_form_secret())
-        return (
-            _form(fresh, next_path, "The form expired. Please try again.", 403) if visit.secret else error_page(error)
-        )
+        return _form(fresh, next_path, EXPIRED, 403, at=by) if visit.secret else error_page(error)
     except TooManyRequests as error:
         await note_refusal(request, error)
-        return _form(visit, next_path, TOO_FAST, kind_of(error).status, error)
+        return _form(visit, next_path, TOO_FAST, kind_of(error).status, at=by, more=error.headers)
+
+
+async def _by_key(visit: Visit, next_path: str, key: str) -> Response:
+    """Start a session with an admin key. Raises TooManyRequests."""
+    context, address = visit.context, address_of(visit.scope)
+    context.sign_in_rate.take(network_of(address))
+    try:
+        row = await verify_key(context.laurels.store, key, context.laurels.clock, address, "admin")
     except (Unauthorized, WrongAddress) as error:
         text = str(error)
         detail = await credential(context.laurels.store, key)
-        await context.failed_sign_ins.add(address_of(request.scope), request_id(request.scope), detail)
+        await context.failed_sign_ins.add(address, request_id(visit.scope), detail)
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
-    await _note(replace(visit, operator=operator.name), "operator.signed_in")
-    return redirect(next_path, session_cookie(visit, await context.operators.start(hash_of_key(key))))
+    return await _signed_in(
+        replace(visit, signed_in=Operator(row.name, row.role)), next_path, await context.operators.start(row.key_hash)
+    )
+
+
+async def _by_proxy(visit: Visit, next_path: str) -> Response:
+    """Start a session of the operator whom the proxy names. Raises TooManyRequests, IdentityError."""
+    context, named = visit.context, named_by_proxy(visit.context, visit.scope)
+    if named is None:
+        context.sign_in_rate.take(network_of(address_of(visit.scope)))
+        return _form(visit, next_path, NOT_BY_PROXY, 403, at="proxy")
+    context.sign_in_rate.take(named.principal)
+    if not named.role:
+        detail = {"operator": named.name, "why": "no role"}
+        await context.failed_sign_ins.add(address_of(visit.scope), request_id(visit.scope), detail)
+        return _form(visit, next_path, NO_ROLE, 403, at="proxy")
+    return await _signed_in(replace(visit, signed_in=named), next_path, await context.operators.start_by_proxy(named))
+
+
+async def _signed_in(visit: Visit, next_path: str, token: str) -> Response:
+    await _note(visit, "operator.signed_in")
+    return redirect(next_path, session_cookie(visit, token))
 
 
 async def _note(visit: Visit, kind: AuditKind) -> None:
@@ -105,11 +139,23 @@ async def _note(visit: Visit, kind: AuditKind) -> None:
 
 
 def _form(
-    visit: Visit, next_path: str, error: str = "", status: int = 200, refusal: TooManyRequests | None = None
+    visit: Visit, next_path: str, error: str = "", status: int = 200, *, at: str = "key", more: Headers = ()
 ) -> Response:
-    """The sign-in form, which redirects to the requested page; it never repeats the key."""
-    headers = [*PRIVATE, form_cookie(visit), *(refusal.headers if refusal else ())]
-    return render(visit, "sign_in.html", status=status, headers=headers, next_path=next_path, error=error)
+    """The sign-in form, which redirects to the requested page; it never repeats the key. `at`: the part with the error."""
+    headers = [*PRIVATE, form_cookie(visit), *more]
+    operators, named = visit.context.operators, named_by_proxy(visit.context, visit.scope)
+    return render(
+        visit,
+        "sign_in.html",
+        status=status,
+        headers=headers,
+        next_path=next_path,
+        error=error,
+        at=at if operators.by_key else "proxy",
+        by_key=operators.by_key,
+        by_proxy=operators.by_proxy,
+        named=named,
+    )
 
 
 @form(ROOT + "/sign-out", role="viewer")

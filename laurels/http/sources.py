@@ -15,6 +15,12 @@ ID_HEADER = b"x-request-id"
 ID = re.compile(r"[A-Za-z0-9._:/=+-]{1,64}")
 """The ids of requests that are taken over from a proxy. They are only text to search for."""
 
+PEER = "laurels.peer"
+"""The key of the scope under which our own server puts the address at the other end of the TCP connection.
+
+`client` may be what a header says. In another server there is no such key, and so no proxy that is believed.
+"""
+
 _MADE = "laurels.request_id"
 """The key of the scope under which an id that was made here is kept."""
 
@@ -40,6 +46,12 @@ def address_of(scope: Scope) -> str | None:
         return str(ip_address(client[0])) if client else None
     except ValueError:
         return None
+
+
+def peer_of(scope: Scope) -> str | None:
+    """The address at the other end of the TCP connection, whatever any header says; None if it is not known."""
+    peer = scope.get(PEER)
+    return peer if isinstance(peer, str) else None
 
 
 def request_id(scope: Scope) -> str:

@@ -23,7 +23,12 @@ def who(principal: Principal | None, actor: str) -> str:
 
 
 def name_of(principal: Principal) -> str:
-    """The principal in words. Users are called so, because a page about one says which."""
+    """The principal in words. Users are called so, because a page about one says which.
+
+    A name that a proxy gave is marked, because an admin key may have the same.
+    """
     if principal.kind == "session":
         return "the user"
+    if principal.kind == "proxy":
+        return f"{principal.name} (by proxy)"
     return principal.name or LIBRARY

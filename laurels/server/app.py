@@ -8,12 +8,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from typing import get_args
 
 from laurels import console, site
 from laurels.auth.chain import Chain
 from laurels.auth.failed_sign_ins import SAVE_SECONDS, FailedSignIns
+from laurels.auth.identities import TrustedProxy
 from laurels.auth.key_uses import STORE_SECONDS, KeyUses
-from laurels.auth.operators import OperatorSessions
+from laurels.auth.operators import OperatorSessions, ProxySignIn
+from laurels.auth.roles import ListedRoles, Role
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo import playground as demo
@@ -31,7 +34,7 @@ from laurels.http.openapi import document
 from laurels.http.responses import Receive, Scope, Send
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
-from laurels.settings import Part, Settings
+from laurels.settings import Part, ProxySettings, Settings, check_proxy
 from laurels.site import static
 from laurels.site.html import error_response
 from laurels.telemetry.requests import RequestCounters
@@ -82,15 +85,14 @@ def create_app(
 
 
 def _context(laurels: Laurels, settings: Settings, playground: str | None) -> Context:
-    sessions, auth, limits = Sessions(laurels), settings.auth, settings.limits
-    lifetime = timedelta(hours=auth.operator_hours)
+    sessions, limits = Sessions(laurels), settings.limits
     return Context(
         laurels,
         Insights(laurels, settings.rules.rarity_users),
         settings,
         sessions,
         Chain([sessions]),
-        OperatorSessions(laurels.store, laurels.clock, timedelta(minutes=auth.operator_idle_minutes), lifetime),
+        _operators(laurels, settings),
         document(VERSION, API, settings),
         key_rate=Rate("key", limits.key_rate, settings.server.workers),
         session_rate=Rate("session", limits.session_rate, settings.server.workers),
@@ -101,6 +103,23 @@ def _context(laurels: Laurels, settings: Settings, playground: str | None) -> Co
         failed_sign_ins=FailedSignIns(laurels),
         playground=playground,
     )
+
+
+def _operators(laurels: Laurels, settings: Settings) -> OperatorSessions:
+    """The sessions of the console. Raises SettingsError for a proxy that could be anyone."""
+    auth, console = settings.auth, settings.console
+    check_proxy(console)
+    by_proxy = None if console.sign_in == "key" else _by_proxy(console.proxy)
+    idle, lifetime = timedelta(minutes=auth.operator_idle_minutes), timedelta(hours=auth.operator_hours)
+    return OperatorSessions(laurels.store, laurels.clock, idle, lifetime, console.sign_in != "proxy", by_proxy)
+
+
+def _by_proxy(proxy: ProxySettings) -> ProxySignIn:
+    names, groups = (
+        {role: frozenset(getattr(lists, role)) for role in get_args(Role)} for lists in (proxy.names, proxy.groups)
+    )
+    headers = proxy.header.lower(), proxy.groups_header.lower()
+    return ProxySignIn(TrustedProxy(*headers, proxy.addresses), ListedRoles(names, groups), proxy.sign_out)
 
 
 def _endpoints(parts: Sequence[Part]) -> Sequence[Endpoint]:

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from laurels.errors import LaurelsError
 from laurels.http.problems import BadRequest, HeadTooLarge, Refusals, TooSlow, problem_response
 from laurels.http.responses import END, Response
+from laurels.http.sources import PEER
 
 HEAD_LIMIT = 64 * 1024
 """The most bytes of a request line with its headers, and of what is received without completing either."""
@@ -131,6 +132,8 @@ class Gate(HttpToolsProtocol):
         """The start of a request."""
         self._began, self._ended = True, False
         super().on_message_begin()
+        if self.client:
+            cast(dict[str, Any], self.scope)[PEER] = self.client[0]
 
     def on_headers_complete(self) -> None:
         """The headers are complete, and the application starts: the connection is no longer idle."""

@@ -45,9 +45,10 @@ def of_ended(audit: AuditRow | None, ended: int) -> Sequence[AuditRow]:
 
 
 def operator_session_of(row: Columns) -> OperatorSession:
-    """A session of the console, from API_KEYS of its key and when it was created, last seen and ends."""
-    *key, created_at, last_seen_at, expires_at = row
-    return OperatorSession(key_of(key), from_micros(created_at), from_micros(last_seen_at), from_micros(expires_at))
+    """A session of the console, from OPERATOR_SESSIONS and API_KEYS of its key; null if that is not active."""
+    token_hash, key_hash, created_at, last_seen_at, expires_at, *key = row
+    times = map(from_micros, (created_at, last_seen_at, expires_at))
+    return OperatorSession(token_hash, key_hash, key_of(key) if key[0] is not None else None, *times)
 
 
 def operator_session_columns(session: OperatorSessionRow) -> Columns:

@@ -104,3 +104,58 @@ def test_problems_are_counted_for_people(cli: Cli) -> None:
 
     assert ended.code == 1
     assert "1 problem." in ended.out
+
+
+PROXY = """
+[console]
+sign_in = "both"
+[console.proxy]
+header = "X-Forwarded-User"
+addresses = ["10.0.0.5"]
+[console.proxy.names]
+owner = ["anna@example.com"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "words"),
+    [
+        (("", ""), "console", "10.0.0.5, or with admin keys"),
+        (("10.0.0.5", "10.0.0.0/16"), "proxy", "65,536 addresses"),
+        (("10.0.0.5", "127.0.0.1"), "proxy", "every program on this machine"),
+        (('owner = ["anna@example.com"]', ""), "roles", "no one can sign in"),
+        (('sign_in = "both"', ""), "console", "admin keys"),
+    ],
+)
+def test_it_says_who_else_could_name_an_operator(made: Cli, change: tuple[str, str], what: str, words: str) -> None:
+    made.file("laurels.toml", PROXY.replace(*change))
+    found = findings(made)
+    assert words in found[what]["found"]
+    assert bool(found[what]["fix"]) == (what == "roles")
+    assert bool(found[what]["proposal"]) == (what == "proxy" or "both" not in PROXY.replace(*change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('addresses = ["10.0.0.5"]', ""),
+        ('"10.0.0.5"', '"0.0.0.0/0"'),
+        ('"10.0.0.5"', '"10.0.0.5/8"'),
+        ('"10.0.0.5"', '"proxy.internal"'),
+        ("X-Forwarded-User", "X_Forwarded_User"),
+        ("X-Forwarded-User", "Authorization"),
+        ("X-Forwarded-User", "cookie"),
+        ('header = "X-Forwarded-User"', ""),
+        ("[console.proxy.names]", "[console.proxy.groups]"),
+        ("addresses", 'groups_header = "x-forwarded-user"\naddresses'),
+        ("addresses", 'sign_out = "javascript:alert(1)"\naddresses'),
+        ("addresses", 'sign_out = "//evil.test"\naddresses'),
+        ('"both"', '"none"'),
+    ],
+)
+def test_a_proxy_that_could_be_anyone_is_refused_by_every_command(made: Cli, change: tuple[str, str]) -> None:
+    made.file("laurels.toml", PROXY.replace(*change))
+    ended = made("settings")
+    assert ended.code == 2
+    assert "console." in ended.err
+    assert wrong(made) == {"settings"}

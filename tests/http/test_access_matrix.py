@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx2
@@ -14,8 +15,9 @@ from laurels.auth.roles import ROLES
 from laurels.auth.scopes import ALL
 from laurels.http.endpoint import PLACEHOLDER, Endpoint
 from laurels.server.app import ENDPOINTS
-from tests.support.app import COOKIE, App, open_app
+from tests.support.app import COOKIE, App, client_of
 from tests.support.operator import Operator, operator_over
+from tests.support.proxy import ADDRESS, HEADER, connected, from_proxy, open_proxied, operator_by_proxy
 
 pytestmark = pytest.mark.anyio
 
@@ -116,9 +118,10 @@ def test_every_address_is_in_the_table() -> None:
 
 @pytest.fixture
 async def home() -> AsyncIterator[App]:
-    async with open_app() as one:
+    """An application whose operators sign in with keys and through a proxy, which the callers may seem to be."""
+    async with open_proxied("both") as one, client_of(connected(one.app)) as client:
         await one.give_points("ada", messages=100)
-        yield one
+        yield replace(one, client=client)
 
 
 async def api_callers(home: App) -> dict[str, tuple[Headers, frozenset[str]]]:
@@ -151,10 +154,27 @@ async def api_callers(home: App) -> dict[str, tuple[Headers, frozenset[str]]]:
         "a forged session": (bearer(expired[:-2] + "AA"), frozenset()),
         "a session as the console's cookie": ({"cookie": f"laurels-console={live}"}, frozenset()),
     }
+    callers |= {name: (headers, frozenset()) for name, headers in (await proxy_callers(home)).items()}
     for scope in sorted(ALL):
         rights = Rights(scopes=frozenset({scope}))
         callers[f"a key with {scope}"] = (bearer(await key(scope.replace(":", "-"), rights)), frozenset({scope}))
     return callers
+
+
+async def proxy_callers(home: App) -> dict[str, Headers]:
+    """Callers with a part of what a session through the proxy needs: the proxy's connection, a name, and the cookie."""
+    name = "anna@example.com"
+    async with operator_by_proxy(home, name) as desk:
+        token = next(one.value for one in desk.client.cookies.jar if one.name == "laurels-console")
+    cookie, claimed = {"cookie": f"laurels-console={token}"}, {HEADER: name, "x-forwarded-for": ADDRESS}
+    return {
+        "a name from no proxy": claimed,
+        "a name from the proxy, without a session": {**from_proxy(name)},
+        "a session by proxy, without the proxy": cookie,
+        "a session by proxy, from elsewhere": {**cookie, **claimed},
+        "a session by proxy, by another proxy": {**cookie, **from_proxy(name, address="10.0.0.6")},
+        "a session by proxy, under another name": {**cookie, **from_proxy("sam@example.com")},
+    }
 
 
 async def test_no_caller_gets_an_answer_too_many(home: App) -> None:
@@ -227,6 +247,18 @@ async def test_each_role_may_do_what_the_table_says(home: App) -> None:
                 elif WHO[endpoint.label] != "public" and not endpoint.path.startswith("/console"):
                     answer = await call(desk.client, endpoint, {})
                     assert answer.status_code == 401, f"{endpoint.label} by the console's cookie"
+
+
+async def test_each_role_by_proxy_may_do_what_the_table_says(home: App) -> None:
+    for number, role in enumerate(ROLES):
+        for name, groups in ((f"{role}@example.com", None), ("someone", f"others, {role}s")):
+            async with operator_by_proxy(home, name, groups) as desk:
+                for endpoint in ENDPOINTS:
+                    if endpoint.path.startswith("/console") and "sign-" not in endpoint.path:
+                        await check_role(desk, endpoint, may=[*ROLES].index(WHO[endpoint.label]) <= number)
+                    elif WHO[endpoint.label] != "public" and not endpoint.path.startswith("/console"):
+                        answer = await call(desk.client, endpoint, {})
+                        assert answer.status_code == 401, f"{endpoint.label} by the proxy"
 
 
 async def check_role(desk: Operator, endpoint: Endpoint, *, may: bool) -> None:

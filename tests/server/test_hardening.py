@@ -53,10 +53,10 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return files
 
 
-def nginx(folder: Path, port: int, laurels: str) -> list[str]:
-    """The command that starts nginx with the document's configuration."""
+def nginx(folder: Path, port: int, laurels: str, text: str) -> list[str]:
+    """The command that starts nginx with this configuration."""
     public, private = certificate(folder)
-    text = block("nginx").replace("127.0.0.1:8000", laurels).replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
+    text = text.replace("127.0.0.1:8000", laurels).replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     text = text.replace("/etc/ssl/laurels.pem", str(public)).replace("/etc/ssl/laurels.key", str(private))
     paths = "".join(
         f"{name}_temp_path {folder / name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -69,10 +69,10 @@ def nginx(folder: Path, port: int, laurels: str) -> list[str]:
     return ["nginx", "-e", "stderr", "-c", str(file)]
 
 
-def caddy(folder: Path, port: int, laurels: str) -> list[str]:
-    """The command that starts Caddy with the document's configuration."""
+def caddy(folder: Path, port: int, laurels: str, text: str) -> list[str]:
+    """The command that starts Caddy with this configuration."""
     public, private = certificate(folder)
-    site, *rest = block("caddy").replace("127.0.0.1:8000", laurels).splitlines()
+    site, *rest = text.replace("127.0.0.1:8000", laurels).splitlines()
     address = f"https://laurels.example.com:{port}"
     text = "\n".join(
         [site.replace("laurels.example.com", address), f"\ttls {public} {private}\n\tbind 127.0.0.1", *rest]
@@ -83,11 +83,11 @@ def caddy(folder: Path, port: int, laurels: str) -> list[str]:
 
 
 @asynccontextmanager
-async def proxied(name: str, server: Server, folder: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of this proxy, which is in front of the server."""
+async def proxied(name: str, server: Server, folder: Path, text: str = "") -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of this proxy, which is in front of the server. `text` is its configuration; '': that of the document."""
     port = free_port()
     laurels = str(server.client.base_url).removeprefix("http://").rstrip("/")
-    command = {"nginx": nginx, "caddy": caddy}[name](folder, port, laurels)
+    command = {"nginx": nginx, "caddy": caddy}[name](folder, port, laurels, text or block(name))
     with (folder / "proxy.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, start_new_session=True)
     headers = {"host": "laurels.example.com"}

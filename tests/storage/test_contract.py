@@ -955,31 +955,36 @@ async def test_a_session_of_the_console_lasts_until_it_ends(store: Store) -> Non
     anna = KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None)
     await store.add_key(anna)
     await operator_session(store)
-    found = await store.operator_session(b"t")
-    assert found == OperatorSession(anna, MONDAY, MONDAY, MONDAY + timedelta(hours=1))
-    assert await store.operator_session(b"x") is None
+    expected = OperatorSession(b"t", b"anna", anna, MONDAY, MONDAY, MONDAY + timedelta(hours=1))
+    assert await store.operator_sessions([b"t", b"t", b"x"]) == [expected]
+    assert await store.operator_sessions([b"x"]) == await store.operator_sessions([]) == []
     for _ in range(2):
         await store.end_operator_session(b"t")
-    assert await store.operator_session(b"t") is None
+    assert await store.operator_sessions([b"t"]) == []
 
 
-async def test_a_session_of_the_console_ends_with_its_key(store: Store) -> None:
+async def test_a_session_of_the_console_has_its_key_while_that_is_active(store: Store) -> None:
     await operator_session(store)
-    assert await store.operator_session(b"t") is None
+    assert [found.key for found in await store.operator_sessions([b"t"])] == [None]
     await store.add_key(KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None))
-    assert await store.operator_session(b"t")
+    assert [found.key and found.key.name for found in await store.operator_sessions([b"t"])] == ["anna"]
     await store.revoke_key("anna", MONDAY)
-    assert await store.operator_session(b"t") is None
+    assert [found.key for found in await store.operator_sessions([b"t"])] == [None]
+
+
+async def test_sessions_of_the_console_are_found_among_hundreds_of_hashes(store: Store) -> None:
+    for token in (b"t", b"u"):
+        await operator_session(store, token)
+    junk = [b"junk-%d" % number for number in range(200)]
+    assert {found.token_hash for found in await store.operator_sessions([*junk, b"t", *junk, b"u"])} == {b"t", b"u"}
 
 
 async def test_a_session_of_the_console_is_seen_and_time_does_not_run_back(store: Store) -> None:
-    await store.add_key(KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None))
     await operator_session(store)
     for minutes in (10, 5):
         await store.operator_seen(b"t", MONDAY + timedelta(minutes=minutes))
     await store.operator_seen(b"x", MONDAY)
-    found = await store.operator_session(b"t")
-    assert found
+    (found,) = await store.operator_sessions([b"t"])
     assert found.last_seen_at == MONDAY + timedelta(minutes=10)
 
 

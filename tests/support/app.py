@@ -13,6 +13,7 @@ import httpx2
 from laurels.auth.keys import create_key
 from laurels.engine.catalog import Catalog
 from laurels.http.dispatch import Dispatcher
+from laurels.http.responses import Application
 from laurels.server.app import create_app
 from laurels.service.laurels import Laurels
 from laurels.settings import Settings
@@ -110,7 +111,7 @@ async def open_app_over(
         yield App(laurels, clock, app, client, key)
 
 
-def client_of(app: Dispatcher, base_url: str = "http://laurels.test") -> httpx2.AsyncClient:
+def client_of(app: Application, base_url: str = "http://laurels.test") -> httpx2.AsyncClient:
     """A client that fails the test at the first error answer that is no problem document."""
     transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
     return httpx2.AsyncClient(transport=transport, base_url=base_url, event_hooks={"response": [check_error]})

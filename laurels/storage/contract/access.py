@@ -45,7 +45,7 @@ class SessionRow:
 
 @plain
 class OperatorSessionRow:
-    """A session of the console as stored: the hash of its token, and that of the admin key it belongs to."""
+    """A session of the console as stored: the hash of its token, and that of its admin key or of a name from a proxy."""
 
     token_hash: bytes
     key_hash: bytes
@@ -56,9 +56,11 @@ class OperatorSessionRow:
 
 @plain
 class OperatorSession:
-    """A session of the console with its admin key, which is active."""
+    """A session of the console with its admin key; None: no active key has `key_hash`."""
 
-    key: KeyRow
+    token_hash: bytes
+    key_hash: bytes
+    key: KeyRow | None
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
@@ -120,8 +122,8 @@ class Access(Protocol):
         """Store a session of the console, and delete those that expired before it was created."""
         ...
 
-    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
-        """A session of the console, expired or not; None if it does not exist, or if its key was revoked."""
+    async def operator_sessions(self, token_hashes: Sequence[bytes]) -> Sequence[OperatorSession]:
+        """The sessions of the console with these hashes, expired or not, in no order. Without key if it was revoked."""
         ...
 
     async def operator_seen(self, token_hash: bytes, at: datetime) -> None:

@@ -6,15 +6,15 @@ from typing import Literal
 
 from laurels.engine.values import plain
 
-PrincipalKind = Literal["key", "operator", "session", "cli", "library"]
+PrincipalKind = Literal["key", "operator", "proxy", "session", "cli", "library"]
 
 
 @plain
 class Principal:
     """Who was authenticated, as Laurels found out itself; no one can claim it.
 
-    kind  `key` (an API key), `operator` (a person at the console), `session` (a user), `cli` (the command line) or `library`
-          (a Python program)
+    kind  `key` (an API key), `operator` (a person at the console, by an admin key), `proxy` (a person at the console, by the
+          name that a proxy gave), `session` (a user), `cli` (the command line) or `library` (a Python program)
     name  the name of the key or of the operator, the user's id, the system user of the command line, or the program's name
     """
 

@@ -62,10 +62,10 @@ DELETE FROM sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR token_hash = $
 """
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= $1"
 ADD_OPERATOR_SESSION = f"{insert(OPERATOR_SESSIONS)} ON CONFLICT (token_hash) DO NOTHING"
-OPERATOR_SESSION = f"""
-SELECT {", ".join(f"k.{name}" for name in API_KEYS.columns)}, s.created_at, s.last_seen_at, s.expires_at
-FROM operator_sessions s JOIN api_keys k ON k.key_hash = s.key_hash
-WHERE s.token_hash = $1 AND k.revoked_at IS NULL
+SESSIONS_WITH_KEYS = f"""
+SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)}
+FROM operator_sessions s LEFT JOIN api_keys k ON k.key_hash = s.key_hash AND k.revoked_at IS NULL
+WHERE s.token_hash = ANY($1)
 """
 OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = $1 WHERE token_hash = $2 AND last_seen_at < $1"
 END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = $1"
@@ -156,9 +156,8 @@ class Access(Connections):
         await self._value(DROP_EXPIRED_OPERATORS, to_micros(session.created_at))
         await self._value(ADD_OPERATOR_SESSION, *operator_session_columns(session))
 
-    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
-        rows = await self._rows(OPERATOR_SESSION, token_hash)
-        return operator_session_of(rows[0]) if rows else None
+    async def operator_sessions(self, token_hashes: Sequence[bytes]) -> Sequence[OperatorSession]:
+        return [operator_session_of(row) for row in await self._rows(SESSIONS_WITH_KEYS, token_hashes)]
 
     async def operator_seen(self, token_hash: bytes, at: datetime) -> None:
         await self._value(OPERATOR_SEEN, to_micros(at), token_hash)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -40,10 +41,10 @@ ORDER BY created_at DESC, token_hash LIMIT ?
 END_SESSIONS = "DELETE FROM sessions WHERE user_id = ?1 AND (?2 IS NULL OR token_hash = ?2) RETURNING expires_at"
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= ?"
 ADD_OPERATOR_SESSION = insert(OPERATOR_SESSIONS)
-OPERATOR_SESSION = f"""
-SELECT {", ".join(f"k.{name}" for name in API_KEYS.columns)}, s.created_at, s.last_seen_at, s.expires_at
-FROM operator_sessions s JOIN api_keys k ON k.key_hash = s.key_hash
-WHERE s.token_hash = ? AND k.revoked_at IS NULL
+SESSIONS_WITH_KEYS = f"""
+SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)}
+FROM operator_sessions s LEFT JOIN api_keys k ON k.key_hash = s.key_hash AND k.revoked_at IS NULL
+WHERE s.token_hash IN (SELECT unhex(value) FROM json_each(?))
 """
 OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = ?1 WHERE token_hash = ?2 AND last_seen_at < ?1"
 END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = ?"
@@ -124,10 +125,10 @@ class Access(Connections):
 
         await self._in_transaction(add)
 
-    async def operator_session(self, token_hash: bytes) -> OperatorSession | None:
+    async def operator_sessions(self, token_hashes: Sequence[bytes]) -> Sequence[OperatorSession]:
+        hashes = json.dumps([token_hash.hex() for token_hash in token_hashes])
         with translated:
-            row = self._reader.execute(OPERATOR_SESSION, (token_hash,)).fetchone()
-        return operator_session_of(row) if row else None
+            return [operator_session_of(row) for row in self._reader.execute(SESSIONS_WITH_KEYS, (hashes,))]
 
     async def operator_seen(self, token_hash: bytes, at: datetime) -> None:
         values = (to_micros(at), token_hash)
