@@ -153,7 +153,7 @@ def table_of(boards: Sequence[LeaderboardInfo]) -> object:
 
 
 def _counts(board: LeaderboardInfo) -> str:
-    """'points', 'metric books, lowest first', 'streak login, of staff'."""
+    """'points', 'metric books, lowest first', 'streak login, of staff, read by hr'."""
     parts = [board.by if board.of is None else f"{board.by} {board.of}"]
     if board.order == "lowest":
         parts.append("lowest first")
@@ -161,6 +161,8 @@ def _counts(board: LeaderboardInfo) -> str:
         parts.append(f"of teams '{board.teams}…'")
     if board.groups:
         parts.append(f"of {' or '.join(board.groups)}")
+    if board.readers:
+        parts.append(f"read by {' or '.join(board.readers)}")
     return ", ".join(parts)
 
 

@@ -54,10 +54,11 @@ class Listener:
         return page.result() if page.done() else ()
 
     def deliver(self, after: Cursor, page: Sequence[NotificationMessage]) -> None:
-        """Pass on a page whose last notification has the cursor `after`. Only while it waits."""
+        """Pass on a page up to the cursor `after`, from which nothing may be left to pass on. Only while it waits."""
         assert self._page is not None
         self.after = after
-        self._page.set_result(page)
+        if page:
+            self._page.set_result(page)
 
     def end(self) -> None:
         """End it at once."""
@@ -135,7 +136,7 @@ class Listeners:
         for listener in waiting:
             page = [(cursor, message) for cursor, message in found.get(listener.user_id, ()) if cursor > listener.after]
             if page and listener.waits:
-                listener.deliver(page[-1][0], [message for _, message in page])
+                listener.deliver(page[-1][0], [message for _, message in page if message])
         return any(len(page) >= NOTIFICATIONS_PAGE for page in found.values())
 
     def _report(self, error: Exception) -> None:

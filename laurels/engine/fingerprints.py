@@ -53,7 +53,7 @@ def fingerprint(
 def _deciding(board: Board) -> dict[str, Any]:
     """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
     fields = _renaming(asdict(board))
-    del fields["notify_top"], fields["closed_until"], fields["periods"]["reused"]
+    del fields["notify_top"], fields["readers"], fields["closed_until"], fields["periods"]["reused"]
     # A longer `late` reopens periods, and events that came too late before count then.
     late = None if is_all_time(board) else board.late
     unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}

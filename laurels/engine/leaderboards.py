@@ -54,6 +54,7 @@ class Board:
     highest  whether the highest score comes first, else the lowest
     ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
     groups   who is ranked: users in any of these groups (empty: everyone)
+    readers  which users may read it: those in any of these groups (empty: all); the app and operators always may
     late     how long after its end a period still takes events that occurred in it; then it is closed permanently
     visibility  how users who did not choose are shown: by name, under a pseudonym, or to no one else
     teams    the prefix of groups that compete instead of users ('': users compete)
@@ -77,6 +78,7 @@ class Board:
     teams: str = ""
     team_score: Literal["sum", "mean"] = "sum"
     notify_top: int = 0
+    readers: tuple[str, ...] = ()
     was: tuple[str, ...] = ()
     retired: bool = False
     closed_until: datetime | None = None
@@ -92,6 +94,10 @@ class Board:
         if self.teams:
             return [] if hidden else [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
         return [self.id + HIDDEN if hidden else self.id]
+
+    def may_be_read_by(self, groups: Collection[str]) -> bool:
+        """Whether a user of these groups may read it. For a user who may not, it does not exist."""
+        return not self.readers or any(group in self.readers for group in groups)
 
     def name_of_team(self, group: str) -> str:
         """The name of a team: the group without the prefix that all teams have."""
@@ -157,6 +163,7 @@ def read_board(
         highest=table.choice("order", ORDERS, "order", "highest") != "lowest",
         ties=cast(Ties, table.choice("ties", TIES, "tie rule", "first") or "first"),
         groups=table.texts("groups") if table.has("groups") else (),
+        readers=table.texts("readers") if table.has("readers") else (),
         late=timedelta(hours=min(hours, MAX_LATE_HOURS)),
         visibility=cast(Visibility, table.choice("visibility", VISIBILITIES, "visibility", "public") or "public"),
         teams=table.text("teams") if table.has("teams") else "",
@@ -177,9 +184,8 @@ def _check(table: Table, board: Board) -> None:
         table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
     if board.notify_top > MAX_NOTIFIED:
         table.fault("tell_top", f"must be at most {MAX_NOTIFIED}", "write tell_top = 10")
-    plain = replace(
-        THE_POINTS, name=board.name, late=board.late, visibility=board.visibility, notify_top=board.notify_top
-    )
+    free = ("name", "late", "visibility", "readers", "notify_top")
+    plain = replace(THE_POINTS, **{name: getattr(board, name) for name in free})
     if board.id == POINTS and board != plain:
         table.fault("", f"the leaderboard '{POINTS}' counts all points of all time", "give this leaderboard another id")
 

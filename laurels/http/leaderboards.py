@@ -1,7 +1,7 @@
 """Leaderboards: all of them, and the lines of one within a period. For users with a session, and for the app's back end.
 
-A leaderboard is public among the app's users, so a session may ask for the lines around any user; the user whose own line is
-shown next to them is always the session's.
+A leaderboard is public among the users who may read it, so a session may ask for the lines around any user; the user whose own
+line is shown next to them is always the session's. To a session whose user may not read it, it does not exist.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ CLOSED_LIMIT = number("limit", "How many periods", MAX_LINES, BOARD_PAGE)
     ),
 )
 async def get_leaderboards(request: Request[Caller | Key, None]) -> LeaderboardList:
-    """Read what each leaderboard counts, and its current period."""
-    return await request.context.laurels.leaderboards()
+    """Read what each leaderboard counts, and its current period. A session reads only those that its user may read."""
+    return await request.context.laurels.leaderboards(_reader(request.caller))
 
 
 @endpoint(
@@ -164,6 +164,7 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
             around=_around(scope, me),
             friends=friends,
             me=me,
+            readable_by=_reader(caller),
         )
     except InvalidInput as error:
         raise InvalidParameter(error.field, str(error)) from None
@@ -185,7 +186,12 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
 async def get_closed_periods(request: Request[Caller | Key, None]) -> ClosedPeriods:
     """Read which periods are closed and final. Read their lines as any other's, with the key as `?period=`."""
     limit = CLOSED_LIMIT.read(request.scope) or BOARD_PAGE
-    return await request.context.laurels.closings(request.path["board"], limit)
+    return await request.context.laurels.closings(request.path["board"], limit, _reader(request.caller))
+
+
+def _reader(caller: Caller | Key) -> str | None:
+    """The user who must be allowed to read a leaderboard; None: the app's back end, which may read all."""
+    return None if isinstance(caller, Key) else caller.user_id
 
 
 def _me(scope: Scope, caller: Caller | Key) -> str | None:

@@ -52,6 +52,7 @@ class LeaderboardPeriod(Answer, frozen=True):
 class LeaderboardInfo(SparseAnswer, frozen=True):
     """A leaderboard of the catalog. `groups` are the groups whose users it ranks; if empty, all users.
 
+    `readers` are the groups whose users may read it; left out if all users may.
     With `teams`, it ranks the groups whose names begin with this text instead of users. `visibility` counts for users who
     have not chosen one. `current` is the current period. `retired`: it takes no events, and its lines stay as they are.
     """
@@ -69,10 +70,11 @@ class LeaderboardInfo(SparseAnswer, frozen=True):
     zone: str
     current: LeaderboardPeriod | None
     retired: bool = False
+    readers: Sequence[str] = ()
 
 
 class LeaderboardList(Answer, frozen=True):
-    """All leaderboards of the catalog."""
+    """The leaderboards of the catalog that the caller may read."""
 
     leaderboards: list[LeaderboardInfo]
 
@@ -153,6 +155,7 @@ def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
         zone=board.periods.zone,
         current=leaderboard_period(board, period, now) if period else None,
         retired=board.retired,
+        readers=board.readers,
     )
 
 

@@ -38,7 +38,10 @@ class Leader(Answer, frozen=True):
 
 
 class UserRank(Answer, frozen=True):
-    """The exact rank among all users with points. `rank` is null for a user without points."""
+    """The exact rank among all users with points. `rank` is null for a user without points.
+
+    In the profile of a user who may not read the leaderboard `points`, it is null, and no user is ranked.
+    """
 
     rank: int | None
     ranked_users: int
@@ -107,6 +110,7 @@ class ProfileMaker:
         progress = row.progress
         level = self._catalog.levels.read(progress.points)
         first = self._top if self._top.lines is top else self._read_top(top)
+        may_read = self._board.may_be_read_by(row.groups)
         earned = progress.badges
         return Profile(
             badges=[info for badge_id, info, _ in self._badges if badge_id in earned],
@@ -117,8 +121,8 @@ class ProfileMaker:
             progress=level.progress,
             streak=streak_length(self._catalog, progress, self._catalog.login_streak, now),
             badge_awarded=badge_awarded,
-            leaderboard=self._leaders(first, row),
-            user_rank=self._rank(first, row, now),
+            leaderboard=self._leaders(first, row) if may_read else [],
+            user_rank=self._rank(first, row, now) if may_read else None,
             available_badges=[
                 info for badge_id, info, retired in self._badges if badge_id not in earned and not retired
             ],

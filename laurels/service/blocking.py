@@ -188,6 +188,7 @@ class BlockingLaurels:
     streaks = _blocking(Laurels.streaks)
     explain = _blocking(Laurels.explain)
     leaderboards = _blocking(Laurels.leaderboards)
+    find_leaderboard = _blocking(Laurels.find_leaderboard)
     leaderboard = _blocking(Laurels.leaderboard)
     close_periods = _blocking(Laurels.close_periods)
     closings = _blocking(Laurels.closings)

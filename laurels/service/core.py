@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -101,6 +101,11 @@ class Core:
         if user is None:
             raise UserNotFound
         return user
+
+    async def groups_of(self, user_id: str) -> Sequence[str]:
+        """The groups that a user is in now; none for someone who is no user."""
+        user = await self.store.user(user_id)
+        return user.groups if user else ()
 
     def is_outdated(self, user: UserRow, amnesty_count: int) -> bool:
         """Whether the user's progress was made under other rules, or before the latest amnesty."""

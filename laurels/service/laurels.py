@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -33,7 +33,7 @@ from laurels.errors import (
 from laurels.present.badges import Explanation
 from laurels.present.events import EventResult, event_result
 from laurels.present.history import History
-from laurels.present.leaderboards import ClosedPeriods, LeaderboardList, LeaderboardPage
+from laurels.present.leaderboards import ClosedPeriods, LeaderboardInfo, LeaderboardList, LeaderboardPage
 from laurels.present.notifications import NotificationMessage, notification_message
 from laurels.present.overviews import UserOverview
 from laurels.present.profiles import Profile, UserRank
@@ -49,6 +49,7 @@ from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS
 from laurels.service.leaderboards import LeaderboardReader
 from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
+from laurels.service.readable_notifications import with_readable
 from laurels.service.rules import OnDifference, Rules
 from laurels.settings import DatabaseSettings, DatabaseUrl, SchemaName
 from laurels.storage import open_store
@@ -376,9 +377,19 @@ class Laurels:
         """A user's exact rank by points. A user who does not exist is unranked. Raises InvalidInput."""
         return await self._profiles.rank(user_id)
 
-    async def leaderboards(self) -> LeaderboardList:
-        """All leaderboards of the catalog, each with its current period."""
-        return await self._leaderboards.all()
+    async def leaderboards(self, readable_by: str | None = None) -> LeaderboardList:
+        """All leaderboards of the catalog, each with its current period; with `readable_by`, those that this user may read.
+
+        The empty text stands for a reader who is no user.
+        """
+        return await self._leaderboards.all(readable_by)
+
+    async def find_leaderboard(self, board: str, readable_by: str | None = None) -> LeaderboardInfo:
+        """A leaderboard of the catalog, also a retired one, by any of its ids.
+
+        `readable_by` as for `leaderboard`. Raises LeaderboardNotFound.
+        """
+        return await self._leaderboards.info(board, readable_by)
 
     async def leaderboard(
         self,
@@ -391,21 +402,21 @@ class Laurels:
         around: str | None = None,
         friends: Sequence[str] | None = None,
         me: str | None = None,
+        readable_by: str | None = None,
     ) -> LeaderboardPage:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
         They are the first lines, those after a cursor (`after`: the `next` of an earlier answer) or before one (`before`: its
         `previous`), those around a user, or those of `friends`. `limit` is how many; by default 10, or all friends. `me` is
-        the reader, whose own line is added.
+        the reader, whose own line is added. With `readable_by`, a leaderboard that this user may not read does not exist.
         Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
         """
-        return await self._leaderboards.page(
-            board, period, limit=limit, after=after, before=before, around=around, friends=friends, me=me
-        )
+        lines: Any = {"limit": limit, "after": after, "before": before, "around": around, "friends": friends, "me": me}
+        return await self._leaderboards.page(board, period, readable_by=readable_by, **lines)
 
-    async def closings(self, board: str, limit: int = 10) -> ClosedPeriods:
-        """The closed periods of a leaderboard, newest first. Raises LeaderboardNotFound."""
-        return await self._leaderboards.closings(board, limit)
+    async def closings(self, board: str, limit: int = 10, readable_by: str | None = None) -> ClosedPeriods:
+        """The closed periods of a leaderboard, newest first. `readable_by` as for `leaderboard`. Raises LeaderboardNotFound."""
+        return await self._leaderboards.closings(board, limit, readable_by)
 
     async def close_periods(self) -> list[tuple[str, str]]:
         """Close every period that is due, and notify the users in front. Returns the (leaderboard, period) closed by this call.
@@ -423,10 +434,13 @@ class Laurels:
 
     async def notifications(
         self, after: Mapping[str, Cursor], limit: int = NOTIFICATIONS_PAGE
-    ) -> Mapping[str, Sequence[tuple[Cursor, NotificationMessage]]]:
-        """The next notifications of these users, by user, each with its cursor: for each user at most `limit` after theirs."""
-        found: dict[str, list[tuple[Cursor, NotificationMessage]]] = {}
-        for row in await self.store.notifications(after, limit):
-            message = notification_message(self.catalog, row)
+    ) -> Mapping[str, Sequence[tuple[Cursor, NotificationMessage | None]]]:
+        """The next notifications of these users, by user, each with its cursor: for each user at most `limit` after theirs.
+
+        None takes the place of one about a leaderboard that the user may not read now.
+        """
+        found: dict[str, list[tuple[Cursor, NotificationMessage | None]]] = {}
+        for row, may_be_read in await with_readable(self.core, await self.store.notifications(after, limit)):
+            message = notification_message(self.catalog, row) if may_be_read else None
             found.setdefault(row.user_id, []).append(((row.revision, row.position), message))
         return found

@@ -15,6 +15,7 @@ from laurels.engine.periods import ALWAYS, EXAMPLE_KEYS, Period, Periods
 from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
 from laurels.present.leaderboards import (
     ClosedPeriods,
+    LeaderboardInfo,
     LeaderboardList,
     LeaderboardPage,
     LeaderboardPeriod,
@@ -46,17 +47,22 @@ class LeaderboardReader:
         self._period_rules = period_rules
         self._closer = closer
 
-    async def all(self) -> LeaderboardList:
+    async def all(self, readable_by: str | None) -> LeaderboardList:
         """See Laurels.leaderboards."""
         await self._core.rules.follow()
         now = await self._core.now()
-        boards = [board for board in self._core.catalog.boards.values() if not board.retired]
+        boards = [board for board in await readable_boards(self._core, readable_by) if not board.retired]
         return LeaderboardList(leaderboards=[leaderboard_info(board, now) for board in boards])
 
-    async def closings(self, board_id: str, limit: int) -> ClosedPeriods:
+    async def info(self, board_id: str, readable_by: str | None) -> LeaderboardInfo:
+        """See Laurels.find_leaderboard."""
+        await self._core.rules.follow()
+        return leaderboard_info(await find_board(self._core, board_id, readable_by), await self._core.now())
+
+    async def closings(self, board_id: str, limit: int, readable_by: str | None) -> ClosedPeriods:
         """See Laurels.closings."""
         await self._core.rules.follow()
-        board = self._board(board_id)
+        board = await find_board(self._core, board_id, readable_by)
         return closed_periods(board, await self._core.store.closings(board.id, limit))
 
     async def page(
@@ -70,17 +76,20 @@ class LeaderboardReader:
         around: str | None,
         friends: Sequence[str] | None,
         me: str | None,
+        readable_by: str | None,
     ) -> LeaderboardPage:
         """See Laurels.leaderboard."""
 
         async def read() -> LeaderboardPage:
-            return await self._page(board_id, period_key, limit, after, before, around, friends, me)
+            await self._period_rules.keep_up()
+            board = await find_board(self._core, board_id, readable_by)
+            return await self._page(board, period_key, limit, after, before, around, friends, me)
 
         return await self._core.under_one_revision(read)
 
     async def _page(
         self,
-        board_id: str,
+        board: Board,
         period_key: str,
         limit: int | None,
         after: str | None,
@@ -89,9 +98,7 @@ class LeaderboardReader:
         friends: Sequence[str] | None,
         me: str | None,
     ) -> LeaderboardPage:
-        await self._period_rules.keep_up()
         now = await self._core.now()
-        board = self._board(board_id)
         board, period, closing = await self._period(board, period_key, now)
         _check_lines(limit, after, before, around, friends, me)
         if board.teams:
@@ -168,12 +175,26 @@ class LeaderboardReader:
             return False
         return board.visibility_of(user.visibility) == "public"
 
-    def _board(self, board_id: str) -> Board:
-        board = self._core.catalog.boards.get(self._core.catalog.renames.boards.get(board_id, board_id))
-        if board is None:
-            known = ", ".join(self._core.catalog.boards)
-            raise LeaderboardNotFound(f"the catalog has no leaderboard {excerpt(board_id)!r}; it has {known}")
+
+async def readable_boards(core: Core, readable_by: str | None) -> list[Board]:
+    """The leaderboards that this user may read; None: all. Someone who is no user reads those without `readers`."""
+    boards = list(core.catalog.boards.values())
+    if readable_by is None or not any(board.readers for board in boards):
+        return boards
+    groups = await core.groups_of(readable_by)
+    return [board for board in boards if board.may_be_read_by(groups)]
+
+
+async def find_board(core: Core, board_id: str, readable_by: str | None) -> Board:
+    """The leaderboard that has this id, or had it before. Raises LeaderboardNotFound, also if this user may not read it."""
+    board = core.catalog.boards.get(core.catalog.renames.boards.get(board_id, board_id))
+    if board and (readable_by is None or not board.readers):
         return board
+    readable = await readable_boards(core, readable_by)
+    if board in readable:
+        return board
+    known = ", ".join(one.id for one in readable)
+    raise LeaderboardNotFound(f"the catalog has no leaderboard {excerpt(board_id)!r}; it has {known}")
 
 
 def find_period(board: Board, key: str, now: datetime) -> Period | None:

@@ -35,6 +35,7 @@ INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned")
 HISTORY_PAGE = 20
 
 _NO_DAYS = Days()
+_NOT_RANKED = UserRank(rank=None, ranked_users=0)
 
 
 class ProfileReader:
@@ -113,7 +114,8 @@ class ProfileReader:
         if "balance" in include:
             more["balance"] = progress.balance
         if "rank" in include:
-            more["rank"] = await self.rank(row.user_id)
+            may_read = catalog.boards[POINTS_BOARD].may_be_read_by(row.groups)
+            more["rank"] = await self.rank(row.user_id) if may_read else _NOT_RANKED
         if "next" in include:
             more["next"] = next_badges(catalog, progress, now)
         if "toward" in include:

@@ -59,6 +59,7 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
         (board(ties="shard"), "ties", "unknown tie rule 'shard'", "did you mean 'shared'?"),
         (board(groups=[]), "groups", "must be a list of texts, not []", 'write groups = ["..."]'),
         (board(groups="red"), "groups", "must be a list of texts, not 'red'", 'write groups = ["..."]'),
+        (board(readers=[]), "readers", "must be a list of texts, not []", 'write readers = ["..."]'),
         (board(late_hours=-1), "late_hours", "must be a whole number of 0 or more, not -1", "write late_hours = 1"),
         (board(late_hours=1.5), "late_hours", "must be a whole number of 0 or more, not 1.5", "write late_hours = 1"),
         (board(late_hours=9000), "late_hours", "must be at most 8784", "write late_hours = 24"),
@@ -156,6 +157,7 @@ def test_every_key_of_a_leaderboard_is_read() -> None:
     spans = (("early", day("2026-01-01"), day("2026-05-31")), ("late", day("2026-06-01"), day("2026-06-30")))
     periods = Periods("season", "Asia/Tokyo", 0, spans)
     assert made.boards["b"] == Board("b", "B", "metric", "agents", periods, False, "dense", ("x", "y"), timedelta())
+    assert catalog(leaderboards=[board(readers=["hr", "staff", "hr"])]).boards["b"].readers == ("hr", "staff")
     weekly = catalog(leaderboards=[board(period="week", week_starts="sun")]).boards["b"]
     assert weekly.periods == Periods("week", "UTC", 6)
 
@@ -169,6 +171,7 @@ def test_every_key_of_a_leaderboard_is_read() -> None:
         ({"period": "month"}, True),
         ({"zone": "Asia/Tokyo"}, True),
         ({"groups": ["red"]}, True),
+        ({"readers": ["red"]}, False),
         ({"late_hours": 1}, False),  # of all time, nothing is late
         ({"period": "week", "late_hours": 1}, True),
         ({"by": "metric", "of": "agents"}, True),

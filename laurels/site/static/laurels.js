@@ -104,7 +104,7 @@ class Resource {
 		this.loading = false;
 		this.problem = problem;
 		if (data) Object.assign(this, {data, at: new Date()});
-		if (problem?.status === 401) this.data = null;
+		if (/40[14]/.test(problem?.status)) this.data = null;
 		for (const reader of this.readers) reader.paint();
 		if (data) this.source.open();
 		else if (!/40./.test(problem.status)) this.source.retry();
@@ -168,7 +168,7 @@ class Source {
 	receive(notification) {
 		emit("laurels-notification", notification);
 		for (const reader of [...this.readers]) reader.notified?.(notification);
-		// Notifications come in groups: refresh once.
+		// Notifications come in groups.
 		clearTimeout(this.timer);
 		this.timer = setTimeout(() => this.refresh(), 150);
 	}
