@@ -396,6 +396,7 @@ EXAMPLES: dict[type[LaurelsError], tuple[Any, ...]] = {
     errors.EventTooLate: ("occurredAt", "is too old"),
     errors.EventTooEarly: ("occurredAt", "is in the future"),
     errors.ZoneChangeTooSoon: (datetime(2026, 1, 2, tzinfo=UTC),),
+    errors.MissingScope: ("users:erase",),
     errors.Overloaded: ("", 7),
     errors.CatalogError: ([errors.Fault("here", "is wrong", "fix it")],),
 }
