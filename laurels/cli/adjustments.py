@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from inspect import Parameter as Argument
@@ -133,8 +134,11 @@ def reverse(
     if json:
         emit({"results": results})
     else:
-        applied = sum(not result.duplicate for result in results)
-        note(f"Reversed {counted(applied, 'event')} of '{user}'; {len(results) - applied:,} had been reversed before.")
+        statuses = Counter(result.status for result in results)
+        before = f"{statuses['duplicate']:,} had been reversed before"
+        note(f"Reversed {counted(statuses['applied'], 'event')} of '{user}'; {before}.")
+        if statuses["pending"]:
+            note(f"{counted(statuses['pending'], 'event')} not recorded yet: not counted if recorded later.")
     return OK
 
 
@@ -199,7 +203,11 @@ async def _done(doing: Doing, database: Database, catalog: str | None) -> Adjust
             raise InvalidInput(error.field, f"{error.field}: {error}") from None
 
 
-HEADLINES = {"undone": "Undone", "duplicate": "Done before, so nothing changed"}
+HEADLINES = {
+    "undone": "Undone",
+    "pending": "Not recorded yet, and not counted if it is recorded later",
+    "duplicate": "Done before, so nothing changed",
+}
 
 
 def _show(shape: AdjustmentResult) -> None:

@@ -54,7 +54,7 @@ class ApplyAdjustment:
 
     def apply(self, work: UnitOfWork) -> Applied:
         user = work.user(self.user_id, self.at)
-        if not user.revision:
+        if not work.is_known(self.user_id):
             raise UserNotFound
         stored = find_adjustment(work, self.user_id, self.adjustment_id)
         asked = self.adjustment.data()
@@ -121,6 +121,8 @@ class UndoAdjustment:
         work.save_adjustment(undone)
         if self.audit:
             self.audit.write(work, {"kind": stored.kind})
+        if not work.is_known(self.user_id):
+            return Applied(undone, duplicate=False)
         if stored.kind == Reversal.kind:
             outcome = self._restore(work, user, stored)
         else:

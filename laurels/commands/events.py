@@ -38,13 +38,15 @@ class Recorded:
 class Applied:
     """The answer for an adjustment: whether it was new, and what it changed.
 
-    `balance` is (before, after), for a user who has spent points and whose balance changed.
+    `balance` is (before, after), for a user who has spent points and whose balance changed. `pending` is whether it reverses an
+    event that has not arrived.
     """
 
     adjustment: AdjustmentRow
     duplicate: bool
     outcome: StoredOutcome = NOTHING
     balance: tuple[int, int] | None = None
+    pending: bool = False
 
 
 @plain
@@ -132,7 +134,8 @@ class LogIn:
 class ReverseEvent:
     """Reverse an event, with everything it led to. Answers Applied.
 
-    Reversing twice changes nothing. A reversal may come before its event, which then earns nothing. Raises UserErased.
+    Reversing twice changes nothing. A reversal may come before its event, which then earns nothing: it is pending. One for a
+    user who is not known makes none. Raises UserErased.
     """
 
     user_id: str
@@ -169,7 +172,8 @@ class ReverseEvents:
         active = active_adjustments(work.adjustments(self.user_id))
         stored = {row.adjustment_id: Applied(row, duplicate=True) for row in active}
         new = [name for name in dict.fromkeys(self.event_ids) if REVERSAL + name not in stored]
-        made = self._reverse(work, user, new) if new else {}
+        reverse_some = self._reverse if work.is_known(self.user_id) else self._wait
+        made = reverse_some(work, user, new) if new else {}
         answers: list[Applied] = []
         for name in self.event_ids:
             fresh = made.pop(name, None)
@@ -177,6 +181,14 @@ class ReverseEvents:
                 stored[REVERSAL + name] = Applied(fresh.adjustment, duplicate=True)
             answers.append(fresh or stored[REVERSAL + name])
         return answers
+
+    def _wait(self, work: UnitOfWork, user: UserRow, new: Sequence[str]) -> dict[str, Applied]:
+        """Store reversals of a user who is not known. The user's first event, or whatever else makes the user, reads them."""
+        made: dict[str, Applied] = {}
+        for revision, name in enumerate(new, start=user.revision + 1):
+            work.save_adjustment(self._adjustment(name, revision))
+            made[name] = Applied(self._adjustment(name, revision), duplicate=False, pending=True)
+        return made
 
     def _reverse(self, work: UnitOfWork, user: UserRow, new: Sequence[str]) -> dict[str, Applied]:
         """Reverse events that were not reversed before, each with a revision of its own. Returns the answers by event id."""
@@ -197,7 +209,7 @@ class ReverseEvents:
                 work.mark_event(rows[name], revision)
             reversal = with_lost_badges(self._adjustment(name, revision), work, user, awards, outcome.revoked)
             work.save_adjustment(reversal)
-            made[name] = Applied(reversal, duplicate=False)
+            made[name] = Applied(reversal, duplicate=False, pending=name not in rows)
         balance = balance_change(work, user, self.at)
         made[new[-1]] = replace(made[new[-1]], outcome=stored_outcome(outcome), balance=balance)
         return made

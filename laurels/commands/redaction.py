@@ -28,7 +28,7 @@ class RedactEvents:
     needs: Needs = "all"
 
     def apply(self, work: UnitOfWork) -> int:
-        if not work.user(self.user_id, self.at).revision:
+        if not work.is_known(self.user_id):
             return 0
         keys, changed = set[str](), 0
         for row in work.history(self.user_id):

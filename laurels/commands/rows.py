@@ -45,6 +45,12 @@ def active_adjustments(adjustments: Iterable[AdjustmentRow]) -> list[AdjustmentR
     return [row for row in adjustments if row.undone_by is None]
 
 
+def reversed_before(adjustments: Sequence[AdjustmentRow]) -> tuple[int, frozenset[str]]:
+    """The last revision of a user who is not known yet, and the events that were reversed before they arrived."""
+    revision = max((max(row.revision, row.undone_by or 0) for row in adjustments), default=0)
+    return revision, frozenset(row.data["event"] for row in active_adjustments(adjustments))
+
+
 def amnesty_days(amnesties: Sequence[AmnestyRow], groups: Sequence[str]) -> Days:
     """The days that amnesties excuse a user of these groups from."""
     days = Days()

@@ -19,6 +19,7 @@ from laurels.commands.rows import (
     earned,
     earned_after,
     manual_state_of,
+    reversed_before,
 )
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
@@ -109,9 +110,10 @@ class UnitOfWork:
     # ---- reading ------------------------------------------------------------------------------
 
     def user(self, user_id: str, now: datetime) -> UserRow:
-        """The user as this transaction has them, under the rules and amnesties in force; a new user has revision 0.
+        """The user as this transaction has them, under the rules and amnesties in force.
 
-        Raises UserErased, InvalidInput.
+        A new user waits for the events that were reversed before they arrived, and has the revision of the last such reversal
+        or 0; see `is_known`. Raises UserErased, InvalidInput.
         """
         if user_id in self._erased:
             raise UserErased
@@ -124,10 +126,17 @@ class UnitOfWork:
             fresh = Progress(zones=Zones(default=self.context.default_zone), board_days={})
             if self.found.amnesties:
                 fresh = replace(fresh, manual=ManualState(amnesty=amnesty_days(self.found.amnesties, ())))
-            return UserRow(user_id, None, now, 0, rules, fresh, (), amnesties)
+            revision, awaited = reversed_before(self.adjustments(user_id))
+            if awaited:
+                fresh = replace(fresh, manual=replace(fresh.manual, awaited=awaited))
+            return UserRow(user_id, None, now, revision, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
             return found
         return self._updated(found, now)
+
+    def is_known(self, user_id: str) -> bool:
+        """Whether there is such a user. A reversal alone makes none: it waits for its event."""
+        return user_id in self._users or user_id in self.found.users
 
     def _updated(self, found: UserRow, now: datetime) -> UserRow:
         """Bring a user under the amnesties and rules in force, and save them."""

@@ -62,11 +62,13 @@ class UpdateUser:
         visibility = user.visibility if self.visibility is msgspec.UNSET else self.visibility
         before = (progress.zones, progress.joined_at, user.name, user.groups, user.visibility)
         after = (zones, joined_at, name, groups, visibility)
-        if user.revision and after == before:
+        if work.is_known(self.user_id) and after == before:
             return user
         if self.audit:
             changed_fields = [field for field, old, new in zip(FIELDS, before, after, strict=True) if old != new]
-            self.audit.write(work, {"fields": changed_fields, **({} if user.revision else {"created": True})})
+            self.audit.write(
+                work, {"fields": changed_fields, **({} if work.is_known(self.user_id) else {"created": True})}
+            )
         manual = progress.manual
         if groups != user.groups:
             manual = replace(manual, amnesty=amnesty_days(work.found.amnesties, groups))
@@ -117,7 +119,7 @@ class RebuildUser:
 
     def apply(self, work: UnitOfWork) -> bool:
         user = work.user(self.user_id, self.at)
-        if not user.revision:
+        if not work.is_known(self.user_id):
             raise UserNotFound
         catalog = work.context.catalog
         history, ledger, zones = work.history(self.user_id), work.ledger(self.user_id), user.progress.zones

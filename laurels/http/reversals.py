@@ -43,7 +43,8 @@ EVENT_ID = in_path("eventId", "The event's id", "message-42", MAX_EVENT_ID)
 async def post_reversal(request: Request[Key, ReversalIn]) -> AdjustmentResult:
     """Take an event back: metrics, days, badges, points, level and ranks are updated, and the history shows both.
 
-    Repeating it changes nothing. A reversal that arrives before its event applies to it.
+    Repeating it changes nothing. A reversal that arrives before its event is `pending`: the event counts for nothing when it
+    arrives. It makes no user.
     """
     body, admin = request.body, Admin(request.context.laurels, source_of(request.scope, request.caller))
     return await admin.reverse(
@@ -53,6 +54,7 @@ async def post_reversal(request: Request[Key, ReversalIn]) -> AdjustmentResult:
 
 REVERSALS_EXAMPLE = {
     "applied": 2,
+    "pending": 0,
     "duplicates": 0,
     "rejected": 0,
     "results": [
@@ -82,7 +84,9 @@ REVERSALS_BODY_EXAMPLE = {
     result=Result(ReversalResults, "The result of each reversal, in the order sent", REVERSALS_EXAMPLE),
 )
 async def post_reversals(request: Request[Key, ReversalsIn]) -> ReversalResults:
-    """Take up to 1,000 events back, of any users, each with its own result: applied, duplicate, or rejected with a problem.
+    """Take up to 1,000 events back, of any users, each with its own result.
+
+    It is applied, pending (the event has not arrived, and will count for nothing), duplicate, or rejected with a problem.
 
     The events of one user are taken back at once, and what changed is in the user's last result. Repeating it changes nothing.
     """
@@ -95,6 +99,7 @@ async def post_reversals(request: Request[Key, ReversalsIn]) -> ReversalResults:
     statuses = [result.status for result in results]
     return ReversalResults(
         applied=statuses.count("applied"),
+        pending=statuses.count("pending"),
         duplicates=statuses.count("duplicate"),
         rejected=statuses.count("rejected"),
         results=results,

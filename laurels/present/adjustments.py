@@ -27,7 +27,7 @@ class AdjustmentResult(SparseAnswer, frozen=True):
     kind: str
     reason: str
     actor: str
-    status: Literal["applied", "undone", "duplicate"]
+    status: Literal["applied", "pending", "undone", "duplicate"]
     principal: Principal | None = None
     awards: Sequence[Award] = ()
     revoked: Sequence[str] = ()
@@ -50,10 +50,16 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
         id=row.adjustment_id,
         principal=row.principal,
         balance=_balance(applied),
-        status="duplicate" if applied.duplicate else "undone" if row.undone_by else "applied",
+        status="undone" if row.undone_by and not applied.duplicate else _status(applied),
         **names,
         **changes(catalog, applied.outcome),
     )
+
+
+def _status(applied: Applied) -> Literal["applied", "pending", "duplicate"]:
+    if applied.duplicate:
+        return "duplicate"
+    return "pending" if applied.pending else "applied"
 
 
 def _balance(applied: Applied) -> NumberChange | None:
@@ -68,7 +74,7 @@ class ReversalResult(SparseAnswer, frozen=True):
 
     user_id: str
     event_id: str
-    status: Literal["applied", "duplicate", "rejected"]
+    status: Literal["applied", "pending", "duplicate", "rejected"]
     awards: Sequence[Award] = ()
     revoked: Sequence[str] = ()
     points: NumberChange | None = None
@@ -88,7 +94,7 @@ def reversal_result(catalog: Catalog, event_id: str, applied: Applied) -> Revers
     return ReversalResult(
         user_id=applied.adjustment.user_id,
         event_id=event_id,
-        status="duplicate" if applied.duplicate else "applied",
+        status=_status(applied),
         balance=_balance(applied),
         **changes(catalog, applied.outcome),
     )
@@ -98,6 +104,7 @@ class ReversalResults(Answer, frozen=True):
     """What reversing each event did, in the order sent."""
 
     applied: int
+    pending: int
     duplicates: int
     rejected: int
     results: list[ReversalResult]

@@ -109,8 +109,8 @@ class Admin:
     async def reverse(self, user_id: str, event_id: str, reason: str, actor: str) -> AdjustmentResult:
         """Reverse an event: metrics, days, badges, points, level and ranks become as if it had not happened.
 
-        Safe to repeat. An event that arrives after its reversal is stored without any effect. Raises InvalidInput,
-        UserErased.
+        Safe to repeat. An event that arrives after its reversal is stored without any effect; until then the reversal is
+        "pending", and makes no user. Raises InvalidInput, UserErased.
         """
         check_text("userId", user_id, MAX_USER_ID)
         check_text("eventId", event_id, MAX_EVENT_ID)
@@ -131,7 +131,7 @@ class Admin:
         """
         _check_why(reason, actor)
         results = await reverse_many(self._core, events, reason, actor, self._source)
-        applied = sum(isinstance(one, ReversalResult) and one.status == "applied" for one in results)
+        applied = sum(isinstance(one, ReversalResult) and not one.duplicate for one in results)
         if applied:
             await self._core.security.adjusted(self._source, "adjustment.reversals", None, events=str(applied))
         return results
@@ -153,7 +153,7 @@ class Admin:
 
     async def _log_applied(self, result: AdjustmentResult, kind: str, user_id: str, adjustment_id: str) -> None:
         """Write an adjustment to the security log. In the audit, the adjustment is a row of its own."""
-        if result.status == "applied":
+        if result.status in ("applied", "pending"):
             await self._core.security.adjusted(self._source, f"adjustment.{kind}", user_id, adjustment=adjustment_id)
 
     async def _result(self, command: Command) -> AdjustmentResult:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.errors import InvalidInput, LaurelsError, UserErased
+from laurels.errors import AdjustmentNotFound, InvalidInput, LaurelsError, UserErased, UserNotFound
 from laurels.present.adjustments import ReversalResult
+from laurels.present.events import EventResult
 from laurels.service import group_commit
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
@@ -154,9 +157,94 @@ async def test_an_event_that_comes_later_is_reversed_too(laurels: Laurels) -> No
     late = await laurels.record(Event("ada", "later", "message"))
     first = await laurels.record(Event("new", "first", "message"))
 
-    assert statuses(results) == ["applied", "applied"]
+    assert statuses(results) == ["pending", "pending"]
     assert (late.reversed, first.reversed) == (True, True)
     assert (await laurels.profile("ada")).points == before
+
+
+async def test_a_reversal_of_an_unknown_user_makes_none_and_waits(laurels: Laurels) -> None:
+    admin = Admin(laurels)
+
+    first = await admin.reverse("new", "later", *WHO)
+    again = await admin.reverse("new", "later", *WHO)
+    more = await admin.reverse_many([("new", "later"), ("new", "other"), ("new", "other")], *WHO)
+
+    assert (first.status, again.status, statuses(more)) == (
+        "pending",
+        "duplicate",
+        ["duplicate", "pending", "duplicate"],
+    )
+    assert [user async for user in admin.users()] == []
+    for reading in (laurels.profile, laurels.history):
+        with pytest.raises(UserNotFound):
+            await reading("new")
+    with pytest.raises(UserNotFound):
+        await admin.adjust("new", "gift", "points", {"amount": 5}, *WHO)
+    counted = await laurels.record(Event("new", "counts", "message"))
+    late = await laurels.record(Event("new", "later", "message"))
+    other = await laurels.record(Event("new", "other", "message"))
+    assert (counted.reversed, late.reversed, other.reversed) == (False, True, True)
+    assert (await laurels.profile("new")).points == 10
+    assert [entry.adjustment.id for entry in (await laurels.history("new")).entries if entry.adjustment] == [
+        "reversal:other",
+        "reversal:later",
+    ]
+    assert not await admin.rebuild("new")
+
+
+async def test_a_waiting_reversal_can_be_undone_and_made_again(laurels: Laurels) -> None:
+    admin = Admin(laurels)
+    await admin.reverse_many([("new", "a"), ("new", "b")], *WHO)
+
+    undone = await admin.undo("new", "reversal:a", "a mistake", "anna")
+    twice = await admin.undo("new", "reversal:a", "a mistake", "anna")
+    await admin.undo("new", "reversal:b", "a mistake", "anna")
+    again = await admin.reverse("new", "b", *WHO)
+    with pytest.raises(AdjustmentNotFound):
+        await admin.undo("new", "reversal:c", "a mistake", "anna")
+
+    assert (undone.status, twice.status, again.status) == ("undone", "duplicate", "pending")
+    assert [user async for user in admin.users()] == []
+    both = await laurels.record_many([Event("new", "a", "message"), Event("new", "b", "message")])
+    assert [one.reversed for one in both if isinstance(one, EventResult)] == [False, True]
+    assert (await laurels.profile("new")).points == 10
+
+
+async def test_a_user_who_is_made_otherwise_still_waits(laurels: Laurels) -> None:
+    await Admin(laurels).reverse("new", "later", *WHO)
+
+    await laurels.update_user("new", name="Nia")
+
+    assert (await laurels.record(Event("new", "later", "message"))).reversed
+    assert (await laurels.profile("new")).points == 0
+
+
+async def test_erasing_an_unknown_user_erases_what_waits(laurels: Laurels) -> None:
+    await Admin(laurels).reverse("new", "later", *WHO)
+
+    await laurels.erase_user("new")
+
+    assert await sql(laurels.store, "SELECT user_id FROM adjustments") == []
+    with pytest.raises(UserErased):
+        await laurels.record(Event("new", "later", "message"))
+
+
+async def test_a_reversal_and_its_event_at_once_count_for_nothing(database: str) -> None:
+    async with (
+        sandbox(rules(), database=database) as (one, _),
+        AsyncExitStack() as stack,
+    ):
+        other = one
+        if not database.endswith("sqlite://") and ":memory:" not in database:
+            other = await stack.enter_async_context(Laurels.open(database, on_difference="follow"))
+        for number in range(20):
+            user = f"user-{number}"
+            await asyncio.gather(
+                Admin(one).reverse(user, "e", *WHO),
+                other.record(Event(user, "e", "message")),
+                other.record(Event(user, "f", "message")),
+            )
+        assert [(await one.profile(f"user-{number}")).points for number in range(20)] == [10] * 20
 
 
 async def test_what_is_wrong_with_one_does_not_affect_the_others(laurels: Laurels) -> None:

@@ -45,7 +45,12 @@ SELECT CASE WHEN alone THEN pg_advisory_xact_lock($1, bucket) ELSE pg_advisory_x
 FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
 """
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
-ERASED = "SELECT user_hash FROM tombstones WHERE user_hash = ANY($1)"
+ERASED_OR_WAITING = """
+SELECT user_hash, NULL FROM tombstones WHERE user_hash = ANY($1)
+UNION ALL SELECT DISTINCT NULL::bytea, user_id FROM adjustments WHERE user_id = ANY($2)
+"""
+"""Of users without a row: the hashes of those who were erased, and the ids of those with reversals that wait for events."""
+
 LOAD_EVENTS = f"""
 SELECT a.amnesty_count, c.number, c.digest, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count)
 LEFT JOIN ({KEY}) AS c ON true LEFT JOIN (
@@ -83,7 +88,8 @@ ADD_ENTRIES = insert_all(LEDGER)
 ADD_NOTIFICATIONS = insert_all(OUTBOX)
 
 BUCKETS = 64
-"""The number of locks for new users: adding users shares one of them, erasing a user without a row holds it alone."""
+"""The number of locks for new users: adding users shares one of them. Erasing a user without a row, or reversing an event of
+one, holds it alone."""
 
 _DOUBT = "it is unknown whether this was written; send it again: with the same id it counts once"
 
@@ -126,7 +132,7 @@ class Transactions(Connections):
         """Load what is requested, and lock the users; None for `alone` locks nothing."""
         rows = await connection.fetch(SOME_USERS if alone is None else LOCK_USERS, sorted(request.users))
         users = {row[0]: codec.user_of(row) for row in rows}
-        erased = await self._erased(connection, request.users - users.keys(), alone, secret)
+        erased, waiting = await self._without_row(connection, request.users - users.keys(), alone, secret)
         known = [identity for identity in request.events if identity[0] in users]
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
         count, number, digest, *_ = found[0]
@@ -134,7 +140,7 @@ class Transactions(Connections):
         events = [codec.event_of(row[3:]) for row in found if row[3] is not None]
         long = frozenset(name for name, user in users.items() if request.is_too_long(user))
         full = [name for name, user in users.items() if name not in long and request.needs_all_of(user)]
-        adjusted = [*{*full, *(request.with_adjustments & users.keys())}]
+        adjusted = [*{*full, *(request.with_adjustments & users.keys()), *waiting}]
         return Loaded(
             users=users,
             events={(row.event.user_id, row.event.id): row for row in events},
@@ -151,21 +157,21 @@ class Transactions(Connections):
             long=long,
         )
 
-    async def _erased(
+    async def _without_row(
         self, connection: Connection, missing: frozenset[str], alone: set[str] | None, secret: bytes
-    ) -> frozenset[str]:
-        """Those of the users without a row who were erased.
+    ) -> tuple[frozenset[str], Sequence[str]]:
+        """Those of the users without a row who were erased, and those with reversals that wait for their events.
 
         Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`; None locks nothing.
         """
         if not missing:
-            return frozenset()
+            return frozenset(), ()
         if alone is not None:
             locks = _locks(missing, alone)
             await connection.execute(LOCK_NEW, self._locks.users, [*locks], [*locks.values()])
         hashes = {tombstone(secret, user_id): user_id for user_id in missing}
-        found = await connection.fetch(ERASED, [*hashes])
-        return frozenset(hashes[row[0]] for row in found)
+        found = await connection.fetch(ERASED_OR_WAITING, [*hashes], [*missing])
+        return frozenset(hashes[row[0]] for row in found if row[0]), [row[1] for row in found if row[1]]
 
     async def _save(
         self, connection: Connection, changes: Changes, found: Loaded, alone: set[str], *, measure: bool
@@ -178,6 +184,11 @@ class Transactions(Connections):
         await save_audit(connection, changes.audit)
         if changes.erased:
             await self._erase(connection, changes.erased, found, alone)
+        waiting = {row.user_id for row in changes.adjustments}.difference(
+            found.users, (one.user_id for one in changes.users)
+        )
+        if waiting:
+            await _hold_alone(connection, waiting, alone)
         await _save_users(connection, changes.users, found)
         await write(connection, ADD_EVENTS, (codec.event_columns(row, ranks) for row in changes.events))
         await write(connection, MARK_EVENTS, map(codec.mark_columns, changes.marked))
@@ -194,15 +205,20 @@ class Transactions(Connections):
     async def _erase(
         self, connection: Connection, erased: Sequence[tuple[str, datetime]], found: Loaded, alone: set[str]
     ) -> None:
-        names = [user_id for user_id, _ in erased]
-        missing = {name for name in names if name not in found.users}
-        if missing - alone:
-            alone |= missing  # upgrading a shared lock could deadlock with another process that does the same
-            raise Overtaken("erasing a user without a row needs an exclusive lock from the start")
-        if missing and await connection.fetchval(ANY_USER, [*missing]):
-            raise Overtaken("another process added a user who is being erased")
+        missing = {name for name, _ in erased if name not in found.users}
+        if missing:
+            await _hold_alone(connection, missing, alone)
         gone = {user_id: (tombstone(found.secret, user_id), at) for user_id, at in erased}
         await erasures.erase(connection, gone)
+
+
+async def _hold_alone(connection: Connection, missing: set[str], alone: set[str]) -> None:
+    """Make sure that no other transaction adds one of these users, who have no row. Raises Overtaken to begin again."""
+    if missing - alone:
+        alone |= missing  # upgrading a shared lock could deadlock with another process that does the same
+        raise Overtaken("changing a user without a row needs an exclusive lock from the start")
+    if await connection.fetchval(ANY_USER, [*missing]):
+        raise Overtaken("another process added a user who has no row yet")
 
 
 async def _save_users(connection: Connection, users: Iterable[UserRow], found: Loaded) -> None:

@@ -80,11 +80,14 @@ class Transactions(Connections):
         catalog, amnesties, count = read_in_force(connection)
         long = frozenset(name for name, user in users.items() if request.is_too_long(user))
         full = [name for name, user in users.items() if name not in long and request.needs_all_of(user)]
+        without_row = request.users - users.keys() - erased
+        waiting = {name: rows for name in without_row if (rows := read_adjustments(connection, name))}
         return Loaded(
             users=users,
             events=events,
             erased=frozenset(erased),
-            adjustments={name: read_adjustments(connection, name) for name in {*full, *request.with_adjustments}},
+            adjustments=waiting
+            | {name: read_adjustments(connection, name) for name in {*full, *request.with_adjustments}},
             histories={name: read_events(connection, name) for name in full},
             awards={name: read_awards(connection, name) for name in full},
             ledgers={name: read_ledger(connection, name) for name in full},
