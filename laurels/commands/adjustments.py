@@ -17,6 +17,7 @@ from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjust import AdjustedUser, with_manual_state
 from laurels.engine.adjustments import Adjustment, Reversal
 from laurels.engine.judge import rebuild, rejudge
+from laurels.engine.own_history import APART, HIDDEN_KINDS
 from laurels.engine.progress import LostBadge
 from laurels.errors import AdjustmentConflict, AdjustmentNotFound, UserNotFound
 from laurels.storage.contract import AdjustmentRow, Principal, Source, UserRow
@@ -56,7 +57,8 @@ class ApplyAdjustment:
         user = work.user(self.user_id, self.at)
         if not work.is_known(self.user_id):
             raise UserNotFound
-        stored = find_adjustment(work, self.user_id, self.adjustment_id)
+        adjustment_id = self._stored_id(work)
+        stored = find_adjustment(work, self.user_id, adjustment_id)
         asked = self.adjustment.data()
         if stored:
             if stored.kind != self.adjustment.kind or stored.data.get(ASKED) != asked:
@@ -64,7 +66,7 @@ class ApplyAdjustment:
             return Applied(stored, duplicate=True)
         row = AdjustmentRow(
             self.user_id,
-            self.adjustment_id,
+            adjustment_id,
             user.revision + 1,
             self.at,
             self.adjustment.kind,
@@ -81,6 +83,11 @@ class ApplyAdjustment:
         row = with_lost_badges(row, work, user, awards, outcome.revoked)
         work.save_adjustment(row)
         return Applied(row, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
+
+    def _stored_id(self, work: UnitOfWork) -> str:
+        """The id, or for users another one if it is that of an adjustment that they must not know of."""
+        hidden = find_adjustment(work, self.user_id, self.adjustment_id) if self.own else None
+        return APART + self.adjustment_id if hidden and hidden.kind in HIDDEN_KINDS else self.adjustment_id
 
     def _resolved(self, work: UnitOfWork, user: UserRow) -> Mapping[str, Any]:
         progress = user.progress

@@ -29,7 +29,7 @@ KIND = name_in_path("kind")
 FIELDS = sorted({field.name for kind in KINDS.values() for field in kind.fields()})
 """What a link to a form may fill in."""
 
-MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 MAX_DIGITS = 18
 
 REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, AdjustmentRefused, AdjustmentConflict)

@@ -22,6 +22,15 @@ class OwnHistory:
 
 NOTHING_MORE = OwnHistory()
 
+HIDDEN_KINDS = frozenset({"exclusion"})
+"""Kinds of adjustments that users never see in their own history."""
+
+APART = "laurels:own:"
+"""How the id of a user's own adjustment begins where a hidden one has the id that the user sent.
+
+So that a user cannot find out the ids of hidden adjustments: each id that they send works as one that is free.
+"""
+
 
 def read_own_history(table: Table, kinds: Collection[str]) -> OwnHistory:
     """The table [own_history]; `kinds` are those of adjustments."""

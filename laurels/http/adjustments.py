@@ -26,7 +26,7 @@ from laurels.present.own_history import OWN_ACTOR, OWN_REASON, own_result
 from laurels.service.admin import Admin
 
 REFUSALS = ("user-not-found", "streak-not-found", "adjustment-conflict", "adjustment-refused")
-MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 
 GRANT_EXAMPLE = {
     "id": "grant-1",

@@ -20,7 +20,7 @@ from laurels.present.base import SparseAnswer, UtcTime
 from laurels.present.history import history_adjustment
 from laurels.storage.contract import AdjustmentRow, AuditRow, Principal
 
-MAX_ADJUSTMENT_ID = len("reversal:") + MAX_EVENT_ID
+MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 IDS_OF_ADJUSTMENT = 2
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a cell begins that a spreadsheet would run as a formula, the full-width signs included."""

@@ -7,8 +7,7 @@ from typing import Any
 
 from msgspec import structs
 
-from laurels.engine.adjustments import Exclusion
-from laurels.engine.own_history import OwnHistory
+from laurels.engine.own_history import APART, HIDDEN_KINDS, OwnHistory
 from laurels.present.adjustments import AdjustmentResult
 from laurels.present.badges import Explanation
 from laurels.present.history import History, HistoryAdjustment, HistoryEntry, HistoryEvent
@@ -30,12 +29,12 @@ def own_explanation(shown: OwnHistory, found: Explanation) -> Explanation:
 
 def own_result(result: AdjustmentResult) -> AdjustmentResult:
     """The answer for a user's own adjustment. The id may be that of an operator's, whose reason is not for the user."""
-    return structs.replace(result, reason=OWN_REASON, actor=OWN_ACTOR, principal=None)
+    return structs.replace(result, id=result.id.removeprefix(APART), reason=OWN_REASON, actor=OWN_ACTOR, principal=None)
 
 
 def _own_entry(shown: OwnHistory, entry: HistoryEntry) -> HistoryEntry | None:
     adjustment = entry.adjustment
-    if adjustment is not None and adjustment.kind == Exclusion.kind:
+    if adjustment is not None and adjustment.kind in HIDDEN_KINDS:
         return None
     return structs.replace(
         entry,
@@ -61,4 +60,7 @@ def _own_adjustment(shown: OwnHistory, adjustment: HistoryAdjustment) -> History
         by_user = (undo.reason, undo.actor) == (OWN_REASON, OWN_ACTOR)
         undo = undo if by_user else structs.replace(undo, reason="", actor="")
         undo = structs.replace(undo, principal=None)
-    return structs.replace(adjustment, reason=reason, actor=OWN_ACTOR if own else "", principal=None, undo=undo)
+    shown_id = adjustment.id.removeprefix(APART)
+    return structs.replace(
+        adjustment, id=shown_id, reason=reason, actor=OWN_ACTOR if own else "", principal=None, undo=undo
+    )

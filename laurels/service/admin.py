@@ -27,6 +27,7 @@ from laurels.engine.events import (
     MAX_USER_ID,
     check_text,
 )
+from laurels.engine.own_history import APART
 from laurels.engine.zones import zone
 from laurels.errors import (
     AdjustmentConflict,
@@ -97,8 +98,9 @@ class Admin:
         """
         check_text("userId", user_id, MAX_USER_ID)
         check_text("id", adjustment_id, MAX_EVENT_ID)
-        if adjustment_id.startswith(REVERSAL):
-            raise InvalidInput("id", f"ids that begin with '{REVERSAL}' are reserved for reversals; choose another")
+        for prefix in (REVERSAL, APART):
+            if adjustment_id.startswith(prefix):
+                raise InvalidInput("id", f"ids that begin with '{prefix}' are reserved; choose another")
         adjustment = check_adjustment(kind, data, reason, actor, own=own)
         now = await self._core.now()
         what, why = (user_id, adjustment_id, adjustment), (reason, actor, own, self._source)

@@ -80,6 +80,39 @@ async def test_own_adjustments_keep_their_reason_and_an_id_of_an_operator_tells_
     assert found["pause-1"]["reason"] == ""
 
 
+async def test_a_hidden_id_answers_a_session_as_one_that_is_free() -> None:
+    pausing = catalog(streaks={"login": {"events": ["login"], "pause_days": 20}})
+    bodies: list[dict[str, Any]] = [
+        PAUSE,
+        PAUSE,
+        {**PAUSE, "last": "2026-01-08"},
+        {**PAUSE, "streak": "none"},
+        {"kind": "repair", "streak": "login", "day": "2026-01-05"},
+        {"kind": "exclusion"},
+    ]
+    answers: dict[str, list[tuple[int, str]]] = {}
+    async with open_app(pausing) as home:
+        for name in ("hidden", "vacant"):
+            headers = {"Authorization": f"Bearer {await home.sign_in(name)}"}
+            path = f"/api/gamification/users/{name}/adjustments"
+            exclusion = {"kind": "exclusion", "id": "hidden", "reason": SECRET, "actor": "anna"}
+            assert (await home.client.post(path, json=exclusion, headers=home.by_key)).status_code == 200
+            answers[name] = []
+            for body in bodies:
+                sent = {**body, "id": name}
+                answer = await home.client.post("/api/gamification/adjustments", json=sent, headers=headers)
+                answers[name].append((answer.status_code, answer.text.replace(name, "X")))
+            shown = (await home.client.get(f"{PROFILE}?include=history", headers=headers)).json()["history"]
+            found = [one["adjustment"] for one in shown["entries"] if one["adjustment"]]
+            answers[name] += [(len(found), one["id"].replace(name, "X")) for one in found]
+            undone = await home.client.delete(f"{path}/hidden", headers=home.by_key)
+            assert undone.json()["kind"] == "exclusion"
+
+    assert answers["hidden"] == answers["vacant"]
+    assert [status for status, _ in answers["hidden"]][:3] == [200, 200, 409]
+    assert answers["hidden"][-1] == (1, "X")
+
+
 @pytest.mark.parametrize("caller", ["user", "app"])
 async def test_an_explanation_shows_the_data_of_its_event_to_the_app_only(home: App, caller: str) -> None:
     token = await write(home)
