@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,8 +23,12 @@ from laurels.storage.contract import AdjustmentRow, AuditRow, Principal
 
 MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 IDS_OF_ADJUSTMENT = 2
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a cell begins that a spreadsheet would run as a formula, the full-width signs included."""
+FORMULA = re.compile(r"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?=[ \"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""Where a spreadsheet would begin a cell that it runs as a formula, the full-width signs included.
+
+A spreadsheet that separates cells by semicolons does not see our quotes, so that a semicolon, tab or line break in a text begins
+a cell there.
+"""
 
 COLUMNS = (
     *("at", "kind", "principalKind", "principal", "actor", "user", "targetKind", "target", "reason", "detail"),
@@ -164,5 +169,5 @@ def _row(entry: AuditEntry) -> tuple[object, ...]:
 
 
 def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """A text without formulas; a number stays a number."""
+    return str(value) if isinstance(value, int) else FORMULA.sub("'", str(value))

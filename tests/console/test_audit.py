@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from laurels import Admin, Principal, Source
 from laurels.auth.keys import create_key
+from laurels.present.audit import AuditEntry, csv_of
 from laurels.service.audit import audit_entries
 from laurels.storage.contract import AuditFilter, AuditRow
 from tests.support import contents
@@ -251,6 +252,33 @@ async def test_no_cell_of_an_export_is_a_formula(home: App, work: Operator) -> N
     assert len(rows) > 6
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert "'=HYPERLINK(1)" in rows[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("=1+1", "'=1+1"),
+        ("  =1+1", "'  =1+1"),
+        ("-5", "'-5"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a;=1+1", "a;'=1+1"),
+        ('a;"=1+1', "a;'\"=1+1"),
+        ("a; @sum", "a;' @sum"),
+        ("a, -5 and 3-2=1; b", "a, -5 and 3-2=1; b"),
+        ("'=1", "'=1"),
+    ],
+)
+def test_a_cell_is_no_formula_whatever_separates_cells(reason: str, shown: str) -> None:
+    entry = AuditEntry(
+        id="a", at=datetime(2026, 1, 5, tzinfo=UTC), kind="k", reason=reason, detail={"amount": -5}, times=-3
+    )
+    text = csv_of([entry])
+    (row,) = csv.reader(io.StringIO(text, newline=""))
+    assert row[8:10] == [shown, '{"amount":-5}']
+    assert row[-1] == "-3"
+    for by in (";", "\t"):
+        cells = [cell.lstrip(' "') for row in csv.reader(io.StringIO(text, newline=""), delimiter=by) for cell in row]
+        assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
 
 
 async def test_exports_are_for_operators_only(home: App) -> None:
