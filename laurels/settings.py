@@ -341,6 +341,10 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
         Literal["key", "proxy", "both"],
         setting("how operators sign in: key, with an admin key; proxy, through the proxy of console.proxy; both"),
     ] = "key"
+    require_totp: Annotated[
+        Literal["none", "owner", "editor", "support", "all"],
+        setting("from which role on operators who sign in with a key need codes of an app as well; all; none"),
+    ] = "none"
     proxy: ProxySettings = ProxySettings()
 
 

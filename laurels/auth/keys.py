@@ -92,6 +92,12 @@ async def revoke_key(store: Store, name: str, now: datetime, source: Source) -> 
     return await store.revoke_key(name, now, audit_row(source, now, "key.revoked", ("key", name)))
 
 
+async def remove_second_factor(store: Store, key: KeyRow, now: datetime, source: Source) -> bool:
+    """Remove the second factor of a key and end its sessions, with a row of the audit. False if it has none."""
+    note = audit_row(source, now, "key.second_factor_removed", ("key", key.name))
+    return await store.remove_second_factor(key.key_hash, note)
+
+
 async def verify_key(
     store: Store, key: str | None, clock: Callable[[], datetime], address: str | None, kind: KeyKind = "app"
 ) -> KeyRow:

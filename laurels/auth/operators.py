@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from laurels.auth.identities import Headers, TrustedProxy
-from laurels.auth.roles import ListedRoles
+from laurels.auth.roles import ListedRoles, Requirement, is_required
 from laurels.auth.scopes import is_usable
 from laurels.engine.values import plain
 from laurels.storage.contract import OperatorSession, OperatorSessionRow, Principal, Store
@@ -35,14 +35,18 @@ SEEN = timedelta(minutes=1)
 class Operator:
     """An operator of the console.
 
-    name  that of the admin key, or the one that the proxy gave
-    role  what they may do; '' for nothing
-    kind  how they signed in: `operator` (with a key) or `proxy`, as in a principal
+    name          that of the admin key, or the one that the proxy gave
+    role          what they may do; '' for nothing
+    kind          how they signed in: `operator` (with a key) or `proxy`, as in a principal
+    key_hash      the hash of the key; empty without one
+    lacks_factor  whether the key must have a second factor, and has none
     """
 
     name: str
     role: str
     kind: Literal["operator", "proxy"] = "operator"
+    key_hash: bytes = b""
+    lacks_factor: bool = False
 
     @property
     def principal(self) -> Principal:
@@ -73,6 +77,7 @@ class OperatorSessions:
     lifetime  how long it may last in all
     by_key    whether admin keys sign in
     by_proxy  the proxy that signs operators in; None: none does
+    require   from which role on a key must have a second factor
     """
 
     store: Store
@@ -81,11 +86,12 @@ class OperatorSessions:
     lifetime: timedelta
     by_key: bool = True
     by_proxy: ProxySignIn | None = None
+    require: Requirement = "none"
 
-    async def start(self, key_hash: bytes) -> str:
+    async def start(self, key_hash: bytes, *, second_factor: bool = False) -> str:
         """The token of a new session of the admin key with this hash. It cannot be read again."""
         token, now = PREFIX + secrets.token_urlsafe(32), self.clock()
-        row = OperatorSessionRow(_hash(token), key_hash, now, now, now + self.lifetime)
+        row = OperatorSessionRow(hash_of_token(token), key_hash, now, now, now + self.lifetime, second_factor)
         await self.store.add_operator_session(row)
         return token
 
@@ -100,7 +106,7 @@ class OperatorSessions:
 
         `address` is the client's; `named` is the operator whom the proxy names in this request.
         """
-        hashes = {_hash(token): token for token in tokens if TOKEN.fullmatch(token)}
+        hashes = {hash_of_token(token): token for token in tokens if TOKEN.fullmatch(token)}
         if not hashes:
             return None
         sessions, now = await self.store.operator_sessions([*hashes][:MOST_TOKENS]), self.clock()
@@ -117,9 +123,13 @@ class OperatorSessions:
         self, session: OperatorSession, now: datetime, address: str | None, named: Operator | None
     ) -> Operator | None:
         """Whose session this is, if it may be used in this request."""
-        if session.key:
-            may = self.by_key and is_usable(session.key, now, address)
-            return Operator(session.key.name, session.key.role) if may else None
+        key = session.key
+        if key:
+            lacks = session.needs_factor and not session.second_factor
+            if lacks or not self.by_key or not is_usable(key, now, address):
+                return None
+            must_add = not session.needs_factor and is_required(self.require, key.role)
+            return Operator(key.name, key.role, "operator", key.key_hash, must_add)
         return named if named and session.key_hash == _hash_of_name(named.name) else None
 
     def _lives(self, session: OperatorSession, now: datetime) -> bool:
@@ -128,10 +138,11 @@ class OperatorSessions:
 
     async def end(self, token: str) -> None:
         """End a session, at once for all processes. Harmless if it has ended."""
-        await self.store.end_operator_session(_hash(token))
+        await self.store.end_operator_session(hash_of_token(token))
 
 
-def _hash(token: str) -> bytes:
+def hash_of_token(token: str) -> bytes:
+    """The hash under which a session is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 

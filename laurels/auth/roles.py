@@ -38,6 +38,15 @@ def read_role(name: str) -> Role:
     raise InvalidInput("--role", f"unknown role '{name}'; {closest(name, ROLES)}")
 
 
+Requirement = Literal["none", "owner", "editor", "support", "all"]
+"""From which role on something is required; or of all, or of none."""
+
+
+def is_required(requirement: Requirement, role: str) -> bool:
+    """Whether it is required of an operator with this role."""
+    return requirement == "all" or (requirement != "none" and may(role, requirement))
+
+
 @plain
 class ListedRoles:
     """Which role someone has whom a proxy has signed in: by their name, or by a group."""

@@ -142,13 +142,7 @@ def _families() -> list[App]:
             advance="clock:advance|Move the clock forward.",
         ),
         _catalogs(),
-        _family(
-            "key",
-            "Create and revoke API keys and admin keys.",
-            create="keys:create|Create a key and print it. It is shown only once.",
-            list="keys:list_keys|List all keys, by name and first characters.",
-            revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
-        ),
+        _keys(),
     ]
 
 
@@ -165,6 +159,18 @@ def _users() -> App:
         undo="adjustments:undo|Undo an adjustment.",
         sessions="sessions:list_sessions|List the sessions of a user.",
         **{"sign-out": "sessions:sign_out|End all sessions of a user."},
+    )
+
+
+def _keys() -> App:
+    """The commands about keys."""
+    return _family(
+        "key",
+        "Create and revoke API keys and admin keys.",
+        create="keys:create|Create a key and print it. It is shown only once.",
+        list="keys:list_keys|List all keys, by name and first characters.",
+        revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
+        **{"reset-totp": "keys:reset_totp|Remove the second factor of an admin key, and end its sessions."},
     )
 
 

@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
 from laurels.cli.erasures import erased_since
-from laurels.cli.keys import KeyInfo, key_info, list_stored
+from laurels.cli.keys import KeyInfo, list_stored
 from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, DatabaseOptions, Json, settings_of
 from laurels.cli.output import counted, emit, note, size, when
@@ -256,7 +256,7 @@ def _finished(settings: Settings, copied: tuple[Rows, int], *, json: bool) -> in
     """Compare the copy with a recomputation, and print the result."""
     rows, erased = copied
     verified, why = _verified(settings)
-    keys = [key_info(row) for row in asyncio.run(list_stored(settings.database)) if row.revoked_at is None]
+    keys = [key for key in asyncio.run(list_stored(settings.database)) if key.revoked_at is None]
     if json:
         emit(Copied(verified.ok, rows, verified, keys, erased))
     else:

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from laurels.auth.keys import KeyKind, Rights, create_key, kind_of_hint, revoke_key
+from laurels.auth.keys import KeyKind, Rights, create_key, kind_of_hint, remove_second_factor, revoke_key
 from laurels.auth.roles import OWNER, ROLES, read_role
 from laurels.auth.scopes import ABOUT, EVERY, USUAL, KeyScope, listed, read_addresses, read_age, read_scopes
 from laurels.cli import NOT_FOUND, OK
@@ -76,9 +76,10 @@ class CreatedKey(msgspec.Struct, frozen=True, rename="camel"):
 class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     """A key as stored, without the key itself.
 
-    hint    its first characters
-    scopes  what an API key may do
-    role    what an admin key may do; null for an API key
+    hint           its first characters
+    scopes         what an API key may do
+    role           what an admin key may do; null for an API key
+    second_factor  whether signing in with it needs a code as well
     """
 
     name: str
@@ -91,13 +92,14 @@ class KeyInfo(msgspec.Struct, frozen=True, rename="camel"):
     role: str | None
     expires_at: datetime | None
     addresses: Sequence[str]
+    second_factor: bool = False
 
 
-def key_info(row: KeyRow) -> KeyInfo:
+def key_info(row: KeyRow, *, second_factor: bool = False) -> KeyInfo:
     """What is shown of a key."""
     return KeyInfo(
         *(row.name, kind_of_hint(row.hint), row.hint, row.created_at, row.revoked_at, row.last_used_at),
-        *(listed(row.scopes), row.role or None, row.expires_at, row.addresses),
+        *(listed(row.scopes), row.role or None, row.expires_at, row.addresses, second_factor),
     )
 
 
@@ -173,13 +175,14 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
 
     rows = asyncio.run(list_stored(settings_of(database=database).database))
     if json:
-        emit({"keys": [key_info(row) for row in rows]})
+        emit({"keys": rows})
         return OK
     shown = table("name", "kind", "may", "begins with", "created", "last used", "expires", "from", "revoked")
     for row in rows:
-        may = "all" if row.scopes >= {*ABOUT} else row.role or _text(row.scopes)
+        may = "all" if {*row.scopes} >= {*ABOUT} else row.role or _text(row.scopes)
+        may += ", with a code" if row.second_factor else ""
         cells = (
-            *(row.name, kind_of_hint(row.hint), may, row.hint + "…", when(row.created_at), when(row.last_used_at)),
+            *(row.name, row.kind, may, row.hint + "…", when(row.created_at), when(row.last_used_at)),
             *(when(row.expires_at), ", ".join(row.addresses), when(row.revoked_at)),
         )
         shown.add_row(*map(cell, cells), style="dim" if row.revoked_at else "")
@@ -187,10 +190,11 @@ def list_keys(*, database: Database = None, json: Json = False) -> int:
     return OK
 
 
-async def list_stored(database: DatabaseSettings) -> Sequence[KeyRow]:
+async def list_stored(database: DatabaseSettings) -> Sequence[KeyInfo]:
     """All keys of a database, oldest first."""
     async with existing(database) as store:
-        return await store.keys()
+        with_factor = {*await store.keys_with_second_factor()}
+        return [key_info(row, second_factor=row.key_hash in with_factor) for row in await store.keys()]
 
 
 def revoke(
@@ -211,3 +215,27 @@ def revoke(
 async def _revoke(database: DatabaseSettings, name: str, at: datetime) -> bool:
     async with existing(database) as store:
         return await revoke_key(store, name, at, Source(command_line()))
+
+
+def reset_totp(
+    name: Annotated[str, Parameter(help="name of the admin key")], /, *, database: Database = None, json: Json = False
+) -> int:
+    """Remove the second factor of an admin key, for an operator who has lost it, and end the sessions of the key.
+
+    The operator signs in with the key alone then. Where a second factor is required, it must be set up before anything else.
+    """
+    at = datetime.now(UTC)
+    if not asyncio.run(_reset_totp(settings_of(database=database).database, name, at)):
+        note(f"laurels: no key '{name}' in use has a second factor; 'laurels key list' shows all")
+        return NOT_FOUND
+    if json:
+        emit({"name": name, "resetAt": at})
+    else:
+        note(f"Removed the second factor of the key '{name}'.")
+    return OK
+
+
+async def _reset_totp(database: DatabaseSettings, name: str, at: datetime) -> bool:
+    async with existing(database) as store:
+        key = next((key for key in await store.keys() if key.name == name and key.revoked_at is None), None)
+        return key is not None and await remove_second_factor(store, key, at, Source(command_line()))

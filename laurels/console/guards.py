@@ -16,6 +16,7 @@ from laurels.auth.roles import Role, may
 from laurels.console.session import (
     COOKIE,
     ROOT,
+    SECOND_FACTOR,
     SIGN_IN,
     TOKEN_FIELD,
     SignedOut,
@@ -69,18 +70,29 @@ class MissingRole(errors.LaurelsError):
         self.visit = visit
 
 
-async def _operator(context: Context, scope: Scope, needs: Role) -> Visit:
+class LacksFactor(errors.LaurelsError):
+    """Your role needs a second factor, and your key has none."""
+
+    def __init__(self, visit: Visit) -> None:
+        """`visit` is shown the error in the frame of the console."""
+        super().__init__()
+        self.visit = visit
+
+
+async def _operator(context: Context, scope: Scope, needs: Role, *, without_factor: bool) -> Visit:
     visit = await visit_of(context, scope)
-    if not visit.operator:
+    if not visit.signed_in:
         raise SignedOut
+    if visit.signed_in.lacks_factor and not without_factor:
+        raise LacksFactor(visit)
     if not may(visit.role, needs):
         raise MissingRole(visit, needs)
     return visit
 
 
-def operator(role: Role) -> Access[Visit]:
-    """An operator who is signed in and has at least this role."""
-    return Access(partial(_operator, needs=role))
+def operator(role: Role, *, without_factor: bool = False) -> Access[Visit]:
+    """An operator who is signed in and has at least this role, and a second factor if the role needs one."""
+    return Access(partial(_operator, needs=role, without_factor=without_factor))
 
 
 class ConsoleForm(FormBody):
@@ -97,16 +109,22 @@ class ConsoleForm(FormBody):
 
 
 def page(
-    path: str, *parameters: Parameter, role: Role = "viewer"
+    path: str, *parameters: Parameter, role: Role = "viewer", without_factor: bool = False
 ) -> Callable[[Callable[[Shown], Awaitable[Response]]], Endpoint]:
-    """Declare a page for operators with this role; a browser that is signed out is sent to the sign-in page."""
+    """Declare a page for operators with this role; a browser that is signed out is sent to the sign-in page.
+
+    `without_factor`: also for one whose key must have a second factor and has none.
+    """
+    access = operator(role, without_factor=without_factor)
     return endpoint(
-        "GET", path, access=operator(role), parameters=parameters, cross_origin=False, error_response=error_response
+        "GET", path, access=access, parameters=parameters, cross_origin=False, error_response=error_response
     )
 
 
-def form(path: str, *parameters: Parameter, role: Role) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
-    """Declare what an operator with this role does with a form that this session was shown."""
+def form(
+    path: str, *parameters: Parameter, role: Role, without_factor: bool = False
+) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
+    """Declare what an operator with this role does with a form that this session was shown. `without_factor`: see `page`."""
 
     def declare(handler: Callable[[Sent], Awaitable[Response]]) -> Endpoint:
         async def checked(request: Sent) -> Response:
@@ -117,7 +135,7 @@ def form(path: str, *parameters: Parameter, role: Role) -> Callable[[Callable[[S
         return endpoint(
             "POST",
             path,
-            access=operator(role),
+            access=operator(role, without_factor=without_factor),
             parameters=parameters,
             body=ConsoleForm(FORM_LIMIT, COOKIE),
             cross_origin=False,
@@ -131,7 +149,9 @@ def error_response(request: AnyRequest, error: Exception) -> Response:
     """The sign-in page for a page that was asked for without a session; for anything else, what went wrong."""
     if isinstance(error, SignedOut) and request.endpoint.method == "GET":
         return redirect(sign_in_for(request.scope))
-    return error_page(error, error.visit if isinstance(error, MissingRole) else request.caller)
+    if isinstance(error, LacksFactor) and request.endpoint.method == "GET":
+        return redirect(SECOND_FACTOR)
+    return error_page(error, error.visit if isinstance(error, (MissingRole, LacksFactor)) else request.caller)
 
 
 def render(
@@ -144,6 +164,7 @@ def render(
         headers=headers,
         lang="en",
         operator=visit.operator if visit else "",
+        has_key=visit is not None and visit.signed_in is not None and visit.signed_in.kind == "operator",
         catalog_difference=visit.context.laurels.rules.difference if visit else "",
         may=partial(may, visit.role if visit else ""),
         token=visit.token if visit else "",
@@ -191,6 +212,13 @@ OWN_KINDS: dict[type[Exception], Kind] = {
         "Missing role",
         "Ask an operator with that role, or for the role: laurels key create --admin --role ROLE, or "
         "console.proxy.names and .groups in the settings if a proxy signs you in",
+    ),
+    LacksFactor: Kind(
+        "lacks-factor",
+        FORBIDDEN,
+        "Nothing changed: your key has no second factor",
+        "No second factor",
+        "Set it up at /console/second-factor, then send the form again.",
     ),
     StaleForm: Kind(
         "stale-form",

@@ -40,6 +40,7 @@ NEEDS_HTTPS = (
 
 ROOT = "/console"
 SIGN_IN = ROOT + "/sign-in"
+SECOND_FACTOR = ROOT + "/second-factor"
 FORM_SECONDS = 12 * 3600
 """How long the form to sign in is valid."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from laurels.auth.keys import verify_key
 from laurels.auth.networks import network_of
 from laurels.auth.operators import Operator
+from laurels.auth.second_factors import WrongCodeError
 from laurels.console.guards import (
     FORM_LIMIT,
     ConsoleForm,
@@ -85,7 +87,7 @@ async def sign_in(request: Request[None, Form]) -> Response:
             return await _by_proxy(visit, next_path)
         if not visit.context.operators.by_key:
             return _form(visit, next_path, NO_KEYS, 403)
-        return await _by_key(visit, next_path, typed.get("key", "").strip())
+        return await _by_key(visit, next_path, typed.get("key", "").strip(), typed.get("code", ""))
     except StaleForm as error:
         await note_refusal(request, error)
         fresh = replace(visit, secret=new_form_secret())
@@ -95,8 +97,8 @@ async def sign_in(request: Request[None, Form]) -> Response:
         return _form(visit, next_path, TOO_FAST, kind_of(error).status, at=by, more=error.headers)
 
 
-async def _by_key(visit: Visit, next_path: str, key: str) -> Response:
-    """Start a session with an admin key. Raises TooManyRequests."""
+async def _by_key(visit: Visit, next_path: str, key: str, code: str) -> Response:
+    """Start a session with an admin key, and a code if the key has a second factor. Raises TooManyRequests."""
     context, address = visit.context, address_of(visit.scope)
     context.sign_in_rate.take(network_of(address))
     try:
@@ -106,9 +108,16 @@ async def _by_key(visit: Visit, next_path: str, key: str) -> Response:
         detail = await credential(context.laurels.store, key)
         await context.failed_sign_ins.add(address, request_id(visit.scope), detail)
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
-    return await _signed_in(
-        replace(visit, signed_in=Operator(row.name, row.role)), next_path, await context.operators.start(row.key_hash)
-    )
+    try:
+        factor = await context.second_factors.check(key, code)
+    except WrongCodeError as error:
+        if error.counts:
+            detail = {"key": row.name, "hint": row.hint, "why": "wrong code"}
+            await context.failed_sign_ins.add(address, request_id(visit.scope), detail)
+        return _form(visit, next_path, str(error), kind_of(error).status, at="code")
+    token = await context.operators.start(row.key_hash, second_factor=factor is not None)
+    signed_in = replace(visit, signed_in=Operator(row.name, row.role, key_hash=row.key_hash))
+    return await _signed_in(signed_in, next_path, token, factor)
 
 
 async def _by_proxy(visit: Visit, next_path: str) -> Response:
@@ -125,15 +134,15 @@ async def _by_proxy(visit: Visit, next_path: str) -> Response:
     return await _signed_in(replace(visit, signed_in=named), next_path, await context.operators.start_by_proxy(named))
 
 
-async def _signed_in(visit: Visit, next_path: str, token: str) -> Response:
-    await _note(visit, "operator.signed_in")
+async def _signed_in(visit: Visit, next_path: str, token: str, factor: str | None = None) -> Response:
+    await _note(visit, "operator.signed_in", second_factor=factor)
     return redirect(next_path, session_cookie(visit, token))
 
 
-async def _note(visit: Visit, kind: AuditKind) -> None:
+async def _note(visit: Visit, kind: AuditKind, **detail: Any) -> None:
     """Write into the audit and the security log what an operator did with their session."""
     laurels = visit.context.laurels
-    row = audit_row(source_of(visit.scope, visit), await laurels.now(), kind)
+    row = audit_row(source_of(visit.scope, visit), await laurels.now(), kind, **detail)
     await laurels.store.add_audit(row)
     await laurels.core.security.note(row)
 
@@ -158,7 +167,7 @@ def _form(
     )
 
 
-@form(ROOT + "/sign-out", role="viewer")
+@form(ROOT + "/sign-out", role="viewer", without_factor=True)
 async def sign_out(request: Sent) -> Response:
     """End the session of this browser."""
     ended = await end_session(request.caller)

@@ -10,6 +10,7 @@ from laurels.auth.key_uses import KeyUses
 from laurels.auth.keys import PREFIXES, verify_key
 from laurels.auth.operators import OperatorSessions
 from laurels.auth.scopes import KeyScope, check_scope
+from laurels.auth.second_factors import SecondFactors
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.engine.values import plain
@@ -60,6 +61,7 @@ class Context:
     counters: RequestCounters
     key_uses: KeyUses
     failed_sign_ins: FailedSignIns
+    second_factors: SecondFactors
     playground: str | None = None
     """The key of a demo's playground; None if there is none."""
 

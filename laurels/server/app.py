@@ -17,6 +17,7 @@ from laurels.auth.identities import TrustedProxy
 from laurels.auth.key_uses import STORE_SECONDS, KeyUses
 from laurels.auth.operators import OperatorSessions, ProxySignIn
 from laurels.auth.roles import ListedRoles, Role
+from laurels.auth.second_factors import SecondFactors
 from laurels.auth.sessions import Sessions
 from laurels.delivery.listeners import Listeners
 from laurels.demo import playground as demo
@@ -101,6 +102,7 @@ def _context(laurels: Laurels, settings: Settings, playground: str | None) -> Co
         counters=RequestCounters(),
         key_uses=KeyUses(laurels),
         failed_sign_ins=FailedSignIns(laurels),
+        second_factors=SecondFactors(laurels.store, laurels.clock),
         playground=playground,
     )
 
@@ -111,7 +113,10 @@ def _operators(laurels: Laurels, settings: Settings) -> OperatorSessions:
     check_proxy(console)
     by_proxy = None if console.sign_in == "key" else _by_proxy(console.proxy)
     idle, lifetime = timedelta(minutes=auth.operator_idle_minutes), timedelta(hours=auth.operator_hours)
-    return OperatorSessions(laurels.store, laurels.clock, idle, lifetime, console.sign_in != "proxy", by_proxy)
+    by_key = console.sign_in != "proxy"
+    return OperatorSessions(
+        laurels.store, laurels.clock, idle, lifetime, by_key=by_key, by_proxy=by_proxy, require=console.require_totp
+    )
 
 
 def _by_proxy(proxy: ProxySettings) -> ProxySignIn:

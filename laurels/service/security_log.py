@@ -33,7 +33,10 @@ FAILURES = frozenset({"operator.sign_in_failed"})
 """Rows of the audit that are warnings."""
 
 
-SHOWN = ("role", "scopes", "hint", "key", "operator", "why", "fields", "adjustment", "rules", "sessions", "session")
+SHOWN = (
+    *("role", "scopes", "hint", "key", "operator", "second_factor", "why", "fields", "adjustment", "rules", "sessions"),
+    "session",
+)
 """Details of rows that lines have. Reasons and actors are free text, and stay in the audit."""
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from laurels.engine.instants import from_micros
 from laurels.engine.instants import micros as to_micros
 from laurels.storage.codec import Columns, maybe_instant, maybe_micros
-from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
+from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SecondFactorRow, SessionRow
 
 
 def key_of(row: Columns) -> KeyRow:
@@ -45,13 +45,36 @@ def of_ended(audit: AuditRow | None, ended: int) -> Sequence[AuditRow]:
 
 
 def operator_session_of(row: Columns) -> OperatorSession:
-    """A session of the console, from OPERATOR_SESSIONS and API_KEYS of its key; null if that is not active."""
-    token_hash, key_hash, created_at, last_seen_at, expires_at, *key = row
-    times = map(from_micros, (created_at, last_seen_at, expires_at))
-    return OperatorSession(token_hash, key_hash, key_of(key) if key[0] is not None else None, *times)
+    """A session of the console, from OPERATOR_SESSIONS, API_KEYS of its key, and whether that has a second factor.
+
+    The columns of the key are null if no active one has the hash.
+    """
+    token_hash, key_hash, created_at, last_seen_at, expires_at, with_factor, *key, needs_factor = row
+    created, seen, expires = map(from_micros, (created_at, last_seen_at, expires_at))
+    found = key_of(key) if key[0] is not None else None
+    return OperatorSession(token_hash, key_hash, found, created, seen, expires, bool(with_factor), bool(needs_factor))
 
 
 def operator_session_columns(session: OperatorSessionRow) -> Columns:
     """OPERATOR_SESSIONS of a session of the console."""
     times = (session.created_at, session.last_seen_at, session.expires_at)
-    return (session.token_hash, session.key_hash, *map(to_micros, times))
+    return (session.token_hash, session.key_hash, *map(to_micros, times), int(session.second_factor))
+
+
+def second_factor_of(row: Columns) -> SecondFactorRow:
+    """A second factor, from SECOND_FACTORS."""
+    key_hash, secret, last_step, recovery, failed, failed_at, created_at, version = row
+    at = (maybe_instant(failed_at), from_micros(created_at))
+    return SecondFactorRow(bytes(key_hash), bytes(secret), last_step, bytes(recovery), failed, *at, version)
+
+
+def second_factor_columns(factor: SecondFactorRow) -> Columns:
+    """SECOND_FACTORS of a second factor."""
+    counted = (factor.last_step, factor.recovery, factor.failed, maybe_micros(factor.failed_at))
+    return (factor.key_hash, factor.secret, *counted, to_micros(factor.created_at), factor.version)
+
+
+def second_factor_changes(factor: SecondFactorRow) -> Columns:
+    """What may change in a second factor, its key, and the version that was read."""
+    counted = (factor.last_step, factor.recovery, factor.failed, maybe_micros(factor.failed_at))
+    return (*counted, factor.key_hash, factor.version)

@@ -229,7 +229,28 @@ SESSIONS = Table("sessions", 2, {"user_id": TEXT, "token_hash": BYTES, "created_
 OPERATOR_SESSIONS = Table(
     "operator_sessions",
     1,
-    {"token_hash": BYTES, "key_hash": BYTES, "created_at": NUMBER, "last_seen_at": NUMBER, "expires_at": NUMBER},
+    {
+        "token_hash": BYTES,
+        "key_hash": BYTES,
+        "created_at": NUMBER,
+        "last_seen_at": NUMBER,
+        "expires_at": NUMBER,
+        "second_factor": NUMBER,
+    },
+)
+SECOND_FACTORS = Table(
+    "second_factors",
+    1,
+    {
+        "key_hash": BYTES,
+        "secret": BYTES,
+        "last_step": NUMBER,
+        "recovery": BYTES,
+        "failed": NUMBER,
+        "failed_at": NUMBER,
+        "created_at": NUMBER,
+        "version": NUMBER,
+    },
 )
 TOMBSTONES = Table("tombstones", 1, {"user_hash": BYTES, "erased_at": NUMBER})
 UNFINISHED_ERASURES = Table("unfinished_erasures", 1, {"user_id": TEXT, "erased_at": NUMBER, "rows_left": NUMBER})
@@ -240,7 +261,17 @@ SECRETS = Table("secrets", 1, {"name": TEXT, "value": BYTES})
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        *(SECRETS, TOMBSTONES, API_KEYS, AMNESTIES, CATALOG_REVISIONS, MAINTENANCE_RUNS, SANDBOX, AUDIT),
+        *(
+            SECRETS,
+            TOMBSTONES,
+            API_KEYS,
+            SECOND_FACTORS,
+            AMNESTIES,
+            CATALOG_REVISIONS,
+            MAINTENANCE_RUNS,
+            SANDBOX,
+            AUDIT,
+        ),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
         UNFINISHED_ERASURES,
     )
@@ -250,7 +281,7 @@ TABLES: Mapping[str, Table] = {
 REPLACED = ("secrets", "catalog_revisions", "maintenance_runs", "board_rules")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
-CREDENTIALS = frozenset({"secrets", "api_keys", "sessions"})
+CREDENTIALS = frozenset({"secrets", "api_keys", "second_factors", "sessions"})
 """Tables that authenticate someone, or protect what does: a copy without credentials leaves them out."""
 
 ERASED_AT_ONCE = ("users", "sessions", "adjustments", "awards", "standings")

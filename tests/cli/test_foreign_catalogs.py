@@ -64,6 +64,7 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "key create": ("--name", "app"),
     "key list": (),
     "key revoke": ("first",),
+    "key reset-totp": ("first",),
     "backup": ("backup.db",),
     "catalog apply": ("mine.toml", "--reason", "a test"),
     "catalog adopt": ("foreign.toml",),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,9 +9,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from laurels.auth.keys import is_well_formed, verify_key
+from laurels.service.audit import audit_row
 from laurels.service.clock import utc_now
 from laurels.storage import open_store
-from laurels.storage.contract import Store
+from laurels.storage.contract import LIBRARY, SecondFactorRow, Store
 from tests.cli.conftest import Cli
 
 
@@ -167,3 +169,37 @@ def test_what_a_key_may_do_is_checked_before_a_database_is_made(cli: Cli, option
     assert (ended.code, ended.out) == (2, "")
     assert fix in ended.err
     assert not [*cli.folder.iterdir()]
+
+
+async def with_factor(cli: Cli, name: str) -> None:
+    store: Store = open_store(cli.database)
+    (key,) = [key for key in await store.keys() if key.name == name]
+    row = SecondFactorRow(key.key_hash, b"hidden", 1, b"", 0, None, utc_now())
+    await store.add_second_factor(row, b"", audit_row(LIBRARY, utc_now(), "key.second_factor_added", ("key", name)))
+    await store.close()
+
+
+def test_the_second_factor_of_a_key_is_listed_and_removed_with_a_row_of_the_audit(cli: Cli) -> None:
+    at = ("--database", cli.database)
+    for name in ("anna", "bob"):
+        cli("key", "create", "--create", "--admin", "--name", name, *at)
+    asyncio.run(with_factor(cli, "anna"))
+    listed = {key["name"]: key["secondFactor"] for key in cli("key", "list", "--json", *at).json["keys"]}
+    assert listed == {"anna": True, "bob": False}
+    assert "owner, with a code" in " ".join(cli("key", "list", *at).out.split())
+
+    assert cli("key", "reset-totp", "anna", "--json", *at).json["name"] == "anna"
+    for name in ("anna", "bob", "eve"):
+        ended = cli("key", "reset-totp", name, *at)
+        assert (ended.code, "has a second factor" in ended.err) == (3, True), name
+    newest = json.loads(cli("audit", "--kind", "key.second_factor_removed", *at).out.splitlines()[0])
+    assert (newest["target"], newest["principal"]["kind"]) == ("anna", "cli")
+
+
+def test_the_second_factor_of_a_revoked_key_of_the_name_is_not_meant(cli: Cli) -> None:
+    at = ("--database", cli.database)
+    cli("key", "create", "--create", "--admin", "--name", "anna", *at)
+    asyncio.run(with_factor(cli, "anna"))
+    cli("key", "revoke", "anna", *at)
+    cli("key", "create", "--admin", "--name", "anna", *at)
+    assert cli("key", "reset-totp", "anna", *at).code == 3

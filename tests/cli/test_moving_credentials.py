@@ -15,10 +15,11 @@ from laurels.auth.keys import Role, create_key
 from laurels.auth.operators import OperatorSessions
 from laurels.auth.sessions import Sessions
 from laurels.errors import StoreError
+from laurels.service.audit import audit_row
 from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
 from laurels.storage.columns import CREDENTIALS, TABLES
-from laurels.storage.contract import Store
+from laurels.storage.contract import LIBRARY, SecondFactorRow, Store
 from tests.cli.conftest import Cli
 from tests.cli.test_moving import ERASED, address, file, filled, held, raw, source, target, use  # noqa: F401  # fixtures
 
@@ -43,6 +44,8 @@ def with_credentials(database: str) -> str:
         hours = timedelta(hours=1)
         (anna,) = [row.key_hash for row in await store.keys() if row.name == "anna"]
         await OperatorSessions(store, utc_now, hours, hours).start(anna)
+        factor = SecondFactorRow(anna, b"hidden", 1, b"hashes", 0, None, utc_now())
+        await store.add_second_factor(factor, b"", audit_row(LIBRARY, utc_now(), "key.second_factor_added"))
 
     use(database, add)
     return database
@@ -72,7 +75,7 @@ def test_a_copy_without_credentials_has_none(cli: Cli, source: str, target: str)
     assert (ended.code, ended.json["keys"]) == (0, [])
     after = held(target)
     assert {table for table in TABLES if after[table] != before[table]} - {"maintenance_runs"} == CREDENTIALS
-    assert after["api_keys"] == after["sessions"] == []
+    assert after["api_keys"] == after["second_factors"] == after["sessions"] == []
     assert secret_of(target) != secret_of(source)
     assert secret_of(target) == secret_of(target)
 

@@ -79,6 +79,8 @@ WHO: Mapping[str, str] = {
     "GET /console/sign-in": "public",
     "POST /console/sign-in": "form",
     "POST /console/sign-out": "viewer",
+    "GET /console/second-factor": "viewer",
+    "POST /console/second-factor": "viewer",
     "GET /console": "viewer",
     "GET /console/users": "viewer",
     f"GET {CONSOLE_USER}": "viewer",

@@ -214,6 +214,7 @@ async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
         assert (await work.sign_in()).status_code == 303
         await one.sign_in("ada")
         await send_every_form(work)
+        await work.fill("/console/second-factor", "/second-factor", key=work.key, code="000000")  # not the right one
         for path in ("", "/users", "/users/ada", "/audit", "/audit.csv", "/audit.jsonl", "/catalog", "/health"):
             await work.page(f"/console{path}")
         await work.send((await work.page("/console")).forms[0])  # sign out

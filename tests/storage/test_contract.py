@@ -49,6 +49,7 @@ from laurels.storage.contract import (
     OperatorSession,
     OperatorSessionRow,
     Principal,
+    SecondFactorRow,
     SessionRow,
     Store,
     UnfinishedErasure,
@@ -995,6 +996,48 @@ async def test_a_new_session_of_the_console_drops_the_expired_ones(store: Store)
     assert {bytes(token) for (token,) in left} == {b"2", b"3"}
 
 
+FACTOR = SecondFactorRow(b"anna", b"hidden", 7, b"h" * 320, 0, None, MONDAY)
+ADDED = AuditRow("F1", MONDAY, "key.second_factor_added", LIBRARY.principal, "key", "anna")
+REMOVED = AuditRow("F2", MONDAY, "key.second_factor_removed", LIBRARY.principal, "key", "anna")
+
+
+async def test_a_second_factor_is_stored_changed_in_its_version_alone_and_removed(store: Store) -> None:
+    assert await store.second_factor(b"anna") is None
+    assert await store.add_second_factor(FACTOR, b"t", ADDED)
+    assert not await store.add_second_factor(replace(FACTOR, secret=b"other"), b"u", replace(ADDED, audit_id="F3"))
+    assert await store.second_factor(b"anna") == FACTOR
+    assert [*map(bytes, await store.keys_with_second_factor())] == [b"anna"]
+    used = replace(FACTOR, last_step=8, recovery=b"", failed=2, failed_at=MONDAY)
+    assert await store.change_second_factor(used)
+    assert not await store.change_second_factor(replace(used, failed=0))
+    assert await store.second_factor(b"anna") == replace(used, version=1)
+    assert await store.remove_second_factor(b"anna", REMOVED)
+    assert not await store.remove_second_factor(b"anna", replace(REMOVED, audit_id="F4"))
+    assert await store.second_factor(b"anna") is None
+    assert await store.keys_with_second_factor() == []
+    assert {row.audit_id for row in await store.audit(9)} == {"F1", "F2"}
+
+
+async def test_of_two_who_change_a_second_factor_at_the_same_time_one_does(store: Store) -> None:
+    await store.add_second_factor(FACTOR, b"t", ADDED)
+    changes = [replace(FACTOR, last_step=step) for step in range(8, 16)]
+    assert sorted(await asyncio.gather(*map(store.change_second_factor, changes))) == [False] * 7 + [True]
+
+
+async def test_a_second_factor_marks_the_session_that_added_it_and_ends_all_when_removed(store: Store) -> None:
+    await store.add_key(KeyRow(b"anna", "anna", "laurels_admin_abcd", MONDAY, None))
+    for token in (b"t", b"u"):
+        await operator_session(store, token)
+    await operator_session(store, b"other", "bob")
+    await store.add_second_factor(FACTOR, b"t", ADDED)
+    found = {one.token_hash: one for one in await store.operator_sessions([b"t", b"u", b"other"])}
+    assert [(found[token].second_factor, found[token].needs_factor) for token in (b"t", b"u", b"other")] == [
+        (True, True), (False, True), (False, False)
+    ]  # fmt: skip
+    await store.remove_second_factor(b"anna", REMOVED)
+    assert [one.token_hash for one in await store.operator_sessions([b"t", b"u", b"other"])] == [b"other"]
+
+
 async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
     assert await tables(store) == [
         "adjustments",
@@ -1012,6 +1055,7 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "operator_sessions",
         "outbox",
         "sandbox",
+        "second_factors",
         "secrets",
         "sessions",
         "standings",

@@ -42,6 +42,7 @@ EXTREMES: Everything = {
         (b"1", "app", "hint", 0, None, None, "", "", None, ""),
         (b"2", PRINTABLE, "", FIRST, LAST, LAST, ODD, ODD, LAST, ODD),
     ],
+    "second_factors": [(b"", b"", 0, b"", 0, None, FIRST, 0), (BYTES, BYTES, LONG, BYTES, INT, LAST, LAST, LONG)],
     "audit": [
         ("a", FIRST, ODD, None, None, None, None, "", None, None, 1),
         ("b", LAST, "", ODD, "", ODD, ODD, ODD, ODD, "", LONG),

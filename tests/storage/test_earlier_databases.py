@@ -175,7 +175,14 @@ async def test_migrating_renames_and_changes_no_other_value(earlier: Store) -> N
     after = await contents(earlier)
     ran = {name for name, *_ in after.pop("migrations")} - {name for name, *_ in before.pop("migrations")}
     assert ran
-    for table in ("catalog_revisions", "board_rules", "operator_sessions", "unfinished_erasures", "audit"):
+    for table in (
+        "catalog_revisions",
+        "board_rules",
+        "operator_sessions",
+        "second_factors",
+        "unfinished_erasures",
+        "audit",
+    ):
         assert after.pop(table) == []
     assert before.pop("signed_out")
     assert after.keys() == {RENAMED_TABLES.get(table, table) for table in before}

@@ -18,8 +18,8 @@ from tests.support.files import opened
 
 # Rows that belong to no user, so no user leads their key: keys of the app's back end, hashes of erased users (by design no
 # one can tell whose), the database's own secret, the counts of whole leaderboards, amnesties (of all users or a group), the
-# catalog's revisions, closed periods, the rules of leaderboards, the last maintenance runs, sessions of the console,
-# the clock of a sandbox, the audit (which has keyed hashes of erased users), and the list of migrations.
+# catalog's revisions, closed periods, the rules of leaderboards, the last maintenance runs, sessions and
+# second factors of operators, the clock of a sandbox, the audit (which has keyed hashes of erased users), the list of migrations.
 OF_NO_USER = {
     "api_keys",
     "tombstones",
@@ -32,6 +32,7 @@ OF_NO_USER = {
     "closings",
     "maintenance_runs",
     "operator_sessions",
+    "second_factors",
     "sandbox",
     "migrations",
 }

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.async_api import Page, expect
+from pyotp.totp import TOTP
 
 from laurels import Event
 from laurels.auth.keys import create_key
@@ -32,6 +33,7 @@ PAGES = (
     "/audit",
     "/catalog",
     "/health",
+    "/second-factor",
 )
 LONG = "x" * 200
 
@@ -104,6 +106,33 @@ async def test_the_sign_in_form_and_its_error_are_accessible(home: Site) -> None
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_text("unknown or was revoked")).to_be_visible()
     await expect(page.get_by_label("Admin key")).to_be_focused()
+    await check_accessible(page)
+
+
+@pytest.mark.parametrize("look", SCREENS, ids=str)
+async def test_a_second_factor_is_set_up_with_the_keyboard(home: Site, context: App) -> None:
+    key = await create_key(context.laurels.store, "otto", context.clock(), "admin")
+    visitor = await home.visit()
+    page = await visitor.open("/console/sign-in")
+    await page.get_by_label("Admin key").fill(key)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("link", name="Second factor").press("Enter")
+    assert await page.get_by_role("img", name="QR code").is_visible()
+    secret = (await page.locator("#secret-text code").inner_text()).replace(" ", "")
+    await page.get_by_label("Admin key").fill(key)
+    visitor.expects(422, "/console/second-factor")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("000000")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Code", exact=True)).to_be_focused()
+    await check_fits(page)
+    await check_accessible(page)
+    await page.keyboard.type(TOTP(secret).at(context.clock()))
+    await page.get_by_label("Admin key").fill(key)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("set up")
+    assert await page.locator(".codes li").count() == 10
+    await check_fits(page)
     await check_accessible(page)
 
 

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from laurels.storage.contract.access import Access, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
+from laurels.storage.contract.access import (
+    Access,
+    KeyRow,
+    OperatorSession,
+    OperatorSessionRow,
+    SecondFactorRow,
+    SessionRow,
+)
 from laurels.storage.contract.amnesties import Amnesties, AmnestyRow, amnesty_count
 from laurels.storage.contract.audit import AUDIT_KINDS, Audit, AuditFilter, AuditKind, AuditRow, TargetKind
 from laurels.storage.contract.catalogs import (
@@ -163,6 +170,7 @@ __all__ = [
     "Sandbox",
     "Schema",
     "SearchedEvents",
+    "SecondFactorRow",
     "SessionRow",
     "Source",
     "Standing",

@@ -52,11 +52,16 @@ class OperatorSessionRow:
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    second_factor: bool = False
 
 
 @plain
 class OperatorSession:
-    """A session of the console with its admin key; None: no active key has `key_hash`."""
+    """A session of the console with its admin key; None: no active key has `key_hash`.
+
+    second_factor  whether it began with a second factor
+    needs_factor   whether the key has a second factor
+    """
 
     token_hash: bytes
     key_hash: bytes
@@ -64,6 +69,29 @@ class OperatorSession:
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    second_factor: bool = False
+    needs_factor: bool = False
+
+
+@plain
+class SecondFactorRow:
+    """The second factor of an admin key as stored.
+
+    secret     that of its codes, readable only with the key itself
+    last_step  the time step of the last code that was used
+    recovery   the hashes of the recovery codes that are left, one after the other
+    failed     how many wrong codes there were since the last right one; failed_at: when the last one was
+    version    grows with every change
+    """
+
+    key_hash: bytes
+    secret: bytes
+    last_step: int
+    recovery: bytes
+    failed: int
+    failed_at: datetime | None
+    created_at: datetime
+    version: int = 0
 
 
 class Access(Protocol):
@@ -132,4 +160,27 @@ class Access(Protocol):
 
     async def end_operator_session(self, token_hash: bytes) -> None:
         """Delete a session of the console, at once for all processes. Harmless if it does not exist."""
+        ...
+
+    async def second_factor(self, key_hash: bytes) -> SecondFactorRow | None:
+        """The second factor of the key with this hash; None if it has none."""
+        ...
+
+    async def keys_with_second_factor(self) -> Sequence[bytes]:
+        """The hashes of all keys that have a second factor."""
+        ...
+
+    async def add_second_factor(self, factor: SecondFactorRow, token_hash: bytes, audit: AuditRow) -> bool:
+        """Store the second factor of a key, with a row of the audit. False, and nothing changes, if it has one.
+
+        From now on, sessions of the key count only if they began with a second factor, except the one with this hash.
+        """
+        ...
+
+    async def change_second_factor(self, factor: SecondFactorRow) -> bool:
+        """Replace a second factor that was read in this version. False, and nothing changes, if it has changed since."""
+        ...
+
+    async def remove_second_factor(self, key_hash: bytes, audit: AuditRow) -> bool:
+        """Remove the second factor of a key and end its sessions, with a row of the audit. False if it has none."""
         ...

@@ -20,6 +20,8 @@ AuditKind = Literal[
     "catalog.applied",
     "key.created",
     "key.revoked",
+    "key.second_factor_added",
+    "key.second_factor_removed",
     "operator.signed_in",
     "operator.sign_in_failed",
     "operator.signed_out",

@@ -18,10 +18,13 @@ from laurels.storage.access import (
     of_ended,
     operator_session_columns,
     operator_session_of,
+    second_factor_changes,
+    second_factor_columns,
+    second_factor_of,
     session_of,
 )
 from laurels.storage.codec import to_micros
-from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
+from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SECOND_FACTORS, SESSIONS
 from laurels.storage.contract import (
     CONNECTIONS,
     SCHEMA,
@@ -29,6 +32,7 @@ from laurels.storage.contract import (
     KeyRow,
     OperatorSession,
     OperatorSessionRow,
+    SecondFactorRow,
     SessionRow,
 )
 from laurels.storage.postgres.batching import Batcher
@@ -63,12 +67,28 @@ DELETE FROM sessions WHERE user_id = $1 AND ($2::bytea IS NULL OR token_hash = $
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= $1"
 ADD_OPERATOR_SESSION = f"{insert(OPERATOR_SESSIONS)} ON CONFLICT (token_hash) DO NOTHING"
 SESSIONS_WITH_KEYS = f"""
-SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)}
+SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)},
+    EXISTS (SELECT 1 FROM second_factors f WHERE f.key_hash = s.key_hash)
 FROM operator_sessions s LEFT JOIN api_keys k ON k.key_hash = s.key_hash AND k.revoked_at IS NULL
 WHERE s.token_hash = ANY($1)
 """
 OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = $1 WHERE token_hash = $2 AND last_seen_at < $1"
 END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = $1"
+SECOND_FACTOR = f"SELECT {SECOND_FACTORS} FROM second_factors WHERE key_hash = $1"
+KEYS_WITH_SECOND_FACTOR = "SELECT key_hash FROM second_factors"
+ADD_SECOND_FACTOR = f"""
+{insert(SECOND_FACTORS)} ON CONFLICT (key_hash) DO UPDATE SET version = second_factors.version
+WHERE second_factors.secret = excluded.secret RETURNING 1
+"""
+"""The same secret is our own: it is random."""
+
+MARK_SESSION = "UPDATE operator_sessions SET second_factor = 1 WHERE token_hash = $1"
+CHANGE_SECOND_FACTOR = """
+UPDATE second_factors SET last_step = $1, recovery = $2, failed = $3, failed_at = $4, version = version + 1
+WHERE key_hash = $5 AND version = $6 RETURNING 1
+"""
+REMOVE_SECOND_FACTOR = "DELETE FROM second_factors WHERE key_hash = $1 RETURNING 1"
+END_SESSIONS_OF_KEY = "DELETE FROM operator_sessions WHERE key_hash = $1"
 
 
 class Access(Connections):
@@ -164,3 +184,35 @@ class Access(Connections):
 
     async def end_operator_session(self, token_hash: bytes) -> None:
         await self._value(END_OPERATOR_SESSION, token_hash)
+
+    async def second_factor(self, key_hash: bytes) -> SecondFactorRow | None:
+        rows = await self._rows(SECOND_FACTOR, key_hash)
+        return second_factor_of(rows[0]) if rows else None
+
+    async def keys_with_second_factor(self) -> Sequence[bytes]:
+        return [key_hash for (key_hash,) in await self._rows(KEYS_WITH_SECOND_FACTOR)]
+
+    async def add_second_factor(self, factor: SecondFactorRow, token_hash: bytes, audit: AuditRow) -> bool:
+        async def add(connection: Connection) -> bool:
+            async with connection.transaction():
+                if not await connection.fetchval(ADD_SECOND_FACTOR, *second_factor_columns(factor)):
+                    return False
+                await connection.execute(MARK_SESSION, token_hash)
+                await save_audit(connection, [audit])
+            return True
+
+        return await self._pool.run(add)
+
+    async def change_second_factor(self, factor: SecondFactorRow) -> bool:
+        return bool(await self._value(CHANGE_SECOND_FACTOR, *second_factor_changes(factor)))
+
+    async def remove_second_factor(self, key_hash: bytes, audit: AuditRow) -> bool:
+        async def remove(connection: Connection) -> bool:
+            async with connection.transaction():
+                if not await connection.fetchval(REMOVE_SECOND_FACTOR, key_hash):
+                    return False
+                await connection.execute(END_SESSIONS_OF_KEY, key_hash)
+                await save_audit(connection, [audit])
+            return True
+
+        return await self._pool.run(remove)

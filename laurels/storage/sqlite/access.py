@@ -13,11 +13,14 @@ from laurels.storage.access import (
     of_ended,
     operator_session_columns,
     operator_session_of,
+    second_factor_changes,
+    second_factor_columns,
+    second_factor_of,
     session_of,
 )
 from laurels.storage.codec import to_micros
-from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SESSIONS
-from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SessionRow
+from laurels.storage.columns import API_KEYS, OPERATOR_SESSIONS, SECOND_FACTORS, SESSIONS
+from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SecondFactorRow, SessionRow
 from laurels.storage.sqlite.connections import Connections, insert, save_audit, translated
 from laurels.storage.sqlite.driver import Connection, changed
 
@@ -42,12 +45,23 @@ END_SESSIONS = "DELETE FROM sessions WHERE user_id = ?1 AND (?2 IS NULL OR token
 DROP_EXPIRED_OPERATORS = "DELETE FROM operator_sessions WHERE expires_at <= ?"
 ADD_OPERATOR_SESSION = insert(OPERATOR_SESSIONS)
 SESSIONS_WITH_KEYS = f"""
-SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)}
+SELECT {", ".join(f"s.{name}" for name in OPERATOR_SESSIONS.columns)}, {", ".join(f"k.{name}" for name in API_KEYS.columns)},
+    EXISTS (SELECT 1 FROM second_factors f WHERE f.key_hash = s.key_hash)
 FROM operator_sessions s LEFT JOIN api_keys k ON k.key_hash = s.key_hash AND k.revoked_at IS NULL
 WHERE s.token_hash IN (SELECT unhex(value) FROM json_each(?))
 """
 OPERATOR_SEEN = "UPDATE operator_sessions SET last_seen_at = ?1 WHERE token_hash = ?2 AND last_seen_at < ?1"
 END_OPERATOR_SESSION = "DELETE FROM operator_sessions WHERE token_hash = ?"
+SECOND_FACTOR = f"SELECT {SECOND_FACTORS} FROM second_factors WHERE key_hash = ?"
+KEYS_WITH_SECOND_FACTOR = "SELECT key_hash FROM second_factors"
+ADD_SECOND_FACTOR = f"{insert(SECOND_FACTORS)} ON CONFLICT (key_hash) DO NOTHING"
+MARK_SESSION = "UPDATE operator_sessions SET second_factor = 1 WHERE token_hash = ?"
+CHANGE_SECOND_FACTOR = """
+UPDATE second_factors SET last_step = ?, recovery = ?, failed = ?, failed_at = ?, version = version + 1
+WHERE key_hash = ? AND version = ?
+"""
+REMOVE_SECOND_FACTOR = "DELETE FROM second_factors WHERE key_hash = ?"
+END_SESSIONS_OF_KEY = "DELETE FROM operator_sessions WHERE key_hash = ?"
 
 
 class Access(Connections):
@@ -136,3 +150,36 @@ class Access(Connections):
 
     async def end_operator_session(self, token_hash: bytes) -> None:
         await self._in_transaction(lambda writer: writer.execute(END_OPERATOR_SESSION, (token_hash,)))
+
+    async def second_factor(self, key_hash: bytes) -> SecondFactorRow | None:
+        with translated:
+            row = self._reader.execute(SECOND_FACTOR, (key_hash,)).fetchone()
+        return second_factor_of(row) if row else None
+
+    async def keys_with_second_factor(self) -> Sequence[bytes]:
+        with translated:
+            return [key_hash for (key_hash,) in self._reader.execute(KEYS_WITH_SECOND_FACTOR)]
+
+    async def add_second_factor(self, factor: SecondFactorRow, token_hash: bytes, audit: AuditRow) -> bool:
+        def add(writer: Connection) -> bool:
+            if not changed(writer, ADD_SECOND_FACTOR, second_factor_columns(factor)):
+                return False
+            writer.execute(MARK_SESSION, (token_hash,))
+            save_audit(writer, [audit])
+            return True
+
+        return await self._in_transaction(add)
+
+    async def change_second_factor(self, factor: SecondFactorRow) -> bool:
+        values = second_factor_changes(factor)
+        return await self._in_transaction(lambda writer: changed(writer, CHANGE_SECOND_FACTOR, values))
+
+    async def remove_second_factor(self, key_hash: bytes, audit: AuditRow) -> bool:
+        def remove(writer: Connection) -> bool:
+            if not changed(writer, REMOVE_SECOND_FACTOR, (key_hash,)):
+                return False
+            writer.execute(END_SESSIONS_OF_KEY, (key_hash,))
+            save_audit(writer, [audit])
+            return True
+
+        return await self._in_transaction(remove)
