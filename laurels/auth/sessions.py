@@ -7,8 +7,10 @@ id, so that a sharded database asks one shard. Only a SHA-256 of the whole token
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeGuard
@@ -21,8 +23,10 @@ from laurels.service.laurels import Laurels
 COOKIE = "laurels-session"
 PREFIX = "laurels_session_"
 MAX_TOKEN = 2000
-MAX_TOKENS = 5
-"""How many different tokens of one request are looked up."""
+MAX_TOKENS = 200
+"""How many different tokens of one request are looked up, in one statement: more cookies than a browser keeps of one domain."""
+
+TOKEN = re.compile(PREFIX + r"[\w-]+\.[\w-]{43}", re.ASCII)
 
 TOO_MANY = f"More than {MAX_TOKENS} sessions were sent: delete the cookies '{COOKIE}' of this site, and sign in again."
 DIFFERENT_USERS = (
@@ -62,25 +66,26 @@ class Sessions:
             return None
         if len(tokens) > MAX_TOKENS:
             raise Unauthorized(TOO_MANY)
-        callers = [caller for token in tokens if (caller := await self._caller(token))]
+        callers = await self._callers(tokens)
         if not callers:
             raise Unauthorized
         if any(caller.user_id != callers[0].user_id for caller in callers):
             raise Unauthorized(DIFFERENT_USERS)
         return callers[0]
 
-    async def _caller(self, token: str) -> Caller | None:
-        user_id, hashed = _user_id(token), hash_of_token(token)
-        if user_id is None or not await self._laurels.store.has_session(user_id, hashed, await self._laurels.now()):
-            return None
-        return Caller(user_id, hashed)
+    async def _callers(self, tokens: Sequence[str]) -> Sequence[Caller]:
+        """The users of those tokens whose sessions are valid."""
+        store, now = self._laurels.store, await self._laurels.now()
+        keys = [(user_id, hash_of_token(token)) for token in tokens if (user_id := _user_id(token)) is not None]
+        if len(keys) == 1:
+            return [Caller(*keys[0])] if await store.has_session(*keys[0], now) else []
+        return [Caller(*key) for key in await store.valid_sessions(keys, now)] if keys else []
 
     async def end(self, credentials: Credentials) -> None:
         """End the session, at once. Does nothing without one."""
-        for token in _tokens(credentials)[:MAX_TOKENS]:
-            user_id = _user_id(token)
-            if user_id is not None:
-                await self._laurels.store.end_session(user_id, hash_of_token(token))
+        for caller in await self._callers(_tokens(credentials)[:MAX_TOKENS]):
+            if caller.session:
+                await self._laurels.store.end_session(caller.user_id, caller.session)
 
 
 def _tokens(credentials: Credentials) -> list[str]:
@@ -90,7 +95,7 @@ def _tokens(credentials: Credentials) -> list[str]:
 
 
 def _is_ours(token: str | None) -> TypeGuard[str]:
-    return token is not None and token.startswith(PREFIX) and len(token) <= MAX_TOKEN
+    return token is not None and len(token) <= MAX_TOKEN and TOKEN.fullmatch(token) is not None
 
 
 def _user_id(token: str) -> str | None:

@@ -910,6 +910,17 @@ async def test_a_session_is_valid_until_it_expires_or_ends(store: Store) -> None
     assert not await store.has_session("ada", b"t", MONDAY)
 
 
+async def test_valid_sessions_are_found_among_hundreds_of_hashes_of_any_user(store: Store) -> None:
+    await save(store, user("ada"), user("bob"))
+    end = MONDAY + timedelta(days=1)
+    for name, token in (("ada", b"a"), ("bob", b"b"), ("ada", b"old")):
+        await store.add_session(name, token, MONDAY, MONDAY if token == b"old" else end)
+    junk = [(name, b"junk-%d" % number) for number in range(100) for name in ("ada", "eve", "")]
+    asked = [*junk, ("bob", b"b"), ("ada", b"old"), ("ada", b"b"), ("bob", b"a"), ("ada", b"a"), *junk]
+    assert await store.valid_sessions(asked, MONDAY) == [("bob", b"b"), ("ada", b"a")]
+    assert await store.valid_sessions(asked, end) == await store.valid_sessions([], MONDAY) == []
+
+
 async def test_a_new_session_drops_the_users_expired_ones(store: Store) -> None:
     await save(store, user("ada"), user("bob"))
     for name in ("ada", "bob"):

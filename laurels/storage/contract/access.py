@@ -129,6 +129,10 @@ class Access(Protocol):
         """Whether this session exists and has not expired."""
         ...
 
+    async def valid_sessions(self, keys: Sequence[tuple[str, bytes]], now: datetime) -> Sequence[tuple[str, bytes]]:
+        """Those of these users and hashes that are sessions and have not expired, in their order. One statement."""
+        ...
+
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         """Delete a session, at once for all processes. Harmless if it does not exist."""
         ...

@@ -150,6 +150,10 @@ class Access(Connections):
         ends: dict[tuple[str, bytes], int] = {(user_id, token): end for user_id, token, end in found}
         return [ends.get(key) for key in keys]
 
+    async def valid_sessions(self, keys: Sequence[tuple[str, bytes]], now: datetime) -> Sequence[tuple[str, bytes]]:
+        ends = await self._read_session_ends(keys)
+        return [key for key, end in zip(keys, ends, strict=True) if end is not None and end > to_micros(now)]
+
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._value(END_SESSION, user_id, token_hash)
 

@@ -36,6 +36,10 @@ IS_USER = "SELECT 1 FROM users WHERE user_id = ?"
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
 ADD_SESSION = insert(SESSIONS)
 SESSION_END = "SELECT expires_at FROM sessions WHERE user_id = ? AND token_hash = ?"
+SESSION_ENDS = """
+SELECT s.user_id, s.token_hash, s.expires_at FROM json_each(?) r
+JOIN sessions s ON s.user_id = r.value ->> 0 AND s.token_hash = unhex(r.value ->> 1)
+"""
 END_SESSION = "DELETE FROM sessions WHERE user_id = ? AND token_hash = ?"
 SESSIONS_OF = """
 SELECT token_hash, created_at, expires_at FROM sessions WHERE user_id = ? AND expires_at > ?
@@ -111,6 +115,13 @@ class Access(Connections):
         with translated:
             row = self._reader.execute(SESSION_END, (user_id, token_hash)).fetchone()
         return row is not None and row[0] > to_micros(now)
+
+    async def valid_sessions(self, keys: Sequence[tuple[str, bytes]], now: datetime) -> Sequence[tuple[str, bytes]]:
+        asked = json.dumps([(user_id, token_hash.hex()) for user_id, token_hash in keys])
+        with translated:
+            found = self._reader.execute(SESSION_ENDS, (asked,)).fetchall()
+        valid = {(user_id, token_hash) for user_id, token_hash, end in found if end > to_micros(now)}
+        return [key for key in keys if key in valid]
 
     async def end_session(self, user_id: str, token_hash: bytes) -> None:
         await self._in_transaction(lambda writer: writer.execute(END_SESSION, (user_id, token_hash)))
