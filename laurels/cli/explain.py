@@ -77,9 +77,9 @@ def _badge(shape: Explanation, *, json: bool) -> None:
     shown = table("", "required", "has", "of", "met", right=("has", "of"))
     for check in shape.checks:
         mark = Text("✓", style="green") if check.met else Text("✗", style="red")
-        shown.add_row(
-            mark, cell(check.text), f"{check.current:,}", f"{check.target:,}", "yes" if check.met else "not yet"
-        )
+        has = "none yet" if check.current is None else f"{check.current:,}"
+        target = f"at most {check.target:,}" if check.at_most else f"{check.target:,}"
+        shown.add_row(mark, cell(check.text), has, target, "yes" if check.met else "not yet")
     to.print(shown)
     if shape.event:
         to.print(Text(f"The event: {shape.event.type}, {when(shape.event.occurred_at)}", style="dim"))

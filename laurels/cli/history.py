@@ -15,7 +15,7 @@ from laurels.cli.output import emit, note, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
-from laurels.present.history import History, HistoryAdjustment, HistoryEntry
+from laurels.present.history import History, HistoryAdjustment, HistoryEntry, Undo
 from laurels.present.principals import who
 from laurels.service.opening import reading
 from laurels.settings import Settings
@@ -86,7 +86,16 @@ def _what(entry: HistoryEntry) -> Text:
 
 
 def adjustment_line(adjustment: HistoryAdjustment) -> str:
-    """An adjustment as a line: kind, subject, actor and reason."""
+    """An adjustment as a line: kind, subject, actor and reason; and who undid it, with the reason if there is one."""
     about = " ".join(str(value) for value in adjustment.data.values() if value not in ("", True, False))
-    by = who(adjustment.principal, adjustment.actor)
-    return f"{adjustment.kind} {about}{', undone' if adjustment.undone else ''}, by {by}: {adjustment.reason}"
+    kind = "points spent" if adjustment.data.get("spend") else adjustment.kind
+    line = f"{kind} {about}, by {who(adjustment.principal, adjustment.actor)}: {adjustment.reason}"
+    return line + (f"; {undo_line(adjustment.undo)}" if adjustment.undone else "")
+
+
+def undo_line(undo: Undo | None) -> str:
+    """Who undid an adjustment and why; just that it is undone if an earlier version did it."""
+    if undo is None:
+        return "undone"
+    by = who(undo.principal, undo.actor)
+    return f"undone {when(undo.at)}{f' by {by}' if by else ''}{f': {undo.reason}' if undo.reason else ''}"

@@ -24,7 +24,7 @@ from cyclopts import Parameter
 
 from laurels.cli import INTERRUPTED, OK, REJECTED
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import emit, note, note_created
+from laurels.cli.output import counted, emit, note, note_created
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import InvalidInput, LaurelsError
@@ -38,6 +38,9 @@ CHUNK = 256 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 KEPT_REJECTIONS = 100
 """How many rejections the JSON document contains; all of them are printed to standard error."""
+
+KEPT_TYPES = 20
+"""How many types of events that no rule counts are named."""
 
 _decode = msgspec.json.Decoder(EventIn).decode
 
@@ -59,11 +62,17 @@ class Rejection(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tally:
-    """How many lines were recorded, duplicates or rejected so far. `rejections` are the first rejected ones."""
+    """How many lines were recorded, duplicates or rejected so far. `rejections` are the first rejected ones.
+
+    Of those that were recorded or duplicates, `uncounted` are events of types that no rule of the catalog names, by type, and
+    `ignored` is how many have a value that a metric cannot read.
+    """
 
     recorded: int = 0
     duplicates: int = 0
     rejected: int = 0
+    ignored: int = 0
+    uncounted: dict[str, int] = field(default_factory=dict[str, int])
     rejections: list[Rejection] = field(default_factory=list[Rejection])
 
     @property
@@ -71,8 +80,11 @@ class Tally:
         """How many events were answered."""
         return self.recorded + self.duplicates + self.rejected
 
-    def add(self, result: EventResult) -> None:
+    def add(self, result: EventResult, event_type: str) -> None:
         """Count an event that is recorded."""
+        self.ignored += bool(result.ignored)
+        if not result.counted and (event_type in self.uncounted or len(self.uncounted) < KEPT_TYPES):
+            self.uncounted[event_type] = self.uncounted.get(event_type, 0) + 1
         if result.duplicate:
             self.duplicates += 1
         else:
@@ -156,6 +168,12 @@ def _summary(tally: Tally, *, json: bool) -> None:
     if json:
         emit(tally)
     note(f"{tally.recorded:,} recorded, {tally.duplicates:,} duplicates, {tally.rejected:,} rejected")
+    for event_type, events in tally.uncounted.items():
+        note(
+            f"No rule counts {counted(events, 'event')} of the type '{event_type}'; 'laurels doctor' names similar types."
+        )
+    if tally.ignored:
+        note(f"{counted(tally.ignored, 'event')} with a value that a metric cannot read, which is not counted.")
 
 
 # ---- reading ----------------------------------------------------------------------------------
@@ -222,7 +240,7 @@ class Recording:
         self._tally = tally
         self._progress = progress
         self._thread = ThreadPoolExecutor(1, "laurels-record")
-        self._running: tuple[Sequence[int], Future[list[EventResult | LaurelsError]]] | None = None
+        self._running: tuple[Sequence[tuple[int, str]], Future[list[EventResult | LaurelsError]]] | None = None
 
     def __enter__(self) -> None:
         return None
@@ -233,34 +251,34 @@ class Recording:
 
     def take(self, lines: Sequence[Line]) -> None:
         """Decode these lines, wait for the previous batch, and hand this one over."""
-        numbers: list[int] = []
+        sent: list[tuple[int, str]] = []
         events: list[Event] = []
         rejections: list[Rejection] = []
         for line in lines:
             try:
                 if event := read_event(line):
                     events.append(event)
-                    numbers.append(line.number)
+                    sent.append((line.number, event.type))
             except InvalidInput as error:
                 rejections.append(Rejection(line.number, _reason(error)))
         self._finish()
         for rejection in rejections:
             self._reject(rejection)
         if events:
-            self._running = (numbers, self._thread.submit(self._laurels.record_many, events, ranks=False))
+            self._running = (sent, self._thread.submit(self._laurels.record_many, events, ranks=False))
 
     def _finish(self) -> None:
         """Wait for the running batch, and count its answers."""
         if self._running is None:
             return
-        numbers, running = self._running
+        sent, running = self._running
         answers = running.result()  # after an interrupt here, it is awaited at the end
         self._running = None
-        for number, answer in zip(numbers, answers, strict=True):
+        for (number, event_type), answer in zip(sent, answers, strict=True):
             if isinstance(answer, LaurelsError):
                 self._reject(Rejection(number, _reason(answer)))
             else:
-                self._tally.add(answer)
+                self._tally.add(answer, event_type)
         self._progress(self._tally)
 
     def _reject(self, rejection: Rejection) -> None:

@@ -19,6 +19,16 @@ from laurels.engine.zones import Zones
 from laurels.storage.contract import AdjustmentRow, AmnestyRow, AwardRow, EventRow, LedgerRow, UserRow
 
 
+def named_now(user: UserRow, catalog: Catalog) -> UserRow:
+    """A stored user under current names, to be read without writing: badges, streaks and leaderboards may have been renamed."""
+    renames = catalog.renames
+    if not renames:
+        return user
+    badges = {renames.badge(badge): points for badge, points in user.progress.badges.items()}
+    earned_at = {renames.badge(badge): at for badge, at in user.earned.items()}
+    return replace(user, progress=renames.progress(user.progress, badges), earned=earned_at)
+
+
 def active_events(history: Iterable[EventRow]) -> list[Event]:
     """The events that were not reversed."""
     return [row.event for row in history if row.reversed_by is None]

@@ -50,11 +50,18 @@ class AdjustedUser:
         return self.progress.balance
 
     def badge(self, badge: str, *, held: bool = False) -> str:
-        """The current id of a badge of the catalog or, with `held`, of one that the user has. Raises BadgeNotFound."""
+        """The current id of a badge of the catalog or, with `held`, of one that the user has.
+
+        Raises BadgeNotFound, and without `held` AdjustmentRefused for a retired badge that the user does not have.
+        """
         found = self.catalog.badge(badge)
         if found is None and not (held and badge in self.progress.badges):
             known = [item.id for item in self.catalog.badges]
             raise BadgeNotFound(f"the catalog has no badge '{badge}'; {closest(badge, known)}")
+        if found and found.retired and not held and found.id not in self.progress.badges:
+            raise AdjustmentRefused(
+                f"the badge '{badge}' is retired and no longer awarded; to grant it, remove 'retired' from it in the catalog"
+            )
         return found.id if found else badge
 
     def streak(self, streak: str) -> str:

@@ -62,7 +62,7 @@ class Target(Protocol):
         ...
 
     def badge(self, badge: str, *, held: bool = False) -> str:
-        """The current id of a badge of the catalog or, with `held`, of one that the user has. Raises BadgeNotFound."""
+        """The current id of a badge of the catalog; see `AdjustedUser`. Raises BadgeNotFound, AdjustmentRefused."""
         ...
 
     def streak(self, streak: str) -> str:

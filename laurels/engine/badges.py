@@ -36,12 +36,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One requirement of a condition: its text, the current number, the target, and whether it is met."""
+    """One requirement of a condition: its text, the current number, the target, and whether it is met.
+
+    `at_most`: the number must come down to the target; then `current` is None before there is one.
+    """
 
     text: str
-    current: int
+    current: int | None
     target: int
     met: bool
+    at_most: bool = False
 
 
 class Condition(Protocol):
@@ -115,9 +119,8 @@ class AtMost(Single):
         return [] if self.met(progress) else [Step(0, 1, self._text)]
 
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
-        met, best = self.met(progress), progress.totals.get(self.metric)
-        text = self._text if met or best is None else f"{self._text} (best: {amount(best, self.one, self.many)})"
-        return [Check(text, int(met), 1, met)]
+        best = progress.totals.get(self.metric)
+        return [Check(self._text, best, self.target, self.met(progress), at_most=True)]
 
     @property
     def _text(self) -> str:

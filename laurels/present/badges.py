@@ -44,12 +44,16 @@ class NextBadge(Answer, frozen=True):
 
 
 class ConditionCheck(Answer, frozen=True):
-    """One fact that a badge requires, and how far the user is."""
+    """One fact that a badge requires, and how far the user is.
+
+    `at_most`: the number must come down to the target; `current` is null as long as there is none.
+    """
 
     text: str
-    current: int
+    current: int | None
     target: int
     met: bool
+    at_most: bool = False
 
 
 class EarnedBadge(Answer, frozen=True):
@@ -181,7 +185,9 @@ def explanation(
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
         checks=[
-            ConditionCheck(text=check.text, current=check.current, target=check.target, met=check.met)
+            ConditionCheck(
+                text=check.text, current=check.current, target=check.target, met=check.met, at_most=check.at_most
+            )
             for check in checks
         ],
     )

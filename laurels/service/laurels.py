@@ -359,7 +359,8 @@ class Laurels:
     ) -> UserOverview:
         """Everything about one user, from one snapshot. `limit` and `before` select the page of the history.
 
-        Without `refresh` nothing is written, and an outdated user is returned as stored. Raises UserNotFound, InvalidInput.
+        Without `refresh` nothing is written, and an outdated user is as stored, under current names. Raises UserNotFound,
+        InvalidInput.
         """
         return await self._profiles.overview(user_id, days=days, limit=limit, before=before, refresh=refresh)
 

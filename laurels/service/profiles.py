@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import cast
 
 import msgspec
 
 from laurels.commands.events import LoggedIn, LogIn, Recorded
+from laurels.commands.rows import named_now
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
 from laurels.engine.streaks import Streak
@@ -178,6 +180,9 @@ class ProfileReader:
         if details is None:
             raise UserNotFound
         outdated = core.is_outdated(details.user, details.amnesty_count)
+        if outdated:
+            awards = [replace(award, badge=core.catalog.renames.badge(award.badge)) for award in details.awards]
+            details = replace(details, user=named_now(details.user, core.catalog), awards=awards)
         maker, now = await core.profile_maker(), await core.now()
         return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from statistics import median
 
+from laurels.commands.rows import named_now
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.judge import read_streak_of, today_of
@@ -57,7 +58,7 @@ class ReportFold:
     def add(self, entry: ReportUser) -> None:
         """Count one user."""
         self._sampled += 1
-        progress = entry.user.progress
+        progress = named_now(entry.user, self._catalog).progress
         self._levels[self._catalog.levels.number(progress.points)] += 1
         self._add_activity(active_days(self._catalog, progress))
         self._add_streaks(progress)

@@ -229,7 +229,8 @@ def test_the_history_shows_events_and_adjustments_with_actor_and_reason(laurels:
     laurels("user", "undo", "ada", "g")
 
     said = laurels("user", "history", "ada")
-    assert f"grant early_adopter, undone, by {command_line().name} for grace: our conference" in said.out
+    by = command_line().name
+    assert f"grant early_adopter, by {by} for grace: our conference; undone" in " ".join(said.out.split())
     assert "message.sent × 100" in said.out
     page = laurels("user", "history", "ada", "--limit", 2, "--json").json
     shown = next(entry["adjustment"] for entry in page["entries"] if entry["adjustment"])

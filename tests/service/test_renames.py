@@ -10,7 +10,7 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.errors import BadgeNotFound, CatalogError
+from laurels.errors import AdjustmentRefused, BadgeNotFound, CatalogError
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
 from tests.service.test_history import Place, place
@@ -178,6 +178,26 @@ async def test_a_retired_badge_stays_with_those_who_have_it_and_no_one_else_sees
     assert await now.badges() == []
     await now.admin.undo("ada", "r")
     assert await awards(now) == [("message_100", 100, "m")]
+
+
+async def test_a_retired_badge_is_granted_to_no_one_who_does_not_have_it(home: Place) -> None:
+    now = await under(home, RETIRED)
+    await now.laurels.update_user("bob")
+    with pytest.raises(AdjustmentRefused, match="is retired and no longer awarded; to grant it, remove 'retired'"):
+        await now.admin.adjust("bob", "g", "grant", {"badge": "message_100"}, "a test", "a test")
+    assert (await now.laurels.profile("bob")).badges == []
+    await now.adjust("g", "grant", badge="message_100")
+    assert await now.badges() == ["message_100"]
+
+
+async def test_an_overview_that_changes_nothing_shows_badges_under_their_new_ids(home: Place) -> None:
+    now = await under(home, RENAMED)
+    overview = await now.laurels.overview("ada", refresh=False)
+    assert overview.outdated
+    assert [badge.id for badge in overview.profile.badges] == ["century"]
+    assert "century" not in [badge.id for badge in overview.profile.available_badges]
+    found = {one.badge: one for one in overview.explanations}
+    assert (found["century"].earned, found["century"].earned_at is not None) == (True, True)
 
 
 async def test_a_renamed_streak_keeps_its_days_pauses_repairs_and_freezes(database: str) -> None:
