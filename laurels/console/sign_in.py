@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +46,7 @@ from laurels.http.responses import Headers, Response
 from laurels.http.security import credential, note_refusal
 from laurels.http.sources import address_of, request_id, source_of
 from laurels.service.audit import audit_row
+from laurels.service.security_log import named_in
 from laurels.site.html import PRIVATE
 from laurels.storage.contract import AuditKind
 
@@ -98,26 +100,39 @@ async def sign_in(request: Request[None, Form]) -> Response:
 
 
 async def _by_key(visit: Visit, next_path: str, key: str, code: str) -> Response:
-    """Start a session with an admin key, and a code if the key has a second factor. Raises TooManyRequests."""
+    """Start a session with an admin key, and a code if the key has a second factor. Raises TooManyRequests.
+
+    A valid key is not slowed down by what others try at the same address: an attacker may be behind the same proxy. Each key
+    has a rate of its own, and keys are too long to be guessed at any rate.
+    """
     context, address = visit.context, address_of(visit.scope)
-    context.sign_in_rate.take(network_of(address))
     try:
         row = await verify_key(context.laurels.store, key, context.laurels.clock, address, "admin")
     except (Unauthorized, WrongAddress) as error:
         text = str(error)
-        detail = await credential(context.laurels.store, key)
-        await context.failed_sign_ins.add(address, request_id(visit.scope), detail)
+        await _failed(visit, await credential(context.laurels, key, "admin"))
         return _form(visit, next_path, UNKNOWN if text == str(Unauthorized()) else text, kind_of(error).status)
     try:
+        context.sign_in_rate.take(row.key_hash)
         factor = await context.second_factors.check(key, code)
     except WrongCodeError as error:
         if error.counts:
-            detail = {"key": row.name, "hint": row.hint, "why": "wrong code"}
-            await context.failed_sign_ins.add(address, request_id(visit.scope), detail)
+            await _failed(visit, {"key": row.name, "hint": row.hint, "why": "wrong code"})
         return _form(visit, next_path, str(error), kind_of(error).status, at="code")
     token = await context.operators.start(row.key_hash, second_factor=factor is not None)
     signed_in = replace(visit, signed_in=Operator(row.name, row.role, key_hash=row.key_hash))
     return await _signed_in(signed_in, next_path, token, factor)
+
+
+async def _failed(visit: Visit, detail: Mapping[str, str]) -> None:
+    """Note a failed sign-in. Raises TooManyRequests for the key or operator that `detail` names, else for the address."""
+    address, named = address_of(visit.scope), named_in(detail)
+    try:
+        visit.context.sign_in_rate.take((named, network_of(address)) if named else network_of(address))
+    except TooManyRequests as error:
+        error.about = detail
+        raise
+    await visit.context.failed_sign_ins.add(address, request_id(visit.scope), detail)
 
 
 async def _by_proxy(visit: Visit, next_path: str) -> Response:
@@ -126,11 +141,10 @@ async def _by_proxy(visit: Visit, next_path: str) -> Response:
     if named is None:
         context.sign_in_rate.take(network_of(address_of(visit.scope)))
         return _form(visit, next_path, NOT_BY_PROXY, 403, at="proxy")
-    context.sign_in_rate.take(named.principal)
     if not named.role:
-        detail = {"operator": named.name, "why": "no role"}
-        await context.failed_sign_ins.add(address_of(visit.scope), request_id(visit.scope), detail)
+        await _failed(visit, {"operator": named.name, "why": "no role"})
         return _form(visit, next_path, NO_ROLE, 403, at="proxy")
+    context.sign_in_rate.take(named.principal)
     return await _signed_in(replace(visit, signed_in=named), next_path, await context.operators.start_by_proxy(named))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 
@@ -57,6 +58,7 @@ class TooManyRequests(errors.LaurelsError):
         """`headers` say when to try again, Retry-After among them."""
         super().__init__(message)
         self.headers = headers
+        self.about: Mapping[str, str] = {}  # for the security log: which key was refused too often
 
 
 class WrongHost(errors.LaurelsError):

@@ -20,10 +20,10 @@ from laurels.storage.secrets import user_mark
 log = logging.getLogger("laurels.security")
 
 LINES_OF_ONE = 5
-"""The most lines a second of one refusal from one address or principal."""
+"""The most lines a second of one refusal from one address or principal, and about one key."""
 
 LINES_OF_ALL = 50
-"""The most lines a second of refusals in all."""
+"""The most lines a second of refusals that name no one."""
 
 PLAIN = re.compile(r"[\w.:/@+-]+", re.ASCII)
 LONGEST = 200
@@ -48,7 +48,8 @@ class SecurityLog:
         self._store = store
         self._clock = clock
         self._second = -1
-        self._lines = Counter[tuple[str, str]]()
+        self._lines = Counter[tuple[str, str, str]]()
+        self._unnamed = 0
         self._left_out = Counter[str]()
 
     async def note(self, row: AuditRow) -> None:
@@ -75,29 +76,33 @@ class SecurityLog:
         fields: Mapping[str, str],
         *,
         is_failure: bool = False,
-        counted: bool = False,
     ) -> None:
         """Write one line. Of refusals there may be too many in this second: then the number of those left out is written later.
 
-        `counted`: the caller has asked `has_room` already.
+        A refused key or operator who is named has lines of its own, so that others at the same address do not hide it.
         """
+        named = named_in(fields) or (principal.name if principal and principal.kind != "session" else "")
         cause = address or (principal.name if principal else "")
-        if is_failure and not counted and not self.has_room(event, cause):
+        if is_failure and not self._has_room(event, cause, named):
             return
-        named = {"event": event, "principal_kind": "", "principal": "", "address": address, "request_id": request_id}
+        first = {"event": event, "principal_kind": "", "principal": "", "address": address, "request_id": request_id}
         if principal:
             name = await self._user(principal.name) if principal.kind == "session" else principal.name
-            named |= {"principal_kind": principal.kind, "principal": name}
-        _emit({key: value for key, value in {**named, **fields}.items() if value}, is_failure=is_failure)
+            first |= {"principal_kind": principal.kind, "principal": name}
+        _emit({key: value for key, value in {**first, **fields}.items() if value}, is_failure=is_failure)
 
-    def has_room(self, event: str, cause: str) -> bool:
-        """Count a line of this refusal. Returns whether it may be written now."""
+    def _has_room(self, event: str, cause: str, named: str) -> bool:
+        """Count a line of this refusal. Returns whether it may be written now.
+
+        Names are those of keys that were shown whole, or of operators whom the proxy has signed in, so there are few of them.
+        """
         self._begin_second()
-        key = (event, cause)
-        if self._lines[key] >= LINES_OF_ONE or self._lines.total() >= LINES_OF_ALL:
+        key = (event, cause, named)
+        if self._lines[key] >= LINES_OF_ONE or (not named and self._unnamed >= LINES_OF_ALL):
             self._left_out[event] += 1
             return False
         self._lines[key] += 1
+        self._unnamed += not named
         return True
 
     async def save(self) -> None:
@@ -115,10 +120,16 @@ class SecurityLog:
         for event, number in self._left_out.items():
             _emit({"event": event, "left_out": str(number)}, is_failure=True)
         self._lines.clear()
+        self._unnamed = 0
         self._left_out.clear()
 
     async def _user(self, user_id: str) -> str:
         return user_mark(await self._store.secret(), user_id) if self.hashed else user_id
+
+
+def named_in(fields: Mapping[str, str]) -> str:
+    """The key or the operator that the details of a refusal name; '' for none."""
+    return fields.get("operator") or fields.get("key") or ""
 
 
 def _emit(fields: Mapping[str, str], *, is_failure: bool) -> None:

@@ -172,6 +172,23 @@ async def test_failed_sign_ins_from_many_addresses_share_one_row() -> None:
         assert {row.address for row in rows} >= {"192.0.2.0", "2001:db8::/64", None}
 
 
+async def test_a_key_that_is_named_has_a_row_of_its_own_whatever_others_try_at_the_address() -> None:
+    async with open_app() as home:
+        failed = home.app.context.failed_sign_ins
+        for number in range(20):
+            await failed.add(f"192.0.2.{number}", "r", {})
+        for name in ("anna", "bob", "anna"):
+            await failed.add("192.0.2.0", "r", {"key": name, "why": "expired"})
+            await failed.add("192.0.2.0", "r", {"hint": "laurels_admin_abcd", "why": "unknown"})
+        await failed.add("198.51.100.1", "r", {"operator": "anna", "why": "no role"})
+        await failed.save()
+        rows = await rows_of(home, kind="operator.sign_in_failed")
+        named = {(row.address, row.detail.get("key", row.detail.get("operator"))): row.times for row in rows}
+        assert len(rows) == 14
+        assert (named["192.0.2.0", "anna"], named["192.0.2.0", "bob"], named["192.0.2.0", None]) == (2, 1, 4)
+        assert named["198.51.100.1", "anna"] == 1
+
+
 # ---- the page ---------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from laurels.auth.keys import create_key, is_well_formed
+from laurels.auth.keys import Rights, create_key, is_well_formed
 from laurels.console.guards import own_path
 from laurels.settings import AuthSettings, ServerSettings, Settings
 from tests.support import sql
@@ -126,6 +126,40 @@ async def test_guessing_is_slowed_down_and_a_valid_key_works_after_the_wait(home
         assert answers[-1].status_code == 429
         assert int(answers[-1].headers["retry-after"]) >= 1
         assert "Wait a few seconds" in Page(answers[-1].text).text
+
+
+async def test_who_guesses_behind_the_same_proxy_slows_no_one_else_down(
+    home: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    rights = Rights(expires_at=home.clock() + timedelta(hours=1))
+    async with operator_over(home, "anna", signed_in=False) as work:
+        late = await create_key(home.laurels.store, "bob", home.clock(), "admin", rights=rights)
+        home.clock.advance(hours=2)
+        for _ in range(9):
+            await work.sign_in("laurels_admin_guess")
+        assert (await work.sign_in("laurels_admin_guess")).status_code == 429
+
+        assert (await work.sign_in()).status_code == 303, "a valid key waits for no one"
+        work.client.cookies.clear()
+        for _ in range(5):
+            assert "expired" in Page((await work.sign_in(late)).text).text, "a key that is named has its own rate"
+        assert (await work.sign_in(late)).status_code == 429
+        assert (await work.sign_in()).status_code == 303
+        await home.app.context.failed_sign_ins.save()
+        rows = [row for row in await home.laurels.store.audit(99) if row.kind == "operator.sign_in_failed"]
+        assert {(row.detail.get("key"), row.times) for row in rows} == {(None, 5), ("bob", 5)}
+    limited = [record.getMessage() for record in caplog.records if "request.rate_limited" in record.getMessage()]
+    assert any("key=bob" in line for line in limited)
+
+
+async def test_a_valid_key_has_a_rate_too(work: Operator) -> None:
+    answers = list[int]()
+    for _ in range(9):
+        work.client.cookies.clear()
+        answers.append((await work.sign_in()).status_code)
+    assert answers[:4] == [303] * 4
+    assert answers[-1] == 429
 
 
 # ---- cookies ----------------------------------------------------------------------------------

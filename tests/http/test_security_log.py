@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from laurels.auth.keys import create_key, revoke_key
+from laurels.auth.keys import PREFIX, RANDOM_LETTERS, Rights, _check_letters, create_key, revoke_key
 from laurels.server.run import JsonLines
 from laurels.service.security_log import LINES_OF_ALL, LINES_OF_ONE, SecurityLog
 from laurels.settings import LimitSettings, LogSettings, ServerSettings, Settings
@@ -114,6 +114,39 @@ async def test_the_lines_of_one_cause_and_of_all_are_bounded_and_counted(
     second = 1.0
     await log.write("a", None, "192.0.2.1", None, {}, is_failure=True)
     assert f"event=a left_out={1000 - LINES_OF_ONE}" in lines(caplog)
+
+
+async def test_a_key_that_is_named_is_logged_whatever_others_try(home: App, caplog: pytest.LogCaptureFixture) -> None:
+    log = SecurityLog(home.laurels.store, lambda: 0.0)
+    for number in range(100):
+        await log.write("a", None, "192.0.2.1", None, {"why": "unknown"}, is_failure=True)
+        await log.write("a", None, f"192.0.2.{number}", None, {}, is_failure=True)
+    for field, name in (("key", "anna"), ("key", "bob"), ("operator", "anna@example.com")):
+        for _ in range(100):
+            await log.write("a", None, "192.0.2.1", None, {field: name}, is_failure=True)
+        assert len([line for line in lines(caplog, "a") if line.endswith(f"{field}={name}")]) == LINES_OF_ONE
+
+
+async def test_a_refused_key_is_named_with_the_reason_among_guesses(
+    home: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = Rights(expires_at=home.clock())
+    expired = await create_key(home.laurels.store, "late", home.clock(), rights=ends)
+    unknown = await create_key(home.laurels.store, "gone", home.clock())
+    await home.laurels.store.revoke_key("gone", home.clock())
+    guess = hash_like(unknown)
+    for bearer in (*[guess] * 20, expired, unknown):
+        await home.client.get(f"{USERS}/ada", headers={"authorization": f"Bearer {bearer}"})
+    of = lines(caplog, "request.unauthorized")
+    assert [line for line in of if "key=late" in line and "why=expired" in line]
+    assert [line for line in of if "key=gone" in line and "why=revoked" in line]
+    assert len([line for line in of if "why=unknown" in line]) == LINES_OF_ONE
+
+
+def hash_like(key: str) -> str:
+    """Another key in the form of this one."""
+    secret = key.removeprefix(PREFIX)[:RANDOM_LETTERS][::-1]
+    return PREFIX + secret + _check_letters(secret)
 
 
 async def test_refusals_never_crowd_out_what_was_done(home: App, caplog: pytest.LogCaptureFixture) -> None:

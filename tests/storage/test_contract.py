@@ -897,6 +897,16 @@ async def test_keys_are_listed_oldest_first(store: Store) -> None:
     assert await store.keys() == rows[::-1]
 
 
+async def test_a_key_is_found_by_its_hash_after_it_was_revoked_too(store: Store) -> None:
+    rows = [KeyRow(name.encode(), name, "laurels_key_abcd", MONDAY, None) for name in ("one", "two")]
+    for row in rows:
+        await store.add_key(row)
+    await store.revoke_key("two", MONDAY)
+    found = [await store.any_key(name) for name in (b"one", b"two", b"three")]
+    assert found == [rows[0], replace(rows[1], revoked_at=MONDAY), None]
+    assert await store.active_key(b"two") is None
+
+
 async def test_a_session_is_valid_until_it_expires_or_ends(store: Store) -> None:
     await save(store, user("ada"), user("bob"))
     end = MONDAY + timedelta(days=1)

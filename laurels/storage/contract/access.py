@@ -109,6 +109,10 @@ class Access(Protocol):
         """The key with this hash; None for unknown and revoked keys. Whether it has expired, the caller checks."""
         ...
 
+    async def any_key(self, key_hash: bytes) -> KeyRow | None:
+        """The key with this hash, also if it was revoked; None for an unknown one."""
+        ...
+
     async def keys(self) -> Sequence[KeyRow]:
         """All keys, revoked ones included, oldest first."""
         ...

@@ -41,6 +41,7 @@ from laurels.storage.postgres.pool import WRITE_SECONDS, Connection
 
 ADD_KEY = f"{insert(API_KEYS)} ON CONFLICT (key_hash) DO NOTHING"
 KEYS = f"SELECT {API_KEYS} FROM api_keys WHERE key_hash = ANY($1) AND revoked_at IS NULL"
+ANY_KEYS = f"SELECT {API_KEYS} FROM api_keys WHERE key_hash = ANY($1)"
 ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
 USE_KEYS = """
 UPDATE api_keys SET last_used_at = $1
@@ -100,6 +101,7 @@ class Access(Connections):
         super().__init__(address, connections, patience, schema)
         self._sessions = Batcher(self._read_session_ends)
         self._keys = Batcher(self._read_keys)
+        self._any_keys = Batcher(self._read_any_keys)
 
     async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         async def add(connection: Connection) -> None:
@@ -116,9 +118,15 @@ class Access(Connections):
     async def active_key(self, key_hash: bytes) -> KeyRow | None:
         return await self._keys(key_hash)
 
-    async def _read_keys(self, hashes: Sequence[bytes]) -> Sequence[KeyRow | None]:
-        keys = {key.key_hash: key for key in map(key_of, await self._rows(KEYS, [*{*hashes}]))}
+    async def _read_keys(self, hashes: Sequence[bytes], statement: str = KEYS) -> Sequence[KeyRow | None]:
+        keys = {key.key_hash: key for key in map(key_of, await self._rows(statement, [*{*hashes}]))}
         return [keys.get(key_hash) for key_hash in hashes]
+
+    async def _read_any_keys(self, hashes: Sequence[bytes]) -> Sequence[KeyRow | None]:
+        return await self._read_keys(hashes, ANY_KEYS)
+
+    async def any_key(self, key_hash: bytes) -> KeyRow | None:
+        return await self._any_keys(key_hash)
 
     async def keys(self) -> Sequence[KeyRow]:
         return [key_of(row) for row in await self._rows(ALL_KEYS)]

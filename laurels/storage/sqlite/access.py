@@ -27,6 +27,7 @@ from laurels.storage.sqlite.driver import Connection, changed
 ACTIVE_KEY = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at IS NULL"
 ADD_KEY = insert(API_KEYS)
 KEY = f"SELECT {API_KEYS} FROM api_keys WHERE key_hash = ? AND revoked_at IS NULL"
+ANY_KEY = f"SELECT {API_KEYS} FROM api_keys WHERE key_hash = ?"
 ALL_KEYS = f"SELECT {API_KEYS} FROM api_keys ORDER BY created_at, name"
 USE_KEY = (
     "UPDATE api_keys SET last_used_at = ?1 WHERE name = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?1"
@@ -83,6 +84,11 @@ class Access(Connections):
     async def active_key(self, key_hash: bytes) -> KeyRow | None:
         with translated:
             row = self._reader.execute(KEY, (key_hash,)).fetchone()
+        return key_of(row) if row else None
+
+    async def any_key(self, key_hash: bytes) -> KeyRow | None:
+        with translated:
+            row = self._reader.execute(ANY_KEY, (key_hash,)).fetchone()
         return key_of(row) if row else None
 
     async def keys(self) -> Sequence[KeyRow]:
