@@ -348,6 +348,21 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     proxy: ProxySettings = ProxySettings()
 
 
+class RetentionSettings(msgspec.Struct, frozen=True):
+    """How long what is no longer needed is kept; servers and 'laurels retention run' remove what is older."""
+
+    expired_session_days: Annotated[
+        int, setting("days for which expired sessions of users and operators are kept; 0: forever", least=0, most=36500)
+    ] = 30
+    notification_days: Annotated[
+        int, setting("days for which notifications are kept, received or not; 0: forever", least=0, most=36500)
+    ] = 365
+    audit_days: Annotated[
+        int,
+        setting("days for which the audit is kept, without adjustments and amnesties; 0: forever", least=0, most=36500),
+    ] = 0
+
+
 class LogSettings(msgspec.Struct, frozen=True):
     """What is logged to standard error."""
 
@@ -372,6 +387,7 @@ class Settings(msgspec.Struct, frozen=True):
     rules: RuleSettings = RuleSettings()
     auth: AuthSettings = AuthSettings()
     console: ConsoleSettings = ConsoleSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
 

@@ -128,6 +128,11 @@ def _families() -> list[App]:
             export="erasures:export|Write the list of erased users, as hashes, into a file.",
         ),
         _family(
+            "retention",
+            "Remove what is older than the settings keep it.",
+            run="retention:run|Remove old sessions, notifications and rows of the audit now.",
+        ),
+        _family(
             "amnesty",
             "Excuse all users, or a group, from some days, such as those of an outage.",
             add="amnesties:add|Add an amnesty for a range of days.",

@@ -28,6 +28,7 @@ from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsE
 from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, given_catalog
+from laurels.service.retention import count_old
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
 from laurels.settings import ConsoleSettings, DatabaseSettings, Settings
 from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
@@ -65,7 +66,8 @@ class Finding(msgspec.Struct, frozen=True):
 class Contents:
     """What the database contains.
 
-    `days_without_events` are days of the last month on which no user has an event; `event_types` are numbers of events.
+    `days_without_events` are days of the last month on which no user has an event; `event_types` are numbers of events, and
+    `old` those of rows that are older than the settings keep them.
     """
 
     now: datetime
@@ -75,6 +77,7 @@ class Contents:
     days_without_events: Sequence[int]
     event_types: Mapping[str, int]
     catalog: CatalogState
+    old: Mapping[str, int]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -106,7 +109,13 @@ def _around(settings: Settings) -> Iterator[Finding]:
     catalog, finding = (None, broken) if broken else _catalog(given, contents.catalog if contents else None)
     yield from (finding, database, *_console(settings.console))
     if contents:
-        yield from (_rows(contents.counts), _amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
+        yield from (
+            _rows(contents.counts),
+            _retention(contents),
+            _amnesties(contents),
+            *_gaps(contents, settings),
+            _sandbox(contents),
+        )
         yield from _unknown(catalog, contents.event_types) if catalog else ()
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
@@ -200,7 +209,9 @@ async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
     try:
         async with existing(settings.database) as store:
             answering = await store.ready()
-            return await _read(store), Finding("database", f"{answering} answers, with the schema of this version")
+            return await _read(store, settings), Finding(
+                "database", f"{answering} answers, with the schema of this version"
+            )
     except MigrationError as error:
         return None, Finding("database", str(error), "run 'laurels migrate', or use the version that created it")
     except LaurelsError as error:
@@ -211,7 +222,7 @@ async def _database(settings: Settings) -> tuple[Contents | None, Finding]:
         )
 
 
-async def _read(store: Store) -> Contents:
+async def _read(store: Store, settings: Settings) -> Contents:
     offset = await store.clock_offset()
     now = utc_now() + (offset or timedelta())
     today = now.toordinal()
@@ -223,6 +234,7 @@ async def _read(store: Store) -> Contents:
         days_without_events=await store.days_without_events(today - LOOKED_BACK, today),
         event_types=await store.event_types(),
         catalog=await store.catalog_state(),
+        old=await count_old(store, settings.retention, now),
     )
 
 
@@ -312,6 +324,13 @@ def _rows(counts: Counts) -> Finding:
         )
     )
     return Finding("rows", f"{rows}; the newest event was recorded {when(counts.last_recorded_at)}")
+
+
+def _retention(contents: Contents) -> Finding:
+    """How much is older than the settings keep it: servers remove it once a day."""
+    old = ", ".join(f"{what}: {number:,}" for what, number in contents.old.items())
+    proposal = "servers remove it once a day; without one: laurels retention run" if any(contents.old.values()) else ""
+    return Finding("retention", f"to remove: {old}" if old else "everything is kept", proposal=proposal)
 
 
 def _disk(file: Path) -> Finding:

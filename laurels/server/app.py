@@ -35,6 +35,7 @@ from laurels.http.openapi import document
 from laurels.http.responses import Receive, Scope, Send
 from laurels.service.insights import Insights
 from laurels.service.laurels import Laurels
+from laurels.service.retention import Retention
 from laurels.settings import Part, ProxySettings, Settings, check_proxy
 from laurels.site import static
 from laurels.site.html import error_response
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 
 CLOSE_PERIODS_SECONDS = 60
 """How often a server looks for periods that are due to be closed."""
+
+RETENTION_SECONDS = 300
+"""How often a server looks whether it is time to remove what is older than the settings keep it."""
 
 FOLLOW_SECONDS = 5
 """How often a server looks for a new revision of the catalog. Reads and writes of users find it at once."""
@@ -143,6 +147,7 @@ def _tasks(context: Context) -> Sequence[Task]:
         ),
         partial(_repeating, laurels.close_periods, CLOSE_PERIODS_SECONDS, "periods could not be closed"),
         partial(_repeating, context.key_uses.save, STORE_SECONDS, "uses of keys could not be stored"),
+        partial(_repeating, _retention(context).run_if_due, RETENTION_SECONDS, "old rows could not be removed"),
         partial(_closing, context.key_uses),
         partial(_repeating, context.failed_sign_ins.save, SAVE_SECONDS, "failed sign-ins could not be stored"),
         partial(_closing, context.failed_sign_ins),
@@ -150,6 +155,12 @@ def _tasks(context: Context) -> Sequence[Task]:
         partial(_closing, context.listeners),
         partial(_closing, context.insights),
     ]
+
+
+def _retention(context: Context) -> Retention:
+    """What removes old rows of this server's database."""
+    core = context.laurels.core
+    return Retention(core.store, context.settings.retention, core.now, core.source)
 
 
 class Lifespan:

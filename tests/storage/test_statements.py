@@ -22,6 +22,7 @@ ALL_USERS = "reads or counts all users, a page at a time or for an operator"
 OPERATORS = "what operators look at across all users: read apart from all else, within a limit"
 CATALOG = "whether there are users, under which rules, and what they hold, before a catalog is put in force"
 SEARCH = "all events, a page at a time, for the ids of erased users"
+OLD = "all sessions and notifications, some thousand at a time or for an operator, for those to be removed"
 COPYING = "reads or writes whole tables, when a database is copied"
 TEMPLATE = "writes into the table it is given; the statements it makes are constants, and read here as such"
 
@@ -71,6 +72,10 @@ NOT_BY_USER = {
     "UNFINISHED": "erased users who left something to be deleted: hardly ever any",
     "LAST_EVENT": SEARCH,
     "EVENTS_NAMING": SEARCH,
+    "LOOK_FOR_OLD": OLD,
+    "COUNT_OLD": OLD,
+    "_look": TEMPLATE,
+    "_remove": TEMPLATE,
     "ALL_ROWS": COPYING,
     "COUNT": COPYING,
     "LOCK_ALL": COPYING,

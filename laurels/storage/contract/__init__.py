@@ -74,6 +74,7 @@ from laurels.storage.contract.records import (
     UserSnapshot,
 )
 from laurels.storage.contract.reports import Counts, MaintenanceRun, PointsPaid, Reports, ReportUser, UserSample
+from laurels.storage.contract.retention import OldRows, RetainedTable, Retention, RowKey
 from laurels.storage.contract.sandbox import Sandbox
 from laurels.storage.contract.schema import AppliedMigration, Mark, Schema
 from laurels.storage.contract.transactions import Changes, Decide, Loaded, LoadRequest, Transactions
@@ -97,6 +98,7 @@ class Store(
     Amnesties,
     Audit,
     Reports,
+    Retention,
     Sandbox,
     Copying,
     Protocol,
@@ -154,6 +156,7 @@ __all__ = [
     "MaintenanceRun",
     "Mark",
     "NotificationRow",
+    "OldRows",
     "OperatorSession",
     "OperatorSessionRow",
     "OtherRevision",
@@ -165,7 +168,10 @@ __all__ = [
     "Records",
     "ReportUser",
     "Reports",
+    "RetainedTable",
+    "Retention",
     "RevisionKey",
+    "RowKey",
     "Rows",
     "Sandbox",
     "Schema",

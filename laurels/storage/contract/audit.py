@@ -28,6 +28,7 @@ AuditKind = Literal[
     "database.backed_up",
     "database.copied",
     "database.restored",
+    "audit.removed",
 ]
 AUDIT_KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
 
@@ -42,7 +43,7 @@ class AuditRow:
     principal  who was authenticated; None: no one
     target     the id or name of what was changed; None: nothing with a name
     detail     more about it, as JSON; of a user never a value, only the names of fields
-    times      how often it happened within the same minute, for what is folded
+    times      how often it happened within the same minute, for what is folded; how many rows were removed
     """
 
     audit_id: str

@@ -12,6 +12,7 @@ from laurels.storage.postgres.exports import Exports
 from laurels.storage.postgres.leaderboards import Leaderboards
 from laurels.storage.postgres.records import Records
 from laurels.storage.postgres.reports import Reports
+from laurels.storage.postgres.retention import Retention
 from laurels.storage.postgres.sandbox import Sandbox
 from laurels.storage.postgres.schema import Schema
 from laurels.storage.postgres.transactions import Transactions
@@ -29,6 +30,7 @@ class PostgresStore(
     Amnesties,
     Audit,
     Reports,
+    Retention,
     Sandbox,
     Copying,
 ):

@@ -16,6 +16,7 @@ from laurels.storage.sqlite.exports import Exports
 from laurels.storage.sqlite.leaderboards import Leaderboards
 from laurels.storage.sqlite.records import Records
 from laurels.storage.sqlite.reports import Reports
+from laurels.storage.sqlite.retention import Retention
 from laurels.storage.sqlite.sandbox import Sandbox
 from laurels.storage.sqlite.schema import Schema
 from laurels.storage.sqlite.transactions import Transactions
@@ -33,6 +34,7 @@ class SQLiteStore(
     Amnesties,
     Audit,
     Reports,
+    Retention,
     Sandbox,
     Copying,
 ):
