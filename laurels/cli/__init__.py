@@ -122,16 +122,7 @@ def _families() -> list[App]:
     """The commands that share a first word."""
     return [
         _users(),
-        _family(
-            "erasures",
-            "Write the list of erased users, for restoring older backups.",
-            export="erasures:export|Write the list of erased users, as hashes, into a file.",
-        ),
-        _family(
-            "retention",
-            "Remove what is older than the settings keep it.",
-            run="retention:run|Remove old sessions, notifications and rows of the audit now.",
-        ),
+        *_removals(),
         _family(
             "amnesty",
             "Excuse all users, or a group, from some days, such as those of an outage.",
@@ -177,6 +168,23 @@ def _keys() -> App:
         revoke="keys:revoke|Revoke a key. All servers refuse it immediately.",
         **{"reset-totp": "keys:reset_totp|Remove the second factor of an admin key, and end its sessions."},
     )
+
+
+def _removals() -> list[App]:
+    """The commands about what is erased or removed."""
+    return [
+        _family(
+            "erasures",
+            "List erased users, and take what is left of them out of a database file.",
+            export="erasures:export|Write the list of erased users, as hashes, into a file.",
+            clean="erasures:clean|Rewrite an SQLite file, so that nothing of erased users is left in it.",
+        ),
+        _family(
+            "retention",
+            "Remove what is older than the settings keep it.",
+            run="retention:run|Remove old sessions, notifications and rows of the audit now.",
+        ),
+    ]
 
 
 def _catalogs() -> App:

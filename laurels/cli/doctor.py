@@ -27,6 +27,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, LaurelsError, MigrationError, SettingsError
 from laurels.present.reports import unknown_types
 from laurels.service.clock import utc_now
+from laurels.service.erasures import is_rewritten
 from laurels.service.opening import database_file, existing, given_catalog
 from laurels.service.retention import count_old
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
@@ -67,7 +68,7 @@ class Contents:
     """What the database contains.
 
     `days_without_events` are days of the last month on which no user has an event; `event_types` are numbers of events, and
-    `old` those of rows that are older than the settings keep them.
+    `old` those of rows that are older than the settings keep them. `is_clean`: the file was rewritten since the last erasure.
     """
 
     now: datetime
@@ -78,6 +79,14 @@ class Contents:
     event_types: Mapping[str, int]
     catalog: CatalogState
     old: Mapping[str, int]
+    is_clean: bool
+
+
+UNCLEAN = Finding(
+    "erasures",
+    "the file was not rewritten since the last erasure: parts of erased rows may be left between others",
+    proposal="at a quiet time: laurels erasures clean",
+)
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -120,6 +129,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
         yield from (_writable(file), *readers(file), _log(file), _disk(file))
+        yield from () if contents is None or contents.is_clean else (UNCLEAN,)
     yield _clock(contents.now, contents.counts.last_recorded_at) if contents else _clock(utc_now(), None)
 
 
@@ -235,6 +245,7 @@ async def _read(store: Store, settings: Settings) -> Contents:
         event_types=await store.event_types(),
         catalog=await store.catalog_state(),
         old=await count_old(store, settings.retention, now),
+        is_clean=await is_rewritten(store),
     )
 
 

@@ -1,4 +1,4 @@
-"""`laurels erasures export`: which users were erased, as hashes, for a later `laurels restore` of an older backup."""
+"""`laurels erasures`: which users were erased, as hashes, for a later restore, and rewriting a file in which traces are left."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from laurels.cli import OK
 from laurels.cli.options import Database, DatabaseOptions, settings_of
 from laurels.cli.output import counted, note
 from laurels.errors import InvalidInput
+from laurels.service.clock import utc_now
+from laurels.service.erasures import rewrite
 from laurels.service.opening import database_of_file, existing
 from laurels.settings import DatabaseSettings
 from laurels.storage.codec import to_micros
@@ -58,6 +60,28 @@ def export(
         raise InvalidInput("FILE", f"cannot write '{file}': {error.strerror}") from error
     note(f"{counted(len(found.erasures), 'erasure')} written to {file}.")
     return OK
+
+
+def clean(*, database: Database = None) -> int:
+    """Rewrite an SQLite file, so that nothing of erased users is left between the rows of others.
+
+    Servers do so after an erasure, if the file has at most 64 MB. Run it for a larger one at a quiet time: servers may run
+    meanwhile and read, but all that they write waits, about two seconds for each 100 MB. It needs twice the size of the file as free space meanwhile.
+    """
+    settings = settings_of(database=database)
+    if not asyncio.run(_clean(settings.database)):
+        fix = "docs/moving.md says when to use VACUUM FULL"
+        raise InvalidInput("--database", f"{settings.database} is not an SQLite file; on PostgreSQL, {fix}")
+    note("The file is rewritten.")
+    return OK
+
+
+async def _clean(database: DatabaseSettings) -> bool:
+    async with existing(database) as store:
+        done = await rewrite(store, utc_now())
+        while done and not await store.clean_files():  # noqa: ASYNC110  # a long read goes on, maybe of another process
+            await asyncio.sleep(1)
+    return done
 
 
 async def _read(database: DatabaseSettings) -> ErasureList:

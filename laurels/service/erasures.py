@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
+from datetime import datetime
 from time import monotonic
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErase
 from laurels.service.audit import audit_row
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.contract import FIRST_EVENT, Source
+from laurels.storage.contract import FIRST_EVENT, MaintenanceRun, Source, Store
 from laurels.storage.searching import as_stored
 from laurels.storage.secrets import user_reference
 
@@ -24,11 +25,17 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+REWRITE = "rewrite"
+"""The maintenance task that rewrites the files."""
+
 WAIT_SECONDS = 1.0
 """How long erasing a user waits for the search of other users' events."""
 
 SEARCHED_TOGETHER = 5000
 """How many events are searched for ids at once: some milliseconds."""
+
+REWRITTEN_BYTES = 64_000_000
+"""The largest database that is rewritten after an erasure: other writes wait for about a second meanwhile."""
 
 CLEAN_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
@@ -46,6 +53,7 @@ class Erasures:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._searching: asyncio.Task[None] | None = None
+        self._rewrite_at = 0.0
 
     async def erase(self, user_id: str, source: Source | None = None) -> None:
         """Erase a user, by `source` or this program. Returns when no row of the user is left.
@@ -127,14 +135,15 @@ class Erasures:
 
     async def _until_finished(self) -> None:
         """Finish erasures until none is left, and clean the files. Try again after a failure, and where a long read goes on."""
-        wait, done = CLEAN_SECONDS, False
+        wait, done, is_rewritten = CLEAN_SECONDS, False, False
         while not done:
             self._wake.clear()
             try:
                 while await self._finish_some():
-                    wait = CLEAN_SECONDS
+                    wait, is_rewritten = CLEAN_SECONDS, False
                 if not self._wake.is_set():
                     self._idle.set()
+                is_rewritten = is_rewritten or await self._rewrite()
                 done = await self._core.store.clean_files() and not self._wake.is_set()
             except LaurelsError as error:
                 log.warning("an erasure is not finished; trying again in %s seconds: %s", wait, error)
@@ -142,6 +151,22 @@ class Erasures:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    async def _rewrite(self) -> bool:
+        """Rewrite the files of a database that is not large, which takes the copies of moved rows out of them.
+
+        After one, the next waits twenty times as long as that took, so that other writes lose a twentieth of the time at most.
+        Returns whether nothing more is to be rewritten: False if more users are erased meanwhile.
+        """
+        if self._rewrite_at > monotonic():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._rewrite_at - monotonic())
+            if self._wake.is_set():
+                return False
+        began = monotonic()
+        if await rewrite(self._core.store, await self._core.now(), REWRITTEN_BYTES):
+            self._rewrite_at = monotonic() + 20 * (monotonic() - began)
+        return True
 
     async def _finish_some(self) -> bool:
         """Finish the erasures that are unfinished now. Returns whether there were any."""
@@ -180,6 +205,21 @@ class Erasures:
                 await asyncio.sleep(error.retry_after)
             else:
                 return
+
+
+async def rewrite(store: Store, now: datetime, most_bytes: int | None = None) -> bool:
+    """Rewrite the files of a database that is not larger than this, and store that it was done. Returns whether it was."""
+    done = await store.rewrite_files(most_bytes)
+    if done:
+        await store.save_maintenance_run(MaintenanceRun(REWRITE, now, {}))
+    return done
+
+
+async def is_rewritten(store: Store) -> bool:
+    """Whether the files were rewritten since the last erasure, or no one was erased."""
+    erased = max((await store.tombstones()).values(), default=None)
+    run = next((run for run in await store.maintenance_runs() if run.task == REWRITE), None)
+    return erased is None or (run is not None and run.at >= erased)
 
 
 async def _with_pause(work: Callable[[], Awaitable[T]]) -> T:

@@ -55,6 +55,7 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "user sign-out": ("ada",),
     "audit": (),
     "erasures export": (),
+    "erasures clean": (),
     "retention run": (),
     "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "amnesty list": (),

@@ -16,7 +16,9 @@ import pytest
 from laurels.engine.events import Event
 from laurels.engine.metrics import REFERENCE
 from laurels.errors import EventConflict, StoreUnavailable, UserErased, UserNotFound
+from laurels.service import erasures as erasures_module
 from laurels.service.admin import Admin
+from laurels.service.erasures import is_rewritten, rewrite
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import ERASED_TOGETHER, FIRST_EVENT
 from tests.service.test_history import check_stored
@@ -283,6 +285,44 @@ async def test_nothing_of_an_erased_user_is_in_the_files(database: str, tmp_path
             assert WHALE.encode() not in found, path
             assert name.encode() not in found, path
         assert not (tmp_path / "laurels.db-wal").stat().st_size
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_nothing_stays_where_rows_moved_between_pages_before_many_erasures(database: str, tmp_path: Path) -> None:
+    chance = random.Random(11)
+    gone, others = ([f"{chance.randrange(16**12):012x}" for _ in range(50)] for _ in range(2))
+    async with Laurels.open(database) as laurels:
+        for user in gone:
+            await laurels.update_user(user, name=f"Name of {user}", groups=[f"friends-of:{user}"])
+        for _ in range(60):
+            await laurels.record_many(write_much(chance, chance.choice(gone), [*gone, *others]), ranks=False)
+        for user in gone:
+            await laurels.record_many(write_much(chance, others[0], others), ranks=False)
+            await laurels.erase_user(user)
+        await laurels.erasures.finish()
+
+        for path in (tmp_path / "laurels.db", tmp_path / "laurels.db-wal"):
+            found = path.read_bytes()
+            assert [user for user in gone if user.encode() in found] == [], path
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_a_large_file_is_rewritten_on_request_only(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasures_module, "REWRITTEN_BYTES", 1000)
+    async with Laurels.open(database) as laurels:
+        await fill(laurels, events=500)
+        await laurels.erase_user(WHALE)
+        await laurels.erasures.finish()
+        before = (tmp_path / "laurels.db").stat().st_size
+        assert not await is_rewritten(laurels.store)
+
+        assert await rewrite(laurels.store, await laurels.now())
+
+        assert await is_rewritten(laurels.store)
+        assert await laurels.store.clean_files()
+        assert (tmp_path / "laurels.db").stat().st_size < before
 
 
 @pytest.mark.parametrize("engine", ["sqlite-file"])

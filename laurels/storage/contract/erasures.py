@@ -75,3 +75,10 @@ class Erasures(Protocol):
         Returns False if it must be tried again, because a long read goes on.
         """
         ...
+
+    async def rewrite_files(self, most_bytes: int | None = None) -> bool:
+        """Write all that is stored again, so that the files have nothing else, unless they are larger than this.
+
+        Other writes wait meanwhile, and reads go on. Returns whether it was done: not by an engine that would lock out reads.
+        """
+        ...

@@ -53,7 +53,7 @@ class ReportUser:
 class MaintenanceRun:
     """The last run of a maintenance task, and its result."""
 
-    task: Literal["backup", "verify", "retention"]
+    task: Literal["backup", "verify", "retention", "rewrite"]
     at: datetime
     outcome: Mapping[str, Any]
 

@@ -104,3 +104,6 @@ class Erasures(Connections):
 
     async def clean_files(self) -> bool:
         return True  # autovacuum frees the space of deleted rows; docs/moving.md says how to overwrite it at once
+
+    async def rewrite_files(self, most_bytes: int | None = None) -> bool:  # noqa: ARG002
+        return False  # VACUUM FULL would lock out reads; docs/moving.md says when to run it

@@ -36,6 +36,7 @@ EVENTS_NAMING = f"""
 SELECT {EVENTS} FROM events WHERE (user_id, event_id) > (?, ?) AND (user_id, event_id) <= (?, ?)
 AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(data, text.value) > 0) ORDER BY user_id, event_id
 """
+FILE_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 AFTER_ALL = ("\U0010ffff\U0010ffff", "")
 
 CLEANING_MILLISECONDS = 20
@@ -106,12 +107,31 @@ class Erasures(Connections):
         async with self._separate() as separate:
             return await separate.run(lambda cursor: _empty_log(cursor.connection))
 
+    async def rewrite_files(self, most_bytes: int | None = None) -> bool:
+        if self._path is None:
+            return False
+        async with self._separate() as separate:
+            return await separate.run(lambda cursor: _rewrite(cursor.connection, most_bytes))
+
 
 def _search(connection: Connection, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
     """Read events in the order of their keys."""
     last = connection.execute(LAST_EVENT, (*after, most - 1)).fetchone()
     rows = connection.execute(EVENTS_NAMING, (*after, *(last or AFTER_ALL), json.dumps([*texts]))).fetchall()
     return SearchedEvents([codec.event_of(row) for row in rows], last)
+
+
+def _rewrite(connection: Connection, most_bytes: int | None) -> bool:
+    """Write all pages again. When SQLite moves rows between pages, copies of them stay between the rows of the old page.
+
+    `secure_delete` overwrites rows, and not such copies. The copy that VACUUM makes is a file of its own, not in memory.
+    """
+    (size,) = connection.execute(FILE_BYTES).fetchone()
+    if most_bytes is not None and size > most_bytes:
+        return False
+    connection.execute("PRAGMA temp_store = FILE").fetchall()
+    connection.execute("VACUUM")
+    return True
 
 
 def _empty_log(connection: Connection) -> bool:
