@@ -171,6 +171,13 @@ class DatabaseSettings(msgspec.Struct, frozen=True):
     schema: Annotated[
         SchemaName, setting("PostgreSQL schema of the tables: one for each community in a database", option="schema")
     ] = SchemaName(SCHEMA)
+    secret_file: Annotated[
+        str,
+        setting(
+            "file with the keys for cursors, invented names, references and erased users; empty: the database has a secret",
+            option="secret-file",
+        ),
+    ] = ""
 
     def __str__(self) -> str:
         """Which database it is, for people, without its password."""

@@ -139,6 +139,7 @@ def _families() -> list[App]:
         ),
         _catalogs(),
         _keys(),
+        _secrets(),
     ]
 
 
@@ -197,6 +198,17 @@ def _catalogs() -> App:
         apply="revisions:apply|Put a catalog in force, as the next revision of the database's catalog.",
         adopt="revisions:adopt|Store the catalog of a database that an earlier version made.",
         history="revisions:history|List the revisions of the database's catalog.",
+    )
+
+
+def _secrets() -> App:
+    """The commands about the file with the keys of the database."""
+    return _family(
+        "secret",
+        "Move the secret of the database into a file, and replace the key there.",
+        move="secrets:move|Move the secret into the file of the setting database.secret_file.",
+        rotate="secrets:rotate|Use a new key from now on. The one before is still accepted.",
+        **{"drop-old": "secrets:drop_old|End a rotation: the key before is used no longer."},
     )
 
 

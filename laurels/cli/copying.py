@@ -38,9 +38,11 @@ from laurels.service.opening import (
 from laurels.service.readable import ALL_READERS, check_catalog
 from laurels.settings import DatabaseSettings, Settings
 from laurels.storage import check_schema
-from laurels.storage.columns import CREDENTIALS
+from laurels.storage.columns import CREDENTIALS, SECRETS
 from laurels.storage.contract import AuditKind, Source, Store
 from laurels.storage.copying import copy as copy_store
+from laurels.storage.secret_file import StoredSecret, shown, stored_keyring
+from laurels.storage.secrets import Keyring
 
 Rows = Mapping[str, int]
 
@@ -100,6 +102,8 @@ def copy(
     _check_places(source, settings.database, "FROM and TO")
     asyncio.run(_check_catalog(settings, source))
     full = "TO is not empty; choose an empty database"
+    if without_credentials:
+        settings = _with_own_secret(settings)
     copied = asyncio.run(_copy(source, settings.database, "FROM", full, _left_out(without_credentials)))
     asyncio.run(_note(settings.database, "database.copied", str(source.url)))
     return _finished(settings, copied, json=json)
@@ -126,7 +130,9 @@ def backup(
         raise InvalidInput("FILE", f"'{file}' already exists; choose another name, or replace it with --force")
     with _appearing(file) as part:
         left_out = _left_out(without_credentials)
-        rows, _ = asyncio.run(_copy(settings.database, database_of_file(part), "the database", without=left_out))
+        secret_file = "" if without_credentials else settings.database.secret_file
+        target = database_of_file(part, secret_file)
+        rows, _ = asyncio.run(_copy(settings.database, target, "the database", without=left_out, for_use=False))
     asyncio.run(_note(settings.database, "database.backed_up", str(file.absolute())))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
@@ -134,6 +140,7 @@ def backup(
         emit(done)
     else:
         note(f"{_totals(rows)} backed up to {file}, {size(done.bytes)}, and read back without a difference.")
+        _show_needed(database_of_file(file, settings.database.secret_file))
     return OK
 
 
@@ -161,7 +168,7 @@ def restore(
     settings = settings_of(database=database, catalog=catalog)
     if not file.is_file():
         raise InvalidInput("FILE", f"there is no file '{file}'")
-    source = database_of_file(file)
+    source = database_of_file(file, settings.database.secret_file)
     _check_places(source, settings.database, "the backup and the database of the settings")
     asyncio.run(_check_catalog(settings, source))
     full = "the database of the settings is not empty; choose an empty one with --database"
@@ -213,10 +220,13 @@ async def _copy(
     full: str = "",
     without: Collection[str] = (),
     erasures: str | None = None,
+    *,
+    for_use: bool = True,
 ) -> tuple[Rows, int]:
     """The number of rows of each table, and of users who were then erased in the copy.
 
     `name` is how errors call the source, `full` is the error for a target with rows. `erasures` says who was erased since.
+    `for_use`: the copy is not a backup, so its keys must be there.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -224,13 +234,35 @@ async def _copy(
         except MigrationError as error:
             raise MigrationError(f"{name}: {error}") from error
         await check_catalog(source_store)
-        erased = await erased_since(erasures, await source_store.secret()) if erasures else None
+        keyring = await _keyring_of(source_store, source, name) if for_use and SECRETS.name not in without else None
+        if erasures and keyring is None:
+            raise InvalidInput("--erasures", f"{name} has no secret, so no hash of an erased user can be compared")
+        erased = await erased_since(erasures, keyring, source.secret_file) if erasures and keyring else None
         try:
             other = await stack.enter_async_context(made_to_fill(target))
             rows = await copy_store(source_store, other, count_progress, without, erased, ALL_READERS)
         except NotEmpty:
             raise NotEmpty(full) from None
         return rows, await _finish_erasures(other)
+
+
+def _with_own_secret(settings: Settings) -> Settings:
+    """The settings for a copy without credentials: it makes a secret of its own, and does not need the keys of the original."""
+    return msgspec.structs.replace(settings, database=msgspec.structs.replace(settings.database, secret_file=""))
+
+
+async def _keyring_of(store: Store, database: DatabaseSettings, name: str) -> Keyring | None:
+    """The keys with which the copy is used, before anything is copied; None if there are none yet. Raises SettingsError."""
+    try:
+        keyring = stored_keyring(database.secret_file, await store.stored_secret())
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from error
+    if keyring is None and database.secret_file:
+        raise SettingsError(
+            f"{name} has no keys, and there is no file '{database.secret_file}' (database.secret_file); leave out the setting, "
+            "and run 'laurels secret move' afterwards"
+        )
+    return keyring
 
 
 async def _note(database: DatabaseSettings, kind: AuditKind, place: str) -> None:
@@ -265,6 +297,7 @@ def _finished(settings: Settings, copied: tuple[Rows, int], *, json: bool) -> in
             note(f"{counted(erased, 'user')} erased who had been erased since.")
         show(verified)
         _show_credentials(keys, rows["sessions"], str(settings.database.url))
+        _show_needed(settings.database)
     if left_out := rows["users"] - erased - verified.users:
         note(f"{counted(left_out, 'user')} not compared: {why}.")
     return OK if verified.ok else REJECTED
@@ -279,6 +312,19 @@ def _show_credentials(keys: Sequence[KeyInfo], sessions: int, database: str) -> 
         note(f"Revoke a key that you do not know: laurels key revoke NAME --database '{database}'")
     if sessions:
         note(f"{counted(sessions, 'session')} of users came along.")
+
+
+def _show_needed(database: DatabaseSettings) -> None:
+    """Name the file with the keys of a copy, which does not have them."""
+    stored = asyncio.run(_stored_secret(database))
+    if stored.fingerprint is not None:
+        file = database.secret_file or "the file of database.secret_file"
+        note(f"It needs {file} with the key {shown(stored.fingerprint)}: keep a copy of that file apart from it.")
+
+
+async def _stored_secret(database: DatabaseSettings) -> StoredSecret:
+    async with existing(database) as store:
+        return await store.stored_secret()
 
 
 def _verified(settings: Settings) -> tuple[Verification, str]:

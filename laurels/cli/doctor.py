@@ -33,6 +33,7 @@ from laurels.service.retention import count_old
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
 from laurels.settings import ConsoleSettings, DatabaseSettings, Settings
 from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
+from laurels.storage.secret_file import StoredSecret, check_no_file, keys_of, mode_of, shown
 from laurels.storage.sqlite import driver
 
 OLDEST_PYTHON = (3, 11)
@@ -78,6 +79,7 @@ class Contents:
     days_without_events: Sequence[int]
     event_types: Mapping[str, int]
     catalog: CatalogState
+    secret: StoredSecret
     old: Mapping[str, int]
     is_clean: bool
 
@@ -118,6 +120,7 @@ def _around(settings: Settings) -> Iterator[Finding]:
     catalog, finding = (None, broken) if broken else _catalog(given, contents.catalog if contents else None)
     yield from (finding, database, *_console(settings.console))
     if contents:
+        yield from _secret(settings.database.secret_file, contents.secret, contents.now)
         yield from (
             _rows(contents.counts),
             _retention(contents),
@@ -246,6 +249,7 @@ async def _read(store: Store, settings: Settings) -> Contents:
         catalog=await store.catalog_state(),
         old=await count_old(store, settings.retention, now),
         is_clean=await is_rewritten(store),
+        secret=await store.stored_secret(),
     )
 
 
@@ -268,6 +272,37 @@ def _console(settings: ConsoleSettings) -> Iterator[Finding]:
         if network.is_loopback:
             found = f"every program on this machine can connect from {network} and name anyone as the operator"
             yield Finding("proxy", found, proposal="run nothing else on this machine, or the proxy on another")
+
+
+def _secret(file: str, stored: StoredSecret, now: datetime) -> Iterator[Finding]:
+    """Where the keys of the database are, how old the newest one is, and whether a rotation goes on."""
+    if not file and stored.fingerprint is None:
+        yield Finding("secret", "in the database, and in each backup; 'laurels secret move' moves it into a file")
+        return
+    try:
+        if not file:
+            check_no_file(stored)
+        keys = keys_of(file, stored)
+        mode = mode_of(file)
+    except SettingsError as error:
+        yield Finding("secret", str(error), "fix the setting 'database.secret_file', or put the file there")
+        return
+    newest = keys.newest
+    found = f"in {file}, key {shown(newest.fingerprint)}, created {_aged(newest.created, now)}"
+    fix = ""
+    if stored.fingerprint is None:
+        fix = "a move into the file is half done; run 'laurels secret move' again"
+    elif stored.fingerprint != newest.fingerprint:
+        fix = "a rotation is half done; run 'laurels secret rotate' again, or start a server"
+    old = f"; the key before, {shown(keys.old.fingerprint)}, is still accepted" if keys.old else ""
+    yield Finding("secret", found + old, fix, "end the rotation with 'laurels secret drop-old'" if keys.old else "")
+    if mode & stat.S_IRGRP:
+        shared = f"the users of a group can read {file}"
+        yield Finding("access", shared, proposal=f"if they should not: chmod 600 {quoted(Path(file))}")
+
+
+def _aged(at: datetime, now: datetime) -> str:
+    return f"{when(at)}, {counted(max(0, (now - at).days), 'day')} ago"
 
 
 def _amnesties(contents: Contents) -> Finding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +19,9 @@ from laurels.service.erasures import rewrite
 from laurels.service.opening import database_of_file, existing
 from laurels.settings import DatabaseSettings
 from laurels.storage.codec import to_micros
-from laurels.storage.secrets import database_mark
+from laurels.storage.copying import Erased
+from laurels.storage.secret_file import stored_keyring
+from laurels.storage.secrets import Keyring
 
 SQLITE = b"SQLite format 3\x00"
 """How an SQLite file begins."""
@@ -66,7 +67,8 @@ def clean(*, database: Database = None) -> int:
     """Rewrite an SQLite file, so that nothing of erased users is left between the rows of others.
 
     Servers do so after an erasure, if the file has at most 64 MB. Run it for a larger one at a quiet time: servers may run
-    meanwhile and read, but all that they write waits, about two seconds for each 100 MB. It needs twice the size of the file as free space meanwhile.
+    meanwhile and read, but all that they write waits, about two seconds for each 100 MB. It needs twice the size of the file
+    as free space meanwhile.
     """
     settings = settings_of(database=database)
     if not asyncio.run(_clean(settings.database)):
@@ -87,20 +89,25 @@ async def _clean(database: DatabaseSettings) -> bool:
 async def _read(database: DatabaseSettings) -> ErasureList:
     async with existing(database) as store:
         found = sorted((await store.tombstones()).items(), key=lambda one: (one[1], one[0]))
-        mark = database_mark(await store.secret())
-    return ErasureList(mark, [Erasure(digest.hex(), at) for digest, at in found])
+        keyring = stored_keyring(database.secret_file, await store.stored_secret())
+    if keyring is None:
+        raise InvalidInput(
+            "database", f"{database} has no secret, so its hashes mean nothing; use one with its credentials"
+        )
+    return ErasureList(keyring.database_mark(), [Erasure(digest.hex(), at) for digest, at in found])
 
 
-async def erased_since(source: str, secret: bytes) -> Mapping[bytes, int]:
-    """The tombstones in `source`: the address of a database, a backup, or a file of 'laurels erasures export'.
+async def erased_since(source: str, keyring: Keyring, secret_file: str) -> Erased:
+    """Who was erased, by `source`: the address of a database, a backup, or a file of 'laurels erasures export'.
 
-    `secret` is that of the database to restore. Raises InvalidInput for a list that was made with another one.
+    `keyring` has the keys of the database to restore, and `secret_file` is the file that may have them. Raises InvalidInput for
+    a list that was made with others.
     """
-    listed = _address(source) if "://" in source else _read_file(Path(source))
+    listed = _address(source) if "://" in source else _read_file(Path(source), secret_file)
     found = listed if isinstance(listed, ErasureList) else await _read(listed)
-    if found.database != database_mark(secret):
+    if found.database != keyring.database_mark():
         raise InvalidInput("--erasures", f"'{source}' is of another database than the backup")
-    return {bytes.fromhex(one.hash): to_micros(one.at) for one in found.erasures}
+    return Erased({bytes.fromhex(one.hash): to_micros(one.at) for one in found.erasures}, keyring)
 
 
 def _address(address: str) -> DatabaseSettings:
@@ -108,14 +115,14 @@ def _address(address: str) -> DatabaseSettings:
     return settings_of(database=DatabaseOptions(url=address)).database
 
 
-def _read_file(file: Path) -> ErasureList | DatabaseSettings:
+def _read_file(file: Path, secret_file: str) -> ErasureList | DatabaseSettings:
     """The list in a file, or the settings of a file that is a database."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise InvalidInput("--erasures", f"cannot read '{file}': {error.strerror}") from error
     if content.startswith(SQLITE):
-        return database_of_file(file)
+        return database_of_file(file, secret_file)
     try:
         return msgspec.json.decode(content, type=ErasureList)
     except (msgspec.DecodeError, ValueError) as error:

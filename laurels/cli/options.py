@@ -86,6 +86,7 @@ class DatabaseOptions:
 
     url: Annotated[str | None, option("database.url")] = None
     schema: Annotated[str | None, option("database.schema")] = None
+    secret_file: Annotated[str | None, option("database.secret_file")] = None
 
 
 Database = Annotated[DatabaseOptions | None, Parameter(name="*")]
@@ -126,4 +127,9 @@ def read_given(given: Mapping[str, str | None]) -> tuple[Settings, dict[str, Sou
 def settings_of(*, database: DatabaseOptions | None = None, catalog: str | None = None) -> Settings:
     """The settings in force for a command that takes only these as options. Raises SettingsError."""
     given = database or DatabaseOptions()
-    return read_given({"database.url": given.url, "database.schema": given.schema, "catalog.file": catalog})[0]
+    of_database = {
+        "database.url": given.url,
+        "database.schema": given.schema,
+        "database.secret_file": given.secret_file,
+    }
+    return read_given({**of_database, "catalog.file": catalog})[0]

@@ -18,6 +18,7 @@ from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
 from laurels.engine.values import plain
 from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, Principal, Source, UserRow
+from laurels.storage.secrets import Keyring
 
 REVERSAL = "reversal:"
 """The id of a reversal is this and the event's id, so that an event is reversed once."""
@@ -71,7 +72,7 @@ class RecordEvent:
         user = work.user(event.user_id, self.at)
         stored = work.event(event.user_id, event.id)
         if stored:
-            return _duplicate(replace(stored, event=work.with_references(stored.event)), event, work.found.secret)
+            return _duplicate(replace(stored, event=work.with_references(stored.event)), event, work.found.keyring)
         occurred_at = effective_instant(event, self.at, work.context.late_window)
         zones = user.progress.zones
         day, today = zones.day(occurred_at), zones.day(self.at)
@@ -250,10 +251,10 @@ def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int
     return (old.balance, new.balance) if has_spent and old.balance != new.balance else None
 
 
-def _duplicate(stored: EventRow, event: Event, secret: bytes) -> Recorded:
+def _duplicate(stored: EventRow, event: Event, keyring: Keyring) -> Recorded:
     """The original answer for an event that was sent again. Raises EventConflict."""
     if event.data and stored.event.data and event.data != stored.event.data:
-        event = replace(event, data=with_stored_references(event.data, stored.event.data, secret))
+        event = replace(event, data=with_stored_references(event.data, stored.event.data, keyring))
     outcome = outcome_again(stored, event)
     if outcome.points is None:
         return Recorded(stored.event, duplicate=True, outcome=outcome)

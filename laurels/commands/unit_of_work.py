@@ -180,13 +180,13 @@ class UnitOfWork:
         new = {row.event.id for row in recorded}
         found = self.found.histories.get(user_id, ()) if user_id not in self._erased else ()
         others = rows_with_references(
-            self.context.catalog, self.found.secret, (row for row in found if row.event.id not in new)
+            self.context.catalog, self.found.keyring, (row for row in found if row.event.id not in new)
         )
         return sorted(others + recorded, key=lambda row: row.revision)
 
     def with_references(self, event: Event) -> Event:
         """The event with references to the users that it names, as it is stored; see `references.py`."""
-        return with_references(self.context.catalog, self.found.secret, event)
+        return with_references(self.context.catalog, self.found.keyring, event)
 
     def adjustments(self, user_id: str) -> list[AdjustmentRow]:
         """Every adjustment of the user, with those of this transaction, in the order of their revisions."""

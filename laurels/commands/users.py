@@ -26,7 +26,7 @@ from laurels.engine.scoring import comparable
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
-from laurels.storage.secrets import erased_mark, tombstone
+from laurels.storage.secrets import erased_mark
 
 FIELDS = ("timeZone", "joinedAt", "name", "groups", "visibility")
 """What can be changed of a user, as the API calls it."""
@@ -158,7 +158,7 @@ class EraseUser:
 
     def apply(self, work: UnitOfWork) -> None:
         if self.audit and self.user_id not in work.found.erased:
-            self.audit.write(work, target=erased_mark(tombstone(work.found.secret, self.user_id)))
+            self.audit.write(work, target=erased_mark(work.found.keyring.tombstone(self.user_id)))
         work.erase(self.user_id, self.at)
 
 

@@ -19,7 +19,6 @@ from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.present.presentation import Presentation
 from laurels.storage.codec import from_micros
 from laurels.storage.contract import ClosedPeriodRow, LeaderboardLines, LeaderboardRequest, Standing, Team, Teams
-from laurels.storage.secrets import decrypted, encrypted
 
 
 class LeaderboardStanding(Answer, frozen=True):
@@ -303,14 +302,14 @@ _decode_place = msgspec.msgpack.Decoder(tuple[_Number, _Number, str]).decode
 def _cursor(context: Presentation, place: Place) -> str:
     """The place where another page begins or ends, encrypted, because it names a user who may be hidden from the reader."""
     packed = _encode_place((place.sort_key, place.reached_at, place.user_id))
-    return urlsafe_b64encode(encrypted(context.secret, packed)).decode().rstrip("=")
+    return urlsafe_b64encode(context.keyring.encrypted(packed)).decode().rstrip("=")
 
 
 def read_cursor(context: Presentation, text: str, parameter: Literal["after", "before"]) -> Place:
     """The place in a cursor. Raises InvalidInput."""
     try:
         packed = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
-        return Place(*_decode_place(decrypted(context.secret, packed)))
+        return Place(*_decode_place(context.keyring.decrypted(packed)))
     except (ValueError, msgspec.MsgspecError):
         field = {"after": "next", "before": "previous"}[parameter]
         raise InvalidInput(parameter, f"must be the '{field}' of an earlier answer") from None

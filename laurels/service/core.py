@@ -21,6 +21,7 @@ from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
 from laurels.service.rules import Rules
 from laurels.service.security_log import SecurityLog
 from laurels.storage.contract import LIBRARY, ClosedPeriodRow, OtherRevision, ProfileView, Source, Store, UserRow
+from laurels.storage.secret_file import shown
 
 T = TypeVar("T")
 
@@ -82,16 +83,17 @@ class Core:
             await self.security.note(draft.written)
         return answer
 
-    async def presentation(self) -> Presentation:
-        """The catalog in force, with the database's secret."""
-        return (await self.profile_maker()).context
+    async def presentation(self, *, at_once: bool = False) -> Presentation:
+        """The catalog in force, with the keys of the database; with `at_once`, also those of a file that was just replaced."""
+        return (await self.profile_maker(at_once=at_once)).context
 
-    async def profile_maker(self) -> ProfileMaker:
+    async def profile_maker(self, *, at_once: bool = False) -> ProfileMaker:
         """The maker of profiles under the catalog in force."""
-        maker = self._maker
-        if maker is None or maker.context.catalog is not self.catalog:
-            secret = maker.context.secret if maker else await self.store.secret()
-            maker = self._maker = ProfileMaker(Presentation(self.catalog, secret))
+        maker, keyring = self._maker, await self.store.keyring(at_once=at_once)
+        if maker is None or maker.context.catalog is not self.catalog or maker.context.keyring is not keyring:
+            if maker and maker.context.keyring != keyring:
+                await self.security.write("secret.changed", None, None, None, {"key": shown(keyring.fingerprint)})
+            maker = self._maker = ProfileMaker(Presentation(self.catalog, keyring))
         return maker
 
     async def user(self, user_id: str) -> UserRow:

@@ -19,7 +19,6 @@ from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
 from laurels.storage.contract import FIRST_EVENT, MaintenanceRun, Source, Store
 from laurels.storage.searching import as_stored
-from laurels.storage.secrets import user_reference
 
 T = TypeVar("T")
 
@@ -182,8 +181,8 @@ class Erasures:
 
     async def _redact(self, erased: Collection[str]) -> None:
         """Replace the ids of these users in the data of all events."""
-        store, secret = self._core.store, await self._core.store.secret()
-        references = {user_id: user_reference(secret, user_id) for user_id in erased}
+        store, keyring = self._core.store, await self._core.store.keyring()
+        references = {user_id: keyring.reference(user_id) for user_id in erased}
         texts = [as_stored(user_id) for user_id in erased]
         after = FIRST_EVENT
         while True:

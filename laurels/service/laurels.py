@@ -93,12 +93,14 @@ class Laurels:
         on_difference: OnDifference = "raise",
         database: str | None = None,
         schema: str = SCHEMA,
+        secret_file: str = "",
         principal: Principal | None = None,
     ) -> None:
         """Use an opened store, which `close` closes. The parameters mean the same as for `open`.
 
-        `database` is the store's address, and `schema` its schema. With them, very long histories are computed in a process of
-        its own, which opens the database, too; without, or in memory, in a thread.
+        `database` is the store's address, `schema` its schema, and `secret_file` the file with its keys. With
+        them, very long histories are computed in a process of its own, which opens the database, too; without, or in memory, in
+        a thread.
 
         What `open` raises is raised by the first call that needs the catalog, or by `follow_catalog`.
         """
@@ -117,7 +119,7 @@ class Laurels:
             await (self.rules.bind() if isinstance(other, Unbound) else self.rules.follow())
 
         limits = (queue_limit, batch_limit, queue_seconds)
-        opened_apart = DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema)) if database else None
+        opened_apart = DatabaseSettings(DatabaseUrl(database), 1, SchemaName(schema), secret_file) if database else None
         self.group_commit = GroupCommit(store, context_in_force, *limits, switch, opened_apart)
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone, source)
         self.period_rules = PeriodRules(self.core)
@@ -137,6 +139,7 @@ class Laurels:
         late_window: timedelta | None = LATE_WINDOW,
         connections: int = CONNECTIONS,
         schema: str = SCHEMA,
+        secret_file: str = "",
         queue_limit: int = QUEUE_LIMIT,
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
@@ -151,6 +154,7 @@ class Laurels:
         late_window    how old an event may be when it arrives; None: any age
         connections    PostgreSQL: the most connections at a time
         schema         PostgreSQL: the schema of the tables, one for each community in a database
+        secret_file    the file with the keys of the database; '': the database has a secret of its own
         queue_limit    how many events and other changes may wait to be written; then Overloaded is raised
         batch_limit    how many of them share a transaction
         queue_seconds  how long one may wait until its transaction begins; then Overloaded is raised
@@ -163,7 +167,7 @@ class Laurels:
         processes follow. Raises CatalogDiffers.
         """
         laurels = cls(
-            open_store(database, connections, schema),
+            open_store(database, connections, schema, secret_file=secret_file),
             catalog,
             default_zone=default_zone,
             late_window=late_window,
@@ -174,17 +178,22 @@ class Laurels:
             on_difference=on_difference,
             database=database,
             schema=schema,
+            secret_file=secret_file,
             principal=principal,
         )
         try:
-            await laurels.store.migrate()
-            await laurels.prepare()
-            await laurels.period_rules.apply()
-            laurels.period_rules.start()
-            await laurels.erasures.resume()
+            await laurels._start()
             yield laurels
         finally:
             await laurels.close()
+
+    async def _start(self) -> None:
+        """Bring the database up to date, and go on with what an earlier process left."""
+        await self.store.migrate()
+        await self.prepare()
+        await self.period_rules.apply()
+        self.period_rules.start()
+        await self.erasures.resume()
 
     @property
     def catalog(self) -> Catalog:
@@ -192,10 +201,12 @@ class Laurels:
         return self.core.catalog
 
     async def prepare(self) -> None:
-        """Read what must be known before the first call: the clock and the catalog. A sandbox takes the given catalog.
+        """Read what must be known before the first call: keys, clock and catalog. A sandbox takes the given catalog.
 
-        `open` calls it. Raises CatalogDiffers, and CatalogError if this version cannot read the database's catalog.
+        `open` calls it. Raises CatalogDiffers, CatalogError if this version cannot read the database's catalog, and SettingsError
+        if the keys of the database are in another file.
         """
+        await self.store.keyring()
         if await self.sandboxed():
             self.rules.on_difference = "apply"
         await self.follow_catalog()

@@ -12,6 +12,7 @@ from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.leaderboards import OTHER_PERIODS, Board
 from laurels.engine.parsing import excerpt
 from laurels.engine.periods import ALWAYS, EXAMPLE_KEYS, Period, Periods
+from laurels.engine.ranking import Place
 from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
 from laurels.present.leaderboards import (
     ClosedPeriods,
@@ -27,6 +28,7 @@ from laurels.present.leaderboards import (
     read_cursor,
     team_page,
 )
+from laurels.present.presentation import Presentation
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
 from laurels.service.period_rules import PeriodRules
@@ -111,14 +113,24 @@ class LeaderboardReader:
             around = ""  # hidden users must not be found by their ids
         # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
+        place, end = await self._places(after, before)
         context = await self._core.presentation()
-        place = read_cursor(context, after, "after") if after is not None else None
-        end = read_cursor(context, before, "before") if before is not None else None
         request = LeaderboardRequest(board.id, period.key, board.ties, lines, place, around, friends, me, end)
         found = await self._core.store.listing(request)
         page = leaderboard_page(context, board, shown, request, found, now)
         page = msgspec.structs.replace(page, standings=page.standings[: limit or lines])
         return self._with_state(page, board, closing)
+
+    async def _places(self, after: str | None, before: str | None) -> tuple[Place | None, Place | None]:
+        """The places in these cursors. Another process may have made them with a key that is new. Raises InvalidInput."""
+        context = await self._core.presentation()
+        try:
+            return _read_places(context, after, before)
+        except InvalidInput:
+            newest = await self._core.presentation(at_once=True)
+            if newest is context:
+                raise
+            return _read_places(newest, after, before)
 
     def _with_state(self, page: LeaderboardPage, board: Board, closing: ClosedPeriodRow | None) -> LeaderboardPage:
         """The page, which says so if its leaderboard is being recomputed. Closed periods are not."""
@@ -249,3 +261,10 @@ def _check_teams(**parameters: object) -> None:
             raise InvalidInput(
                 name, "has no meaning on a leaderboard of teams: it shows the best teams and the reader's own"
             )
+
+
+def _read_places(context: Presentation, after: str | None, before: str | None) -> tuple[Place | None, Place | None]:
+    return (
+        read_cursor(context, after, "after") if after is not None else None,
+        read_cursor(context, before, "before") if before is not None else None,
+    )

@@ -57,14 +57,14 @@ def address_of_file(file: Path) -> str:
     return f"sqlite:///{quote(str(file))}"
 
 
-def database_of_file(file: Path) -> DatabaseSettings:
-    """The settings of a database in an SQLite file."""
-    return DatabaseSettings(DatabaseUrl(address_of_file(file)))
+def database_of_file(file: Path, secret_file: str = "") -> DatabaseSettings:
+    """The settings of a database in an SQLite file, whose keys may be in another file."""
+    return DatabaseSettings(DatabaseUrl(address_of_file(file)), secret_file=secret_file)
 
 
 def store_of(database: DatabaseSettings) -> Store:
     """The store that these settings name. Raises SettingsError and MissingExtra."""
-    return open_store(database.url.reveal(), database.connections, database.schema)
+    return open_store(database.url.reveal(), database.connections, database.schema, secret_file=database.secret_file)
 
 
 FIRST_MIGRATION = "0001"
@@ -139,6 +139,7 @@ def laurels_over(
         on_difference=on_difference,
         database=settings.database.url.reveal() if serves else None,
         schema=settings.database.schema,
+        secret_file=settings.database.secret_file,
         principal=command_line(),
     )
 

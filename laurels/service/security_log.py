@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from laurels.storage.contract import AuditRow, Principal, Source, Store
-from laurels.storage.secrets import user_mark
 
 log = logging.getLogger("laurels.security")
 
@@ -124,7 +123,7 @@ class SecurityLog:
         self._left_out.clear()
 
     async def _user(self, user_id: str) -> str:
-        return user_mark(await self._store.secret(), user_id) if self.hashed else user_id
+        return (await self._store.keyring()).user_mark(user_id) if self.hashed else user_id
 
 
 def named_in(fields: Mapping[str, str]) -> str:

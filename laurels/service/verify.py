@@ -57,7 +57,7 @@ async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
     if (snapshot := await core.store.user_snapshot(user_id)) is None:
         raise UserNotFound
     await core.rules.follow(snapshot.catalog)
-    events = rows_with_references(core.catalog, await core.store.secret(), snapshot.events)
+    events = rows_with_references(core.catalog, await core.store.keyring(), snapshot.events)
     return replace(snapshot, events=events)
 
 

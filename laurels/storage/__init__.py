@@ -31,14 +31,20 @@ def check_schema(name: str) -> None:
         )
 
 
-def open_store(database: str, connections: int = CONNECTIONS, schema: str = SCHEMA) -> Store:
+def open_store(database: str, connections: int = CONNECTIONS, schema: str = SCHEMA, *, secret_file: str = "") -> Store:
     """The store at an address.
 
     'sqlite:///laurels.db', 'sqlite:////var/lib/laurels.db', 'sqlite://' (in memory), 'postgresql://user:password@host/name'.
-    `connections` limits the connections of this process to a database server, and `schema` is where its tables are. Raises
-    SettingsError for an address that no engine serves or that cannot be read and for a schema that it cannot have, and
-    MissingExtra if its driver is not installed.
+    `connections` limits the connections of this process to a database server, `schema` is where its tables are, and
+    `secret_file` has its keys ('': the database has a secret of its own). Raises SettingsError for an address that no engine
+    serves or that cannot be read and for a schema that it cannot have, and MissingExtra if its driver is not installed.
     """
+    store = _open(database, connections, schema)
+    store.use_secret_file(secret_file)
+    return store
+
+
+def _open(database: str, connections: int, schema: str) -> Store:
     scheme = database.partition(":")[0]
     if scheme == "sqlite":
         if schema != SCHEMA:

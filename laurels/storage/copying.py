@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from laurels.engine.values import plain
 from laurels.errors import StoreError
 from laurels.storage.checking import READERS, Reader, check
 from laurels.storage.codec import Columns
 from laurels.storage.columns import BATCH, TABLES
 from laurels.storage.contract import Batch, Rows, Store
-from laurels.storage.secrets import tombstone
+from laurels.storage.secrets import Keyring
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Shows progress: given a label and the number of rows, gives a function that takes the number of rows done."""
@@ -23,24 +24,36 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 _encode = msgspec.msgpack.Encoder().encode
 
 
+@plain
+class Erased:
+    """Users who were erased since: their tombstones, with the time of each in microseconds, and the keys that made them."""
+
+    tombstones: Mapping[bytes, int]
+    keyring: Keyring
+
+    def when(self, user_id: str) -> int | None:
+        """When this user was erased."""
+        found = (self.tombstones.get(digest) for digest in self.keyring.tombstones_of(user_id))
+        return next((at for at in found if at is not None), None)
+
+
 async def copy(
     source: Store,
     target: Store,
     progress: Progress,
     without: Collection[str] = (),
-    erased: Mapping[bytes, int] | None = None,
+    erased: Erased | None = None,
     readers: Mapping[str, Reader] = READERS,
 ) -> Mapping[str, int]:
     """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
-    The tables in `without` stay empty. `erased` are tombstones of users erased since, with the time of each: in the copy
-    their erasures are unfinished. `readers` read each row before it is written. Raises NotEmpty, and
-    StoreError for a row that cannot be read, or if what is read back
+    The tables in `without` stay empty. `erased` are users erased since: in the copy their erasures are unfinished. `readers`
+    read each row before it is written. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read back
     differs from what was written.
     """
     async with source.rows() as everything:
         some = _Some(everything, without)
-        rows = WithErasures(some, await source.secret(), erased) if erased else some
+        rows = WithErasures(some, erased) if erased else some
         with progress("Copying", sum(rows.counts.values())) as update:
             written = Reading(rows, update, partial(check, readers=readers))
             await target.fill(written.batches())
@@ -74,11 +87,9 @@ class _Some:
 class WithErasures:
     """The rows of a database, with tombstones of users erased since, and an unfinished erasure for each of them who is there."""
 
-    def __init__(self, rows: Rows, secret: bytes, erased: Mapping[bytes, int]) -> None:
-        """`secret` is the database's, with which the tombstones were made."""
+    def __init__(self, rows: Rows, erased: Erased) -> None:
         self.counts = dict(rows.counts)
         self._rows = rows
-        self._secret = secret
         self._erased = erased
 
     async def batches(self) -> AsyncIterator[Batch]:
@@ -90,11 +101,14 @@ class WithErasures:
                 changed[table] |= {row[0]: row for row in rows}
                 continue
             if table == "users":
-                hashes = {row[0]: tombstone(self._secret, row[0]) for row in rows}
-                at = {user_id: self._erased[digest] for user_id, digest in hashes.items() if digest in self._erased}
-                added |= {user_id: (user_id, erased_at, 1) for user_id, erased_at in at.items()}
+                at = {row[0]: self._erased.when(row[0]) for row in rows}
+                added |= {
+                    user_id: (user_id, erased_at, 1) for user_id, erased_at in at.items() if erased_at is not None
+                }
             yield table, rows
-        changed["tombstones"] = {digest: (digest, at) for digest, at in self._erased.items()} | changed["tombstones"]
+        changed["tombstones"] = {digest: (digest, at) for digest, at in self._erased.tombstones.items()} | changed[
+            "tombstones"
+        ]
         for table, found in changed.items():
             self.counts[table] = len(found)
             in_order = [found[key] for key in sorted(found)]

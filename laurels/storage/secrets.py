@@ -4,12 +4,97 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
+from typing import Self
 
 from laurels.engine.metrics import REFERENCE
 
 CIPHER_BLOCK = 64
 CIPHER_MARK = 16
 REFERENCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """The keys of a database, one for each use: those in a file (secret_file.py), or its own secret for all uses.
+
+    tombstones   for hashes of erased users; the first one makes new hashes, and all of them are looked up
+    cursors      the first one encrypts, and each of them decrypts
+    references   the same ones after a rotation, because stored references must stay equal
+    pseudonyms   the same ones after a rotation, unless other names are asked for
+    log          for users in the security log
+    fingerprint  which newest key these are of, as the database stores it
+    in_database  whether they come from a secret that the database has, and not from a file
+    """
+
+    tombstones: tuple[bytes, ...]
+    cursors: tuple[bytes, ...]
+    references: bytes
+    pseudonyms: bytes
+    log: bytes
+    fingerprint: bytes
+    in_database: bool = False
+
+    @classmethod
+    def of_secret(cls, secret: bytes) -> Self:
+        """Those of a database with a secret of its own."""
+        return cls((secret,), (secret,), secret, secret, secret, fingerprint(secret), in_database=True)
+
+    def is_of(self, stored: bytes | None) -> bool:
+        """Whether a database with this fingerprint (None: without one) has no newer key than these."""
+        return stored == self.fingerprint or (stored is None and self.in_database)
+
+    def tombstone(self, user_id: str) -> bytes:
+        """What remains of a user who is erased now."""
+        return tombstone(self.tombstones[0], user_id)
+
+    def tombstones_of(self, user_id: str) -> list[bytes]:
+        """What may remain of a user who was erased: a hash for each key, the newest first."""
+        return [tombstone(key, user_id) for key in self.tombstones]
+
+    def database_mark(self) -> str:
+        """See `database_mark`. It stays the same when the key is rotated, as earlier hashes stay."""
+        return database_mark(self.tombstones[-1])
+
+    def reference(self, user_id: str) -> str:
+        """See `user_reference`."""
+        return user_reference(self.references, user_id)
+
+    def pseudonym_hash(self, user_id: str) -> bytes:
+        """See `pseudonym_hash`."""
+        return pseudonym_hash(self.pseudonyms, user_id)
+
+    def user_mark(self, user_id: str) -> str:
+        """See `user_mark`."""
+        return user_mark(self.log, user_id)
+
+    def encrypted(self, plain: bytes) -> bytes:
+        """See `encrypted`."""
+        return encrypted(self.cursors[0], plain)
+
+    def decrypted(self, sealed: bytes) -> bytes:
+        """What was encrypted with one of the keys. Raises ValueError."""
+        for key in self.cursors[:-1]:
+            try:
+                return decrypted(key, sealed)
+            except ValueError:
+                continue
+        return decrypted(self.cursors[-1], sealed)
+
+
+def hkdf(key: bytes, info: bytes, salt: bytes = b"", length: int = 32) -> bytes:
+    """HKDF with SHA-256 (RFC 5869): a key for the use that `info` names."""
+    extracted = hmac.digest(salt or bytes(hashlib.sha256().digest_size), key, hashlib.sha256)
+    block = made = b""
+    while len(made) < length:
+        block = hmac.digest(extracted, block + info + bytes([len(made) // len(extracted) + 1]), hashlib.sha256)
+        made += block
+    return made[:length]
+
+
+def fingerprint(key: bytes) -> bytes:
+    """What a database stores of its newest key. It does not reveal the key."""
+    return hkdf(key, b"laurels fingerprint")
 
 
 def tombstone(secret: bytes, user_id: str) -> bytes:

@@ -20,6 +20,7 @@ from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
 from laurels.storage.columns import CREDENTIALS, TABLES
 from laurels.storage.contract import LIBRARY, SecondFactorRow, Store
+from laurels.storage.secrets import Keyring
 from tests.cli.conftest import Cli
 from tests.cli.test_moving import ERASED, address, file, filled, held, raw, source, target, use  # noqa: F401  # fixtures
 
@@ -51,11 +52,11 @@ def with_credentials(database: str) -> str:
     return database
 
 
-def secret_of(database: str) -> bytes:
-    found: list[bytes] = []
+def keyring_of(database: str) -> Keyring:
+    found: list[Keyring] = []
 
     async def read(store: Store) -> None:
-        found.append(await store.secret())
+        found.append(await store.keyring())
 
     use(database, read)
     return found[0]
@@ -76,8 +77,8 @@ def test_a_copy_without_credentials_has_none(cli: Cli, source: str, target: str)
     after = held(target)
     assert {table for table in TABLES if after[table] != before[table]} - {"maintenance_runs"} == CREDENTIALS
     assert after["api_keys"] == after["second_factors"] == after["sessions"] == []
-    assert secret_of(target) != secret_of(source)
-    assert secret_of(target) == secret_of(target)
+    assert keyring_of(target) != keyring_of(source)
+    assert keyring_of(target) == keyring_of(target)
 
 
 def test_each_database_restored_from_a_backup_without_credentials_makes_its_own_secret(cli: Cli, file: str) -> None:  # noqa: F811
@@ -89,7 +90,7 @@ def test_each_database_restored_from_a_backup_without_credentials_makes_its_own_
     for database in restored:
         assert cli("restore", "backup.db", "--database", database).code == 0
         assert cli("verify", "--database", database).code == 0
-    assert len({secret_of(database) for database in [*restored, file]}) == 3
+    assert len({keyring_of(database) for database in [*restored, file]}) == 3
 
 
 def test_a_backup_restores_what_it_has_and_no_session_of_an_operator(cli: Cli, file: str) -> None:  # noqa: F811

@@ -145,7 +145,7 @@ async def test_no_change_of_one_touches_a_row_of_the_other(both: tuple[App, App]
 
 
 async def test_each_has_a_secret_of_its_own(both: tuple[App, App]) -> None:
-    assert len({await home.laurels.store.secret() for home in both}) == 2
+    assert len({await home.laurels.store.keyring() for home in both}) == 2
 
 
 # ---- locks ------------------------------------------------------------------------------------

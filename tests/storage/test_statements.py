@@ -68,6 +68,7 @@ NOT_BY_USER = {
     "IS_USED": CATALOG,
     "RULES_OF_USERS": CATALOG,
     "RULES_OF_NEWEST": CATALOG,
+    "SECRETS": "which keys a database has, and whether there are users, when a process opens it",
     "WAIT_FOR_CHANGES": "keeps all users from changing while a catalog is put in force",
     "UNFINISHED": "erased users who left something to be deleted: hardly ever any",
     "LAST_EVENT": SEARCH,

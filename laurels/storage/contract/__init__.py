@@ -44,6 +44,7 @@ from laurels.storage.contract.erasures import (
     UnfinishedErasure,
 )
 from laurels.storage.contract.exports import Exports
+from laurels.storage.contract.keyrings import Keyrings
 from laurels.storage.contract.leaderboards import (
     ALL_TIME,
     POINTS_BOARD,
@@ -92,6 +93,7 @@ class Store(
     Transactions,
     Erasures,
     Exports,
+    Keyrings,
     Catalogs,
     Leaderboards,
     Access,
@@ -147,6 +149,7 @@ __all__ = [
     "Exports",
     "HistoryRows",
     "KeyRow",
+    "Keyrings",
     "LeaderboardLines",
     "LeaderboardRequest",
     "Leaderboards",

@@ -1,4 +1,4 @@
-"""Access: API keys, sessions of users and operators, and the database's secret."""
+"""Access: API keys, and sessions of users and operators."""
 
 from __future__ import annotations
 
@@ -95,11 +95,7 @@ class SecondFactorRow:
 
 
 class Access(Protocol):
-    """Keys, sessions and the secret."""
-
-    async def secret(self) -> bytes:
-        """The database's own secret, used for pseudonyms and sealed cursors. It never leaves the process."""
-        ...
+    """Keys and sessions."""
 
     async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         """Store an API key, with a row of the audit. Raises InvalidInput if an active key has the same name."""

@@ -29,6 +29,10 @@ AuditKind = Literal[
     "database.copied",
     "database.restored",
     "audit.removed",
+    "secret.moved",
+    "secret.rotated",
+    "secret.old_dropped",
+    "secret.names_changed",
 ]
 AUDIT_KINDS: tuple[AuditKind, ...] = get_args(AuditKind)
 

@@ -15,6 +15,7 @@ from laurels.storage.contract.amnesties import AmnestyRow
 from laurels.storage.contract.audit import AuditRow
 from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
 from laurels.storage.contract.records import AdjustmentRow, AwardRow, EventRow, LedgerRow, NotificationRow, UserRow
+from laurels.storage.secrets import Keyring
 
 
 @plain
@@ -62,8 +63,8 @@ class Loaded:
 
     `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
     and period, without closed periods) are those of users with `needs_all_of`. `amnesty_count` changes with each amnesty that
-    is created or lifted. `catalog` is the revision in force, until the transaction ends. `secret` is the database's own, from
-    which references to users are made.
+    is created or lifted. `catalog` is the revision in force, until the transaction ends. `keyring` has the database's keys,
+    from which references to users are made.
     """
 
     users: Mapping[str, UserRow]
@@ -79,7 +80,7 @@ class Loaded:
     amnesties: Sequence[AmnestyRow] = ()
     amnesty_count: int = 0
     catalog: RevisionKey = UNBOUND
-    secret: bytes = b""
+    keyring: Keyring = Keyring.of_secret(b"")
     long: frozenset[str] = frozenset()
     """Users whose histories were not loaded because they are too long."""
 

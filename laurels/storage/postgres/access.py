@@ -1,4 +1,4 @@
-"""API keys, sessions of users and operators, and the secret on PostgreSQL.
+"""API keys, and sessions of users and operators, on PostgreSQL.
 
 Each statement may be repeated when a lost connection leaves the first attempt in doubt: a row that exists already, under an id
 made for it, is our own.
@@ -93,7 +93,7 @@ END_SESSIONS_OF_KEY = "DELETE FROM operator_sessions WHERE key_hash = $1"
 
 
 class Access(Connections):
-    """Keys, sessions and the secret."""
+    """Keys and sessions."""
 
     def __init__(
         self, address: str, connections: int = CONNECTIONS, patience: float = WRITE_SECONDS, schema: str = SCHEMA

@@ -6,7 +6,6 @@ A batch of rows is written as one statement for each table, with one array for e
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +17,11 @@ from laurels.storage.audit import audit_columns
 from laurels.storage.codec import to_micros
 from laurels.storage.columns import AUDIT, BYTES, NUMBER, TEXT, Kind, Table
 from laurels.storage.contract import CONNECTIONS, SCHEMA, AuditRow
+from laurels.storage.keyrings import HeldKeyring
 from laurels.storage.postgres.pool import REPORT_SECONDS, WRITE_SECONDS, Connection, Pool, write
 
 T = TypeVar("T")
 
-SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
-ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', $1) ON CONFLICT (name) DO NOTHING"
 STATEMENT_TIMEOUT = f"SET LOCAL statement_timeout = '{REPORT_SECONDS}s'"
 
 _TYPES: Mapping[Kind, str] = {TEXT: "text", NUMBER: "bigint", BYTES: "bytea"}
@@ -68,19 +66,10 @@ class Connections:
         self._pool = Pool(address, connections, self._schema)
         self._locks = Locks.of(schema)
         self._patience = patience
-        self._secret: bytes | None = None
+        self._held = HeldKeyring()
 
     async def close(self) -> None:
         await self._pool.close()
-
-    async def secret(self) -> bytes:
-        return self._secret or await self._pool.run(self._secret_over)
-
-    async def _secret_over(self, connection: Connection) -> bytes:
-        """The secret, over a connection that is not in a transaction."""
-        if self._secret is None:
-            self._secret = await _secret_of(connection)
-        return self._secret
 
     async def _value(self, statement: str, *values: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         """The first value of the statement's first row; None without any."""
@@ -120,16 +109,6 @@ class Connections:
             return await read(connection)
 
         return await self._snapshot(run)
-
-
-async def _secret_of(connection: Connection) -> bytes:
-    """The database's secret, made when it is first needed. Not within a transaction, which might be rolled back."""
-    secret: bytes | None = await connection.fetchval(SECRET)
-    if secret is None:
-        await connection.execute(ADD_SECRET, secrets.token_bytes(32))
-        secret = await connection.fetchval(SECRET)
-    assert secret is not None
-    return secret
 
 
 def is_active(column: str) -> str:

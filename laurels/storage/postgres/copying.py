@@ -49,7 +49,7 @@ class Copying(Connections):
                 await _copy_in(connection, table, rows)
             await connection.execute(MAKE_TALLIES, timeout=LONG_STATEMENT_SECONDS)
             await connection.execute(ANALYZE, timeout=LONG_STATEMENT_SECONDS)
-        self._secret = None
+        self._held.forget()
 
 
 class _Rows:

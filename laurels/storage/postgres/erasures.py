@@ -8,14 +8,14 @@ from datetime import datetime
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TOMBSTONES, UNFINISHED_ERASURES
 from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres.audit import forget
-from laurels.storage.postgres.connections import Connections, insert_all
+from laurels.storage.postgres.connections import insert_all
+from laurels.storage.postgres.keyrings import Keyrings, erased_of
 from laurels.storage.postgres.pool import Connection, write
-from laurels.storage.secrets import tombstone
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
-IS_ERASED = "SELECT EXISTS (SELECT 1 FROM tombstones WHERE user_hash = $1)"
 ALL_TOMBSTONES = f"SELECT {TOMBSTONES} FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {table} WHERE user_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE user_id = $1 LIMIT $2))"
@@ -65,14 +65,20 @@ async def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
     return True
 
 
-class Erasures(Connections):
+class Erasures(Keyrings):
     """Deleting what is left of erased users."""
 
     async def tombstones(self) -> Mapping[bytes, datetime]:
         return {digest: codec.from_micros(at) for digest, at in await self._rows(ALL_TOMBSTONES)}
 
     async def is_erased(self, user_id: str) -> bool:
-        return await self._value(IS_ERASED, tombstone(await self.secret(), user_id))
+        async def look(connection: Connection) -> bool:
+            try:
+                return bool(await erased_of(connection, await self._keyring_over(connection), [user_id]))
+            except OtherKeys:
+                return bool(await erased_of(connection, await self._other_keyring(connection), [user_id]))
+
+        return await self._pool.run(look)
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         found = await self._rows(UNFINISHED)

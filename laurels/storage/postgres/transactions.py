@@ -26,14 +26,16 @@ from laurels.storage.columns import (
     USERS,
 )
 from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
+from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres import erasures, ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.catalogs import KEY
-from laurels.storage.postgres.connections import Connections, arrays, insert_all, save_audit, setting
+from laurels.storage.postgres.connections import arrays, insert_all, save_audit, setting
+from laurels.storage.postgres.keyrings import Keyrings
 from laurels.storage.postgres.leaderboards import open_standings
 from laurels.storage.postgres.pool import Connection, Overtaken, write
 from laurels.storage.postgres.records import read_adjustments, read_awards, read_events, read_ledgers
-from laurels.storage.secrets import tombstone
+from laurels.storage.secrets import Keyring
 from laurels.storage.standings import Measured, own_ranks
 
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
@@ -46,10 +48,14 @@ FROM unnest($2::integer[], $3::boolean[]) AS locks (bucket, alone)
 """
 ANY_USER = "SELECT 1 FROM users WHERE user_id = ANY($1) LIMIT 1"
 ERASED_OR_WAITING = """
-SELECT user_hash, NULL FROM tombstones WHERE user_hash = ANY($1)
-UNION ALL SELECT DISTINCT NULL::bytea, user_id FROM adjustments WHERE user_id = ANY($2)
+SELECT (SELECT value FROM secrets WHERE name = 'fingerprint') AS fingerprint, NULL::bytea, NULL
+UNION ALL SELECT NULL, user_hash, NULL FROM tombstones WHERE user_hash = ANY($1)
+UNION ALL SELECT DISTINCT NULL::bytea, NULL::bytea, user_id FROM adjustments WHERE user_id = ANY($2)
 """
-"""Of users without a row: the hashes of those who were erased, and the ids of those with reversals that wait for events."""
+"""Of users without a row: the hashes of those who were erased, and the ids of those with reversals that wait for events.
+
+With the fingerprint, because hashes that were made with a newer key would not be found.
+"""
 
 LOAD_EVENTS = f"""
 SELECT a.amnesty_count, c.number, c.digest, e.* FROM ({AMNESTY_COUNT}) AS a (amnesty_count)
@@ -94,7 +100,7 @@ one, holds it alone."""
 _DOUBT = "it is unknown whether this was written; send it again: with the same id it counts once"
 
 
-class Transactions(Connections):
+class Transactions(Keyrings):
     """Changing users."""
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
@@ -102,12 +108,17 @@ class Transactions(Connections):
         alone: set[str] = set()  # users without a row who are to be erased, found by an earlier attempt
 
         async def attempt(connection: Connection) -> Mapping[str, Ranks]:
-            secret = await self._secret_over(connection)
+            try:
+                return await attempt_with(connection, await self._keyring_over(connection))
+            except OtherKeys:
+                return await attempt_with(connection, await self._other_keyring(connection))
+
+        async def attempt_with(connection: Connection, keyring: Keyring) -> Mapping[str, Ranks]:
             async with connection.transaction(isolation="read_committed"):
-                found = await self._load(connection, request, alone, secret)
+                found = await self._load(connection, request, alone, keyring)
                 if tried:
                     # Twice: the first load may have waited for the very transaction in doubt, and not seen its new users.
-                    found = await self._load(connection, request, alone, secret)
+                    found = await self._load(connection, request, alone, keyring)
                     if _was_committed(tried[-1][0], found):
                         return tried[-1][1]
                 changes = decide(found)
@@ -123,16 +134,20 @@ class Transactions(Connections):
             raise
 
     async def load(self, request: LoadRequest) -> Loaded:
-        secret = await self.secret()
-        return await self._snapshot(lambda connection: self._load(connection, request, None, secret))
+        keyring = await self.keyring()
+        try:
+            return await self._snapshot(lambda connection: self._load(connection, request, None, keyring))
+        except OtherKeys:
+            keyring = await self._pool.run(self._other_keyring)
+            return await self._snapshot(lambda connection: self._load(connection, request, None, keyring))
 
     async def _load(
-        self, connection: Connection, request: LoadRequest, alone: set[str] | None, secret: bytes
+        self, connection: Connection, request: LoadRequest, alone: set[str] | None, keyring: Keyring
     ) -> Loaded:
         """Load what is requested, and lock the users; None for `alone` locks nothing."""
         rows = await connection.fetch(SOME_USERS if alone is None else LOCK_USERS, sorted(request.users))
         users = {row[0]: codec.user_of(row) for row in rows}
-        erased, waiting = await self._without_row(connection, request.users - users.keys(), alone, secret)
+        erased, waiting = await self._without_row(connection, request.users - users.keys(), alone, keyring)
         known = [identity for identity in request.events if identity[0] in users]
         found = await connection.fetch(LOAD_EVENTS, [user for user, _ in known], [event for _, event in known])
         count, number, digest, *_ = found[0]
@@ -153,25 +168,28 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=amnesty_count(amnesties),
             catalog=(number, digest) if number else UNBOUND,
-            secret=secret,
+            keyring=keyring,
             long=long,
         )
 
     async def _without_row(
-        self, connection: Connection, missing: frozenset[str], alone: set[str] | None, secret: bytes
+        self, connection: Connection, missing: frozenset[str], alone: set[str] | None, keyring: Keyring
     ) -> tuple[frozenset[str], Sequence[str]]:
         """Those of the users without a row who were erased, and those with reversals that wait for their events.
 
         Until this transaction ends, no other transaction erases one of them or adds one of those in `alone`; None locks nothing.
+        Raises OtherKeys if these keys cannot tell.
         """
         if not missing:
             return frozenset(), ()
         if alone is not None:
             locks = _locks(missing, alone)
             await connection.execute(LOCK_NEW, self._locks.users, [*locks], [*locks.values()])
-        hashes = {tombstone(secret, user_id): user_id for user_id in missing}
+        hashes = {digest: user_id for user_id in missing for digest in keyring.tombstones_of(user_id)}
         found = await connection.fetch(ERASED_OR_WAITING, [*hashes], [*missing])
-        return frozenset(hashes[row[0]] for row in found if row[0]), [row[1] for row in found if row[1]]
+        if not keyring.is_of(next((row[0] for row in found if row[0]), None)):
+            raise OtherKeys
+        return frozenset(hashes[row[1]] for row in found if row[1]), [row[2] for row in found if row[2]]
 
     async def _save(
         self, connection: Connection, changes: Changes, found: Loaded, alone: set[str], *, measure: bool
@@ -208,7 +226,7 @@ class Transactions(Connections):
         missing = {name for name, _ in erased if name not in found.users}
         if missing:
             await _hold_alone(connection, missing, alone)
-        gone = {user_id: (tombstone(found.secret, user_id), at) for user_id, at in erased}
+        gone = {user_id: (found.keyring.tombstone(user_id), at) for user_id, at in erased}
         await erasures.erase(connection, gone)
 
 

@@ -1,4 +1,4 @@
-"""API keys, sessions of users and operators, and the secret on SQLite."""
+"""API keys, and sessions of users and operators, on SQLite."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ END_SESSIONS_OF_KEY = "DELETE FROM operator_sessions WHERE key_hash = ?"
 
 
 class Access(Connections):
-    """Keys, sessions and the secret."""
+    """Keys and sessions."""
 
     async def add_key(self, key: KeyRow, audit: AuditRow | None = None) -> None:
         def add(writer: Connection) -> None:

@@ -9,7 +9,6 @@ task. Long reads run in a thread and a connection of their own.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -22,14 +21,15 @@ from laurels.errors import StoreError, StoreUnavailable
 from laurels.storage.audit import audit_columns
 from laurels.storage.columns import AUDIT, Table
 from laurels.storage.contract import AuditRow
+from laurels.storage.keyrings import HeldKeyring
 from laurels.storage.sqlite import driver
 from laurels.storage.sqlite.driver import Connection, Cursor
 from laurels.storage.threads import DaemonExecutor
 
 T = TypeVar("T")
 
-SECRET = "SELECT value FROM secrets WHERE name = 'tombstones'"
-ADD_SECRET = "INSERT INTO secrets (name, value) VALUES ('tombstones', ?) ON CONFLICT (name) DO NOTHING"
+CLEANING_MILLISECONDS = 20
+"""How long emptying the log may make other writers wait, while it waits for readers itself."""
 
 
 class Connections:
@@ -47,7 +47,7 @@ class Connections:
         self._snapshot = Snapshot(self._reader)
         self._wide: Separate | None = None
         self._commits = 0
-        self._secret: bytes | None = None
+        self._held = HeldKeyring()
         self._closed = False
 
     async def close(self) -> None:
@@ -66,21 +66,6 @@ class Connections:
     def _version(self, connection: Connection) -> tuple[int, int]:
         """A value that changes with every commit of any process."""
         return connection.execute("PRAGMA data_version").fetchone()[0], self._commits
-
-    async def secret(self) -> bytes:
-        if self._secret is None:
-            with translated:
-                row = self._reader.execute(SECRET).fetchone()
-            if row is None:
-                return await self._write(self._secret_on_writer)
-            self._secret = bytes(row[0])
-        return self._secret
-
-    def _secret_on_writer(self) -> bytes:
-        """The secret, made if it is missing, on the writer and outside of a transaction, which might be rolled back."""
-        if self._secret is None:
-            self._secret = _secret_of(self._writer)
-        return self._secret
 
     async def _write(self, work: Callable[[], T]) -> T:
         """Run `work` on the one writer: in its thread, or inline for a database in memory."""
@@ -245,14 +230,6 @@ def _connect(path: Path | None) -> Connection:
     return connection
 
 
-def _secret_of(connection: Connection) -> bytes:
-    """The database's secret, made when it is first needed."""
-    if not (row := connection.execute(SECRET).fetchone()):
-        connection.execute(ADD_SECRET, (secrets.token_bytes(32),))
-        row = connection.execute(SECRET).fetchone()
-    return row[0]
-
-
 def _use_wal(connection: Connection) -> None:
     """Switch to the write-ahead log.
 
@@ -268,6 +245,22 @@ def _use_wal(connection: Connection) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def empty_log(connection: Connection) -> bool:
+    """Copy the write-ahead log into the database and empty it. Returns whether it is empty now.
+
+    Most is copied without making anyone wait. Emptying makes writers wait for the last readers, so it gives up soon.
+    """
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {CLEANING_MILLISECONDS}").fetchall()
+    try:
+        (blocked, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except driver.BUSY:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {driver.BUSY_SECONDS * 1000}").fetchall()
+    return not blocked
 
 
 def insert(table: Table) -> str:

@@ -39,7 +39,7 @@ class Copying(Connections):
             if self._path is None:
                 copy(separate.connection, self._writer)
             self._commits += 1
-            self._secret = None
+            self._held.forget()
 
 
 class _Rows:

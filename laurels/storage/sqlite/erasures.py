@@ -10,14 +10,15 @@ from functools import partial
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TABLES, UNFINISHED_ERASURES
 from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
-from laurels.storage.secrets import tombstone
+from laurels.storage.keyrings import OtherKeys
+from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite.audit import forget
-from laurels.storage.sqlite.connections import Connections, insert, translated
-from laurels.storage.sqlite.driver import BUSY, BUSY_SECONDS, Connection
+from laurels.storage.sqlite.connections import empty_log, insert, translated
+from laurels.storage.sqlite.driver import Connection
+from laurels.storage.sqlite.keyrings import Keyrings, is_erased
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
-IS_ERASED = "SELECT 1 FROM tombstones WHERE user_hash = ?"
 TOMBSTONES = "SELECT user_hash, erased_at FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
@@ -38,9 +39,6 @@ AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(data, text.value) > 0
 """
 FILE_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 AFTER_ALL = ("\U0010ffff\U0010ffff", "")
-
-CLEANING_MILLISECONDS = 20
-"""How long emptying the log may make other writers wait, while it waits for readers itself."""
 
 
 def erase(connection: Connection, user_id: str, user_hash: bytes, at: datetime) -> None:
@@ -63,7 +61,7 @@ def _erase_part(connection: Connection, user_id: str, most: int) -> bool:
     return True
 
 
-class Erasures(Connections):
+class Erasures(Keyrings):
     """Deleting what is left of erased users."""
 
     async def tombstones(self) -> Mapping[bytes, datetime]:
@@ -71,9 +69,14 @@ class Erasures(Connections):
             return {digest: codec.from_micros(at) for digest, at in self._reader.execute(TOMBSTONES)}
 
     async def is_erased(self, user_id: str) -> bool:
-        digest = tombstone(await self.secret(), user_id)
-        with translated:
-            return self._reader.execute(IS_ERASED, (digest,)).fetchone() is not None
+        def look(keyring: Keyring) -> bool:
+            with translated:
+                return is_erased(self._reader, keyring, user_id)
+
+        try:
+            return look(await self.keyring())
+        except OtherKeys:
+            return look(await self._write(self._other_keyring))
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         with translated:
@@ -105,7 +108,7 @@ class Erasures(Connections):
         if self._path is None:
             return True
         async with self._separate() as separate:
-            return await separate.run(lambda cursor: _empty_log(cursor.connection))
+            return await separate.run(lambda cursor: empty_log(cursor.connection))
 
     async def rewrite_files(self, most_bytes: int | None = None) -> bool:
         if self._path is None:
@@ -132,19 +135,3 @@ def _rewrite(connection: Connection, most_bytes: int | None) -> bool:
     connection.execute("PRAGMA temp_store = FILE").fetchall()
     connection.execute("VACUUM")
     return True
-
-
-def _empty_log(connection: Connection) -> bool:
-    """Copy the write-ahead log into the database and empty it. Returns whether it is empty now.
-
-    Most is copied without making anyone wait. Emptying makes writers wait for the last readers, so it gives up soon.
-    """
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    connection.execute(f"PRAGMA busy_timeout = {CLEANING_MILLISECONDS}").fetchall()
-    try:
-        (blocked, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except BUSY:
-        return False
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}").fetchall()
-    return not blocked

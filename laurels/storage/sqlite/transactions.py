@@ -9,11 +9,13 @@ from laurels.engine.ranking import Ranks
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
 from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
-from laurels.storage.secrets import tombstone
+from laurels.storage.keyrings import OtherKeys
+from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite import erasures, ranking, standings
 from laurels.storage.sqlite.catalogs import read_in_force
-from laurels.storage.sqlite.connections import Connections, insert, save_audit
+from laurels.storage.sqlite.connections import insert, save_audit
 from laurels.storage.sqlite.driver import Connection
+from laurels.storage.sqlite.keyrings import Keyrings, is_erased
 from laurels.storage.sqlite.leaderboards import open_standings
 from laurels.storage.sqlite.records import EVENT, USER, read_adjustments, read_awards, read_events, read_ledger
 from laurels.storage.standings import Measured, own_ranks
@@ -45,33 +47,42 @@ ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
 """
 
 
-class Transactions(Connections):
+class Transactions(Keyrings):
     """Changing users."""
 
     async def load(self, request: LoadRequest) -> Loaded:
-        secret = await self.secret()
-        return await self._in_background(lambda connection: self._load(connection, request, secret))
+        keyring = await self.keyring()
+        try:
+            return await self._in_background(lambda connection: self._load(connection, request, keyring))
+        except OtherKeys:
+            keyring = await self._write(self._other_keyring)
+            return await self._in_background(lambda connection: self._load(connection, request, keyring))
 
     async def change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         return await self._write(lambda: self._change(request, decide))
 
     def _change(self, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
-        secret = self._secret_on_writer()
+        try:
+            return self._change_with(self._keyring_on_writer(), request, decide)
+        except OtherKeys:
+            return self._change_with(self._other_keyring(), request, decide)
+
+    def _change_with(self, keyring: Keyring, request: LoadRequest, decide: Decide) -> Mapping[str, Ranks]:
         with self._transaction() as connection:
-            found = self._load(connection, request, secret)
+            found = self._load(connection, request, keyring)
             changes = decide(found)
-            ranks = self._save(connection, changes, secret, measure=request.ranks)
+            ranks = self._save(connection, changes, keyring, measure=request.ranks)
             connection.executemany(RENAME_USER, _renamed(found, changes))
             return ranks
 
-    def _load(self, connection: Connection, request: LoadRequest, secret: bytes) -> Loaded:
+    def _load(self, connection: Connection, request: LoadRequest, keyring: Keyring) -> Loaded:
         users: dict[str, UserRow] = {}
         erased: set[str] = set()
         for user_id in request.users:
             row = connection.execute(USER, (user_id,)).fetchone()
             if row is not None:
                 users[user_id] = codec.user_of(row)
-            elif _is_erased(connection, tombstone(secret, user_id)):
+            elif is_erased(connection, keyring, user_id):
                 erased.add(user_id)
         events: dict[tuple[str, str], EventRow] = {}
         for identity in request.events:
@@ -95,11 +106,13 @@ class Transactions(Connections):
             amnesties=amnesties,
             amnesty_count=count,
             catalog=catalog,
-            secret=secret,
+            keyring=keyring,
             long=long,
         )
 
-    def _save(self, connection: Connection, changes: Changes, secret: bytes, *, measure: bool) -> Mapping[str, Ranks]:
+    def _save(
+        self, connection: Connection, changes: Changes, keyring: Keyring, *, measure: bool
+    ) -> Mapping[str, Ranks]:
         leaving = standings.leaving(connection, [user_id for user_id, _ in changes.erased])
         moves = standings.to_make(connection, [*leaving, *changes.moves])
         measured: Measured = ranking.ranks(connection, moves, changes.tops) if measure and moves else {}
@@ -107,7 +120,7 @@ class Transactions(Connections):
         standings.save(connection, moves)
         save_audit(connection, changes.audit)
         for user_id, at in changes.erased:
-            erasures.erase(connection, user_id, tombstone(secret, user_id), at)
+            erasures.erase(connection, user_id, keyring.tombstone(user_id), at)
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
         connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
         _save_adjustments(connection, changes)
@@ -119,10 +132,6 @@ class Transactions(Connections):
         if notifications:
             connection.executemany(ADD_NOTIFICATION, map(codec.notification_columns, notifications))
         return ranks
-
-
-def _is_erased(connection: Connection, digest: bytes) -> bool:
-    return connection.execute(erasures.IS_ERASED, (digest,)).fetchone() is not None
 
 
 def _save_adjustments(connection: Connection, changes: Changes) -> None:
