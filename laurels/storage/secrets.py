@@ -123,6 +123,11 @@ def user_reference(secret: bytes, user_id: str) -> str:
     return REFERENCE + hmac.digest(secret, named, hashlib.sha256)[:REFERENCE_BYTES].hex()
 
 
+def plan_mark(secret: bytes, said: bytes) -> bytes:
+    """The signature of what the token of a plan says."""
+    return hmac.digest(secret, b"catalog plan " + said, hashlib.sha256)
+
+
 def user_mark(secret: bytes, user_id: str) -> str:
     """What a log may have instead of a user's id. Without the secret, it does not reveal the user."""
     return "user-" + hmac.digest(secret, b"log " + user_id.encode("utf-8", "surrogatepass"), hashlib.sha256)[:8].hex()

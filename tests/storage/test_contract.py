@@ -786,6 +786,28 @@ async def test_user_ids_are_listed_by_code_point(store: Store) -> None:
     assert await store.user_ids("🙂", 3) == []
 
 
+async def test_users_are_read_in_pages_by_code_point(store: Store) -> None:
+    names = ["b", "B", "ä", "a", "🙂"]
+    await save(store, *map(user, names))
+    assert [row.user_id for row in await store.users_after("", 3)] == sorted(names)[:3]
+    assert await store.users_after("ä", 3) == [await store.user("🙂")]
+    assert await store.users_after("🙂", 3) == []
+
+
+async def test_users_who_changed_since_an_instant_are_found(store: Store) -> None:
+    later = MONDAY + timedelta(seconds=1)
+    await fill(store, "ada")
+    await fill(store, "bob")
+    await save(store, replace(user("cy"), created_at=later))
+    await save(
+        store, replace(user("bob"), revision=50), events=[replace(event("bob", "new"), recorded_at=later, revision=50)]
+    )
+    assert await store.users_changed_since(later, 9) == ["bob", "cy"]
+    assert await store.users_changed_since(later, 1) == ["bob"]
+    assert await store.users_changed_since(MONDAY, 9) == ["ada", "bob", "cy"]
+    assert await store.users_changed_since(later + timedelta(seconds=1), 9) == []
+
+
 async def test_counts_say_how_much_is_stored(store: Store) -> None:
     assert await store.counts() == Counts(0, 0, 0, 0, None)
     await fill(store, "ada")

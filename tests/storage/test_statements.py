@@ -49,6 +49,8 @@ NOT_BY_USER = {
     "WRONG_TALLIES": TALLIES,
     "SOME_USERS": "the given users, each by its key",
     "USER_IDS": ALL_USERS,
+    "USERS_AFTER": ALL_USERS,
+    "CHANGED_SINCE": CATALOG,
     "COUNTS": ALL_USERS,
     "NEXT_EVENT_OF_DAYS": ALL_USERS,
     "BADGE_HOLDERS": OPERATORS,

@@ -92,8 +92,11 @@ class Catalogs(Protocol):
         """The key of the revision in force; UNBOUND if there is none."""
         ...
 
-    async def catalog_state(self) -> CatalogState:
-        """What decides about the next revision, from one snapshot."""
+    async def catalog_state(self, ask: AskAboutIds | None = None) -> CatalogState:
+        """What decides about the next revision, from one snapshot.
+
+        With `ask`, also what is read only where a catalog follows another, as in `change_catalog`.
+        """
         ...
 
     async def catalog_revisions(self) -> Sequence[CatalogRow]:

@@ -206,6 +206,17 @@ class Records(Protocol):
         """The rows of these users by id, in one read; users without a row are left out."""
         ...
 
+    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
+        """The rows of the next `limit` users after this id, by code point ('' begins), without making others wait."""
+        ...
+
+    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
+        """The ids of users who were created, or have an event, adjustment or ledger entry recorded, at this time or later.
+
+        At most `limit`, by code point. Reads all events and ledger entries, without making others wait.
+        """
+        ...
+
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         """The next `limit` user ids after this one, by code point ('' begins)."""
         ...

@@ -114,8 +114,8 @@ class Catalogs(Connections):
     async def catalog_key(self) -> RevisionKey:
         return await self._pool.run(read_key)
 
-    async def catalog_state(self) -> CatalogState:
-        return await self._snapshot(read_state)
+    async def catalog_state(self, ask: AskAboutIds | None = None) -> CatalogState:
+        return await self._snapshot(lambda connection: read_state(connection, ask))
 
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         return [codec.catalog_of(row) for row in await self._rows(ALL_REVISIONS)]

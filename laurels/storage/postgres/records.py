@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from laurels.storage import codec
 from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
@@ -36,6 +37,14 @@ NEWEST = 2**62
 
 USER = f"SELECT {USERS} FROM users WHERE user_id = $1"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
+USERS_AFTER = f"SELECT {USERS} FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
+CHANGED_SINCE = """
+SELECT user_id FROM users WHERE created_at >= $1
+UNION SELECT user_id FROM events WHERE recorded_at >= $1
+UNION SELECT user_id FROM adjustments WHERE at >= $1
+UNION SELECT user_id FROM ledger WHERE at >= $1
+ORDER BY user_id LIMIT $2
+"""
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
 ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> $1)"
 PROFILES = f"""
@@ -160,6 +169,16 @@ class Records(Connections):
 
     async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
         return {row[0]: codec.user_of(row) for row in await self._rows(SOME_USERS, user_ids)}
+
+    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
+        return [codec.user_of(row) for row in await self._rows(USERS_AFTER, after, limit)]
+
+    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
+        values = (codec.to_micros(at), limit)
+        found = await self._pool.run(
+            lambda connection: connection.fetch(CHANGED_SINCE, *values, timeout=LONG_STATEMENT_SECONDS)
+        )
+        return [row[0] for row in found]
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         return [row[0] for row in await self._rows(USER_IDS, after, limit)]

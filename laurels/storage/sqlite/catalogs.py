@@ -135,8 +135,8 @@ class Catalogs(Connections):
         with translated:
             return read_key(self._reader)
 
-    async def catalog_state(self) -> CatalogState:
-        return await self._in_background(read_state)
+    async def catalog_state(self, ask: AskAboutIds | None = None) -> CatalogState:
+        return await self._in_background(lambda connection: read_state(connection, ask))
 
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         with translated:

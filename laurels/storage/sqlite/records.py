@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -45,6 +46,14 @@ INLINE_ENTRIES = 100
 REVISION = "SELECT revision FROM users WHERE user_id = ?"
 USER = f"SELECT {USERS} FROM users WHERE user_id = ?"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
+USERS_AFTER = f"SELECT {USERS} FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
+CHANGED_SINCE = """
+SELECT user_id FROM users WHERE created_at >= ?1
+UNION SELECT user_id FROM events WHERE recorded_at >= ?1
+UNION SELECT user_id FROM adjustments WHERE at >= ?1
+UNION SELECT user_id FROM ledger WHERE at >= ?1
+ORDER BY user_id LIMIT ?2
+"""
 USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
 ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> ?)"
 EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
@@ -167,6 +176,16 @@ class Records(Connections):
         with self._snapshot as connection:
             found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
         return {row[0]: codec.user_of(row) for row in found}
+
+    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
+        found = await self._in_background(lambda connection: connection.execute(USERS_AFTER, (after, limit)).fetchall())
+        return [codec.user_of(row) for row in found]
+
+    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
+        found = await self._in_background(
+            lambda connection: connection.execute(CHANGED_SINCE, (codec.to_micros(at), limit)).fetchall()
+        )
+        return [user_id for (user_id,) in found]
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         with translated:
