@@ -76,6 +76,9 @@ DECISIONS = {
     "closings",
     "notifications",
     "own_history",
+    "plans",
+    "differences",
+    "warnings",
 }
 """Modules of the engine in which nouns meet."""
 

@@ -1,0 +1,137 @@
+"""Differences: how one catalog differs from another, in words for the people who review it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+from laurels.engine.badges import AllOf, AnyOf, Condition
+from laurels.engine.catalog import Catalog
+from laurels.engine.progress import Progress
+
+UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})
+"""Fields that are said in another way, or follow from the database."""
+
+Values = tuple[str, Any, Any]
+"""A field, and its values before and after."""
+
+
+def differences(before: Catalog, after: Catalog) -> list[str]:
+    """How `after` differs from `before`, one sentence for each thing, in the order of the file. Empty if only comments differ."""
+    return [
+        *_changed("catalog", [("name", before.name, after.name)]),
+        *_changed(
+            "profile",
+            [
+                ("login_event", before.login_event, after.login_event),
+                ("login_streak", before.login_streak, after.login_streak),
+            ],
+        ),
+        *_of_kind("metrics", before.metrics, after.metrics, {}),
+        *_of_kind("streaks", before.streaks, after.streaks, after.renames.streaks),
+        *_of_kind("points", _by_id(before.point_rules), _by_id(after.point_rules), {}),
+        *_of_kind("levels", _levels(before), _levels(after), {}),
+        *_of_kind("badges", _by_id(before.badges), _by_id(after.badges), after.renames.badges),
+        *_of_kind("leaderboards", before.boards, after.boards, after.renames.boards),
+        *_changed("own_history", _flat(before.own_history, after.own_history)),
+    ]
+
+
+def _by_id(nouns: Iterable[Any]) -> dict[str, Any]:
+    return {noun.id: noun for noun in nouns}
+
+
+def _levels(catalog: Catalog) -> dict[str, Any]:
+    return {str(level.number): level for level in catalog.levels.all}
+
+
+def _of_kind(
+    key: str, before: Mapping[str, Any], after: Mapping[str, Any], renames: Mapping[str, str]
+) -> Iterator[str]:
+    """The differences of what is defined under one key of the file. `renames` has the new id of each earlier one."""
+    earlier = {new: old for old, new in renames.items() if old in before}
+    for name, noun in after.items():
+        old = earlier.get(name, name)
+        if old not in before:
+            yield f"{key} '{name}' is new{_summary(noun)}"
+            continue
+        if old != name:
+            yield f"{key} '{old}' is renamed to '{name}'"
+        yield from _changed(f"{key} '{name}'", _values(before[old], noun))
+    for name in before:
+        if name not in after and renames.get(name) not in after:
+            yield f"{key} '{name}' is gone"
+
+
+def _summary(noun: Any) -> str:
+    """What a new badge, level or rule is worth and asks for."""
+    condition = getattr(noun, "condition", None)
+    if condition is not None:
+        return f": {noun.points:,} points for {condition_text(condition)}"
+    amount = getattr(noun, "amount", None)
+    if amount is not None and hasattr(noun, "per"):
+        return f": {amount:,} points per {noun.per} for {_value(noun.events)}"
+    return f": from {noun.points:,} points" if hasattr(noun, "points") else ""
+
+
+def _values(before: Any, after: Any) -> list[Values]:
+    """The fields of two nouns, conditions as texts."""
+    found = _flat(before, after)
+    if hasattr(before, "condition"):
+        found.append(("when", *_conditions(before.condition, after.condition)))
+    return found
+
+
+def _conditions(before: Condition, after: Condition) -> tuple[str, str]:
+    """Both conditions in words; as they are where the same words stand for two of them, as for two metrics."""
+    old, new = condition_text(before), condition_text(after)
+    return (old, new) if old != new or repr(before) == repr(after) else (repr(before), repr(after))
+
+
+def _flat(before: Any, after: Any, path: str = "") -> list[Values]:
+    """The fields of two values of one type, and those of the values within them."""
+    found: list[Values] = []
+    for one in fields(before):
+        old, new = getattr(before, one.name), getattr(after, one.name)
+        if one.name in UNSAID:
+            continue
+        if is_dataclass(old) and is_dataclass(new):
+            found += _flat(old, new, f"{path}{one.name}.")
+        else:
+            found.append((f"{path}{one.name}", old, new))
+    return found
+
+
+def _changed(what: str, values: Sequence[Values]) -> Iterator[str]:
+    for name, before, after in values:
+        if before != after:
+            yield f"{what}.{name}: from {_value(before)} to {_value(after)}"
+
+
+def _value(value: Any) -> str:
+    """A value as a person writes it in a catalog, or nearly so."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() / 3600:g} hours"
+    if isinstance(value, Mapping):
+        pairs = (f"{key} = {_value(one)}" for key, one in cast(Mapping[str, Any], value).items())
+        return "{ " + ", ".join(pairs) + " }" if value else "nothing"
+    if isinstance(value, frozenset):
+        value = sorted(cast(Iterable[str], value))
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_value, cast(Iterable[Any], value))) or "nothing"
+    return f"'{value}'"
+
+
+def condition_text(condition: Condition) -> str:
+    """A condition in words: 'all of (10 messages, 7 days in a row)'."""
+    if isinstance(condition, AllOf | AnyOf):
+        word = "all of" if isinstance(condition, AllOf) else "any of"
+        return f"{word} ({', '.join(map(condition_text, condition.of))})"
+    (check,) = condition.checks(Progress(), {})
+    return check.text

@@ -1,0 +1,170 @@
+"""Warnings: what a person who reviews a catalog should look at before it is applied. None of them forbids anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+from laurels.engine.badges import AllOf, AnyOf, Badge, Condition, HasBadge, PointsOf, StreakOf
+from laurels.engine.catalog import Catalog
+from laurels.engine.leaderboards import Board
+
+MOST_CHECKS = 250
+"""How many rules one event may make Laurels look at before a plan warns of it."""
+
+_ENGLISH = (
+    r"los(?:e|es|ing|s|t)|miss(?:ed|es|ing)? out|last chance|don'?t break|never break|or else|expir(?:e|es|ed|y)"
+    r"|fail(?:ed|ing|s|ure)?|ruin(?:ed|s)?|punish(?:ed|ment)?|penalt(?:y|ies)"
+)
+_GERMAN = r"verlier(?:en|st|t)|verloren|verlust|verpass(?:en|st|t)|letzte chance|verf[aä]llt|straf(?:e|en)"
+LOSS = re.compile(rf"\b(?:{_ENGLISH}|{_GERMAN})\b", re.IGNORECASE)
+"""Words with which a text threatens a loss."""
+
+
+def warnings(before: Catalog, after: Catalog) -> list[str]:
+    """What stands out in a catalog that would follow another one. Unchanged rules are not mentioned again."""
+    return [
+        *_unreachable(before, after),
+        *_farmable(before, after),
+        *_loss_wording(before, after),
+        *_costs(before, after),
+    ]
+
+
+# ---- badges that no one can earn --------------------------------------------------------------
+
+
+def _unreachable(before: Catalog, after: Catalog) -> Iterator[str]:
+    known = {before.renames.badge(badge) for badge in _out_of_reach(before)}
+    for name in _out_of_reach(after):
+        if name not in known:
+            yield f"badges '{name}': no one can earn it, because its condition cannot be met any more"
+
+
+def _out_of_reach(catalog: Catalog) -> list[str]:
+    """The badges that no one who begins now can earn: start with none, add those in reach, repeat."""
+    reached: dict[str, Badge] = {}
+    wanted = [badge for badge in catalog.badges if not badge.retired]
+    while True:
+        points = _most_points(catalog, reached.values())
+        new = [
+            badge
+            for badge in wanted
+            if badge.id not in reached and _in_reach(badge.condition, catalog, reached, points)
+        ]
+        if not new:
+            return [badge.id for badge in wanted if badge.id not in reached]
+        reached |= {badge.id: badge for badge in new}
+
+
+def _most_points(catalog: Catalog, badges: Iterable[Badge]) -> float:
+    """The most points that users can have with these badges."""
+    return float("inf") if catalog.point_rules else sum(badge.points for badge in badges)
+
+
+def _in_reach(condition: Condition, catalog: Catalog, reached: Collection[str], points: float) -> bool:
+    """Whether a user who begins now can meet a condition, with these badges and at most these points."""
+
+    def inner(one: Condition) -> bool:
+        return _in_reach(one, catalog, reached, points)
+
+    match condition:
+        case AllOf(of):
+            return all(map(inner, of))
+        case AnyOf(of):
+            return any(map(inner, of))
+        case HasBadge():
+            return condition.badge in reached
+        case PointsOf():
+            return points >= condition.target
+        case StreakOf():
+            return not condition.retired
+        case _:
+            return True
+
+
+# ---- rules that pay without end ---------------------------------------------------------------
+
+
+def _farmable(before: Catalog, after: Catalog) -> Iterator[str]:
+    known = set(map(repr, before.point_rules))
+    for rule in after.point_rules:
+        if rule.cap_per_day is None and repr(rule) not in known:
+            events = ", ".join(f"'{name}'" for name in rule.events)
+            yield (
+                f"points '{rule.id}': pays for every {events} without an end, so repeating it pays without an end; "
+                "write cap_per_day = N if users can repeat it at will"
+            )
+    for name, rules in _paid_more_than_once(after).items():
+        if rules != _paid_more_than_once(before).get(name):
+            ids = ", ".join(f"'{one}'" for one in rules)
+            yield f"the event '{name}' is paid by {len(rules)} rules at once: {ids}"
+
+
+def _paid_more_than_once(catalog: Catalog) -> dict[str, list[str]]:
+    """Event type -> the rules that pay for it, where there are several."""
+    paid = {name: [rule.id for rule in index.rules] for name, index in catalog.rule_indexes.items()}
+    return {name: rules for name, rules in paid.items() if len(rules) > 1}
+
+
+# ---- texts ------------------------------------------------------------------------------------
+
+
+def _loss_wording(before: Catalog, after: Catalog) -> Iterator[str]:
+    known = {text for _, text in _texts(before)}
+    for place, text in _texts(after):
+        found = LOSS.search(text)
+        if found and text not in known:
+            yield f"{place}: '{found[0]}' speaks of a loss; say what users gain instead"
+
+
+def _texts(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """Every text that users read, with its place in the file."""
+    for badge in catalog.badges:
+        yield f"badges '{badge.id}'.name", badge.name
+        yield f"badges '{badge.id}'.description", badge.description
+        yield f"badges '{badge.id}'.condition", badge.condition_text
+    for level in catalog.levels.all:
+        yield f"levels {level.number}.title", level.title
+    for board in catalog.boards.values():
+        yield f"leaderboards '{board.id}'.name", board.name
+    for metric in catalog.metrics.values():
+        yield f"metrics.{metric.name}.many", metric.many
+
+
+# ---- what an event costs ----------------------------------------------------------------------
+
+
+def checks_per_event(catalog: Catalog) -> dict[str, int]:
+    """Event type -> how many metrics, streaks, point rules, conditions and leaderboards one such event looks at."""
+    settling = sum(_parts(badge) for badge in catalog.settling)
+    return {
+        name: len(index.metrics)
+        + len(index.streaks)
+        + len(index.rules)
+        + sum(map(_parts, index.badges))
+        + settling
+        + len(_boards(catalog, name, index.rules))
+        for name, index in catalog.rule_indexes.items()
+    }
+
+
+def _parts(badge: Badge) -> int:
+    return sum(1 for _ in badge.condition.parts())
+
+
+def _boards(catalog: Catalog, event_type: str, rules: Collection[object]) -> list[Board]:
+    """The leaderboards that an event of this type may change."""
+    fed = (catalog.fed_boards, catalog.day_boards, catalog.distinct_boards)
+    boards = [board for of_type in fed for board in of_type.get(event_type, ())]
+    return [*boards, *(catalog.points_boards if rules else ())]
+
+
+def _costs(before: Catalog, after: Catalog) -> Iterator[str]:
+    old = checks_per_event(before)
+    for name, checks in checks_per_event(after).items():
+        if checks > MOST_CHECKS and checks > old.get(name, 0):
+            yield (
+                f"the event '{name}' looks at {checks:,} rules (before: {old.get(name, 0):,}), more than {MOST_CHECKS}; "
+                "each of them makes recording it slower"
+            )
