@@ -27,6 +27,7 @@ from laurels.errors import (
     NotEmpty,
     Overloaded,
     PeriodNotFound,
+    PlanOutdated,
     SessionNotFound,
     SettingsError,
     StoreError,
@@ -66,6 +67,17 @@ from laurels.present.leaderboards import (
 )
 from laurels.present.notifications import NotificationBadge, NotificationLeaderboard, NotificationMessage
 from laurels.present.overviews import UserOverview
+from laurels.present.plans import (
+    CatalogPlan,
+    PlannedBadge,
+    PlannedLeaderboard,
+    PlannedLength,
+    PlannedLevels,
+    PlannedLine,
+    PlannedPoints,
+    PlannedStreak,
+    PlannedUser,
+)
 from laurels.present.problems import FieldError, Problem
 from laurels.present.profiles import Leader, Profile, UserRank
 from laurels.present.sessions import UserSession
@@ -95,6 +107,7 @@ __all__ = [
     "Catalog",
     "CatalogDiffers",
     "CatalogError",
+    "CatalogPlan",
     "CatalogRevision",
     "ClosedPeriod",
     "ClosedPeriods",
@@ -142,6 +155,15 @@ __all__ = [
     "NumberChange",
     "Overloaded",
     "PeriodNotFound",
+    "PlanOutdated",
+    "PlannedBadge",
+    "PlannedLeaderboard",
+    "PlannedLength",
+    "PlannedLevels",
+    "PlannedLine",
+    "PlannedPoints",
+    "PlannedStreak",
+    "PlannedUser",
     "Principal",
     "Problem",
     "Profile",

@@ -8,7 +8,8 @@
     │   ├── EventConflict        the same event id, another body
     │   ├── AdjustmentConflict   the same adjustment id, another body
     │   ├── AdjustmentRefused    the user's points, days or quota do not allow it
-    │   └── ZoneChangeTooSoon    a second zone change within 24 hours
+    │   ├── ZoneChangeTooSoon    a second zone change within 24 hours
+    │   └── PlanOutdated         the catalog is not as the plan saw it
     ├── UserNotFound             no user has this id
     ├── SessionNotFound          the user has no session with this id
     ├── AdjustmentNotFound       the user has no adjustment with this id
@@ -104,6 +105,10 @@ class ZoneChangeTooSoon(Conflict):
             f"it can be changed again from {allowed_from:%Y-%m-%dT%H:%M:%SZ}."
         )
         self.allowed_from = allowed_from
+
+
+class PlanOutdated(Conflict):
+    """Another catalog was put in force while the plan was made, or since; make another plan."""
 
 
 class UserNotFound(LaurelsError):

@@ -195,6 +195,8 @@ def _catalogs() -> App:
         "Check catalog files, and show and change the catalog of the database.",
         check="catalog:check|Check a catalog file, and report all errors.",
         show="catalog:show|Show the levels, badges and leaderboards.",
+        plan="planning:plan|Show what putting a catalog in force would do, without doing it.",
+        rollback="revisions:rollback|Put an earlier revision in force again, as the next one.",
         apply="revisions:apply|Put a catalog in force, as the next revision of the database's catalog.",
         adopt="revisions:adopt|Store the catalog of a database that an earlier version made.",
         history="revisions:history|List the revisions of the database's catalog.",

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from laurels.cli import OK
 from laurels.cli.adjustments import Actor
-from laurels.cli.options import Database, Json, settings_of
-from laurels.cli.output import emit, note, when
-from laurels.cli.tables import cell, console, table
+from laurels.cli.options import Database, Json, WholeNumber, settings_of
+from laurels.cli.output import counted, emit, note, when
+from laurels.cli.tables import cell, console, count_progress, table
 from laurels.engine.catalog import Catalog
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.principals import who
@@ -24,6 +24,9 @@ from laurels.settings import Settings
 
 File = Annotated[str, Parameter(help="a catalog file")]
 Reason = Annotated[str | None, Parameter(help="why, for the list of revisions", show_default=False)]
+PlanTokenText = Annotated[
+    str | None, Parameter(name="--plan", help="the token of a plan; another one is refused", show_default=False)
+]
 T = TypeVar("T")
 Apply = Callable[[Admin, Catalog, str, str], Awaitable[AppliedCatalog]]
 
@@ -35,14 +38,75 @@ class Revisions(msgspec.Struct, frozen=True):
 
 
 def apply(
-    file: File, /, *, reason: Reason = None, actor: Actor = None, database: Database = None, json: Json = False
+    file: File,
+    /,
+    *,
+    plan: PlanTokenText = None,
+    reason: Reason = None,
+    actor: Actor = None,
+    database: Database = None,
+    json: Json = False,
 ) -> int:
     """Put a catalog in force, as the next revision of the database's catalog. Running servers use it at once.
 
-    Users are brought under it when next read or written; 'laurels rebuild' does it for all of them. The same file again
-    changes nothing. While there is no user, it replaces the revision in force.
+    Users are brought under it when next read or written; with --plan, all of them at once, and 'laurels rebuild' does it, too.
+    The same file again changes nothing. While there is no user, it replaces the revision in force.
     """
-    return _apply(Admin.apply_catalog, file, reason, actor, settings_of(database=database), json=json)
+    settings, catalog = settings_of(database=database), read_catalog(file)
+    why = (reason or f"the file {file}", actor or login_name())
+    return asyncio.run(
+        _apply_planned(settings, plan, json, lambda admin: admin.apply_catalog(catalog, *why, plan=plan))
+    )
+
+
+def rollback(
+    number: Annotated[WholeNumber, Parameter(help="the number of an earlier revision")],
+    /,
+    *,
+    plan: PlanTokenText = None,
+    reason: Reason = None,
+    actor: Actor = None,
+    database: Database = None,
+    json: Json = False,
+) -> int:
+    """Put the catalog of an earlier revision in force again, as the next revision, as 'laurels catalog apply' does.
+
+    'laurels catalog plan --rollback N' shows what that would do. Badges that users earned since stay.
+    """
+    settings = settings_of(database=database)
+    why = (reason or f"back to revision {number}", actor or login_name())
+    return asyncio.run(
+        _apply_planned(settings, plan, json, lambda admin: admin.rollback_catalog(number, *why, plan=plan))
+    )
+
+
+async def _apply_planned(
+    settings: Settings, plan: str | None, json: bool, apply: Callable[[Admin], Awaitable[AppliedCatalog]]
+) -> int:
+    """Apply a catalog; with a plan, bring all users under it at once, with a progress bar."""
+    async with existing(settings.database) as store:
+        admin = Admin(laurels_over(store, settings, None, "follow"))
+        applied = await apply(admin)
+        if json:
+            emit(applied)
+        else:
+            _note_applied(applied, planned=plan is not None)
+        if plan is not None:
+            with count_progress("Bringing users under it", (await store.counts()).users) as update:
+                await admin.fill(update)
+    return OK
+
+
+def _note_applied(applied: AppliedCatalog, *, planned: bool) -> None:
+    if not applied.is_new:
+        note(f"Revision {applied.revision.number} of the catalog has this text already; nothing changed.")
+        return
+    note(f"Revision {applied.revision.number} of the catalog is in force, with the rules {applied.revision.rules}.")
+    if not planned:
+        note("Each user is brought under it when next read or written; 'laurels rebuild' does it for all of them.")
+    elif applied.moved:
+        users = counted(len(applied.moved), "user")
+        note(f"{users} changed since the plan, which may not be right for them: {', '.join(applied.moved)}")
 
 
 def adopt(
@@ -53,20 +117,17 @@ def adopt(
     That version stored none. A server or a command whose file has the rules of the users stores it without this command.
     Users who were judged under other rules are brought under it when next read or written.
     """
-    return _apply(Admin.adopt_catalog, file, reason, actor, settings_of(database=database), json=json)
+    return _adopt(Admin.adopt_catalog, file, reason, actor, settings_of(database=database), json=json)
 
 
-def _apply(apply: Apply, file: str, reason: str | None, actor: str | None, settings: Settings, *, json: bool) -> int:
+def _adopt(apply: Apply, file: str, reason: str | None, actor: str | None, settings: Settings, *, json: bool) -> int:
     catalog = read_catalog(file)
     why = reason or f"the file {file}"
     applied = asyncio.run(_with(settings, lambda admin: apply(admin, catalog, why, actor or login_name())))
     if json:
         emit(applied)
-    elif applied.is_new:
-        note(f"Revision {applied.revision.number} of the catalog is in force, with the rules {applied.revision.rules}.")
-        note("Each user is brought under it when next read or written; 'laurels rebuild' does it for all of them.")
     else:
-        note(f"Revision {applied.revision.number} of the catalog has this text already; nothing changed.")
+        _note_applied(applied, planned=False)
     return OK
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from laurels.engine.catalog import Catalog
 from laurels.present.badges import BadgeInfo, badge_info
 from laurels.present.base import Answer, Points, UtcTime
@@ -52,10 +54,14 @@ class CatalogRevision(Answer, frozen=True):
 
 
 class AppliedCatalog(Answer, frozen=True):
-    """The revision in force after a catalog was applied; `isNew` says whether that made it, or it was in force before."""
+    """The revision in force after a catalog was applied; `isNew` says whether that made it, or it was in force before.
+
+    With a plan, `moved` are users who changed since the plan was made, so that it may not be right for them: at most 1,000.
+    """
 
     revision: CatalogRevision
     is_new: bool
+    moved: list[str]
 
 
 def catalog_revision(row: CatalogRow) -> CatalogRevision:
@@ -71,6 +77,6 @@ def catalog_revision(row: CatalogRow) -> CatalogRevision:
     )
 
 
-def applied_catalog(row: CatalogRow, is_new: bool) -> AppliedCatalog:
+def applied_catalog(row: CatalogRow, is_new: bool, moved: Sequence[str] = ()) -> AppliedCatalog:
     """The revision in force after a catalog was applied."""
-    return AppliedCatalog(revision=catalog_revision(row), is_new=is_new)
+    return AppliedCatalog(revision=catalog_revision(row), is_new=is_new, moved=[*moved])

@@ -6,7 +6,7 @@ Every change by hand has a date, a reason and an actor, counts once under its id
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -42,14 +42,17 @@ from laurels.errors import (
 from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
+from laurels.present.plans import CatalogPlan, PlannedUser
 from laurels.present.sessions import UserSession, id_of_session, user_session
 from laurels.present.verification import Comparison, Difference
 from laurels.service.audit import audit_row
 from laurels.service.closed_lines import fix_lines
 from laurels.service.exports import export
 from laurels.service.laurels import Laurels
+from laurels.service.plan_tokens import read_token
+from laurels.service.planning import INFLATION, plan_catalog
 from laurels.service.reversals import reverse_many
-from laurels.service.revisions import Proposal
+from laurels.service.revisions import Proposal, parsed
 from laurels.service.verify import compare_user, verify_user
 from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
 
@@ -60,6 +63,10 @@ MOST_SESSIONS = 1000
 """The most sessions of a user that are listed."""
 
 ALL_SESSIONS = 2**31 - 1
+
+MOST_MOVED = 1000
+"""How many users that moved since a plan are named."""
+
 MAX_CLOCK_AHEAD = timedelta(days=36_525)
 """How far ahead of the machine's clock a sandbox's clock may be: a century, so that no computed date overflows."""
 
@@ -311,17 +318,63 @@ class Admin:
 
     # ---- the catalog --------------------------------------------------------------------------
 
-    async def apply_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
+    async def plan_catalog(
+        self,
+        catalog: Catalog,
+        *,
+        each: Callable[[PlannedUser], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+        inflation: int = INFLATION,
+    ) -> CatalogPlan:
+        """What `apply_catalog` would do over all users, storing nothing. Users are read in pieces while others write.
+
+        `each` is called for every affected user, in the order of their ids, and `progress` with how many users are done. The
+        plan warns if the points of all users grow by more than `inflation` percent. Raises what `apply_catalog` would raise,
+        and PlanOutdated if another catalog is put in force meanwhile.
+        """
+        return await plan_catalog(self._core, catalog, self._source.principal, each, progress, inflation)
+
+    async def apply_catalog(
+        self, catalog: Catalog, reason: str, actor: str, *, plan: str | None = None
+    ) -> AppliedCatalog:
         """Put a catalog in force for all processes, as the next revision of the database's catalog.
 
         Each user is brought under it when next read or written, or by `rebuild`. The text of the revision in force again
         changes nothing. While there is no user, the new catalog replaces that revision. Raises InvalidInput, CatalogError for
         a catalog that must not follow the one in force, and CatalogDiffers for a database of an earlier version whose users
         were judged under other rules: see `adopt_catalog`.
+
+        `plan` is the token of a plan: PlanOutdated is raised if it was of another catalog, or another one was put in force
+        since. What was recorded since does not matter; the result names the users who moved. All users are then to be brought
+        under the catalog: `fill` does it, and so does any server in the background.
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
-        return await self._apply(Proposal(catalog, await self._core.now(), *by))
+        token = read_token(await self._core.store.secret(), plan) if plan is not None else None
+        return await self._apply(Proposal(catalog, await self._core.now(), *by, plan=token))
+
+    async def rollback_catalog(
+        self, number: int, reason: str, actor: str, *, plan: str | None = None
+    ) -> AppliedCatalog:
+        """Put the catalog of an earlier revision in force again, as the next revision; otherwise as `apply_catalog`.
+
+        Badges that users earned since stay. Raises InvalidInput if there is no such revision.
+        """
+        return await self.apply_catalog(await self.catalog_of(number), reason, actor, plan=plan)
+
+    async def catalog_of(self, number: int) -> Catalog:
+        """The catalog of a revision. Raises InvalidInput if there is none, and CatalogError if this version cannot read it."""
+        row = next((row for row in await self._core.store.catalog_revisions() if row.number == number), None)
+        if row is None:
+            raise InvalidInput("revision", f"there is no revision {number}; 'laurels catalog history' lists all")
+        return parsed(row)
+
+    async def fill(self, progress: Callable[[int], None] | None = None) -> None:
+        """Bring all users under the catalog in force, so that leaderboards are right and badges are awarded at once.
+
+        `progress` is called with how many users are done. It can be repeated: users who are up to date do not change.
+        """
+        await self._laurels.period_rules.fill(progress)
 
     async def adopt_catalog(self, catalog: Catalog, reason: str, actor: str) -> AppliedCatalog:
         """Store the catalog of a database of an earlier version, which stored none, as its first revision.
@@ -342,7 +395,12 @@ class Admin:
             notes[:] = [audit_row(self._source, proposal.at, "catalog.applied", target, rules=row.rules, **said)]
             return notes[0]
 
-        applied = applied_catalog(*await self._core.rules.apply(proposal, audit_of))
+        row, is_new = await self._core.rules.apply(proposal, audit_of)
+        moved: Sequence[str] = ()
+        if proposal.plan:
+            await self._laurels.period_rules.refill()
+            moved = await self._core.store.users_changed_since(proposal.plan.at, MOST_MOVED)
+        applied = applied_catalog(row, is_new, moved)
         for note in notes if applied.is_new else ():
             await self._core.security.note(note)
         return applied

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -135,13 +135,36 @@ class PeriodRules:
         except Exception:
             log.exception("leaderboards could not be recomputed; trying again")
 
-    async def recompute(self) -> None:
-        """Bring every user under the rules in force, and mark the leaderboards as right."""
-        core = self._core
+    async def refill(self) -> None:
+        """Let every user be brought under the catalog in force in the background, here or in any other process that lasts.
+
+        It is stored with the leaderboard of all points, so that it is done after a restart, too.
+        """
+        board = self._core.catalog.boards[POINTS]
+        await self._core.store.save_board_rule(BoardRuleRow(POINTS, standings_rule(self._core.catalog, board), None))
+        if self._live:
+            self._applied = None
+            await self.keep_up()
+
+    async def fill(self, progress: Callable[[int], None] | None = None) -> None:
+        """Bring every user under the catalog in force now, and mark the leaderboards as right."""
+        await self.apply()
+        await self.recompute(progress)
+
+    async def recompute(self, progress: Callable[[int], None] | None = None) -> None:
+        """Bring every user under the rules in force, and mark the leaderboards as right.
+
+        `progress` is called with how many users are done.
+        """
+        core, done = self._core, 0
         catalog, waiting, after = core.catalog, core.recomputing, ""
         while page := await core.store.user_ids(after, PAGE):
             for start in range(0, len(page), TOGETHER):
-                await self._refresh(page[start : start + TOGETHER])
+                users = page[start : start + TOGETHER]
+                await self._refresh(users)
+                done += len(users)
+                if progress:
+                    progress(done)
             after = page[-1]
         if core.catalog is not catalog:
             return  # another one was put in force meanwhile

@@ -14,7 +14,8 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.succession import Ids, ids_at_stake, lost_names
 from laurels.errors import CatalogDiffers, CatalogError, Fault
 from laurels.present.principals import who
-from laurels.storage.contract import CatalogRow, CatalogState, Principal
+from laurels.service.plan_tokens import PlanToken, check_token
+from laurels.storage.contract import UNBOUND, CatalogRow, CatalogState, Principal
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Proposal:
     adopts      also for users of an earlier version of Laurels who were judged under other rules, of which the database
                 has no catalog
     only_first  only if the database has no revision
+    plan        the plan that is applied: only on the revision that it began from
     by_opening  a program was opened with on_difference="apply", as in tests and while developing: what users have may lose its
                 name, and a warning says what
     """
@@ -59,16 +61,19 @@ class Proposal:
     adopts: bool = False
     only_first: bool = False
     by_opening: bool = False
+    plan: PlanToken | None = None
 
 
 def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
     """The revision to store; None if it is in force already. While there is no user, it replaces the one in force.
 
     Raises CatalogError for a catalog that must not follow the one in force, and CatalogDiffers for a database that has users
-    but no revision, unless they were judged under the same rules or the proposal adopts them.
+    but no revision, unless they were judged under the same rules or the proposal adopts them. Raises PlanOutdated.
     """
     newest, catalog = state.newest, proposal.catalog
     _check_text(catalog)
+    if proposal.plan:
+        check_token(proposal.plan, newest.key if newest else UNBOUND, catalog)
     if newest is None:
         if not proposal.adopts and not is_adoptable(state, catalog):
             raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")

@@ -69,6 +69,8 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "key reset-totp": ("first",),
     "backup": ("backup.db",),
     "catalog apply": ("mine.toml", "--reason", "a test"),
+    "catalog plan": ("mine.toml",),
+    "catalog rollback": ("2",),
     "catalog adopt": ("foreign.toml",),
     "catalog history": (),
 }

@@ -1,0 +1,290 @@
+"""Planning: what putting a catalog in force would do over all users, without storing anything.
+
+Users are read in pieces, while others write. What happens to a user is computed by the code that would do it: the same command
+on the same rows, whose changes are dropped. Where the stored progress suffices, the events of users are not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import perf_counter
+
+from laurels.commands.rank_changes import places_of
+from laurels.commands.unit_of_work import DecisionContext, UnitOfWork
+from laurels.engine.badges import Badge
+from laurels.engine.catalog import Catalog
+from laurels.engine.differences import differences
+from laurels.engine.instants import micros
+from laurels.engine.plans import (
+    Effect,
+    Side,
+    changed_conditions,
+    effect,
+    possibly_due,
+    progress_under,
+    suffices,
+    unqualified,
+)
+from laurels.engine.ranking import WITHIN, Place
+from laurels.engine.scoring import Key, is_closed
+from laurels.engine.warnings import warnings
+from laurels.errors import PlanOutdated
+from laurels.present.plans import Basis, CatalogPlan, PlannedUser, planned_user
+from laurels.service.closed_periods import after_closings, closed_before
+from laurels.service.core import Core
+from laurels.service.plan_tokens import PlanToken, Totals, token_text
+from laurels.service.plan_totals import PlanTotals
+from laurels.service.revisions import Proposal, at_stake, next_revision, parsed_or_none
+from laurels.storage.contract import (
+    UNBOUND,
+    Loaded,
+    LoadRequest,
+    OtherRevision,
+    Principal,
+    RevisionKey,
+    UserRow,
+    amnesty_count,
+)
+
+PAGE = 1000
+"""How many users are read at once."""
+
+TOGETHER = 5000
+"""About how many revisions of users are read at once with everything that belongs to them."""
+
+INFLATION = 20
+"""By how many percent the points of all users may grow before a plan warns of it."""
+
+SAMPLE = 100
+"""How many users are computed from their events to estimate how long applying takes."""
+
+WRITING = 2
+"""How many times as long as computing a user from events it takes to write them, too; measured, see docs/performance.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The catalogs of a plan: the one in force, and the one that would follow, as it would be after its periods are closed."""
+
+    base: RevisionKey
+    present: Catalog
+    following: Catalog
+    at: datetime
+
+
+class Planning:
+    """One plan. `each` is called for every affected user, in the order of their ids, and `progress` with the users done."""
+
+    def __init__(
+        self,
+        core: Core,
+        planned: Planned,
+        each: Callable[[PlannedUser], None] | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self._core, self._planned = core, planned
+        self._each, self._progress = each, progress
+        present, following = planned.present, planned.following
+        self._changed: tuple[Badge, ...] = changed_conditions(present, following)
+        self._candidates = possibly_due(present, following)
+        self._same_levels = present.levels.thresholds == following.levels.thresholds
+        self.basis: Basis = "events"
+        if present.rules == following.rules:
+            self.basis = "nothing"
+        elif suffices(present, following):
+            self.basis = "progress"
+        self.totals = PlanTotals()
+        self._full_seconds, self._full_users = 0.0, 0
+
+    async def run(self) -> None:
+        """Compute the plan. Raises OtherRevision if another catalog is put in force meanwhile."""
+        after = ""
+        while page := await self._core.store.users_after(after, PAGE):
+            await self._add_page(page)
+            after = page[-1].user_id
+            if self._progress:
+                self._progress(self.totals.users)
+        if await self._core.store.catalog_key() != self._planned.base:
+            raise OtherRevision
+
+    async def _add_page(self, page: Sequence[UserRow]) -> None:
+        """Add a page of users, in order: those whose progress suffices at once, the others with everything they have."""
+        if self.basis == "nothing":
+            for row in page:
+                self.totals.add_unaffected(row.progress.points)
+            return
+        count = amnesty_count(await self._core.store.amnesties())
+        found, missing = await asyncio.to_thread(self._from_progress, page, count)
+        for batch in _together(missing):
+            full = await self._from_events([row.user_id for row in batch])
+            self.totals.from_events += len(full)
+            found |= full
+        if not self._full_users:
+            await self._from_events([row.user_id for row in page[:SAMPLE]])  # only to know how long it takes
+        for row in page:
+            if row.user_id in found:
+                self._add(found[row.user_id])
+
+    def _add(self, effect: Effect | int) -> None:
+        if isinstance(effect, int):
+            self.totals.add_unaffected(effect)
+        elif self.totals.add(effect) and self._each:
+            self._each(planned_user(effect))
+
+    def _from_progress(self, page: Sequence[UserRow], count: int) -> tuple[dict[str, Effect | int], list[UserRow]]:
+        """What is known from the rows: effects by user (a number, the points, where nothing changes), and the other rows."""
+        found: dict[str, Effect | int] = {}
+        missing: list[UserRow] = []
+        for row in page:
+            is_outdated = self._is_outdated(row, count)
+            self.totals.outdated += is_outdated
+            if is_outdated or self.basis == "events" or (effect := self._effect_on(row)) is None:
+                missing.append(row)
+            else:
+                found[row.user_id] = effect
+        return found, missing
+
+    def _is_outdated(self, row: UserRow, amnesties: int) -> bool:
+        return row.rules != self._planned.present.rules or row.amnesties != amnesties
+
+    def _effect_on(self, row: UserRow) -> Effect | int | None:
+        """What changes for a user, by the stored progress; None if that does not tell."""
+        present, following, at = self._planned.present, self._planned.following, self._planned.at
+        progress = progress_under(following, row.progress, at, self._candidates)
+        if progress is None:
+            return None
+        if progress is row.progress and self._same_levels and not unqualified(self._changed, progress):
+            return progress.points
+        nowhere: Mapping[Key, Place] = {}
+        before = after = nowhere
+        if progress is not row.progress:
+            before, after = places_of(present, row, at), places_of(following, replace(row, progress=progress), at)
+        sides = Side(present, row.progress, before), Side(following, progress, after)
+        return effect(row.user_id, *sides, at, events=False, changed=self._changed)
+
+    async def _from_events(self, users: Sequence[str]) -> Mapping[str, Effect]:
+        """What changes for these users, by all that is stored of them. Those who were erased meanwhile are left out."""
+        began = perf_counter()
+        request = LoadRequest(
+            frozenset(users), frozenset(), self._planned.following.rules, in_full=frozenset(users), ranks=False
+        )
+        loaded = await self._core.store.load(request)
+        if loaded.catalog != self._planned.base:
+            raise OtherRevision
+        found = await asyncio.to_thread(self._effects, loaded)
+        self._full_seconds += perf_counter() - began
+        self._full_users += len(found)
+        return found
+
+    def _effects(self, loaded: Loaded) -> dict[str, Effect]:
+        present, following, at = self._planned.present, self._planned.following, self._planned.at
+        stale = {name for name, row in loaded.users.items() if self._is_outdated(row, loaded.amnesty_count)}
+        before = dict(loaded.users) | _under(present, loaded, stale, at)
+        after = _under(following, loaded, loaded.users, at)
+        found: dict[str, Effect] = {}
+        for name, row in before.items():
+            stored = loaded.standings.get(name) if name not in stale else None
+            old = places_of(present, row, at) if stored is None else _open(following, stored, at)
+            new = places_of(following, after[name], at)
+            sides = Side(present, row.progress, old), Side(following, after[name].progress, new)
+            found[name] = effect(name, *sides, at, events=True, changed=self._changed)
+        return found
+
+    @property
+    def apply_seconds(self) -> float:
+        """About how long bringing all users under the catalog takes, by the users who were computed from their events."""
+        return WRITING * self._full_seconds / self._full_users * self.totals.users if self._full_users else 0.0
+
+
+def _together(rows: Sequence[UserRow]) -> Iterator[Sequence[UserRow]]:
+    """The rows in batches that are small enough to be read with everything that belongs to them."""
+    batch, revisions = list[UserRow](), 0
+    for row in rows:
+        if batch and revisions + row.revision > TOGETHER:
+            yield batch
+            batch, revisions = [], 0
+        batch.append(row)
+        revisions += row.revision
+    if batch:
+        yield batch
+
+
+def _under(catalog: Catalog, loaded: Loaded, users: Iterable[str], at: datetime) -> dict[str, UserRow]:
+    """These users as they would be under a catalog."""
+    work = UnitOfWork(DecisionContext(catalog), loaded)
+    found = {name: work.user(name, at) for name in users}
+    return found | {row.user_id: row for row in work.changes().users}
+
+
+def _open(catalog: Catalog, stored: Mapping[Key, Place], at: datetime) -> Mapping[Key, Place]:
+    """The stored places that do not stay as they are under a catalog: those in periods that are open."""
+    names = catalog.renames.boards
+    found: dict[Key, Place] = {}
+    for (partition, period), place in stored.items():
+        board, within, rest = partition.partition(WITHIN)
+        if not is_closed(catalog, names.get(board, board) + within + rest, period, at):
+            found[partition, period] = place
+    return found
+
+
+async def prepared(core: Core, catalog: Catalog, principal: Principal) -> Planned:
+    """The catalogs of a plan. Raises what applying the catalog would raise: CatalogError and CatalogDiffers."""
+    now = await core.now()
+    state = await core.store.catalog_state(lambda newest: at_stake(newest, catalog))
+    next_revision(state, Proposal(catalog, now, "plan", "plan", principal))
+    await core.rules.follow(state.newest.key if state.newest else None)
+    stored = parsed_or_none(state.newest) if state.newest else None
+    closings = [*state.closings, *closed_before(state, stored, catalog, now)]
+    base = state.newest.key if state.newest else UNBOUND
+    return Planned(base, core.catalog, after_closings(catalog, closings), now)
+
+
+async def plan_catalog(
+    core: Core,
+    catalog: Catalog,
+    principal: Principal,
+    each: Callable[[PlannedUser], None] | None = None,
+    progress: Callable[[int], None] | None = None,
+    inflation: int = INFLATION,
+) -> CatalogPlan:
+    """What putting a catalog in force would do. See `Admin.plan_catalog`."""
+    began = perf_counter()
+    planned = await prepared(core, catalog, principal)
+    planning = Planning(core, planned, each, progress)
+    try:
+        await planning.run()
+    except OtherRevision:
+        raise PlanOutdated from None
+    totals = planning.totals
+    return CatalogPlan(
+        base=planned.base[0] or None,
+        rules=catalog.rules,
+        at=planned.at,
+        differences=differences(planned.present, catalog),
+        warnings=[*warnings(planned.present, catalog), *totals.warnings(inflation)],
+        basis=planning.basis,
+        users=totals.users,
+        affected=totals.affected,
+        outdated=totals.outdated,
+        from_events=totals.from_events,
+        badges=totals.badges,
+        points=totals.points,
+        levels=totals.levels,
+        streaks=totals.streaks,
+        leaderboards=totals.leaderboards,
+        most_affected=totals.most_affected,
+        seconds=round(perf_counter() - began, 3),
+        apply_seconds=round(planning.apply_seconds, 3),
+        token=token_text(await core.store.secret(), _token(planned, catalog, totals)),
+    )
+
+
+def _token(planned: Planned, catalog: Catalog, totals: PlanTotals) -> PlanToken:
+    badges, points = totals.badges, totals.points
+    gained, lost = sum(badge.gained for badge in badges), sum(badge.lost for badge in badges)
+    # Points as text: JSON's numbers are not exact beyond 2^53 for other readers of it.
+    said = Totals(totals.users, totals.affected, gained, lost, str(points.before), str(points.after))
+    return PlanToken(*planned.base, catalog.digest, catalog.rules, micros(planned.at), said)
