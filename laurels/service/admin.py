@@ -350,7 +350,7 @@ class Admin:
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
-        token = read_token(await self._core.store.secret(), plan) if plan is not None else None
+        token = read_token(await self._core.store.keyring(), plan) if plan is not None else None
         return await self._apply(Proposal(catalog, await self._core.now(), *by, plan=token))
 
     async def rollback_catalog(

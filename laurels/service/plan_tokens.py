@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.instants import from_micros
 from laurels.errors import InvalidInput, PlanOutdated
 from laurels.storage.contract import RevisionKey
-from laurels.storage.secrets import plan_mark
+from laurels.storage.secrets import Keyring
 
 BEGINNING = "plan-"
 
@@ -52,20 +51,20 @@ class PlanToken(msgspec.Struct, array_like=True, frozen=True):
         return from_micros(self.at_micros)
 
 
-def token_text(secret: bytes, token: PlanToken) -> str:
-    """The token as text, signed with a key that is made from the database's secret."""
+def token_text(keyring: Keyring, token: PlanToken) -> str:
+    """The token as text, signed with a key of this database."""
     said = msgspec.json.encode(token)
-    return f"{BEGINNING}{_encoded(said)}.{_encoded(plan_mark(secret, said))}"
+    return f"{BEGINNING}{_encoded(said)}.{_encoded(keyring.plan_mark(said))}"
 
 
-def read_token(secret: bytes, text: str) -> PlanToken:
+def read_token(keyring: Keyring, text: str) -> PlanToken:
     """What a token says. Raises InvalidInput for anything that this database did not sign."""
     said, _, mark = text.removeprefix(BEGINNING).partition(".")
     try:
         decoded, found = _decoded(said), _decoded(mark)
     except ValueError:
         decoded, found = b"", b""
-    if not text.startswith(BEGINNING) or not hmac.compare_digest(found, plan_mark(secret, decoded)):
+    if not text.startswith(BEGINNING) or not keyring.is_plan_mark(decoded, found):
         raise InvalidInput("plan", "is not the token of a plan of this database; make one with 'laurels catalog plan'")
     return msgspec.json.decode(decoded, type=PlanToken)
 

@@ -278,7 +278,7 @@ async def plan_catalog(
         most_affected=totals.most_affected,
         seconds=round(perf_counter() - began, 3),
         apply_seconds=round(planning.apply_seconds, 3),
-        token=token_text(await core.store.secret(), _token(planned, catalog, totals)),
+        token=token_text(await core.store.keyring(), _token(planned, catalog, totals)),
     )
 
 

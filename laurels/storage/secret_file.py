@@ -102,6 +102,7 @@ class Keys(msgspec.Struct, frozen=True, omit_defaults=True):
         return Keyring(
             tombstones=(*(key.derived("tombstones") for key in self.keys), *(key.tombstones for key in self.kept)),
             cursors=tuple(key.derived("cursors") for key in self.keys),
+            plans=tuple(key.derived("plans") for key in self.keys),
             references=self.name_keys.references,
             pseudonyms=self.name_keys.pseudonyms,
             log=self.newest.derived("log"),

@@ -20,6 +20,7 @@ class Keyring:
 
     tombstones   for hashes of erased users; the first one makes new hashes, and all of them are looked up
     cursors      the first one encrypts, and each of them decrypts
+    plans        for tokens of plans: the first one signs, and each of them verifies
     references   the same ones after a rotation, because stored references must stay equal
     pseudonyms   the same ones after a rotation, unless other names are asked for
     log          for users in the security log
@@ -29,6 +30,7 @@ class Keyring:
 
     tombstones: tuple[bytes, ...]
     cursors: tuple[bytes, ...]
+    plans: tuple[bytes, ...]
     references: bytes
     pseudonyms: bytes
     log: bytes
@@ -38,7 +40,7 @@ class Keyring:
     @classmethod
     def of_secret(cls, secret: bytes) -> Self:
         """Those of a database with a secret of its own."""
-        return cls((secret,), (secret,), secret, secret, secret, fingerprint(secret), in_database=True)
+        return cls((secret,), (secret,), (secret,), secret, secret, secret, fingerprint(secret), in_database=True)
 
     def is_of(self, stored: bytes | None) -> bool:
         """Whether a database with this fingerprint (None: without one) has no newer key than these."""
@@ -67,6 +69,14 @@ class Keyring:
     def user_mark(self, user_id: str) -> str:
         """See `user_mark`."""
         return user_mark(self.log, user_id)
+
+    def plan_mark(self, said: bytes) -> bytes:
+        """See `plan_mark`."""
+        return plan_mark(self.plans[0], said)
+
+    def is_plan_mark(self, said: bytes, mark: bytes) -> bool:
+        """Whether one of the keys made this signature."""
+        return any(hmac.compare_digest(mark, plan_mark(key, said)) for key in self.plans)
 
     def encrypted(self, plain: bytes) -> bytes:
         """See `encrypted`."""

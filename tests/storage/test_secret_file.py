@@ -133,11 +133,11 @@ def test_keys_are_derived_as_rfc_5869_says() -> None:
 
 def test_each_use_has_a_key_of_its_own_and_a_moved_secret_is_used_as_it_was() -> None:
     made = Keys((ONE,)).keyring()
-    keys = [made.tombstones[0], made.cursors[0], made.references, made.pseudonyms, made.log, made.fingerprint, ONE.key]
-    assert len(set(keys)) == 7
+    keys = [made.tombstones[0], made.cursors[0], made.plans[0], made.references, made.pseudonyms, made.log]
+    assert len({*keys, made.fingerprint, ONE.key}) == 8
 
     moved, secret = Keys((FileKey(NOW, ONE.key, moved=True),)).keyring(), Keyring.of_secret(ONE.key)
-    assert (moved.tombstones, moved.cursors) == (secret.tombstones, secret.cursors)
+    assert (moved.tombstones, moved.cursors, moved.plans) == (secret.tombstones, secret.cursors, secret.plans)
     assert (moved.references, moved.pseudonyms, moved.log) == (secret.references, secret.pseudonyms, secret.log)
     assert moved.is_of(secret.fingerprint)
     assert secret.is_of(moved.fingerprint)
@@ -146,7 +146,7 @@ def test_each_use_has_a_key_of_its_own_and_a_moved_secret_is_used_as_it_was() ->
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_after_a_rotation_only_cursors_of_the_old_key_end(moved: bool) -> None:
+def test_after_a_rotation_only_cursors_and_plans_of_the_old_key_end(moved: bool) -> None:
     first = Keys((FileKey(NOW, ONE.key, moved),))
     second = first.rotated(LATER)
     third = second.without_old(LATER)
@@ -157,6 +157,8 @@ def test_after_a_rotation_only_cursors_of_the_old_key_end(moved: bool) -> None:
     assert after.decrypted(between.encrypted(b"place")) == b"place"
     with pytest.raises(ValueError, match="not encrypted"):
         after.decrypted(before.encrypted(b"place"))
+    assert between.is_plan_mark(b"plan", before.plan_mark(b"plan"))
+    assert not after.is_plan_mark(b"plan", before.plan_mark(b"plan"))
     assert before.tombstone("ada") != between.tombstone("ada") == after.tombstone("ada")
     assert {before.tombstone("ada"), after.tombstone("ada"), later.tombstone("ada")} == {*later.tombstones_of("ada")}
     for ring in (between, after, later):
