@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,12 @@ from laurels.engine.events import Event
 from laurels.errors import InvalidInput, SettingsError, StoreUnavailable, UserErased
 from laurels.service.laurels import Laurels
 from laurels.service.secrets import SecretFile
-from laurels.storage import is_in_memory, keyrings, open_store
+from laurels.storage import keyrings, open_store
 from laurels.storage.contract import LIBRARY, AuditRow, Store
 from laurels.storage.secret_file import FileKey, Keys, create_keys, read_keys, replace_keys
 from laurels.storage.secrets import Keyring, fingerprint, hkdf
 from laurels.testing import TestClock
-from tests.support import badge, behind, catalog
+from tests.support import ENGINES, LASTING_ENGINES, badge, behind, catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -34,12 +34,11 @@ FRIENDS = catalog(
 )
 
 
-@pytest.fixture
-def lasting(database: str) -> str:
+@pytest.fixture(params=LASTING_ENGINES)
+def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database that can be opened again."""
-    if is_in_memory(database):
-        pytest.skip("it ends with the process")
-    return database
+    with ENGINES[request.param](tmp_path) as address:
+        yield address
 
 
 @pytest.fixture
