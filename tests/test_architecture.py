@@ -70,6 +70,7 @@ DECISIONS = {
     "succession",
     "counting",
     "judge",
+    "holding",
     "occurrence",
     "adjust",
     "scoring",

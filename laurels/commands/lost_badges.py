@@ -12,8 +12,8 @@ from typing import Any
 
 from laurels.commands.rows import dates_of
 from laurels.commands.unit_of_work import UnitOfWork
+from laurels.engine.holding import is_met
 from laurels.engine.instants import from_micros
-from laurels.engine.judge import is_met
 from laurels.engine.progress import LostBadge
 from laurels.storage.contract import AdjustmentRow, AwardRow, UserRow
 

@@ -228,7 +228,12 @@ class UnitOfWork:
         """
         revision = user.revision + 1
         counting = counts_at or _default_instant(event, now)
-        instants = [counting(entry) for entry in outcome.entries]
+        # What a badge paid that the catalog takes away is taken from the period in which it counts.
+        taken = self.as_paid(user.user_id, None) if outcome.revoked else counting
+        instants = [
+            (taken if entry.reason == "catalog" and entry.ref in outcome.revoked else counting)(entry)
+            for entry in outcome.entries
+        ]
         progress = self._scored(user.user_id, outcome, instants, event, events, now)
         changed = UserRow(
             user.user_id,

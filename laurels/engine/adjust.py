@@ -11,7 +11,8 @@ from typing import Any
 from laurels.engine.adjustments import Caller, day_from
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.judge import calendar_of, given_back, is_met, read_streak_of, today_of
+from laurels.engine.holding import given_back, is_met
+from laurels.engine.judge import calendar_of, read_streak_of, today_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import LedgerEntry, LostBadge, ManualState, Progress, entries_of
 from laurels.engine.streaks import Streak

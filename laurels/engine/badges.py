@@ -17,6 +17,9 @@ from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
 from laurels.engine.renames import read_was
 
+KEEP, LOSE = "keep", "lose"
+HOLDERS = (KEEP, LOSE)
+
 CATEGORIES = ("onboarding", "usage", "social", "achievement")
 
 
@@ -279,7 +282,8 @@ def amount(number: int, one: str, many: str) -> str:
 class Badge:
     """What can be earned once. `condition_text` is the condition for people, `condition` for the engine.
 
-    `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it.
+    `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it. `holders` says what those
+    who have it do when its condition does not hold any more: they keep it, or lose it with its points.
     """
 
     id: str
@@ -292,6 +296,7 @@ class Badge:
     condition: Condition
     was: tuple[str, ...] = ()
     retired: bool = False
+    holders: str = KEEP
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -347,6 +352,7 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
         condition=read_condition(when, vocabulary) if when else AllOf(()),
         was=read_was(table),
         retired=table.boolean("retired"),
+        holders=table.choice("holders", HOLDERS, "policy", KEEP) or KEEP,
     )
     table.done()
     return badge

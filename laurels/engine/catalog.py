@@ -12,6 +12,7 @@ from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import (
+    LOSE,
     AtLeast,
     AtMost,
     Badge,
@@ -62,6 +63,7 @@ class Catalog:
     login_event, login_streak   the event that a profile request records, and the streak that the profile shows
     rule_indexes                event type -> what it can change
     settling                    badges that depend on points or on other badges
+    losing                      badges that users lose when their conditions do not hold any more
     boards                      leaderboards by id, retired ones too; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
@@ -85,6 +87,7 @@ class Catalog:
     boards: Mapping[str, Board]
     rule_indexes: Mapping[str, RuleIndex]
     settling: tuple[Badge, ...]
+    losing: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
     tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
@@ -194,9 +197,8 @@ def _read(table: Table) -> Catalog:
     badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
     boards = _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
-    name = table.text("name", "unnamed")
+    name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
     login_event, login_streak = _read_profile(table, streaks)
-    shown = read_own_history(table, ADJUSTMENT_KINDS)
     table.done()
     _check_together(table, metrics, streaks, rules, badges)
     renames = _read_renames(table, badges, streaks, boards)
@@ -212,6 +214,7 @@ def _read(table: Table) -> Catalog:
         boards=boards,
         rule_indexes=_rule_indexes(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
+        losing=tuple(badge for badge in badges if badge.holders == LOSE),
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
         points_boards=tuple(board for board in _within_periods(counting) if board.by == "points"),
         fed_boards=_fed_boards(counting, metrics, lambda kind: kind not in ("distinct", "distinct_days")),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from laurels.engine.badges import Badge
+from laurels.engine.badges import KEEP, Badge
 from laurels.engine.leaderboards import THE_POINTS, Board, is_all_time
 from laurels.engine.levels import Levels
 from laurels.engine.metrics import Metric
@@ -85,7 +85,8 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
 
 
 def _deciding_badge(badge: Badge) -> list[Any]:
-    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired])]
+    holders = "" if badge.holders == KEEP else badge.holders
+    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired, holders])]
 
 
 def _renaming(fields: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from laurels.engine.catalog import Catalog, RuleIndex
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
+from laurels.engine.holding import given_back, justified, losers, unmet, without
 from laurels.engine.metrics import matches
 from laurels.engine.points import PointRule
 from laurels.engine.progress import (
@@ -72,7 +73,7 @@ def rejudge(
     points, beyond = limited(before.earned + earned_by(paid))
     awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
     refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
-    settled, earned = _settle(catalog, refolded, catalog.badges, paid)
+    settled, earned = _resettle(catalog, refolded, paid)
     if settled.earned != before.earned:
         settled = replace(settled, reached_at=_later(before.reached_at, now))
     streaks = _streak_changes(
@@ -164,7 +165,7 @@ def reverse(
     entries = [entry for event, amount in taken for entry in entries_of(-amount, "reversal", event.id)]
     after = replace(after, folds=_folds(catalog, after))
     unnamed = [badge for badge in earned if catalog.badge(badge) is None and badge in progress.badges]
-    lost = [*_unmet(after, _justified(catalog, progress)), *(set(unnamed) - progress.manual.granted)]
+    lost = [*unmet(after, justified(catalog, progress)), *(set(unnamed) - progress.manual.granted)]
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
     badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
     return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
@@ -184,61 +185,6 @@ def _paid_by(
         taken.append((event, sum(entry.amount for entry in paid)))
     first = points - sum(amount for _, amount in taken)
     return [(reversed_events[0], first), *reversed(taken)]
-
-
-def without(progress: Progress, badges: Collection[str]) -> Progress:
-    """The progress without these badges and their points, so that a badge cannot justify itself."""
-    others = {badge: paid for badge, paid in progress.badges.items() if badge not in badges}
-    points, beyond = limited(progress.earned - sum(progress.badges.get(badge, 0) for badge in badges))
-    return replace(progress, badges=others, points=points, beyond=beyond)
-
-
-def given_back(catalog: Catalog, progress: Progress, lost: Iterable[LostBadge]) -> dict[str, int]:
-    """The points of lost badges that the user gets back when what took them away is undone.
-
-    One that was held because of its condition comes back if that is met again; if it can still be awarded, settling awards it.
-    """
-    back: dict[str, int] = {}
-    for one in lost:
-        badge = catalog.badge(one.badge)
-        held_or_barred = one.badge in progress.badges or one.badge in progress.manual.barred
-        if not held_or_barred and (badge is None or not one.met or (badge.retired and badge.condition.met(progress))):
-            back[one.badge] = one.points
-    return back
-
-
-def is_met(catalog: Catalog, progress: Progress, badge_id: str) -> bool:
-    """Whether the condition of a badge is met without the badge itself."""
-    badge = catalog.badge(badge_id)
-    return badge is not None and badge.condition.met(without(progress, (badge_id,)))
-
-
-def _justified(catalog: Catalog, progress: Progress) -> list[Badge]:
-    """The badges that the user has because their conditions hold.
-
-    A badge whose condition does not hold without its own points, or that was granted, is held for another reason and stays.
-    """
-    held = [
-        badge for badge in catalog.badges if badge.id in progress.badges and badge.id not in progress.manual.granted
-    ]
-    candidates = [badge for badge in held if badge.condition.met(without(progress, (badge.id,)))]
-    unmet = _unmet(progress, candidates)
-    return [badge for badge in candidates if badge.id not in unmet]
-
-
-def _unmet(progress: Progress, candidates: Iterable[Badge]) -> list[str]:
-    """Those of the candidates whose conditions do not hold.
-
-    Least fixed point: start with none of them, re-add badges whose condition holds, repeat; so badges cannot justify each
-    other, or themselves by their own points.
-    """
-    missing = {badge.id: badge for badge in candidates}
-    state = without(progress, missing)
-    while met := [badge for badge in missing if missing[badge].condition.met(state)]:
-        paid = {badge: progress.badges[badge] for badge in met if missing.pop(badge)}
-        points, beyond = limited(state.earned + sum(paid.values()))
-        state = replace(state, badges={**state.badges, **paid}, points=points, beyond=beyond)
-    return list(missing)
 
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
@@ -402,7 +348,11 @@ def _pay(
 
 
 def _settle(
-    catalog: Catalog, progress: Progress, candidates: tuple[Badge, ...], entries: list[LedgerEntry]
+    catalog: Catalog,
+    progress: Progress,
+    candidates: tuple[Badge, ...],
+    entries: list[LedgerEntry],
+    barred: Collection[str] = (),
 ) -> tuple[Progress, list[Award]]:
     """Award what is due, in rounds, because the points of one badge can make another one due.
 
@@ -410,7 +360,7 @@ def _settle(
     """
     awards: list[Award] = []
     checked = candidates if not catalog.settling else tuple(dict.fromkeys((*candidates, *catalog.settling)))
-    while due := [badge for badge in checked if badge.due(progress)]:
+    while due := [badge for badge in checked if badge.due(progress) and badge.id not in barred]:
         for badge in due:
             awards.append(Award(badge.id, badge.points))
             if badge.points:
@@ -420,6 +370,27 @@ def _settle(
         progress = replace(progress, badges=badges, points=points, beyond=beyond)
         checked = catalog.settling
     return progress, awards
+
+
+def _resettle(catalog: Catalog, progress: Progress, entries: list[LedgerEntry]) -> tuple[Progress, list[Award]]:
+    """Take away the badges that users lose whose conditions do not hold, and award what is due.
+
+    What is awarded may let the condition of a lost one hold again: then it was never lost, and keeps what it paid.
+    """
+    lost = losers(catalog, progress)
+    if not lost:
+        return _settle(catalog, progress, catalog.badges, entries)
+    while True:
+        paid: list[LedgerEntry] = []
+        others = tuple(badge for badge in catalog.badges if badge.id not in lost)
+        settled, awards = _settle(catalog, without(progress, lost), others, paid, barred=lost)
+        back = [badge.id for badge in catalog.losing if badge.id in lost and badge.condition.met(settled)]
+        if not back:
+            break
+        lost = [badge for badge in lost if badge not in back]
+    entries += [LedgerEntry(-progress.badges[badge], "catalog", badge) for badge in lost if progress.badges[badge]]
+    entries += paid
+    return settled, awards
 
 
 def _streak_changes(

@@ -9,6 +9,7 @@ from datetime import datetime
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.fingerprints import fingerprint
+from laurels.engine.holding import losers
 from laurels.engine.judge import read_streak_of, rejudge, today_of
 from laurels.engine.levels import Levels
 from laurels.engine.progress import Change, Progress
@@ -114,10 +115,8 @@ def progress_under(
     if progress.board_days is None:
         return None  # an earlier version stored it: the days of leaderboards are read from the events
     held = progress.badges
-    for badge in candidates:
-        if badge.id not in held and badge.due(progress):
-            break
-    else:
+    due = any(badge.id not in held and badge.due(progress) for badge in candidates)
+    if not due and not (following.losing and losers(following, progress)):
         return progress
     after = rejudge(following, progress, progress, now).progress
     # Points that add up to 0 are on no leaderboard unless the ledger has some that count.

@@ -84,6 +84,9 @@ class PlanTotals:
             one, many = "1 user who has it does", f"{holders:,} users who have it do"
             keeps = f"{one if holders == 1 else many} not meet the new condition, and {'keeps' if holders == 1 else 'keep'} it"
             found.append(f"badges '{badge}': {keeps}")
+        for badge, holders in sorted(self._lost.items()):
+            lose = "1 user loses it" if holders == 1 else f"{holders:,} users lose it"
+            found.append(f"badges '{badge}': {lose}, with its points")
         if self._lower:
             users = "1 user falls" if self._lower == 1 else f"{self._lower:,} users fall"
             found.append(f"levels: {users} to a lower level")

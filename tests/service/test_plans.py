@@ -47,12 +47,12 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {**badge(name, draw(st.integers(0, 60)), **draw(conditions(tuple(names[:index])))), **draw(RETIRED)}
+        {**badge(name, draw(st.integers(0, 60)), **draw(conditions(tuple(names[:index])))), **draw(KEYS)}
         for index, name in enumerate(names)
     ]
 
 
-RETIRED = st.sampled_from([{}, {}, {}, {"retired": True}])
+KEYS = st.sampled_from([{}, {}, {}, {"retired": True}, {"holders": "lose"}, {"holders": "lose"}])
 
 
 @st.composite
