@@ -13,6 +13,7 @@ from laurels.errors import (
     CatalogDiffers,
     CatalogError,
     Conflict,
+    ErasurePending,
     EventConflict,
     EventTooEarly,
     EventTooLate,
@@ -44,6 +45,7 @@ from laurels.present.amnesties import Amnesty
 from laurels.present.badges import BadgeInfo, ConditionCheck, EarnedBadge, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
+from laurels.present.erasures import PendingUser
 from laurels.present.events import EventResult, IgnoredValue
 from laurels.present.history import (
     History,
@@ -116,6 +118,7 @@ __all__ = [
     "Conflict",
     "Difference",
     "EarnedBadge",
+    "ErasurePending",
     "Event",
     "EventConflict",
     "EventResult",
@@ -154,6 +157,7 @@ __all__ = [
     "NotificationMessage",
     "NumberChange",
     "Overloaded",
+    "PendingUser",
     "PeriodNotFound",
     "PlanOutdated",
     "PlannedBadge",

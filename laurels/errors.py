@@ -20,6 +20,7 @@
     ├── AmnestyNotFound          no amnesty with this id is in force
     ├── NotASandbox              only the clock of a sandbox can be moved
     ├── UserErased               this user was erased, and cannot be created again
+    │   └── ErasurePending       this user is to be erased, which can be undone until then; carries when
     ├── Unauthorized             no valid session, or no valid key
     ├── MissingScope             the key is valid, but lacks a scope; carries it
     ├── WrongAddress             the key is valid, but not from this address
@@ -149,6 +150,15 @@ class NotASandbox(LaurelsError):
 
 class UserErased(LaurelsError):
     """This user was erased; nothing more is recorded under this id."""
+
+
+class ErasurePending(UserErased):
+    """This user is to be erased."""
+
+    def __init__(self, erase_at: datetime) -> None:
+        """`erase_at` is when."""
+        super().__init__(f"This user is to be erased at {erase_at:%Y-%m-%dT%H:%M:%SZ}; until then it can be undone.")
+        self.erase_at = erase_at
 
 
 class Unauthorized(LaurelsError):

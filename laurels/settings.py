@@ -276,6 +276,14 @@ class RuleSettings(msgspec.Struct, frozen=True):
     late_days: Annotated[
         int, setting("the most days that an event may be late", least=0, most=36500, option="late-days")
     ] = 30
+    erase_after_days: Annotated[
+        int,
+        setting(
+            "days until a user is erased, hidden meanwhile, in which it can be undone; 0: at once",
+            least=0,
+            most=365,
+        ),
+    ] = 0
     rarity_users: Annotated[
         int,
         setting(

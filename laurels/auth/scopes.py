@@ -27,7 +27,7 @@ ABOUT: Mapping[KeyScope, str] = {
     "events:write": "record events; without users:read, the answer says only which were recorded",
     "users:read": "read users, their sessions, leaderboards and amnesties",
     "users:write": "create and change users; the answer is the user as stored",
-    "users:erase": "erase users, for good",
+    "users:erase": "erase users, for good, and undo erasures that are pending",
     "sessions:write": "sign users in, and out everywhere; who signs a user in can read what the user can read",
     "adjustments:write": "reversals, adjustments, amnesties, and the clock of a sandbox; the answer says what changed",
     "catalog:apply": "change the catalog; no address needs it yet",

@@ -147,13 +147,15 @@ def _users() -> App:
     """The commands about one user."""
     return _family(
         "user",
-        "Show users, adjust them, and sign them out.",
+        "Show users, adjust them, sign them out, and erase them.",
         show="users:show|Show a user's profile.",
         history="history:history|Show a user's history, newest first.",
         export="users:export|Print everything that is stored about a user, as JSON.",
         **{kind.command: f"adjustments:{kind.command}|{kind.summary()}" for kind in kinds_for("app")},
         reverse="adjustments:reverse|Reverse an event, with all its effects.",
         undo="adjustments:undo|Undo an adjustment.",
+        erase="erasing:erase|Erase all data of a user.",
+        restore="erasing:restore_user|Undo the pending erasure of a user.",
         sessions="sessions:list_sessions|List the sessions of a user.",
         **{"sign-out": "sessions:sign_out|End all sessions of a user."},
     )
@@ -176,7 +178,9 @@ def _removals() -> list[App]:
     return [
         _family(
             "erasures",
-            "List erased users, and take what is left of them out of a database file.",
+            "List and run pending erasures, and list erased users and take what is left of them out of a file.",
+            list="erasing:list_pending|List the users who are to be erased.",
+            run="erasing:run_due|Erase the users who are due, and finish what is left.",
             export="erasures:export|Write the list of erased users, as hashes, into a file.",
             clean="erasures:clean|Rewrite an SQLite file, so that nothing of erased users is left in it.",
         ),

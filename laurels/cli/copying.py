@@ -8,13 +8,13 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 from cyclopts import Parameter
 
 from laurels.cli import OK, REJECTED
-from laurels.cli.erasures import erased_since
+from laurels.cli.erasures import EVERY, erased_since
 from laurels.cli.keys import KeyInfo, list_stored
 from laurels.cli.maintenance import save_maintenance_run
 from laurels.cli.options import CatalogFile, Database, DatabaseOptions, Json, settings_of
@@ -23,6 +23,7 @@ from laurels.cli.tables import count_progress
 from laurels.cli.verify import show, verify_all
 from laurels.errors import CatalogDiffers, InvalidInput, MigrationError, NotEmpty, SettingsError
 from laurels.present.verification import Verification
+from laurels.service.admin import Admin
 from laurels.service.audit import audit_row
 from laurels.service.clock import utc_now
 from laurels.service.laurels import Laurels
@@ -55,7 +56,7 @@ def schema_of(side: str) -> Parameter:
 class Copied(msgspec.Struct, frozen=True):
     """The number of rows of each table, the result of comparing every user of the copy with a recomputation, and active keys.
 
-    `erased` is how many users were erased in the copy, because of `--erasures`.
+    Because of `--erasures`, `erased` users were erased in the copy, and `hidden` users are to be erased.
     """
 
     ok: bool
@@ -63,6 +64,15 @@ class Copied(msgspec.Struct, frozen=True):
     verified: Verification
     keys: Sequence[KeyInfo]
     erased: int = 0
+    hidden: int = 0
+
+
+class _Copied(NamedTuple):
+    """The number of rows of each table, of users who were then erased in the copy, and of those who are to be."""
+
+    rows: Rows
+    erased: int
+    hidden: int
 
 
 class BackedUp(msgspec.Struct, frozen=True):
@@ -132,7 +142,7 @@ def backup(
         left_out = _left_out(without_credentials)
         secret_file = "" if without_credentials else settings.database.secret_file
         target = database_of_file(part, secret_file)
-        rows, _ = asyncio.run(_copy(settings.database, target, "the database", without=left_out, for_use=False))
+        rows = asyncio.run(_copy(settings.database, target, "the database", without=left_out, for_use=False)).rows
     asyncio.run(_note(settings.database, "database.backed_up", str(file.absolute())))
     done = BackedUp(str(file), file.stat().st_size, rows)
     save_maintenance_run(settings, "backup", {"bytes": done.bytes, "users": rows["users"], "rows": sum(rows.values())})
@@ -174,8 +184,8 @@ def restore(
     full = "the database of the settings is not empty; choose an empty one with --database"
     copied = asyncio.run(_copy(source, settings.database, str(file), full, erasures=erasures))
     asyncio.run(_note(settings.database, "database.restored", str(file.absolute())))
-    if erasures is None and not json:
-        note("Users who were erased since the backup are back; --erasures erases them again.")
+    if not json:
+        _show_erasures(copied, erasures)
     return _finished(settings, copied, json=json)
 
 
@@ -222,11 +232,10 @@ async def _copy(
     erasures: str | None = None,
     *,
     for_use: bool = True,
-) -> tuple[Rows, int]:
-    """The number of rows of each table, and of users who were then erased in the copy.
+) -> _Copied:
+    """What was copied. `name` is how errors call the source, `full` is the error for a target with rows.
 
-    `name` is how errors call the source, `full` is the error for a target with rows. `erasures` says who was erased since.
-    `for_use`: the copy is not a backup, so its keys must be there.
+    `erasures` says who was erased since. `for_use`: the copy is not a backup, so its keys must be there.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -237,13 +246,18 @@ async def _copy(
         keyring = await _keyring_of(source_store, source, name) if for_use and SECRETS.name not in without else None
         if erasures and keyring is None:
             raise InvalidInput("--erasures", f"{name} has no secret, so no hash of an erased user can be compared")
-        erased = await erased_since(erasures, keyring, source.secret_file) if erasures and keyring else None
+        since = await erased_since(erasures, keyring, source.secret_file) if erasures and keyring else None
         try:
             other = await stack.enter_async_context(made_to_fill(target))
-            rows = await copy_store(source_store, other, count_progress, without, erased, ALL_READERS)
+            rows = await copy_store(source_store, other, count_progress, without, since, ALL_READERS)
         except NotEmpty:
             raise NotEmpty(full) from None
-        return rows, await _finish_erasures(other)
+        before = (
+            {row.user_id for row in await source_store.pending_erasures(EVERY)}
+            if since and since.pending
+            else set[str]()
+        )
+        return await _finish_erasures(other, rows, before, is_listed=bool(since and since.pending))
 
 
 def _with_own_secret(settings: Settings) -> Settings:
@@ -271,30 +285,51 @@ async def _note(database: DatabaseSettings, kind: AuditKind, place: str) -> None
         await store.add_audit(audit_row(Source(command_line()), utc_now(), kind, ("database", place)))
 
 
-async def _finish_erasures(store: Store) -> int:
-    """Finish unfinished erasures in a copy, which may be stored for years without a server on it. Returns of how many users."""
+async def _finish_erasures(store: Store, rows: Rows, before: Collection[str], *, is_listed: bool) -> _Copied:
+    """Finish unfinished erasures in a copy, which may be stored for years without a server on it.
+
+    Users whose erasure is pending by a list, and was not `before`, leave the leaderboards.
+    """
     laurels = Laurels(store)
     users = [one.user_id for one in await store.unfinished_erasures()]
     try:
         with_rows = await store.users(users)
         await laurels.erasures.finish()
-        return len(with_rows)
+        hidden = [one.user_id for one in await store.pending_erasures(EVERY)] if is_listed else []
+        new = [user_id for user_id in hidden if user_id not in before]
+        with suppress(
+            CatalogDiffers
+        ):  # of an earlier version: a catalog must be adopted first, which brings all users under it
+            for user_id in new:
+                await Admin(laurels).rebuild(user_id)
+        return _Copied(rows, len(with_rows), len(new))
     finally:
         await laurels.erasures.stop()
         await laurels.group_commit.close()
 
 
-def _finished(settings: Settings, copied: tuple[Rows, int], *, json: bool) -> int:
+def _show_erasures(copied: _Copied, erasures: str | None) -> None:
+    """Say what became of users who were erased since the backup, or are to be."""
+    if erasures is None:
+        note(
+            "Users who were erased since the backup, or were to be, are as they were then; --erasures erases them again."
+        )
+        return
+    hidden = f", and hidden {counted(copied.hidden, 'user')} who will be" if copied.hidden else ""
+    note(
+        f"By the list '{erasures}', restore erased {counted(copied.erased, 'user')} who had been erased since{hidden}."
+    )
+
+
+def _finished(settings: Settings, copied: _Copied, *, json: bool) -> int:
     """Compare the copy with a recomputation, and print the result."""
-    rows, erased = copied
+    rows, erased = copied.rows, copied.erased
     verified, why = _verified(settings)
     keys = [key for key in asyncio.run(list_stored(settings.database)) if key.revoked_at is None]
     if json:
-        emit(Copied(verified.ok, rows, verified, keys, erased))
+        emit(Copied(verified.ok, rows, verified, keys, erased, copied.hidden))
     else:
         note(f"{_totals(rows)} copied, and read back without a difference.")
-        if erased:
-            note(f"{counted(erased, 'user')} erased who had been erased since.")
         show(verified)
         _show_credentials(keys, rows["sessions"], str(settings.database.url))
         _show_needed(settings.database)

@@ -32,7 +32,7 @@ from laurels.service.opening import database_file, existing, given_catalog
 from laurels.service.retention import count_old
 from laurels.service.revisions import ADOPT, default_for, difference, foreign_users, is_adoptable, parsed
 from laurels.settings import ConsoleSettings, DatabaseSettings, Settings
-from laurels.storage.contract import AmnestyRow, CatalogState, Counts, Store
+from laurels.storage.contract import AmnestyRow, CatalogState, Counts, PendingErasure, Store
 from laurels.storage.secret_file import StoredSecret, check_no_file, keys_of, mode_of, shown
 from laurels.storage.sqlite import driver
 
@@ -51,6 +51,9 @@ FEW_ADDRESSES = 256
 """How many addresses a proxy may have without a remark."""
 NAMED_TYPES = 10
 """How many unknown event types are listed."""
+MOST_PENDING = 1000
+OVERDUE = timedelta(hours=1)
+"""A server erases users within a minute after they are due."""
 RELEASED = datetime.fromisoformat("2026-01-01T00:00:00Z")
 """A clock before this date is wrong."""
 
@@ -82,6 +85,7 @@ class Contents:
     secret: StoredSecret
     old: Mapping[str, int]
     is_clean: bool
+    pending: Sequence[PendingErasure]
 
 
 UNCLEAN = Finding(
@@ -121,13 +125,8 @@ def _around(settings: Settings) -> Iterator[Finding]:
     yield from (finding, database, *_console(settings.console))
     if contents:
         yield from _secret(settings.database.secret_file, contents.secret, contents.now)
-        yield from (
-            _rows(contents.counts),
-            _retention(contents),
-            _amnesties(contents),
-            *_gaps(contents, settings),
-            _sandbox(contents),
-        )
+        yield from (_rows(contents.counts), _erasures(contents), _retention(contents))
+        yield from (_amnesties(contents), *_gaps(contents, settings), _sandbox(contents))
         yield from _unknown(catalog, contents.event_types) if catalog else ()
     file = database_file(settings.database.url.reveal())
     if file and file.is_file():
@@ -250,6 +249,7 @@ async def _read(store: Store, settings: Settings) -> Contents:
         old=await count_old(store, settings.retention, now),
         is_clean=await is_rewritten(store),
         secret=await store.stored_secret(),
+        pending=await store.pending_erasures(MOST_PENDING),
     )
 
 
@@ -377,6 +377,16 @@ def _retention(contents: Contents) -> Finding:
     old = ", ".join(f"{what}: {number:,}" for what, number in contents.old.items())
     proposal = "servers remove it once a day; without one: laurels retention run" if any(contents.old.values()) else ""
     return Finding("retention", f"to remove: {old}" if old else "everything is kept", proposal=proposal)
+
+
+def _erasures(contents: Contents) -> Finding:
+    """The pending erasures, and whether no one runs those that are due."""
+    if not contents.pending:
+        return Finding("pending erasures", "none")
+    first = contents.pending[0].erase_at
+    found = f"{len(contents.pending):,}, the first is due {when(first)}"
+    is_late = contents.now - first > OVERDUE
+    return Finding("pending erasures", found, "start a server, or run 'laurels erasures run'" if is_late else "")
 
 
 def _disk(file: Path) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,9 @@ from laurels.settings import DatabaseSettings
 from laurels.storage.codec import to_micros
 from laurels.storage.copying import Erased
 from laurels.storage.secret_file import stored_keyring
-from laurels.storage.secrets import Keyring
+from laurels.storage.secrets import Keyring, erased_mark
+
+EVERY = 2**31 - 1
 
 SQLITE = b"SQLite format 3\x00"
 """How an SQLite file begins."""
@@ -35,10 +38,14 @@ class Erasure(msgspec.Struct, frozen=True):
 
 
 class ErasureList(msgspec.Struct, frozen=True):
-    """The file: a mark of the database whose secret made the hashes, and all its erasures."""
+    """The file: a mark of the database whose secret made the hashes, all its erasures, and those that are pending.
+
+    Of a pending one, `at` is when the user is to be erased.
+    """
 
     database: str
     erasures: list[Erasure]
+    pending: list[Erasure] = []
 
 
 def export(
@@ -47,10 +54,11 @@ def export(
     *,
     database: Database = None,
 ) -> int:
-    """Write the list of all erased users into a file: hashes that only this database's secret can make, and times.
+    """Write the list of all users who were erased, or are to be, into a file.
 
+    It has times, and hashes that only this database's secret can make.
     Store it apart from the backups, and write it often. 'laurels restore BACKUP --erasures FILE' then erases in the restored
-    database those users who were erased since the backup.
+    database those users who were erased since the backup, and hides those who are to be erased until then.
     """
     found = asyncio.run(_read(settings_of(database=database).database))
     part = file.with_name(file.name + ".part")
@@ -59,7 +67,8 @@ def export(
         part.replace(file)
     except OSError as error:
         raise InvalidInput("FILE", f"cannot write '{file}': {error.strerror}") from error
-    note(f"{counted(len(found.erasures), 'erasure')} written to {file}.")
+    pending = f", and {len(found.pending):,} pending" if found.pending else ""
+    note(f"{counted(len(found.erasures), 'erasure')}{pending} written to {file}.")
     return OK
 
 
@@ -90,15 +99,21 @@ async def _read(database: DatabaseSettings) -> ErasureList:
     async with existing(database) as store:
         found = sorted((await store.tombstones()).items(), key=lambda one: (one[1], one[0]))
         keyring = stored_keyring(database.secret_file, await store.stored_secret())
+        pending = await store.pending_erasures(EVERY)
     if keyring is None:
         raise InvalidInput(
             "database", f"{database} has no secret, so its hashes mean nothing; use one with its credentials"
         )
-    return ErasureList(keyring.database_mark(), [Erasure(digest.hex(), at) for digest, at in found])
+    due = [(keyring.tombstone(row.user_id), row.erase_at) for row in pending]
+    return ErasureList(keyring.database_mark(), _listed(found), _listed(due))
+
+
+def _listed(found: Sequence[tuple[bytes, datetime]]) -> list[Erasure]:
+    return [Erasure(erased_mark(digest), at) for digest, at in found]
 
 
 async def erased_since(source: str, keyring: Keyring, secret_file: str) -> Erased:
-    """Who was erased, by `source`: the address of a database, a backup, or a file of 'laurels erasures export'.
+    """The erasures in `source`: the address of a database, a backup, or a file of 'laurels erasures export'.
 
     `keyring` has the keys of the database to restore, and `secret_file` is the file that may have them. Raises InvalidInput for
     a list that was made with others.
@@ -107,7 +122,10 @@ async def erased_since(source: str, keyring: Keyring, secret_file: str) -> Erase
     found = listed if isinstance(listed, ErasureList) else await _read(listed)
     if found.database != keyring.database_mark():
         raise InvalidInput("--erasures", f"'{source}' is of another database than the backup")
-    return Erased({bytes.fromhex(one.hash): to_micros(one.at) for one in found.erasures}, keyring)
+    erased, pending = (
+        {bytes.fromhex(one.hash): to_micros(one.at) for one in of} for of in (found.erasures, found.pending)
+    )
+    return Erased(erased, keyring, pending)
 
 
 def _address(address: str) -> DatabaseSettings:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
-from laurels.cli.output import ago, counted, emit, note
+from laurels.cli.output import ago, counted, emit, note, when
 from laurels.cli.tables import bar, cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
@@ -40,6 +40,7 @@ class _Shown:
         self.user = overview.user
         self.profile = overview.profile
         self.outdated = overview.outdated
+        self.erase_at = overview.erase_at
         self.earned_at = {about.badge: about.earned_at for about in overview.explanations if about.earned_at}
         self.now = now
 
@@ -60,6 +61,8 @@ def show(
             "This profile was computed under an earlier revision of the catalog or before an amnesty. "
             "It is updated when a server next reads or writes the user."
         )
+    if shown.erase_at:
+        note(f"This user is hidden, and will be erased at {when(shown.erase_at)}.")
     if json:
         emit({"user": shown.user, "profile": shown.profile})
     else:

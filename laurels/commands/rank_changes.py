@@ -15,7 +15,9 @@ Key = tuple[str, str]
 
 
 def places_of(catalog: Catalog, user: UserRow, now: datetime) -> Mapping[Key, Place]:
-    """The places of this user, by partition and open period."""
+    """The places of this user, by partition and open period. A user who is to be erased has none."""
+    if user.erase_at is not None:
+        return {}
     return places(catalog, user.user_id, user.progress, user.groups, user.visibility, now)
 
 
@@ -91,7 +93,7 @@ def _ranking_inputs(user: UserRow) -> tuple[object, ...]:
         progress.zones,
     )  # the last two decide which days a streak requires
     stored = (progress.scores, progress.board_days, progress.values, progress.values_within)
-    return progress.points, progress.reached_at, stored, runs, user.groups, user.visibility
+    return progress.points, progress.reached_at, stored, runs, user.groups, user.visibility, user.erase_at
 
 
 def _ranked_alike(before: UserRow, after: UserRow) -> bool:

@@ -30,7 +30,7 @@ from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Pr
 from laurels.engine.pseudonyms import check_new_id
 from laurels.engine.scoring import CLOCKS_APART, Earned, counted, days_counted, values_counted
 from laurels.engine.zones import Zones
-from laurels.errors import UserErased
+from laurels.errors import ErasurePending, UserErased
 from laurels.storage.contract import (
     UNBOUND,
     AdjustmentRow,
@@ -99,7 +99,7 @@ class UnitOfWork:
         self._marked: dict[tuple[str, str], EventRow] = {}
         self._erased: set[str] = set(found.erased)
         self._changes = Changes()
-        self.audit = self._changes.audit
+        self.audit, self.signed_out = self._changes.audit, self._changes.signed_out
         self._rank_changes = RankChanges(context.catalog, found)
         self._unordered: set[str] = set()
         self._retroactive: set[tuple[str, str]] = set()
@@ -113,8 +113,15 @@ class UnitOfWork:
         """The user as this transaction has them, under the rules and amnesties in force.
 
         A new user waits for the events that were reversed before they arrived, and has the revision of the last such reversal
-        or 0; see `is_known`. Raises UserErased, InvalidInput.
+        or 0; see `is_known`. Raises UserErased, ErasurePending, InvalidInput.
         """
+        known = self._users.get(user_id) or self.found.users.get(user_id)
+        if known and known.erase_at:
+            raise ErasurePending(known.erase_at)
+        return self.any_user(user_id, now)
+
+    def any_user(self, user_id: str, now: datetime) -> UserRow:
+        """As `user`, also with a user whose erasure is pending."""
         if user_id in self._erased:
             raise UserErased
         if user_id in self._users:
@@ -235,18 +242,9 @@ class UnitOfWork:
             for entry in outcome.entries
         ]
         progress = self._scored(user.user_id, outcome, instants, event, events, now)
-        changed = UserRow(
-            user.user_id,
-            user.name,
-            user.created_at,
-            revision,
-            user.rules,
-            progress,
-            user.groups,
-            user.amnesties,
-            user.visibility,
-            earned_after(user, outcome, event, now),
-        )
+        named, since = (user.user_id, user.name, user.created_at), earned_after(user, outcome, event, now)
+        under = (user.rules, progress, user.groups, user.amnesties, user.visibility)
+        changed = UserRow(*named, revision, *under, since, user.erase_at)
         self._rank_changes.note(changed, now)
         self._users[user.user_id] = changed
         if outcome.awards and counts_at is in_no_period:

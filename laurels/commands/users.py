@@ -26,7 +26,6 @@ from laurels.engine.scoring import comparable
 from laurels.engine.zones import Zones
 from laurels.errors import UserNotFound, ZoneChangeTooSoon
 from laurels.storage.contract import UserRow
-from laurels.storage.secrets import erased_mark
 
 FIELDS = ("timeZone", "joinedAt", "name", "groups", "visibility")
 """What can be changed of a user, as the API calls it."""
@@ -102,7 +101,7 @@ class RefreshUser:
     needs: Needs = "row"
 
     def apply(self, work: UnitOfWork) -> UserRow:
-        return work.user(self.user_id, self.at)
+        return work.any_user(self.user_id, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class RebuildUser:
     needs: Needs = "all"
 
     def apply(self, work: UnitOfWork) -> bool:
-        user = work.user(self.user_id, self.at)
+        user = work.any_user(self.user_id, self.at)
         if not work.is_known(self.user_id):
             raise UserNotFound
         catalog = work.context.catalog
@@ -144,22 +143,6 @@ class RebuildUser:
         changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=events)
         work.check_standings(changed, self.at)
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class EraseUser:
-    """Erase a user permanently. Answers None; erasing twice, or an unknown user, changes nothing."""
-
-    user_id: str
-    at: datetime
-    audit: Draft | None = None
-    event_id: None = None
-    needs: Needs = "row"
-
-    def apply(self, work: UnitOfWork) -> None:
-        if self.audit and self.user_id not in work.found.erased:
-            self.audit.write(work, target=erased_mark(work.found.keyring.tombstone(self.user_id)))
-        work.erase(self.user_id, self.at)
 
 
 def zones_to_set(commands: Iterable[Command]) -> dict[str, list[tuple[str, datetime]]]:

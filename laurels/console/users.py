@@ -15,6 +15,7 @@ from laurels.http.parameters import USER_ID, in_query
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import text_of, whole_number
 from laurels.http.responses import Response
+from laurels.http.sources import source_of
 from laurels.present.badges import BadgeInfo, Explanation
 from laurels.present.catalog import catalog_summary
 from laurels.present.streaks import StreakDay, UserStreak
@@ -51,7 +52,8 @@ async def users_page(request: Shown) -> Response:
     query = (text_of(visit.scope, "q") or "").strip()
     laurels = visit.context.laurels
     found = await laurels.store.find_users(_searchable(query), FOUND) if query else ()
-    return render(visit, "users.html", query=query, found=found, most=FOUND)
+    pending = () if query else await Admin(laurels).pending_erasures()
+    return render(visit, "users.html", query=query, found=found, most=FOUND, pending=pending)
 
 
 def _searchable(text: str) -> str:
@@ -86,7 +88,8 @@ async def user_page(request: Shown) -> Response:
         activity=overview.profile.history,
         before=before,
         kinds=kinds_for("app"),
-        sessions=len(await Admin(laurels).sessions(user_id)),
+        sessions=0 if overview.erase_at else len(await Admin(laurels).sessions(user_id)),
+        erase_at=overview.erase_at,
     )
 
 
@@ -96,6 +99,15 @@ async def end_sessions(request: Sent) -> Response:
     visit, user_id = request.caller, request.path["userId"]
     ended = await visit.admin.end_sessions(user_id, actor=visit.operator)
     line = f"{ended:,} {'session' if ended == 1 else 'sessions'} ended." if ended else "There was no session to end."
+    return redirect(user_at(user_id, done=visit.message(user_id, [line])))
+
+
+@form(PATH + "/{userId}/restore", USER_ID, role="editor")
+async def restore_user(request: Sent) -> Response:
+    """Undo the pending erasure of a user."""
+    visit, user_id = request.caller, request.path["userId"]
+    was_pending = await visit.context.laurels.restore_user(user_id, source_of(visit.scope, visit))
+    line = "The erasure is undone." if was_pending else "No erasure was pending, so nothing changed."
     return redirect(user_at(user_id, done=visit.message(user_id, [line])))
 
 
@@ -133,4 +145,4 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-ENDPOINTS = (users_page, user_page, end_sessions, verify_page, update_and_verify)
+ENDPOINTS = (users_page, user_page, end_sessions, restore_user, verify_page, update_and_verify)

@@ -24,7 +24,7 @@ EXAMPLE = {
     "checks": [{"text": "100 messages", "current": 73, "target": 100, "met": False}],
 }
 BADGE_ID = in_path("badgeId", "The badge's id", "message_100", MAX_NAME)
-MISSING = ("user-not-found", "badge-not-found")
+MISSING = ("user-not-found", "erasure-pending", "badge-not-found")
 
 
 @endpoint(

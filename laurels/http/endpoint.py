@@ -170,6 +170,7 @@ class Endpoint:
     def all_problems(self) -> Sequence[str]:
         """The codes of all problems that it can answer with."""
         codes = [*self.access.problems, *self.problems]
+        codes += ("erasure-pending",) if "user-erased" in codes else ()
         codes += self.body.problems if self.body else ("malformed",) if self.refuses_body else ()
         codes += ("invalid-input",) if self.parameters else ()
         codes += () if self.access.is_public else TIMED

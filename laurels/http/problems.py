@@ -234,6 +234,13 @@ KINDS: dict[type[Exception], Kind] = {
         "User erased",
         "Stop sending events of this user; a new account needs a new id.",
     ),
+    errors.ErasurePending: Kind(
+        "erasure-pending",
+        410,
+        "This user is to be erased",
+        "Erasure pending",
+        "Stop sending events of this user, or undo it with POST /api/gamification/users/{userId}/restore.",
+    ),
     BodyTooLarge: Kind(
         "too-large",
         413,

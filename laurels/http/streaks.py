@@ -45,7 +45,7 @@ DESCRIPTION = "All streaks, and why each day counts"
     operation=Operation("getStreaks", "Get your streaks", "streaks"),
     parameters=[DAYS],
     result=Result(UserStreaks, DESCRIPTION, EXAMPLE, headers=PRIVATE),
-    problems=["user-not-found"],
+    problems=["user-not-found", "erasure-pending"],
 )
 async def get_streaks(request: Request[Caller, None]) -> UserStreaks:
     """Read all streaks: length and status, when each would end, the longest run, and why each of the last days counts."""
@@ -59,7 +59,7 @@ async def get_streaks(request: Request[Caller, None]) -> UserStreaks:
     operation=Operation("getUserStreaks", "Get a user's streaks", "streaks"),
     parameters=[USER_ID, DAYS],
     result=Result(UserStreaks, DESCRIPTION, EXAMPLE),
-    problems=["user-not-found"],
+    problems=["user-not-found", "erasure-pending"],
 )
 async def get_user_streaks(request: Request[Key, None]) -> UserStreaks:
     """Read all streaks of a user. It does not count as a login."""

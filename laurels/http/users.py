@@ -10,7 +10,7 @@ from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
-from laurels.http.parameters import USER_ID, number
+from laurels.http.parameters import REASON, USER_ID, number, reason_in
 from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, charge, requested
 from laurels.http.responses import JSON, NO_STORE, PiecewiseResponse, Response
 from laurels.http.sources import source_of
@@ -107,7 +107,7 @@ async def put_user(request: Request[Key, UserIn]) -> User:
     operation=Operation("getUser", "Get user", "users"),
     parameters=[USER_ID],
     result=Result(User, "The user", USER_EXAMPLE),
-    problems=["user-not-found"],
+    problems=["user-not-found", "erasure-pending"],
 )
 async def get_user(request: Request[Key, None]) -> User:
     """Read what is stored about a user, with all time zones by date."""
@@ -119,16 +119,38 @@ async def get_user(request: Request[Key, None]) -> User:
     PATH,
     access=by_key("users:erase"),
     operation=Operation("deleteUser", "Erase user", "users"),
-    parameters=[USER_ID],
-    result=nothing("All data of the user is erased"),
+    parameters=[USER_ID, REASON],
+    result=nothing("All data of the user is erased, or the user is hidden until it will be"),
 )
 async def delete_user(request: Request[Key, None]) -> None:
     """Erase all data of a user for good. It is safe to repeat.
 
+    If the operator has set `rules.erase_after_days`, the user is hidden and signed out at once, and erased after these days.
+    Until then it can be undone, and the user exported; everything else about the user answers 410 `erasure-pending`.
+
     A keyed hash remains, so that a late event cannot create the user again. In the background, the id is replaced by a reference
     in the `data` of other users' events.
     """
-    await request.context.laurels.erase_user(request.path["userId"], source_of(request.scope, request.caller))
+    source, reason = source_of(request.scope, request.caller), reason_in(request.scope)
+    await request.context.laurels.erase_user(request.path["userId"], source, reason)
+
+
+@endpoint(
+    "POST",
+    PATH + "/restore",
+    access=by_key("users:erase"),
+    operation=Operation("restoreUser", "Undo a pending erasure", "users"),
+    parameters=[USER_ID, REASON],
+    result=nothing("No erasure of the user is pending"),
+    problems=["user-not-found", "user-erased"],
+)
+async def restore_user(request: Request[Key, None]) -> None:
+    """Undo the erasure of a user that is pending. It is safe to repeat.
+
+    The user is as before, except that all sessions have ended. A streak that needed a day since then has ended, too.
+    """
+    source, reason = source_of(request.scope, request.caller), reason_in(request.scope)
+    await request.context.laurels.restore_user(request.path["userId"], source, reason)
 
 
 @endpoint(
@@ -138,7 +160,7 @@ async def delete_user(request: Request[Key, None]) -> None:
     operation=Operation("getUserProfile", "Get a user's profile", "users"),
     parameters=[USER_ID, INCLUDE, DAYS],
     result=Result(Profile, "The profile", PROFILE_EXAMPLE),
-    problems=["user-not-found"],
+    problems=["user-not-found", "erasure-pending"],
 )
 async def get_user_profile(request: Request[Key, None]) -> Profile:
     """Read a user's profile, as the user sees it. It does not count as a login."""
@@ -155,7 +177,7 @@ async def get_user_profile(request: Request[Key, None]) -> Profile:
     operation=Operation("getUserHistory", "Get a user's history", "users"),
     parameters=[USER_ID, LIMIT, BEFORE],
     result=Result(History, "A page of the history, newest first", HISTORY_EXAMPLE),
-    problems=["user-not-found"],
+    problems=["user-not-found", "erasure-pending"],
 )
 async def get_user_history(request: Request[Key, None]) -> History:
     """Read a user's events, adjustments, awards and points, newest first."""
@@ -192,4 +214,4 @@ async def _charged(request: Request[Key, None], pieces: AsyncIterator[bytes]) ->
         yield piece
 
 
-ENDPOINTS = (put_user, get_user, delete_user, get_user_profile, get_user_history, export_user)
+ENDPOINTS = (put_user, get_user, delete_user, restore_user, get_user_profile, get_user_history, export_user)

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from laurels.present.badges import Explanation, explanations, next_badges, shown_badges
-from laurels.present.base import Answer
+from laurels.present.base import Answer, UtcTime
 from laurels.present.history import history
 from laurels.present.profiles import Profile, ProfileMaker, UserRank
 from laurels.present.streaks import user_streaks
@@ -20,7 +20,8 @@ class UserOverview(Answer, frozen=True):
 
     `profile` includes `balance`, `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations`
     has one entry for each badge that the user sees. `outdated`: the user's progress was made under other rules, or before the
-    latest amnesty, and is brought up to date when the user is next read or written.
+    latest amnesty, and is brought up to date when the user is next read or written. `erase_at` is when the user is to be erased;
+    None: no erasure is pending.
     """
 
     user: User
@@ -28,6 +29,7 @@ class UserOverview(Answer, frozen=True):
     explanations: list[Explanation]
     excluded: bool
     outdated: bool
+    erase_at: UtcTime | None = None
 
 
 def user_overview(
@@ -50,4 +52,5 @@ def user_overview(
         explanations=explanations(catalog, badges, row, details.awards, details.award_events, now),
         excluded=row.progress.manual.excluded,
         outdated=outdated,
+        erase_at=row.erase_at,
     )

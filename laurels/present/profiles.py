@@ -148,7 +148,7 @@ class ProfileMaker:
 
     def _rank(self, top: _Top, row: UserRow, now: datetime) -> int | None:
         """The rank, if it is at most RANKED_IN_PROFILE. A hidden user, who has no line, gets the rank they would have."""
-        if self._visibility(row) != "hidden":
+        if self._visibility(row) != "hidden" or row.erase_at is not None:
             return top.ranks.get(row.user_id)
         of_user = places(self._catalog, row.user_id, row.progress, row.groups, row.visibility, now)
         place = of_user.get((POINTS + HIDDEN, ALL_TIME))

@@ -52,6 +52,9 @@ RETENTION_SECONDS = 300
 FOLLOW_SECONDS = 5
 """How often a server looks for a new revision of the catalog. Reads and writes of users find it at once."""
 
+ERASE_SECONDS = 60
+"""How often a server looks for pending erasures that are due."""
+
 SIGN_INS = 1
 """How many sign-ins a second the console allows one address."""
 
@@ -146,6 +149,7 @@ def _tasks(context: Context) -> Sequence[Task]:
             _repeating, laurels.period_rules.keep_up, CLOSE_PERIODS_SECONDS, "leaderboards could not be recomputed"
         ),
         partial(_repeating, laurels.close_periods, CLOSE_PERIODS_SECONDS, "periods could not be closed"),
+        partial(_repeating, laurels.erase_due, ERASE_SECONDS, "users could not be erased who are due"),
         partial(_repeating, context.key_uses.save, STORE_SECONDS, "uses of keys could not be stored"),
         partial(_repeating, _retention(context).run_if_due, RETENTION_SECONDS, "old rows could not be removed"),
         partial(_closing, context.key_uses),

@@ -24,6 +24,7 @@ from laurels.engine.events import (
     LAST_YEAR,
     MAX_EVENT_ID,
     MAX_NAME,
+    MAX_REASON,
     MAX_USER_ID,
     check_text,
 )
@@ -42,6 +43,7 @@ from laurels.errors import (
 from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
+from laurels.present.erasures import PendingUser
 from laurels.present.plans import CatalogPlan, PlannedUser
 from laurels.present.sessions import UserSession, id_of_session, user_session
 from laurels.present.verification import Comparison, Difference
@@ -56,7 +58,6 @@ from laurels.service.revisions import Proposal, parsed
 from laurels.service.verify import compare_user, verify_user
 from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
 
-MAX_REASON = 500
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
 MOST_SESSIONS = 1000
@@ -200,8 +201,10 @@ class Admin:
         Raises InvalidInput, UserNotFound, UserErased.
         """
         check_text("userId", user_id, MAX_USER_ID)
-        if await self._core.store.user(user_id) is None:
-            raise await self._missing(user_id)
+        try:
+            await self._core.user(user_id)
+        except UserNotFound:
+            raise await self._missing(user_id) from None
         rows = await self._core.store.sessions(user_id, await self._core.now(), MOST_SESSIONS)
         return list(map(user_session, rows))
 
@@ -228,8 +231,7 @@ class Admin:
 
     async def _session(self, user_id: str, session_id: str, now: datetime) -> bytes:
         """The hash of the token of a session. Raises UserNotFound, SessionNotFound."""
-        if await self._core.store.user(user_id) is None:
-            raise UserNotFound
+        await self._core.user(user_id)
         for row in await self._core.store.sessions(user_id, now, ALL_SESSIONS):
             if id_of_session(row.token_hash) == session_id:
                 return row.token_hash
@@ -238,6 +240,10 @@ class Admin:
     async def _missing(self, user_id: str) -> LaurelsError:
         """The error for a user without a row."""
         return UserErased() if await self._core.store.is_erased(user_id) else UserNotFound()
+
+    async def pending_erasures(self) -> list[PendingUser]:
+        """The users who are to be erased, with who asked for it: at most 1000, those who are first due first."""
+        return await self._laurels.erasures.pending()
 
     # ---- all users ----------------------------------------------------------------------------
 

@@ -105,6 +105,7 @@ class BlockingLaurels:
         *,
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
+        erase_after: timedelta = timedelta(),
         connections: int = CONNECTIONS,
         schema: str = SCHEMA,
         secret_file: str = "",
@@ -122,6 +123,7 @@ class BlockingLaurels:
             catalog,
             default_zone=default_zone,
             late_window=late_window,
+            erase_after=erase_after,
             connections=connections,
             schema=schema,
             secret_file=secret_file,
@@ -184,6 +186,8 @@ class BlockingLaurels:
     update_user = _blocking(Laurels.update_user)
     user = _blocking(Laurels.user)
     erase_user = _blocking(Laurels.erase_user)
+    restore_user = _blocking(Laurels.restore_user)
+    erase_due = _blocking(Laurels.erase_due)
     history = _blocking(Laurels.history)
     profile = _blocking(Laurels.profile)
     overview = _blocking(Laurels.overview)
@@ -278,6 +282,7 @@ class BlockingAdmin:
     reverse_many = _admin(Admin.reverse_many)
     adjust = _admin(Admin.adjust)
     undo = _admin(Admin.undo)
+    pending_erasures = _admin(Admin.pending_erasures)
     sessions = _admin(Admin.sessions)
     end_sessions = _admin(Admin.end_sessions)
     amnesties = _admin(Admin.amnesties)

@@ -13,7 +13,7 @@ from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.zones import Zones
-from laurels.errors import LaurelsError, StoreUnavailable, UserNotFound
+from laurels.errors import ErasurePending, LaurelsError, StoreUnavailable, UserNotFound
 from laurels.present.presentation import Presentation
 from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
@@ -97,11 +97,13 @@ class Core:
         return maker
 
     async def user(self, user_id: str) -> UserRow:
-        """The user's row as stored. Raises InvalidInput, UserNotFound."""
+        """The user's row as stored. Raises InvalidInput, UserNotFound, ErasurePending."""
         check_text("userId", user_id, MAX_USER_ID)
         user = await self.store.user(user_id)
         if user is None:
             raise UserNotFound
+        if user.erase_at is not None:
+            raise ErasurePending(user.erase_at)
         return user
 
     async def groups_of(self, user_id: str) -> Sequence[str]:
@@ -124,9 +126,11 @@ class Core:
         return await self.refreshed(user_id)
 
     async def profile_view(self, user_id: str) -> ProfileView:
-        """What the user's profile is made from, with the catalog that the same snapshot has in force."""
+        """What the user's profile is made from, with the catalog that the same snapshot has in force. Raises ErasurePending."""
         view = await self.store.profile_view(user_id, RANKED_IN_PROFILE)
         await self.rules.follow(view.catalog)
+        if view.user is not None and view.user.erase_at is not None:
+            raise ErasurePending(view.user.erase_at)
         return view
 
     async def under_one_revision(self, work: Callable[[], Awaitable[T]]) -> T:

@@ -1,4 +1,4 @@
-"""Erasing users: the transaction after which no one sees them, and the background tasks that delete the rest."""
+"""Erasing users, perhaps after some time: the transaction that hides them, and the background tasks that delete the rest."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from laurels.commands.audit import Draft
+from laurels.commands.erasing import EraseUser, MarkForErasure, RestoreUser
 from laurels.commands.redaction import RedactEvents
-from laurels.commands.users import EraseUser
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
+from laurels.present.erasures import PendingUser, pending_user
 from laurels.service.audit import audit_row
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.contract import FIRST_EVENT, MaintenanceRun, Source, Store
+from laurels.storage.contract import FIRST_EVENT, AuditFilter, MaintenanceRun, Source, Store
 from laurels.storage.searching import as_stored
 
 T = TypeVar("T")
@@ -36,6 +37,10 @@ SEARCHED_TOGETHER = 5000
 REWRITTEN_BYTES = 64_000_000
 """The largest database that is rewritten after an erasure: other writes wait for about a second meanwhile."""
 
+DUE_TOGETHER = 100
+MOST_LISTED = 1000
+"""How many pending erasures are read at once, and how many are listed."""
+
 CLEAN_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 """How long to wait before what failed is tried again, at first and at most."""
@@ -44,9 +49,11 @@ LONGEST_WAIT_SECONDS = 60.0
 class Erasures:
     """Erases users. What a process leaves, because it ends, goes on when a process starts, and when a user is erased again."""
 
-    def __init__(self, core: Core, closer: PeriodCloser) -> None:
+    def __init__(self, core: Core, closer: PeriodCloser, after: timedelta = timedelta()) -> None:
+        """`after`: how long users are hidden before they are erased."""
         self._core = core
         self._closer = closer
+        self.after = after
         self._turn = asyncio.Lock()
         self._deleting: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -54,12 +61,66 @@ class Erasures:
         self._searching: asyncio.Task[None] | None = None
         self._rewrite_at = 0.0
 
-    async def erase(self, user_id: str, source: Source | None = None) -> None:
-        """Erase a user, by `source` or this program. Returns when no row of the user is left.
+    # ---- after some time ----------------------------------------------------------------------
 
-        Then other users' events are searched for the id. This waits for it, but only for a second: all events must be read.
+    async def _mark(self, user_id: str, source: Source, reason: str | None, after: timedelta) -> datetime | None:
+        """Hide a user, to be erased later. Returns when; None for one who was erased already."""
+        now = await self._core.now()
+        await self._closer.close_those_of(user_id, now)
+        draft = Draft(audit_row(source, now, "user.erasure_requested", ("user", user_id), reason=reason))
+        command = MarkForErasure(user_id, now, now + after, draft)
+        return cast(datetime | None, await self._core.run_audited(command, draft))
+
+    async def restore(self, user_id: str, source: Source | None = None, reason: str | None = None) -> bool:
+        """See Laurels.restore_user."""
+        now = await self._core.now()
+        row = audit_row(source or self._core.source, now, "user.restored", ("user", user_id), reason=reason)
+        draft = Draft(row)
+        return cast(bool, await self._core.run_audited(RestoreUser(user_id, now, draft), draft))
+
+    async def pending(self) -> list[PendingUser]:
+        """The pending erasures, those that are first due first, with who asked for each and why."""
+        rows = await self._core.store.pending_erasures(MOST_LISTED)
+        asked = (
+            await self._core.store.audit(MOST_LISTED, only=AuditFilter(kind="user.erasure_requested")) if rows else ()
+        )
+        by_user = {row.target or "": row for row in reversed(asked)}
+        return [pending_user(row, by_user.get(row.user_id)) for row in rows]
+
+    async def erase_due(self) -> int:
+        """See Laurels.erase_due. Of several processes that do it at the same time, one erases each user."""
+        store, now, done = self._core.store, await self._core.now(), 0
+        while due := await store.pending_erasures(DUE_TOGETHER, now):
+            erased = [await self._erase_due(one.user_id) for one in due]
+            done += sum(erased)
+            self._search()
+            if len(due) < DUE_TOGETHER or not any(erased):
+                return done
+        return done
+
+    async def _erase_due(self, user_id: str) -> bool:
+        """Erase a user who is due, in the name of the one who asked for it."""
+        only = AuditFilter(kind="user.erasure_requested", user_id=user_id)
+        rows = await self._core.store.audit(1, only=only)
+        source, reason = self._core.source, None
+        if rows and rows[0].principal:
+            source, reason = Source(rows[0].principal), rows[0].detail.get("reason")
+        return await self._make_invisible(user_id, source, reason, only_due=True)
+
+    # ---- at once ------------------------------------------------------------------------------
+
+    async def erase(
+        self, user_id: str, source: Source | None = None, reason: str | None = None, *, after: timedelta | None = None
+    ) -> datetime | None:
+        """Erase a user, by `source` or this program. Returns when no row of the user is left, or when the user is hidden.
+
+        `after` is how long the user is hidden first; None: as given when this was made. In the end other users' events are
+        searched for the id. This waits for it, but only for a second: all events must be read.
         """
-        await self._make_invisible(user_id, source or self._core.source)
+        source = source or self._core.source
+        if after := self.after if after is None else after:
+            return await self._mark(user_id, source, reason, after)
+        await self._make_invisible(user_id, source, reason)
         left = {one.user_id for one in await self._core.store.unfinished_erasures() if one.rows_left}
         if user_id in left:
             await self._delete_rows(user_id)
@@ -67,6 +128,7 @@ class Erasures:
         with suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS):
                 await self._idle.wait()
+        return None
 
     async def resume(self) -> None:
         """Go on with what was not finished. Users whose row is still there, in a copy, are made invisible before this returns."""
@@ -90,15 +152,16 @@ class Erasures:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _make_invisible(self, user_id: str, source: Source | None = None) -> None:
-        """Erase what others may see, with a row of the audit if someone asks for it."""
+    async def _make_invisible(
+        self, user_id: str, source: Source | None = None, reason: str | None = None, *, only_due: bool = False
+    ) -> bool:
+        """Erase what others may see, with a row of the audit if someone asks for it. Returns whether it did."""
         now = await self._core.now()
         await self._closer.close_those_of(user_id, now)
         if source is None:
-            await self._core.run(EraseUser(user_id, now))
-            return
-        draft = Draft(audit_row(source, now, "user.erased", ("erased", "")))
-        await self._core.run_audited(EraseUser(user_id, now, draft), draft)
+            return bool(await self._core.run(EraseUser(user_id, now)))
+        draft = Draft(audit_row(source, now, "user.erased", ("erased", ""), reason=reason))
+        return bool(await self._core.run_audited(EraseUser(user_id, now, draft, only_due), draft))
 
     # ---- the user's own rows ------------------------------------------------------------------
 

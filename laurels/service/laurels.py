@@ -17,6 +17,7 @@ from laurels.commands.users import UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     MAX_NAME,
+    MAX_REASON,
     MAX_USER_ID,
     Event,
     check_event,
@@ -86,6 +87,7 @@ class Laurels:
         *,
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
+        erase_after: timedelta = timedelta(),
         queue_limit: int = QUEUE_LIMIT,
         batch_limit: int = BATCH_LIMIT,
         queue_seconds: float = QUEUE_SECONDS,
@@ -124,7 +126,7 @@ class Laurels:
         self.core = Core(store, self.rules, of_database, self.group_commit, default_zone, source)
         self.period_rules = PeriodRules(self.core)
         self._closer = PeriodCloser(self.core)
-        self.erasures = Erasures(self.core, self._closer)
+        self.erasures = Erasures(self.core, self._closer, erase_after)
         self._leaderboards = LeaderboardReader(self.core, self._closer, self.period_rules)
         self._profiles = ProfileReader(self.core)
 
@@ -137,6 +139,7 @@ class Laurels:
         *,
         default_zone: str = "UTC",
         late_window: timedelta | None = LATE_WINDOW,
+        erase_after: timedelta = timedelta(),
         connections: int = CONNECTIONS,
         schema: str = SCHEMA,
         secret_file: str = "",
@@ -152,6 +155,7 @@ class Laurels:
         catalog        what can be earned; None: the database's catalog, and for a new database the default one
         default_zone   IANA time zone for users without one
         late_window    how old an event may be when it arrives; None: any age
+        erase_after    how long `erase_user` hides a user before erasing them; 0: erase at once
         connections    PostgreSQL: the most connections at a time
         schema         PostgreSQL: the schema of the tables, one for each community in a database
         secret_file    the file with the keys of the database; '': the database has a secret of its own
@@ -171,6 +175,7 @@ class Laurels:
             catalog,
             default_zone=default_zone,
             late_window=late_window,
+            erase_after=erase_after,
             queue_limit=queue_limit,
             batch_limit=batch_limit,
             queue_seconds=queue_seconds,
@@ -182,23 +187,24 @@ class Laurels:
             principal=principal,
         )
         try:
-            await laurels._start()
+            await laurels.start()
+            await laurels.erase_due()
             yield laurels
         finally:
             await laurels.close()
-
-    async def _start(self) -> None:
-        """Bring the database up to date, and go on with what an earlier process left."""
-        await self.store.migrate()
-        await self.prepare()
-        await self.period_rules.apply()
-        self.period_rules.start()
-        await self.erasures.resume()
 
     @property
     def catalog(self) -> Catalog:
         """The catalog in force, as this process last read it."""
         return self.core.catalog
+
+    async def start(self) -> None:
+        """Update the schema, prepare, and go on with what another process left. `open` calls it. Raises what `open` raises."""
+        await self.store.migrate()
+        await self.prepare()
+        await self.period_rules.apply()
+        self.period_rules.start()
+        await self.erasures.resume()
 
     async def prepare(self) -> None:
         """Read what must be known before the first call: keys, clock and catalog. A sandbox takes the given catalog.
@@ -334,15 +340,33 @@ class Laurels:
         await self.follow_catalog()
         return user(self.catalog, await self.core.user(user_id), await self.now())
 
-    async def erase_user(self, user_id: str, source: Source | None = None) -> None:
+    async def erase_user(
+        self, user_id: str, source: Source | None = None, reason: str | None = None, *, at_once: bool = False
+    ) -> datetime | None:
         """Erase a user for good: later events are refused. No row of the user is left when this returns. Safe to repeat.
+
+        Where Laurels was opened with `erase_after`, and without `at_once`, the user is hidden instead, their sessions end, and
+        they are erased after that time, which is returned. Until then `restore_user` undoes it. The user cannot be read nor
+        changed meanwhile (ErasurePending), except by `overview` and `Admin.export_user`.
 
         Then, in the background, the user's id is replaced in the data of other users' events. A long history is deleted in
         parts, between which others write. If the process ends meanwhile, this goes on after the next start. The audit says that
         it was done, by `source` or this program, with a keyed hash instead of the id. Raises InvalidInput.
         """
-        check_text("userId", user_id, MAX_USER_ID)
-        await self.erasures.erase(user_id, source)
+        _check_erasure(user_id, reason)
+        return await self.erasures.erase(user_id, source, reason, after=timedelta() if at_once else None)
+
+    async def restore_user(self, user_id: str, source: Source | None = None, reason: str | None = None) -> bool:
+        """Undo a pending erasure: all but sessions is as before. Returns whether one was pending.
+
+        Raises InvalidInput, UserNotFound, UserErased.
+        """
+        _check_erasure(user_id, reason)
+        return await self.erasures.restore(user_id, source, reason)
+
+    async def erase_due(self) -> int:
+        """Erase the users whose pending erasures are due. Returns how many this call erased. A server calls it every minute."""
+        return await self.erasures.erase_due()
 
     async def history(self, user_id: str, limit: int = HISTORY_PAGE, before: int | None = None) -> History:
         """What happened to a user, newest first, `limit` entries to a page. Raises UserNotFound, InvalidInput."""
@@ -456,3 +480,9 @@ class Laurels:
             message = notification_message(self.catalog, row) if may_be_read else None
             found.setdefault(row.user_id, []).append(((row.revision, row.position), message))
         return found
+
+
+def _check_erasure(user_id: str, reason: str | None) -> None:
+    check_text("userId", user_id, MAX_USER_ID)
+    if reason is not None:
+        check_text("reason", reason, MAX_REASON)

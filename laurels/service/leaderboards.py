@@ -183,7 +183,7 @@ class LeaderboardReader:
 
     async def _is_public(self, user_id: str, board: Board) -> bool:
         user = await self._core.store.user(user_id)
-        if user is None or user.progress.manual.excluded:
+        if user is None or user.progress.manual.excluded or user.erase_at is not None:
             return False
         return board.visibility_of(user.visibility) == "public"
 

@@ -133,6 +133,7 @@ def laurels_over(
         catalog,
         default_zone=settings.rules.default_zone,
         late_window=timedelta(days=settings.rules.late_days),
+        erase_after=timedelta(days=settings.rules.erase_after_days),
         queue_limit=settings.queue.events,
         batch_limit=settings.queue.batch,
         queue_seconds=settings.queue.seconds,
@@ -174,11 +175,7 @@ async def serving(
     """
     laurels = laurels_over(store_of(settings.database), settings, catalog, on_difference, serves=True)
     try:
-        await laurels.store.migrate()
-        await laurels.prepare()
-        await laurels.period_rules.apply()
-        laurels.period_rules.start()
-        await laurels.erasures.resume()
+        await laurels.start()
         yield laurels
     finally:
         await laurels.close()

@@ -174,7 +174,7 @@ class ProfileReader:
         check_text("userId", user_id, MAX_USER_ID)
         core = self._core
         details = await self._details(user_id, limit, before)
-        if refresh and details and core.is_outdated(details.user, details.amnesty_count):
+        if refresh and details and not details.user.erase_at and core.is_outdated(details.user, details.amnesty_count):
             await core.refreshed(user_id)
             details = await self._details(user_id, limit, before)
         if details is None:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from laurels.engine.instants import from_micros
 from laurels.engine.instants import micros as to_micros
+from laurels.errors import ErasurePending, UserNotFound
 from laurels.storage.codec import Columns, maybe_instant, maybe_micros
 from laurels.storage.contract import AuditRow, KeyRow, OperatorSession, OperatorSessionRow, SecondFactorRow, SessionRow
 
@@ -31,6 +32,14 @@ def key_columns(key: KeyRow) -> Columns:
     until, used_at, expires_at = map(maybe_micros, (key.revoked_at, key.last_used_at, key.expires_at))
     may = (" ".join(sorted(key.scopes)), key.role, expires_at, " ".join(key.addresses))
     return (key.key_hash, key.name, key.hint, to_micros(key.created_at), until, used_at, *may)
+
+
+def check_stays(user: Columns | None) -> None:
+    """Check a user's `erase_at`, before their sessions are changed: raise UserNotFound without the user, ErasurePending."""
+    if user is None:
+        raise UserNotFound
+    if user[0] is not None:
+        raise ErasurePending(from_micros(user[0]))
 
 
 def session_of(row: Columns) -> SessionRow:

@@ -28,6 +28,7 @@ from laurels.storage.contract import (
     LedgerRow,
     MaintenanceRun,
     NotificationRow,
+    PendingErasure,
     Standing,
     UserRow,
 )
@@ -283,14 +284,15 @@ def unpack_data(packed: str | None) -> Mapping[str, Any] | None:
 def user_of(row: Columns) -> UserRow:
     """A user, from USERS."""
     user_id, name, zones, joined_at, created_at, revision, rules, points, reached_at, progress, *rest = row
-    groups, amnesties, visibility, _, earned = rest
+    groups, amnesties, visibility, _, earned, erase_at = rest
     unpacked = unpack_progress(
         progress, points, maybe_instant(reached_at), unpack_zones(zones), maybe_instant(joined_at)
     )
     of_groups = tuple(groups.split(GROUP_SEPARATOR)) if groups else ()
     when = _unpack_earned(earned) if earned else {}
     created = from_micros(created_at)
-    return UserRow(user_id, name, created, revision, rules, unpacked, of_groups, amnesties, visibility, when)
+    until = maybe_instant(erase_at)
+    return UserRow(user_id, name, created, revision, rules, unpacked, of_groups, amnesties, visibility, when, until)
 
 
 def user_columns(user: UserRow) -> Columns:
@@ -310,9 +312,16 @@ def user_columns(user: UserRow) -> Columns:
         GROUP_SEPARATOR.join(user.groups) or None,
         user.amnesties,
         user.visibility,
-        int(progress.manual.excluded),
+        int(progress.manual.excluded or user.erase_at is not None),
         _pack(user.earned) if user.earned else None,
+        maybe_micros(user.erase_at),
     )
+
+
+def pending_of(row: Columns) -> PendingErasure:
+    """A pending erasure, from the id, the name and the time."""
+    user_id, name, erase_at = row
+    return PendingErasure(user_id, name, from_micros(erase_at))
 
 
 def event_of(row: Columns) -> EventRow:

@@ -59,6 +59,7 @@ USERS = Table(
         "visibility": TEXT,
         "excluded": NUMBER,
         "earned": BYTES,
+        "erase_at": NUMBER,
     },
 )
 EVENTS = Table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import field
 from functools import partial
 from typing import Any
 
@@ -14,26 +15,39 @@ from laurels.engine.values import plain
 from laurels.errors import StoreError
 from laurels.storage.checking import READERS, Reader, check
 from laurels.storage.codec import Columns
-from laurels.storage.columns import BATCH, TABLES
+from laurels.storage.columns import BATCH, TABLES, USERS
 from laurels.storage.contract import Batch, Rows, Store
 from laurels.storage.secrets import Keyring
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Shows progress: given a label and the number of rows, gives a function that takes the number of rows done."""
 
+ERASE_AT, EXCLUDED = map(USERS.columns.index, ("erase_at", "excluded"))
+
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @plain
 class Erased:
-    """Users who were erased since: their tombstones, with the time of each in microseconds, and the keys that made them."""
+    """What became of users since a backup: the tombstones of those who were erased and of those who are to be, with the times.
+
+    The times are microseconds. `keyring` has the keys that made the tombstones.
+    """
 
     tombstones: Mapping[bytes, int]
     keyring: Keyring
+    pending: Mapping[bytes, int] = field(default_factory=dict[bytes, int])
 
     def when(self, user_id: str) -> int | None:
         """When this user was erased."""
-        found = (self.tombstones.get(digest) for digest in self.keyring.tombstones_of(user_id))
+        return self._found(self.tombstones, user_id)
+
+    def due(self, user_id: str) -> int | None:
+        """When this user is to be erased."""
+        return self._found(self.pending, user_id)
+
+    def _found(self, times: Mapping[bytes, int], user_id: str) -> int | None:
+        found = (times.get(digest) for digest in self.keyring.tombstones_of(user_id))
         return next((at for at in found if at is not None), None)
 
 
@@ -47,9 +61,9 @@ async def copy(
 ) -> Mapping[str, int]:
     """Copy a snapshot of `source` into the empty `target`, and read it back. Returns the number of rows of each table.
 
-    The tables in `without` stay empty. `erased` are users erased since: in the copy their erasures are unfinished. `readers`
-    read each row before it is written. Raises NotEmpty, and StoreError for a row that cannot be read, or if what is read back
-    differs from what was written.
+    The tables in `without` stay empty. Of users `erased` since, the erasures are unfinished in the copy; those who are to be
+    erased since are marked so there, without sessions. `readers` read each row before it is written. Raises NotEmpty, and
+    StoreError for a row that cannot be read, or if what is read back differs from what was written.
     """
     async with source.rows() as everything:
         some = _Some(everything, without)
@@ -85,12 +99,16 @@ class _Some:
 
 
 class WithErasures:
-    """The rows of a database, with tombstones of users erased since, and an unfinished erasure for each of them who is there."""
+    """The rows of a database, with tombstones of users erased since, and an unfinished erasure for each of them who is there.
+
+    Users who are to be erased are marked, if they are not yet, and have no sessions.
+    """
 
     def __init__(self, rows: Rows, erased: Erased) -> None:
         self.counts = dict(rows.counts)
         self._rows = rows
         self._erased = erased
+        self._marked = set[str]()
 
     async def batches(self) -> AsyncIterator[Batch]:
         """The batches; the two tables that are changed come last. Their counts are right after that."""
@@ -105,6 +123,11 @@ class WithErasures:
                 added |= {
                     user_id: (user_id, erased_at, 1) for user_id, erased_at in at.items() if erased_at is not None
                 }
+                rows = list(map(self._with_mark, rows)) if self._erased.pending else rows  # noqa: PLW2901
+            if table == "sessions":
+                stay = [row for row in rows if row[0] not in self._marked]
+                self.counts[table] -= len(rows) - len(stay)
+                rows = stay  # noqa: PLW2901
             yield table, rows
         changed["tombstones"] = {digest: (digest, at) for digest, at in self._erased.tombstones.items()} | changed[
             "tombstones"
@@ -114,6 +137,15 @@ class WithErasures:
             in_order = [found[key] for key in sorted(found)]
             for start in range(0, len(in_order), BATCH):
                 yield table, in_order[start : start + BATCH]
+
+    def _with_mark(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The row of a user, marked if an erasure is pending since the backup."""
+        due = self._erased.due(row[0])
+        if due is None or row[ERASE_AT] is not None:
+            return row
+        self._marked.add(row[0])
+        changed = {ERASE_AT: due, EXCLUDED: 1}
+        return tuple(changed.get(place, value) for place, value in enumerate(row))
 
 
 class Reading:

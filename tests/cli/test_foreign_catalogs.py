@@ -57,6 +57,9 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "erasures export": (),
     "erasures clean": (),
     "retention run": (),
+    "erasures list": (),
+    "erasures run": (),
+    "user restore": ("ada",),
     "amnesty add": ("--from", "2026-01-01", "--to", "2026-01-02", "--reason", "a test"),
     "amnesty list": (),
     "amnesty lift": ("AMNESTY",),
@@ -75,6 +78,9 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "catalog history": (),
 }
 """Every other command of a database, with arguments: the settings may name a catalog file."""
+
+ERASES = {"user erase"}
+"""Changes its user, whatever file there is; see test_erasing.py."""
 
 ALONE = {"demo"}
 """Commands that never use the database of the settings."""
@@ -145,7 +151,7 @@ def test_the_lists_have_every_command() -> None:
     found = dict(every_command(app()))
     taking = {name for name, options in found.items() if "--catalog" in options} | {"catalog check"}
     assert taking == COMMANDS.keys() | OF_FILES
-    assert found.keys() - taking == BY_SETTINGS.keys() | ALONE
+    assert found.keys() - taking == BY_SETTINGS.keys() | ALONE | ERASES
 
 
 @pytest.mark.parametrize("file", ["foreign.toml", "older.toml"])

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import apsw
 import pytest
 
-from laurels.commands.users import EraseUser
+from laurels.commands.erasing import EraseUser
 from laurels.engine.events import Event
 from laurels.errors import StoreError, UserErased
 from laurels.service.laurels import Laurels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,7 @@ WALK: Sequence[tuple[str, str, Any]] = [
     ("GET", f"{ADA}/sessions", None),
     ("DELETE", f"{ADA}/sessions", None),
     ("DELETE", f"{ADA}/sessions/no-such", None),
+    ("POST", f"{ADA}/restore", None),
     ("DELETE", f"{BASE}/users/new", None),
     ("DELETE", f"{BASE}/sessions", None),
     ("GET", "/livez", None),
@@ -200,6 +202,8 @@ async def send_every_form(work: Operator) -> None:
     await work.do(lift, reason="a test")
     await work.fill(user_page("ada", "/verify"))
     await work.do(user_page("ada"), "/sessions")
+    await work.laurels.erasures.erase("bob", after=timedelta(days=1))
+    await work.do(user_page("bob"), "/restore")
 
 
 async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:

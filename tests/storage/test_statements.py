@@ -72,6 +72,7 @@ NOT_BY_USER = {
     "RULES_OF_NEWEST": CATALOG,
     "SECRETS": "which keys a database has, and whether there are users, when a process opens it",
     "WAIT_FOR_CHANGES": "keeps all users from changing while a catalog is put in force",
+    "PENDING": "users who are to be erased, by an index that has only them",
     "UNFINISHED": "erased users who left something to be deleted: hardly ever any",
     "LAST_EVENT": SEARCH,
     "EVENTS_NAMING": SEARCH,

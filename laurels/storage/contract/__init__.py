@@ -40,6 +40,7 @@ from laurels.storage.contract.erasures import (
     FIRST_EVENT,
     Erasures,
     EventKey,
+    PendingErasure,
     SearchedEvents,
     UnfinishedErasure,
 )
@@ -164,6 +165,7 @@ __all__ = [
     "OperatorSessionRow",
     "OtherRevision",
     "OwnRule",
+    "PendingErasure",
     "PointsPaid",
     "Principal",
     "PrincipalKind",

@@ -122,7 +122,7 @@ class Access(Protocol):
         ...
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
-        """Store a session of an existing user, and delete the user's expired ones. Raises UserNotFound without the user."""
+        """Store a session of an existing user, and delete the user's expired ones. Raises UserNotFound, ErasurePending."""
         ...
 
     async def has_session(self, user_id: str, token_hash: bytes, now: datetime) -> bool:
@@ -144,9 +144,10 @@ class Access(Protocol):
     async def end_sessions(
         self, user_id: str, now: datetime, token_hash: bytes | None = None, audit: AuditRow | None = None
     ) -> int:
-        """Delete all sessions of a user, or the one with this hash, at once for all processes. Raises UserNotFound.
+        """Delete all sessions of a user, or the one with this hash, at once for all processes.
 
         Returns how many had not expired. If there were any, the row of the audit is stored with this number as `sessions`.
+        Raises UserNotFound, ErasurePending.
         """
         ...
 

@@ -13,6 +13,8 @@ from laurels.storage.contract.principals import Principal
 AuditKind = Literal[
     "adjustment.undone",
     "user.changed",
+    "user.erasure_requested",
+    "user.restored",
     "user.erased",
     "user.signed_out",
     "amnesty.added",

@@ -32,6 +32,15 @@ class UnfinishedErasure:
 
 
 @plain
+class PendingErasure:
+    """A user who is to be erased, and when. Until then it can be undone."""
+
+    user_id: str
+    name: str | None
+    erase_at: datetime
+
+
+@plain
 class SearchedEvents:
     """Some events in the order of their keys: those that have one of the texts, and the last key (None: there are no more)."""
 
@@ -48,6 +57,10 @@ class Erasures(Protocol):
 
     async def is_erased(self, user_id: str) -> bool:
         """Whether a user with this id was erased."""
+        ...
+
+    async def pending_erasures(self, limit: int, until: datetime | None = None) -> Sequence[PendingErasure]:
+        """Users who are to be erased, up to and including `until` (None: whenever), those who are first due first."""
         ...
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:

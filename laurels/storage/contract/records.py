@@ -24,7 +24,8 @@ class UserRow:
 
     `revision` counts the changes to it. `rules` is the fingerprint of the catalog, and `amnesties` the amnesty count, under
     which its progress was made. `visibility` is how the user chose to be shown on leaderboards (None: no choice). `earned` is
-    when each badge was earned, in microseconds since 1970; badges that an earlier version awarded may be missing.
+    when each badge was earned, in microseconds since 1970; badges that an earlier version awarded may be missing. `erase_at` is
+    when the user is to be erased (None: no erasure is pending); until then no one but operators sees the user.
     """
 
     user_id: str
@@ -37,6 +38,7 @@ class UserRow:
     amnesties: int = 0
     visibility: Visibility | None = None
     earned: Mapping[str, int] = field(default_factory=dict[str, int])
+    erase_at: datetime | None = None
 
 
 @plain

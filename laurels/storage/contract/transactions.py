@@ -91,7 +91,8 @@ class Changes:
 
     Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by`, day, lateness
     or data changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the
-    leaderboards that notify users who climb into their first ranks. `next_notifications` has, for each user, the revision,
+    leaderboards that notify users who climb into their first ranks. `signed_out` are users whose sessions all end.
+    `next_notifications` has, for each user, the revision,
     position and time of a further one.
     """
 
@@ -110,6 +111,7 @@ class Changes:
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
     audit: list[AuditRow] = field(default_factory=list[AuditRow])
+    signed_out: list[str] = field(default_factory=list[str])
 
     def forget(self, user_id: str) -> None:
         """Drop all changes of this user."""

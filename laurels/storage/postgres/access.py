@@ -11,8 +11,9 @@ from datetime import datetime
 
 import asyncpg
 
-from laurels.errors import InvalidInput, UserNotFound
+from laurels.errors import InvalidInput
 from laurels.storage.access import (
+    check_stays,
     key_columns,
     key_of,
     of_ended,
@@ -48,8 +49,8 @@ UPDATE api_keys SET last_used_at = $1
 WHERE name = ANY($2) AND revoked_at IS NULL AND coalesce(last_used_at, 0) < $1
 """
 REVOKE_KEY = f"UPDATE api_keys SET revoked_at = $1 WHERE name = $2 AND {is_active('revoked_at')} RETURNING 1"
-LOCK_USER = "SELECT 1 FROM users WHERE user_id = $1 FOR KEY SHARE"
-"""Erasing this user waits until the transaction ends."""
+LOCK_USER = "SELECT erase_at FROM users WHERE user_id = $1 FOR SHARE"
+"""Erasing this user, also later, waits until the transaction ends."""
 
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = $1 AND expires_at <= $2"
 ADD_SESSION = f"{insert(SESSIONS)} ON CONFLICT (user_id, token_hash) DO NOTHING"
@@ -141,8 +142,7 @@ class Access(Connections):
         async def add(connection: Connection) -> None:
             now = to_micros(created_at)
             async with connection.transaction():
-                if not await connection.fetchval(LOCK_USER, user_id):
-                    raise UserNotFound
+                check_stays(await connection.fetchrow(LOCK_USER, user_id))
                 await connection.execute(DROP_EXPIRED, user_id, now)
                 await connection.execute(ADD_SESSION, user_id, token_hash, now, to_micros(expires_at))
 
@@ -175,8 +175,7 @@ class Access(Connections):
 
         async def end(connection: Connection) -> int:
             async with connection.transaction():
-                if not await connection.fetchval(LOCK_USER, user_id):
-                    raise UserNotFound
+                check_stays(await connection.fetchrow(LOCK_USER, user_id))
                 found = await connection.fetch(END_SESSIONS, user_id, token_hash)
                 ended.update(row[0] for row in found if row[1] > to_micros(now))
                 await save_audit(connection, of_ended(audit, len(ended)))

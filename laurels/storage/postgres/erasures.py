@@ -7,7 +7,13 @@ from datetime import datetime
 
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TOMBSTONES, UNFINISHED_ERASURES
-from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.contract import (
+    ERASED_TOGETHER,
+    EventKey,
+    PendingErasure,
+    SearchedEvents,
+    UnfinishedErasure,
+)
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres.audit import forget
 from laurels.storage.postgres.connections import insert_all
@@ -16,6 +22,8 @@ from laurels.storage.postgres.pool import Connection, write
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ANY($1)" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONES = f"{insert_all(TOMBSTONES)} ON CONFLICT (user_hash) DO NOTHING"
+PENDING = "SELECT user_id, name, erase_at FROM users WHERE erase_at <= $1 ORDER BY erase_at, user_id LIMIT $2"
+LATEST = 2**62
 ALL_TOMBSTONES = f"SELECT {TOMBSTONES} FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {table} WHERE user_id = $1 AND ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE user_id = $1 LIMIT $2))"
@@ -79,6 +87,10 @@ class Erasures(Keyrings):
                 return bool(await erased_of(connection, await self._other_keyring(connection), [user_id]))
 
         return await self._pool.run(look)
+
+    async def pending_erasures(self, limit: int, until: datetime | None = None) -> Sequence[PendingErasure]:
+        latest = codec.to_micros(until) if until else LATEST
+        return [codec.pending_of(row) for row in await self._rows(PENDING, latest, limit)]
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         found = await self._rows(UNFINISHED)

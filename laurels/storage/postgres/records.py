@@ -51,11 +51,11 @@ PROFILES = f"""
 SELECT 'user' AS kind, {USERS} FROM users WHERE user_id = ANY($3)
 UNION ALL
 SELECT 'line', line.user_id, name, NULL, NULL, 0, sort_key, '', points, reached_at, ''::bytea, NULL, 0, visibility, excluded,
-    NULL
+    NULL, NULL
 FROM ({FIRST}) AS line
 UNION ALL
 SELECT 'in force', '', NULL, NULL, NULL, 0, coalesce(c.number, 0), coalesce(c.digest, ''), 0, NULL, ''::bytea, NULL,
-    ({AMNESTY_COUNT}), NULL, 0, NULL
+    ({AMNESTY_COUNT}), NULL, 0, NULL, NULL
 FROM (SELECT) AS one LEFT JOIN ({KEY}) AS c ON true
 """
 """Some users, the first lines of a leaderboard, the key of the catalog's revision and the amnesty count, from one snapshot, each

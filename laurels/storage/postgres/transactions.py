@@ -74,6 +74,7 @@ SAVE_USERS = f"""
 UPDATE users AS u SET {setting(USERS, "n", but=["created_at"])}
 FROM {arrays(USERS)} AS n ({USERS}) WHERE u.user_id = n.user_id
 """
+SIGN_OUT = "DELETE FROM sessions WHERE user_id = ANY($1)"
 ADD_EVENTS = insert_all(EVENTS)
 MARK_EVENTS = """
 UPDATE events AS e SET reversed_by = n.reversed_by, day = n.day, late_by = n.late_by, data = n.data
@@ -207,6 +208,8 @@ class Transactions(Keyrings):
         )
         if waiting:
             await _hold_alone(connection, waiting, alone)
+        if changes.signed_out:
+            await connection.execute(SIGN_OUT, changes.signed_out)
         await _save_users(connection, changes.users, found)
         await write(connection, ADD_EVENTS, (codec.event_columns(row, ranks) for row in changes.events))
         await write(connection, MARK_EVENTS, map(codec.mark_columns, changes.marked))

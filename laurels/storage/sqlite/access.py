@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from laurels.errors import InvalidInput, UserNotFound
+from laurels.errors import InvalidInput
 from laurels.storage.access import (
+    check_stays,
     key_columns,
     key_of,
     of_ended,
@@ -33,7 +34,7 @@ USE_KEY = (
     "UPDATE api_keys SET last_used_at = ?1 WHERE name = ?2 AND revoked_at IS NULL AND coalesce(last_used_at, 0) < ?1"
 )
 REVOKE_KEY = "UPDATE api_keys SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
-IS_USER = "SELECT 1 FROM users WHERE user_id = ?"
+ERASE_AT = "SELECT erase_at FROM users WHERE user_id = ?"
 DROP_EXPIRED = "DELETE FROM sessions WHERE user_id = ? AND expires_at <= ?"
 ADD_SESSION = insert(SESSIONS)
 SESSION_END = "SELECT expires_at FROM sessions WHERE user_id = ? AND token_hash = ?"
@@ -109,8 +110,7 @@ class Access(Connections):
 
     async def add_session(self, user_id: str, token_hash: bytes, created_at: datetime, expires_at: datetime) -> None:
         def add(writer: Connection) -> None:
-            if not writer.execute(IS_USER, (user_id,)).fetchone():
-                raise UserNotFound
+            check_stays(writer.execute(ERASE_AT, (user_id,)).fetchone())
             now = to_micros(created_at)
             writer.execute(DROP_EXPIRED, (user_id, now))
             writer.execute(ADD_SESSION, (user_id, token_hash, now, to_micros(expires_at)))
@@ -140,8 +140,7 @@ class Access(Connections):
         self, user_id: str, now: datetime, token_hash: bytes | None = None, audit: AuditRow | None = None
     ) -> int:
         def end(writer: Connection) -> int:
-            if not writer.execute(IS_USER, (user_id,)).fetchone():
-                raise UserNotFound
+            check_stays(writer.execute(ERASE_AT, (user_id,)).fetchone())
             found = writer.execute(END_SESSIONS, (user_id, token_hash)).fetchall()
             ended = sum(expires_at > to_micros(now) for (expires_at,) in found)
             save_audit(writer, of_ended(audit, ended))

@@ -9,7 +9,13 @@ from functools import partial
 
 from laurels.storage import codec
 from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TABLES, UNFINISHED_ERASURES
-from laurels.storage.contract import ERASED_TOGETHER, EventKey, SearchedEvents, UnfinishedErasure
+from laurels.storage.contract import (
+    ERASED_TOGETHER,
+    EventKey,
+    PendingErasure,
+    SearchedEvents,
+    UnfinishedErasure,
+)
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite.audit import forget
@@ -19,6 +25,7 @@ from laurels.storage.sqlite.keyrings import Keyrings, is_erased
 
 ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
+PENDING = "SELECT user_id, name, erase_at FROM users WHERE erase_at <= ? ORDER BY erase_at, user_id LIMIT ?"
 TOMBSTONES = "SELECT user_hash, erased_at FROM tombstones"
 ERASE_PART = [
     f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
@@ -38,6 +45,7 @@ SELECT {EVENTS} FROM events WHERE (user_id, event_id) > (?, ?) AND (user_id, eve
 AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(data, text.value) > 0) ORDER BY user_id, event_id
 """
 FILE_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+LATEST = 2**62
 AFTER_ALL = ("\U0010ffff\U0010ffff", "")
 
 
@@ -77,6 +85,11 @@ class Erasures(Keyrings):
             return look(await self.keyring())
         except OtherKeys:
             return look(await self._write(self._other_keyring))
+
+    async def pending_erasures(self, limit: int, until: datetime | None = None) -> Sequence[PendingErasure]:
+        latest = codec.to_micros(until) if until else LATEST
+        with translated:
+            return [codec.pending_of(row) for row in self._reader.execute(PENDING, (latest, limit))]
 
     async def unfinished_erasures(self) -> Sequence[UnfinishedErasure]:
         with translated:

@@ -26,11 +26,13 @@ ON CONFLICT (user_id) DO UPDATE SET
     zones = excluded.zones, joined_at = excluded.joined_at, revision = excluded.revision,
     rules = excluded.rules, points = excluded.points, reached_at = excluded.reached_at, progress = excluded.progress,
     groups = excluded.groups, amnesties = excluded.amnesties,
-    visibility = excluded.visibility, excluded = excluded.excluded, earned = excluded.earned
+    visibility = excluded.visibility, excluded = excluded.excluded, earned = excluded.earned,
+    erase_at = excluded.erase_at
 """
 RENAME_USER = "UPDATE users SET name = ? WHERE user_id = ?"
 """Separate, because an event changes no name, and setting it again would rewrite its entry in the index: a quarter more log."""
 
+SIGN_OUT = "DELETE FROM sessions WHERE user_id = ?"
 ADD_EVENT = insert(EVENTS)
 MARK_EVENT = "UPDATE events SET reversed_by = ?, day = ?, late_by = ?, data = ? WHERE user_id = ? AND event_id = ?"
 ADD_AWARD = insert(AWARDS)
@@ -121,6 +123,8 @@ class Transactions(Keyrings):
         save_audit(connection, changes.audit)
         for user_id, at in changes.erased:
             erasures.erase(connection, user_id, keyring.tombstone(user_id), at)
+        for user_id in changes.signed_out:
+            connection.execute(SIGN_OUT, (user_id,))
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
         connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
         _save_adjustments(connection, changes)
