@@ -1,4 +1,4 @@
-"""`laurels audit`: adjustments and everything else that was done, with who did it, as JSON lines."""
+"""`laurels audit`: adjustments and everything else that was done, with who did it, as JSON lines or one JSON document."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from laurels.cli import OK
-from laurels.cli.options import Database, WholeNumber, settings_of
-from laurels.cli.output import say
+from laurels.cli.options import Database, Json, WholeNumber, settings_of
+from laurels.cli.output import emit, say
+from laurels.present.audit import AuditEntry
 from laurels.service.audit import all_audit_entries, check_kind
 from laurels.service.opening import existing
 from laurels.settings import DatabaseSettings
@@ -34,12 +35,18 @@ def audit(
     last: Annotated[date | None, Parameter(name="--to", help="last day, in UTC", show_default=False)] = None,
     limit: Annotated[WholeNumber, Parameter(help="how many entries", validator=Number(gte=1, lte=MOST))] = 1000,
     database: Database = None,
+    json: Json = False,
 ) -> int:
-    """Print who did what, newest first, one JSON object to a line: adjustments, and what else was done by hand."""
+    """Print who did what, newest first, one JSON object to a line: adjustments, and what else was done by hand.
+
+    With --json, print one JSON document instead.
+    """
     check_kind(kind)
     until = _start(last) + timedelta(days=1) if last else None
     only = AuditFilter(who, kind, user, _start(first) if first else None, until)
-    asyncio.run(_print(settings_of(database=database).database, only, limit))
+    entries = asyncio.run(_print(settings_of(database=database).database, only, limit, in_lines=not json))
+    if json:
+        emit({"entries": entries})
     return OK
 
 
@@ -47,8 +54,12 @@ def _start(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
-async def _print(database: DatabaseSettings, only: AuditFilter, limit: int) -> None:
+async def _print(database: DatabaseSettings, only: AuditFilter, limit: int, *, in_lines: bool) -> list[AuditEntry]:
+    """Print the entries as lines while they are read, or return all of them."""
+    found: list[AuditEntry] = []
     async with existing(database) as store:
         async for entries in all_audit_entries(store, only, limit):
-            for entry in entries:
+            for entry in entries if in_lines else ():
                 say(entry.to_json().decode())
+            found += () if in_lines else entries
+    return found

@@ -65,3 +65,9 @@ def test_an_unknown_kind_is_an_error_with_the_nearest_one(filled: Cli) -> None:
     ended = filled("audit", "--kind", "user.erasd", *DATABASE)
     assert (ended.code, ended.out) == (2, "")
     assert "user.erased" in ended.err
+
+
+def test_json_prints_one_document_with_the_same_entries(filled: Cli) -> None:
+    lines = audit(filled)
+    assert json.loads(filled("audit", "--json", *DATABASE).out) == {"entries": lines}
+    assert json.loads(filled("audit", "--kind", "user.erased", "--json", *DATABASE).out) == {"entries": []}
