@@ -106,8 +106,7 @@ class Laurels:
 
         What `open` raises is raised by the first call that needs the catalog, or by `follow_catalog`.
         """
-        self.store = store
-        self.clock = clock
+        self.store, self.clock = store, clock
         of_database = DatabaseClock(store, clock)
         source = Source(principal) if principal else LIBRARY
         self.rules = Rules(store, of_database, catalog, on_difference)
