@@ -63,6 +63,8 @@ def test_every_error_that_a_caller_can_cause_has_its_own_kind(error: type[Except
     at_the_operators_desk |= {"MissingExtra"}
     at_the_operators_desk |= {
         "StaleForm",
+        "IdentityError",
+        "LacksFactor",
         "MissingRole",
         "SignedOut",
     }  # which the console answers with pages of its own
