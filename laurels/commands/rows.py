@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.occurrence import caps_reached, newest
-from laurels.engine.progress import ManualState, Outcome, Progress
+from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
 from laurels.engine.scoring import Earned, days_recounted, reached_at, recounted, values_recounted
 from laurels.engine.zones import Zones
 from laurels.storage.contract import AdjustmentRow, AmnestyRow, AwardRow, EventRow, LedgerRow, UserRow
@@ -144,3 +144,16 @@ def earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: date
     assert instant is not None
     kept = {badge: at for badge, at in user.earned.items() if badge not in outcome.revoked}
     return kept | dict.fromkeys((award.badge for award in outcome.awards), micros(instant))
+
+
+CountsAt = Callable[[LedgerEntry], datetime | None]
+
+
+def default_instant(event: Event | None, now: datetime) -> CountsAt:
+    """Points of an event count when it occurred, those of an adjustment now, those of a new catalog and spends in no period."""
+    instant = event.occurred_at if event else now
+    return lambda entry: None if entry.reason in ("catalog", SPEND) else instant
+
+
+def in_no_period(_: LedgerEntry) -> None:
+    """For points that a new catalog gives or takes for the past."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -12,12 +12,15 @@ from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
 from laurels.commands.references import rows_with_references, with_references
 from laurels.commands.rows import (
+    CountsAt,
     active_events,
     amnesty_days,
     counted_again,
     dated,
+    default_instant,
     earned,
     earned_after,
+    in_no_period,
     manual_state_of,
     reversed_before,
 )
@@ -26,7 +29,7 @@ from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.occurrence import Shift
-from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
+from laurels.engine.progress import SPEND, ManualState, Outcome, Progress
 from laurels.engine.pseudonyms import check_new_id
 from laurels.engine.scoring import CLOCKS_APART, Earned, counted, days_counted, values_counted
 from laurels.engine.zones import Zones
@@ -234,7 +237,7 @@ class UnitOfWork:
         default that is when the event occurred, or now. With `events`, all active ones, the scores are computed again.
         """
         revision = user.revision + 1
-        counting = counts_at or _default_instant(event, now)
+        counting = counts_at or default_instant(event, now)
         # What a badge paid that the catalog takes away is taken from the period in which it counts.
         taken = self.as_paid(user.user_id, None) if outcome.revoked else counting
         instants = [
@@ -482,19 +485,6 @@ class HistoryNeeded(Exception):  # noqa: N818  # not a failure: the transaction 
     def __init__(self, users: frozenset[str]) -> None:
         super().__init__(", ".join(sorted(users)))
         self.users = users
-
-
-CountsAt = Callable[[LedgerEntry], datetime | None]
-
-
-def _default_instant(event: Event | None, now: datetime) -> CountsAt:
-    """Points of an event count when it occurred, those of an adjustment now, those of a new catalog and spends in no period."""
-    instant = event.occurred_at if event else now
-    return lambda entry: None if entry.reason in ("catalog", SPEND) else instant
-
-
-def in_no_period(_: LedgerEntry) -> None:
-    """For points that a new catalog gives or takes for the past."""
 
 
 def identities(commands: Iterable[Command]) -> frozenset[tuple[str, str]]:

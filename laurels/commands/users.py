@@ -15,10 +15,11 @@ from laurels.commands.rows import (
     amnesty_days,
     counted_again,
     earned,
+    in_no_period,
     manual_state_of,
     rebuilt_manual_state,
 )
-from laurels.commands.unit_of_work import Command, Needs, UnitOfWork, in_no_period
+from laurels.commands.unit_of_work import Command, Needs, UnitOfWork
 from laurels.engine.judge import rebuild, rejudge
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.progress import earned_by, limited, spent_by
