@@ -97,7 +97,7 @@ def drop_old(
     database: Database = None,
     json: Json = False,
 ) -> int:
-    """End a rotation: the key before is used no longer. Cursors that were made with it are refused.
+    """End a rotation: the key before is used no longer. Cursors and tokens of plans that were made with it are refused.
 
     Erased users stay erased, and invented names and references stay the same: what they need of the key is kept in the file. With
     --new-names, all pseudonymous users get other names.
@@ -111,7 +111,9 @@ def drop_old(
     if json:
         emit(_info(settings, keys, changed=True))
         return OK
-    note("Cursors from before the rotation are refused with 422: who has such a page open begins again.")
+    note(
+        "Cursors from before the rotation are refused with 422: who has such a page open begins again. So are tokens of plans."
+    )
     note("Erased users stay erased, also in restored backups. References to users stay the same.")
     note("All invented names have changed." if new_names else "Invented names stay the same.")
     note("Copy the file to other machines with servers, and renew the copy that you keep.")

@@ -192,6 +192,13 @@ def test_a_backup_of_such_a_database_has_no_key_and_is_restored_only_with_its_fi
         assert not (cli.folder / "new.db").exists()
         assert not (cli.folder / "lost.key").exists()
 
+    for lost in ("", "lost.key"):  # what can still be saved
+        saved = keyed(
+            cli, "backup", "saved.db", "--force", "--database", source, "--without-credentials", key_file=lost
+        )
+        assert saved.code == 0
+    assert cli("restore", "saved.db", "--database", "sqlite:///saved-again.db").code == 0
+
     assert keyed(cli, "restore", "backup.db", "--database", "sqlite:///new.db").code == 0
     assert held("sqlite:///new.db")["tombstones"] == held(source)["tombstones"]
     copied = keyed(cli, "copy", source, "sqlite:///other.db")
