@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar, cast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.metrics import OWN_REFERENCE, is_reference, text_of
 from laurels.storage.contract import EventRow
 from laurels.storage.secrets import Keyring
-
-T = TypeVar("T")
 
 
 def with_references(catalog: Catalog, keyring: Keyring, event: Event) -> Event:
@@ -45,18 +44,53 @@ def _references(names: Iterable[str], data: Mapping[str, Any], user_id: str, key
     }
 
 
-def without_users(value: T, references: Mapping[str, str]) -> T:
-    """An event's data in which each text that is a user's id is replaced by the reference to that user, at any depth.
+LONG_NUMBER = 5
+"""The fewest digits with which a number in an event's data is taken for the id of a user, whatever its key."""
 
-    `references` has the references by id. Keys stay, and so does text around an id.
+
+@dataclass(frozen=True, slots=True)
+class ErasedUsers:
+    """Erased users whose ids are replaced.
+
+    references  the reference to each, by id
+    numbers     the keys of data whose numbers a rule of the catalog reads: what counts is no id
+    groups      the names of groups that the catalog or an amnesty uses, and beginnings of such names: they stay
     """
-    if isinstance(value, str):
-        return cast(T, references.get(value, value))
-    if isinstance(value, Mapping):
-        return cast(T, {key: without_users(one, references) for key, one in cast(Mapping[str, Any], value).items()})
-    if isinstance(value, list):
-        return cast(T, [without_users(one, references) for one in cast(list[Any], value)])
-    return value
+
+    references: Mapping[str, str]
+    numbers: frozenset[str] = frozenset()
+    groups: tuple[str, ...] = ()
+
+    def out_of_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """An event's data without them: texts that are such an id, at any depth, and numbers.
+
+        A number of at least five digits is an id under any key, a shorter one under a key with 'user' in it, but none is where
+        a rule reads the number. Keys stay, and so does text around an id.
+        """
+        return {key: self._out_of(value, key, with_numbers=key not in self.numbers) for key, value in data.items()}
+
+    def _out_of(self, value: Any, key: str, *, with_numbers: bool) -> Any:
+        if isinstance(value, str):
+            return self.references.get(value, value)
+        if isinstance(value, Mapping):
+            inner = cast(Mapping[str, Any], value)
+            return {name: self._out_of(one, name, with_numbers=with_numbers) for name, one in inner.items()}
+        if isinstance(value, list):
+            return [self._out_of(one, key, with_numbers=with_numbers) for one in cast(list[Any], value)]
+        named = text_of(value) if with_numbers else None
+        if named is None or (len(named) < LONG_NUMBER and "user" not in key.lower()):
+            return value
+        return self.references.get(named, value)
+
+    def out_of_groups(self, groups: Sequence[str]) -> tuple[str, ...]:
+        """Groups without them: an id that is a group, or a part between ':' or '/', is replaced."""
+        return tuple(sorted({group if self._stays(group) else self._out_of_group(group) for group in groups}))
+
+    def _stays(self, group: str) -> bool:
+        return any(group == used or (used.endswith("*") and group.startswith(used[:-1])) for used in self.groups)
+
+    def _out_of_group(self, group: str) -> str:
+        return "".join(self.references.get(part, part) for part in re.split("([:/])", group))
 
 
 def with_stored_references(data: Mapping[str, Any], stored: Mapping[str, Any], keyring: Keyring) -> Mapping[str, Any]:
@@ -68,8 +102,9 @@ def with_stored_references(data: Mapping[str, Any], stored: Mapping[str, Any], k
 
 
 def _as_stored(value: Any, stored: Any, keyring: Keyring) -> Any:
-    if isinstance(value, str) and isinstance(stored, str):
-        return stored if is_reference(stored) and stored == keyring.reference(value) else value
+    if isinstance(stored, str) and is_reference(stored):
+        named = text_of(value)
+        return stored if named is not None and stored == keyring.reference(named) else value
     if isinstance(value, Mapping) and isinstance(stored, Mapping):
         return with_stored_references(cast(Mapping[str, Any], value), cast(Mapping[str, Any], stored), keyring)
     if isinstance(value, list) and isinstance(stored, list):

@@ -8,18 +8,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from laurels.commands.audit import Draft
 from laurels.commands.erasing import EraseUser, MarkForErasure, RestoreUser
-from laurels.commands.redaction import RedactEvents
+from laurels.commands.redaction import RedactEvents, erased_users
+from laurels.commands.references import ErasedUsers
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
 from laurels.present.erasures import PendingUser, pending_user
 from laurels.service.audit import audit_row
 from laurels.service.closing import PeriodCloser
 from laurels.service.core import Core
-from laurels.storage.contract import FIRST_EVENT, AuditFilter, MaintenanceRun, Source, Store
-from laurels.storage.searching import as_stored
+from laurels.storage.contract import FIRST_EVENT, AuditFilter, EventKey, MaintenanceRun, RowKey, Source, Store
+from laurels.storage.erased_names import NAMING, least_key
+from laurels.storage.searching import stored_forms
 
 T = TypeVar("T")
 
@@ -242,23 +244,47 @@ class Erasures:
             await store.end_erasures(users)
         return bool(users)
 
-    async def _redact(self, erased: Collection[str]) -> None:
-        """Replace the ids of these users in the data of all events."""
+    async def _redact(self, users: Collection[str]) -> None:
+        """Replace the ids of these users in all rows of others that name them."""
         store, keyring = self._core.store, await self._core.store.keyring()
-        references = {user_id: keyring.reference(user_id) for user_id in erased}
-        texts = [as_stored(user_id) for user_id in erased]
-        after = FIRST_EVENT
-        while True:
-            key = after
-            page = await _with_pause(lambda key=key: store.search_events(texts, key, SEARCHED_TOGETHER))
-            for user_id in sorted({row.event.user_id for row in page.found} - {*erased}):
-                await self._redact_user(user_id, references)
-            if page.last is None:
-                return
-            after = page.last
+        references = {user_id: keyring.reference(user_id) for user_id in users}
+        for table in NAMING:
+            key: RowKey | None = least_key(table)
+            while key is not None:
+                after = key
+                key = await _with_pause(
+                    lambda t=table, k=after: store.replace_names(t, references, k, SEARCHED_TOGETHER)
+                )
+        erased = erased_users(self._core.catalog, references, await store.amnesties())
+        await self._redact_groups(erased)
+        await self._redact_events(erased)
 
-    async def _redact_user(self, user_id: str, references: Mapping[str, str]) -> None:
-        command = RedactEvents(user_id, references, await self._core.now())
+    async def _redact_groups(self, erased: ErasedUsers) -> None:
+        """The same in the groups of all users."""
+        store = self._core.store
+        last: str | None = ""
+        while last is not None:
+            found, last = await _with_pause(
+                lambda key=last: store.groups_naming([*erased.references], key, SEARCHED_TOGETHER)
+            )
+            for user_id, groups in found.items():
+                if erased.out_of_groups(groups) != tuple(groups):
+                    await self._redact_user(user_id, erased)
+
+    async def _redact_events(self, erased: ErasedUsers) -> None:
+        """The same in the data of all events."""
+        store = self._core.store
+        texts = [text for user_id in erased.references for text in stored_forms(user_id)]
+        last: EventKey | None = FIRST_EVENT
+        while last is not None:
+            page = await _with_pause(lambda key=last: store.search_events(texts, key, SEARCHED_TOGETHER))
+            naming = {row.event.user_id for row in page.found if _names(row.event.data or {}, erased)}
+            for user_id in sorted(naming - erased.references.keys()):
+                await self._redact_user(user_id, erased)
+            last = page.last
+
+    async def _redact_user(self, user_id: str, erased: ErasedUsers) -> None:
+        command = RedactEvents(user_id, erased, await self._core.now())
         while True:
             try:
                 with suppress(UserErased):
@@ -267,6 +293,11 @@ class Erasures:
                 await asyncio.sleep(error.retry_after)
             else:
                 return
+
+
+def _names(data: Mapping[str, Any], erased: ErasedUsers) -> bool:
+    """Whether an event's data names one of these users."""
+    return erased.out_of_data(data) != data
 
 
 async def rewrite(store: Store, now: datetime, most_bytes: int | None = None) -> bool:

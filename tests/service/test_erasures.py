@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from laurels.engine.metrics import REFERENCE
 from laurels.errors import EventConflict, StoreUnavailable, UserErased, UserNotFound
 from laurels.service import erasures as erasures_module
 from laurels.service.admin import Admin
+from laurels.service.audit import audit_entries
 from laurels.service.erasures import is_rewritten, rewrite
 from laurels.service.laurels import Laurels
-from laurels.storage.contract import ERASED_TOGETHER, FIRST_EVENT
+from laurels.storage.contract import ERASED_TOGETHER, FIRST_EVENT, AuditFilter, AuditRow, Principal, Source
 from tests.service.test_history import check_stored
 from tests.support import LASTING_ENGINES, badge, catalog, check_tallies, contents, sql
 
@@ -230,6 +232,77 @@ async def test_different_values_are_counted_as_before(database: str) -> None:
         await laurels.record(Event("bob", "new", "met", data={"guest": "cay"}))
         await check_stored(laurels)
         assert WHALE not in repr(await contents(laurels.store))
+
+
+NUMBERED = catalog(
+    metrics={
+        "pages": {"kind": "sum", "events": ["read"], "of": "pages"},
+        "met": {"kind": "distinct", "events": ["read"], "of": "guest"},
+    },
+    points=[{"id": "chapter", "events": ["read"], "amount": 1, "where": {"chapter": 12345}}],
+    badges=[badge("host", 5, metric="met", at_least=2)],
+    leaderboards=[{"id": "reds", "groups": ["club:12345"]}, {"id": "clubs", "teams": "team:"}],
+)
+
+
+async def test_numbers_that_are_the_id_are_replaced_and_numbers_that_count_stay(database: str) -> None:
+    data = {"with": 12345, "list": [{"a": 12345.0}], "more": 123456, "pages": 12345, "chapter": 12345, "guest": 12345}
+    async with Laurels.open(database, NUMBERED) as laurels:
+        await laurels.record_many(
+            [Event("bob", "1", "read", data=data), Event("bob", "2", "read", data={"guest": "x"})]
+        )
+        before = await laurels.profile("bob")
+        await laurels.update_user("12345")
+        await laurels.erase_user("12345")
+        await laurels.erasures.finish()
+
+        found = await data_of(laurels, "bob", "1")
+        reference = found["with"]
+        assert reference.startswith(REFERENCE)
+        assert found == {**data, "with": reference, "list": [{"a": reference}], "guest": reference}
+        assert (await laurels.record(Event("bob", "1", "read", data=data))).duplicate
+        assert await laurels.profile("bob") == before
+        assert await Admin(laurels).verify("bob") == []
+
+
+async def test_a_short_number_is_taken_for_an_id_only_under_a_key_that_names_a_user(database: str) -> None:
+    async with Laurels.open(database) as laurels:
+        data = {"stars": 7, "userId": 7, "seenBy": {"users": [7, 8]}, "text": "7", "is": True}
+        await laurels.record(Event("bob", "1", "login", data=data))
+        await laurels.erase_user("7")
+        await laurels.erasures.finish()
+
+        found = await data_of(laurels, "bob", "1")
+        reference = found["text"]
+        assert found == {**data, "userId": reference, "seenBy": {"users": [reference, 8]}, "text": reference}
+
+
+async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows_stay(database: str) -> None:
+    async with Laurels.open(database, NUMBERED) as laurels:
+        admin = Admin(laurels, Source(Principal("key", "my-app")))
+        await laurels.update_user("bob", groups=["friends-of:12345", "12345", "club:12345", "team:12345", "plain"])
+        await admin.adjust("bob", "a-1", "points", {"amount": 5}, "thanks", "12345")
+        named_alike = Admin(laurels, Source(Principal("operator", "12345")))
+        await named_alike.adjust("bob", "a-2", "points", {"amount": 5}, "thanks", "12345")
+        await admin.add_amnesty(date(2026, 1, 1), date(2026, 1, 2), "outage", "12345")
+        detail = {"by": "12345", "12345": "a name", "fields": ["12345"]}
+        await laurels.store.add_audit(
+            AuditRow("row", datetime(2026, 1, 1, tzinfo=UTC), "user.changed", None, detail=detail)
+        )
+
+        await laurels.erase_user("12345")
+        await laurels.erasures.finish()
+
+        entries = {one.id: one for one in await audit_entries(laurels.store, AuditFilter(), 100)}
+        reference = entries["a-1"].actor
+        assert reference.startswith(REFERENCE)
+        assert (entries["a-2"].actor, entries["a-1"].reason) == ("12345", "thanks")
+        assert entries["row"].detail == {**detail, "by": reference}
+        (amnesty,) = await laurels.store.amnesties()
+        assert amnesty.actor == reference
+        bob = await laurels.user("bob")
+        assert set(bob.groups) == {f"friends-of:{reference}", reference, "club:12345", "team:12345", "plain"}
+        assert await Admin(laurels).verify("bob") == []
 
 
 async def test_all_events_are_searched_whatever_their_number(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

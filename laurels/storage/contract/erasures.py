@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from laurels.engine.values import plain
 from laurels.storage.contract.records import EventRow
+from laurels.storage.contract.retention import RowKey
 
 EventKey = tuple[str, str]
 """The user and the id of an event."""
+
+NamingTable = Literal["adjustments", "amnesties", "catalog_revisions", "audit"]
+"""The tables with rows that may name an erased user who is not their own."""
 
 FIRST_EVENT: EventKey = ("", "")
 """Before every event."""
@@ -76,6 +80,22 @@ class Erasures(Protocol):
 
     async def search_events(self, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
         """Search the data of at most this many events after a key for texts, as it is stored: as JSON."""
+        ...
+
+    async def replace_names(
+        self, table: NamingTable, references: Mapping[str, str], after: RowKey, most: int
+    ) -> RowKey | None:
+        """Replace ids of erased users by references, in at most this many rows after a key, in one transaction.
+
+        They are replaced where someone gave an id as the actor, and as values in details of the audit. Returns the last key of
+        these rows (None: there are no more).
+        """
+        ...
+
+    async def groups_naming(
+        self, texts: Collection[str], after: str, most: int
+    ) -> tuple[Mapping[str, Sequence[str]], str | None]:
+        """Of at most this many users after an id, the groups of those with one of the texts in their groups; and the last id."""
         ...
 
     async def end_erasures(self, user_ids: Collection[str]) -> None:

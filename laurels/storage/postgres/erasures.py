@@ -10,10 +10,13 @@ from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TOM
 from laurels.storage.contract import (
     ERASED_TOGETHER,
     EventKey,
+    NamingTable,
     PendingErasure,
+    RowKey,
     SearchedEvents,
     UnfinishedErasure,
 )
+from laurels.storage.erased_names import NAMING, greatest_key, in_details
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres.audit import forget
 from laurels.storage.postgres.connections import insert_all
@@ -45,6 +48,36 @@ EVENTS_NAMING = f"""
 SELECT {EVENTS} FROM events WHERE (user_id, event_id) > ($1, $2) AND ($3::text IS NULL OR (user_id, event_id) <= ($3, $4))
 AND EXISTS (SELECT 1 FROM unnest($5::text[]) AS text WHERE strpos(data, text) > 0) ORDER BY user_id, event_id
 """
+
+
+def _marks(number: int, first: int) -> str:
+    return ", ".join(f"${mark}" for mark in range(first, first + number))
+
+
+LAST_NAMING = {
+    name: f"SELECT {key} FROM {table.name} WHERE ({key}) > ({_marks(many, 1)}) ORDER BY {key} LIMIT 1 OFFSET ${many + 1}"
+    for name, (table, _) in NAMING.items()
+    for key, many in [(", ".join(table.key), table.key_length)]
+}
+REPLACE_NAMES = {
+    name: [
+        f"UPDATE {table.name} SET {column} = n.reference FROM unnest($1::text[], $2::text[]) AS n (erased, reference) "
+        f"WHERE ({key}) > ({_marks(many, 3)}) AND ({key}) <= ({_marks(many, 3 + many)}) "
+        f"AND {column} = n.erased AND {column} IS DISTINCT FROM {principal}"
+        for column, principal in columns
+    ]
+    for name, (table, columns) in NAMING.items()
+    for key, many in [(", ".join(table.key), table.key_length)]
+}
+REPLACE_IN_DETAILS = """
+UPDATE audit SET detail = replace(detail, $1, $2) WHERE audit_id > $3 AND audit_id <= $4 AND strpos(detail, $1) > 0
+"""
+LAST_USER = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT 1 OFFSET $2"
+GROUPS_NAMING = """
+SELECT user_id, groups FROM users WHERE user_id > $1 AND user_id <= $2
+AND EXISTS (SELECT 1 FROM unnest($3::text[]) AS text WHERE strpos(groups, text) > 0)
+"""
+AFTER_ALL = "\U0010ffff\U0010ffff"
 
 
 async def erase(connection: Connection, users: Mapping[str, tuple[bytes, datetime]]) -> None:
@@ -114,6 +147,32 @@ class Erasures(Keyrings):
             last = (row[0], row[1]) if row else None
             found = await connection.fetch(EVENTS_NAMING, *after, *(last or (None, None)), [*texts])
             return SearchedEvents([codec.event_of(one) for one in found], last)
+
+        return await self._snapshot(read)
+
+    async def replace_names(
+        self, table: NamingTable, references: Mapping[str, str], after: RowKey, most: int
+    ) -> RowKey | None:
+        async def replace(connection: Connection) -> RowKey | None:
+            async with connection.transaction():
+                row = await connection.fetchrow(LAST_NAMING[table], *after, most - 1)
+                last = tuple(row) if row else None
+                within = (*after, *(last or greatest_key(NAMING[table][0])))
+                for statement in REPLACE_NAMES[table]:
+                    await connection.execute(statement, [*references], [*references.values()], *within)
+                for old, new in in_details(references) if table == "audit" else ():
+                    await connection.execute(REPLACE_IN_DETAILS, old, new, *within)
+                return last
+
+        return await self._pool.run(replace, self._patience)
+
+    async def groups_naming(
+        self, texts: Collection[str], after: str, most: int
+    ) -> tuple[Mapping[str, Sequence[str]], str | None]:
+        async def read(connection: Connection) -> tuple[Mapping[str, Sequence[str]], str | None]:
+            last: str | None = await connection.fetchval(LAST_USER, after, most - 1)
+            found = await connection.fetch(GROUPS_NAMING, after, AFTER_ALL if last is None else last, [*texts])
+            return {user_id: tuple(groups.split(codec.GROUP_SEPARATOR)) for user_id, groups in found}, last
 
         return await self._snapshot(read)
 

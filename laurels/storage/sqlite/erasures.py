@@ -12,10 +12,13 @@ from laurels.storage.columns import ERASED_AT_ONCE, ERASED_IN_PARTS, EVENTS, TAB
 from laurels.storage.contract import (
     ERASED_TOGETHER,
     EventKey,
+    NamingTable,
     PendingErasure,
+    RowKey,
     SearchedEvents,
     UnfinishedErasure,
 )
+from laurels.storage.erased_names import NAMING, greatest_key, in_details
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite.audit import forget
@@ -46,6 +49,30 @@ AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(data, text.value) > 0
 """
 FILE_BYTES = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 LATEST = 2**62
+LAST_NAMING = {
+    name: f"SELECT {key} FROM {table.name} WHERE ({key}) > ({marks}) ORDER BY {key} LIMIT 1 OFFSET ?"
+    for name, (table, _) in NAMING.items()
+    for key, marks in [(", ".join(table.key), ", ".join("?" * table.key_length))]
+}
+WITHIN = {
+    name: f"({key}) > ({marks}) AND ({key}) <= ({marks})"
+    for name, (table, _) in NAMING.items()
+    for key, marks in [(", ".join(table.key), ", ".join("?" * table.key_length))]
+}
+REPLACE_NAMES = {
+    name: [
+        f"UPDATE {table.name} SET {column} = (SELECT value FROM json_each(?) WHERE key = {column}) WHERE {WITHIN[name]} "
+        f"AND {column} IN (SELECT key FROM json_each(?)) AND {column} IS NOT {principal}"
+        for column, principal in columns
+    ]
+    for name, (table, columns) in NAMING.items()
+}
+REPLACE_IN_DETAILS = f"UPDATE audit SET detail = replace(detail, ?, ?) WHERE {WITHIN['audit']} AND instr(detail, ?) > 0"
+LAST_USER = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT 1 OFFSET ?"
+GROUPS_NAMING = """
+SELECT user_id, groups FROM users WHERE user_id > ? AND user_id <= ?
+AND EXISTS (SELECT 1 FROM json_each(?) AS text WHERE instr(groups, text.value) > 0)
+"""
 AFTER_ALL = ("\U0010ffff\U0010ffff", "")
 
 
@@ -112,6 +139,33 @@ class Erasures(Keyrings):
 
     async def search_events(self, texts: Collection[str], after: EventKey, most: int) -> SearchedEvents:
         return await self._in_background(partial(_search, texts=texts, after=after, most=most))
+
+    async def replace_names(
+        self, table: NamingTable, references: Mapping[str, str], after: RowKey, most: int
+    ) -> RowKey | None:
+        def replace(writer: Connection) -> RowKey | None:
+            last = writer.execute(LAST_NAMING[table], (*after, most - 1)).fetchone()
+            within, names = (*after, *(last or greatest_key(NAMING[table][0]))), json.dumps(references)
+            for statement in REPLACE_NAMES[table]:
+                writer.execute(statement, (names, *within, names))
+            for old, new in in_details(references) if table == "audit" else ():
+                writer.execute(REPLACE_IN_DETAILS, (old, new, *within, old))
+            return last
+
+        return await self._in_transaction(replace)
+
+    async def groups_naming(
+        self, texts: Collection[str], after: str, most: int
+    ) -> tuple[Mapping[str, Sequence[str]], str | None]:
+        def read(connection: Connection) -> tuple[Mapping[str, Sequence[str]], str | None]:
+            row = connection.execute(LAST_USER, (after, most - 1)).fetchone()
+            values = (after, row[0] if row else AFTER_ALL[0], json.dumps([*texts]))
+            found = connection.execute(GROUPS_NAMING, values).fetchall()
+            return {user_id: tuple(groups.split(codec.GROUP_SEPARATOR)) for user_id, groups in found}, row[
+                0
+            ] if row else None
+
+        return await self._in_background(read)
 
     async def end_erasures(self, user_ids: Collection[str]) -> None:
         keys = [(user_id,) for user_id in user_ids]
