@@ -66,7 +66,7 @@ EXPORT_EXAMPLE = {
     "profile": PROFILE_EXAMPLE,
     "account": [{"name": "Ada", "createdAt": "2026-01-05T12:00:00Z", "visibility": None}],
     "events": [{"eventId": "message-42", "type": "message.sent", "occurredAt": "2026-03-01T09:00:00Z"}],
-    **{name: [] for name in ("adjustments", "awards", "ledger", "notifications", "standings", "sessions")},
+    **{name: [] for name in ("adjustments", "awards", "ledger", "notifications", "standings", "sessions", "audit")},
 }
 
 LIMIT = number("limit", "How many entries to a page", MAX_PAGE, HISTORY_PAGE)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from laurels.engine.instants import from_micros
+from laurels.present.audit import AuditEntry
 from laurels.present.base import Answer, UtcTime
 from laurels.present.profiles import Profile
 from laurels.present.users import User
@@ -24,7 +25,10 @@ SECTIONS: Mapping[str, str] = {
     "standings": "standings",
     "sessions": "sessions",
 }
-"""The lists of an export, and the table of each. All tables with rows of users are among them, but for unfinished erasures."""
+"""The lists of an export, and the table of each. All tables with rows of users are among them, but for unfinished erasures.
+
+The list `audit` follows them: the rows of the audit about the user, and about what the user did.
+"""
 
 LEFT_OUT: Mapping[str, str] = {
     "user_id": "the same everywhere: it is given once",
@@ -41,7 +45,8 @@ _JSON = ("zones", "data", "outcome")
 class UserExport(Answer, frozen=True):
     """Everything that is stored about a user. Each list has the rows of a table, with a field for each column.
 
-    `account` is the user's row. `zones` in it has the first zone, [when, zone] of each change, and the default.
+    `audit` has what was done to the user and by the user besides adjustments, as far as it was by hand. `account` is the user's
+    row. `zones` in it has the first zone, [when, zone] of each change, and the default.
     """
 
     user_id: str
@@ -56,6 +61,7 @@ class UserExport(Answer, frozen=True):
     notifications: list[dict[str, Any]]
     standings: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
+    audit: list[AuditEntry]
 
 
 def exported(table: str, row: Sequence[Any]) -> dict[str, Any]:

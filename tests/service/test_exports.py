@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -11,9 +12,11 @@ import pytest
 from laurels.engine.events import Event
 from laurels.errors import UserNotFound
 from laurels.present.exports import LEFT_OUT, SECTIONS, UserExport, exported
+from laurels.service import exports as exports_module
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.columns import TABLES, TABLES_OF_USERS
+from laurels.storage.contract import AuditRow, Principal, TargetKind
 from tests.support import MONDAY, sql
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +36,57 @@ def test_every_table_and_column_of_users_is_exported_or_left_out_for_a_reason() 
         texts = {"groups": "a\nb"} | dict.fromkeys(("zones", "data", "outcome"), "{}")
         row = [None if name in LEFT_OUT else texts.get(name, 7) for name in columns]
         assert len(exported(table, row)) == len([name for name in columns if name not in LEFT_OUT])
+
+
+OF_NO_USER = {
+    "secrets": "the key of the database",
+    "tombstones": "users who are erased, and so have no export",
+    "unfinished_erasures": "the same",
+    "api_keys": "back ends and operators",
+    "second_factors": "operators",
+    "amnesties": "rows for everyone or a group",
+    "catalog_revisions": "the rules",
+    "board_rules": "the rules",
+    "closings": "periods of leaderboards",
+    "maintenance_runs": "the database",
+    "sandbox": "the database",
+}
+"""Tables without data of one user, and what they hold. A new table is in an export, or here."""
+
+
+def test_every_table_is_in_the_export_or_holds_nothing_of_a_user() -> None:
+    assert {*SECTIONS.values(), "audit", *OF_NO_USER} == {*TABLES}
+
+
+async def test_the_audit_about_a_user_and_of_what_the_user_did_is_in_the_export(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports_module, "ROWS", 2)
+    operator, own = Principal("operator", "ada"), Principal("session", "ada")
+    rows: list[tuple[str, Principal | None, TargetKind, str]] = [
+        ("about", operator, "user", "ada"),
+        ("about-2", None, "user", "ada"),
+        ("own", own, "user", "ada"),
+        ("did", own, "amnesty", "m-1"),
+        ("namesake", operator, "amnesty", "m-2"),
+        ("other", operator, "user", "bob"),
+        ("key", operator, "key", "ada"),
+    ]
+    async with Laurels.open(database) as laurels:
+        await laurels.update_user("ada")
+        for number, (name, principal, kind, target) in enumerate(rows):
+            at = MONDAY + timedelta(seconds=number)
+            await laurels.store.add_audit(
+                AuditRow(name, at, "user.changed", principal, kind, target, {"fields": ["name"]}, "10.0.0.1")
+            )
+
+        found = (await document(laurels, "ada"))["audit"]
+
+        assert [row["id"] for row in found] == ["own", "about-2", "about", "did"]
+        assert (found[2]["principal"], found[2]["detail"]) == (
+            {"kind": "operator", "name": "ada"},
+            {"fields": ["name"]},
+        )
 
 
 async def test_everything_of_a_user_is_in_the_export_and_nothing_of_others(database: str) -> None:

@@ -9,6 +9,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any, cast
 
 import pytest
 
@@ -112,14 +113,22 @@ def modules() -> Iterator[ModuleType]:
 def statements(module: ModuleType) -> Iterator[tuple[str, str]]:
     """Each statement with the name of its constant, or of the function that holds it."""
     for name, value in vars(module).items():
-        texts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
-        yield from ((name, text) for text in texts if is_statement(text))
+        yield from ((name, text) for text in flat(value) if is_statement(text))
     for function in ast.walk(ast.parse(inspect.getsource(module))):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             texts = (
                 text_of(node, module) for node in ast.walk(function) if isinstance(node, ast.Constant | ast.JoinedStr)
             )
             yield from ((function.name, text) for text in texts if is_statement(text))
+
+
+def flat(value: Any) -> Iterator[object]:
+    """The values in a dictionary or list, at any depth."""
+    if isinstance(value, dict | list):
+        for one in cast(Any, value.values() if isinstance(value, dict) else value):
+            yield from flat(one)
+    else:
+        yield value
 
 
 def is_statement(value: object) -> bool:
