@@ -32,7 +32,7 @@ from laurels.present.notifications import notification_message
 from laurels.service.clock import utc_now
 from laurels.service.revisions import parsed
 from laurels.storage import codec
-from laurels.storage.access import key_of
+from laurels.storage.access import key_of, second_factor_of
 from laurels.storage.audit import audit_of
 from laurels.storage.checking import READERS, Reader
 from laurels.storage.codec import Columns
@@ -188,6 +188,7 @@ DEEP: Mapping[str, Reader] = {
     "amnesties": lambda row: amnesty(codec.amnesty_of(row)),
     "audit": lambda row: entry_of_row(audit_of(row)).to_json(),
     "api_keys": _check_key,
+    "second_factors": second_factor_of,
     "sandbox": _check_clock,
     **{table: _times(table) for table in ("sessions", "tombstones", "unfinished_erasures", "standings")},
 }
