@@ -11,7 +11,7 @@ from msgspec import Meta
 from laurels.engine.badges import Badge, Check, Step, nearness
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import Progress
-from laurels.present.base import Answer, Points, UtcTime
+from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.present.history import HistoryEvent, earned_at, history_event
 from laurels.present.streaks import streak_length
 from laurels.storage.contract import AwardRow, EventRow, UserRow
@@ -43,10 +43,10 @@ class NextBadge(Answer, frozen=True):
     sentence: str
 
 
-class ConditionCheck(Answer, frozen=True):
+class ConditionCheck(SparseAnswer, frozen=True):
     """One fact that a badge requires, and how far the user is.
 
-    `at_most`: the number must come down to the target; `current` is null as long as there is none.
+    `at_most`, missing where it is false: the number must come down to the target; `current` is null as long as there is none.
     """
 
     text: str
