@@ -115,8 +115,8 @@ class UnitOfWork:
     def user(self, user_id: str, now: datetime) -> UserRow:
         """The user as this transaction has them, under the rules and amnesties in force.
 
-        A new user waits for the events that were reversed before they arrived, and has the revision of the last such reversal
-        or 0; see `is_known`. Raises UserErased, ErasurePending, InvalidInput.
+        Raises UserErased, ErasurePending, InvalidInput. A new user (see `is_known`) waits for events that were reversed before,
+        and has the revision of the last reversal, or 0.
         """
         known = self._users.get(user_id) or self.found.users.get(user_id)
         if known and known.erase_at:
@@ -133,12 +133,9 @@ class UnitOfWork:
         rules, amnesties = self.context.catalog.rules, self.found.amnesty_count
         if found is None:
             check_new_id(user_id)
-            fresh = Progress(zones=Zones(default=self.context.default_zone), board_days={})
-            if self.found.amnesties:
-                fresh = replace(fresh, manual=ManualState(amnesty=amnesty_days(self.found.amnesties, ())))
             revision, awaited = reversed_before(self.adjustments(user_id))
-            if awaited:
-                fresh = replace(fresh, manual=replace(fresh.manual, awaited=awaited))
+            manual = ManualState(awaited=awaited, amnesty=amnesty_days(self.found.amnesties, ()))
+            fresh = Progress(zones=Zones(default=self.context.default_zone), manual=manual, board_days={})
             return UserRow(user_id, None, now, revision, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
             return found
