@@ -62,7 +62,7 @@ SAMPLE = 100
 """How many users are computed from their events to estimate how long applying takes."""
 
 WRITING = 2
-"""How many times as long as computing a user from events it takes to write them, too; measured, see docs/performance.md."""
+"""How many times as long as computing a user from events it takes to write them, too: an estimate, to show minutes or hours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ RENAMED_TABLES = {"acts": "adjustments", "upkeep": "maintenance_runs"}
 MORE_COLUMNS = {
     "awards": (None,),
     "ledger": (None,),
-    "users": (None,),
+    "users": (None, None),
     "closings": (None, None, None),
     "acts": (None, None, None, None),
     "amnesties": (None, None, None, None),
