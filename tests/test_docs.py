@@ -34,7 +34,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"^make (\w+)", re.MULTILINE)
 
 
-SERVER = re.compile(r"postgresql://laurels:secret@db/\w+")
+SERVER = re.compile(r"postgresql://laurels@db/\w+")
 """How the docs write the address of a PostgreSQL database; each distinct one becomes an empty database."""
 
 
@@ -82,6 +82,12 @@ def test_every_python_snippet_passes_mypy_strict(tmp_path: Path) -> None:
     )
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_command_has_a_password_in_an_address() -> None:
+    for document in DOCUMENTS:
+        for text in [*blocks(document, "sh"), *blocks(document, "text")]:
+            assert not re.search(r"://[^/\s@:]+:[^/\s@]+@", text), document.name
 
 
 @pytest.mark.parametrize("document", [pytest.param(d, id=d.name) for d in DOCUMENTS if blocks(d, "sh")])

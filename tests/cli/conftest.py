@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -68,6 +69,9 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     for name in filter(is_setting, [*os.environ]):
         monkeypatch.delenv(name)
+    # A command that logs to standard error writes to the stream of this test, and must not do so in the next one.
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
     return Cli(tmp_path, capsys)
 
 

@@ -44,6 +44,18 @@ def test_the_commands_name_the_user_of_the_system_and_the_actor(filled: Cli, by:
     assert (entries[1]["actor"], entries[1]["undone"], entries[2]["target"]) == ("anna", True, "my-app")
 
 
+def test_backups_copies_and_restores_are_in_the_audit_of_their_database(filled: Cli, by: dict[str, str]) -> None:
+    assert filled("backup", "backup.db", *DATABASE).code == 0
+    assert audit(filled, "--kind", "database.backed_up")[0]["principal"] == by
+    assert filled("restore", "backup.db", "--database", "sqlite:///restored.db").code == 0
+    assert filled("copy", "sqlite:///laurels.db", "sqlite:///copied.db").code == 0
+    for database, kind in (("restored", "database.restored"), ("copied", "database.copied")):
+        ended = filled("audit", "--kind", kind, "--database", f"sqlite:///{database}.db")
+        assert [(entry["principal"], entry["kind"]) for entry in map(json.loads, ended.out.splitlines())] == [
+            (by, kind)
+        ]
+
+
 def test_the_environment_cannot_change_the_principal(
     filled: Cli, by: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

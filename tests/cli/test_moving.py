@@ -125,6 +125,7 @@ def test_a_database_moves_from_any_engine_to_any_engine(cli: Cli, source: str, t
         },
         "keys": [],
         "erased": 0,
+        "hidden": 0,
     }
     assert held(target) == held(source) == before
     assert cli("verify", "--database", target).code == 0

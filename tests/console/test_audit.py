@@ -15,7 +15,7 @@ from laurels.auth.keys import create_key
 from laurels.present.audit import AuditEntry, csv_of
 from laurels.service.audit import audit_entries
 from laurels.storage.contract import AuditFilter, AuditRow
-from tests.support import contents
+from tests.support import catalog, contents
 from tests.support.app import USERS, App, Json, event, open_app
 from tests.support.operator import Operator, at, operator_over
 
@@ -104,6 +104,9 @@ async def test_amnesties_undone_adjustments_and_catalogs_are_in_the_audit(home: 
     assert (await row_of(home, "amnesty.lifted")).detail == {"reason": "no outage", "actor": "anna"}
     undone = await row_of(home, "adjustment.undone")
     assert (undone.principal, undone.target, undone.detail["adjustment"]) == (ANNA, "ada", "x")
+    await admin.apply_catalog(catalog(levels=[{"title": "One", "points": 0}]), "a new level", "anna")
+    applied = await row_of(home, "catalog.applied")
+    assert (applied.principal, applied.detail["reason"], applied.detail["actor"]) == (ANNA, "a new level", "anna")
 
 
 async def test_changes_of_users_by_hand_have_the_address_and_the_request(home: App, work: Operator) -> None:

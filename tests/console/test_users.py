@@ -200,6 +200,10 @@ async def test_a_grant_and_its_undo(home: App, work: Operator) -> None:
 async def test_a_revocation_needs_confirmation_and_can_be_undone(home: App, work: Operator) -> None:
     await home.record(event("ada", "agent.created"))
 
+    shown = (await work.page(at("ada", "/adjustments/revocation"))).text
+    assert "The user does not, unless the catalog shows it." in shown, (
+        "it must be known who reads a reason before it is written"
+    )
     asked = await work.fill(at("ada", "/adjustments/revocation"), badge="first_agent", reason="a test account")
 
     assert asked.status_code == 200

@@ -138,8 +138,12 @@ async def api_callers(home: App) -> dict[str, tuple[Headers, frozenset[str]]]:
     def bearer(token: str) -> Headers:
         return {"authorization": f"Bearer {token}"}
 
-    live, ended, expired = await home.sign_in("ada"), await home.sign_in("ada"), await home.sign_in("ada")
+    expired = await home.sign_in("ada", lifetimeSeconds=60)
+    home.clock.advance(seconds=61)
+    now = home.clock()
+    live, ended, forged = await home.sign_in("ada"), await home.sign_in("ada"), await home.sign_in("ada")
     await home.client.delete(f"{API}/sessions", headers=bearer(ended))
+    operator, ended_operator = await operator_tokens(home)
     revoked, admin = await key("revoked", Rights()), await key("admin", Rights(), "admin")
     await store.revoke_key("revoked", now)
     everything = await key("everything", Rights())
@@ -155,7 +159,12 @@ async def api_callers(home: App) -> dict[str, tuple[Headers, frozenset[str]]]:
         "a session's cookie": ({"cookie": f"{COOKIE}={live}"}, SESSION),
         "a session's token": (bearer(live), SESSION),
         "an ended session": (bearer(ended), frozenset()),
-        "a forged session": (bearer(expired[:-2] + "AA"), frozenset()),
+        "an expired session": (bearer(expired), frozenset()),
+        "an expired session's cookie": ({"cookie": f"{COOKIE}={expired}"}, frozenset()),
+        "a forged session": (bearer(forged[:-2] + "AA"), frozenset()),
+        "an operator's session as a user's": ({"cookie": f"{COOKIE}={operator}"}, frozenset()),
+        "an operator's session as a token": (bearer(operator), frozenset()),
+        "an operator who signed out": ({"cookie": f"laurels-console={ended_operator}"}, frozenset()),
         "a session as the console's cookie": ({"cookie": f"laurels-console={live}"}, frozenset()),
     }
     callers |= {name: (headers, frozenset()) for name, headers in (await proxy_callers(home)).items()}
@@ -163,6 +172,19 @@ async def api_callers(home: App) -> dict[str, tuple[Headers, frozenset[str]]]:
         rights = Rights(scopes=frozenset({scope}))
         callers[f"a key with {scope}"] = (bearer(await key(scope.replace(":", "-"), rights)), frozenset({scope}))
     return callers
+
+
+async def operator_tokens(home: App) -> tuple[str, str]:
+    """The tokens of an operator's session, and of one that ended."""
+    tokens: list[str] = []
+    for name in ("stays", "leaves"):
+        async with operator_over(home, name) as desk:
+            tokens.append(next(one.value or "" for one in desk.client.cookies.jar if one.name == "laurels-console"))
+            if name == "leaves":
+                page = await desk.page("/console")
+                form = next(form for form in page.forms if "sign-out" in form.action)
+                assert (await desk.client.post(form.action, data=form.fields)).status_code == 303
+    return tokens[0], tokens[1]
 
 
 async def proxy_callers(home: App) -> dict[str, Headers]:

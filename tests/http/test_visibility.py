@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -68,6 +69,19 @@ async def test_an_unknown_visibility_is_refused(home: App, body: Any) -> None:
     token = await three(home)
     assert (await choose(home, token, body)).status_code in (400, 422)
     assert await names(home) == ["ann", "bob", "cay"]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_of_a_session_has_at_most_8_kib(home: App, announced: bool) -> None:
+    async def pieces(body: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 1000):
+            yield body[start : start + 1000]
+
+    headers = {"cookie": f"{COOKIE}={await home.sign_in('ada')}", "content-type": "application/json"}
+    for size, status in ((8192, 200), (8193, 413)):
+        body = b'{"visibility": "hidden"}'.ljust(size)
+        content = body if announced else pieces(body)
+        assert (await home.client.put(VISIBILITY, content=content, headers=headers)).status_code == status
 
 
 async def test_a_visibility_is_a_users_own_to_choose(home: App) -> None:

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 LASTING = pytest.mark.parametrize("engine", LASTING_ENGINES)
 WHALE = "whale-to-forget"
+SAID = "Call me by another name"
 MANY = 2 * ERASED_TOGETHER + 500
 BOUND_SECONDS = 20
 
@@ -347,17 +348,20 @@ async def test_nothing_of_an_erased_user_is_in_the_files(database: str, tmp_path
             if not number % 10:
                 await laurels.update_user(chance.choice(others), name=f"Name {number}")
         await laurels.record(Event("bob", "1", "login", data={"with": WHALE}))
+        await laurels.record(Event(WHALE, "said", "agent.created", data={"text": SAID}))
         files = [tmp_path / name for name in ("laurels.db", "laurels.db-wal")]
         assert any(WHALE.encode() in path.read_bytes() for path in files)
 
         await laurels.erase_user(WHALE)
         await laurels.erasures.finish()
 
-        for path in files:
-            found = path.read_bytes()
-            assert WHALE.encode() not in found, path
-            assert name.encode() not in found, path
         assert not (tmp_path / "laurels.db-wal").stat().st_size
+        backup = tmp_path / "backup.db"
+        command = [sys.executable, "-m", "laurels", "backup", str(backup), "--database", database]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=60, capture_output=True)
+        for path in (*files, backup):
+            found = path.read_bytes()
+            assert [text for text in (WHALE, name, SAID) if text.encode() in found] == [], path
 
 
 @pytest.mark.parametrize("engine", ["sqlite-file"])

@@ -119,7 +119,8 @@ async def check_stored(laurels: Laurels) -> None:
     before = await contents(laurels.store)
     assert [user_id for user_id in users if await admin.rebuild(user_id)] == []
     await laurels.store.rebuild_tallies()
-    assert await contents(laurels.store) == before
+    after = await contents(laurels.store)
+    assert {**after, "maintenance_runs": before["maintenance_runs"]} == before  # maintenance goes on in the background
 
 
 @pytest.fixture
