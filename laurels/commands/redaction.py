@@ -32,9 +32,9 @@ class RedactEvents:
     def apply(self, work: UnitOfWork) -> int:
         if not work.is_known(self.user_id):
             return 0
-        user = work.user(self.user_id, self.at)
+        user = work.any_user(self.user_id, self.at)
         if (groups := self.erased.out_of_groups(user.groups)) != user.groups:
-            UpdateUser(self.user_id, self.at, groups=groups).apply(work)
+            UpdateUser(self.user_id, self.at, groups=groups).apply_to(user, work)
         keys, changed = set[str](), 0
         for row in work.history(self.user_id):
             data = self.erased.out_of_data(row.event.data or {})

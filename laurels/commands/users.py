@@ -53,7 +53,10 @@ class UpdateUser:
     needs: Needs = "row"
 
     def apply(self, work: UnitOfWork) -> UserRow:
-        user = work.user(self.user_id, self.at)
+        return self.apply_to(work.user(self.user_id, self.at), work)
+
+    def apply_to(self, user: UserRow, work: UnitOfWork) -> UserRow:
+        """The same for a user whom the transaction has, also one whose erasure is pending."""
         progress = user.progress
         zones = self._zones(work, progress.zones)
         joined_at = progress.joined_at if self.joined_at is msgspec.UNSET else self.joined_at

@@ -263,6 +263,7 @@ async def test_a_user_who_is_restored_while_others_are_erased_stays(opened: tupl
 async def test_ids_of_others_are_replaced_in_the_events_of_a_hidden_user(opened: tuple[Laurels, TestClock]) -> None:
     laurels, clock = opened
     await laurels.record(Event("ada", "2", "friend.added", data={"friend": "bob"}))
+    await laurels.update_user("ada", groups=["friends-of:bob", "eu"])
     await laurels.erase_user("ada")
     await laurels.erase_user("bob", at_once=True)
     await laurels.erasures.finish()
@@ -272,6 +273,7 @@ async def test_ids_of_others_are_replaced_in_the_events_of_a_hidden_user(opened:
     assert event is not None
     assert event.event.data is not None
     assert event.event.data["friend"].startswith(REFERENCE)
+    assert "bob" not in "".join((await laurels.user("ada")).groups)
 
 
 @pytest.mark.parametrize("engine", LASTING_ENGINES)
