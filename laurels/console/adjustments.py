@@ -11,8 +11,9 @@ from typing import Any, cast
 from laurels.console.guards import Form, Sent, Shown, field_of, form, page, redirect, render, user_at
 from laurels.console.session import ROOT, Visit, new_nonce
 from laurels.engine.adjustments import KINDS, Adjustment
-from laurels.engine.events import MAX_EVENT_ID, check_text
+from laurels.engine.events import check_text
 from laurels.engine.fields import Field
+from laurels.engine.own_history import MAX_ADJUSTMENT_ID
 from laurels.engine.values import plain
 from laurels.errors import AdjustmentConflict, AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
 from laurels.http.parameters import USER_ID, in_query, name_in_path
@@ -29,7 +30,6 @@ KIND = name_in_path("kind")
 FIELDS = sorted({field.name for kind in KINDS.values() for field in kind.fields()})
 """What a link to a form may fill in."""
 
-MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 MAX_DIGITS = 18
 
 REFUSALS = (InvalidInput, BadgeNotFound, StreakNotFound, AdjustmentRefused, AdjustmentConflict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from laurels.engine.events import MAX_EVENT_ID
 from laurels.engine.parsing import Table, closest
 
 
@@ -30,6 +31,9 @@ APART = "laurels:own:"
 
 So that a user cannot find out the ids of hidden adjustments: each id that they send works as one that is free.
 """
+
+MAX_ADJUSTMENT_ID = len(APART) + MAX_EVENT_ID
+"""The most characters of the id of an adjustment, a reversal's and a user's own included."""
 
 
 def read_own_history(table: Table, kinds: Collection[str]) -> OwnHistory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.auth.chain import Caller
-from laurels.engine.events import MAX_EVENT_ID
+from laurels.engine.own_history import MAX_ADJUSTMENT_ID
 from laurels.http.access import SESSION, by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
@@ -26,7 +26,6 @@ from laurels.present.own_history import OWN_ACTOR, OWN_REASON, own_result
 from laurels.service.admin import Admin
 
 REFUSALS = ("user-not-found", "streak-not-found", "adjustment-conflict", "adjustment-refused")
-MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 
 GRANT_EXAMPLE = {
     "id": "grant-1",

@@ -12,16 +12,16 @@ from typing import Any
 
 import msgspec
 
-from laurels.engine.events import MAX_EVENT_ID, MAX_USER_ID, check_text
+from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.instants import EPOCH, from_micros
 from laurels.engine.instants import micros as to_micros
+from laurels.engine.own_history import MAX_ADJUSTMENT_ID
 from laurels.engine.values import plain
 from laurels.errors import InvalidInput
 from laurels.present.base import SparseAnswer, UtcTime
 from laurels.present.history import history_adjustment
 from laurels.storage.contract import AdjustmentRow, AuditRow, Principal
 
-MAX_ADJUSTMENT_ID = len("laurels:own:") + MAX_EVENT_ID
 IDS_OF_ADJUSTMENT = 2
 FORMULA = re.compile(r"^(?=[\t\r\n])|(?:^|(?<=[;\t\r\n]))(?=[ \"]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """Where a spreadsheet would begin a cell that it runs as a formula, the full-width signs included.

@@ -249,7 +249,7 @@ async def test_a_body_that_is_not_json_is_400_and_another_type_415(home: App, pa
 
 
 async def test_an_id_that_is_too_long_is_422_with_its_parameter(home: App) -> None:
-    answers = [await reverse(home, "x" * 201), await reverse(home, "m1", "x" * 201), await undo(home, "x" * 210)]
+    answers = [await reverse(home, "x" * 201), await reverse(home, "m1", "x" * 201), await undo(home, "x" * 213)]
     assert [answer.status_code for answer in answers] == [422, 422, 422]
     assert [pointers(answer) for answer in answers] == [["eventId"], ["userId"], ["adjustmentId"]]
 
