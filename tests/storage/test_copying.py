@@ -58,8 +58,8 @@ EXTREMES: Everything = {
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [
-        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0, None) for name in NAMES),
-        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG, ODD, 1, BYTES),
+        *((name, None, None, None, 0, 0, "", 0, None, b"", None, 0, None, 0, None, None) for name in NAMES),
+        ("🙂" + ODD, ODD, ODD, FIRST, LAST, LONG, ODD, LONG, FIRST, BYTES * 1000, ODD, LONG, ODD, 1, BYTES, LAST),
     ],
     "events": [
         ("a", "", 1, ODD, FIRST, None, LAST, INT, LONG, None, None, None, None, -INT, None),
@@ -84,7 +84,7 @@ NO_PROGRESS = pack_progress(Progress())
 MANY: Everything = {
     "secrets": [("tombstones", b"secret")],
     "users": [
-        (f"u{number:05}", None, None, None, 0, 0, "", 0, None, NO_PROGRESS, None, 0, None, 0, None)
+        (f"u{number:05}", None, None, None, 0, 0, "", 0, None, NO_PROGRESS, None, 0, None, 0, None, None)
         for number in range(7000)
     ],
 }

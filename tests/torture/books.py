@@ -28,6 +28,7 @@ async def check(database: str, lines: list[dict[str, Any]]) -> dict[str, int]:
     assert {line["error"] for line in lines if line["what"] == "refused"} <= REFUSALS
     async with Laurels.open(database, CATALOG, clock=lambda: NOW) as laurels:
         store = laurels.store
+        await laurels.erasures.finish()  # what killed processes left goes on when one starts
         await check_file(store)
         erased = await _check_erased(store, lines)
         await _check_answers(store, lines, erased)
