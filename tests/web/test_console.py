@@ -140,6 +140,7 @@ async def test_a_grant_and_its_undo_work_with_the_keyboard(home: Site, context: 
     await context.record(event("ada"))
     visitor, page = await operator(home, context)
     await visitor.open("/console/users")
+    await expect(page.get_by_label("Search by name or ID")).to_be_focused()
     await page.keyboard.type("ada")
     await page.keyboard.press("Enter")
     await page.get_by_role("link", name="Anonymous").focus()
