@@ -175,7 +175,8 @@ class MissingScope(LaurelsError):
     def __init__(self, scope: str) -> None:
         super().__init__(
             f"This key may not do this: it lacks the scope '{scope}'. "
-            f"Create one that has it with 'laurels key create --scope {scope}'."
+            f"Create one that has it, too: 'laurels key create --name NAME --scope {scope} --scope ...', "
+            "with all scopes that the program needs."
         )
         self.scope = scope
 

@@ -28,7 +28,7 @@ ABOUT: Mapping[KeyScope, str] = {
     "users:read": "read users, their sessions, leaderboards and amnesties",
     "users:write": "create and change users; the answer is the user as stored",
     "users:erase": "erase users, for good, and undo erasures that are pending",
-    "sessions:write": "sign users in, and out everywhere; who signs a user in can read what the user can read",
+    "sessions:write": "sign users in, with name and time zone, and out everywhere; who does can read what the user can",
     "adjustments:write": "reversals, adjustments, amnesties, and the clock of a sandbox; the answer says what changed",
     "catalog:apply": "change the catalog; no address needs it yet",
 }
@@ -123,7 +123,18 @@ def _contains(network: IPv4Network | IPv6Network, address: IPv4Address | IPv6Add
 
 @lru_cache(maxsize=256)
 def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(map(ip_network, texts))
+    return tuple(_unmapped(ip_network(text)) for text in texts)
+
+
+MAPPED_LENGTH = 96
+"""The length of ::ffff:0:0/96, the network of IPv4 addresses in the form of IPv6 (RFC 4291, section 2.5.5.2)."""
+
+
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """A network of IPv4 addresses in the form of IPv6 as what it stands for, because the addresses are compared so."""
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    length = network.prefixlen - MAPPED_LENGTH
+    return IPv4Network((mapped, length)) if mapped and length >= 0 else network
 
 
 def listed(scopes: Iterable[str]) -> list[KeyScope]:

@@ -12,6 +12,7 @@ from itertools import takewhile
 from time import monotonic
 from typing import TypeVar
 
+from laurels.commands.audit import note_written
 from laurels.commands.events import Recorded
 from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeeded, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
@@ -20,7 +21,7 @@ from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloade
 from laurels.service.computing import LATER, Task, Unbound, applied
 from laurels.service.long_histories import LONG, LongHistories
 from laurels.settings import DatabaseSettings
-from laurels.storage.contract import Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
+from laurels.storage.contract import AuditRow, Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
 from laurels.telemetry.writes import WriteMeter
 
 log = logging.getLogger(__name__)
@@ -278,6 +279,7 @@ class GroupCommit:
     async def _write_under(self, batch: list[_Submission], context: DecisionContext) -> list[list[object]]:
         commands = [command for submission in batch for command in submission.commands]
         answers: list[object] = []
+        audit: list[AuditRow] = []
 
         def decide(loaded: Loaded) -> Changes:
             if loaded.catalog != context.revision:
@@ -287,10 +289,13 @@ class GroupCommit:
             changes = work.changes()
             if changes.users and context.must_bind:
                 raise Unbound
+            audit[:] = changes.audit
             return changes
 
         request = _request(commands, context, ranks=any(submission.ranks for submission in batch))
         ranks = await self._change(request, decide)
+        if audit:
+            note_written(commands, audit)
         ranked = iter(_with_ranks(answers, ranks) if ranks else answers)
         return [[next(ranked) for _ in submission.commands] for submission in batch]
 

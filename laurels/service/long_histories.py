@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import cast
 
+from laurels.commands.audit import note_written
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
 from laurels.engine.ranking import Ranks
 from laurels.errors import Overloaded
@@ -22,7 +23,7 @@ from laurels.service.computing import Computed, Job, Task, Unbound, applied, com
 from laurels.service.history_process import HistoryProcess
 from laurels.settings import DatabaseSettings
 from laurels.storage import is_in_memory
-from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, Store
+from laurels.storage.contract import AuditRow, Changes, Loaded, LoadRequest, OtherRevision, Store
 from laurels.storage.threads import DaemonExecutor
 
 LONG = 500
@@ -110,6 +111,7 @@ class LongHistories:
             return found.changes
 
         ranks = await self._store.change(_only_rows(job.request, found.rules), decide)
+        note_written(job.commands, found.changes.audit)
         return found.answers, ranks
 
     async def read(self, task: Task) -> object:
@@ -141,15 +143,19 @@ class LongHistories:
     ) -> tuple[list[object], Mapping[str, Ranks]]:
         """Read, compute and write in one transaction: for a user who is changed all the time."""
         answers: list[object] = []
+        audit: list[AuditRow] = []
 
         def decide(loaded: Loaded) -> Changes:
             if loaded.catalog != context.revision:
                 raise OtherRevision
             work = UnitOfWork(context, loaded)
             answers[:] = applied(commands, work)
-            return work.changes()
+            changes = work.changes()
+            audit[:] = changes.audit
+            return changes
 
         ranks = await self._store.change(request, decide)
+        note_written(commands, audit)
         return answers, ranks
 
     def _keep_process(self) -> None:

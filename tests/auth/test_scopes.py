@@ -76,6 +76,14 @@ async def test_an_expired_key_is_refused_with_a_text_of_its_own() -> None:
         assert "This key expired at" in answer.json()["detail"]
 
 
+def test_a_network_of_ipv4_addresses_in_the_form_of_ipv6_has_them() -> None:
+    for network in ("::ffff:10.0.0.0/104", "::ffff:a00:1/128"):
+        assert is_within("10.0.0.1", (network,))
+        assert is_within("::ffff:10.0.0.1", (network,))
+        assert not is_within("11.0.0.1", (network,))
+    assert is_within("2001:db8::1", ("::/1",))
+
+
 async def test_a_key_is_refused_from_other_addresses() -> None:
     async with open_app() as home:
         headers = await key_with(home, Rights(addresses=("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32")))

@@ -31,7 +31,7 @@ from laurels.service.history_process import HistoryProcess
 from laurels.service.laurels import Laurels
 from laurels.service.messages import add_piece, packed, pieces_of, unpacked
 from laurels.settings import DatabaseSettings, DatabaseUrl
-from laurels.storage.contract import Changes, EventRow, LoadRequest, OtherRevision
+from laurels.storage.contract import Changes, EventRow, LoadRequest, OtherRevision, Principal, Source
 from laurels.testing import sandbox
 from tests.service.test_long_histories import change_everything, fill
 from tests.support import LASTING_ENGINES, check_ledgers, check_tallies, contents, run_script
@@ -93,6 +93,20 @@ def has_ended(pid: int) -> bool:
 
 def proc(pid: int, name: str) -> bytes:
     return Path(f"/proc/{pid}/{name}").read_bytes()
+
+
+@lasting
+async def test_the_log_has_a_change_that_the_process_computed(
+    laurels: Laurels, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "laurels.security")
+    admin = Admin(laurels, Source(Principal("operator", "anna")))
+    await admin.adjust("ada", "gift", "points", {"amount": 5}, "a gift", "anna")
+    for _ in range(2):
+        await admin.undo("ada", "gift", "a mistake", "anna")
+    assert process_of(laurels).is_running
+    lines = [record.getMessage() for record in caplog.records if record.name == "laurels.security"]
+    assert [line.split()[0] for line in lines] == ["event=adjustment.points", "event=adjustment.undone"]
 
 
 @lasting
@@ -397,6 +411,7 @@ EXAMPLES: dict[type[LaurelsError], tuple[Any, ...]] = {
     errors.EventTooEarly: ("occurredAt", "is in the future"),
     errors.ZoneChangeTooSoon: (datetime(2026, 1, 2, tzinfo=UTC),),
     errors.MissingScope: ("users:erase",),
+    errors.ErasurePending: (datetime(2026, 1, 2, tzinfo=UTC),),
     errors.Overloaded: ("", 7),
     errors.CatalogError: ([errors.Fault("here", "is wrong", "fix it")],),
 }
