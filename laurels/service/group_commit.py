@@ -22,6 +22,7 @@ from laurels.service.computing import LATER, Task, Unbound, applied
 from laurels.service.long_histories import LONG, LongHistories
 from laurels.settings import DatabaseSettings
 from laurels.storage.contract import AuditRow, Changes, Decide, Loaded, LoadRequest, OtherRevision, Store
+from laurels.storage.keyrings import OtherKeys
 from laurels.telemetry.writes import WriteMeter
 
 log = logging.getLogger(__name__)
@@ -201,9 +202,18 @@ class GroupCommit:
         return batch
 
     async def _answer(self, batch: list[_Submission]) -> None:
-        """Write a batch and answer it. If it fails unexpectedly, write each submission alone, so that one cannot fail others."""
+        """Write a batch and answer it.
+
+        If it fails unexpectedly, or for users that these keys cannot tell from erased ones, write each submission alone, so that
+        one cannot fail others.
+        """
         try:
             answers = await self._write(batch)
+        except OtherKeys as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            await self._answer_each(batch)
         except (StoreUnavailable, CatalogDiffers, CatalogError) as error:
             _fail(batch, error)
         except Exception as error:
@@ -211,20 +221,27 @@ class GroupCommit:
                 log.exception("a command could not be written")
                 _fail(batch, error)
                 return
-            for submission in batch:
-                await self._answer([submission])
+            await self._answer_each(batch)
         else:
-            finished: list[_Submission] = []
-            for submission, answer in zip(batch, answers, strict=True):
-                if LATER in answer:
-                    task = asyncio.create_task(self._finish(submission, answer))
-                    self._unfinished.add(task)
-                    task.add_done_callback(self._unfinished.discard)
-                    continue
-                finished.append(submission)
-                if not submission.done.done():
-                    submission.done.set_result(answer)
-            self._count(finished)
+            self._hand_out(batch, answers)
+
+    async def _answer_each(self, batch: list[_Submission]) -> None:
+        for submission in batch:
+            await self._answer([submission])
+
+    def _hand_out(self, batch: list[_Submission], answers: list[list[object]]) -> None:
+        """Answer a batch that was written, except what was put off because it needs a long history."""
+        finished: list[_Submission] = []
+        for submission, answer in zip(batch, answers, strict=True):
+            if LATER in answer:
+                task = asyncio.create_task(self._finish(submission, answer))
+                self._unfinished.add(task)
+                task.add_done_callback(self._unfinished.discard)
+                continue
+            finished.append(submission)
+            if not submission.done.done():
+                submission.done.set_result(answer)
+        self._count(finished)
 
     def _count(self, submissions: Sequence[_Submission]) -> None:
         now, size = monotonic(), sum(len(submission.commands) for submission in submissions)
