@@ -233,9 +233,10 @@ def create_keys(file: str, keys: Keys) -> None:
 
 
 def replace_keys(file: str, keys: Keys) -> None:
-    """Replace the content of the file, durably: all of it or nothing."""
+    """Replace the content of the file, durably: all of it or nothing. Its owner, group and mode stay as they are."""
     path = Path(file).resolve()  # a link stays a link
     with _part(path, keys) as part:
+        _give_rights_of(path, part)  # a server that reads it as its group could not start otherwise
         part.replace(path)
         _sync_folder(path)
 
@@ -270,6 +271,25 @@ def _part(path: Path, keys: Keys) -> Iterator[Path]:
             part.unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot write '{path}' ({SETTING}): {error.strerror}") from error
+
+
+def _give_rights_of(path: Path, part: Path) -> None:
+    """Give a file the owner, group and mode of another one. Raises SettingsError if this user may not."""
+    before, made = path.stat(), part.stat()
+    try:
+        if (before.st_uid, before.st_gid) != (made.st_uid, made.st_gid):
+            os.chown(part, before.st_uid, before.st_gid)
+        part.chmod(stat.S_IMODE(before.st_mode))
+        part_is_written = os.open(part, os.O_RDONLY)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot keep the owner and group of '{path}' ({SETTING}): {error.strerror}; run this as its owner, or as root. "
+            "Nothing was changed"
+        ) from error
+    try:
+        os.fsync(part_is_written)
+    finally:
+        os.close(part_is_written)
 
 
 def _sync_folder(path: Path) -> None:

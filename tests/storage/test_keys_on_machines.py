@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from laurels.errors import StoreUnavailable
+from laurels.errors import SettingsError, StoreUnavailable
 from laurels.present.events import EventResult
+from laurels.storage.secret_file import Keys, create_keys, read_keys, replace_keys
 from tests.storage.test_secret_file import (
+    ONE,
+    TWO,
     _looking_always,  # noqa: F401  # fixture
     changing,
     content,
@@ -37,3 +41,35 @@ async def test_a_new_user_on_a_machine_with_the_old_file_fails_no_known_one(last
     assert [type(answer) for answer in answers[::2]] == [EventResult, EventResult], answers
     assert isinstance(answers[1], StoreUnavailable)
     assert "does not have the newest key" in str(answers[1])
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o440])
+def test_replacing_keeps_the_owner_the_group_and_the_mode(file: Path, mode: int) -> None:  # noqa: F811
+    create_keys(str(file), Keys((ONE,)))
+    groups = [group for group in (os.getegid(), *os.getgroups()) if group != os.getegid()]
+    owner, group = (1234, 1235) if os.geteuid() == 0 else (os.geteuid(), (groups or [os.getegid()])[0])
+    os.chown(file, owner, group)
+    file.chmod(mode)
+
+    replace_keys(str(file), Keys((TWO,)))
+
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (owner, group, mode)
+    assert read_keys(str(file)) == Keys((TWO,))
+
+
+def test_a_file_whose_owner_cannot_be_kept_is_not_replaced(
+    file: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    create_keys(str(file), Keys((ONE,)))
+    monkeypatch.setattr(Path, "chmod", refuse)
+
+    with pytest.raises(SettingsError, match="run this as its owner, or as root"):
+        replace_keys(str(file), Keys((TWO,)))
+
+    assert read_keys(str(file)) == Keys((ONE,))
+    assert [one.name for one in file.parent.iterdir()] == [file.name]
