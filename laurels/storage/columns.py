@@ -102,6 +102,10 @@ ADJUSTMENTS = Table(
         "request_id": TEXT,
     },
 )
+WHO_ADJUSTED = ("actor", "principal_kind", "principal_name", "address", "request_id")
+"""Who made an adjustment: nothing changes it later, except erasing the actor. An undo that was computed from an older copy of the
+row must not write the erased id back."""
+
 AWARDS = Table(
     "awards",
     2,

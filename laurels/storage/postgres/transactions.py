@@ -24,6 +24,7 @@ from laurels.storage.columns import (
     LEDGER,
     OUTBOX,
     USERS,
+    WHO_ADJUSTED,
 )
 from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
 from laurels.storage.keyrings import OtherKeys
@@ -84,7 +85,7 @@ WHERE e.user_id = n.user_id AND e.event_id = n.event_id
 """
 SAVE_ADJUSTMENTS = f"""
 {insert_all(ADJUSTMENTS)}
-ON CONFLICT (user_id, adjustment_id) DO UPDATE SET {setting(ADJUSTMENTS, "excluded")}
+ON CONFLICT (user_id, adjustment_id) DO UPDATE SET {setting(ADJUSTMENTS, "excluded", but=WHO_ADJUSTED)}
 """
 ADD_AWARDS = insert_all(AWARDS)
 DROP_AWARDS = """

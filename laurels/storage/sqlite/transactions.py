@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from laurels.engine.notifications import of_climbing
 from laurels.engine.ranking import Ranks
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS, WHO_ADJUSTED
 from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.secrets import Keyring
@@ -39,13 +39,11 @@ ADD_AWARD = insert(AWARDS)
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 ADD_ENTRY = insert(LEDGER)
 ADD_NOTIFICATION = insert(OUTBOX)
+_ADJUSTED = [name for name in ADJUSTMENTS.columns[ADJUSTMENTS.key_length :] if name not in WHO_ADJUSTED]
 SAVE_ADJUSTMENT = f"""
 {insert(ADJUSTMENTS)}
 ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
-    revision = excluded.revision, at = excluded.at, kind = excluded.kind, data = excluded.data,
-    reason = excluded.reason, actor = excluded.actor, undone_by = excluded.undone_by,
-    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name,
-    address = excluded.address, request_id = excluded.request_id
+    {", ".join(f"{name} = excluded.{name}" for name in _ADJUSTED)}
 """
 
 
