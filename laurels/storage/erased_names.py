@@ -16,6 +16,9 @@ NAMING: Mapping[NamingTable, tuple[Table, Sequence[tuple[str, str]]]] = {
 }
 """Each table with its columns for who did something, and the principal's: one that both name is no user."""
 
+TYPED_DETAILS = ("actor", "reason", "adjustment", "group", "operator", "key")
+"""The details of the audit with ids, names and texts that someone typed. Values of the others, such as a role, name no user."""
+
 _GREATEST = {NUMBER: 2**62}
 
 
@@ -31,5 +34,22 @@ def greatest_key(table: Table) -> RowKey:
 
 
 def in_details(references: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What is replaced in the JSON of a detail: texts that are a value and an id, by references. Names of fields stay."""
-    return [(f":{as_stored(user_id)}", f":{as_stored(reference)}") for user_id, reference in references.items()]
+    """What is replaced in the JSON of a detail: ids that are the value of one of these fields, by references."""
+    return [
+        (_field(name, user_id), _field(name, reference))
+        for user_id, reference in references.items()
+        for name in TYPED_DETAILS
+    ]
+
+
+def in_undos(references: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """What is replaced in the JSON of adjustments that are undone, and what keeps it from that: a principal of that name."""
+    return [
+        (_field("actor", user_id), _field("actor", reference), _field("name", user_id))
+        for user_id, reference in references.items()
+    ]
+
+
+def _field(name: str, value: str) -> str:
+    """A field as it stands in JSON. A text cannot contain it, because its quotation marks would be escaped there."""
+    return f"{as_stored(name)}:{as_stored(value)}"

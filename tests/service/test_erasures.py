@@ -286,7 +286,7 @@ async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows
         named_alike = Admin(laurels, Source(Principal("operator", "12345")))
         await named_alike.adjust("bob", "a-2", "points", {"amount": 5}, "thanks", "12345")
         await admin.add_amnesty(date(2026, 1, 1), date(2026, 1, 2), "outage", "12345")
-        detail = {"by": "12345", "12345": "a name", "fields": ["12345"]}
+        detail = {"actor": "12345", "12345": "a name", "fields": ["12345"]}
         await laurels.store.add_audit(
             AuditRow("row", datetime(2026, 1, 1, tzinfo=UTC), "user.changed", None, detail=detail)
         )
@@ -298,7 +298,7 @@ async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows
         reference = entries["a-1"].actor
         assert reference.startswith(REFERENCE)
         assert (entries["a-2"].actor, entries["a-1"].reason) == ("12345", "thanks")
-        assert entries["row"].detail == {**detail, "by": reference}
+        assert entries["row"].detail == {**detail, "actor": reference}
         (amnesty,) = await laurels.store.amnesties()
         assert amnesty.actor == reference
         bob = await laurels.user("bob")

@@ -87,8 +87,8 @@ class Erasures(Protocol):
     ) -> RowKey | None:
         """Replace ids of erased users by references, in at most this many rows after a key, in one transaction.
 
-        They are replaced where someone gave an id as the actor, and as values in details of the audit. Returns the last key of
-        these rows (None: there are no more).
+        They are replaced where someone gave an id as the actor, also of an undo, and in details of the audit that someone typed.
+        Returns the last key of these rows (None: there are no more).
         """
         ...
 

@@ -16,7 +16,7 @@ from laurels.storage.contract import (
     SearchedEvents,
     UnfinishedErasure,
 )
-from laurels.storage.erased_names import NAMING, greatest_key, in_details
+from laurels.storage.erased_names import NAMING, greatest_key, in_details, in_undos
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres.audit import forget
 from laurels.storage.postgres.connections import insert_all
@@ -71,6 +71,10 @@ REPLACE_NAMES = {
 }
 REPLACE_IN_DETAILS = """
 UPDATE audit SET detail = replace(detail, $1, $2) WHERE audit_id > $3 AND audit_id <= $4 AND strpos(detail, $1) > 0
+"""
+REPLACE_IN_UNDOS = """
+UPDATE adjustments SET data = replace(data, $1, $2) WHERE (user_id, adjustment_id) > ($4, $5)
+AND (user_id, adjustment_id) <= ($6, $7) AND undone_by IS NOT NULL AND strpos(data, $1) > 0 AND strpos(data, $3) = 0
 """
 LAST_USER = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT 1 OFFSET $2"
 GROUPS_NAMING = """
@@ -162,6 +166,8 @@ class Erasures(Keyrings):
                     await connection.execute(statement, [*references], [*references.values()], *within)
                 for old, new in in_details(references) if table == "audit" else ():
                     await connection.execute(REPLACE_IN_DETAILS, old, new, *within)
+                for old, new, but in in_undos(references) if table == "adjustments" else ():
+                    await connection.execute(REPLACE_IN_UNDOS, old, new, but, *within)
                 return last
 
         return await self._pool.run(replace, self._patience)

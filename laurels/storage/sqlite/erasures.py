@@ -18,7 +18,7 @@ from laurels.storage.contract import (
     SearchedEvents,
     UnfinishedErasure,
 )
-from laurels.storage.erased_names import NAMING, greatest_key, in_details
+from laurels.storage.erased_names import NAMING, greatest_key, in_details, in_undos
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite.audit import forget
@@ -68,6 +68,10 @@ REPLACE_NAMES = {
     for name, (table, columns) in NAMING.items()
 }
 REPLACE_IN_DETAILS = f"UPDATE audit SET detail = replace(detail, ?, ?) WHERE {WITHIN['audit']} AND instr(detail, ?) > 0"
+REPLACE_IN_UNDOS = f"""
+UPDATE adjustments SET data = replace(data, ?, ?)
+WHERE {WITHIN["adjustments"]} AND undone_by IS NOT NULL AND instr(data, ?) > 0 AND instr(data, ?) = 0
+"""
 LAST_USER = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT 1 OFFSET ?"
 GROUPS_NAMING = """
 SELECT user_id, groups FROM users WHERE user_id > ? AND user_id <= ?
@@ -150,6 +154,8 @@ class Erasures(Keyrings):
                 writer.execute(statement, (names, *within, names))
             for old, new in in_details(references) if table == "audit" else ():
                 writer.execute(REPLACE_IN_DETAILS, (old, new, *within, old))
+            for old, new, but in in_undos(references) if table == "adjustments" else ():
+                writer.execute(REPLACE_IN_UNDOS, (old, new, *within, old, but))
             return last
 
         return await self._in_transaction(replace)
