@@ -10,6 +10,7 @@ import pytest
 
 from laurels.errors import SettingsError, StoreUnavailable
 from laurels.present.events import EventResult
+from laurels.storage import keyrings
 from laurels.storage.secret_file import Keys, create_keys, read_keys, replace_keys
 from tests.storage.test_secret_file import (
     ONE,
@@ -25,6 +26,10 @@ from tests.storage.test_secret_file import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+def give(file: Path, mode: int) -> None:  # noqa: F811
+    file.chmod(mode)
 
 
 async def test_a_new_user_on_a_machine_with_the_old_file_fails_no_known_one(lasting: str, file: Path) -> None:  # noqa: F811
@@ -73,3 +78,39 @@ def test_a_file_whose_owner_cannot_be_kept_is_not_replaced(
 
     assert read_keys(str(file)) == Keys((ONE,))
     assert [one.name for one in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+async def test_a_file_that_could_not_be_read_is_read_after_its_rights_were_repaired(
+    lasting: str,  # noqa: F811
+    file: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    seconds: float,
+) -> None:
+    monkeypatch.setattr(keyrings, "LOOK_SECONDS", seconds)
+    async with opened(lasting, file) as laurels:
+        await laurels.record(login("ada"))
+        before = await laurels.store.keyring()
+        async with changing(lasting, file) as secret:
+            keys = await secret.rotate()
+        give(file, 0o644)
+        for _ in range(3):
+            assert await laurels.store.keyring(at_once=True) == before
+        assert caplog.text.count("read before are still in use") == 1
+
+        give(file, 0o600)
+        assert await laurels.store.keyring(at_once=True) == keys.keyring()
+
+
+async def test_a_refused_new_user_does_not_hide_the_file_once_it_can_be_read(lasting: str, file: Path) -> None:  # noqa: F811
+    async with opened(lasting, file) as laurels:
+        await laurels.record(login("ada"))
+        async with changing(lasting, file) as secret:
+            keys = await secret.rotate()
+        give(file, 0o644)
+        with pytest.raises(StoreUnavailable, match="chmod 600"):
+            await laurels.record(login("new"))
+
+        give(file, 0o600)
+        assert await laurels.store.keyring(at_once=True) == keys.keyring()
