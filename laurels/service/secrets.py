@@ -58,15 +58,17 @@ class SecretFile:
     async def rotate(self) -> Keys:
         """Add a new key, which is used from now on. The one before is still accepted.
 
-        Raises SettingsError if the secret is in the database, or if the rotation before has not ended.
+        Raises SettingsError if the secret is in the database, if the rotation before has not ended, or if the key was rotated on
+        another machine meanwhile.
         """
         with locked(self.file):
-            stored, keys = await self._stored_keys()
-            is_new = keys.old is None
+            stored, before = await self._stored_keys()
+            is_new = before.old is None
+            keys = before.rotated(self.clock()) if is_new else before
             if is_new:
-                keys = keys.rotated(self.clock())
                 replace_keys(self.file, keys)
             changed = await self._store(keys, stored, self._audit("secret.rotated", keys.newest))
+            await self._check_rotated_here(keys, before)
             if not (is_new or changed):
                 since = f"{keys.newest.created:%Y-%m-%d}"
                 raise SettingsError(
@@ -100,6 +102,22 @@ class SecretFile:
         if stored.fingerprint is None:
             raise SettingsError("the secret is in the database; run 'laurels secret move' first")
         return stored, keys_of(self.file, stored)
+
+    async def _check_rotated_here(self, keys: Keys, before: Keys) -> None:
+        """Raise SettingsError if the database has the key of another machine; the file has what it had before then.
+
+        The lock keeps only processes of this machine apart, and a file whose newest key no database knows fits none.
+        """
+        found = (await self.store.stored_secret()).fingerprint
+        if found == keys.newest.fingerprint:
+            return
+        if keys != before:
+            replace_keys(self.file, before)
+        newest = shown(found) if found is not None else "unknown"
+        raise SettingsError(
+            f"the key was rotated on another machine meanwhile, the newest one is {newest}; copy the file of that machine to "
+            f"'{self.file}', which is as it was before"
+        )
 
     async def _store(self, keys: Keys, stored: StoredSecret, audit: AuditRow | None) -> bool:
         changed = await self.store.store_fingerprint(keys.newest.fingerprint, stored, audit)

@@ -11,7 +11,7 @@ import pytest
 from laurels.errors import SettingsError, StoreUnavailable
 from laurels.present.events import EventResult
 from laurels.storage import keyrings
-from laurels.storage.secret_file import Keys, create_keys, read_keys, replace_keys
+from laurels.storage.secret_file import Keys, StoredSecret, create_keys, read_keys, replace_keys
 from tests.storage.test_secret_file import (
     ONE,
     TWO,
@@ -114,3 +114,28 @@ async def test_a_refused_new_user_does_not_hide_the_file_once_it_can_be_read(las
 
         give(file, 0o600)
         assert await laurels.store.keyring(at_once=True) == keys.keyring()
+
+
+async def test_of_two_machines_that_rotate_at_once_one_is_refused_and_keeps_its_file(lasting: str, file: Path) -> None:  # noqa: F811
+    elsewhere = file.with_name("elsewhere.key")
+    async with opened(lasting, file) as laurels:
+        await laurels.record(login("ada"))
+    put(elsewhere, before := content(file))
+    async with changing(lasting, file) as here, changing(lasting, elsewhere) as there:
+        stored = await there.store.stored_secret()
+        keys = await here.rotate()
+
+        async def as_before() -> StoredSecret:
+            found = await type(there.store).stored_secret(there.store)
+            return found if asked.pop() else stored
+
+        asked = [True, False]  # the second machine reads what the first one has not changed yet
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(there.store, "stored_secret", as_before)
+            with pytest.raises(SettingsError, match="rotated on another machine"):
+                await there.rotate()
+
+    assert content(elsewhere) == before
+    put(elsewhere, content(file))
+    async with opened(lasting, elsewhere) as laurels:
+        assert await laurels.store.keyring() == keys.keyring()
