@@ -92,6 +92,8 @@ async def _check_known(settings: Settings, user: str) -> None:
 async def _erase(settings: Settings, user: str, reason: str | None, *, at_once: bool) -> Erased:
     async with _changing(settings) as laurels:
         erase_at = await laurels.erase_user(user, reason=reason, at_once=at_once)
+        if erase_at is None:
+            await laurels.erasures.finish()  # nothing else goes on with it after this process ends
         return Erased(user, erase_at is None, erase_at)
 
 

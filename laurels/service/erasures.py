@@ -91,14 +91,28 @@ class Erasures:
 
     async def erase_due(self) -> int:
         """See Laurels.erase_due. Of several processes that do it at the same time, one erases each user."""
-        store, now, done = self._core.store, await self._core.now(), 0
-        while due := await store.pending_erasures(DUE_TOGETHER, now):
-            erased = [await self._erase_due(one.user_id) for one in due]
-            done += sum(erased)
+        store, now, done, left = self._core.store, await self._core.now(), 0, set[str]()
+        while due := [
+            one.user_id
+            for one in await store.pending_erasures(DUE_TOGETHER + len(left), now)
+            if one.user_id not in left
+        ]:
+            for user_id in due:
+                if await self._try_erase_due(user_id):
+                    done += 1
+                else:
+                    left.add(user_id)
             self._search()
-            if len(due) < DUE_TOGETHER or not any(erased):
-                return done
         return done
+
+    async def _try_erase_due(self, user_id: str) -> bool:
+        """The same for one user. A failure is logged, and keeps no other user from being erased. Returns whether it did."""
+        try:
+            return await self._erase_due(user_id)
+        except LaurelsError as error:
+            listed = "'laurels erasures list' shows who is left, and the next run tries it again"
+            log.warning("a user who is due could not be erased (%s): %s", listed, error)
+            return False
 
     async def _erase_due(self, user_id: str) -> bool:
         """Erase a user who is due, in the name of the one who asked for it."""
@@ -133,9 +147,12 @@ class Erasures:
         return None
 
     async def resume(self) -> None:
-        """Go on with what was not finished. Users whose row is still there, in a copy, are made invisible before this returns."""
+        """Go on with what was not finished, also with a file that was not rewritten.
+
+        Users whose row is still there, in a copy, are made invisible before this returns.
+        """
         unfinished = await self._core.store.unfinished_erasures()
-        if not unfinished:
+        if not unfinished and await is_rewritten(self._core.store):
             return
         for user_id in await self._core.store.users([one.user_id for one in unfinished]):
             await self._make_invisible(user_id)
@@ -207,7 +224,7 @@ class Erasures:
                     wait, is_rewritten = CLEAN_SECONDS, False
                 if not self._wake.is_set():
                     self._idle.set()
-                is_rewritten = is_rewritten or await self._rewrite()
+                is_rewritten = is_rewritten or await self._try_rewrite()
                 done = await self._core.store.clean_files() and not self._wake.is_set()
             except LaurelsError as error:
                 log.warning("an erasure is not finished; trying again in %s seconds: %s", wait, error)
@@ -215,6 +232,17 @@ class Erasures:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), wait)
                 wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+
+    async def _try_rewrite(self) -> bool:
+        """The same as `_rewrite`, where a failure counts as done: on a full disk, each further attempt would hold up all writes.
+
+        The next erasure or start tries it again, and `laurels doctor` reports it until then.
+        """
+        try:
+            return await self._rewrite()
+        except LaurelsError as error:
+            log.warning("the file was not rewritten after an erasure; 'laurels erasures clean' does it: %s", error)
+            return True
 
     async def _rewrite(self) -> bool:
         """Rewrite the files of a database that is not large, which takes the copies of moved rows out of them.

@@ -66,6 +66,12 @@ def test_a_user_is_erased_with_a_reason_in_the_audit(filled: Cli) -> None:
     assert len(json.loads(filled("audit", "--kind", "user.erased", "--json", *at(filled)).out)["entries"]) == 1
 
 
+def test_the_file_is_rewritten_before_the_command_ends(filled: Cli) -> None:
+    assert filled("user", "erase", "ada", "--yes", *at(filled)).code == 0
+    findings = json.loads(filled("doctor", "--json", *at(filled)).out)["findings"]
+    assert "erasures" not in {one["what"] for one in findings}
+
+
 def test_without_a_confirmation_nothing_is_erased(filled: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = filled("user", "erase", "ada", *at(filled))
     assert ended.code == 2

@@ -286,7 +286,7 @@ async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows
         named_alike = Admin(laurels, Source(Principal("operator", "12345")))
         await named_alike.adjust("bob", "a-2", "points", {"amount": 5}, "thanks", "12345")
         await admin.add_amnesty(date(2026, 1, 1), date(2026, 1, 2), "outage", "12345")
-        detail = {"actor": "12345", "12345": "a name", "fields": ["12345"]}
+        detail = {"adjustment": "12345", "12345": "a name", "fields": ["12345"]}
         await laurels.store.add_audit(
             AuditRow("row", datetime(2026, 1, 1, tzinfo=UTC), "user.changed", None, detail=detail)
         )
@@ -298,7 +298,7 @@ async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows
         reference = entries["a-1"].actor
         assert reference.startswith(REFERENCE)
         assert (entries["a-2"].actor, entries["a-1"].reason) == ("12345", "thanks")
-        assert entries["row"].detail == {**detail, "actor": reference}
+        assert entries["row"].detail == {**detail, "adjustment": reference}
         (amnesty,) = await laurels.store.amnesties()
         assert amnesty.actor == reference
         bob = await laurels.user("bob")
@@ -414,3 +414,51 @@ async def test_the_log_is_emptied_when_a_long_read_ends(database: str, tmp_path:
         async with asyncio.timeout(BOUND_SECONDS):
             await laurels.erasures.finish()
         assert WHALE.encode() not in (tmp_path / "laurels.db-wal").read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_a_file_that_was_not_rewritten_is_after_the_next_start(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+
+        async def never(_: object) -> bool:
+            await asyncio.Event().wait()
+            return True
+
+        patch.setattr(erasures_module.Erasures, "_rewrite", never)
+        async with Laurels.open(database) as laurels:
+            await fill(laurels, events=10)
+            await laurels.erase_user(WHALE)
+            assert not await laurels.store.unfinished_erasures()
+    async with Laurels.open(database) as laurels:
+        await laurels.erasures.finish()
+        assert await is_rewritten(laurels.store)
+
+
+@pytest.mark.parametrize("engine", ["sqlite-file"])
+async def test_a_file_that_cannot_be_rewritten_is_tried_once_for_each_erasure(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(erasures_module, "CLEAN_SECONDS", 0.001)
+    tried: list[str] = []
+    async with Laurels.open(database) as laurels:
+        clean_files, cleaned = laurels.store.clean_files, list[bool]()
+
+        async def full(*_: object) -> bool:
+            tried.append("once")
+            raise StoreUnavailable("database or disk is full")
+
+        async def busy() -> bool:
+            cleaned.append(await clean_files())
+            return len(cleaned) > 3
+
+        monkeypatch.setattr(laurels.store, "rewrite_files", full)
+        monkeypatch.setattr(laurels.store, "clean_files", busy)
+        await fill(laurels, events=10)
+        await laurels.erase_user(WHALE)
+        async with asyncio.timeout(BOUND_SECONDS):
+            await laurels.erasures.finish()
+        assert tried == ["once"]
+        assert "laurels erasures clean" in caplog.text
+        assert not await is_rewritten(laurels.store), "the doctor reports it"

@@ -13,6 +13,8 @@ import pytest
 from laurels import Admin, Catalog, ErasurePending, Laurels, Principal, Source, UserErased, UserNotFound
 from laurels.engine.events import Event
 from laurels.engine.metrics import REFERENCE
+from laurels.errors import StoreError
+from laurels.service.erasures import Erasures
 from laurels.storage.contract import AuditFilter
 from laurels.testing import TestClock
 from tests.service.test_history import check_stored
@@ -258,6 +260,32 @@ async def test_a_user_who_is_restored_while_others_are_erased_stays(opened: tupl
     await laurels.restore_user("ada")
     assert await laurels.erase_due() == 1
     assert await ranked(laurels) == ["ada"]
+
+
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
+async def test_a_user_who_cannot_be_erased_keeps_no_other_and_no_start_from_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, users = TestClock(), ("ada", "bob", "cyd")
+    monkeypatch.setattr("laurels.service.erasures.DUE_TOGETHER", 1)
+    async with Laurels.open(database, clock=clock, erase_after=AFTER) as laurels:
+        for user in users:
+            await laurels.record(Event(user, "1", "agent.created"))
+            await laurels.erase_user(user)
+    clock.advance(days=DAYS)
+    make_invisible = Erasures._make_invisible  # pyright: ignore[reportPrivateUsage]
+
+    async def failing(erasures: Erasures, user_id: str, *rest: Any, **more: Any) -> bool:
+        if user_id == "ada":
+            raise StoreError("a row of this user cannot be read")
+        return await make_invisible(erasures, user_id, *rest, **more)
+
+    monkeypatch.setattr(Erasures, "_make_invisible", failing)
+    async with Laurels.open(database, clock=clock) as laurels:
+        assert [one.user_id for one in await laurels.store.pending_erasures(9)] == ["ada"]
+        assert await laurels.erase_due() == 0
+        monkeypatch.undo()
+        assert await laurels.erase_due() == 1
 
 
 async def test_ids_of_others_are_replaced_in_the_events_of_a_hidden_user(opened: tuple[Laurels, TestClock]) -> None:
