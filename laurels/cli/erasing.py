@@ -23,6 +23,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.service.opening import changing
 from laurels.settings import CatalogSettings, Settings
+from laurels.storage.contract import AuditFilter
 
 User = Annotated[str, Parameter(help="the user's id")]
 Reason = Annotated[str | None, Parameter(help="why, for the audit", show_default=False)]
@@ -82,10 +83,13 @@ def _confirm(user: str, days: int) -> None:
 
 
 async def _check_known(settings: Settings, user: str) -> None:
-    """Raise UserNotFound for an id that no user has or had: a mistyped id would be blocked from then on."""
+    """Raise UserNotFound for an id of which nothing is stored: a mistyped id would be blocked from then on."""
     async with _changing(settings) as laurels:
         store = laurels.store
-        if await store.user(user) is None and not await store.is_erased(user):
+        if await store.user(user) is not None or await store.is_erased(user):
+            return
+        waiting = await store.newest_adjustments(1, only=AuditFilter(user_id=user))  # maybe waiting reversals
+        if not waiting:
             raise UserNotFound(f"there is no user '{user}'")
 
 

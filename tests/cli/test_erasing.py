@@ -95,6 +95,17 @@ def test_a_mistyped_id_is_not_blocked(filled: Cli) -> None:
     assert not use(filled.database, lambda laurels: laurels.store.is_erased("adda"))
 
 
+def test_an_id_that_only_a_waiting_reversal_has_is_erased(filled: Cli) -> None:
+    use(filled.database, lambda laurels: Admin(laurels).reverse("eve", "1", "a mistake", "anna"))
+    assert filled("user", "erase", "eve", "--yes", *at(filled)).code == 0
+
+    async def left(laurels: Laurels) -> tuple[bool, int]:
+        rows = await laurels.store.newest_adjustments(9, only=AuditFilter(user_id="eve"))
+        return await laurels.store.is_erased("eve"), len(rows)
+
+    assert use(filled.database, left) == (True, 0)
+
+
 # ---- after some days --------------------------------------------------------------------------
 
 
