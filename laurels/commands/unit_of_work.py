@@ -235,8 +235,10 @@ class UnitOfWork:
         """
         revision = user.revision + 1
         counting = counts_at or default_instant(event, now)
-        # What a badge paid that the catalog takes away is taken from the period in which it counts.
-        taken = self.as_paid(user.user_id, None) if outcome.revoked else counting
+        taken = counting
+        if outcome.revoked:
+            taken, active = self._taking_back(user.user_id, event)
+            events = active if events is None else events
         instants = [
             (taken if entry.reason == "catalog" and entry.ref in outcome.revoked else counting)(entry)
             for entry in outcome.entries
@@ -364,6 +366,13 @@ class UnitOfWork:
         if isinstance(otherwise, Mapping):
             return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise.get(entry.ref))
         return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise)
+
+    def _taking_back(self, user_id: str, event: Event | None) -> tuple[CountsAt, list[Event]]:
+        """When the points of lost badges count, which the ledger tells, and all active events: scores shrink only from these."""
+        is_unread = user_id in self.found.users and user_id not in self.found.ledgers
+        if is_unread and user_id not in self._erased:
+            raise HistoryNeeded(frozenset({user_id}))
+        return self.as_paid(user_id, None), [*active_events(self.history(user_id)), *([event] if event else [])]
 
     def erase(self, user_id: str, now: datetime) -> None:
         """Remove everything of this user, with the rows of this transaction."""

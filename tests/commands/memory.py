@@ -41,8 +41,8 @@ class Memory:
         )
         while True:
             work = UnitOfWork(DecisionContext(self.catalog), self.found(commands, in_full=in_full))
-            answers = [command.apply(work) for command in commands]
             try:
+                answers = [command.apply(work) for command in commands]
                 self.save(work.changes())
             except HistoryNeeded:
                 assert not in_full

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,19 +11,20 @@ import pytest
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import CatalogError
-from tests.support import badge, catalog
-from tests.support.arena import Arena, arena
+from laurels.service import group_commit
+from tests.support import at, badge, catalog
+from tests.support.arena import START, WEEK, Arena, arena
 
 pytestmark = pytest.mark.anyio
 
 METRICS = {"m": {"kind": "count", "events": ["m"]}}
-WEEK = [{"id": "weekly", "period": "week"}]
+WEEKLY = [{"id": "weekly", "period": "week"}]
 
 
 def asking(at_least: int, *more: dict[str, Any], **keys: Any) -> Catalog:
     """A badge of 50 points for a number of events."""
     badges = [{**badge("many", 50, metric="m", at_least=at_least), **keys}, *more]
-    return catalog(metrics=METRICS, badges=badges, leaderboards=WEEK)
+    return catalog(metrics=METRICS, badges=badges, leaderboards=WEEKLY)
 
 
 async def held(one: Arena, name: str = "ada") -> tuple[list[str], int]:
@@ -111,3 +114,65 @@ def test_another_policy_is_refused_and_catalogs_without_one_keep_their_fingerpri
     with pytest.raises(CatalogError, match=r"holders.*'looses'"):
         asking(2, holders="looses")
     assert asking(2).rules == asking(2, holders="keep").rules != asking(2, holders="lose").rules
+
+
+# ---- in the periods of leaderboards -----------------------------------------------------------
+
+BOTH_LENGTHS = pytest.mark.parametrize("long", [False, True])
+
+
+def losing(condition: dict[str, Any]) -> Catalog:
+    """A badge of 50 points that is lost with its condition, and a point for each event."""
+    return catalog(
+        metrics=METRICS,
+        points=[{"id": "each", "events": ["m"], "amount": 1}],
+        streaks={"days": {"events": ["m"]}},
+        badges=[{**badge("frail", 50, **condition), "holders": "lose"}],
+        leaderboards=WEEKLY,
+    )
+
+
+async def join_later(one: Arena) -> None:
+    await one.laurels.update_user("ada", joined_at=START)
+
+
+async def leave_the_group(one: Arena) -> None:
+    await one.laurels.update_user("ada", groups=[])
+
+
+async def lift(one: Arena) -> None:
+    await one.admin.lift_amnesty("holiday")
+    await one.laurels.profile("ada")
+
+
+EARLY = {"joined_before": at("2026-01-02")}
+RUN = {"streak": "days", "streak_of": 2}
+
+
+@BOTH_LENGTHS
+@pytest.mark.parametrize(
+    ("condition", "lose"),
+    [(EARLY, join_later), (RUN, leave_the_group), (RUN, lift)],
+    ids=["joined", "groups", "lifted"],
+)
+async def test_a_lost_badge_takes_its_points_from_the_week_in_which_it_was_paid(
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    long: bool,
+    condition: dict[str, Any],
+    lose: Callable[[Arena], Awaitable[None]],
+) -> None:
+    if long:
+        monkeypatch.setattr(group_commit, "LONG", 2)
+    async with arena(database, losing(condition)) as one:
+        await one.laurels.update_user("ada", joined_at=at("2026-01-01"), groups=["team"])
+        await one.admin.add_amnesty(date(2026, 1, 8), date(2026, 1, 8), "because", "a test", "team", "holiday")
+        await record(one, 1)
+        one.clock.set(at("2026-01-09T12:00"))
+        await record(one, 1, first=1)
+        assert await one.lines() == [(1, "ada", 52)]
+        one.clock.set(at("2026-01-12T12:00"))
+        await lose(one)
+        assert await held(one) == ([], 2)
+        assert await one.lines(period=WEEK) == [(1, "ada", 2)]
+        assert await one.lines() == []
