@@ -25,7 +25,12 @@ T = TypeVar("T")
 
 COPY = "Keep a copy of the file apart from the backups of the database: without it, no backup can be used."
 LEFT = "Earlier backups and PostgreSQL's archives still have the secret."
-NOT_CLEAN = "PostgreSQL may still have the secret in the table's file; run 'laurels secret move' again when no backup is running."
+AGAIN = "run 'laurels secret move' again when no backup is running."
+NOT_CLEAN = {
+    "sqlite": f"The database's files may still have the secret, because its log is in use; {AGAIN}",
+    "postgresql": f"PostgreSQL may still have the secret in the table's file; {AGAIN}",
+}
+"""What is said when the files could not be cleaned, for each engine."""
 
 
 class FileInfo(msgspec.Struct, frozen=True):
@@ -33,6 +38,7 @@ class FileInfo(msgspec.Struct, frozen=True):
 
     key   the first digits of the fingerprint of its newest key
     old   those of the key that is being replaced; null without one
+    clean  whether the files of the database have nothing left of a moved secret; null after a command that moves none
     """
 
     file: str
@@ -40,6 +46,7 @@ class FileInfo(msgspec.Struct, frozen=True):
     key: str
     created: datetime
     old: str | None
+    clean: bool | None = None
 
 
 def move(*, database: Database = None, json: Json = False) -> int:
@@ -55,13 +62,13 @@ def move(*, database: Database = None, json: Json = False) -> int:
 
     keys, changed, is_clean = asyncio.run(_with_file(settings, run))
     if json:
-        emit(_info(settings, keys, changed=changed))
+        emit(msgspec.structs.replace(_info(settings, keys, changed=changed), clean=is_clean))
     else:
         done = f"The keys of the database are in {settings.secret_file}"
         note(f"{done} now. {LEFT}" if changed else f"{done} already.")
         note(COPY)
     if not is_clean:
-        note(NOT_CLEAN)
+        note(NOT_CLEAN["sqlite" if str(settings.url).startswith("sqlite:") else "postgresql"])
     return OK
 
 

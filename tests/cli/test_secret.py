@@ -11,8 +11,10 @@ import pytest
 
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import Store
+from laurels.storage.postgres.store import PostgresStore
 from laurels.storage.secret_file import FileKey, Keys, create_keys, read_keys
 from laurels.storage.secrets import Keyring
+from laurels.storage.sqlite.store import SQLiteStore
 from tests.cli.conftest import Cli, Ended, Server
 from tests.cli.test_moving import (  # fixtures
     ERASED,
@@ -86,6 +88,28 @@ def test_a_moved_secret_leaves_nothing_in_the_database_and_changes_no_value(cli:
     for path in cli.folder.rglob("*.db*"):
         assert before.references not in path.read_bytes(), path
     assert refuses_erased(source, key_file)
+
+
+def test_a_move_says_that_the_files_may_still_have_the_secret(
+    cli: Cli,
+    source: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy, says = {
+        "sqlite": (SQLiteStore, "The database's files may still have the secret"),
+        "postgresql": (PostgresStore, "PostgreSQL may still have the secret"),
+    }[source.partition(":")[0]]
+
+    async def in_use(_: Store) -> bool:
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(busy, "clean_secrets", in_use)
+        moved = keyed(cli, "secret", "move", "--database", source, "--json")
+    assert (moved.code, moved.json["clean"], moved.err.count(says)) == (0, False, 1)
+    again = keyed(cli, "secret", "move", "--database", source, "--json")
+    assert (again.code, again.json["clean"], again.err) == (0, True, "")
+    assert keyed(cli, "secret", "rotate", "--database", source, "--json").json["clean"] is None
 
 
 def test_a_move_needs_the_setting_and_a_file_without_other_keys(cli: Cli, file: str) -> None:  # noqa: F811
