@@ -215,7 +215,7 @@ def _together(rows: Sequence[UserRow]) -> Iterator[Sequence[UserRow]]:
 def _under(catalog: Catalog, loaded: Loaded, users: Iterable[str], at: datetime) -> dict[str, UserRow]:
     """These users as they would be under a catalog."""
     work = UnitOfWork(DecisionContext(catalog), loaded)
-    found = {name: work.user(name, at) for name in users}
+    found = {name: work.any_user(name, at) for name in users}  # erasing may be undone: then the catalog is theirs, too
     return found | {row.user_id: row for row in work.changes().users}
 
 

@@ -200,6 +200,20 @@ async def test_other_rules_leave_the_user_hidden_and_count_after_a_restore(datab
         await check_tallies(laurels.store)
 
 
+@pytest.mark.parametrize("outdated", [False, True])
+async def test_a_catalog_can_be_planned_meanwhile(database: str, *, outdated: bool) -> None:
+    async with Laurels.open(database, worth(5), erase_after=AFTER) as laurels:
+        for user in ("ada", "bob"):
+            await laurels.record(Event(user, "1", "agent.created"))
+        await laurels.erase_user("ada")
+        if outdated:
+            await Admin(laurels).apply_catalog(worth(6), "a test", "anna")
+        plan = await Admin(laurels).plan_catalog(worth(7))
+
+        assert (plan.users, plan.affected, plan.from_events) == (2, 2, 2)
+        assert plan.points.after == 14
+
+
 async def test_teams_and_closed_periods_show_nothing_of_the_user(database: str) -> None:
     clock = TestClock()
     async with Laurels.open(database, worth(5), clock=clock, erase_after=AFTER) as laurels:
