@@ -19,6 +19,7 @@ from laurels.cli.options import Database, Json, WholeNumber, settings_of
 from laurels.cli.output import counted, emit, note, say
 from laurels.cli.tables import cell, console, count_progress, table
 from laurels.errors import InvalidInput
+from laurels.present.audit import csv_cell
 from laurels.present.plans import CHANGE_COLUMNS, CatalogPlan, PlannedUser, change_rows
 from laurels.service.admin import Admin
 from laurels.service.opening import existing, laurels_over, read_catalog
@@ -93,7 +94,9 @@ def _rows_into(file: str | None) -> Iterator[Callable[[PlannedUser], None] | Non
         ) as stream:  # a Path has no opener
             writer = csv.writer(stream)
             writer.writerow(CHANGE_COLUMNS)
-            yield lambda user: writer.writerows(change_rows(user))
+            yield lambda user: writer.writerows(
+                [csv_cell("" if one is None else one) for one in row] for row in change_rows(user)
+            )
         unfinished.replace(file)
     except OSError as error:
         raise InvalidInput("--csv", f"cannot write '{file}': {error.strerror}") from error

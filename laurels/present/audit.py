@@ -149,7 +149,7 @@ def csv_of(entries: Iterable[AuditEntry]) -> str:
     """Entries as lines of CSV, under COLUMNS. No cell begins like a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-    writer.writerows([_cell(value) for value in _row(entry)] for entry in entries)
+    writer.writerows([csv_cell(value) for value in _row(entry)] for entry in entries)
     return out.getvalue()
 
 
@@ -168,6 +168,6 @@ def _row(entry: AuditEntry) -> tuple[object, ...]:
     )
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
     """A text without formulas; a number stays a number."""
     return str(value) if isinstance(value, int) else FORMULA.sub("'", str(value))

@@ -86,6 +86,15 @@ def test_a_plan_writes_every_change_into_a_file_that_only_its_owner_reads(bound:
     assert not (bound.folder / "changes.csv.unfinished").exists()
 
 
+def test_the_file_has_no_cell_that_a_spreadsheet_would_run(bound: Cli) -> None:
+    record(bound, [("=HYPERLINK(1)", "1")])
+    file = bound.folder / "changes.csv"
+
+    assert catalog(bound, "plan", str(bound.folder / "easier.toml"), "--csv", str(file)).code == 0
+    assert "'=HYPERLINK(1)," in file.read_text()
+    assert "\n=" not in file.read_text()
+
+
 def test_a_file_that_cannot_be_written_is_named(bound: Cli) -> None:
     ended = catalog(bound, "plan", str(bound.folder / "easier.toml"), "--csv", str(bound.folder / "no" / "such.csv"))
 
