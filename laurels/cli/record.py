@@ -139,6 +139,7 @@ def _laurels(settings: Settings, late_window: timedelta | None) -> BlockingLaure
         catalog,
         connections=settings.database.connections,
         schema=settings.database.schema,
+        secret_file=settings.database.secret_file,
         default_zone=settings.rules.default_zone,
         late_window=late_window,
         on_difference="follow",  # `_make` has compared them

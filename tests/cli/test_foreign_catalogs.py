@@ -208,6 +208,18 @@ def test_a_file_that_the_settings_name_changes_no_user(
     assert after["catalog_revisions"] == before["catalog_revisions"]
 
 
+@pytest.mark.parametrize("command", sorted((COMMANDS | BY_SETTINGS).keys() - {"secret move", "secret drop-old"}))
+def test_every_command_takes_the_file_of_the_secret(bound: Cli, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAURELS_SECRET_FILE", "laurels.key")
+    assert bound("secret", "move", "--database", bound.database).code == 0
+    arguments = [amnesty_of(bound) if one == "AMNESTY" else one for one in (COMMANDS | BY_SETTINGS)[command]]
+
+    ended = bound(*command.split(), *arguments, "--database", bound.database)
+
+    assert "database.secret_file" not in ended.err
+    assert "Traceback" not in ended.err
+
+
 def amnesty_of(cli: Cli) -> str:
     """The id of a new amnesty, under which every user has been brought."""
     added = cli("amnesty", "add", *BY_SETTINGS["amnesty add"], "--json", "--database", cli.database).json["id"]
