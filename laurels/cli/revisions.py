@@ -104,6 +104,8 @@ def _note_applied(applied: AppliedCatalog, *, planned: bool) -> None:
     note(f"Revision {applied.revision.number} of the catalog is in force, with the rules {applied.revision.rules}.")
     if not planned:
         note("Each user is brought under it when next read or written; 'laurels rebuild' does it for all of them.")
+    elif applied.moved is None:
+        note("Who changed since the plan could not be read; the catalog is in force.")
     elif applied.moved:
         users = counted(len(applied.moved), "user")
         note(f"{users} changed since the plan, which may not be right for them: {', '.join(applied.moved)}")

@@ -56,12 +56,13 @@ class CatalogRevision(Answer, frozen=True):
 class AppliedCatalog(Answer, frozen=True):
     """The revision in force after a catalog was applied; `isNew` says whether that made it, or it was in force before.
 
-    With a plan, `moved` are users who changed since the plan was made, so that it may not be right for them: at most 1,000.
+    With a plan, `moved` are users who changed since the plan was made, so that it may not be right for them: at most 1,000;
+    null if they could not be read.
     """
 
     revision: CatalogRevision
     is_new: bool
-    moved: list[str]
+    moved: list[str] | None
 
 
 def catalog_revision(row: CatalogRow) -> CatalogRevision:
@@ -77,6 +78,6 @@ def catalog_revision(row: CatalogRow) -> CatalogRevision:
     )
 
 
-def applied_catalog(row: CatalogRow, is_new: bool, moved: Sequence[str] = ()) -> AppliedCatalog:
+def applied_catalog(row: CatalogRow, is_new: bool, moved: Sequence[str] | None = ()) -> AppliedCatalog:
     """The revision in force after a catalog was applied."""
-    return AppliedCatalog(revision=catalog_revision(row), is_new=is_new, moved=[*moved])
+    return AppliedCatalog(revision=catalog_revision(row), is_new=is_new, moved=None if moved is None else [*moved])

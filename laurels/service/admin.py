@@ -5,6 +5,7 @@ Every change by hand has a date, a reason and an actor, counts once under its id
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -57,6 +58,8 @@ from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal, parsed
 from laurels.service.verify import compare_user, verify_user
 from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
+
+log = logging.getLogger(__name__)
 
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
@@ -402,14 +405,21 @@ class Admin:
             return notes[0]
 
         row, is_new = await self._core.rules.apply(proposal, audit_of)
-        moved: Sequence[str] = ()
+        for note in notes if is_new else ():
+            await self._core.security.note(note)
+        moved: Sequence[str] | None = ()
         if proposal.plan:
             await self._laurels.period_rules.refill()
-            moved = await self._core.store.users_changed_since(proposal.plan.at, MOST_MOVED)
-        applied = applied_catalog(row, is_new, moved)
-        for note in notes if applied.is_new else ():
-            await self._core.security.note(note)
-        return applied
+            moved = await self._moved_since(proposal.plan.at)
+        return applied_catalog(row, is_new, moved)
+
+    async def _moved_since(self, at: datetime) -> Sequence[str] | None:
+        """Who changed since then; None if that cannot be read, which must not hide that the catalog is in force already."""
+        try:
+            return await self._core.store.users_changed_since(at, MOST_MOVED)
+        except LaurelsError as error:
+            log.warning("the users who changed since the plan could not be read: %s", error)
+            return None
 
     async def catalog_revisions(self) -> list[CatalogRevision]:
         """All revisions of the database's catalog, oldest first; the last one is in force."""

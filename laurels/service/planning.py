@@ -123,7 +123,8 @@ class Planning:
             self.totals.from_events += len(full)
             found |= full
         if not self._full_users:
-            await self._from_events([row.user_id for row in page[:SAMPLE]])  # only to know how long it takes
+            sample = next(_together(page[:SAMPLE]))
+            await self._from_events([row.user_id for row in sample])  # only to know how long it takes
         for row in page:
             if row.user_id in found:
                 self._add(found[row.user_id])

@@ -10,7 +10,7 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from laurels.errors import CatalogError, InvalidInput, PlanOutdated
+from laurels.errors import CatalogError, InvalidInput, PlanOutdated, StoreUnavailable
 from laurels.present.plans import CatalogPlan, PlannedUser
 from laurels.service import planning
 from laurels.service.admin import Admin
@@ -193,6 +193,25 @@ async def test_a_token_applies_what_was_planned_and_names_the_users_who_moved(da
         assert done == [2]
         assert [(line.user_id, line.score) for line in lines] == [("ada", 64), ("bob", 64)]
         assert not one.laurels.core.recomputing
+
+
+async def test_a_catalog_is_in_force_where_the_users_who_moved_cannot_be_read(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "laurels.security")
+    following = other(levels=LEVELS)
+
+    async def fail(*_: object) -> list[str]:
+        raise StoreUnavailable("the connection was lost")
+
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        plan = await planned(one, following)
+        monkeypatch.setattr(one.laurels.store, "users_changed_since", fail)
+        applied = await one.admin.apply_catalog(following, *WHY, plan=plan.token)
+
+    assert (applied.is_new, applied.moved) == (True, None)
+    assert any(record.getMessage().startswith("event=catalog.applied") for record in caplog.records)
 
 
 async def test_a_token_is_refused_for_another_catalog_or_base(database: str) -> None:
