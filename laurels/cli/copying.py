@@ -243,6 +243,8 @@ async def _copy(
         except MigrationError as error:
             raise MigrationError(f"{name}: {error}") from error
         await check_catalog(source_store)
+        if SECRETS.name in without and (await source_store.stored_secret()).fingerprint:
+            await _check_finished(source_store)
         keyring = await _keyring_of(source_store, source, name) if for_use and SECRETS.name not in without else None
         if erasures and keyring is None:
             raise InvalidInput("--erasures", f"{name} has no secret, so no hash of an erased user can be compared")
@@ -258,6 +260,14 @@ async def _copy(
             else set[str]()
         )
         return await _finish_erasures(other, rows, before, is_listed=bool(since and since.pending))
+
+
+async def _check_finished(store: Store) -> None:
+    """Raise InvalidInput while an erasure is unfinished: a copy without the keys of the file could only end it with others."""
+    if await store.unfinished_erasures():
+        raise InvalidInput(
+            "--without-credentials", "an erasure is not finished; run 'laurels erasures run', then repeat this command"
+        )
 
 
 def _with_own_secret(settings: Settings) -> Settings:

@@ -23,6 +23,7 @@ from tests.cli.test_moving import (  # fixtures
     filled,  # noqa: F401
     held,
     late_event,
+    leave_unfinished,
     source,  # noqa: F401
     target,  # noqa: F401
     use,
@@ -299,6 +300,22 @@ def test_a_copy_without_credentials_needs_no_file_and_has_a_secret_of_its_own(
     assert refuses_erased("sqlite:///again.db", cli.folder / NAMED)
     refused = keyed(cli, "restore", "bare.db", "--database", "sqlite:///x.db", key_file="lost.key")
     assert (refused.code, "laurels secret move" in refused.err) == (2, True)
+
+
+def test_a_copy_without_credentials_waits_for_an_erasure_that_needs_the_keys(cli: Cli, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'app.db'}"
+    leave_unfinished(database)
+    assert keyed(cli, "secret", "move", "--database", database).code == 0
+    for command in (
+        ("backup", "bare.db", "--database", database, "--without-credentials"),
+        ("copy", database, "sqlite:///copy.db", "--without-credentials"),
+    ):
+        refused = keyed(cli, *command)
+        assert (refused.code, "laurels erasures run" in refused.err) == (2, True)
+    assert not (cli.folder / "bare.db").exists()
+    assert keyed(cli, "erasures", "run", "--database", database).code == 0
+    assert keyed(cli, "backup", "bare.db", "--database", database, "--without-credentials").code == 0
+    assert b"whale" not in (cli.folder / "bare.db").read_bytes()
 
 
 # ---- servers ------------------------------------------------------------------------------------
