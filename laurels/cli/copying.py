@@ -304,7 +304,8 @@ async def _finish_erasures(store: Store, rows: Rows, before: Collection[str], *,
     users = [one.user_id for one in await store.unfinished_erasures()]
     try:
         with_rows = await store.users(users)
-        await laurels.erasures.finish()
+        if users:  # or else a new file would be rewritten, in which no row has moved yet
+            await laurels.erasures.finish()
         hidden = [one.user_id for one in await store.pending_erasures(EVERY)] if is_listed else []
         new = [user_id for user_id in hidden if user_id not in before]
         with suppress(
