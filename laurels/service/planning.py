@@ -28,6 +28,7 @@ from laurels.engine.plans import (
     suffices,
     unqualified,
 )
+from laurels.engine.progress import Progress
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.scoring import Key, is_closed
 from laurels.engine.warnings import warnings
@@ -155,7 +156,7 @@ class Planning:
         """What changes for a user, by the stored progress; None if that does not tell."""
         present, following, at = self._planned.present, self._planned.following, self._planned.at
         progress = progress_under(following, row.progress, at, self._candidates)
-        if progress is None:
+        if progress is None or _is_lost(following, row.progress, progress):
             return None
         if progress is row.progress and self._same_levels and not unqualified(self._changed, progress):
             return progress.points
@@ -198,6 +199,11 @@ class Planning:
     def apply_seconds(self) -> float:
         """About how long bringing all users under the catalog takes, by the users who were computed from their events."""
         return WRITING * self._full_seconds / self._full_users * self.totals.users if self._full_users else 0.0
+
+
+def _is_lost(following: Catalog, before: Progress, after: Progress) -> bool:
+    """Whether a badge is lost: what it paid is taken from the period in which it counted, which only the ledger tells."""
+    return any(following.renames.badge(badge) not in after.badges for badge in before.badges)
 
 
 def _together(rows: Sequence[UserRow]) -> Iterator[Sequence[UserRow]]:
