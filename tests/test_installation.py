@@ -204,6 +204,21 @@ def test_importing_the_library_loads_neither_server_nor_driver_nor_command_line(
     assert not heavy & {*ended.stdout.split()}
 
 
+WITHOUT_UNIX = """
+import asyncio, sys
+sys.modules |= dict.fromkeys(["fcntl", "pwd", "resource"])  # each import of one fails from now on
+from laurels import BlockingLaurels, Event
+with BlockingLaurels("sqlite:///library.db") as laurels:
+    laurels.record(Event("ada", "1", "agent.created"))
+    laurels.erase_user("ada")
+"""
+
+
+def test_the_library_needs_no_module_that_windows_lacks(tmp_path: Path) -> None:
+    ended = ran(sys.executable, "-c", WITHOUT_UNIX, folder=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_nothing_is_installed_that_is_never_imported(tmp_path: Path) -> None:
     pinned = {*re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/run.txt").read_text("utf-8"), re.MULTILINE)}
 

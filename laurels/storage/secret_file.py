@@ -7,7 +7,6 @@ docs/decisions/0054-a-file-for-the-secret.md.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import stat
@@ -244,6 +243,8 @@ def replace_keys(file: str, keys: Keys) -> None:
 @contextmanager
 def locked(file: str) -> Iterator[None]:
     """Wait until no other process of this machine changes the file, and keep others from it."""
+    import fcntl  # noqa: PLC0415  # not on Windows, where the library works without this setting
+
     try:
         descriptor = os.open(Path(file).absolute().parent, os.O_RDONLY)
     except OSError as error:
