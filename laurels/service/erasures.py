@@ -216,15 +216,15 @@ class Erasures:
 
     async def _until_finished(self) -> None:
         """Finish erasures until none is left, and clean the files. Try again after a failure, and where a long read goes on."""
-        wait, done, is_rewritten = CLEAN_SECONDS, False, False
+        wait, done, was_rewritten = CLEAN_SECONDS, False, False
         while not done:
             self._wake.clear()
             try:
                 while await self._finish_some():
-                    wait, is_rewritten = CLEAN_SECONDS, False
+                    wait, was_rewritten = CLEAN_SECONDS, False
                 if not self._wake.is_set():
                     self._idle.set()
-                is_rewritten = is_rewritten or await self._try_rewrite()
+                was_rewritten = was_rewritten or await self._try_rewrite()
                 done = await self._core.store.clean_files() and not self._wake.is_set()
             except LaurelsError as error:
                 log.warning("an erasure is not finished; trying again in %s seconds: %s", wait, error)
@@ -337,10 +337,9 @@ async def rewrite(store: Store, now: datetime, most_bytes: int | None = None) ->
 
 
 async def is_rewritten(store: Store) -> bool:
-    """Whether the files were rewritten since the last erasure, or no one was erased."""
-    erased = max((await store.tombstones()).values(), default=None)
+    """Whether the files were rewritten since the last erasure, or need not be."""
     run = next((run for run in await store.maintenance_runs() if run.task == REWRITE), None)
-    return erased is None or (run is not None and run.at >= erased)
+    return not await store.needs_rewriting(run.at if run else None)
 
 
 async def _with_pause(work: Callable[[], Awaitable[T]]) -> T:

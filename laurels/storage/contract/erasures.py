@@ -109,6 +109,13 @@ class Erasures(Protocol):
         """
         ...
 
+    async def needs_rewriting(self, since: datetime | None) -> bool:
+        """Whether users were erased after this instant (None: at any time), so that parts of their rows may be in the files.
+
+        Always False for an engine that does not rewrite its files.
+        """
+        ...
+
     async def rewrite_files(self, most_bytes: int | None = None) -> bool:
         """Write all that is stored again, so that the files have nothing else, unless they are larger than this.
 

@@ -30,6 +30,10 @@ ERASE = [f"DELETE FROM {table} WHERE user_id = ?" for table in ERASED_AT_ONCE]
 ADD_TOMBSTONE = "INSERT INTO tombstones (user_hash, erased_at) VALUES (?, ?) ON CONFLICT (user_hash) DO NOTHING"
 PENDING = "SELECT user_id, name, erase_at FROM users WHERE erase_at <= ? ORDER BY erase_at, user_id LIMIT ?"
 TOMBSTONES = "SELECT user_hash, erased_at FROM tombstones"
+ERASED_AFTER = "SELECT EXISTS (SELECT 1 FROM tombstones WHERE erased_at > ?)"
+EVER = -(2**63)
+"""Before every time that can be stored."""
+
 ERASE_PART = [
     f"DELETE FROM {name} WHERE user_id = ?1 AND ({key}) IN (SELECT {key} FROM {name} WHERE user_id = ?1 ORDER BY {key} LIMIT ?2)"
     for name in ERASED_IN_PARTS
@@ -182,6 +186,12 @@ class Erasures(Keyrings):
             return True
         async with self._separate() as separate:
             return await separate.run(lambda cursor: empty_log(cursor.connection))
+
+    async def needs_rewriting(self, since: datetime | None) -> bool:
+        if self._path is None:
+            return False
+        after = codec.to_micros(since) if since else EVER
+        return await self._in_background(lambda reader: bool(reader.execute(ERASED_AFTER, (after,)).fetchone()[0]))
 
     async def rewrite_files(self, most_bytes: int | None = None) -> bool:
         if self._path is None:
