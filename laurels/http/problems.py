@@ -123,7 +123,8 @@ KINDS: dict[type[Exception], Kind] = {
         403,
         "The key lacks a scope",
         "Missing scope",
-        "The detail names the scope; create a key that has it with 'laurels key create --scope SCOPE'.",
+        "The detail names the scope; create a key that has it, too, with "
+        "'laurels key create --name NAME --scope SCOPE --scope ...'.",
     ),
     errors.WrongAddress: Kind(
         "wrong-address",
