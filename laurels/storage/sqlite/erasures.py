@@ -169,11 +169,9 @@ class Erasures(Keyrings):
     ) -> tuple[Mapping[str, Sequence[str]], str | None]:
         def read(connection: Connection) -> tuple[Mapping[str, Sequence[str]], str | None]:
             row = connection.execute(LAST_USER, (after, most - 1)).fetchone()
-            values = (after, row[0] if row else AFTER_ALL[0], json.dumps([*texts]))
-            found = connection.execute(GROUPS_NAMING, values).fetchall()
-            return {user_id: tuple(groups.split(codec.GROUP_SEPARATOR)) for user_id, groups in found}, row[
-                0
-            ] if row else None
+            last = row[0] if row else None
+            found = connection.execute(GROUPS_NAMING, (after, last or AFTER_ALL[0], json.dumps([*texts]))).fetchall()
+            return {user_id: tuple(groups.split(codec.GROUP_SEPARATOR)) for user_id, groups in found}, last
 
         return await self._in_background(read)
 
