@@ -58,6 +58,7 @@ WORDS = {
     "ranking",
     "pseudonyms",
     "renames",
+    "conditions",
 }
 """Modules of the engine that nouns are made of."""
 
@@ -66,6 +67,9 @@ NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "ad
 
 DECISIONS = {
     "catalog",
+    "rule_index",
+    "cross_checks",
+    "adding",
     "fingerprints",
     "succession",
     "counting",

@@ -19,7 +19,7 @@ import pytest
 from docs import settings_table
 from docs.pictures import MOST_BYTES, PICTURES
 from laurels import Catalog, Laurels, testing
-from laurels.engine.badges import KINDS
+from laurels.engine.conditions import KINDS
 from laurels.engine.leaderboards import ORDERS, SOURCES, TIES
 from laurels.engine.periods import KINDS as KINDS_OF_PERIOD
 from laurels.http.endpoints import API

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from laurels.demo.sample import Community, Member
-from laurels.engine.badges import AtLeast, Badge
+from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
+from laurels.engine.conditions import AtLeast
 from laurels.engine.events import Event
 from laurels.errors import LaurelsError
 from laurels.service.laurels import Laurels

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice, pairwise
 
-from laurels.engine.badges import AtLeast, Badge, StreakOf
+from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
+from laurels.engine.conditions import AtLeast, StreakOf
 from laurels.engine.judge import length_of, today_of
 from laurels.engine.values import plain
 from laurels.storage.contract import UserRow

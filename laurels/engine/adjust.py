@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from laurels.engine.adding import calendar_of
 from laurels.engine.adjustments import Caller, day_from
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.holding import given_back, is_met
-from laurels.engine.judge import calendar_of, read_streak_of, today_of
+from laurels.engine.judge import read_streak_of, today_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import LedgerEntry, LostBadge, ManualState, Progress, entries_of
 from laurels.engine.streaks import Streak

@@ -4,56 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
-from laurels.engine.badges import (
-    LOSE,
-    AtLeast,
-    AtMost,
-    Badge,
-    HasBadge,
-    MetricWords,
-    PointsOf,
-    StreakOf,
-    Vocabulary,
-    read_badge,
-)
-from laurels.engine.days import Fold
-from laurels.engine.events import MAX_NUMBER
+from laurels.engine.badges import LOSE, Badge, read_badge
+from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, Vocabulary
+from laurels.engine.cross_checks import check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
-from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, is_all_time, read_board
+from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, read_board
 from laurels.engine.levels import Levels, read_levels
-from laurels.engine.metrics import AMOUNTS, Metric, read_metric
+from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
 from laurels.engine.parsing import Table, closest, line_of_deep_brackets
 from laurels.engine.points import PointRule, read_point_rule
-from laurels.engine.progress import Progress
 from laurels.engine.renames import Renames, earlier_names, was_of
+from laurels.engine.rule_index import (
+    RuleIndex,
+    day_boards_of,
+    depends_on,
+    fed_boards_of,
+    rule_indexes_of,
+    within_periods,
+)
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class RuleIndex:
-    """Everything that an event of one type can change.
-
-    reading  the metrics that read something in its data
-    naming   the keys of its data under which it names other users, see `Metric.not_self`
-    """
-
-    metrics: tuple[Metric, ...]
-    streaks: tuple[Streak, ...]
-    rules: tuple[PointRule, ...]
-    badges: tuple[Badge, ...]
-    reading: tuple[Metric, ...]
-    naming: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +178,7 @@ def _read(table: Table) -> Catalog:
     name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
-    _check_together(table, metrics, streaks, rules, badges)
+    check_together(table, metrics, streaks, rules, badges)
     renames = _read_renames(table, badges, streaks, boards)
     return Catalog(
         name=name,
@@ -212,15 +190,15 @@ def _read(table: Table) -> Catalog:
         point_rules=rules,
         badges=badges,
         boards=boards,
-        rule_indexes=_rule_indexes(metrics, streaks, rules, badges),
-        settling=tuple(badge for badge in badges if _names(badge, HasBadge) or _names(badge, PointsOf)),
+        rule_indexes=rule_indexes_of(metrics, streaks, rules, badges),
+        settling=tuple(badge for badge in badges if depends_on(badge, HasBadge) or depends_on(badge, PointsOf)),
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
-        points_boards=tuple(board for board in _within_periods(counting) if board.by == "points"),
-        fed_boards=_fed_boards(counting, metrics, lambda kind: kind not in ("distinct", "distinct_days")),
-        distinct_boards=_fed_boards(_within_periods(counting), metrics, lambda kind: kind == "distinct"),
+        points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),
+        fed_boards=fed_boards_of(counting, metrics, lambda kind: kind not in ("distinct", "distinct_days")),
+        distinct_boards=fed_boards_of(within_periods(counting), metrics, lambda kind: kind == "distinct"),
         renames=renames,
-        day_boards=_day_boards(counting, metrics, streaks),
+        day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,
         rules=fingerprint(levels, metrics, streaks, rules, badges, boards),
         rules_before=fingerprint(levels, metrics, streaks, rules, badges, boards, as_before=True),
@@ -262,39 +240,9 @@ def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[s
     """The leaderboards by id; 'points' comes first unless the catalog lists it."""
     earlier = _earlier(streaks)
     boards = [read_board(entry, metrics, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
-    _check_unique(table, "leaderboards", [board.id for board in boards])
+    check_unique(table, "leaderboards", [board.id for board in boards])
     named = {board.id: board for board in boards}
     return named if POINTS in named else {POINTS: THE_POINTS, **named}
-
-
-def _within_periods(boards: Iterable[Board]) -> list[Board]:
-    return [board for board in boards if not is_all_time(board)]
-
-
-def _fed_boards(
-    boards: Iterable[Board], metrics: Mapping[str, Metric], wanted: Callable[[str], bool]
-) -> dict[str, tuple[Board, ...]]:
-    """Event type -> the leaderboards by a metric of a wanted kind that it changes."""
-    fed: dict[str, tuple[Board, ...]] = {}
-    for board in boards:
-        metric = metrics.get(board.of) if board.by == "metric" else None
-        for event_type in metric.events if metric and wanted(metric.kind) else ():
-            fed[event_type] = (*fed.get(event_type, ()), board)
-    return fed
-
-
-def _day_boards(
-    boards: Iterable[Board], metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]
-) -> dict[str, tuple[Board, ...]]:
-    """Event type -> the leaderboards within periods whose days it adds to."""
-    fed: dict[str, tuple[Board, ...]] = {}
-    for board in boards:
-        metric = metrics.get(board.of) if board.by == "metric" else None
-        streak = streaks.get(board.of) if board.by == "streak" else None
-        source = metric if metric and metric.kind == "distinct_days" else streak
-        for event_type in source.events if source and not is_all_time(board) else ():
-            fed[event_type] = (*fed.get(event_type, ()), board)
-    return fed
 
 
 def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str]:
@@ -319,115 +267,3 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
         profile.fault("login_streak", f"the streak '{streak}' is retired", "choose another, or take its 'retired' out")
     profile.done()
     return event, streak
-
-
-def _check_together(
-    table: Table,
-    metrics: Mapping[str, Metric],
-    streaks: Mapping[str, Streak],
-    rules: tuple[PointRule, ...],
-    badges: tuple[Badge, ...],
-) -> None:
-    """What no part of the file shows alone."""
-    _check_unique(table, "badges", [badge.id for badge in badges])
-    _check_unique(table, "points", [rule.id for rule in rules])
-    _check_names_apart(table, metrics, streaks)
-    _check_named_users(table, metrics, streaks, rules)
-    if not table.faults:
-        _check_reachable(table, badges)
-
-
-def _check_unique(table: Table, key: str, ids: list[str]) -> None:
-    for twice in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
-        table.fault(key, f"the id '{twice}' is used more than once", "give each its own id")
-
-
-def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> None:
-    """The days of a distinct-days metric and of a streak are stored under their names in one place."""
-    for name in sorted(metrics.keys() & streaks.keys()):
-        table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
-
-
-def _check_named_users(
-    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...]
-) -> None:
-    """Find rules that would read the id of a user where events have a reference, see `Metric.not_self`."""
-    naming = {(kind, metric.of): name for name, metric in metrics.items() if metric.not_self for kind in metric.events}
-    where = "has a value of '{}' where the metric '{}' stores references, because of its not_self"
-    for place, noun in [
-        *((f"metrics.{name}.where", metric) for name, metric in metrics.items()),
-        *((f"streaks.{name}.where", streak) for name, streak in streaks.items()),
-        *((f"points '{rule.id}'.where", rule) for rule in rules),
-    ]:
-        for key, name in {
-            key: naming[kind, key] for kind in noun.events for key in noun.where if (kind, key) in naming
-        }.items():
-            table.fault(place, where.format(key, name), "use another key")
-    for name, metric in metrics.items():
-        other = next((naming[kind, metric.of] for kind in metric.events if (kind, metric.of) in naming), None)
-        if other and metric.kind in AMOUNTS:
-            table.fault(f"metrics.{name}.of", f"reads a number where '{other}' reads ids of users", "use another key")
-
-
-def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
-    """Find badges that require each other, which can never be earned: meet all other conditions, and see what is not due."""
-    totals: dict[str, int] = {}
-    folds: dict[str, Fold] = {}
-    for badge in badges:
-        for part in badge.condition.parts():
-            if isinstance(part, AtLeast):
-                totals[part.metric] = max(part.target, totals.get(part.metric, 0))
-            elif isinstance(part, AtMost):
-                totals[part.metric] = min(part.target, totals.get(part.metric, MAX_NUMBER))
-            elif isinstance(part, StreakOf):
-                folds[part.streak] = Fold(longest=max(part.target, folds.get(part.streak, Fold()).longest))
-    earned: dict[str, int] = {}
-    while True:
-        everything = Progress(totals=totals, folds=folds, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
-        due = [badge.id for badge in badges if badge.id not in earned and badge.condition.met(everything)]
-        if not due:
-            break
-        earned = earned | dict.fromkeys(due, 0)
-    for badge in badges:
-        if badge.id not in earned:
-            table.fault(
-                f"badges '{badge.id}'.when", "requires a badge that requires it", "break the cycle of has_badge"
-            )
-
-
-def _rule_indexes(
-    metrics: Mapping[str, Metric],
-    streaks: Mapping[str, Streak],
-    rules: tuple[PointRule, ...],
-    badges: tuple[Badge, ...],
-) -> dict[str, RuleIndex]:
-    rule_indexes: dict[str, RuleIndex] = {}
-    for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
-        fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
-        fed_streaks = tuple(streak for streak in streaks.values() if event_type in streak.events and not streak.retired)
-        touched = {metric.name for metric in fed} | {streak.name for streak in fed_streaks}
-        rule_indexes[event_type] = RuleIndex(
-            metrics=fed,
-            streaks=fed_streaks,
-            rules=tuple(rule for rule in rules if event_type in rule.events),
-            badges=tuple(badge for badge in badges if _touches(badge, touched)),
-            reading=tuple(metric for metric in fed if metric.reads_data),
-            naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
-        )
-    return rule_indexes
-
-
-def _event_types(nouns: Iterable[Metric | Streak | PointRule]) -> dict[str, None]:
-    return dict.fromkeys(event_type for noun in nouns for event_type in noun.events)
-
-
-def _touches(badge: Badge, names: set[str]) -> bool:
-    return any(
-        (isinstance(part, AtLeast | AtMost) and part.metric in names)
-        or (isinstance(part, StreakOf) and part.streak in names)
-        for part in badge.condition.parts()
-    )
-
-
-def _names(badge: Badge, kind: type) -> bool:
-    return any(isinstance(part, kind) for part in badge.condition.parts())

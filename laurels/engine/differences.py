@@ -7,8 +7,8 @@ from dataclasses import fields, is_dataclass
 from datetime import timedelta
 from typing import Any, cast
 
-from laurels.engine.badges import AllOf, AnyOf, Condition
 from laurels.engine.catalog import Catalog
+from laurels.engine.conditions import AllOf, AnyOf, Condition
 from laurels.engine.progress import Progress
 
 UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})

@@ -10,14 +10,13 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from laurels.engine.adding import add_event, calendar_of, later, pay
 from laurels.engine.badges import Badge
-from laurels.engine.catalog import Catalog, RuleIndex
-from laurels.engine.counting import count
+from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.holding import given_back, justified, losers, unmet, without
 from laurels.engine.metrics import matches
-from laurels.engine.points import PointRule
 from laurels.engine.progress import (
     Award,
     Change,
@@ -30,7 +29,7 @@ from laurels.engine.progress import (
     entries_of,
     limited,
 )
-from laurels.engine.streaks import Calendar, Reading, Streak, extended, folded, read
+from laurels.engine.streaks import Reading, Streak, folded, read
 
 _NO_DAYS = Days()
 
@@ -48,7 +47,7 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
     added, entries = add_event(rules, progress, event)
     settled, awards = _settle(catalog, added, rules.badges, entries)
     if settled.earned != progress.earned:
-        settled = replace(settled, reached_at=_later(progress.reached_at, event.occurred_at))
+        settled = replace(settled, reached_at=later(progress.reached_at, event.occurred_at))
     if settled.days is progress.days:
         return _outcome(catalog, progress, settled, awards, entries, {}, late=())
     zones, recorded_at = progress.zones, event.recorded_at or event.occurred_at
@@ -75,7 +74,7 @@ def rejudge(
     refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
     settled, earned = _resettle(catalog, refolded, paid)
     if settled.earned != before.earned:
-        settled = replace(settled, reached_at=_later(before.reached_at, now))
+        settled = replace(settled, reached_at=later(before.reached_at, now))
     streaks = _streak_changes(
         catalog.streaks.values(), before, settled, _todays(catalog, before, now), _todays(catalog, settled, now)
     )
@@ -142,7 +141,7 @@ def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
             if rule.cap_per_day is not None and (not rule.where or matches(rule.where, event)):
-                capped, amount = _pay(capped, rule, event)
+                capped, amount = pay(capped, rule, event)
                 paid[event.id] = paid.get(event.id, 0) + amount
     return paid
 
@@ -208,14 +207,6 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
     return replace(fresh, badges=progress.badges, points=points, beyond=beyond, reached_at=progress.reached_at)
 
 
-def calendar_of(streak: Streak, progress: Progress) -> Calendar:
-    """What this user's days require for this streak."""
-    manual = progress.manual
-    excused = progress.zones.skipped(streak.day_starts) | manual.amnesty | manual.repairs.get(streak.name, _NO_DAYS)
-    paused = manual.pauses.get("", _NO_DAYS) | manual.pauses.get(streak.name, _NO_DAYS)
-    return Calendar(streak, excused, paused, manual.grants.get(streak.name, ()))
-
-
 def today_of(streak: Streak, progress: Progress, now: datetime) -> int:
     """The oldest day of this streak that has not ended for this user."""
     return progress.zones.open_day(now, streak.day_starts)
@@ -239,72 +230,6 @@ def length_of(streak: Streak, progress: Progress, today: int) -> int:
     return read_streak_of(streak, progress, today).length
 
 
-def add_event(
-    rules: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
-) -> tuple[Progress, list[LedgerEntry]]:
-    """The progress with the event added, and what the event itself paid. Badges are not checked yet.
-
-    Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
-    """
-    totals, days, latest, values = count(rules.metrics, progress, event)
-    partial, folds = progress.partial, progress.folds
-    for streak in rules.streaks:
-        if not streak.where or matches(streak.where, event):
-            so_far = replace(progress, days=days, partial=partial, folds=folds)
-            days, partial, folds = _credit(streak, so_far, event, folding=folding)
-    capped, entries, earned = _pay_rules(rules, progress, event)
-    points, beyond = limited(earned)
-    assert event.occurred_at is not None
-    added = Progress(
-        totals,
-        days,
-        capped,
-        partial,
-        folds,
-        progress.badges,
-        points,
-        progress.reached_at,
-        progress.zones,
-        progress.joined_at,
-        progress.manual,
-        progress.scores,
-        latest,
-        values,
-        progress.values_within,
-        progress.board_days,
-        _later(progress.newest, event.occurred_at),
-        beyond,
-        progress.cap_reached,
-    )
-    return added, entries
-
-
-_StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
-
-
-def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
-    """The days, partial amounts and folds with this event counted for the streak."""
-    days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
-    unit = streak.unit(streak.day_of(event, progress.zones))
-    credited = days.get(name, _NO_DAYS)
-    if unit in credited:
-        return days, partial, folds
-    if streak.late_days is not None and streak.late_by(event, progress.zones) > streak.late_days:
-        return days, partial, folds
-    if streak.amount > 1:
-        so_far = partial.get(name, {})
-        amount = min(streak.amount, so_far.get(unit, 0) + event.quantity)
-        rest = {day: some for day, some in so_far.items() if day != unit}
-        if amount < streak.amount:
-            return days, {**partial, name: {**rest, unit: amount}}, folds
-        partial = {**partial, name: rest}
-    credited = credited.with_day(unit)
-    if not folding:
-        return {**days, name: credited}, partial, folds
-    fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
-    return {**days, name: credited}, partial, {**folds, name: fold}
-
-
 def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
     """Every streak folded again, because what its days require has changed."""
     return {
@@ -312,36 +237,6 @@ def _folds(catalog: Catalog, progress: Progress) -> dict[str, Fold]:
         for streak in catalog.streaks.values()
         if streak.name in progress.days
     }
-
-
-_Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
-
-
-def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
-    """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
-    capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
-    for rule in rules.rules:
-        if rule.where and not matches(rule.where, event):
-            continue
-        capped, amount = _pay(capped, rule, event)
-        if amount:
-            earned += amount
-            entries.append(LedgerEntry(amount, "rule", rule.id))
-    return capped, entries, earned
-
-
-def _pay(
-    capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event
-) -> tuple[Mapping[str, Mapping[int, int]], int]:
-    """What the rule pays for this event. The sum of a day stops at the cap, in any order of its events."""
-    worth = rule.worth(event)
-    if rule.cap_per_day is None:
-        return capped, worth
-    assert event.day is not None
-    of_rule = capped.get(rule.id, {})
-    before = of_rule.get(event.day, 0)
-    after = min(rule.cap_per_day, before + worth)
-    return {**capped, rule.id: {**of_rule, event.day: after}}, after - before
 
 
 # ---- settling ---------------------------------------------------------------------------------
@@ -465,7 +360,3 @@ def _streak_notifications(streaks: Mapping[str, Change], *, late: Container[str]
                 Notification("streak.extended", {"streak": name, "before": change.before, "length": change.after})
             )
     return notifications
-
-
-def _later(first: datetime | None, other: datetime) -> datetime:
-    return other if first is None or other > first else first

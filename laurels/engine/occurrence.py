@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from laurels.engine.adding import add_event
 from laurels.engine.badges import Badge
-from laurels.engine.catalog import Catalog, RuleIndex
+from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.judge import add_event
 from laurels.engine.metrics import matches
 from laurels.engine.progress import Outcome, Progress
+from laurels.engine.rule_index import RuleIndex
 from laurels.engine.values import plain
 
 

@@ -16,12 +16,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from laurels.engine.adding import calendar_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import EPOCH, MICROSECOND, micros
-from laurels.engine.judge import calendar_of
 from laurels.engine.leaderboards import Board, Visibility, is_all_time
 from laurels.engine.metrics import Metric, matches
 from laurels.engine.periods import ALL_TIME, Period

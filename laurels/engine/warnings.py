@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from laurels.engine.badges import AllOf, AnyOf, Badge, Condition, HasBadge, PointsOf, StreakOf
+from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
+from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge, PointsOf, StreakOf
 from laurels.engine.leaderboards import Board
 
 MOST_CHECKS = 250

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from laurels.engine.badges import Badge, Check, Step, nearness
+from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
+from laurels.engine.conditions import Check, Step, nearness
 from laurels.engine.progress import Progress
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.present.history import HistoryEvent, earned_at, history_event

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from laurels.engine.adding import calendar_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.judge import calendar_of, length_of, read_streak_of, today_of
+from laurels.engine.judge import length_of, read_streak_of, today_of
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak, marks
 from laurels.engine.zones import end_of_day, zone

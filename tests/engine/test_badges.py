@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from laurels.engine.badges import nearness
+from laurels.engine.conditions import nearness
 from laurels.engine.days import Fold
 from laurels.engine.progress import Progress
 from tests.support import at, badge, catalog, count

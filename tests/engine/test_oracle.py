@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laurels.engine.adding import calendar_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
-from laurels.engine.judge import calendar_of, judge, read_streak_of, rebuild, rejudge, reverse
+from laurels.engine.judge import judge, read_streak_of, rebuild, rejudge, reverse
 from laurels.engine.progress import ManualState, Progress
 from laurels.engine.streaks import WEEKDAYS, Streak, marks
 from laurels.engine.zones import Zones, first_instant

@@ -1,0 +1,131 @@
+"""Adding: what an event adds to the sums, days and points of a user, before badges are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from laurels.engine.counting import count
+from laurels.engine.days import Days, Fold
+from laurels.engine.events import Event
+from laurels.engine.metrics import matches
+from laurels.engine.points import PointRule
+from laurels.engine.progress import (
+    LedgerEntry,
+    Progress,
+    limited,
+)
+from laurels.engine.rule_index import RuleIndex
+from laurels.engine.streaks import Calendar, Streak, extended
+
+_NO_DAYS = Days()
+
+
+def calendar_of(streak: Streak, progress: Progress) -> Calendar:
+    """What this user's days require for this streak."""
+    manual = progress.manual
+    excused = progress.zones.skipped(streak.day_starts) | manual.amnesty | manual.repairs.get(streak.name, _NO_DAYS)
+    paused = manual.pauses.get("", _NO_DAYS) | manual.pauses.get(streak.name, _NO_DAYS)
+    return Calendar(streak, excused, paused, manual.grants.get(streak.name, ()))
+
+
+def add_event(
+    rules: RuleIndex, progress: Progress, event: Event, *, folding: bool = True
+) -> tuple[Progress, list[LedgerEntry]]:
+    """The progress with the event added, and what the event itself paid. Badges are not checked yet.
+
+    Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
+    """
+    totals, days, latest, values = count(rules.metrics, progress, event)
+    partial, folds = progress.partial, progress.folds
+    for streak in rules.streaks:
+        if not streak.where or matches(streak.where, event):
+            so_far = replace(progress, days=days, partial=partial, folds=folds)
+            days, partial, folds = _credit(streak, so_far, event, folding=folding)
+    capped, entries, earned = _pay_rules(rules, progress, event)
+    points, beyond = limited(earned)
+    assert event.occurred_at is not None
+    added = Progress(
+        totals,
+        days,
+        capped,
+        partial,
+        folds,
+        progress.badges,
+        points,
+        progress.reached_at,
+        progress.zones,
+        progress.joined_at,
+        progress.manual,
+        progress.scores,
+        latest,
+        values,
+        progress.values_within,
+        progress.board_days,
+        later(progress.newest, event.occurred_at),
+        beyond,
+        progress.cap_reached,
+    )
+    return added, entries
+
+
+_StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
+
+
+def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
+    """The days, partial amounts and folds with this event counted for the streak."""
+    days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
+    unit = streak.unit(streak.day_of(event, progress.zones))
+    credited = days.get(name, _NO_DAYS)
+    if unit in credited:
+        return days, partial, folds
+    if streak.late_days is not None and streak.late_by(event, progress.zones) > streak.late_days:
+        return days, partial, folds
+    if streak.amount > 1:
+        so_far = partial.get(name, {})
+        amount = min(streak.amount, so_far.get(unit, 0) + event.quantity)
+        rest = {day: some for day, some in so_far.items() if day != unit}
+        if amount < streak.amount:
+            return days, {**partial, name: {**rest, unit: amount}}, folds
+        partial = {**partial, name: rest}
+    credited = credited.with_day(unit)
+    if not folding:
+        return {**days, name: credited}, partial, folds
+    fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
+    return {**days, name: credited}, partial, {**folds, name: fold}
+
+
+_Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
+
+
+def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
+    """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
+    capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
+    for rule in rules.rules:
+        if rule.where and not matches(rule.where, event):
+            continue
+        capped, amount = pay(capped, rule, event)
+        if amount:
+            earned += amount
+            entries.append(LedgerEntry(amount, "rule", rule.id))
+    return capped, entries, earned
+
+
+def pay(
+    capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event
+) -> tuple[Mapping[str, Mapping[int, int]], int]:
+    """What the rule pays for this event. The sum of a day stops at the cap, in any order of its events."""
+    worth = rule.worth(event)
+    if rule.cap_per_day is None:
+        return capped, worth
+    assert event.day is not None
+    of_rule = capped.get(rule.id, {})
+    before = of_rule.get(event.day, 0)
+    after = min(rule.cap_per_day, before + worth)
+    return {**capped, rule.id: {**of_rule, event.day: after}}, after - before
+
+
+def later(first: datetime | None, other: datetime) -> datetime:
+    """The later of two instants."""
+    return other if first is None or other > first else first

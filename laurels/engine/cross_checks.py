@@ -1,0 +1,93 @@
+"""Checks of a catalog that no part of it shows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from laurels.engine.badges import Badge
+from laurels.engine.conditions import AtLeast, AtMost, StreakOf
+from laurels.engine.days import Fold
+from laurels.engine.events import MAX_NUMBER
+from laurels.engine.metrics import AMOUNTS, Metric
+from laurels.engine.parsing import Table
+from laurels.engine.points import PointRule
+from laurels.engine.progress import Progress
+from laurels.engine.streaks import Streak
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def check_together(
+    table: Table,
+    metrics: Mapping[str, Metric],
+    streaks: Mapping[str, Streak],
+    rules: tuple[PointRule, ...],
+    badges: tuple[Badge, ...],
+) -> None:
+    """What no part of the file shows alone."""
+    check_unique(table, "badges", [badge.id for badge in badges])
+    check_unique(table, "points", [rule.id for rule in rules])
+    _check_names_apart(table, metrics, streaks)
+    _check_named_users(table, metrics, streaks, rules)
+    if not table.faults:
+        _check_reachable(table, badges)
+
+
+def check_unique(table: Table, key: str, ids: list[str]) -> None:
+    """Add a fault for each id that is used more than once."""
+    for twice in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
+        table.fault(key, f"the id '{twice}' is used more than once", "give each its own id")
+
+
+def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> None:
+    """The days of a distinct-days metric and of a streak are stored under their names in one place."""
+    for name in sorted(metrics.keys() & streaks.keys()):
+        table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
+
+
+def _check_named_users(
+    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...]
+) -> None:
+    """Find rules that would read the id of a user where events have a reference, see `Metric.not_self`."""
+    naming = {(kind, metric.of): name for name, metric in metrics.items() if metric.not_self for kind in metric.events}
+    where = "has a value of '{}' where the metric '{}' stores references, because of its not_self"
+    for place, noun in [
+        *((f"metrics.{name}.where", metric) for name, metric in metrics.items()),
+        *((f"streaks.{name}.where", streak) for name, streak in streaks.items()),
+        *((f"points '{rule.id}'.where", rule) for rule in rules),
+    ]:
+        for key, name in {
+            key: naming[kind, key] for kind in noun.events for key in noun.where if (kind, key) in naming
+        }.items():
+            table.fault(place, where.format(key, name), "use another key")
+    for name, metric in metrics.items():
+        other = next((naming[kind, metric.of] for kind in metric.events if (kind, metric.of) in naming), None)
+        if other and metric.kind in AMOUNTS:
+            table.fault(f"metrics.{name}.of", f"reads a number where '{other}' reads ids of users", "use another key")
+
+
+def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
+    """Find badges that require each other, which can never be earned: meet all other conditions, and see what is not due."""
+    totals: dict[str, int] = {}
+    folds: dict[str, Fold] = {}
+    for badge in badges:
+        for part in badge.condition.parts():
+            if isinstance(part, AtLeast):
+                totals[part.metric] = max(part.target, totals.get(part.metric, 0))
+            elif isinstance(part, AtMost):
+                totals[part.metric] = min(part.target, totals.get(part.metric, MAX_NUMBER))
+            elif isinstance(part, StreakOf):
+                folds[part.streak] = Fold(longest=max(part.target, folds.get(part.streak, Fold()).longest))
+    earned: dict[str, int] = {}
+    while True:
+        everything = Progress(totals=totals, folds=folds, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
+        due = [badge.id for badge in badges if badge.id not in earned and badge.condition.met(everything)]
+        if not due:
+            break
+        earned = earned | dict.fromkeys(due, 0)
+    for badge in badges:
+        if badge.id not in earned:
+            table.fault(
+                f"badges '{badge.id}'.when", "requires a badge that requires it", "break the cycle of has_badge"
+            )

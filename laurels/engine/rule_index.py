@@ -1,0 +1,100 @@
+"""The index of rules: what an event of each type can change, and which leaderboards it feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from laurels.engine.badges import Badge
+from laurels.engine.conditions import AtLeast, AtMost, StreakOf
+from laurels.engine.leaderboards import Board, is_all_time
+from laurels.engine.metrics import Metric
+from laurels.engine.points import PointRule
+from laurels.engine.streaks import Streak
+
+
+@dataclass(frozen=True, slots=True)
+class RuleIndex:
+    """Everything that an event of one type can change.
+
+    reading  the metrics that read something in its data
+    naming   the keys of its data under which it names other users, see `Metric.not_self`
+    """
+
+    metrics: tuple[Metric, ...]
+    streaks: tuple[Streak, ...]
+    rules: tuple[PointRule, ...]
+    badges: tuple[Badge, ...]
+    reading: tuple[Metric, ...]
+    naming: tuple[str, ...] = ()
+
+
+def within_periods(boards: Iterable[Board]) -> list[Board]:
+    """The leaderboards that count within periods."""
+    return [board for board in boards if not is_all_time(board)]
+
+
+def fed_boards_of(
+    boards: Iterable[Board], metrics: Mapping[str, Metric], wanted: Callable[[str], bool]
+) -> dict[str, tuple[Board, ...]]:
+    """Event type -> the leaderboards by a metric of a wanted kind that it changes."""
+    fed: dict[str, tuple[Board, ...]] = {}
+    for board in boards:
+        metric = metrics.get(board.of) if board.by == "metric" else None
+        for event_type in metric.events if metric and wanted(metric.kind) else ():
+            fed[event_type] = (*fed.get(event_type, ()), board)
+    return fed
+
+
+def day_boards_of(
+    boards: Iterable[Board], metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]
+) -> dict[str, tuple[Board, ...]]:
+    """Event type -> the leaderboards within periods whose days it adds to."""
+    fed: dict[str, tuple[Board, ...]] = {}
+    for board in boards:
+        metric = metrics.get(board.of) if board.by == "metric" else None
+        streak = streaks.get(board.of) if board.by == "streak" else None
+        source = metric if metric and metric.kind == "distinct_days" else streak
+        for event_type in source.events if source and not is_all_time(board) else ():
+            fed[event_type] = (*fed.get(event_type, ()), board)
+    return fed
+
+
+def rule_indexes_of(
+    metrics: Mapping[str, Metric],
+    streaks: Mapping[str, Streak],
+    rules: tuple[PointRule, ...],
+    badges: tuple[Badge, ...],
+) -> dict[str, RuleIndex]:
+    """Event type -> what an event of it can change."""
+    rule_indexes: dict[str, RuleIndex] = {}
+    for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
+        fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
+        fed_streaks = tuple(streak for streak in streaks.values() if event_type in streak.events and not streak.retired)
+        touched = {metric.name for metric in fed} | {streak.name for streak in fed_streaks}
+        rule_indexes[event_type] = RuleIndex(
+            metrics=fed,
+            streaks=fed_streaks,
+            rules=tuple(rule for rule in rules if event_type in rule.events),
+            badges=tuple(badge for badge in badges if _touches(badge, touched)),
+            reading=tuple(metric for metric in fed if metric.reads_data),
+            naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
+        )
+    return rule_indexes
+
+
+def _event_types(nouns: Iterable[Metric | Streak | PointRule]) -> dict[str, None]:
+    return dict.fromkeys(event_type for noun in nouns for event_type in noun.events)
+
+
+def _touches(badge: Badge, names: set[str]) -> bool:
+    return any(
+        (isinstance(part, AtLeast | AtMost) and part.metric in names)
+        or (isinstance(part, StreakOf) and part.streak in names)
+        for part in badge.condition.parts()
+    )
+
+
+def depends_on(badge: Badge, kind: type) -> bool:
+    """Whether a condition of this kind is in the badge's condition."""
+    return any(isinstance(part, kind) for part in badge.condition.parts())
