@@ -66,6 +66,16 @@ NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "ad
 """What a catalog defines, and what an operator applies: one file each."""
 
 DECISIONS = {
+    "catalog_keys",
+    "catalog_keys.badges",
+    "catalog_keys.conditions",
+    "catalog_keys.file",
+    "catalog_keys.key_types",
+    "catalog_keys.leaderboards",
+    "catalog_keys.metrics",
+    "catalog_keys.points",
+    "catalog_keys.shared",
+    "catalog_keys.streaks",
     "catalog",
     "rule_index",
     "cross_checks",

@@ -1,0 +1,38 @@
+"""The keys of a [[badges]] table."""
+
+from __future__ import annotations
+
+from laurels.engine.badges import CATEGORIES, HOLDERS, KEEP
+from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
+from laurels.engine.catalog_keys.shared import was
+
+BADGE = KeyTable(
+    "badge",
+    "[[badges]]",
+    "A badge that users earn once.",
+    (
+        Key("id", Text(), "The id in answers, addresses and commands.", '"bookworm"'),
+        Key("name", Text(), "The name that users read.", '"Bookworm"'),
+        Key("description", Text(lines=True), "What users read about it.", '"Finish 10 books"'),
+        Key("icon", Text(), "An emoji or another text that stands for it.", '"📚"'),
+        Key("category", Text(CATEGORIES), "Where it is listed.", '"achievement"'),
+        Key("points", Integer(), "How many points it pays, once.", "250"),
+        Key("condition", Text(), "What it requires, in words that users read.", '"10 books"'),
+        Key("when", Inner(CONDITION), "What it requires: a condition.", '{ metric = "books", at_least = 10 }'),
+        was("badge"),
+        Key(
+            "retired",
+            Boolean(),
+            "It is not awarded any more; users who have it keep it, and only they see it.",
+            "true",
+            default=False,
+        ),
+        Key(
+            "holders",
+            Text(HOLDERS),
+            "What users who have it do when its condition does not hold any more: keep it, or lose it with its points.",
+            '"lose"',
+            default=KEEP,
+        ),
+    ),
+)

@@ -1,0 +1,51 @@
+"""The keys of a [metrics.NAME] table."""
+
+from __future__ import annotations
+
+from laurels.engine.catalog_keys.key_types import Boolean, Key, KeyTable, Text
+from laurels.engine.catalog_keys.shared import WHERE, events
+from laurels.engine.metrics import KINDS, MISSING, QUANTITY
+
+METRIC = KeyTable(
+    "metric",
+    "[metrics.NAME]",
+    "A number per user that events change.",
+    (
+        Key(
+            "kind",
+            Text(KINDS),
+            "How events change the number: how many (count), the sum, the largest (max), the smallest (min), the last, "
+            "how many different values (distinct), or on how many days one occurred (distinct_days).",
+            '"count"',
+        ),
+        events("The types of events that it counts.", '["book.finished"]'),
+        Key(
+            "of",
+            Text(),
+            "The key of the event's data that has the number, or with kind 'distinct' the value.",
+            '"pages"',
+            default=QUANTITY,
+            without="the event's quantity",
+            needs='kind = "sum"',
+        ),
+        WHERE,
+        Key("one", Text(), "The word for one of it.", '"book"', default=None, without="its name"),
+        Key("many", Text(), "The word for several of it.", '"books"', default=None, without="its name"),
+        Key(
+            "not_self",
+            Boolean(),
+            "The values are ids of users; the user's own never counts, and keyed hashes are stored instead of ids.",
+            "true",
+            default=False,
+            needs='kind = "distinct"\nof = "friend"',
+        ),
+        Key(
+            "missing",
+            Text(MISSING),
+            "What an event without a value counts for: nothing, or as many different values as its quantity says.",
+            '"quantity"',
+            default=MISSING[0],
+            needs='kind = "distinct"\nof = "friend"',
+        ),
+    ),
+)

@@ -1,0 +1,25 @@
+"""Keys that several tables have."""
+
+from __future__ import annotations
+
+from laurels.engine.catalog_keys.key_types import Key, OneOf, Text, Texts, Values
+
+
+def events(meaning: str, example: str) -> Key:
+    """The types of events that something counts."""
+    return Key("events", Texts(), meaning, example)
+
+
+WHERE = Key(
+    "where",
+    Values(),
+    "Only events with this data count. 1 also matches 1.0, but not true.",
+    '{ language = "en" }',
+    default={},
+)
+
+
+def was(kind: str) -> Key:
+    """The earlier ids of something that was renamed."""
+    meaning = f"The earlier id of the {kind}, or a list of them, so that what is stored under it goes on."
+    return Key("was", OneOf((Text(), Texts())), meaning, '"earlier_id"', default=None, without="none")

@@ -1,0 +1,89 @@
+"""Small catalogs in which one declared table has just what it needs, made from the declarations of the catalog's keys."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
+from laurels.engine.catalog_keys.key_types import Inner, Key, KeyTable, Named, OneOf, Several, Type
+from tests.support import toml
+
+Raw = dict[str, Any]
+
+ALL_TABLES = [*TABLES.values(), *CONDITIONS.values()]
+ALL_KEYS = [(table, key) for table in ALL_TABLES for key in table.keys]
+KEY_IDS = [f"{table.name}.{key.name}" for table, key in ALL_KEYS]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A catalog as data, and the table in it that is of interest."""
+
+    raw: Raw
+    table: Raw
+
+    @property
+    def text(self) -> str:
+        return "\n".join(f"{key} = {toml(value)}" for key, value in self.raw.items())
+
+
+def value_of(key: Key) -> Any:
+    """The value of a key's example."""
+    return tomllib.loads(f"it = {key.example}")["it"]
+
+
+def needed_by(key: Key) -> Raw:
+    """What the table needs next to a key."""
+    return tomllib.loads(key.needs)
+
+
+def base() -> Raw:
+    """The catalog that the examples of the file's own keys make, with what the examples of other keys name."""
+    raw = {key.name: value_of(key) for key in CATALOG.keys}
+    raw["metrics"]["best_time"] = {"kind": "min", "events": ["race.finished"], "of": "seconds"}
+    return raw
+
+
+def sample(table: KeyTable) -> Sample:
+    """A valid catalog in which one table of this kind has the keys that are required."""
+    if table is CATALOG:
+        raw = base()
+        return Sample(raw, raw)
+    if table.name in CONDITIONS:
+        raw = base()
+        when = {key.name: value_of(key) for key in table.keys if key.required}
+        raw["badges"].append({**raw["badges"][0], "id": "bookworm", "when": when})
+        return Sample(raw, when)
+    parent, key = next((one, key) for one in TABLES.values() for key in one.keys if table.name in inner(key.type))
+    found = sample(parent)
+    found.table.update(needed_by(key))
+    found.table[key.name] = value_of(key)
+    whole = first(found.table[key.name])
+    needed = {one.name: whole[one.name] for one in table.keys if one.required}
+    whole.clear()
+    whole.update(needed)
+    return replace(found, table=whole)
+
+
+def with_key(table: KeyTable, key: Key) -> Sample:
+    """The same with one more key, at its example's value."""
+    made = sample(table)
+    made.table.update({**needed_by(key), key.name: value_of(key)})
+    return made
+
+
+def first(value: Any) -> Raw:
+    """The first table in the value of a key."""
+    if isinstance(value, list):
+        return first(cast(list[Any], value)[0])
+    entry = next(iter(cast(Raw, value).values()), None)
+    return cast(Raw, entry) if isinstance(entry, dict) else cast(Raw, value)
+
+
+def inner(type_: Type) -> set[str]:
+    """The names of the tables that a value of this type contains, without conditions."""
+    if isinstance(type_, OneOf):
+        return {name for one in type_.types for name in inner(one)}
+    return {type_.table} - {CONDITION} if isinstance(type_, Inner | Several | Named) else set()
