@@ -196,9 +196,11 @@ def _catalogs() -> App:
     """The commands about catalog files and the catalog of the database."""
     return _family(
         "catalog",
-        "Check catalog files, and show and change the catalog of the database.",
+        "Write and check catalog files, and show and change the catalog of the database.",
+        init="catalog_files:init|Write a catalog to start from.",
         check="catalog:check|Check a catalog file, and report all errors.",
         show="catalog:show|Show the levels, badges and leaderboards.",
+        schema="catalog_files:schema|Print the JSON Schema of catalog files, for editors.",
         plan="planning:plan|Show what putting a catalog in force would do, without doing it.",
         rollback="revisions:rollback|Put an earlier revision in force again, as the next one.",
         apply="revisions:apply|Put a catalog in force, as the next revision of the database's catalog.",

@@ -85,7 +85,7 @@ BY_SETTINGS: dict[str, tuple[str, ...]] = {
 ERASES = {"user erase"}
 """Changes its user, whatever file there is; see test_erasing.py."""
 
-ALONE = {"demo"}
+ALONE = {"demo", "catalog init", "catalog schema"}
 """Commands that never use the database of the settings."""
 
 WRITE_NOTHING = {"leaderboard", "explain", "rebuild", "verify", "user show"}

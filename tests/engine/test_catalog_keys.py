@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,13 +27,23 @@ from laurels.engine.catalog_keys.key_types import (
     Several,
     Text,
     Texts,
-    Type,
     Values,
 )
 from laurels.engine.conditions import KINDS
 from laurels.engine.parsing import Table
 from laurels.errors import CatalogError, Fault
-from tests.support.catalog_keys import ALL_KEYS, ALL_TABLES, KEY_IDS, first, needed_by, sample, with_key
+from tests.support.catalog_keys import (
+    ALL_KEYS,
+    ALL_TABLES,
+    KEY_IDS,
+    OF_EVERY_TYPE,
+    catalogs_at_hand,
+    first,
+    is_of,
+    needed_by,
+    sample,
+    with_key,
+)
 
 ENGINE = Path(laurels.engine.__file__).parent
 ROOT = ENGINE.parent.parent
@@ -112,19 +121,6 @@ def recording() -> Iterator[Asked]:
             patch.setattr(Table, getter, recorded(getter, getattr(Table, getter)))
         patch.setattr(Table, "done", finished)
         yield asked
-
-
-def catalogs_at_hand() -> list[str]:
-    """The catalogs of the package, of the documents and of the fixtures, and one for each key with its example."""
-    files = [*ENGINE.rglob("*.toml"), *(ROOT / "tests/fixtures").rglob("catalog.toml")]
-    documents = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
-    blocks = [
-        block
-        for document in documents
-        for block in re.findall(r"^```toml\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-        if "[[levels]]" in block
-    ]
-    return [*(file.read_text("utf-8") for file in files), *blocks, *(with_key(*one).text for one in ALL_KEYS)]
 
 
 @pytest.fixture(scope="module")
@@ -207,26 +203,6 @@ def test_a_default_is_what_counts_without_the_key(table: KeyTable, key: Key) -> 
 
 
 # ---- what readers refuse ----------------------------------------------------------------------
-
-OF_EVERY_TYPE: list[Any] = ["", " ", "x\0", 7.5, True, -1, 2**53, [], [1], [[]], {"x": 1.5}, {"x": []}, "no such"]
-
-
-def is_of(value: Any, type_: Type) -> bool | None:
-    """Whether a value is of a type; None where that depends on the rest of the catalog."""
-    match type_:
-        case Text():
-            fits = isinstance(value, str) and bool(value.strip()) and "\0" not in value
-            known = not type_.choices and not type_.names and not type_.pattern
-            return (None if known else value in type_.choices) if fits else False
-        case Integer():
-            return type(value) is int and type_.least <= value <= type_.most
-        case Boolean():
-            return type(value) is bool
-        case OneOf():
-            found = [is_of(value, one) for one in type_.types]
-            return True if True in found else None if None in found else False
-        case Texts() | Day() | Instant() | Values() | Inner() | Several() | Named():
-            return None if value == [] and isinstance(type_, Several) and not type_.least else False
 
 
 @pytest.mark.parametrize(("table", "key"), ALL_KEYS, ids=KEY_IDS)

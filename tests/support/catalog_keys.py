@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
+import laurels.engine
 from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
-from laurels.engine.catalog_keys.key_types import Inner, Key, KeyTable, Named, OneOf, Several, Type
+from laurels.engine.catalog_keys.key_types import (
+    Boolean,
+    Day,
+    Inner,
+    Instant,
+    Integer,
+    Key,
+    KeyTable,
+    Named,
+    OneOf,
+    Several,
+    Text,
+    Texts,
+    Type,
+    Values,
+)
 from tests.support import toml
 
 Raw = dict[str, Any]
+
+ENGINE = Path(laurels.engine.__file__).parent
+ROOT = ENGINE.parent.parent
 
 ALL_TABLES = [*TABLES.values(), *CONDITIONS.values()]
 ALL_KEYS = [(table, key) for table in ALL_TABLES for key in table.keys]
@@ -87,3 +108,37 @@ def inner(type_: Type) -> set[str]:
     if isinstance(type_, OneOf):
         return {name for one in type_.types for name in inner(one)}
     return {type_.table} - {CONDITION} if isinstance(type_, Inner | Several | Named) else set()
+
+
+def catalogs_at_hand() -> list[str]:
+    """The catalogs of the package, of the documents and of the fixtures, and one for each key with its example."""
+    files = [*ENGINE.rglob("*.toml"), *(ROOT / "tests/fixtures").rglob("catalog.toml")]
+    documents = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    blocks = [
+        block
+        for document in documents
+        for block in re.findall(r"^```toml\n(.*?)^```$", document.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        if "[[levels]]" in block
+    ]
+    return [*(file.read_text("utf-8") for file in files), *blocks, *(with_key(*one).text for one in ALL_KEYS)]
+
+
+OF_EVERY_TYPE: list[Any] = ["", " ", "x\0", 7.5, True, -1, 2**53, [], [1], [[]], {"x": 1.5}, {"x": []}, "no such"]
+
+
+def is_of(value: Any, type_: Type) -> bool | None:
+    """Whether a value is of a type; None where that depends on the rest of the catalog."""
+    match type_:
+        case Text():
+            fits = isinstance(value, str) and bool(value.strip()) and "\0" not in value
+            known = not type_.choices and not type_.names and not type_.pattern
+            return (None if known else value in type_.choices) if fits else False
+        case Integer():
+            return type(value) is int and type_.least <= value <= type_.most
+        case Boolean():
+            return type(value) is bool
+        case OneOf():
+            found = [is_of(value, one) for one in type_.types]
+            return True if True in found else None if None in found else False
+        case Texts() | Day() | Instant() | Values() | Inner() | Several() | Named():
+            return None if value == [] and isinstance(type_, Several) and not type_.least else False
