@@ -66,6 +66,7 @@ NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "ad
 """What a catalog defines, and what an operator applies: one file each."""
 
 DECISIONS = {
+    "key_fixes",
     "catalog_schema",
     "catalog_keys",
     "catalog_keys.badges",

@@ -15,6 +15,7 @@ from laurels.engine.badges import LOSE, Badge, read_badge
 from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, Vocabulary
 from laurels.engine.cross_checks import check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
+from laurels.engine.key_fixes import WHOLE_FILE
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
@@ -89,9 +90,10 @@ class Catalog:
             place = f"line {line_of_deep_brackets(text)}"
             raise CatalogError([Fault(place, "has brackets in too many others", "write it with fewer")]) from None
         faults: list[Fault] = []
-        catalog = _read(Table(raw, "", faults))
+        catalog = _read(Table(raw, "", faults, WHOLE_FILE))
         if faults:
-            raise CatalogError(faults)
+            # A misspelled table comes first: what refers to its entries fails because of it.
+            raise CatalogError(sorted(faults, key=lambda fault: "." in fault.where or "[" in fault.where))
         return replace(catalog, text=text)
 
     @staticmethod

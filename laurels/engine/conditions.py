@@ -7,13 +7,13 @@ condition from unmet to met, so the order of arrival does not matter. KINDS list
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.parsing import Table
+from laurels.engine.parsing import Table, closest, nearest, printable
 from laurels.engine.progress import Progress
 
 
@@ -300,10 +300,22 @@ class Vocabulary:
     earlier_streaks: Mapping[str, str] = field(default_factory=dict[str, str])
     earlier_badges: Mapping[str, str] = field(default_factory=dict[str, str])
 
+    @property
+    def kinds_of_names(self) -> Mapping[str, str]:
+        """What each name in the file is the name of."""
+        return {
+            **dict.fromkeys(self.badges, "badge"),
+            **dict.fromkeys(self.streaks, "streak"),
+            **dict.fromkeys(self.metrics, "metric"),
+        }
+
 
 MOST_LEVELS = 50
 """How many conditions one may be inside of. Python's limit would end the reading somewhat later, without a place."""
 
+
+_NAMING = {"metric": "at_least = 10", "streak": "streak_of = 7"}
+"""The keys that name what a condition is about, and what may be next to each."""
 
 _LEVEL = re.compile(r"\.(?:all|any)_of\[")
 
@@ -315,12 +327,26 @@ def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
         return AllOf(())
     kinds = [key for key in KINDS if table.has(key)]
     if len(kinds) != 1:
-        what = f"has {' and '.join(kinds)}" if kinds else "has no condition"
-        table.fault("", what, f"write exactly one of {', '.join(KINDS)}")
+        _refuse(table, kinds)
         return AllOf(())
     condition = KINDS[kinds[0]](table, vocabulary)
     table.done()
     return condition
+
+
+def _refuse(table: Table, kinds: Sequence[str]) -> None:
+    """Add a fault for a condition that has not exactly one of KINDS."""
+    misspelled = [key for key in table.raw if key not in _NAMING and nearest(key, KINDS)]
+    incomplete = [key for key in _NAMING if table.has(key)]
+    if kinds:
+        table.fault("", f"has {' and '.join(kinds)}", f"write exactly one of {', '.join(KINDS)}")
+    elif misspelled:
+        for key in misspelled:
+            table.fault(key, f"unknown key '{printable(key)}'", closest(key, KINDS))
+    elif incomplete:
+        table.fault("", f"names a {incomplete[0]} and requires nothing of it", f"add {_NAMING[incomplete[0]]}")
+    else:
+        table.fault("", "has no condition", f"write exactly one of {', '.join(KINDS)}")
 
 
 def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
@@ -342,7 +368,7 @@ def _read_at_most(table: Table, vocabulary: Vocabulary) -> Condition:
 
 def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords]:
     """The name of a condition's metric, and what conditions know of it."""
-    name = table.choice("metric", vocabulary.metrics, "metric")
+    name = table.choice("metric", vocabulary.metrics, "metric", others=vocabulary.kinds_of_names)
     metric = vocabulary.metrics.get(name, _UNKNOWN)
     if metric.kind == "last":
         # A badge for a number that was reached once would depend on the order in which events arrive.
@@ -353,12 +379,14 @@ def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords
 
 
 def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
-    streak = table.choice("streak", vocabulary.streaks, "streak", renamed=vocabulary.earlier_streaks)
+    others = vocabulary.kinds_of_names
+    streak = table.choice("streak", vocabulary.streaks, "streak", renamed=vocabulary.earlier_streaks, others=others)
     return StreakOf(streak, table.integer("streak_of", least=1), vocabulary.streaks.get(streak, False))
 
 
 def _read_has_badge(table: Table, vocabulary: Vocabulary) -> Condition:
-    badge = table.choice("has_badge", vocabulary.badges, "badge", renamed=vocabulary.earlier_badges)
+    others = vocabulary.kinds_of_names
+    badge = table.choice("has_badge", vocabulary.badges, "badge", renamed=vocabulary.earlier_badges, others=others)
     return HasBadge(badge, vocabulary.badges.get(badge, ""), badge in vocabulary.retired_badges)
 
 

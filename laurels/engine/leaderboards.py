@@ -147,7 +147,8 @@ def read_board(
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
     named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
     renamed = earlier if by == "streak" else NONE_EARLIER
-    of = table.choice("of", named[by], by, renamed=renamed) if by in named else ""
+    others = {name: kind for kind, names in named.items() if kind != by for name in names}
+    of = table.choice("of", named[by], by, renamed=renamed, others=others) if by in named else ""
     if by == "points" and table.has("of"):
         table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
     hours = table.integer("late_hours", LATE_HOURS)

@@ -6,12 +6,15 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from laurels.engine.events import MAX_NUMBER, UNSAFE
 from laurels.errors import Fault
 
 _REQUIRED: Any = object()
+SIMILAR = 0.6
+"""How similar a word must be to one that it was probably meant to be."""
+
 LONGEST_SHOWN = 40
 
 NONE_EARLIER: Mapping[str, str] = {}
@@ -25,6 +28,9 @@ _TOKENS = re.compile(
 )
 """The texts and comments of TOML, in which brackets mean nothing, and the brackets."""
 
+MISSING = "is missing"
+"""What a fault says of a key that must be given."""
+
 MOST_OF_TEXT = 100
 """How many characters of a text that someone sent a message repeats."""
 
@@ -32,13 +38,30 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 """The days that a catalog may have; the last one means no end."""
 
 
+class Language(Protocol):
+    """What is known of the keys of a table, for the fixes of unknown ones. `asked` are the keys that a reader asked for."""
+
+    def inside(self, key: str) -> Language | None:
+        """The tables under a key; None if nothing is known of them."""
+        ...
+
+    def meant(self, key: str, asked: Collection[str]) -> str:
+        """The key that an unknown one was probably meant to be; '' without one."""
+        ...
+
+    def fix(self, key: str, asked: Collection[str]) -> str:
+        """The fix for an unknown key."""
+        ...
+
+
 class Table:
     """One TOML table. Each getter marks its key as known; `done` reports all keys that no getter asked for."""
 
-    def __init__(self, raw: dict[str, Any], where: str, faults: list[Fault]) -> None:
+    def __init__(self, raw: dict[str, Any], where: str, faults: list[Fault], language: Language | None = None) -> None:
         self.raw = raw
         self.where = where
         self.faults = faults
+        self.language = language
         self.asked: set[str] = set()
 
     def fault(self, key: str, what: str, fix: str) -> None:
@@ -102,17 +125,20 @@ class Table:
         default: str = _REQUIRED,
         *,
         renamed: Mapping[str, str] = NONE_EARLIER,
+        others: Mapping[str, str] = NONE_EARLIER,
     ) -> str:
         """A text that must be one of `known`; `kind` names them in the error text.
 
-        `renamed` gives the current text of each earlier one.
+        `renamed` gives the current text of each earlier one, and `others` what each name of another kind is the name of.
         """
         value = self.text(key, default)
-        if value and value not in known:
-            fix = f"did you mean '{renamed[value]}' (renamed)?" if value in renamed else closest(value, known)
-            self.fault(key, f"unknown {kind} '{value}'", fix)
-            return ""
-        return value
+        if not value or value in known:
+            return value
+        fix = f"did you mean '{renamed[value]}' (renamed)?" if value in renamed else closest(value, known)
+        if value in others and value not in renamed:
+            fix = f"it is the name of a {others[value]}; {fix}"
+        self.fault(key, f"unknown {kind} '{value}'", fix)
+        return ""
 
     def instant(self, key: str) -> datetime:
         """A date and time with its offset."""
@@ -138,7 +164,7 @@ class Table:
         """A table inside this one; None if it is missing or not a table."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, dict):
-            return Table(cast(dict[str, Any], value), f"{self.where}.{key}".strip("."), self.faults)
+            return self._inner(key, f"{self.where}.{key}".strip("."), cast(dict[str, Any], value))
         if value is not _REQUIRED:
             self.fault(key, f"must be a table, not {shown(value)}", f"write {key} = {{ ... }}")
         return None
@@ -163,7 +189,7 @@ class Table:
         if entries is None or not all(isinstance(entry, dict) for entry in entries):
             self.fault(key, f"must be a list of tables, not {shown(value)}", f"write [[{key}]]")
             return []
-        return [Table(entry, self._place(key, index, entry), self.faults) for index, entry in enumerate(entries)]
+        return [self._inner(key, self._place(key, index, entry), entry) for index, entry in enumerate(entries)]
 
     def flat(self, key: str) -> dict[str, Any]:
         """A table of plain values (texts, whole numbers, booleans); it may be missing."""
@@ -175,15 +201,19 @@ class Table:
         return {}
 
     def done(self) -> None:
-        """Add a fault for each key that no getter asked for."""
+        """Add a fault for each key that no getter asked for. A key that is missing because it is misspelled is one fault."""
         for key in sorted(self.raw.keys() - self.asked):
-            self.fault(key, f"unknown key '{key}'", closest(key, self.asked))
+            fix = self.language.fix(key, self.asked) if self.language else closest(key, self.asked)
+            meant = self.language.meant(key, self.asked) if self.language else ""
+            missing = f"{self.where}.{meant}".strip(".")
+            self.faults[:] = [one for one in self.faults if (one.where, one.what) != (missing, MISSING)]
+            self.fault(key, f"unknown key '{printable(key)}'", fix)
 
     def _take(self, key: str, default: Any) -> Any:
         self.asked.add(key)
         value = self.raw.get(key, default)
         if value is _REQUIRED:
-            self.fault(key, "is missing", f"add {key} = ...")
+            self.fault(key, MISSING, f"add {key} = ...")
         return value
 
     def _place(self, key: str, index: int, entry: dict[str, Any]) -> str:
@@ -203,7 +233,10 @@ class Table:
         return False
 
     def _named(self, key: str, name: str, entry: dict[str, Any]) -> Table:
-        return Table(entry, f"{self.where}.{key}.{printable(name)}".strip("."), self.faults)
+        return self._inner(key, f"{self.where}.{key}.{printable(name)}".strip("."), entry)
+
+    def _inner(self, key: str, where: str, raw: dict[str, Any]) -> Table:
+        return Table(raw, where, self.faults, self.language.inside(key) if self.language else None)
 
 
 def line_of_deep_brackets(text: str) -> int:
@@ -236,9 +269,14 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f"known are {', '.join(known)}" if known else "none are defined yet"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word that an unknown one was probably meant to be; '' without one."""
-    return next(iter(get_close_matches(word, sorted(known), n=1, cutoff=0.6)), "")
+def nearest(word: str, known: Iterable[str], similar: float = SIMILAR) -> str:
+    """The known word that an unknown one was probably meant to be: a similar one, or one of the same letters; '' without one.
+
+    `similar` is how similar it must be, from 0 to 1.
+    """
+    known = sorted(known)
+    anagrams = (one for one in known if sorted(one) == sorted(word))
+    return next(iter(get_close_matches(word, known, n=1, cutoff=similar)), "") or next(anagrams, "")
 
 
 def shown(value: Any) -> str:

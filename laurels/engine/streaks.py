@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
-from laurels.engine.parsing import Table
+from laurels.engine.parsing import Table, nearest
 from laurels.engine.renames import read_was
 from laurels.engine.values import plain
 from laurels.engine.zones import Zones
@@ -369,7 +369,9 @@ def _read_rest(table: Table) -> int:
     days = table.texts("rest_days")
     for day in days:
         if day not in WEEKDAYS:
-            table.fault("rest_days", f"unknown weekday '{day}'", f"known are {', '.join(WEEKDAYS)}")
+            near = nearest(day, WEEKDAYS)
+            fix = f"did you mean '{near}'?" if near else f"known are {', '.join(WEEKDAYS)}"
+            table.fault("rest_days", f"unknown weekday '{day}'", fix)
     rest = sum(1 << WEEKDAYS.index(day) for day in days if day in WEEKDAYS)
     if rest == _EVERY_DAY:
         table.fault("rest_days", "leaves no required day", "take at least one day out")
