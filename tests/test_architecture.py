@@ -59,6 +59,7 @@ WORDS = {
     "pseudonyms",
     "renames",
     "conditions",
+    "where",
 }
 """Modules of the engine that nouns are made of."""
 

@@ -11,7 +11,6 @@ from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.commands.users import RebuildUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.metrics import AMOUNTS
-from laurels.engine.numbers import whole
 from laurels.storage.contract import AmnestyRow, EventRow
 
 
@@ -51,7 +50,7 @@ def erased_users(catalog: Catalog, references: Mapping[str, str], amnesties: Ite
     """Erased users, given by their references, with what the catalog and amnesties use, so that it stays."""
     rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.point_rules)
     numbers = {metric.of for metric in catalog.metrics.values() if metric.kind in AMOUNTS}
-    numbers |= {key for rule in rules for key, value in rule.where.items() if whole(value) is not None}
+    numbers |= {key for rule in rules for key in rule.where.numbers}
     groups = {group for board in catalog.boards.values() for group in (*board.groups, *board.readers)}
     groups |= {f"{board.teams}*" for board in catalog.boards.values() if board.teams}
     groups |= {row.for_group for row in amnesties if row.for_group}

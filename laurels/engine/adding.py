@@ -9,7 +9,6 @@ from datetime import datetime
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
-from laurels.engine.metrics import matches
 from laurels.engine.points import PointRule
 from laurels.engine.progress import (
     LedgerEntry,
@@ -40,7 +39,7 @@ def add_event(
     totals, days, latest, values = count(rules.metrics, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in rules.streaks:
-        if not streak.where or matches(streak.where, event):
+        if not streak.where or streak.where.matches(event):
             so_far = replace(progress, days=days, partial=partial, folds=folds)
             days, partial, folds = _credit(streak, so_far, event, folding=folding)
     capped, entries, earned = _pay_rules(rules, progress, event)
@@ -103,7 +102,7 @@ def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
     """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
     capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
     for rule in rules.rules:
-        if rule.where and not matches(rule.where, event):
+        if rule.where and not rule.where.matches(event):
             continue
         capped, amount = pay(capped, rule, event)
         if amount:

@@ -16,10 +16,11 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import micros
 from laurels.engine.leaderboards import Board
-from laurels.engine.metrics import Metric, matches
+from laurels.engine.metrics import Metric
 from laurels.engine.periods import Period
 from laurels.engine.scoring import CLOCKS_APART, Earned, still_counting
 from laurels.engine.values import plain
+from laurels.engine.where import Where
 
 SHOWN = "shown"
 """The part of a rule that decides only what is shown, so that a change of it needs no recomputing."""
@@ -310,6 +311,7 @@ def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]
     if rule["by"] != "metric" or source.get("kind") not in ("count", "sum", "max"):
         return None
     fields: dict[str, Any] = {**source, "events": tuple(source["events"]), "one": "", "many": ""}
+    fields["where"] = Where(source["where"])
     metric = Metric(**fields)
     return [_number(closing, metric, deeds, cut) for cut in cuts]
 
@@ -334,7 +336,7 @@ def _number(closing: Closing, metric: Metric, deeds: Iterable[Deed], cut: dateti
         if event.type not in metric.events or deed.recorded_at >= cut or not _within(closing, event.occurred_at):
             continue
         amount = 1 if metric.kind == "count" else metric.amount(event)
-        if not amount or not matches(metric.where, event):
+        if not amount or not metric.where.matches(event):
             continue
         assert event.occurred_at is not None
         at = micros(event.occurred_at)

@@ -9,7 +9,7 @@ from laurels.engine.days import Days
 from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.metrics import Metric, matches
+from laurels.engine.metrics import Metric
 from laurels.engine.progress import Progress
 
 _NO_DAYS = Days()
@@ -29,7 +29,7 @@ def count(metrics: tuple[Metric, ...], progress: Progress, event: Event) -> Coun
     totals = dict(progress.totals)
     days, latest, values = progress.days, progress.latest, progress.values
     for metric in metrics:
-        if metric.where and not matches(metric.where, event):
+        if metric.where and not metric.where.matches(event):
             continue
         if metric.kind == "distinct_days":
             assert event.day is not None

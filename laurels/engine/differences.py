@@ -119,13 +119,18 @@ def _value(value: Any) -> str:
     if isinstance(value, timedelta):
         return f"{value.total_seconds() / 3600:g} hours"
     if isinstance(value, Mapping):
-        pairs = (f"{key} = {_value(one)}" for key, one in cast(Mapping[str, Any], value).items())
+        pairs = (f"{key} = {_inner(one)}" for key, one in cast(Mapping[str, Any], value).items())
         return "{ " + ", ".join(pairs) + " }" if value else "nothing"
     if isinstance(value, frozenset):
         value = sorted(cast(Iterable[str], value))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_value, cast(Iterable[Any], value))) or "nothing"
     return f"'{value}'"
+
+
+def _inner(value: Any) -> str:
+    """A value inside a table, where a list needs its brackets."""
+    return f"[{_value(value)}]" if isinstance(value, (list, tuple)) else _value(value)
 
 
 def condition_text(condition: Condition) -> str:

@@ -16,7 +16,6 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.holding import given_back, justified, losers, unmet, without
-from laurels.engine.metrics import matches
 from laurels.engine.progress import (
     Award,
     Change,
@@ -140,7 +139,7 @@ def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]
     for event in events:
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
-            if rule.cap_per_day is not None and (not rule.where or matches(rule.where, event)):
+            if rule.cap_per_day is not None and (not rule.where or rule.where.matches(event)):
                 capped, amount = pay(capped, rule, event)
                 paid[event.id] = paid.get(event.id, 0) + amount
     return paid

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -10,6 +9,7 @@ from laurels.engine.distinct import MOST_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, OWN_PREFIX, Event
 from laurels.engine.numbers import whole, why_no_text, why_not_counted
 from laurels.engine.parsing import Table
+from laurels.engine.where import Where, read_where
 
 Kind = Literal["count", "sum", "max", "min", "last", "distinct", "distinct_days"]
 KINDS: tuple[Kind, ...] = ("count", "sum", "max", "min", "last", "distinct", "distinct_days")
@@ -38,7 +38,7 @@ class Metric:
             distinct_days: how many days had one.
     events  the event types that it counts
     of      'quantity', or a key of the event's data; an event without a whole number of 0 or more there adds nothing
-    where   counts only events whose data has these values
+    where   counts only events whose data passes these tests
     one     the word for one of it ("message"); many: for several ("messages")
     not_self  the values of `distinct` are ids of users: references are stored instead, and the user's own never counts
     missing   what an event without a value counts for in `distinct`, one of MISSING
@@ -48,7 +48,7 @@ class Metric:
     kind: Kind
     events: tuple[str, ...]
     of: str
-    where: Mapping[str, Any]
+    where: Where
     one: str
     many: str
     not_self: bool = False
@@ -123,7 +123,7 @@ class Metric:
 
     def why_ignored(self, event: Event) -> str:
         """Why an event of its types adds nothing to it though it should: it cannot read the value; '' if it can."""
-        if not self.reads_data or not matches(self.where, event):
+        if not self.reads_data or not self.where.matches(event):
             return ""
         data = event.data or {}
         if self.of not in data:
@@ -149,16 +149,6 @@ def is_reference(value: str) -> bool:
     return value.startswith(REFERENCE)
 
 
-def matches(where: Mapping[str, Any], event: Event) -> bool:
-    """Whether the event's data has all values of `where`, compared by value and by type: 1 is 1.0, and neither is true."""
-    data = event.data or {}
-    return all(_same(data.get(key), value) for key, value in where.items())
-
-
-def _same(found: object, wanted: object) -> bool:
-    return found == wanted and (type(found) is type(wanted) or (type(wanted) is int and type(found) is float))
-
-
 def read_metric(name: str, table: Table) -> Metric:
     """A [metrics.NAME] table."""
     metric = Metric(
@@ -166,7 +156,7 @@ def read_metric(name: str, table: Table) -> Metric:
         kind=cast(Any, table.choice("kind", KINDS, "kind of metric") or "count"),
         events=table.texts("events"),
         of=table.text("of", QUANTITY),
-        where=table.flat("where"),
+        where=read_where(table),
         one=table.text("one", name),
         many=table.text("many", name),
         not_self=table.boolean("not_self"),

@@ -17,7 +17,6 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.metrics import matches
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.rule_index import RuleIndex
 from laurels.engine.values import plain
@@ -57,7 +56,7 @@ def _moves_a_cap(rules: RuleIndex, progress: Progress, event: Event, at: int) ->
     """
     assert event.day is not None
     for rule in rules.rules:
-        if rule.cap_per_day is None or not matches(rule.where, event):
+        if rule.cap_per_day is None or not rule.where.matches(event):
             continue
         paid = progress.capped.get(rule.id, {}).get(event.day, 0)
         if paid < rule.cap_per_day:
@@ -99,7 +98,7 @@ def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
         assert event.occurred_at is not None
         for rule in indexes[event.type].rules:
             key = (rule.id, event.day)
-            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not matches(rule.where, event):
+            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not rule.where.matches(event):
                 continue
             paid[key] += rule.worth(event)
             if paid[key] >= rule.cap_per_day:
@@ -173,7 +172,7 @@ def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
     for event in in_order(events):
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
-            if rule.where and not matches(rule.where, event):
+            if rule.where and not rule.where.matches(event):
                 continue
             assert event.day is not None
             assert event.occurred_at is not None

@@ -191,15 +191,6 @@ class Table:
             return []
         return [self._inner(key, self._place(key, index, entry), entry) for index, entry in enumerate(entries)]
 
-    def flat(self, key: str) -> dict[str, Any]:
-        """A table of plain values (texts, whole numbers, booleans); it may be missing."""
-        value = self._take(key, {})
-        entries = cast(dict[str, Any], value) if isinstance(value, dict) else {"": None}
-        if all(isinstance(item, (str, int, bool)) for item in entries.values()):
-            return entries
-        self.fault(key, "must be a table of texts, whole numbers or booleans", f'write {key} = {{ plan = "pro" }}')
-        return {}
-
     def done(self) -> None:
         """Add a fault for each key that no getter asked for. A key that is missing because it is misspelled is one fault."""
         for key in sorted(self.raw.keys() - self.asked):

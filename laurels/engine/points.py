@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.parsing import Table
+from laurels.engine.where import Where, read_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class PointRule:
 
     id: str
     events: tuple[str, ...]
-    where: Mapping[str, Any]
+    where: Where
     amount: int
     per: str
     cap_per_day: int | None
@@ -31,7 +30,7 @@ def read_point_rule(table: Table) -> PointRule:
     rule = PointRule(
         id=table.text("id"),
         events=table.texts("events"),
-        where=table.flat("where"),
+        where=read_where(table),
         amount=table.integer("amount", least=1),
         per=table.choice("per", ("event", "quantity"), "unit", "event"),
         cap_per_day=table.integer("cap_per_day", least=1) if table.has("cap_per_day") else None,

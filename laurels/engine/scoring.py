@@ -23,7 +23,7 @@ from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import EPOCH, MICROSECOND, micros
 from laurels.engine.leaderboards import Board, Visibility, is_all_time
-from laurels.engine.metrics import Metric, matches
+from laurels.engine.metrics import Metric
 from laurels.engine.periods import ALL_TIME, Period
 from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, UNKNOWN, BoardDays, Progress, Scores, ValuesWithin
 from laurels.engine.ranking import WITHIN, Place
@@ -69,7 +69,7 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
         assert event is not None
         assert event.occurred_at is not None
         metric = catalog.metrics[board.of]
-        if not metric.where or matches(metric.where, event):
+        if not metric.where or metric.where.matches(event):
             _count(grown, scores, board, metric, event, now)
     if not grown:
         return scores
@@ -87,7 +87,7 @@ def values_counted(catalog: Catalog, within: ValuesWithin, event: Event, now: da
     grown: dict[str, Mapping[str, DistinctValues]] = {}
     for board in catalog.distinct_boards.get(event.type, ()):
         metric, period = catalog.metrics[board.of], board.periods.at(event.occurred_at)
-        if period is None or not board.is_open(period, now) or not matches(metric.where, event):
+        if period is None or not board.is_open(period, now) or not metric.where.matches(event):
             continue
         of_board = within.get(board.id, {})
         before = of_board.get(period.key, NO_VALUES)
@@ -150,10 +150,10 @@ def _day_on(catalog: Catalog, board: Board, event: Event, zones: Zones) -> int |
     """The day, or the unit of a streak, that an event adds to a leaderboard; None if it adds none."""
     assert event.day is not None
     if board.by == "metric":
-        return event.day if matches(catalog.metrics[board.of].where, event) else None
+        return event.day if catalog.metrics[board.of].where.matches(event) else None
     streak = catalog.streaks[board.of]
     too_late = streak.late_days is not None and streak.late_by(event, zones) > streak.late_days
-    return None if too_late or not matches(streak.where, event) else streak.unit(streak.day_of(event, zones))
+    return None if too_late or not streak.where.matches(event) else streak.unit(streak.day_of(event, zones))
 
 
 def _days_by_dates(catalog: Catalog, progress: Progress, now: datetime) -> BoardDays:

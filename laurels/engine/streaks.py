@@ -11,15 +11,16 @@ The rules and their cases: docs/streaks.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.parsing import Table, nearest
 from laurels.engine.renames import read_was
 from laurels.engine.values import plain
+from laurels.engine.where import Where, read_where
 from laurels.engine.zones import Zones
 
 Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
@@ -60,7 +61,7 @@ class Streak:
 
     name: str
     events: tuple[str, ...]
-    where: Mapping[str, Any]
+    where: Where
     amount: int = 1
     rest: int = 0
     weekly: bool = False
@@ -335,7 +336,7 @@ def read_streak(name: str, table: Table) -> Streak:
     streak = Streak(
         name=name,
         events=table.texts("events"),
-        where=table.flat("where"),
+        where=read_where(table),
         amount=table.integer("amount", 1, least=1),
         rest=_read_rest(table),
         weekly=table.choice("cadence", ("daily", "weekly"), "cadence", "daily") == "weekly",

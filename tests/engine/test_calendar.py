@@ -8,6 +8,7 @@ import pytest
 
 from laurels.engine.days import Days
 from laurels.engine.streaks import Calendar, Freezes, Reading, Streak, folded, marks, read
+from laurels.engine.where import Where
 from laurels.engine.zones import Zones
 from tests.support import at, day
 
@@ -16,7 +17,7 @@ NONE = Days()
 
 
 def streak(*, weekly: bool = False, rest: int = 0, freezes: Freezes = Freezes()) -> Streak:  # noqa: B008  # a frozen value
-    return Streak("s", ("visit",), {}, weekly=weekly, rest=rest, freezes=freezes)
+    return Streak("s", ("visit",), Where(), weekly=weekly, rest=rest, freezes=freezes)
 
 
 def days(*after: int) -> Days:

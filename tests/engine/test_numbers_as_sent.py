@@ -8,8 +8,8 @@ import pytest
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.fields import Field
-from laurels.engine.metrics import matches
 from laurels.engine.numbers import same_numbers, whole
+from laurels.engine.where import Where
 from laurels.errors import InvalidInput
 from tests.support import catalog, dated, fold
 
@@ -48,8 +48,8 @@ def test_a_whole_number_counts_the_same_however_it_is_written() -> None:
 
 @pytest.mark.parametrize("vip", [True, "1", 1.5, 2, None])
 def test_a_filter_does_not_match_another_value_or_another_type(vip: Any) -> None:
-    assert not matches({"vip": 1}, dated("run", data={"vip": vip}))
-    assert not matches({"vip": True}, dated("run", data={"vip": 1.0}))
+    assert not Where({"vip": 1}).matches(dated("run", data={"vip": vip}))
+    assert not Where({"vip": True}).matches(dated("run", data={"vip": 1.0}))
 
 
 @pytest.mark.parametrize(

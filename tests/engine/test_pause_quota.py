@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from laurels.engine.adjust import check_pause
 from laurels.engine.streaks import Streak
+from laurels.engine.where import Where
 from laurels.errors import AdjustmentRefused
 from tests.support import day
 
 TODAY = day("2026-01-01")
-FIVE = Streak("login", ("login",), {}, pause_days=5)
+FIVE = Streak("login", ("login",), Where(), pause_days=5)
 
 Pause = tuple[int, int]
 

@@ -14,7 +14,12 @@ TYPES = ("a", "b", "login")
 PLANS = ("pro", "free")
 
 kinds = st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True)
-wheres = st.sampled_from([{}, {"plan": "pro"}])
+wheres = st.sampled_from(
+    [
+        *({}, {"plan": "pro"}, {"plan": ["pro", "team"]}, {"plan": {"not": "pro"}}),
+        *({"size": {"at_least": 2, "at_most": 6}}, {"plan": {"exists": False}}),
+    ]
+)
 
 METRICS = {
     "counted": count("a", "b", where={"plan": "pro"}),
