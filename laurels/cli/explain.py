@@ -16,6 +16,7 @@ from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settin
 from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.numbers import decimal_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
 from laurels.present.badges import Explanation
@@ -77,8 +78,9 @@ def _badge(shape: Explanation, *, json: bool) -> None:
     shown = table("", "required", "has", "of", "met", right=("has", "of"))
     for check in shape.checks:
         mark = Text("✓", style="green") if check.met else Text("✗", style="red")
-        has = "none yet" if check.current is None else f"{check.current:,}"
-        target = f"at most {check.target:,}" if check.at_most else f"{check.target:,}"
+        has = "none yet" if check.current is None else decimal_text(check.current, check.scale)
+        target = decimal_text(check.target, check.scale)
+        target = f"at most {target}" if check.at_most else target
         shown.add_row(mark, cell(check.text), has, target, "yes" if check.met else "not yet")
     to.print(shown)
     if shape.event:

@@ -17,6 +17,7 @@ from laurels.cli import OK
 from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settings_of
 from laurels.cli.output import ago, emit, lasting, when
 from laurels.cli.tables import cell, console, table
+from laurels.engine.numbers import decimal_text
 from laurels.engine.zones import zone
 from laurels.present.leaderboards import (
     ClosedPeriods,
@@ -180,7 +181,7 @@ def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
         to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
     to.print(RECOMPUTING if shown.recomputing else "")
     if isinstance(shown.teams, list) and shown.teams:
-        to.print(_teams(shown.teams))
+        to.print(_teams(shown.teams, shown.board.scale))
     elif shown.standings or shown.me_hidden:
         to.print(_lines(shown, me))
     elif not shown.ranked_users:
@@ -242,10 +243,10 @@ def _lines(shown: LeaderboardPage, me: str | None) -> object:
     most = max([1, *(line.score for line in shown.standings)])
     in_place, below = _with_own(shown, me)
     for line in in_place:
-        _add(lines, line, most, mine=line.user_id == me)
+        _add(lines, line, most, shown.board.scale, mine=line.user_id == me)
     if below:
         lines.add_row("…")
-        _add(lines, below, most, mine=True)
+        _add(lines, below, most, shown.board.scale, mine=True)
     return lines
 
 
@@ -265,7 +266,7 @@ def _order(board: LeaderboardInfo, line: LeaderboardStanding) -> tuple[int, date
     return (line.score if board.order == "lowest" else -line.score), line.reached_at, line.user_id
 
 
-def _teams(teams: Sequence[TeamStanding]) -> object:
+def _teams(teams: Sequence[TeamStanding], scale: int) -> object:
     """The teams, with the reader's own marked."""
     lines = table("rank", "team", "score", "members", "", right=("rank", "score", "members"))
     most = max(1, *(team.score for team in teams))
@@ -273,7 +274,7 @@ def _teams(teams: Sequence[TeamStanding]) -> object:
         lines.add_row(
             f"{MINE if team.mine else ''}{team.rank:,}",
             cell(team.name),
-            f"{team.score:,.2f}".removesuffix(".00"),
+            f"{team.score / scale:,.2f}".removesuffix(".00"),
             f"{team.members:,}",
             _bar(team.score, most),
             style="bold" if team.mine else None,
@@ -287,12 +288,12 @@ def _bar(score: float, most: float) -> ProgressBar:
     )
 
 
-def _add(lines: Table, line: LeaderboardStanding, most: int, *, mine: bool) -> None:
+def _add(lines: Table, line: LeaderboardStanding, most: int, scale: int, *, mine: bool) -> None:
     lines.add_row(
         f"{MINE if mine else ''}{line.rank:,}",
         cell(line.name),
         cell(line.user_id),
-        f"{line.score:,}",
+        decimal_text(line.score, scale),
         cell(f"{line.level} {line.title}"),
         _bar(line.score, most),
         style="bold" if mine else None,

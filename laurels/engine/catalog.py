@@ -212,7 +212,7 @@ def _vocabulary(
 ) -> Vocabulary:
     """What the conditions of badges may refer to."""
     return Vocabulary(
-        metrics={name: MetricWords(one.one, one.many, one.kind, one.most) for name, one in metrics.items()},
+        metrics={name: MetricWords(one.one, one.many, one.kind, one.most, one.scale) for name, one in metrics.items()},
         streaks={name: streak.retired for name, streak in streaks.items()},
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
         retired_badges=frozenset(
@@ -241,7 +241,8 @@ def _read_renames(
 def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> Mapping[str, Board]:
     """The leaderboards by id; 'points' comes first unless the catalog lists it."""
     earlier = _earlier(streaks)
-    boards = [read_board(entry, metrics, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
+    scales = {name: metric.scale for name, metric in metrics.items()}
+    boards = [read_board(entry, scales, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
     check_unique(table, "leaderboards", [board.id for board in boards])
     named = {board.id: board for board in boards}
     return named if POINTS in named else {POINTS: THE_POINTS, **named}

@@ -16,7 +16,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import micros
 from laurels.engine.leaderboards import Board
-from laurels.engine.metrics import Metric
+from laurels.engine.metrics import Metric, deciding
 from laurels.engine.periods import Period
 from laurels.engine.scoring import CLOCKS_APART, Earned, still_counting
 from laurels.engine.values import plain
@@ -36,7 +36,7 @@ def board_rule(catalog: Catalog, board: Board) -> dict[str, Any]:
     """Everything that decides the standings of a leaderboard, and what is shown of them."""
     source: Any = None
     if board.by == "metric":
-        source = {key: value for key, value in asdict(catalog.metrics[board.of]).items() if key not in ("one", "many")}
+        source = deciding(catalog.metrics[board.of])
     elif board.by == "streak":
         source = asdict(catalog.streaks[board.of])
     periods = board.periods
@@ -80,6 +80,7 @@ def with_rule(board: Board, text: str | None) -> Board:
     """A leaderboard as it was when a period of it closed. What the rule does not say is as the catalog has it."""
     rule: dict[str, Any] = json.loads(text) if text else {}
     shown: dict[str, Any] = rule.get(SHOWN, {})
+    source: dict[str, Any] = rule.get("source") or {}
     return replace(
         board,
         by=rule.get("by", board.by),
@@ -89,6 +90,7 @@ def with_rule(board: Board, text: str | None) -> Board:
         teams=rule.get("teams", board.teams),
         team_score=shown.get("teamScore", board.team_score),
         groups=tuple(rule.get("groups", board.groups)),
+        scale=source.get("scale", 1) if "source" in rule else board.scale,
     )
 
 

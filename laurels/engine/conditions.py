@@ -13,17 +13,22 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from laurels.engine.events import MAX_NUMBER
+from laurels.engine.numbers import decimal_text
 from laurels.engine.parsing import Table, closest, nearest, printable
 from laurels.engine.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One countable part of a condition: the current number, the target, and what is missing ("27 more messages")."""
+    """One countable part of a condition: the current number, the target, and what is missing ("27 more messages").
+
+    `scale` units of both numbers make one.
+    """
 
     current: int
     target: int
     missing: str
+    scale: int = 1
 
     @property
     def share(self) -> float:
@@ -35,7 +40,8 @@ class Step:
 class Check:
     """One requirement of a condition: its text, the current number, the target, and whether it is met.
 
-    `at_most`: the number must come down to the target; then `current` is None before there is one.
+    `at_most`: the number must come down to the target; then `current` is None before there is one. `scale` units of both
+    numbers make one.
     """
 
     text: str
@@ -43,6 +49,7 @@ class Check:
     target: int
     met: bool
     at_most: bool = False
+    scale: int = 1
 
 
 class Condition(Protocol):
@@ -82,21 +89,22 @@ class AtLeast(Single):
     target: int
     one: str = field(repr=False)
     many: str = field(repr=False)
+    scale: int = field(default=1, repr=False)
 
     def met(self, progress: Progress) -> bool:
         return progress.totals.get(self.metric, 0) >= self.target
 
     def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
         current = progress.totals.get(self.metric, 0)
-        return (
-            []
-            if current >= self.target
-            else [Step(current, self.target, more(self.target - current, self.one, self.many))]
-        )
+        if current >= self.target:
+            return []
+        missing = more(self.target - current, self.one, self.many, self.scale)
+        return [Step(current, self.target, missing, self.scale)]
 
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         current = progress.totals.get(self.metric, 0)
-        return [Check(amount(self.target, self.one, self.many), current, self.target, self.met(progress))]
+        text = amount(self.target, self.one, self.many, self.scale)
+        return [Check(text, current, self.target, self.met(progress), scale=self.scale)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,7 @@ class AtMost(Single):
     target: int
     one: str = field(repr=False)
     many: str = field(repr=False)
+    scale: int = field(default=1, repr=False)
 
     def met(self, progress: Progress) -> bool:
         return self.metric in progress.totals and progress.totals[self.metric] <= self.target
@@ -117,11 +126,11 @@ class AtMost(Single):
 
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         best = progress.totals.get(self.metric)
-        return [Check(self._text, best, self.target, self.met(progress), at_most=True)]
+        return [Check(self._text, best, self.target, self.met(progress), at_most=True, scale=self.scale)]
 
     @property
     def _text(self) -> str:
-        return f"{amount(self.target, self.one, self.many)} or less"
+        return f"{amount(self.target, self.one, self.many, self.scale)} or less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,23 +271,24 @@ def nearness(steps: list[Step]) -> float:
     return sum(step.share for step in steps) / len(steps)
 
 
-def more(missing: int, one: str, many: str) -> str:
-    """'27 more messages'."""
-    return f"{missing:,} more {one if missing == 1 else many}"
+def more(missing: int, one: str, many: str, scale: int = 1) -> str:
+    """'27 more messages', or '87.66 more euros' for 8,766 units of which 100 make one."""
+    return f"{decimal_text(missing, scale)} more {one if missing == scale else many}"
 
 
-def amount(number: int, one: str, many: str) -> str:
-    """'100 messages'."""
-    return f"{number:,} {one if number == 1 else many}"
+def amount(number: int, one: str, many: str, scale: int = 1) -> str:
+    """'100 messages', or '12.34 euros' for 1,234 units of which 100 make one."""
+    return f"{decimal_text(number, scale)} {one if number == scale else many}"
 
 
 class MetricWords(NamedTuple):
-    """What conditions know of a metric: its words for one and for several, its kind, and the largest number it can reach."""
+    """What conditions know of a metric: its words for one and for several, its kind, the largest number it reaches, its scale."""
 
     one: str
     many: str
     kind: str
     most: int
+    scale: int = 1
 
 
 _UNKNOWN = MetricWords("", "", "", MAX_NUMBER)
@@ -356,14 +366,14 @@ def _read_at_least(table: Table, vocabulary: Vocabulary) -> Condition:
     target = table.integer("at_least", least=1)
     if target > metric.most:
         table.fault("at_least", f"the metric '{name}' stops at {metric.most}", f"write at_least = {metric.most}")
-    return AtLeast(name, target, metric.one, metric.many)
+    return AtLeast(name, target, metric.one, metric.many, metric.scale)
 
 
 def _read_at_most(table: Table, vocabulary: Vocabulary) -> Condition:
     name, metric = _read_metric(table, vocabulary)
     if metric.kind not in ("", "min", "last"):
         table.fault("at_most", f"the metric '{name}' starts at 0 and goes up", "write at_least, or use kind 'min'")
-    return AtMost(name, table.integer("at_most"), metric.one, metric.many)
+    return AtMost(name, table.integer("at_most"), metric.one, metric.many, metric.scale)
 
 
 def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords]:

@@ -11,7 +11,7 @@ from typing import Any
 from laurels.engine.badges import KEEP, Badge
 from laurels.engine.leaderboards import THE_POINTS, Board, is_all_time
 from laurels.engine.levels import Levels
-from laurels.engine.metrics import Metric
+from laurels.engine.metrics import Metric, deciding
 from laurels.engine.points import PointRule
 from laurels.engine.streaks import Streak
 
@@ -54,6 +54,7 @@ def _deciding(board: Board) -> dict[str, Any]:
     """The settings of a leaderboard that decide ranks. The names are part of the fingerprint, so they never change."""
     fields = _renaming(asdict(board))
     del fields["notify_top"], fields["readers"], fields["closed_until"], fields["periods"]["reused"]
+    del fields["scale"]  # the metric has it
     # A longer `late` reopens periods, and events that came too late before count then.
     late = None if is_all_time(board) else board.late
     unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}
@@ -63,7 +64,7 @@ def _deciding(board: Board) -> dict[str, Any]:
 def _deciding_of_metric(metric: Metric) -> dict[str, Any]:
     """The settings of a metric that decide. Those that came later are left out where they have their default."""
     later = {key: value for key, value in (("not_self", metric.not_self), ("missing", metric.missing)) if value}
-    fields = {key: value for key, value in asdict(metric).items() if key not in ("one", "many", "not_self", "missing")}
+    fields = {key: value for key, value in deciding(metric).items() if key not in ("not_self", "missing")}
     return {**fields, **later} if metric.kind == "distinct" else fields
 
 

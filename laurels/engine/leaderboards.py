@@ -62,6 +62,7 @@ class Board:
     closed_until  the end of the newest period that closed with other bounds: what ended before is counted there
     notify_top  users who enter this number of first ranks are notified, and users in them when a period closes (0: no one)
     was      its earlier ids
+    scale    how many units of its metric make one, for those who show scores
     retired  whether it is no longer listed and takes no events: its lines stay as they are, and no period of it closes
     """
 
@@ -82,6 +83,7 @@ class Board:
     was: tuple[str, ...] = ()
     retired: bool = False
     closed_until: datetime | None = None
+    scale: int = 1
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
         """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none.
@@ -141,9 +143,12 @@ THE_POINTS = Board(POINTS, "All time", notify_top=10)
 
 
 def read_board(
-    table: Table, metrics: Collection[str], streaks: Collection[str], earlier: Mapping[str, str] = NONE_EARLIER
+    table: Table, metrics: Mapping[str, int], streaks: Collection[str], earlier: Mapping[str, str] = NONE_EARLIER
 ) -> Board:
-    """A [[leaderboards]] table. `metrics` and `streaks` are the names that it may refer to; `earlier` those of streaks before."""
+    """A [[leaderboards]] table, which may refer to `metrics`, given with their scales, and `streaks`.
+
+    `earlier` are the earlier names of streaks.
+    """
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
     named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
     renamed = earlier if by == "streak" else NONE_EARLIER
@@ -172,6 +177,7 @@ def read_board(
         notify_top=table.integer("tell_top", 10 if board_id == POINTS else 0),
         was=read_was(table),
         retired=table.boolean("retired"),
+        scale=metrics.get(of, 1) if by == "metric" else 1,
     )
     table.done()
     _check(table, board)

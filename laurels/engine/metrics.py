@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, cast
 
 from laurels.engine.distinct import MOST_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, OWN_PREFIX, Event
-from laurels.engine.numbers import whole, why_no_text, why_not_counted
+from laurels.engine.numbers import read_scale, units, whole, why_no_text, why_not_counted
 from laurels.engine.parsing import Table
 from laurels.engine.where import Where, read_where
 
@@ -21,6 +21,9 @@ QUANTITY = "quantity"
 
 MISSING = ("ignored", QUANTITY)
 """What an event without a value counts for: nothing, or as many different values as its quantity says."""
+
+NEWER = frozenset({"scale"})
+"""Fields that are newer than the first stored fingerprints and rules of closed periods: part of them only where they are used."""
 
 REFERENCE = f"{OWN_PREFIX}user:"
 """How a reference to a user begins, which is stored instead of the user's id."""
@@ -42,6 +45,7 @@ class Metric:
     one     the word for one of it ("message"); many: for several ("messages")
     not_self  the values of `distinct` are ids of users: references are stored instead, and the user's own never counts
     missing   what an event without a value counts for in `distinct`, one of MISSING
+    scale   how many units make one: decimals in the data are counted as a whole number of units
     """
 
     name: str
@@ -53,6 +57,7 @@ class Metric:
     many: str
     not_self: bool = False
     missing: str = MISSING[0]
+    scale: int = 1
 
     def grown(self, total: int | None, event: Event) -> int | None:
         """The total after this event; None before the first one that counts, for kinds of which 0 is a value.
@@ -106,8 +111,7 @@ class Metric:
         """The number in this event's quantity or data; None if there is none."""
         if self.of == QUANTITY:
             return event.quantity
-        number = whole((event.data or {}).get(self.of))
-        return number if number is not None and 0 <= number <= MAX_NUMBER else None
+        return units((event.data or {}).get(self.of), self.scale)
 
     def grown_values(self, values: DistinctValues, event: Event, at: int) -> DistinctValues:
         """The different values after this event, which occurred at this instant. Commutative and associative."""
@@ -129,11 +133,17 @@ class Metric:
         if self.of not in data:
             return "" if self.missing == QUANTITY else "is missing"
         if self.kind != "distinct":
-            return why_not_counted(data[self.of])
+            return why_not_counted(data[self.of], self.scale)
         value = text_of(data[self.of])
         if value is None:
             return why_no_text(data[self.of])
         return "is the user's own id" if self._is_own(value, event) else ""
+
+
+def deciding(metric: Metric) -> dict[str, Any]:
+    """The fields of a metric that decide something, without newer ones that it does not use."""
+    unused = {one.name for one in fields(Metric) if one.name in NEWER and getattr(metric, one.name) == one.default}
+    return {key: value for key, value in asdict(metric).items() if key not in unused | {"one", "many"}}
 
 
 def text_of(value: object) -> str | None:
@@ -161,6 +171,7 @@ def read_metric(name: str, table: Table) -> Metric:
         many=table.text("many", name),
         not_self=table.boolean("not_self"),
         missing=table.choice("missing", MISSING, "meaning", MISSING[0]),
+        scale=read_scale(table),
     )
     _check(table, metric)
     table.done()
@@ -175,6 +186,9 @@ def _check(table: Table, metric: Metric) -> None:
         table.fault("of", f"has no meaning for kind '{metric.kind}'", f"take it out, or use kind {kinds}")
     if metric.kind == "distinct" and metric.of == QUANTITY:
         table.fault("of", "must name the values to count, in the data of the events", 'write of = "friend"')
+    if table.has("scale") and (metric.kind not in AMOUNTS or metric.of == QUANTITY):
+        fix = 'take it out, or write of = "price"' if metric.kind in AMOUNTS else "take it out"
+        table.fault("scale", "has no meaning without a number in the data: a quantity is whole", fix)
     for key in ("not_self", "missing"):
         if table.has(key) and metric.kind != "distinct":
             table.fault(key, f"has no meaning for kind '{metric.kind}'", "take it out, or use kind 'distinct'")

@@ -33,8 +33,11 @@ class BadgeInfo(Answer, frozen=True):
     condition: Annotated[str, Meta(description="How to earn it, as text for users")]
 
 
-class NextBadge(Answer, frozen=True):
-    """A badge that the user can still earn: `current` of `target`, and a sentence that says what is missing."""
+class NextBadge(SparseAnswer, frozen=True):
+    """A badge that the user can still earn: `current` of `target`, and a sentence that says what is missing.
+
+    `scale`, missing where it is 1: how many units of both numbers make one.
+    """
 
     id: str
     name: str
@@ -42,12 +45,14 @@ class NextBadge(Answer, frozen=True):
     current: int
     target: int
     sentence: str
+    scale: int = 1
 
 
 class ConditionCheck(SparseAnswer, frozen=True):
     """One fact that a badge requires, and how far the user is.
 
     `at_most`, missing where it is false: the number must come down to the target; `current` is null as long as there is none.
+    `scale`, missing where it is 1: how many units of both numbers make one.
     """
 
     text: str
@@ -55,6 +60,7 @@ class ConditionCheck(SparseAnswer, frozen=True):
     target: int
     met: bool
     at_most: bool = False
+    scale: int = 1
 
 
 class EarnedBadge(Answer, frozen=True):
@@ -140,6 +146,7 @@ def _next_badge(badge: Badge, steps: Sequence[Step]) -> NextBadge:
         current=farthest.current,
         target=farthest.target,
         sentence=f"{what} to earn {badge.name}.",
+        scale=farthest.scale,
     )
 
 
@@ -185,12 +192,18 @@ def explanation(
         earned_at=earned,
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
-        checks=[
-            ConditionCheck(
-                text=check.text, current=check.current, target=check.target, met=check.met, at_most=check.at_most
-            )
-            for check in checks
-        ],
+        checks=[_condition_check(check) for check in checks],
+    )
+
+
+def _condition_check(check: Check) -> ConditionCheck:
+    return ConditionCheck(
+        text=check.text,
+        current=check.current,
+        target=check.target,
+        met=check.met,
+        at_most=check.at_most,
+        scale=check.scale,
     )
 
 

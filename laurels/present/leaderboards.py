@@ -54,6 +54,7 @@ class LeaderboardInfo(SparseAnswer, frozen=True):
     `readers` are the groups whose users may read it; left out if all users may.
     With `teams`, it ranks the groups whose names begin with this text instead of users. `visibility` counts for users who
     have not chosen one. `current` is the current period. `retired`: it takes no events, and its lines stay as they are.
+    `scale`, left out if it is 1: how many units of a score make one.
     """
 
     id: str
@@ -70,6 +71,7 @@ class LeaderboardInfo(SparseAnswer, frozen=True):
     current: LeaderboardPeriod | None
     retired: bool = False
     readers: Sequence[str] = ()
+    scale: int = 1
 
 
 class LeaderboardList(Answer, frozen=True):
@@ -155,6 +157,7 @@ def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
         current=leaderboard_period(board, period, now) if period else None,
         retired=board.retired,
         readers=board.readers,
+        scale=board.scale,
     )
 
 

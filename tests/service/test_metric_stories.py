@@ -74,3 +74,44 @@ async def test_only_long_articles_that_were_not_imported_count(database: str) ->
 
         await Admin(laurels).reverse("ada", "a-1", "a copy", "a test")
         assert await held(laurels, "ada") == []
+
+
+async def test_donations_are_counted_to_the_cent_and_shown_with_decimals(database: str) -> None:
+    donated = {"kind": "sum", "events": ["donated"], "of": "amount", "scale": 100, "one": "euro", "many": "euros"}
+    async with opened(
+        database,
+        metrics={"donated": donated, "largest": {**donated, "kind": "max"}},
+        badges=[badge("patron", metric="donated", at_least=10_000)],
+        leaderboards=[
+            {"id": "givers", "by": "metric", "of": "donated"},
+            {"id": "month", "by": "metric", "of": "donated", "period": "month"},
+            {"id": "largest", "by": "metric", "of": "largest"},
+        ],
+    ) as laurels:
+        for number, amount in enumerate((0.1, 0.2, 12.04)):
+            await send(laurels, "ada", f"d-{number}", "donated", amount=amount)
+        explained = await laurels.explain("ada", "patron")
+        assert explained.sentence == "87.66 more euros to earn Patron."
+        (check,) = explained.checks
+        assert (check.text, check.current, check.target, check.scale) == ("100 euros", 1234, 10_000, 100)
+        profile = await laurels.profile("ada", include=["next"])
+        assert [(one.current, one.target, one.scale) for one in profile.next] == [(1234, 10_000, 100)]
+
+        ignored = [
+            (await send(laurels, "ada", name, "donated", amount=amount)).ignored[0].why
+            for name, amount in (("fraction", 1.005), ("text", "5.00"), ("large", 1e13))
+        ]
+        assert ignored == [
+            "must have at most 2 decimals",
+            "must be a number, not a text",
+            "must be from 0 to 9999999999999.99",
+        ]
+        await send(laurels, "ada", "d-9", "donated", amount=87.66)
+        assert await held(laurels, "ada") == ["patron"]
+        assert await lines(laurels, "givers") == await lines(laurels, "month") == [(1, "ada", 10_000)]
+        assert await lines(laurels, "largest") == [(1, "ada", 8766)]
+        assert (await laurels.leaderboard("givers")).board.scale == 100
+
+        await Admin(laurels).reverse("ada", "d-1", "by mistake", "a test")
+        assert await lines(laurels, "givers") == [(1, "ada", 9980)]
+        assert await held(laurels, "ada") == []

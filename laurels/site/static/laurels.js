@@ -354,8 +354,8 @@ class Laurel extends HTMLElement {
 		this.texts = {...TEXTS.en, ...TEXTS[this.locale.split("-")[0]], ...own};
 	}
 
-	number(value) {
-		return value?.toLocaleString(this.locale);
+	number(value, scale) {
+		return (scale ? value / scale : value)?.toLocaleString(this.locale, scale && {maximumFractionDigits: 9});
 	}
 
 	date(time, options) {
@@ -483,7 +483,7 @@ define("profile", class extends Laurel {
 	}
 
 	badge({name, icon, points, description, condition}, state = "", toward) {
-		const share = toward?.target > 1 && `${this.number(toward.current)} / ${this.number(toward.target)}`;
+		const share = toward?.target > 1 && [toward.current, toward.target].map((n) => this.number(n, toward.scale)).join(" / ");
 		return h(`li.badge${state}`, h("div.icon", DECORATIVE, icon), h("div.what",
 			h("div.row", h("span.name", name), h("span.note.number", `+${this.number(points)}`, hidden(` ${this.t("point", points)}`))),
 			h("div.row.note", state === ".next" ? condition : description, share && h("span.number", share)),
@@ -586,8 +586,8 @@ define("leaderboard", class extends Laurel {
 			recomputing && h("p.note", this.t("recomputing")),
 			lines.length && h("table.table", h("caption.hidden", board.name),
 				h("thead", h("tr", [this.t("rank"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
-				h("tbody", lines.map((line) => this.line(line, mine(line), meHidden))),
-				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true, meHidden))),
+				h("tbody", lines.map((line) => this.line(line, mine(line), meHidden, board.scale))),
+				me && !lines.some(mine) && h("tbody", {"aria-label": this.t("yours")}, this.line(me, true, meHidden, board.scale))),
 			lines.length ? !me && !teams && h("p.note", this.t("unranked")) : h("p.quiet", this.t("empty")),
 			further && this.button("more", () => this.more()));
 	}
@@ -604,13 +604,13 @@ define("leaderboard", class extends Laurel {
 		this.root.activeElement ?? this.root.getElementById("board")?.focus();
 	}
 
-	line({rank, name, team, title, score}, mine, hidden) {
+	line({rank, name, team, title, score}, mine, hidden, scale) {
 		const medal = ["", ".medal", ".medal.silver", ".medal.bronze"][rank] ?? "";
 		return h(`tr.line${mine ? ".mine" : ""}`, mine && {"aria-current": "true"},
 			h("td.number", h(`span${medal}`, this.number(rank))),
 			h("td", h("bdi.name", name), mine && h("span.tag", this.t(team ? "yourTeam" : "you")), title && h("div.note", title),
 				mine && hidden && h("div.note", this.t("onlyYou"))),
-			h("td.name.number", this.number(score)));
+			h("td.name.number", this.number(score, scale)));
 	}
 
 	switch(unit) {
