@@ -52,6 +52,8 @@ WORDS = {
     "parsing",
     "days",
     "distinct",
+    "day_sums",
+    "limits",
     "zones",
     "periods",
     "progress",

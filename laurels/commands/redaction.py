@@ -64,5 +64,8 @@ def _with_data(row: EventRow, data: Mapping[str, object]) -> EventRow:
 def _read_by_rules(catalog: Catalog) -> set[str]:
     """The keys of data whose texts decide something."""
     rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.point_rules)
-    values = {metric.of for metric in catalog.metrics.values() if metric.kind == "distinct"}
+    metrics = catalog.metrics.values()
+    values = {metric.of for metric in metrics if metric.kind == "distinct"} | {
+        key for one in metrics for key in one.per
+    }
     return values | {key for rule in rules for key in rule.where}

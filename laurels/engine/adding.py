@@ -36,7 +36,7 @@ def add_event(
 
     Without `folding` the folds of streaks stay as they were, for a caller that folds once after all events.
     """
-    totals, days, latest, values = count(rules.metrics, progress, event)
+    totals, days, latest, values = count(rules, progress, event)
     partial, folds = progress.partial, progress.folds
     for streak in rules.streaks:
         if not streak.where or streak.where.matches(event):

@@ -46,7 +46,7 @@ class Catalog:
     boards                      leaderboards by id, retired ones too; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
-    distinct_boards             event type -> the leaderboards by different values within periods that it changes
+    tally_boards                event type -> the leaderboards by tallies within periods that it changes
     renames                     the current id of each earlier one
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     own_history                 what users see of their own history
@@ -70,7 +70,7 @@ class Catalog:
     points_boards: tuple[Board, ...]
     tops: Mapping[str, Board]
     fed_boards: Mapping[str, tuple[Board, ...]]
-    distinct_boards: Mapping[str, tuple[Board, ...]]
+    tally_boards: Mapping[str, tuple[Board, ...]]
     renames: Renames
     day_boards: Mapping[str, tuple[Board, ...]]
     rules: str
@@ -129,11 +129,11 @@ class Catalog:
 
     def is_scored_by_days(self, board: Board) -> bool:
         """Whether the scores of a leaderboard are computed from sets of days, and so are not stored."""
-        return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].kind == "distinct_days")
+        return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].stored == "days")
 
-    def is_scored_by_values(self, board: Board) -> bool:
-        """Whether the scores of a leaderboard are computed from sets of different values."""
-        return board.by == "metric" and self.metrics[board.of].kind == "distinct"
+    def is_scored_by_tallies(self, board: Board) -> bool:
+        """Whether the scores of a leaderboard are computed from tallies: different values, or sums of days."""
+        return board.by == "metric" and self.metrics[board.of].stored == "tally"
 
     def after_closings(self, reused: Mapping[str, tuple[frozenset[str], datetime | None]]) -> Catalog:
         """The same catalog in a database in which periods closed with other bounds.
@@ -155,7 +155,7 @@ class Catalog:
             points_boards=tuple(boards[board.id] for board in self.points_boards),
             fed_boards=same(self.fed_boards),
             day_boards=same(self.day_boards),
-            distinct_boards=same(self.distinct_boards),
+            tally_boards=same(self.tally_boards),
         )
 
     def badge(self, badge_id: str) -> Badge | None:
@@ -197,8 +197,8 @@ def _read(table: Table) -> Catalog:
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
         points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),
-        fed_boards=fed_boards_of(counting, metrics, lambda kind: kind not in ("distinct", "distinct_days")),
-        distinct_boards=fed_boards_of(within_periods(counting), metrics, lambda kind: kind == "distinct"),
+        fed_boards=fed_boards_of(counting, metrics, "number"),
+        tally_boards=fed_boards_of(within_periods(counting), metrics, "tally"),
         renames=renames,
         day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,

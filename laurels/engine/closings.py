@@ -16,7 +16,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.instants import micros
 from laurels.engine.leaderboards import Board
-from laurels.engine.metrics import Metric, deciding
+from laurels.engine.metrics import DAILY, TALLIED, Metric, deciding
 from laurels.engine.periods import Period
 from laurels.engine.scoring import CLOCKS_APART, Earned, still_counting
 from laurels.engine.values import plain
@@ -294,7 +294,7 @@ def is_possible(closing: Closing, sort_key: int, reached_at: int) -> bool:
 
 def _by_days(rule: dict[str, Any]) -> bool:
     source: dict[str, Any] = rule.get("source") or {}
-    return rule.get("by") == "streak" or source.get("kind") == "distinct_days"
+    return rule.get("by") == "streak" or source.get("kind") == "distinct_days" or bool(DAILY & source.keys())
 
 
 def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]) -> list[Score] | None:
@@ -310,7 +310,7 @@ def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]
     if rule["by"] == "points":
         return [_points(closing, entries, cut) for cut in cuts]
     source: dict[str, Any] = rule.get("source") or {}
-    if rule["by"] != "metric" or source.get("kind") not in ("count", "sum", "max"):
+    if rule["by"] != "metric" or source.get("kind") not in ("count", "sum", "max") or TALLIED & source.keys():
         return None
     fields: dict[str, Any] = {**source, "events": tuple(source["events"]), "one": "", "many": ""}
     fields["where"] = Where(source["where"])

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from laurels.engine.days import Days
-from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.metrics import Metric
-from laurels.engine.progress import Progress
+from laurels.engine.progress import Progress, Tally
+from laurels.engine.rule_index import RuleIndex
 
 _NO_DAYS = Days()
 
@@ -21,14 +21,14 @@ class Counted(NamedTuple):
     totals: Mapping[str, int]
     days: Mapping[str, Days]
     latest: Mapping[str, int]
-    values: Mapping[str, DistinctValues]
+    values: Mapping[str, Tally]
 
 
-def count(metrics: tuple[Metric, ...], progress: Progress, event: Event) -> Counted:
-    """What all these metrics count, with the event added."""
+def count(rules: RuleIndex, progress: Progress, event: Event) -> Counted:
+    """What all metrics of these rules count, with the event added."""
     totals = dict(progress.totals)
     days, latest, values = progress.days, progress.latest, progress.values
-    for metric in metrics:
+    for metric in rules.numbers:
         if metric.where and not metric.where.matches(event):
             continue
         if metric.kind == "distinct_days":
@@ -37,12 +37,13 @@ def count(metrics: tuple[Metric, ...], progress: Progress, event: Event) -> Coun
             totals[metric.name] = len(days[metric.name])
         elif metric.kind == "last":
             latest = _count_last(metric, totals, latest, event)
-        elif metric.kind == "distinct":
-            values = _count_distinct(metric, totals, values, event)
         else:
             total = metric.grown(totals.get(metric.name), event)
             if total is not None:
                 totals[metric.name] = total
+    for metric in rules.tallied:
+        if not metric.where or metric.where.matches(event):
+            values = _count_tally(metric, totals, values, event)
     return Counted(totals, days, latest, values)
 
 
@@ -57,13 +58,13 @@ def _count_last(metric: Metric, totals: dict[str, int], latest: Mapping[str, int
     return {**latest, name: at}
 
 
-def _count_distinct(
-    metric: Metric, totals: dict[str, int], values: Mapping[str, DistinctValues], event: Event
-) -> Mapping[str, DistinctValues]:
-    """Set the total to the number of different values. Returns the values."""
+def _count_tally(
+    metric: Metric, totals: dict[str, int], values: Mapping[str, Tally], event: Event
+) -> Mapping[str, Tally]:
+    """Set the total to the number of the metric's tally. Returns the tallies."""
     assert event.occurred_at is not None
-    before = values.get(metric.name, NO_VALUES)
-    after = metric.grown_values(before, event, micros(event.occurred_at))
+    before = values.get(metric.name, metric.nothing)
+    after = metric.grown_tally(before, event, micros(event.occurred_at))
     if after is before:
         return values
     totals[metric.name] = after.number

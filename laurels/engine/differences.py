@@ -9,10 +9,14 @@ from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition
+from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 
 UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})
 """Fields that are said in another way, or follow from the database."""
+
+UNITS = {"within": "days", "once_per": "minutes"}
+"""The units of fields that are numbers of them."""
 
 Values = tuple[str, Any, Any]
 """A field, and its values before and after."""
@@ -70,9 +74,8 @@ def _summary(noun: Any) -> str:
     condition = getattr(noun, "condition", None)
     if condition is not None:
         return f": {noun.points:,} points for {condition_text(condition)}"
-    amount = getattr(noun, "amount", None)
-    if amount is not None and hasattr(noun, "per"):
-        return f": {amount:,} points per {noun.per} for {_value(noun.events)}"
+    if isinstance(noun, PointRule):
+        return f": {noun.amount:,} points per {noun.per} for {_value(noun.events)}"
     return f": from {noun.points:,} points" if hasattr(noun, "points") else ""
 
 
@@ -107,7 +110,13 @@ def _flat(before: Any, after: Any, path: str = "") -> list[Values]:
 def _changed(what: str, values: Sequence[Values]) -> Iterator[str]:
     for name, before, after in values:
         if before != after:
-            yield f"{what}.{name}: from {_value(before)} to {_value(after)}"
+            yield f"{what}.{name}: from {_with_unit(name, before)} to {_with_unit(name, after)}"
+
+
+def _with_unit(name: str, value: Any) -> str:
+    """The value of a field, with the unit of one that is in units."""
+    unit = UNITS.get(name)
+    return f"{_value(value)} {unit}" if unit and value is not None else _value(value)
 
 
 def _value(value: Any) -> str:

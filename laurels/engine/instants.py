@@ -16,6 +16,8 @@ _LEAP_SECOND = re.compile(r":60(?:\.\d+)?")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_EPOCH_DAY = EPOCH.toordinal()
+_DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 
 def micros(instant: datetime) -> int:
@@ -26,6 +28,11 @@ def micros(instant: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The instant in UTC, from microseconds since 1970."""
     return EPOCH + timedelta(microseconds=micros)
+
+
+def midnight(day: int) -> int:
+    """The beginning of a day in UTC, the same for all users, in microseconds since 1970."""
+    return (day - _EPOCH_DAY) * _DAY_MICROS
 
 
 def read_instant(field: str, text: str) -> datetime:

@@ -7,6 +7,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from laurels.engine.day_sums import DaySums
 from laurels.engine.days import Days, Fold
 from laurels.engine.distinct import DistinctValues
 from laurels.engine.events import MAX_NUMBER
@@ -64,8 +65,11 @@ UNKNOWN = datetime.max.replace(tzinfo=UTC)
 """The newest event of a user whom an earlier version stored. It is after all others, so each event may be out of order."""
 
 
-ValuesWithin = Mapping[str, Mapping[str, DistinctValues]]
-"""Leaderboard -> key of a period -> the different values of its metric within the period."""
+Tally = DistinctValues | DaySums
+"""What is stored for a metric whose number needs more than the number: the different values, or the sums of days."""
+
+ValuesWithin = Mapping[str, Mapping[str, Tally]]
+"""Leaderboard -> key of a period -> the tally of its metric within the period."""
 
 NO_VALUES_WITHIN: ValuesWithin = {}
 
@@ -86,8 +90,8 @@ class Progress:
     joined_at   when the user joined the app, if the app sent it
     manual      what was set by hand
     scores      the scores that `scoring.py` stores for leaderboards, in open periods
-    values      metric of kind distinct -> its different values
-    values_within  leaderboard by such a metric within periods -> key of an open period -> the different values in it
+    values      metric that needs a tally -> the tally
+    values_within  leaderboard by such a metric within periods -> key of an open period -> the tally of the events in it
     latest      metric of kind last -> when its event occurred, in microseconds since 1970, UTC
     board_days  leaderboard of days -> key of an open period -> the days or units of the events in it (None: an earlier version
                 stored the user, and they are read from `days`)
@@ -110,8 +114,8 @@ class Progress:
     manual: ManualState = NO_MANUAL_STATE
     scores: Scores = field(default_factory=dict[str, Mapping[str, tuple[int, int]]])
     latest: Mapping[str, int] = field(default_factory=dict[str, int])
-    values: Mapping[str, DistinctValues] = field(default_factory=dict[str, DistinctValues])
-    values_within: ValuesWithin = field(default_factory=dict[str, Mapping[str, DistinctValues]])
+    values: Mapping[str, Tally] = field(default_factory=dict[str, Tally])
+    values_within: ValuesWithin = field(default_factory=dict[str, Mapping[str, Tally]])
     board_days: BoardDays | None = None
     newest: datetime | None = None
     beyond: int = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from laurels.engine.badges import Badge
 from laurels.engine.conditions import AtLeast, AtMost, StreakOf
 from laurels.engine.leaderboards import Board, is_all_time
-from laurels.engine.metrics import Metric
+from laurels.engine.metrics import Metric, Stored
 from laurels.engine.points import PointRule
 from laurels.engine.streaks import Streak
 
@@ -17,6 +17,7 @@ from laurels.engine.streaks import Streak
 class RuleIndex:
     """Everything that an event of one type can change.
 
+    numbers  the metrics of which a number or a set of days is stored; tallied: those of which a tally is
     reading  the metrics that read something in its data
     naming   the keys of its data under which it names other users, see `Metric.not_self`
     """
@@ -27,6 +28,8 @@ class RuleIndex:
     badges: tuple[Badge, ...]
     reading: tuple[Metric, ...]
     naming: tuple[str, ...] = ()
+    numbers: tuple[Metric, ...] = ()
+    tallied: tuple[Metric, ...] = ()
 
 
 def within_periods(boards: Iterable[Board]) -> list[Board]:
@@ -35,13 +38,13 @@ def within_periods(boards: Iterable[Board]) -> list[Board]:
 
 
 def fed_boards_of(
-    boards: Iterable[Board], metrics: Mapping[str, Metric], wanted: Callable[[str], bool]
+    boards: Iterable[Board], metrics: Mapping[str, Metric], stored: Stored
 ) -> dict[str, tuple[Board, ...]]:
-    """Event type -> the leaderboards by a metric of a wanted kind that it changes."""
+    """Event type -> the leaderboards by a metric of which this is stored that it changes."""
     fed: dict[str, tuple[Board, ...]] = {}
     for board in boards:
         metric = metrics.get(board.of) if board.by == "metric" else None
-        for event_type in metric.events if metric and wanted(metric.kind) else ():
+        for event_type in metric.events if metric and metric.stored == stored else ():
             fed[event_type] = (*fed.get(event_type, ()), board)
     return fed
 
@@ -54,7 +57,7 @@ def day_boards_of(
     for board in boards:
         metric = metrics.get(board.of) if board.by == "metric" else None
         streak = streaks.get(board.of) if board.by == "streak" else None
-        source = metric if metric and metric.kind == "distinct_days" else streak
+        source = metric if metric and metric.stored == "days" else streak
         for event_type in source.events if source and not is_all_time(board) else ():
             fed[event_type] = (*fed.get(event_type, ()), board)
     return fed
@@ -79,6 +82,8 @@ def rule_indexes_of(
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
             reading=tuple(metric for metric in fed if metric.reads_data),
             naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
+            numbers=tuple(metric for metric in fed if metric.stored != "tally"),
+            tallied=tuple(metric for metric in fed if metric.stored == "tally"),
         )
     return rule_indexes
 

@@ -1,7 +1,7 @@
 """Scoring: the scores of a user on each leaderboard, in each open period.
 
-Scores from events and points are stored in `Progress.scores`, different values in `Progress.values_within`, and the days that
-the events of each period fed in `Progress.board_days`. `counted` adds to them; after something was taken back, `recounted`
+Scores from events and points are stored in `Progress.scores`, tallies in `Progress.values_within`, and the days that the
+events of each period fed in `Progress.board_days`. `counted` adds to them; after something was taken back, `recounted`
 computes them again from all events and the whole ledger. A closed period is never counted again.
 
 An event belongs to one period, by its instant in the leaderboard's zone, whatever the leaderboard counts. The days it counts
@@ -19,13 +19,21 @@ from typing import TypeVar
 from laurels.engine.adding import calendar_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
-from laurels.engine.distinct import NO_VALUES, DistinctValues
 from laurels.engine.events import MAX_NUMBER, Event
-from laurels.engine.instants import EPOCH, MICROSECOND, micros
+from laurels.engine.instants import micros, midnight
 from laurels.engine.leaderboards import Board, Visibility, is_all_time
 from laurels.engine.metrics import Metric
 from laurels.engine.periods import ALL_TIME, Period
-from laurels.engine.progress import NO_SCORES, NO_VALUES_WITHIN, UNKNOWN, BoardDays, Progress, Scores, ValuesWithin
+from laurels.engine.progress import (
+    NO_SCORES,
+    NO_VALUES_WITHIN,
+    UNKNOWN,
+    BoardDays,
+    Progress,
+    Scores,
+    Tally,
+    ValuesWithin,
+)
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.streaks import folded
 from laurels.engine.values import plain
@@ -35,9 +43,6 @@ T = TypeVar("T")
 
 Key = tuple[str, str]
 """A partition of a leaderboard, and a period."""
-
-EPOCH_DAY = EPOCH.toordinal()
-DAY_MICROS = timedelta(days=1) // MICROSECOND
 
 FARTHEST_EAST = timedelta(hours=26)
 """How much earlier than in a leaderboard's zone a day may begin elsewhere."""
@@ -82,31 +87,31 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
 
 
 def values_counted(catalog: Catalog, within: ValuesWithin, event: Event, now: datetime) -> ValuesWithin:
-    """The different values within periods with an event added. Commutative."""
+    """The tallies within periods with an event added. Commutative."""
     assert event.occurred_at is not None
-    grown: dict[str, Mapping[str, DistinctValues]] = {}
-    for board in catalog.distinct_boards.get(event.type, ()):
+    grown: dict[str, Mapping[str, Tally]] = {}
+    for board in catalog.tally_boards.get(event.type, ()):
         metric, period = catalog.metrics[board.of], board.periods.at(event.occurred_at)
         if period is None or not board.is_open(period, now) or not metric.where.matches(event):
             continue
         of_board = within.get(board.id, {})
-        before = of_board.get(period.key, NO_VALUES)
-        after = metric.grown_values(before, event, micros(event.occurred_at))
+        before = of_board.get(period.key, metric.nothing)
+        after = metric.grown_tally(before, event, micros(event.occurred_at))
         if after is not before:
             grown[board.id] = _open(board, {**of_board, period.key: after}, now - CLOCKS_APART)
     return {**within, **grown} if grown else within
 
 
 def values_recounted(catalog: Catalog, events: Iterable[Event], now: datetime) -> ValuesWithin:
-    """The different values within open periods, from all active events."""
+    """The tallies within open periods, from all active events."""
     within = NO_VALUES_WITHIN
-    for event in events if catalog.distinct_boards else ():
+    for event in events if catalog.tally_boards else ():
         within = values_counted(catalog, within, event, now)
     return within
 
 
 def _values_still_open(catalog: Catalog, within: ValuesWithin, now: datetime) -> ValuesWithin:
-    """The different values within periods that are open at this time."""
+    """The tallies within periods that are open at this time."""
     found = {
         name: _open(catalog.boards[name], of_board, now) for name, of_board in within.items() if name in catalog.boards
     }
@@ -300,8 +305,8 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     if board.by == "points" and board.periods.kind == ALL_TIME:
         reached_at = progress.reached_at
         return [(ALL_TIME, (progress.points, micros(reached_at)))] if reached_at else []
-    if catalog.is_scored_by_values(board):
-        return [(key, (values.number, values.reached_at)) for key, values in _values(board, progress, now).items()]
+    if catalog.is_scored_by_tallies(board):
+        return [(key, (tally.number, tally.reached_at)) for key, tally in _tallies(board, progress, now).items()]
     if not catalog.is_scored_by_days(board):
         return _open(board, progress.scores.get(board.id, {}), now).items()
     if is_all_time(board):
@@ -314,34 +319,32 @@ def _scores(catalog: Catalog, board: Board, progress: Progress, now: datetime) -
     return [(key, score) for key, score in scores.items() if score[0]]
 
 
-def _values(board: Board, progress: Progress, now: datetime) -> Mapping[str, DistinctValues]:
-    """A user's different values on one leaderboard, by the keys of its open periods."""
+def _tallies(board: Board, progress: Progress, now: datetime) -> Mapping[str, Tally]:
+    """A user's tallies on one leaderboard, by the keys of its open periods."""
     if board.periods.kind != ALL_TIME:
         return _open(board, progress.values_within.get(board.id, {}), now)
-    values = progress.values.get(board.of)
-    return {ALL_TIME: values} if values else {}
+    tally = progress.values.get(board.of)
+    return {ALL_TIME: tally} if tally else {}
 
 
 def _scores_of_all_days(catalog: Catalog, board: Board, progress: Progress) -> list[tuple[str, tuple[int, int]]]:
     """The number of days, or the longest run, of all time, and its last day as an instant; nothing without any day."""
     days, fold = progress.days.get(board.of), progress.folds.get(board.of)
     if board.by == "metric":
-        return [(ALL_TIME, (len(days), _midnight(days.last)))] if days else []
-    return (
-        [(ALL_TIME, (fold.longest, _midnight(catalog.streaks[board.of].first_day(fold.longest_end))))] if fold else []
-    )
+        return [(ALL_TIME, (len(days), midnight(days.last)))] if days else []
+    return [(ALL_TIME, (fold.longest, midnight(catalog.streaks[board.of].first_day(fold.longest_end))))] if fold else []
 
 
 def _score_of_days(catalog: Catalog, board: Board, progress: Progress, days: Days) -> tuple[int, int]:
     """The number of days, or the longest run, within a period whose events fed these days, and its last day."""
     if board.by == "metric":
-        return len(days), _midnight(days.last)
+        return len(days), midnight(days.last)
     streak = catalog.streaks[board.of]
     credited = days & progress.days.get(board.of, _NO_DAYS)
     if not credited.bits:
         return 0, 0
     fold = folded(streak, credited, calendar_of(streak, progress))
-    return fold.longest, _midnight(streak.first_day(fold.longest_end))
+    return fold.longest, midnight(streak.first_day(fold.longest_end))
 
 
 def open_periods(board: Board, now: datetime) -> list[Period]:
@@ -403,8 +406,3 @@ def _open(board: Board, of_board: Mapping[str, T], now: datetime) -> dict[str, T
         if period and board.is_open(period, now):
             found[key] = stored
     return found
-
-
-def _midnight(day: int) -> int:
-    """The beginning of a day in UTC, the same for all users, in microseconds since 1970."""
-    return (day - EPOCH_DAY) * DAY_MICROS

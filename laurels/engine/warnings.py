@@ -156,7 +156,7 @@ def _parts(badge: Badge) -> int:
 
 def _boards(catalog: Catalog, event_type: str, rules: Collection[object]) -> list[Board]:
     """The leaderboards that an event of this type may change."""
-    fed = (catalog.fed_boards, catalog.day_boards, catalog.distinct_boards)
+    fed = (catalog.fed_boards, catalog.day_boards, catalog.tally_boards)
     boards = [board for of_type in fed for board in of_type.get(event_type, ())]
     return [*boards, *(catalog.points_boards if rules else ())]
 

@@ -125,11 +125,10 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
 
 def _ignored(metrics: Sequence[Metric], event: Event) -> Sequence[IgnoredValue]:
     """The values of an event that these metrics cannot read."""
-    reasons = [(metric, metric.why_ignored(event)) for metric in metrics]
     return tuple(
-        IgnoredValue(metric=metric.name, pointer=f"/data/{_escaped(metric.of)}", why=why)
-        for metric, why in reasons
-        if why
+        IgnoredValue(metric=metric.name, pointer=f"/data/{_escaped(key)}", why=why)
+        for metric in metrics
+        for key, why in metric.unread(event)
     )
 
 

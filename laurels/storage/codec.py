@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 
 from laurels.engine.days import Days, Fold
-from laurels.engine.distinct import DistinctValues
 from laurels.engine.events import Event
 from laurels.engine.instants import EPOCH, MICROSECOND, from_micros
 from laurels.engine.instants import micros as to_micros
 from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, ManualState, Progress
 from laurels.engine.ranking import Place, Ranks
 from laurels.engine.zones import Zones
+from laurels.storage import tallies
 from laurels.storage.contract import (
     AdjustmentRow,
     AmnestyRow,
@@ -43,7 +43,6 @@ _UNKNOWN_ZONES = Zones()
 
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
-_PackedValues = tuple[bytes, int, int]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 
 
@@ -89,12 +88,14 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     manual: _PackedManualState | None
     scores: _PackedScores = {}
     latest: _Sums = {}
-    values: dict[str, _PackedValues] = {}
-    values_within: dict[str, dict[str, _PackedValues]] = {}
+    values: tallies.Values = {}
+    values_within: dict[str, tallies.Values] = {}
     board_days: dict[str, dict[str, _Set]] | None = None
     newest: datetime | None = UNKNOWN
     beyond: bytes = b""
     cap_reached: _Sums = {}
+    day_sums: tallies.Sums = {}
+    day_sums_within: dict[str, tallies.Sums] = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -122,14 +123,16 @@ def pack_progress(progress: Progress) -> bytes:
         None if empty else _pack_manual_state(manual),
         progress.scores,
         progress.latest,
-        _pack_values(progress.values),
-        {board: _pack_values(values) for board, values in progress.values_within.items()},
+        tallies.pack_values(progress.values),
+        tallies.pack_values_within(progress.values_within),
         None if progress.board_days is None else {name: _pack_sets(sets) for name, sets in progress.board_days.items()},
         progress.newest,
     )
-    if progress.cap_reached:
-        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached))
-    return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
+    sums = (tallies.pack_sums(progress.values), tallies.pack_sums_within(progress.values_within))
+    rare = (progress.beyond, progress.cap_reached, *sums)
+    while rare and not rare[-1]:
+        rare = rare[:-1]
+    return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if rare else fields)
 
 
 def unpack_progress(
@@ -152,8 +155,8 @@ def unpack_progress(
         manual,
         stored.scores,
         stored.latest,
-        _unpack_values(stored.values),
-        {board: _unpack_values(values) for board, values in stored.values_within.items()},
+        tallies.unpack(stored.values, stored.day_sums),
+        tallies.unpack_within(stored.values_within, stored.day_sums_within),
         None if stored.board_days is None else {name: _unpack_sets(sets) for name, sets in stored.board_days.items()},
         stored.newest,
         int.from_bytes(stored.beyond, "little", signed=True),
@@ -169,14 +172,6 @@ def head_of_days(streak: str) -> bytes:
 def has_days(packed: bytes, streak: str) -> bool:
     """Whether a packed progress has days of this streak."""
     return streak in _unpack(packed).days
-
-
-def _pack_values(values: Mapping[str, DistinctValues]) -> dict[str, _PackedValues]:
-    return {name: (one.entries, one.unnamed, one.unnamed_at) for name, one in values.items()}
-
-
-def _unpack_values(packed: dict[str, _PackedValues]) -> dict[str, DistinctValues]:
-    return {name: DistinctValues(*one) for name, one in packed.items()}
 
 
 def _pack_large(number: int) -> bytes:

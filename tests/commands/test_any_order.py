@@ -54,6 +54,11 @@ BOARDS = [
     board("best", "week", by="metric", of="min", order="lowest"),
     board("newest", "month", by="metric", of="last"),
     board("friends", "day", by="metric", of="friends", zone="Asia/Kolkata"),
+    board("capped", "week", by="metric", of="capped", zone="Asia/Tokyo"),
+    board("best", "all", by="metric", of="best"),
+    board("best", "month", by="metric", of="best"),
+    board("turns", "day", by="metric", of="turns"),
+    board("paid", "all", by="metric", of="paid", order="lowest"),
     board("run", "month", by="streak", of="busy"),
     board("run", "day", by="streak", of="weeks"),
     board("run", "all", by="streak", of="login"),
@@ -91,6 +96,10 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         {"metric": "friends", "at_least": drawn.randint(2, 3)},
         {"all_of": [{"has_badge": "b2"}, {"points_of": 60}]},
         {"any_of": [{"metric": "max", "at_least": 4}, {"has_badge": "b5"}]},
+        {"metric": "capped", "at_least": drawn.randint(4, 12)},
+        {"metric": "best", "at_least": drawn.randint(2, 4)},
+        {"metric": "turns", "at_least": drawn.randint(2, 6)},
+        {"any_of": [{"metric": "paid", "at_least": 400}, {"metric": "met", "at_least": 2}]},
     ]
     tables: dict[str, Any] = {
         "metrics": {
@@ -100,6 +109,11 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             "min": {"kind": "min", "events": ["b"]},
             "last": {"kind": "last", "events": ["a", "b"]},
             "friends": {"kind": "distinct", "events": ["login", "b"], "of": "friend"},
+            "capped": {"kind": "sum", "events": ["a", "b"], "cap_per_day": drawn.choice([3, 5])},
+            "best": {"kind": "count", "events": ["a", "login"], "within": drawn.choice(["1 day", "3 days"])},
+            "turns": {"kind": "count", "events": ["a", "b"], "once_per": drawn.choice(["day", "6 hours"])},
+            "met": {"kind": "count", "events": ["login", "b"], "once_per": "hour", "per": ["friend"]},
+            "paid": {"kind": "sum", "events": ["a"], "of": "paid", "scale": 100, "cap_per_day": 300},
         },
         "streaks": {
             "busy": {"events": ["a", "b"], "amount": 3},
@@ -122,7 +136,7 @@ def history(drawn: random.Random) -> list[Event]:
     for number in range(drawn.randint(2, 14)):
         minutes = drawn.choice([drawn.randrange(0, 12 * 1440, 360), drawn.randrange(12 * 1440)])
         kind = drawn.choice(["a", "a", "b", "login"])
-        data = drawn.choice([None, {"friend": drawn.choice("xyz")}])
+        data = drawn.choice([None, {"friend": drawn.choice("xyz")}, {"paid": drawn.choice([0, 0.1, 1.99, 2.5, "1"])}])
         events.append(Event(USER, f"e{number:02}", kind, FIRST + timedelta(minutes=minutes), drawn.randint(1, 4), data))
     return events
 

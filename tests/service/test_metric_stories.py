@@ -115,3 +115,111 @@ async def test_donations_are_counted_to_the_cent_and_shown_with_decimals(databas
         await Admin(laurels).reverse("ada", "d-1", "by mistake", "a test")
         assert await lines(laurels, "givers") == [(1, "ada", 9980)]
         assert await held(laurels, "ada") == []
+
+
+async def test_a_person_who_sends_many_messages_in_one_day_is_no_further_than_the_cap(database: str) -> None:
+    async with opened(
+        database,
+        metrics={
+            "talks": {"kind": "count", "events": ["sent"], "cap_per_day": 2, "one": "message", "many": "messages"}
+        },
+        badges=[badge("regular", metric="talks", at_least=5)],
+        leaderboards=[
+            {"id": "all", "by": "metric", "of": "talks"},
+            {"id": "week", "by": "metric", "of": "talks", "period": "week", "late_hours": 72},
+        ],
+    ) as laurels:
+        for number in range(9):
+            await send(laurels, "ada", f"m-{number}", "sent", 30)
+        assert (await laurels.explain("ada", "regular")).sentence == "3 more messages to earn Regular."
+        for number, hours_ago in enumerate((2, 54, 64)):  # Wednesday, Monday, and Sunday
+            await send(laurels, "ada", f"n-{number}", "sent", hours_ago)
+        await send(laurels, "bob", "b", "sent", 1)
+        assert await lines(laurels, "all") == [(1, "ada", 5), (2, "bob", 1)]
+        assert await lines(laurels, "week") == [(1, "ada", 4), (2, "bob", 1)]
+        assert await lines(laurels, "week", "previous") == [(1, "ada", 1)]
+        assert await held(laurels, "ada") == ["regular"]
+
+        for number in range(7):  # two of the nine are left, and the cap hides that the others are gone
+            await Admin(laurels).reverse("ada", f"m-{number}", "spam", "a test")
+        assert await held(laurels, "ada") == ["regular"]
+        await Admin(laurels).reverse("ada", "m-7", "spam", "a test")
+        assert (await held(laurels, "ada"), await lines(laurels, "week")) == ([], [(1, "ada", 3), (2, "bob", 1)])
+
+
+async def test_the_best_seven_days_of_reading_earn_a_badge_whenever_they_were(database: str) -> None:
+    pages = {"kind": "sum", "events": ["read"], "within": "7 days", "one": "page in a week", "many": "pages in a week"}
+    async with opened(
+        database,
+        metrics={"week": pages, "days": {"kind": "distinct_days", "events": ["read"], "within": "7 days"}},
+        badges=[badge("sprint", metric="week", at_least=100), badge("steady", metric="days", at_least=3)],
+        leaderboards=[
+            {"id": "sprints", "by": "metric", "of": "week"},
+            {"id": "month", "by": "metric", "of": "week", "period": "month"},
+        ],
+    ) as laurels:
+        for number, (days_ago, quantity) in enumerate(((20, 40), (14, 50), (13, 5), (2, 60))):
+            await send(laurels, "ada", f"r-{number}", "read", 24 * days_ago, quantity=quantity)
+        assert await lines(laurels, "sprints") == [(1, "ada", 90)]
+        assert (await laurels.explain("ada", "sprint")).sentence == "10 more pages in a week to earn Sprint."
+
+        await send(laurels, "ada", "late", "read", 24 * 17, quantity=10)
+        assert await lines(laurels, "sprints") == [(1, "ada", 100)]
+        assert await held(laurels, "ada") == ["sprint", "steady"]
+        assert (await laurels.explain("ada", "sprint")).earned_at == NOW - timedelta(days=14)
+        assert await lines(laurels, "month") == [(1, "ada", 60)]
+
+        await Admin(laurels).reverse("ada", "r-1", "not read", "a test")
+        assert await lines(laurels, "sprints") == [(1, "ada", 60)]
+        assert await held(laurels, "ada") == []
+
+
+async def test_who_likes_one_post_again_and_again_counts_once_a_day(database: str) -> None:
+    likes = {"kind": "count", "events": ["liked"], "once_per": "day", "per": ["post"], "one": "like", "many": "likes"}
+    async with opened(
+        database,
+        metrics={"likes": likes, "hours": {"kind": "count", "events": ["liked"], "once_per": "hour"}},
+        badges=[badge("fan", metric="likes", at_least=3)],
+        leaderboards=[
+            {"id": "fans", "by": "metric", "of": "likes"},
+            {"id": "today", "by": "metric", "of": "likes", "period": "day"},
+        ],
+    ) as laurels:
+        for number in range(6):
+            await send(laurels, "ada", f"l-{number}", "liked", number / 10, post="p-1")
+        unread = await send(laurels, "ada", "l-6", "liked", 1)
+        assert [(one.metric, one.pointer, one.why) for one in unread.ignored] == [("likes", "/data/post", "is missing")]
+        assert await lines(laurels, "fans") == [(1, "ada", 1)]
+        await send(laurels, "ada", "l-7", "liked", 2, post="p-2")
+        await send(laurels, "ada", "l-8", "liked", 26, post="p-1")
+        assert (await held(laurels, "ada"), await lines(laurels, "today")) == (["fan"], [(1, "ada", 2)])
+        user = await laurels.core.user("ada")
+        assert user.progress.totals == {"likes": 3, "hours": 4}
+
+        await Admin(laurels).reverse("ada", "l-7", "unliked", "a test")
+        assert (await held(laurels, "ada"), await lines(laurels, "fans")) == ([], [(1, "ada", 2)])
+
+
+async def test_a_corrected_zone_moves_events_to_other_days_and_so_past_a_cap(database: str) -> None:
+    async with opened(
+        database,
+        metrics={
+            "capped": {"kind": "count", "events": ["sent"], "cap_per_day": 1},
+            "day": {"kind": "count", "events": ["sent"], "within": "1 day"},
+            "turns": {"kind": "count", "events": ["sent"], "once_per": "day"},
+        },
+        leaderboards=[
+            {"id": f"{of}-{period}", "by": "metric", "of": of, "period": period}
+            for of in ("capped", "day")
+            for period in ("all", "week")
+        ],
+    ) as laurels:
+        await send(laurels, "ada", "m-1", "sent", 13)  # 23:00 of Tuesday in UTC
+        await send(laurels, "ada", "m-2", "sent", 11)
+        assert (await laurels.core.user("ada")).progress.totals == {"capped": 2, "day": 1, "turns": 2}
+        zone = {"zone": "Asia/Tokyo", "first": "2026-03-02", "last": "2026-03-04"}
+        await Admin(laurels).adjust("ada", "zone", "timeZone", zone, "was in Japan", "a test")
+        assert (await laurels.core.user("ada")).progress.totals == {"capped": 1, "day": 2, "turns": 1}
+        for period in ("all", "week"):
+            assert await lines(laurels, f"capped-{period}") == [(1, "ada", 1)]
+            assert await lines(laurels, f"day-{period}") == [(1, "ada", 2)]

@@ -26,6 +26,8 @@ BOARDS = [
     {"id": "week", "period": "week"},
     {"id": "runs", "by": "streak", "of": "pro", "period": "month"},
     {"id": "largest", "by": "metric", "of": "largest"},
+    {"id": "capped", "by": "metric", "of": "capped", "period": "week"},
+    {"id": "busiest", "by": "metric", "of": "busiest"},
     {"id": "days", "by": "metric", "of": "days", "period": "week", "order": "lowest"},
 ]
 

@@ -27,6 +27,11 @@ METRICS = {
     "sized": {"kind": "sum", "events": ["b"], "of": "size"},
     "largest": {"kind": "max", "events": ["a", "b"], "of": "size"},
     "days": {"kind": "distinct_days", "events": ["b"]},
+    "capped": {"kind": "sum", "events": ["a", "b"], "cap_per_day": 6},
+    "best": {"kind": "sum", "events": ["b"], "of": "size", "cap_per_day": 5, "within": "4 days"},
+    "busiest": {"kind": "count", "events": ["a", "login"], "within": "3 days"},
+    "often": {"kind": "distinct_days", "events": ["a"], "within": "5 days"},
+    "turns": {"kind": "count", "events": ["a"], "once_per": "day", "per": ["plan", "size"]},
 }
 STREAKS = {
     "pro": {"events": ["a", "login"], "where": {"plan": "pro"}},
