@@ -62,6 +62,7 @@ WORDS = {
     "renames",
     "conditions",
     "where",
+    "level_formulas",
 }
 """Modules of the engine that nouns are made of."""
 

@@ -145,7 +145,7 @@ def test_a_settings_snippet_is_valid(snippet: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("snippet", snippets("toml", SETTINGS, CONSOLE))
 def test_a_catalog_snippet_is_valid(snippet: str) -> None:
-    whole = snippet if "[[levels]]" in snippet else _within_the_default(snippet)
+    whole = snippet if "[levels]" in snippet else _within_the_default(snippet)
 
     assert Catalog.parse(whole).badges
 

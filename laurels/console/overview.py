@@ -12,13 +12,17 @@ from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.engine.values import plain
 from laurels.http.responses import Response
-from laurels.present.reports import CommunityReport, RetentionCohort, StreakLengths
+from laurels.present.reports import CommunityReport, LevelUsers, RetentionCohort, StreakLengths
 
 SOURCES = 5
 """How many sources of points have a color of their own; the others share one."""
 
 LENGTHS = ((0, 0), (1, 1), (2, 3), (4, 7), (8, 14), (15, 30), (31, 90), (91, 10**9))
 """The first and the last length of each bar of streaks."""
+
+
+FEW_LEVELS = 10
+"""How many levels are drawn even if no one has them."""
 
 
 @plain
@@ -121,13 +125,14 @@ def sources(community_report: CommunityReport, days: Sequence[date], names: dict
 def _by_user(community_report: CommunityReport, names: dict[str, str]) -> list[Chart]:
     """Charts of the current state: levels, and the first badge earned."""
     first = sorted(community_report.badges, key=lambda row: -row.first)
+    levels = _reached(community_report.levels)
     return [
         _lines(
             "levels",
             "Levels",
             "Users on each level.",
-            [f"{row.level} {row.title}" for row in community_report.levels],
-            Series("users", [row.users for row in community_report.levels]),
+            [f"{row.level} {row.title}" for row in levels],
+            Series("users", [row.users for row in levels]),
             "Level",
         ),
         _lines(
@@ -139,6 +144,12 @@ def _by_user(community_report: CommunityReport, names: dict[str, str]) -> list[C
             "Badge",
         ),
     ]
+
+
+def _reached(levels: Sequence[LevelUsers]) -> Sequence[LevelUsers]:
+    """The levels up to the highest that anyone has, and at least the first FEW_LEVELS: a formula may make hundreds."""
+    highest = max((row.level for row in levels if row.users), default=0)
+    return levels[: max(highest, FEW_LEVELS)]
 
 
 def _lengths(streak: StreakLengths) -> Chart:

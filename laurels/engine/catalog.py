@@ -169,9 +169,7 @@ def _read(table: Table) -> Catalog:
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
-    levels = read_levels(table.list_of_tables("levels"))
-    if table.raw.get("levels") == []:
-        table.fault("levels", "is empty", "write at least one [[levels]] that begins at 0 points")
+    levels = read_levels(table)
     badge_tables = table.list_of_tables("badges", [])
     vocabulary = _vocabulary(metrics, streaks, badge_tables)
     badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition
 from laurels.engine.points import PointRule
+from laurels.engine.levels import Levels
 from laurels.engine.progress import Progress
 
 UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})
@@ -36,7 +37,7 @@ def differences(before: Catalog, after: Catalog) -> list[str]:
         *_of_kind("metrics", before.metrics, after.metrics, {}),
         *_of_kind("streaks", before.streaks, after.streaks, after.renames.streaks),
         *_of_kind("points", _by_id(before.point_rules), _by_id(after.point_rules), {}),
-        *_of_kind("levels", _levels(before), _levels(after), {}),
+        *_levels(before.levels, after.levels),
         *_of_kind("badges", _by_id(before.badges), _by_id(after.badges), after.renames.badges),
         *_of_kind("leaderboards", before.boards, after.boards, after.renames.boards),
         *_changed("own_history", _flat(before.own_history, after.own_history)),
@@ -47,8 +48,26 @@ def _by_id(nouns: Iterable[Any]) -> dict[str, Any]:
     return {noun.id: noun for noun in nouns}
 
 
-def _levels(catalog: Catalog) -> dict[str, Any]:
-    return {str(level.number): level for level in catalog.levels.all}
+def _levels(before: Levels, after: Levels) -> Iterator[str]:
+    """The differences of levels; of two formulas, what differs in them, and not each level that follows."""
+    if before.formula and after.formula:
+        yield from _changed("levels", _flat(before.formula, after.formula))
+        return
+    if before.formula or after.formula:
+        yield f"levels: from {_how_written(before)} to {_how_written(after)}"
+    yield from _of_kind("levels", _numbered(before), _numbered(after), {})
+
+
+def _how_written(levels: Levels) -> str:
+    number = len(levels.all)
+    if not levels.formula:
+        return f"a list of {number:,}"
+    said = {one.name: getattr(levels.formula, one.name) for one in fields(levels.formula)}
+    return f"a formula of {number:,} ({', '.join(f'{name} = {_value(one)}' for name, one in said.items() if one)})"
+
+
+def _numbered(levels: Levels) -> dict[str, Any]:
+    return {str(level.number): level for level in levels.all}
 
 
 def _of_kind(

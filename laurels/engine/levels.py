@@ -1,10 +1,12 @@
-"""Levels: a level follows from the points."""
+"""Levels: a level follows from the points. They are written as a list, or as a formula (`level_formulas.py`)."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
+from laurels.engine.level_formulas import Formula, read_formula, starts_of
 from laurels.engine.parsing import Table
 from laurels.engine.values import plain
 
@@ -29,10 +31,11 @@ class LevelReading:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """All levels, lowest first. The first begins at 0 points."""
+    """All levels, lowest first. The first begins at 0 points. `formula` made them; None: they are a list in the catalog."""
 
     all: tuple[Level, ...]
     thresholds: tuple[int, ...]
+    formula: Formula | None = None
 
     def number(self, points: int) -> int:
         """The level's number at these points; the first level below 0 points, which reversals can lead to."""
@@ -51,8 +54,24 @@ class Levels:
         return LevelReading(level, following, max(0, min(100, (200 * points + following) // (2 * following))))
 
 
-def read_levels(tables: list[Table]) -> Levels:
-    """The [[levels]] tables."""
+def read_levels(table: Table) -> Levels:
+    """The [[levels]] tables of a catalog, or its [levels] table with a formula."""
+    if isinstance(table.raw.get("levels"), dict):
+        inner = cast(Any, table.table("levels"))
+        return _levels_of(read_formula(inner))
+    levels = _read_list(table.list_of_tables("levels"))
+    if table.raw.get("levels") == []:
+        table.fault("levels", "is empty", "write at least one [[levels]] that begins at 0 points")
+    return levels
+
+
+def _levels_of(formula: Formula) -> Levels:
+    starts = starts_of(formula)
+    levels = [Level(number, formula.title_of(number), points) for number, points in enumerate(starts, start=1)]
+    return replace(_together(levels), formula=formula)
+
+
+def _read_list(tables: list[Table]) -> Levels:
     levels: list[Level] = []
     for number, table in enumerate(tables, start=1):
         level = Level(number, table.text("title"), table.integer("points"))
@@ -62,4 +81,8 @@ def read_levels(tables: list[Table]) -> Levels:
             table.fault("points", "must be more than the level before", f"write more than {levels[-1].points}")
         table.done()
         levels.append(level)
+    return _together(levels)
+
+
+def _together(levels: list[Level]) -> Levels:
     return Levels(tuple(levels), tuple(level.points for level in levels))

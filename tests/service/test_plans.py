@@ -32,6 +32,13 @@ BOARDS = [
 ]
 
 
+LEVELS = st.one_of(
+    st.builds(lambda two: [{"title": "One", "points": 0}, {"title": "Two", "points": two}], st.integers(1, 200)),
+    st.builds(lambda count, first: {"count": count, "first": first}, st.integers(1, 9), st.integers(1, 60)),
+    st.builds(lambda first: {"count": 6, "first": first, "growth": "1.5"}, st.integers(1, 60)),
+)
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> dict[str, Any]:
     """The tables of a catalog with five badges."""
@@ -40,7 +47,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
         "metrics": METRICS | ({"counted": {**METRICS["counted"], "where": {}}} if draw(st.booleans()) else {}),
         "streaks": STREAKS | ({"busy": {"events": ["a", "b"]}} if draw(st.booleans()) else {}),
         "points": [draw(rules(f"r{number}")) for number in range(draw(st.integers(0, 2)))],
-        "levels": [{"title": "One", "points": 0}, {"title": "Two", "points": draw(st.integers(1, 200))}],
+        "levels": draw(LEVELS),
         "badges": draw(badges(names)),
         "leaderboards": draw(st.lists(st.sampled_from(BOARDS), unique_by=lambda board: board["id"])),
     }
