@@ -45,6 +45,7 @@ from laurels.present.amnesties import Amnesty
 from laurels.present.badges import BadgeInfo, ConditionCheck, EarnedBadge, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
+from laurels.present.entitlements import Entitlement, Entitlements
 from laurels.present.erasures import PendingUser
 from laurels.present.events import EventResult, IgnoredValue
 from laurels.present.history import (
@@ -118,6 +119,8 @@ __all__ = [
     "Conflict",
     "Difference",
     "EarnedBadge",
+    "Entitlement",
+    "Entitlements",
     "ErasurePending",
     "Event",
     "EventConflict",

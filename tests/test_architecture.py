@@ -63,6 +63,7 @@ WORDS = {
     "conditions",
     "where",
     "level_formulas",
+    "unlocks",
 }
 """Modules of the engine that nouns are made of."""
 
@@ -100,6 +101,7 @@ DECISIONS = {
     "plans",
     "differences",
     "warnings",
+    "entitlements",
 }
 """Modules of the engine in which nouns meet."""
 

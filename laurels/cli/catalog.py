@@ -20,6 +20,7 @@ from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
 from laurels.present.badges import BadgeInfo
 from laurels.present.catalog import CatalogLevel, CatalogSummary, catalog_summary
+from laurels.present.entitlements import Entitlement, unlocked_by
 from laurels.present.leaderboards import LeaderboardInfo, leaderboard_info
 from laurels.service.clock import utc_now
 from laurels.service.opening import database_file, existing, read_catalog
@@ -110,6 +111,9 @@ def _show(shape: CatalogSummary, number: int | None, boards: Sequence[Leaderboar
     to.print()
     to.print(_badges(shape.badges))
     to.print()
+    if shape.entitlements:
+        to.print(_entitlements(shape.entitlements))
+        to.print()
     to.print(table_of(boards))
 
 
@@ -117,6 +121,13 @@ def _levels(levels: Sequence[CatalogLevel]) -> object:
     shown = table("level", "title", "points", right=("level", "points"))
     for level in levels:
         shown.add_row(str(level.level), cell(level.title), f"{level.points:,}")
+    return shown
+
+
+def _entitlements(entitlements: Sequence[Entitlement]) -> object:
+    shown = table("unlocks", "by")
+    for one in entitlements:
+        shown.add_row(cell(one.name), cell(unlocked_by(one)))
     return shown
 
 

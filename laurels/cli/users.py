@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from laurels.cli.output import ago, counted, emit, note, when
 from laurels.cli.tables import bar, cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.errors import UserNotFound
+from laurels.present.entitlements import Entitlement, unlocked_by
 from laurels.present.history import HistoryEntry
 from laurels.present.overviews import UserOverview
 from laurels.present.streaks import UserStreak
@@ -41,6 +43,7 @@ class _Shown:
         self.profile = overview.profile
         self.outdated = overview.outdated
         self.erase_at = overview.erase_at
+        self.entitlements = overview.entitlements
         self.earned_at = {about.badge: about.earned_at for about in overview.explanations if about.earned_at}
         self.now = now
 
@@ -64,7 +67,7 @@ def show(
     if shown.erase_at:
         note(f"This user is hidden, and will be erased at {when(shown.erase_at)}.")
     if json:
-        emit({"user": shown.user, "profile": shown.profile})
+        emit({"user": shown.user, "profile": shown.profile, "entitlements": shown.entitlements})
     else:
         _show(console(), shown)
     return OK
@@ -107,6 +110,7 @@ async def _export(settings: Settings, user_id: str) -> None:
 
 def _show(to: Console, shown: _Shown) -> None:
     parts: list[Any] = [_level(shown), *(_streak(streak, shown) for streak in shown.profile.streaks)]
+    parts += [_unlocked(shown.entitlements)] if shown.entitlements else []
     to.print(
         Panel(Group(*parts), title=_title(shown.user), title_align="left", padding=(1, 2), width=min(to.width, WIDTH))
     )
@@ -143,6 +147,12 @@ def _streak(streak: UserStreak, shown: _Shown) -> Text:
     return text + Text(
         f" · longest {streak.longest} · {counted(streak.total_days, streak.unit)} in all", style="dim not bold"
     )
+
+
+def _unlocked(entitlements: Sequence[Entitlement]) -> Text:
+    """'Unlocked custom-avatar (level 3), dark-theme (bookworm)'."""
+    parts = [f"{one.name} ({unlocked_by(one)})" for one in entitlements]
+    return Text(f"🔓 Unlocked {', '.join(parts)}")
 
 
 def _earned(shown: _Shown) -> Table:

@@ -6,6 +6,7 @@ from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.http.responses import Response
 from laurels.present.catalog import catalog_summary
+from laurels.present.entitlements import unlocked_by
 from laurels.present.leaderboards import leaderboard_info
 
 PATH = ROOT + "/catalog"
@@ -25,6 +26,7 @@ async def catalog_page(request: Shown) -> Response:
         "catalog.html",
         catalog=catalog_summary(laurels.catalog),
         revision=laurels.rules.number,
+        unlocked_by=unlocked_by,
         rarity={row.id: row for row in rarity.badges},
         users=rarity.users,
         computed_at=rarity.computed_at,

@@ -18,6 +18,7 @@ from laurels.http.responses import Response
 from laurels.http.sources import source_of
 from laurels.present.badges import BadgeInfo, Explanation
 from laurels.present.catalog import catalog_summary
+from laurels.present.entitlements import unlocked_by
 from laurels.present.streaks import StreakDay, UserStreak
 from laurels.service.admin import Admin
 
@@ -79,6 +80,8 @@ async def user_page(request: Shown) -> Response:
         user=overview.user,
         profile=overview.profile,
         excluded=overview.excluded,
+        entitlements=overview.entitlements,
+        unlocked_by=unlocked_by,
         rank=overview.profile.rank,
         badges=list(map(BadgeOf, badges, overview.explanations)),
         names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},

@@ -8,6 +8,7 @@ from laurels.engine.conditions import AllOf, Condition, StreakOf, Vocabulary, re
 from laurels.engine.parsing import Table
 from laurels.engine.progress import Progress
 from laurels.engine.renames import read_was
+from laurels.engine.unlocks import read_unlocks
 
 KEEP, LOSE = "keep", "lose"
 HOLDERS = (KEEP, LOSE)
@@ -20,7 +21,8 @@ class Badge:
     """What can be earned once. `condition_text` is the condition for people, `condition` for the engine.
 
     `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it. `holders` says what those
-    who have it do when its condition does not hold any more: they keep it, or lose it with its points.
+    who have it do when its condition does not hold any more: they keep it, or lose it with its points. `unlocks` is what it
+    unlocks in the app for those who have it.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Badge:
     was: tuple[str, ...] = ()
     retired: bool = False
     holders: str = KEEP
+    unlocks: tuple[str, ...] = ()
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -61,6 +64,7 @@ def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
         was=read_was(table),
         retired=table.boolean("retired"),
         holders=table.choice("holders", HOLDERS, "policy", KEEP) or KEEP,
+        unlocks=read_unlocks(table),
     )
     table.done()
     return badge

@@ -8,12 +8,16 @@ level, so no error adds up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.parsing import Table, shown
+from laurels.engine.unlocks import read_unlocks
+
+T = TypeVar("T")
 
 MOST_LEVELS = 1000
 NUMBER = "{number}"
@@ -30,6 +34,7 @@ class Formula:
     growth    how many times the points of the level before each level needs, as a decimal number; '': as many
     increase  how many points more than the level before each level needs
     titles    the titles of some levels, by their numbers; the others have `title`
+    unlocks   what some levels unlock, by their numbers
     """
 
     count: int
@@ -39,6 +44,7 @@ class Formula:
     round_to: int = 1
     title: str = f"Level {NUMBER}"
     titles: Mapping[int, str] = field(default_factory=dict[int, str])
+    unlocks: Mapping[int, tuple[str, ...]] = field(default_factory=dict[int, tuple[str, ...]])
 
     def title_of(self, number: int) -> str:
         """The title of a level."""
@@ -80,7 +86,7 @@ def _ratio(growth: str) -> tuple[int, int]:
 def read_formula(table: Table) -> Formula:
     """A [levels] table. With a fault in it, the formula of one level, so that nothing else is said about it."""
     before = len(table.faults)
-    table.asked |= {"growth", "titles"}  # known, also where they are left out
+    table.asked |= {"growth", "titles", "unlocks"}  # known, also where they are left out
     formula = Formula(
         count=_read_count(table),
         first=table.integer("first", least=1),
@@ -88,7 +94,8 @@ def read_formula(table: Table) -> Formula:
         increase=table.integer("increase", 0),
         round_to=table.integer("round_to", 1, least=1),
         title=_read_title(table),
-        titles=_read_titles(table),
+        titles=_read_by_number(table, "titles", Table.text),
+        unlocks=_read_by_number(table, "unlocks", read_unlocks),
     )
     if formula.growth and table.has("increase"):
         table.fault("increase", "is there, and growth, too", "keep growth (each level times it), or increase (plus it)")
@@ -131,25 +138,19 @@ def _read_title(table: Table) -> str:
     return title
 
 
-def _read_titles(table: Table) -> dict[int, str]:
-    inner = table.table("titles") if table.has("titles") else None
+def _read_by_number(table: Table, key: str, read: Callable[[Table, str], T]) -> dict[int, T]:
+    """A table whose keys are numbers of levels; any other key is a fault."""
+    inner = table.table(key) if table.has(key) else None
     if inner is None:
         return {}
-    titles = {number: inner.text(key) for key, number in numbered(inner, table)}
-    inner.done()
-    return titles
-
-
-def numbered(inner: Table, table: Table) -> Iterator[tuple[str, int]]:
-    """The keys of a table by numbers of levels, each with its number; any other key is a fault."""
-    count = table.raw.get("count")
+    count, found = table.raw.get("count"), dict[int, T]()
     most = count if type(count) is int else MOST_LEVELS
-    for key in inner.raw:
-        if _NUMBER.fullmatch(key) and int(key) <= most:
-            yield key, int(key)
+    for number in inner.raw:
+        if _NUMBER.fullmatch(number) and int(number) <= most:
+            found[int(number)] = read(inner, number)
         else:
-            inner.asked.add(key)
-            inner.fault(key, "is not the number of a level", f"write a number from 1 to {most}")
+            inner.fault(number, "is not the number of a level", f"write a number from 1 to {most}")
+    return found
 
 
 def _is_increasing(table: Table, formula: Formula) -> bool:

@@ -8,16 +8,18 @@ from typing import Any, cast
 
 from laurels.engine.level_formulas import Formula, read_formula, starts_of
 from laurels.engine.parsing import Table
+from laurels.engine.unlocks import read_unlocks
 from laurels.engine.values import plain
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A level, counted from 1, and the points at which it begins."""
+    """A level, counted from 1, the points at which it begins, and what it unlocks in the app."""
 
     number: int
     title: str
     points: int
+    unlocks: tuple[str, ...] = ()
 
 
 @plain
@@ -67,14 +69,17 @@ def read_levels(table: Table) -> Levels:
 
 def _levels_of(formula: Formula) -> Levels:
     starts = starts_of(formula)
-    levels = [Level(number, formula.title_of(number), points) for number, points in enumerate(starts, start=1)]
+    levels = [
+        Level(number, formula.title_of(number), points, formula.unlocks.get(number, ()))
+        for number, points in enumerate(starts, start=1)
+    ]
     return replace(_together(levels), formula=formula)
 
 
 def _read_list(tables: list[Table]) -> Levels:
     levels: list[Level] = []
     for number, table in enumerate(tables, start=1):
-        level = Level(number, table.text("title"), table.integer("points"))
+        level = Level(number, table.text("title"), table.integer("points"), read_unlocks(table))
         if not levels and level.points != 0:
             table.fault("points", "the first level must begin at 0 points", "write points = 0")
         if levels and level.points <= levels[-1].points:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.entitlements import all_unlocks
 from laurels.present.badges import BadgeInfo, badge_info
-from laurels.present.base import Answer, Points, UtcTime
+from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.present.entitlements import Entitlement, shown_unlocks
 from laurels.storage.contract import CatalogRow, Principal
 
 
@@ -18,12 +20,13 @@ class CatalogLevel(Answer, frozen=True):
     points: Points
 
 
-class CatalogSummary(Answer, frozen=True):
-    """Everything that can be earned."""
+class CatalogSummary(SparseAnswer, frozen=True):
+    """Everything that can be earned. `entitlements`, missing where there is none, is what levels and badges unlock."""
 
     name: str
     levels: list[CatalogLevel]
     badges: list[BadgeInfo]
+    entitlements: Sequence[Entitlement] = ()
 
 
 def catalog_summary(catalog: Catalog) -> CatalogSummary:
@@ -34,6 +37,7 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
             CatalogLevel(level=level.number, title=level.title, points=level.points) for level in catalog.levels.all
         ],
         badges=[badge_info(badge) for badge in catalog.badges if not badge.retired],
+        entitlements=shown_unlocks(all_unlocks(catalog)) or (),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from laurels.present.badges import Explanation, explanations, next_badges, shown_badges
 from laurels.present.base import Answer, UtcTime
+from laurels.present.entitlements import Entitlement, entitlements_of
 from laurels.present.history import history
 from laurels.present.profiles import Profile, ProfileMaker, UserRank
 from laurels.present.streaks import user_streaks
@@ -19,9 +21,9 @@ class UserOverview(Answer, frozen=True):
     """Everything about one user, from one snapshot of the database.
 
     `profile` includes `balance`, `rank`, `next` (all badges that can still be earned), `streaks` and `history`. `explanations`
-    has one entry for each badge that the user sees. `outdated`: the user's progress was made under other rules, or before the
-    latest amnesty, and is brought up to date when the user is next read or written. `erase_at` is when the user is to be erased;
-    None: no erasure is pending.
+    has one entry for each badge that the user sees. `entitlements` is what the user has unlocked. `outdated`: the user's
+    progress was made under other rules, or before the latest amnesty, and is brought up to date when the user is next read or
+    written. `erase_at` is when the user is to be erased; None: no erasure is pending.
     """
 
     user: User
@@ -30,6 +32,7 @@ class UserOverview(Answer, frozen=True):
     excluded: bool
     outdated: bool
     erase_at: UtcTime | None = None
+    entitlements: Sequence[Entitlement] = ()
 
 
 def user_overview(
@@ -53,4 +56,5 @@ def user_overview(
         excluded=row.progress.manual.excluded,
         outdated=outdated,
         erase_at=row.erase_at,
+        entitlements=entitlements_of(catalog, row.progress),
     )

@@ -192,6 +192,7 @@ class BlockingLaurels:
     profile = _blocking(Laurels.profile)
     overview = _blocking(Laurels.overview)
     streaks = _blocking(Laurels.streaks)
+    entitlements = _blocking(Laurels.entitlements)
     explain = _blocking(Laurels.explain)
     leaderboards = _blocking(Laurels.leaderboards)
     find_leaderboard = _blocking(Laurels.find_leaderboard)

@@ -32,6 +32,7 @@ from laurels.errors import (
     LaurelsError,
 )
 from laurels.present.badges import Explanation
+from laurels.present.entitlements import Entitlements
 from laurels.present.events import EventResult, event_result
 from laurels.present.history import History
 from laurels.present.leaderboards import ClosedPeriods, LeaderboardInfo, LeaderboardList, LeaderboardPage
@@ -401,6 +402,10 @@ class Laurels:
     async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
         """All streaks of a user, and why each of the newest `days` days counts. Raises UserNotFound, InvalidInput."""
         return await self._profiles.streaks(user_id, days)
+
+    async def entitlements(self, user_id: str) -> Entitlements:
+        """What a user has unlocked at present, and by which levels and badges. Raises UserNotFound, InvalidInput."""
+        return await self._profiles.entitlements(user_id)
 
     async def explain(self, user_id: str, badge_id: str) -> Explanation:
         """Why a user has a badge, or what is missing. Raises UserNotFound, BadgeNotFound, InvalidInput."""

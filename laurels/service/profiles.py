@@ -23,6 +23,7 @@ from laurels.present.badges import (
     explanation,
     next_badges,
 )
+from laurels.present.entitlements import Entitlements, entitlements_of
 from laurels.present.history import History, history
 from laurels.present.overviews import UserOverview, user_overview
 from laurels.present.own_history import own_history
@@ -150,6 +151,11 @@ class ProfileReader:
         """See Laurels.streaks."""
         row = await self._core.current_user(user_id)
         return UserStreaks(streaks=user_streaks(self._core.catalog, row.progress, await self._core.now(), days))
+
+    async def entitlements(self, user_id: str) -> Entitlements:
+        """See Laurels.entitlements."""
+        row = await self._core.current_user(user_id)
+        return Entitlements(entitlements=entitlements_of(self._core.catalog, row.progress))
 
     async def explain(self, user_id: str, badge_id: str) -> Explanation:
         """See Laurels.explain."""

@@ -46,6 +46,8 @@ WHO: Mapping[str, str] = {
     f"DELETE {USER}/sessions/{{sessionId}}": "sessions:write",
     f"GET {API}/streaks": "session",
     f"GET {USER}/streaks": "users:read",
+    f"GET {API}/entitlements": "session",
+    f"GET {USER}/entitlements": "users:read",
     f"GET {API}/badges/{{badgeId}}/explanation": "session",
     f"GET {USER}/badges/{{badgeId}}/explanation": "users:read",
     f"POST {USER}/adjustments": "adjustments:write",

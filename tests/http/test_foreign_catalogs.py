@@ -34,7 +34,10 @@ def rules(points: int, period: str = "week") -> Catalog:
     return catalog(
         metrics={"messages": count("message")},
         streaks={"login": {"events": ["login"], "pause_days": 5}},
-        badges=[badge("first", points, metric="messages", at_least=1), badge("gift", 1, metric="messages", at_least=9)],
+        badges=[
+            {**badge("first", points, metric="messages", at_least=1), "unlocks": ["avatar"]},
+            badge("gift", 1, metric="messages", at_least=9),
+        ],
         leaderboards=[{"id": "weekly", "period": period}],
     )
 
@@ -52,6 +55,8 @@ WALK: Sequence[tuple[str, str, Any]] = [
     ("GET", f"{ADA}/export", None),
     ("GET", f"{BASE}/streaks", None),
     ("GET", f"{ADA}/streaks", None),
+    ("GET", f"{BASE}/entitlements", None),
+    ("GET", f"{ADA}/entitlements", None),
     ("GET", f"{BASE}/badges/first/explanation", None),
     ("GET", f"{ADA}/badges/first/explanation", None),
     ("PUT", f"{BASE}/visibility", {"visibility": "hidden"}),
@@ -87,7 +92,15 @@ WALK: Sequence[tuple[str, str, Any]] = [
 ]
 OF_USERS = {
     f"{BASE}/{path}"
-    for path in ("profile", "streaks", "visibility", "adjustments", "badges/first/explanation", "sessions")
+    for path in (
+        "profile",
+        "streaks",
+        "entitlements",
+        "visibility",
+        "adjustments",
+        "badges/first/explanation",
+        "sessions",
+    )
 }
 MISSING = [
     ("DELETE", f"{BASE}/amnesties/no-such", None),
