@@ -215,16 +215,14 @@ def _catalog(case: Case) -> Catalog:
     """A catalog with the streak of the case."""
     rule: Mapping[str, Any] = case.get("rule", {})
     lines = [f"amount = {rule.get('amount', 1)}", f'cadence = "{rule.get("cadence", "daily")}"']
-    if "dayStarts" in rule:
-        lines.append(f"day_starts = {json.dumps(rule['dayStarts'])}")
-    if "restDays" in rule:
-        lines.append(f"rest_days = {json.dumps(rule['restDays'])}")
+    lines += [f"{name} = {json.dumps(rule[key])}" for key, name in TEXTS.items() if key in rule]
     lines += [f"{name} = {rule[key]}" for key, name in DAYS.items() if key in rule]
     freezes = rule.get("freezes", {"initial": case.get("freezes", 0)})
     parts = [f"{name} = {freezes[key]}" for key, name in FREEZES.items() if key in freezes]
     return Catalog.parse(CATALOG + "\n".join([*lines, f"freezes = {{ {', '.join(parts)} }}"]))
 
 
+TEXTS = {"dayStarts": "day_starts", "restDays": "rest_days", "weekStarts": "week_starts", "days": "days"}
 DAYS = {"lateDays": "late_days", "pauseDays": "pause_days", "repairDays": "repair_days"}
 FREEZES = {"initial": "initial", "perDays": "per_days", "most": "most"}
 

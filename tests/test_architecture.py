@@ -64,6 +64,7 @@ WORDS = {
     "where",
     "level_formulas",
     "unlocks",
+    "units",
 }
 """Modules of the engine that nouns are made of."""
 
@@ -102,6 +103,7 @@ DECISIONS = {
     "differences",
     "warnings",
     "entitlements",
+    "former_units",
 }
 """Modules of the engine in which nouns meet."""
 

@@ -17,7 +17,7 @@ from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.numbers import decimal_text
-from laurels.engine.streaks import Streak
+from laurels.engine.streaks import Streak, title_of
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
 from laurels.present.badges import Explanation
 from laurels.present.streaks import STREAK_DAYS, StreakDay, UserStreak, user_streaks
@@ -34,7 +34,7 @@ def explain(
     *,
     streak: Annotated[str | None, Parameter(help="explain this streak instead", show_default=False)] = None,
     days: Annotated[
-        WholeNumber, Parameter(help="how many of the newest days (or weeks)", validator=DAYS)
+        WholeNumber, Parameter(help="how many of the newest days, weeks or months", validator=DAYS)
     ] = STREAK_DAYS,
     database: Database = None,
     catalog: CatalogFile = None,
@@ -122,67 +122,94 @@ def _streak(status: StreakStatus) -> None:
     to.print(Text(sentence(status), style="bold"), soft_wrap=True)
     if not status.now.days:
         return
-    shown = table("week of" if status.streak.weekly else "day", "", "why")
+    shown = table(COLUMNS[status.now.unit], "", "why")
     for day in status.now.days:
-        shown.add_row(cell(f"{day.day:%a %Y-%m-%d}"), Text(day.why, style=STYLES[day.why]), cell(because(status, day)))
+        shown.add_row(
+            cell(f"{day.day:{DATES[status.now.unit]}}"),
+            Text(day.why, style=STYLES[day.why]),
+            cell(because(status, day)),
+        )
     to.print(shown)
+
+
+COLUMNS = {"day": "day", "week": "week of", "month": "month"}
+DATES = {"day": "%a %Y-%m-%d", "week": "%a %Y-%m-%d", "month": "%b %Y"}
 
 
 def sentence(status: StreakStatus) -> str:
     """As in 'The login streak is 12 days long, since 2026-02-18; it ends 2026-03-03 00:00 (Europe/Berlin) without an event.'."""
-    shape, unit = status.now, "week" if status.streak.weekly else "day"
+    shape, unit = status.now, status.now.unit
+    streak = streak_called(shape)
     if shape.status == "none":
-        return f"The {shape.name} streak has not begun: no {unit} has its event yet."
+        return f"The {streak} has not begun: no {unit} has its {'days' if shape.needed_days else 'event'} yet."
     longest = f"The longest was {counted(shape.longest, unit)}, {shape.longest_from} to {shape.longest_to}"
     freezes = f"; {counted(shape.freezes, 'freeze')} left" if shape.freezes else ""
     if shape.status == "ended":
-        return f"The {shape.name} streak has ended: {_end(status)}. {longest}{freezes}."
+        return f"The {streak} has ended: {_end(status)}. {longest}{freezes}."
     until = f"{shape.ends_at_local:%Y-%m-%d %H:%M}" if shape.ends_at_local else ""
-    text = f"The {shape.name} streak is {counted(shape.length, unit)} long, since {shape.since}, and {_standing(shape)}"
+    text = f"The {streak} is {counted(shape.length, unit)} long, since {shape.since}, and {_standing(shape)}"
     return f"{text}; without another event it ends {until} ({status.time_zone}). {longest}{freezes}."
 
 
 def _end(status: StreakStatus) -> str:
-    """Which day ended a streak: the first missed one after the newest credited one."""
+    """Which unit ended a streak: the first missed one after the newest credited one."""
     missed = [day.day for day in status.now.days if day.why == "missed" and day.day > (status.now.last_day or date.min)]
-    on = f"{min(missed)} closed without an event" if missed else "a required day closed without an event"
-    return f"its last credited {'week' if status.streak.weekly else 'day'} was {status.now.last_day}, and {on}"
+    unit, without = status.now.unit, "enough days" if status.now.needed_days else "an event"
+    on = f"{min(missed)} closed without {without}" if missed else f"a required {unit} closed without {without}"
+    return f"its last credited {unit} was {status.now.last_day}, and {on}"
 
 
 def _standing(shape: UserStreak) -> str:
+    now = "today" if shape.unit == "day" else f"this {shape.unit}"
+    days = f"{shape.done_days} of {shape.needed_days} days"
+    if shape.status == "at_risk":
+        return f"{now} has {days} so far" if shape.needed_days else f"{now}'s event is still missing"
     if shape.status == "active":
-        return "today's event is recorded" if shape.days[0].why == "credited" else "nothing is required today"
-    return STATUS[shape.status]
+        if shape.days[0].why != "credited":
+            return f"nothing is required {now}"
+        return (
+            f"{now} has its {counted(shape.needed_days, 'day')}" if shape.needed_days else f"{now}'s event is recorded"
+        )
+    return "freezes keep it alive" if shape.status == "frozen" else f"it is paused {now}"
 
 
-STATUS = {
-    "at_risk": "today's event is still missing",
-    "frozen": "freezes keep it alive",
-    "paused": "it is paused today",
-}
+def streak_called(shape: UserStreak) -> str:
+    """'login streak', or 'streak “Daily practice”' where the catalog has a title."""
+    return f"{shape.name} streak" if shape.title == title_of(shape.name) else f"streak “{shape.title}”"
+
+
 STYLES = {"credited": "green", "frozen": "cyan", "excused": "cyan", "paused": "cyan", "missed": "red", "open": "yellow"}
 
 
 def because(status: StreakStatus, day: StreakDay) -> str:
-    """Why a day (or week) counts as it does."""
-    if day.why != "excused":
-        return BECAUSE[day.why].replace("day", "week") if status.streak.weekly else BECAUSE[day.why]
-    first = day.day.toordinal()
-    reasons = [_excuse(status, one) for one in range(first, first + (7 if status.streak.weekly else 1))]
-    return "; ".join(dict.fromkeys(reasons))
+    """Why a unit counts as it does."""
+    shape, needed = status.now, status.now.needed_days
+    if day.why == "excused":
+        unit = status.streak.unit(day.day.toordinal())
+        reasons = [_excuse(status, one) for one in status.streak.days_of(unit)]
+        return "; ".join(dict.fromkeys(filter(None, reasons)))
+    if needed and day.why in OF_DAYS:
+        return OF_DAYS[day.why].format(unit=shape.unit, needed=needed, done=shape.done_days)
+    return BECAUSE[day.why].format(unit=shape.unit)
 
 
 BECAUSE = {
-    "credited": "its events reached what the streak requires of a day",
+    "credited": "its events reached what the streak requires of a {unit}",
     "frozen": "it was missed, and a freeze covered it: the streak continues, but does not get longer",
     "paused": "a pause covers it: nothing was required",
     "missed": "it ended without its events, and nothing excused it",
-    "open": "the day is not over, and its event is still missing",
+    "open": "the {unit} is not over, and its event is still missing",
 }
+OF_DAYS = {
+    "credited": "{needed} different days of it had their events",
+    "missed": "it ended with less than {needed} different days, and nothing excused it",
+    "open": "the {unit} is not over, and has {done} of {needed} days",
+}
+"""The same for a streak that needs a number of days in each unit."""
 
 
 def _excuse(status: StreakStatus, day: int) -> str:
-    """Why nothing was required on one day."""
+    """Why nothing was required on one day; '' if the day itself was required, as some days of a week may be."""
     progress, groups = status.user.progress, status.user.groups
     for row in status.amnesties:
         if row.first_day <= day <= row.last_day and (row.for_group is None or row.for_group in groups):
@@ -192,4 +219,4 @@ def _excuse(status: StreakStatus, day: int) -> str:
         return "the gap was repaired"
     if day in progress.zones.skipped(status.streak.day_starts):
         return "this date did not exist in the user's time zone"
-    return "it is a day of rest"
+    return "it is a day of rest" if status.streak.unit_name == "day" else ""

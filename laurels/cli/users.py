@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from laurels.cli import OK
+from laurels.cli.explain import streak_called
 from laurels.cli.options import CatalogFile, Database, Json, settings_of
 from laurels.cli.output import ago, counted, emit, note, when
 from laurels.cli.tables import bar, cell, console, table
@@ -139,8 +140,10 @@ def _level(shown: _Shown) -> Text:
 def _streak(streak: UserStreak, shown: _Shown) -> Text:
     """A streak as a line: its length, and when it ends."""
     if not streak.total_days:
-        return Text(f"No {streak.name} streak yet", style="dim")
-    text = Text(f"🔥 {streak.length}-{streak.unit} {streak.name} streak", style="bold" if streak.length else "dim")
+        return Text(f"No {streak_called(streak)} yet", style="dim")
+    text = Text(f"🔥 {streak.length}-{streak.unit} {streak_called(streak)}", style="bold" if streak.length else "dim")
+    if streak.needed_days and streak.length:
+        text += Text(f", {streak.done_days} of {streak.needed_days} days this {streak.unit}", style="not bold")
     if streak.status == "at_risk" and streak.ends_at:
         hours = max(1, round((streak.ends_at - shown.now).total_seconds() / 3600))
         text += Text(f", ends in {counted(hours, 'hour')}", style="red not bold")

@@ -11,6 +11,7 @@ from laurels.engine.adjustments import Freezes, TimeZone, folded, with_day
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
+from laurels.engine.former_units import in_present_units
 from laurels.engine.instants import micros
 from laurels.engine.occurrence import caps_reached, newest
 from laurels.engine.progress import SPEND, LedgerEntry, ManualState, Outcome, Progress
@@ -20,13 +21,17 @@ from laurels.storage.contract import AdjustmentRow, AmnestyRow, AwardRow, EventR
 
 
 def named_now(user: UserRow, catalog: Catalog) -> UserRow:
-    """A stored user under current names, to be read without writing: badges, streaks and leaderboards may have been renamed."""
+    """A stored user under current names, to be read without writing: badges, streaks and leaderboards may have been renamed.
+
+    Streaks that the catalog counts by other units than before are in these units.
+    """
     renames = catalog.renames
     if not renames:
-        return user
+        return replace(user, progress=in_present_units(catalog, user.progress))
     badges = {renames.badge(badge): points for badge, points in user.progress.badges.items()}
     earned_at = {renames.badge(badge): at for badge, at in user.earned.items()}
-    return replace(user, progress=renames.progress(user.progress, badges), earned=earned_at)
+    progress = in_present_units(catalog, renames.progress(user.progress, badges))
+    return replace(user, progress=progress, earned=earned_at)
 
 
 def active_events(history: Iterable[EventRow]) -> list[Event]:

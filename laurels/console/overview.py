@@ -10,6 +10,7 @@ from functools import partial
 from laurels.console.charts import Columns, Lines, Series, columns, lines, shade
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
+from laurels.engine.catalog import Catalog
 from laurels.engine.values import plain
 from laurels.http.responses import Response
 from laurels.present.reports import CommunityReport, LevelUsers, RetentionCohort, StreakLengths
@@ -70,7 +71,9 @@ async def overview_page(request: Shown) -> Response:
         process_status=await insights.process_status(),
         progress=None if isinstance(community_report, CommunityReport) else round(100 * community_report.progress),
         community_report=made,
-        over_time=[*_by_day(made, names), *map(_lengths, made.streaks)] if made else [],
+        over_time=[*_by_day(made, names), *(_lengths(one, _title(catalog, one)) for one in made.streaks)]
+        if made
+        else [],
         by_user=_by_user(made, names) if made else [],
         cohorts=[_cohort(row) for row in made.retention if row.users] if made else [],
     )
@@ -152,15 +155,19 @@ def _reached(levels: Sequence[LevelUsers]) -> Sequence[LevelUsers]:
     return levels[: max(highest, FEW_LEVELS)]
 
 
-def _lengths(streak: StreakLengths) -> Chart:
+def _title(catalog: Catalog, streak: StreakLengths) -> str:
+    """The title of a streak, whose report may be older than the catalog."""
+    rule = catalog.streaks.get(streak.streak)
+    return rule.title if rule else streak.streak
+
+
+def _lengths(streak: StreakLengths, title: str) -> Chart:
     """The current lengths of a streak, in widening ranges."""
     name, found = streak.streak, streak.current
     labels = [_span(first, last) for first, last in LENGTHS]
     users = [sum(row.users for row in found if first <= row.length <= last) for first, last in LENGTHS]
     sentence = "Current streak length, among users who ever started one; 0 means it ended."
-    return _columns(
-        f"streak-{name}", f"{name.capitalize()} streak", sentence, labels, [Series("users", users)], "Length"
-    )
+    return _columns(f"streak-{name}", f"{title} streak", sentence, labels, [Series("users", users)], "Length")
 
 
 def _span(first: int, last: int) -> str:

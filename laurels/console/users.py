@@ -39,11 +39,13 @@ class BadgeOf:
 
 @plain
 class Calendar:
-    """A streak and its newest days (or weeks), in rows of seven from Monday; None is a day that is not shown."""
+    """A streak and its newest days, in rows of seven from Monday; None is a day that is not shown.
+
+    Weeks and months are no rows: they are listed from the streak itself.
+    """
 
     streak: UserStreak
     weeks: Sequence[Sequence[StreakDay | None]]
-    weekly: bool
 
 
 @page(PATH, in_query("q"))
@@ -85,9 +87,7 @@ async def user_page(request: Shown) -> Response:
         rank=overview.profile.rank,
         badges=list(map(BadgeOf, badges, overview.explanations)),
         names={badge.id: f"{badge.icon} {badge.name}" for badge in badges},
-        calendars=[
-            _calendar(streak, weekly=laurels.catalog.streaks[streak.name].weekly) for streak in overview.profile.streaks
-        ],
+        calendars=list(map(_calendar, overview.profile.streaks)),
         activity=overview.profile.history,
         before=before,
         kinds=kinds_for("app"),
@@ -131,17 +131,17 @@ async def update_and_verify(request: Sent) -> Response:
     return redirect(user_at(user_id, "verify"))
 
 
-def _calendar(streak: UserStreak, *, weekly: bool) -> Calendar:
+def _calendar(streak: UserStreak) -> Calendar:
     """The days of a streak as a calendar, the newest week first."""
-    if weekly:
-        return Calendar(streak, [], weekly=True)
+    if streak.unit != "day":
+        return Calendar(streak, [])
     days = {day.day: day for day in streak.days}
     weeks: list[list[StreakDay | None]] = []
     monday = _monday(max(days)) if days else None
     while monday and days and monday >= _monday(min(days)):
         weeks.append([days.get(monday + timedelta(days=index)) for index in range(7)])
         monday -= timedelta(days=7)
-    return Calendar(streak, weeks, weekly=False)
+    return Calendar(streak, weeks)
 
 
 def _monday(day: date) -> date:

@@ -75,24 +75,30 @@ _StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mappin
 def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
     """The days, partial amounts and folds with this event counted for the streak."""
     days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
-    unit = streak.unit(streak.day_of(event, progress.zones))
+    day = streak.day_of(event, progress.zones)
+    unit = streak.unit(day)
     credited = days.get(name, _NO_DAYS)
     if unit in credited:
         return days, partial, folds
     if streak.late_days is not None and streak.late_by(event, progress.zones) > streak.late_days:
         return days, partial, folds
-    if streak.amount > 1:
-        so_far = partial.get(name, {})
-        amount = min(streak.amount, so_far.get(unit, 0) + event.quantity)
-        rest = {day: some for day, some in so_far.items() if day != unit}
-        if amount < streak.amount:
-            return days, {**partial, name: {**rest, unit: amount}}, folds
-        partial = {**partial, name: rest}
+    if streak.amount > 1 or streak.days > 1:
+        amounts = _with_amount(streak, partial.get(name, {}), day, event.quantity)
+        if not streak.is_reached(amounts, unit):
+            return days, {**partial, name: amounts}, folds
+        done = {streak.partial_key(one) for one in streak.days_of(unit)}
+        partial = {**partial, name: {key: some for key, some in amounts.items() if key not in done}}
     credited = credited.with_day(unit)
     if not folding:
         return {**days, name: credited}, partial, folds
     fold = extended(streak, folds.get(name), credited, unit, calendar_of(streak, progress))
     return {**days, name: credited}, partial, {**folds, name: fold}
+
+
+def _with_amount(streak: Streak, amounts: Mapping[int, int], day: int, quantity: int) -> dict[int, int]:
+    """The partial amounts with this quantity on a day. None exceeds what is needed, so that the order does not matter."""
+    key = streak.partial_key(day)
+    return {**amounts, key: min(streak.amount, amounts.get(key, 0) + quantity)}
 
 
 _Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]

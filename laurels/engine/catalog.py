@@ -12,7 +12,7 @@ from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge
-from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, Vocabulary
+from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
@@ -211,7 +211,7 @@ def _vocabulary(
     """What the conditions of badges may refer to."""
     return Vocabulary(
         metrics={name: MetricWords(one.one, one.many, one.kind, one.most, one.scale) for name, one in metrics.items()},
-        streaks={name: streak.retired for name, streak in streaks.items()},
+        streaks={name: StreakWords(streak.retired, streak.unit_name) for name, streak in streaks.items()},
         badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
         retired_badges=frozenset(
             str(entry.raw.get("id")) for entry in badge_tables if entry.raw.get("retired") is True
@@ -256,7 +256,7 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     )
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
-    if streak and (streaks[streak].amount > 1 or streaks[streak].weekly):
+    if streak and (streaks[streak].amount > 1 or streaks[streak].cadence != "daily"):
         profile.fault(
             "login_streak", f"the streak '{streak}' must be daily and need one event", "choose another, or change it"
         )

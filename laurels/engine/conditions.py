@@ -143,6 +143,7 @@ class StreakOf(Single):
     streak: str
     target: int
     retired: bool = field(default=False, repr=False)
+    unit: str = field(default="day", repr=False)
 
     def met(self, progress: Progress) -> bool:
         return progress.longest(self.streak) >= self.target
@@ -151,14 +152,18 @@ class StreakOf(Single):
         if self.met(progress) or self.retired:
             return []
         current = streaks.get(self.streak, 0)
-        return [Step(current, self.target, more(self.target - current, "day in a row", "days in a row"))]
+        return [Step(current, self.target, more(self.target - current, *self._words))]
 
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
-        text = amount(self.target, "day in a row", "days in a row")
+        text = amount(self.target, *self._words)
         met = self.met(progress)
         # What is missing is counted from the run that goes on; the longest one may have ended.
         current = progress.longest(self.streak) if met else streaks.get(self.streak, 0)
         return [Check(text, current, self.target, met)]
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        return f"{self.unit} in a row", f"{self.unit}s in a row"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +296,13 @@ class MetricWords(NamedTuple):
     scale: int = 1
 
 
+class StreakWords(NamedTuple):
+    """What conditions know of a streak: whether it is retired, and what one unit of it is called."""
+
+    retired: bool = False
+    unit: str = "day"
+
+
 _UNKNOWN = MetricWords("", "", "", MAX_NUMBER)
 
 
@@ -298,13 +310,13 @@ _UNKNOWN = MetricWords("", "", "", MAX_NUMBER)
 class Vocabulary:
     """What conditions may refer to: metrics with their words, streaks, and badges with their names.
 
-    streaks, badges    by their current ids; the streaks with whether they are retired
+    streaks, badges    by their current ids
     retired_badges     the ids of retired badges
     earlier_streaks, earlier_badges  the current id of each earlier one
     """
 
     metrics: Mapping[str, MetricWords]
-    streaks: Mapping[str, bool]
+    streaks: Mapping[str, StreakWords]
     badges: Mapping[str, str]
     retired_badges: frozenset[str] = frozenset()
     earlier_streaks: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -391,7 +403,7 @@ def _read_metric(table: Table, vocabulary: Vocabulary) -> tuple[str, MetricWords
 def _read_streak_of(table: Table, vocabulary: Vocabulary) -> Condition:
     others = vocabulary.kinds_of_names
     streak = table.choice("streak", vocabulary.streaks, "streak", renamed=vocabulary.earlier_streaks, others=others)
-    return StreakOf(streak, table.integer("streak_of", least=1), vocabulary.streaks.get(streak, False))
+    return StreakOf(streak, table.integer("streak_of", least=1), *vocabulary.streaks.get(streak, StreakWords()))
 
 
 def _read_has_badge(table: Table, vocabulary: Vocabulary) -> Condition:

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition
-from laurels.engine.points import PointRule
 from laurels.engine.levels import Levels
+from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 
 UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})

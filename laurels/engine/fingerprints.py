@@ -78,11 +78,15 @@ def _later_deciding(board: Board, metrics: Mapping[str, Metric]) -> dict[str, An
 
 
 def _deciding_streak(streak: Streak) -> dict[str, Any]:
-    """The settings of a streak. One that is newer than fingerprints is part of them only where it is used."""
+    """The settings of a streak that decide. One that is newer than fingerprints is part of them only where it is used."""
     fields = _renaming(asdict(streak))
-    if not streak.day_starts:
-        del fields["day_starts"]
-    return fields
+    cadence = fields.pop("cadence")
+    fields["weekly"] = cadence == "weekly"  # as before there were months
+    if cadence == "monthly":
+        fields["monthly"] = True
+    del fields["title"]
+    unused = {"day_starts": 0, "days": 1, "week_starts": "mon"}
+    return {name: value for name, value in fields.items() if name not in unused or unused[name] != value}
 
 
 def _deciding_badge(badge: Badge) -> list[Any]:

@@ -15,6 +15,7 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
+from laurels.engine.former_units import in_present_units
 from laurels.engine.holding import given_back, justified, losers, unmet, without
 from laurels.engine.progress import (
     Award,
@@ -96,6 +97,7 @@ def rebuild(
     `restored`, an event that was reversed and counts again. `lost` are badges that its reversal took away. `spent` is what the
     ledger says was spent, if it is to be compared with the adjustments in the same way.
     """
+    progress = in_present_units(catalog, progress)
     fresh = _sums(catalog, progress, events)
     paid = fresh.earned - progress.earned
     entries = entries_of(paid, "reversal", restored) if restored else entries_of(paid, "catalog", catalog.rules)
@@ -224,7 +226,7 @@ def read_streak_of(streak: Streak, progress: Progress, today: int) -> Reading:
 def length_of(streak: Streak, progress: Progress, today: int) -> int:
     """The length of this user's streak on a day. As `read_streak_of`, but cheap if yesterday or today is credited."""
     days = progress.days.get(streak.name)
-    if days is not None and not streak.weekly and not streak.retired and days.last >= today - 1:
+    if days is not None and streak.cadence == "daily" and not streak.retired and days.last >= today - 1:
         return progress.folds[streak.name].length
     return read_streak_of(streak, progress, today).length
 

@@ -16,6 +16,7 @@ from laurels.engine.parsing import NONE_EARLIER, Table
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
 from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
 from laurels.engine.renames import read_was
+from laurels.engine.units import WEEKDAYS
 from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
@@ -37,7 +38,6 @@ OTHER_PERIODS = ("current", "previous")
 """Names that requests use instead of a period's key, so that no season may have them."""
 
 ORDERS = ("highest", "lowest")
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LATE_HOURS = 24
 MAX_LATE_HOURS = 24 * 366
 

@@ -178,8 +178,8 @@ def _within(catalog: Catalog, board: Board, progress: Progress, period: Period) 
     if board.by == "metric":
         return days.within(period.first_day, period.last_day)
     streak = catalog.streaks[board.of]
-    for unit in progress.partial.get(board.of, ()):
-        days = days.with_day(unit)  # fed, and not yet credited
+    for key in progress.partial.get(board.of, ()):
+        days = days.with_day(streak.unit(key) if streak.days > 1 else key)  # fed, and not yet credited
     return days.within(streak.unit(max(1, period.first_day)), streak.unit(period.last_day))
 
 

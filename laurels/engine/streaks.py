@@ -1,9 +1,10 @@
-"""Streaks: runs of consecutive days or weeks, how one is folded from a set of days, and its state on a day.
+"""Streaks: runs of consecutive days, weeks or months, how one is folded from a set of units, and its state on a day.
 
-A unit is a day, or for a weekly streak a week (Monday first). A unit is credited when its events reached the rule's amount.
-Other units are excused if the zone skipped them, they are rest days, an amnesty or a pause covers them, or they were repaired.
-The rest are missed. A gap of missed units ends the run, unless there are enough freezes for the whole gap. Excused and frozen
-units continue a run without adding to its length.
+A unit is a day, or for a weekly or monthly streak a week or month (see `units.py`). A unit is credited when its events reached
+the rule's amount; with a number of days, when those of as many different days did. Days are excused if the zone skipped them,
+they are rest days, an amnesty or a pause covers them, or they were repaired; a unit is excused if fewer of its days are left
+than it needs. The rest are missed. A gap of missed units ends the run, unless there are enough freezes for the whole gap.
+Excused and frozen units continue a run without adding to its length.
 
 The rules and their cases: docs/streaks.md.
 """
@@ -11,14 +12,26 @@ The rules and their cases: docs/streaks.md.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.parsing import Table, nearest
 from laurels.engine.renames import read_was
+from laurels.engine.units import (
+    SHORTEST,
+    UNITS,
+    WEEK,
+    WEEKDAYS,
+    Cadence,
+    Unit,
+    first_of_month,
+    first_of_week,
+    month_of,
+    week_of,
+)
 from laurels.engine.values import plain
 from laurels.engine.where import Where, read_where
 from laurels.engine.zones import Zones
@@ -26,8 +39,6 @@ from laurels.engine.zones import Zones
 Status = Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
 Mark = Literal["credited", "frozen", "excused", "paused", "missed", "open"]
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-WEEK = 7
 _EVERY_DAY = (1 << WEEK) - 1
 _PATTERN_WEEKS = 4000
 _REPEAT = sum(1 << (WEEK * week) for week in range(_PATTERN_WEEKS))
@@ -48,15 +59,18 @@ class Freezes:
 class Streak:
     """The rule of one streak.
 
-    amount       the quantity that a unit needs
+    amount       the quantity that a unit needs, or with `days` each of its days that counts
     rest         weekdays that are not required, bit 0 is Monday
-    weekly       whether a unit is a week
+    cadence      what its units are
+    days         how many different days a week or month needs; 1: its events together need the amount
+    week_starts  the weekday with which its weeks begin
     late_days    events recorded more days late than this credit nothing (None: no limit)
     pause_days   how many days in 365 users may pause themselves; 0: only operators pause
     repair_days  how many days after its end users may repair a gap themselves; 0: only operators repair
     day_starts   how many minutes after midnight its days start, by the user's clock
     was          its earlier names
     retired      whether it credits no more days: its run is over, and it is shown only to users who have some
+    title        its name for people
     """
 
     name: str
@@ -64,7 +78,9 @@ class Streak:
     where: Where
     amount: int = 1
     rest: int = 0
-    weekly: bool = False
+    cadence: Cadence = "daily"
+    days: int = 1
+    week_starts: str = "mon"
     freezes: Freezes = Freezes()
     late_days: int | None = None
     pause_days: int = 0
@@ -72,6 +88,12 @@ class Streak:
     day_starts: int = 0
     was: tuple[str, ...] = ()
     retired: bool = False
+    title: str = ""
+
+    @property
+    def unit_name(self) -> Unit:
+        """What one unit is called."""
+        return UNITS[self.cadence]
 
     def day_of(self, event: Event, zones: Zones) -> int:
         """The day on which a dated event counts."""
@@ -86,12 +108,34 @@ class Streak:
         return zones.day(event.recorded_at, self.day_starts) - self.day_of(event, zones)
 
     def unit(self, day: int) -> int:
-        """The unit that holds this day; day 1 of the calendar was a Monday."""
-        return (day - 1) // WEEK if self.weekly else day
+        """The unit that holds this day."""
+        if self.cadence == "daily":
+            return day
+        return week_of(day, self.week_starts) if self.cadence == "weekly" else month_of(day)
 
     def first_day(self, unit: int) -> int:
         """The first day of a unit."""
-        return unit * WEEK + 1 if self.weekly else unit
+        if self.cadence == "daily":
+            return unit
+        return first_of_week(unit, self.week_starts) if self.cadence == "weekly" else first_of_month(unit)
+
+    def days_of(self, unit: int) -> range:
+        """The days of a unit."""
+        return range(self.first_day(unit), self.first_day(unit + 1))
+
+    def partial_key(self, day: int) -> int:
+        """Under what a partial amount is stored that a day adds to: with `days` the day, otherwise its unit."""
+        return day if self.days > 1 else self.unit(day)
+
+    def days_reached(self, amounts: Mapping[int, int], unit: int) -> int:
+        """With `days`, how many different days of a unit have the amount, by the partial amounts."""
+        return sum(1 for day in self.days_of(unit) if amounts.get(day, 0) >= self.amount)
+
+    def is_reached(self, amounts: Mapping[int, int], unit: int) -> bool:
+        """Whether a unit is credited with these partial amounts."""
+        if self.days > 1:
+            return self.days_reached(amounts, unit) >= self.days
+        return amounts.get(unit, 0) >= self.amount
 
 
 @plain
@@ -114,10 +158,17 @@ class Calendar:
 
     def bits(self, first: int, count: int) -> int:
         """Which of `count` units from `first` on are excused or paused, as bits."""
-        if not self.streak.weekly:
+        streak = self.streak
+        if streak.cadence == "daily":
             return self._day_bits(first, count)
-        days = self._day_bits(self.streak.first_day(first), count * WEEK)
-        return sum(1 << week for week in range(count) if days >> (week * WEEK) & _EVERY_DAY == _EVERY_DAY)
+        begin = streak.first_day(first)
+        days, bits = self._day_bits(begin, streak.first_day(first + count) - begin), 0
+        for index in range(count if days else 0):
+            length = len(streak.days_of(first + index))
+            left = length - (days & ((1 << length) - 1)).bit_count()
+            bits |= (left < streak.days) << index
+            days >>= length
+        return bits
 
     def missing(self, first: int, count: int) -> int:
         """How many of `count` units from `first` on are required."""
@@ -129,8 +180,7 @@ class Calendar:
 
     def pauses(self, unit: int) -> bool:
         """Whether nothing is required in this unit, at least in part because of a pause."""
-        first = self.streak.first_day(unit)
-        return self.excuses(unit) and any(day in self.paused for day in range(first, self.streak.first_day(unit + 1)))
+        return self.excuses(unit) and any(day in self.paused for day in self.streak.days_of(unit))
 
     def covered(self, last: int, until: int, freezes: int) -> bool:
         """Whether freezes cover the gap between `last` and `until`: those held in `last`, and those given in the gap.
@@ -333,13 +383,16 @@ def _mark(credited: Days, reading: Reading, calendar: Calendar, unit: int, now: 
 
 def read_streak(name: str, table: Table) -> Streak:
     """A [streaks.NAME] table."""
+    cadence = _read_cadence(table)
     streak = Streak(
         name=name,
         events=table.texts("events"),
         where=read_where(table),
         amount=table.integer("amount", 1, least=1),
         rest=_read_rest(table),
-        weekly=table.choice("cadence", ("daily", "weekly"), "cadence", "daily") == "weekly",
+        cadence=cadence,
+        days=_read_days(table, cadence),
+        week_starts=table.choice("week_starts", WEEKDAYS, "day of the week", "mon") or "mon",
         freezes=_read_freezes(table),
         late_days=table.integer("late_days") if table.has("late_days") else None,
         pause_days=table.integer("pause_days", 0),
@@ -347,11 +400,37 @@ def read_streak(name: str, table: Table) -> Streak:
         day_starts=_read_day_starts(table),
         was=read_was(table),
         retired=table.boolean("retired"),
+        title=table.text("title", title_of(name)),
     )
-    if streak.weekly and streak.rest:
-        table.fault("rest_days", "a weekly streak has no rest days", "take it out, or make the streak daily")
+    if cadence != "daily" and streak.rest:
+        table.fault("rest_days", f"a {cadence} streak has no rest days", "take it out, or make the streak daily")
+    if cadence != "weekly" and table.has("week_starts"):
+        table.fault("week_starts", f"a {cadence} streak has no weeks", 'take it out, or write cadence = "weekly"')
     table.done()
     return streak
+
+
+def title_of(name: str) -> str:
+    """The title of a streak without one: its id in words, as in 'Daily practice' for 'daily_practice'."""
+    words = re.sub("[_-]+", " ", name).strip()
+    return words[:1].upper() + words[1:] or name
+
+
+def _read_cadence(table: Table) -> Cadence:
+    return cast(Cadence, table.choice("cadence", UNITS, "cadence", "daily") or "daily")
+
+
+def _read_days(table: Table, cadence: Cadence) -> int:
+    """How many different days a unit needs; without the key 1."""
+    days = table.integer("days", 1, least=2) if table.has("days") else table.integer("days", 1)
+    if days == 1:
+        return 1
+    if cadence == "daily":
+        table.fault("days", "a daily streak needs one day", 'take it out, or write cadence = "weekly"')
+    elif days > SHORTEST[cadence]:
+        most, unit = SHORTEST[cadence], UNITS[cadence]
+        table.fault("days", f"not every {unit} has {days} days", f"write at most {most}")
+    return days
 
 
 def _read_day_starts(table: Table) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import Board
 from laurels.engine.parsing import nearest
+from laurels.engine.streaks import Streak
 from laurels.errors import Fault
 
 
@@ -77,7 +78,7 @@ def ids_at_stake(before: Catalog, after: Catalog) -> Ids:
     boards = {name for name in _BOARDS.lost(before, after) if name in before.boards}
     return Ids(
         badges=frozenset(_BADGES.lost(before, after)),
-        streaks=frozenset(_STREAKS.lost(before, after)),
+        streaks=frozenset([*_STREAKS.lost(before, after), *(name for name, _ in _counted_otherwise(before, after))]),
         boards=frozenset(boards | {name for name, _ in _retired_otherwise(before, after)}),
     )
 
@@ -93,6 +94,7 @@ def lost_names(before: Catalog, after: Catalog, used: InUse) -> list[Fault]:
         *_faults(_STREAKS, before, after, dict.fromkeys(used.streaks, 1), lambda _: "users have days of it"),
         *_faults(_BOARDS, before, after, dict.fromkeys(used.boards, 1), lambda _: "it has lines or closed periods"),
         *(_read_otherwise(board) for name, board in _retired_otherwise(before, after) if name in used.boards),
+        *(_units_otherwise(streak) for name, streak in _counted_otherwise(before, after) if name in used.streaks),
     ]
 
 
@@ -135,6 +137,28 @@ def _retired_otherwise(before: Catalog, after: Catalog) -> list[tuple[str, Board
         if retired and retired.retired and _how_lines_are_read(board) != _how_lines_are_read(retired):
             found.append((name, retired))
     return found
+
+
+def _counted_otherwise(before: Catalog, after: Catalog) -> list[tuple[str, Streak]]:
+    """Streaks, with their names before, whose days stay as they are from now on, and would be read as other units."""
+    found: list[tuple[str, Streak]] = []
+    for name, streak in before.streaks.items():
+        retired = after.streaks.get(_STREAKS.current(after, name) or "")
+        if retired and retired.retired and _units(streak) != _units(retired):
+            found.append((name, retired))
+    return found
+
+
+def _units(streak: Streak) -> tuple[str, str]:
+    return streak.cadence, streak.week_starts
+
+
+def _units_otherwise(streak: Streak) -> Fault:
+    return Fault(
+        f"streaks '{streak.name}'",
+        "is retired with another 'cadence' or 'week_starts' than its days were counted by",
+        "leave these keys as they were, and give a new streak another name",
+    )
 
 
 def _how_lines_are_read(board: Board) -> tuple[object, ...]:

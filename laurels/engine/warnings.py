@@ -127,6 +127,8 @@ def _texts(catalog: Catalog) -> Iterator[tuple[str, str]]:
         yield f"badges '{badge.id}'.condition", badge.condition_text
     for level in catalog.levels.all:
         yield f"levels {level.number}.title", level.title
+    for streak in catalog.streaks.values():
+        yield f"streaks '{streak.name}'.title", streak.title
     for board in catalog.boards.values():
         yield f"leaderboards '{board.id}'.name", board.name
     for metric in catalog.metrics.values():

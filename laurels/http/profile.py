@@ -66,7 +66,7 @@ PROFILE_EXAMPLE = {
 }
 
 
-DAYS = number("days", "For how many days (or weeks) streaks explain why each counts", MAX_DAYS, STREAK_DAYS)
+DAYS = number("days", "For how many days (or weeks, or months) streaks explain why each counts", MAX_DAYS, STREAK_DAYS)
 INCLUDE = Parameter(
     name="include",
     description="Fields beyond the eleven of the contract, separated by commas",

@@ -19,6 +19,7 @@ EXAMPLE = {
     "streaks": [
         {
             "name": "login",
+            "title": "Login",
             "unit": "day",
             "length": 3,
             "status": "at_risk",
@@ -31,6 +32,8 @@ EXAMPLE = {
             "totalDays": 31,
             "lastDay": "2026-03-01",
             "freezes": 0,
+            "neededDays": None,
+            "doneDays": None,
             "days": [{"day": "2026-03-02", "why": "open"}, {"day": "2026-03-01", "why": "credited"}],
         }
     ]

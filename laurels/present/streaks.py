@@ -17,13 +17,13 @@ from laurels.engine.zones import end_of_day, zone
 from laurels.present.base import Answer, UtcTime
 
 STREAK_DAYS = 14
-"""How many of the newest days (or weeks) an answer explains by default."""
+"""How many of the newest days (or weeks, or months) an answer explains by default."""
 
 _NO_DAYS = Days()
 
 
 class StreakDay(Answer, frozen=True):
-    """Why a day counts: credited, frozen, excused, paused, missed, or still open. A week is named by its first day.
+    """Why a day counts: credited, frozen, excused, paused, missed, or still open. A week or month is named by its first day.
 
     Where days of a streak start later than at midnight, a day is named by the date on which it starts.
     """
@@ -37,11 +37,15 @@ class UserStreak(Answer, frozen=True):
 
     `endsAt` is the time, in UTC, at which it ends unless another event comes, and `endsAtLocal` the same in the user's time
     zone; both are null when no streak is running. `days` are the newest ones, newest first.
+
+    `neededDays` is how many different days each week or month needs, and `doneDays` how many the current one has, up to that
+    number; both are null for a streak without such a number.
     """
 
     name: str
-    unit: Annotated[Literal["day", "week"], Meta(description="The unit of the lengths and of `days`")]
-    length: Annotated[int, Meta(ge=0, description="Credited days (or weeks) of the current run")]
+    title: Annotated[str, Meta(description="The name for people")]
+    unit: Annotated[Literal["day", "week", "month"], Meta(description="The unit of the lengths and of `days`")]
+    length: Annotated[int, Meta(ge=0, description="Credited days (or weeks, or months) of the current run")]
     status: Literal["active", "at_risk", "frozen", "paused", "ended", "none"]
     since: date | None
     ends_at: UtcTime | None
@@ -52,6 +56,8 @@ class UserStreak(Answer, frozen=True):
     total_days: int
     last_day: date | None
     freezes: Annotated[int, Meta(ge=0, description="Freezes left")]
+    needed_days: int | None
+    done_days: int | None
     days: list[StreakDay]
 
 
@@ -68,7 +74,7 @@ def streak_length(catalog: Catalog, progress: Progress, name: str, now: datetime
 
 
 def user_streaks(catalog: Catalog, progress: Progress, now: datetime, days: int = STREAK_DAYS) -> list[UserStreak]:
-    """All streaks of the catalog at this time, each with its newest `days` days (or weeks); a retired one if it has any day."""
+    """All streaks of the catalog at this time, each with its newest `days` units; a retired one if it has any day."""
     shown = [one for one in catalog.streaks.values() if not one.retired or one.name in progress.days]
     return [_user_streak(streak, progress, now, days) for streak in shown]
 
@@ -82,7 +88,8 @@ def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) 
     marked = marks(streak, days, reading, calendar_of(streak, progress), today, count)
     return UserStreak(
         name=streak.name,
-        unit="week" if streak.weekly else "day",
+        title=streak.title,
+        unit=streak.unit_name,
         length=reading.length,
         status=reading.status,
         since=_date(streak, reading.start),
@@ -94,8 +101,15 @@ def _user_streak(streak: Streak, progress: Progress, now: datetime, count: int) 
         total_days=reading.total,
         last_day=_date(streak, reading.last),
         freezes=reading.freezes,
+        needed_days=streak.days if streak.days > 1 else None,
+        done_days=_done_days(streak, progress, days, max(streak.unit(today), days.last)) if streak.days > 1 else None,
         days=[StreakDay(day=date.fromordinal(streak.first_day(unit)), why=why) for unit, why in marked],
     )
+
+
+def _done_days(streak: Streak, progress: Progress, credited: Days, unit: int) -> int:
+    """How many days of a unit count so far; as many as needed once it is credited."""
+    return streak.days if unit in credited else streak.days_reached(progress.partial.get(streak.name, {}), unit)
 
 
 def _date(streak: Streak, unit: int | None) -> date | None:

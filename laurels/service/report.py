@@ -138,7 +138,7 @@ def active_days(catalog: Catalog, progress: Progress) -> Days:
     days = Days()
     for name, of_name in progress.days.items():
         streak = catalog.streaks.get(name)
-        if name in catalog.metrics or (streak and not streak.weekly):
+        if name in catalog.metrics or (streak and streak.cadence == "daily"):
             days |= of_name
     return days
 

@@ -62,6 +62,9 @@ BOARDS = [
     board("run", "month", by="streak", of="busy"),
     board("run", "day", by="streak", of="weeks"),
     board("run", "all", by="streak", of="login"),
+    board("training", "week", by="streak", of="training", zone="Asia/Tokyo"),
+    board("effort", "all", by="streak", of="effort"),
+    board("months", "month", by="streak", of="months"),
 ]
 
 RENAMED = ("b0", "b2", "b5", "busy", "weeks", "points-week", "days-week", "run-month")
@@ -91,6 +94,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         {"metric": "days", "at_least": drawn.randint(2, 4)},
         {"streak": "login", "streak_of": drawn.randint(2, 4)},
         {"streak": "busy", "streak_of": 2},
+        {"any_of": [{"streak": "training", "streak_of": 2}, {"streak": "effort", "streak_of": 1}]},
         {"points_of": drawn.randint(10, 120)},
         {"has_badge": "b0"},
         {"metric": "friends", "at_least": drawn.randint(2, 3)},
@@ -119,6 +123,9 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             "busy": {"events": ["a", "b"], "amount": 3},
             "weeks": {"events": ["a"], "cadence": "weekly"},
             "late": {"events": ["login"], "late_days": 6},
+            "training": {"events": ["a", "b"], "cadence": "weekly", "days": drawn.choice([2, 3]), "week_starts": "sun"},
+            "effort": {"events": ["a"], "amount": 3, "cadence": "monthly", "days": 2, "day_starts": "04:00"},
+            "months": {"events": ["login"], "cadence": "monthly"},
         },
         "points": [
             {"id": "a", "events": ["a"], "amount": 2, "per": "quantity", "cap_per_day": drawn.choice([5, 7, 11])},

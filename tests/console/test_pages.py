@@ -156,13 +156,19 @@ async def test_the_catalog_shows_everything_and_how_many_hold_it() -> None:
 
 async def test_the_catalog_shows_streaks_and_point_rules() -> None:
     rules = catalog(
-        streaks={"gym": {"events": ["gym"], "amount": 3, "rest_days": ["sat", "sun"]}},
+        streaks={
+            "gym": {"events": ["gym"], "amount": 3, "rest_days": ["sat", "sun"]},
+            "books": {"title": "Reading", "events": ["b"], "cadence": "weekly", "days": 2, "week_starts": "sun"},
+        },
+        levels=[{"title": "One", "points": 0}, {"title": "Two", "points": 9, "unlocks": ["avatar"]}],
         points=[{"id": "sweat", "events": ["gym"], "amount": 4, "per": "quantity", "cap_per_day": 40}],
     )
     async with open_app(rules) as home, operator_over(home) as work:
         text = (await work.page("/console/catalog")).text
 
-    assert "gym gym days of at least 3 Sat, Sun" in text
+    assert "Gym gym gym days of at least 3 Sat, Sun" in text
+    assert "Reading books b weeks from Sun of 2 different days none" in text
+    assert "avatar level 2" in text
     assert "sweat gym 4 each 40" in text
     assert [rest_of(0), rest_of(0b1100000), rest_of(0b1)] == ["none", "Sat, Sun", "Mon"]
 

@@ -47,7 +47,9 @@ class Life:
     zone: str
     moves: list[tuple[datetime, str]] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
-    weekly: bool = False
+    cadence: str = "daily"
+    days: int = 1  # how many different days a unit needs
+    week_starts: int = 0  # a weekday, 0 is Monday
     starts: int = 0  # minutes after midnight
     amount: int = 1
     rest: set[int] = field(default_factory=set)  # weekdays, 0 is Monday
@@ -91,22 +93,36 @@ class Life:
 
     def unit(self, day: date) -> date:
         """A unit is represented by its first day."""
-        return day - day.weekday() * DAY if self.weekly else day
+        while not self.begins(day):
+            day -= DAY
+        return day
+
+    def begins(self, day: date) -> bool:
+        """Whether a unit begins on this day."""
+        if self.cadence == "monthly":
+            return day.day == 1
+        return self.cadence == "daily" or day.weekday() == self.week_starts
 
     def days_of(self, unit: date) -> list[date]:
-        return [unit + n * DAY for n in range(7 if self.weekly else 1)]
+        days = [unit]
+        while not self.begins(days[-1] + DAY):
+            days.append(days[-1] + DAY)
+        return days
 
     def after(self, unit: date) -> date:
-        return unit + (7 if self.weekly else 1) * DAY
+        return self.days_of(unit)[-1] + DAY
 
     def credited(self) -> set[date]:
-        sums: dict[date, int] = defaultdict(int)
+        by_day: dict[date, int] = defaultdict(int)
         for visit in self.visits:
             day = self.date_at(visit.at)
             recorded = self.date_at(visit.recorded or visit.at)
             if self.late_days is None or (recorded - day).days <= self.late_days:
-                sums[self.unit(day)] += visit.quantity
-        return {unit for unit, total in sums.items() if total >= self.amount}
+                by_day[day] += visit.quantity
+        sums: dict[date, int] = defaultdict(int)
+        for day, total in by_day.items():
+            sums[self.unit(day)] += total if self.days == 1 else total >= self.amount
+        return {unit for unit, total in sums.items() if total >= (self.amount if self.days == 1 else self.days)}
 
     def given_in(self, unit: date) -> int:
         return sum(count for day, count in self.grants if self.unit(day) == unit)
@@ -149,7 +165,7 @@ def expected_reading(life: Life, now: datetime) -> Expected:
         return expected
     newest = max([today, *credited])
     first = min([*credited, *(life.unit(day) for day, _ in life.grants)])
-    shown = life.dates_shown(first, newest + 90 * DAY)
+    shown = life.dates_shown(first, newest + (430 if life.cadence == "monthly" else 90) * DAY)
     calendar = _Calendar(life, shown)
     run = _Run()
     for unit in _units(life, first, newest):
@@ -188,10 +204,12 @@ class _Calendar:
 
     def excuses(self, unit: date) -> bool:
         life = self.life
-        return all(
-            day not in self.shown or day.weekday() in life.rest or day in life.excused or day in life.paused
+        left = [
+            day
             for day in life.days_of(unit)
-        )
+            if day in self.shown and not (day.weekday() in life.rest or day in life.excused or day in life.paused)
+        ]
+        return len(left) < life.days
 
     def paused(self, unit: date) -> bool:
         return self.excuses(unit) and any(day in self.life.paused for day in self.life.days_of(unit))

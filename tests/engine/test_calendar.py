@@ -17,7 +17,8 @@ NONE = Days()
 
 
 def streak(*, weekly: bool = False, rest: int = 0, freezes: Freezes = Freezes()) -> Streak:  # noqa: B008  # a frozen value
-    return Streak("s", ("visit",), Where(), weekly=weekly, rest=rest, freezes=freezes)
+    cadence = "weekly" if weekly else "daily"
+    return Streak("s", ("visit",), Where(), cadence=cadence, rest=rest, freezes=freezes)
 
 
 def days(*after: int) -> Days:

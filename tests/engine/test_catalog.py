@@ -70,6 +70,8 @@ def test_every_fault_is_reported_at_once() -> None:
 
 
 FRIENDS = {"kind": "distinct", "events": ["a"], "of": "friend", "not_self": True}
+WEEKS: dict[str, Any] = {"events": ["a"], "cadence": "weekly"}
+MONTHS: dict[str, Any] = {"events": ["a"], "cadence": "monthly"}
 SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
 
 
@@ -84,6 +86,36 @@ SEASON = {"name": "s", "first": date(2026, 1, 1), "last": date(2026, 1, 31)}
         ({"metrics": {"m": {"events": ["a"]}}}, "metrics.m.kind", "is missing"),
         ({"metrics": {"m": 1}}, "metrics.m", "must be a table, not 1"),
         ({"metrics": 1}, "metrics", "must be tables by name, not 1"),
+        ({"streaks": {"s": WEEKS | {"days": 1}}}, "streaks.s.days", "must be a whole number of 2 or more, not 1"),
+        ({"streaks": {"s": WEEKS | {"days": 8}}}, "streaks.s.days", "not every week has 8 days"),
+        ({"streaks": {"s": MONTHS | {"days": 29}}}, "streaks.s.days", "not every month has 29 days"),
+        ({"streaks": {"s": {"events": ["a"], "days": 2}}}, "streaks.s.days", "a daily streak needs one day"),
+        ({"streaks": {"s": MONTHS | {"week_starts": "sun"}}}, "streaks.s.week_starts", "a monthly streak has no weeks"),
+        ({"streaks": {"s": WEEKS | {"week_starts": "sunday"}}}, "streaks.s.week_starts", "unknown day of the week"),
+        (
+            {"streaks": {"s": MONTHS | {"rest_days": ["sun"]}}},
+            "streaks.s.rest_days",
+            "a monthly streak has no rest days",
+        ),
+        ({"streaks": {"s": WEEKS | {"cadence": "yearly"}}}, "streaks.s.cadence", "unknown cadence 'yearly'"),
+        ({"streaks": {"s": WEEKS | {"title": ""}}}, "streaks.s.title", "must be a text, not ''"),
+        ({"streaks": {"login": {**WEEKS, "events": ["login"]}}}, "profile.login_streak", "must be daily"),
+        (
+            {"badges": [{**badge("b", points_of=1), "unlocks": "avatar"}]},
+            "badges[1] 'b'.unlocks",
+            "must be a list of texts, not 'avatar'",
+        ),
+        (
+            {"badges": [{**badge("b", points_of=1), "unlocks": ["a\tb"]}]},
+            "badges[1] 'b'.unlocks",
+            "must not hold control",
+        ),
+        (
+            {"levels": [{"title": "A", "points": 0, "unlocks": [" a"]}]},
+            "levels[1] 'A'.unlocks",
+            "with spaces around it",
+        ),
+        ({"levels": {"count": 2, "first": 1, "unlocks": {1: ["a" * 101]}}}, "levels.unlocks.1", "of 101 characters"),
         ({"metrics": {"m": count("a", of="size")}}, "metrics.m.of", "has no meaning for kind 'count'"),
         ({"metrics": {"m": {"kind": "distinct", "events": ["a"]}}}, "metrics.m.of", "must name the values to count"),
         ({"metrics": {"m": count("a", not_self=True)}}, "metrics.m.not_self", "has no meaning for kind 'count'"),
@@ -239,6 +271,20 @@ BASE = {
 }
 
 
+WEEKLY: list[dict[str, Any]] = [{"days": 2}, {"week_starts": "sun"}]
+
+
+def test_each_kind_of_unit_has_a_fingerprint_of_its_own_and_a_title_has_none() -> None:
+    rules = [
+        {"cadence": cadence, **more}
+        for cadence, more in [("daily", {}), ("weekly", {}), ("monthly", {}), *(("weekly", one) for one in WEEKLY)]
+    ]
+    marks = {catalog(streaks={"s": {"events": ["a"], **rule}}).rules for rule in rules}
+    titled = {catalog(streaks={"s": {"events": ["a"], "title": "A title", **rule}}).rules for rule in rules}
+    assert marks == titled
+    assert len(marks) == len(rules)
+
+
 @pytest.mark.parametrize(
     "wording",
     [
@@ -267,6 +313,8 @@ def test_words_do_not_change_the_fingerprint(wording: dict[str, Any]) -> None:
         {"badges": [badge("a", **MESSAGES)]},
         {"levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 101}]},
         {"streaks": {"other": {"events": ["a"]}}},
+        *({"streaks": {"weeks": {"events": ["a"], "cadence": "weekly", **more}}} for more in WEEKLY),
+        {"streaks": {"weeks": {"events": ["a"], "cadence": "monthly"}}},
     ],
 )
 def test_what_decides_changes_the_fingerprint(deciding: dict[str, Any]) -> None:

@@ -38,7 +38,12 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
         (board(by="metrc", of="messages"), "by", "unknown source 'metrc'", "did you mean 'metric'?"),
         (board(by="metric"), "of", "is missing", "add of = ..."),
         (board(by="metric", of="mesages"), "of", "unknown metric 'mesages'", "did you mean 'messages'?"),
-        (board(by="streak", of="messages"), "of", "unknown streak 'messages'", "it is the name of a metric; known are login"),
+        (
+            board(by="streak", of="messages"),
+            "of",
+            "unknown streak 'messages'",
+            "it is the name of a metric; known are login",
+        ),
         (board(of="messages"), "of", "has no meaning by points", 'take it out, or write by = "metric"'),
         (board(period="wek"), "period", "unknown period 'wek'", "did you mean 'week'?"),
         (

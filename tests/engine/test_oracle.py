@@ -18,7 +18,8 @@ from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import judge, read_streak_of, rebuild, rejudge, reverse
 from laurels.engine.progress import ManualState, Progress
-from laurels.engine.streaks import WEEKDAYS, Streak, marks
+from laurels.engine.streaks import Streak, marks
+from laurels.engine.units import WEEKDAYS
 from laurels.engine.zones import Zones, first_instant
 from laurels.storage.codec import pack_progress, unpack_progress
 from tests.engine.oracle import Expected, Life, Visit, expected_reading, zone_names
@@ -68,8 +69,12 @@ class Case:
 def rules_of(life: Life) -> Catalog:
     """The catalog of this life's streak, with a badge for each target."""
     rule: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
-    if life.weekly:
-        rule["cadence"] = "weekly"
+    if life.cadence != "daily":
+        rule["cadence"] = life.cadence
+    if life.days > 1:
+        rule["days"] = life.days
+    if life.week_starts:
+        rule["week_starts"] = WEEKDAYS[life.week_starts]
     if life.starts:
         rule["day_starts"] = f"{life.starts // 60:02}:{life.starts % 60:02}"
     if life.rest:
@@ -89,10 +94,14 @@ def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
     zones = st.sampled_from(zone_names())
     life = Life(draw(zones | st.sampled_from(["Pacific/Apia", "Pacific/Pago_Pago", "America/New_York", "UTC"])))
     _move(draw, life, base, zones | st.sampled_from(["Pacific/Kiritimati", "Pacific/Apia", "Pacific/Pago_Pago"]))
-    life.weekly = draw(st.integers(0, 5)) == 0
+    life.cadence = draw(st.sampled_from(["daily", "daily", "daily", "weekly", "weekly", "monthly"]))
+    if life.cadence != "daily":
+        life.days = draw(st.sampled_from([1, 1, 2, 3, 6, 7]))
+    if life.cadence == "weekly":
+        life.week_starts = draw(st.sampled_from([0, 0, 3, 5, 6]))
     life.starts = draw(st.sampled_from([0, 0, 0, 240, 150, 1439]))
     life.amount = draw(st.sampled_from([1, 1, 1, 3]))
-    life.rest = set() if life.weekly else draw(st.sets(st.integers(0, 6), max_size=3))
+    life.rest = set() if life.cadence != "daily" else draw(st.sets(st.integers(0, 6), max_size=3))
     life.late_days = draw(st.sampled_from([None, None, 0, 2]))
     if freezes:
         life.initial = draw(st.integers(0, 3))
@@ -139,7 +148,7 @@ def _visit_at(draw: st.DrawFn, base: datetime, day: int, minute: int) -> Visit:
 def _excuse(draw: st.DrawFn, life: Life, base: datetime, *, freezes: bool) -> list[Step]:
     """Amnesties, repairs, pauses and gifts of freezes."""
     first = base.date()
-    span = st.tuples(st.integers(-2, SPAN), st.integers(0, 8))
+    span = st.tuples(st.integers(-2, SPAN), st.integers(0, 8 if life.cadence != "monthly" else 40))
     steps: list[Step] = []
     for what, into in (("amnesty", life.excused), ("repair", life.excused), ("pause", life.paused)):
         for start, length in draw(st.lists(span, max_size=1)):

@@ -147,7 +147,8 @@ def test_every_kind_of_difference_is_said_in_words() -> None:
         "metrics 'k' is new",
         "streaks 'run' is renamed to 'practice'",
         "streaks 'practice'.name: from 'run' to 'practice'",
-        "streaks 'practice'.weekly: from false to true",
+        "streaks 'practice'.cadence: from 'daily' to 'weekly'",
+        "streaks 'practice'.title: from 'Run' to 'Practice'",
         "points 'pay' is new: 1,500 points per quantity for 'm'",
         "levels '1'.title: from 'One' to 'Start'",
         "levels '2'.points: from 100 to 200",
@@ -157,7 +158,7 @@ def test_every_kind_of_difference_is_said_in_words() -> None:
         "badges 'third'.description: from 'The badge three' to 'The badge third'",
         "badges 'third'.points: from 50 to 60",
         "badges 'third'.condition_text: from 'What three asks' to 'What third asks'",
-        "badges 'third'.when: from '3 messages' to 'any of (1,000 messages, 2 days in a row)'",
+        "badges 'third'.when: from '3 messages' to 'any of (1,000 messages, 2 weeks in a row)'",
         "badges 'old' is new: 5 points for joined before 2026-01-01 00:00 UTC",
         "leaderboards 'week' is new",
     ]

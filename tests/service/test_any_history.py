@@ -43,6 +43,15 @@ def rules(pays: int) -> Any:
                 "repair_days": 3,
             },
             "work": {"events": ["message"], "amount": 3, "rest_days": ["sat", "sun"], "late_days": 2},
+            "training": {
+                "events": ["message", "login"],
+                "cadence": "weekly",
+                "days": 2 if pays == 10 else 3,
+                "week_starts": "sun",
+                "freezes": {"initial": 1},
+                "pause_days": 4,
+            },
+            "effort": {"events": ["message"], "cadence": "monthly", "days": 3, "amount": 2, "repair_days": 3},
         },
         points=[
             {"id": "message", "events": ["message"], "amount": pays, "per": "quantity"},

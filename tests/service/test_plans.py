@@ -32,6 +32,14 @@ BOARDS = [
 ]
 
 
+OTHER_STREAKS = st.sampled_from(
+    [
+        {},
+        {"busy": {"events": ["a", "b"]}},
+        {"training": {**STREAKS["training"], "days": 2}},
+        {"training": {**STREAKS["training"], "week_starts": "mon"}, "pro": {**STREAKS["pro"], "cadence": "monthly"}},
+    ]
+)
 LEVELS = st.one_of(
     st.builds(lambda two: [{"title": "One", "points": 0}, {"title": "Two", "points": two}], st.integers(1, 200)),
     st.builds(lambda count, first: {"count": count, "first": first}, st.integers(1, 9), st.integers(1, 60)),
@@ -45,7 +53,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     names = tuple(f"b{number}" for number in range(5))
     return {
         "metrics": METRICS | ({"counted": {**METRICS["counted"], "where": {}}} if draw(st.booleans()) else {}),
-        "streaks": STREAKS | ({"busy": {"events": ["a", "b"]}} if draw(st.booleans()) else {}),
+        "streaks": STREAKS | draw(OTHER_STREAKS),
         "points": [draw(rules(f"r{number}")) for number in range(draw(st.integers(0, 2)))],
         "levels": draw(LEVELS),
         "badges": draw(badges(names)),

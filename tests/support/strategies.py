@@ -38,6 +38,8 @@ STREAKS = {
     "busy": {"events": ["b"], "amount": 4},
     "workdays": {"events": ["a", "b"], "rest_days": ["sat", "sun"]},
     "weeks": {"events": ["login"], "cadence": "weekly"},
+    "training": {"events": ["a", "b"], "cadence": "weekly", "days": 3, "week_starts": "thu"},
+    "months": {"events": ["b"], "cadence": "monthly", "days": 2, "amount": 3},
 }
 
 

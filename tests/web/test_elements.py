@@ -479,6 +479,12 @@ freezes = { initial = 1, per_days = 7, most = 2 }
 [streaks.reading]
 events = ["book.finished"]
 cadence = "weekly"
+
+[streaks.training]
+events = ["minute.practised"]
+cadence = "monthly"
+days = 3
+title = "Monthly training"
 """
 
 
@@ -529,4 +535,19 @@ async def test_a_weekly_streak_has_a_row_of_weeks(browser: Browser, practised: A
         await expect(page.get_by_text("4 weeks in a row")).to_be_visible()
         await expect(page.get_by_role("row")).to_have_count(1)
         await expect(page.get_by_role("cell")).to_have_count(5)
+        await check_accessible(page)
+
+
+async def test_a_monthly_streak_has_its_title_a_row_of_months_and_the_days_so_far(
+    browser: Browser, practised: App
+) -> None:
+    async with site(browser, str(practised.client.base_url), practised.sign_in) as at:
+        page = await shown(Host(at, at.address), "<laurels-streak streak='training'></laurels-streak>")
+
+        await expect(page.get_by_text("1 month in a row")).to_be_visible()
+        await expect(page.get_by_text("Monthly training", exact=True)).to_be_visible()
+        await expect(page.get_by_role("row")).to_have_count(1)
+        await expect(page.get_by_role("cell", name="January 2026: done")).to_have_count(1)
+        await expect(page.locator("[aria-current=date]")).to_have_text("February 2026: to do")
+        await expect(page.locator(".facts .number").first).to_have_text("1 of 3")
         await check_accessible(page)

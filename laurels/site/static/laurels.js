@@ -3,15 +3,15 @@
 /* Every visible text; those with a number have one form per plural. */
 const TEXTS = {
 en:{
-point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},
+point:{one:"point",other:"points"},day:{one:"day",other:"days"},week:{one:"week",other:"weeks"},month:{one:"month",other:"months"},
 level:"Level {n}",toNext:"{n} to level {of}",top:"Top level reached!",
 rank:"Rank",of:"{n} of {of}",badges:"Badges",balance:"To spend",earned:"Badges earned",coming:"Next badges",
 all:"You've earned every badge!",first:"Your first step",
-streak:"Streak",row:"in a row",longest:"Longest",total:"Total",freezes:"Freezes",
+streak:"Streak",row:"in a row",longest:"Longest",total:"Total",freezes:"Freezes",goal:"Days",
 is_active:"All done! Come back by {n}.",is_at_risk:"Not done yet: you have until {n}.",
 is_frozen:"Protected by a freeze until {n}.",is_paused:"Paused.",
 is_ended:"Start a new streak today.",is_none:"Start your streak today.",
-calendar:"Last 5 weeks",credited:"done",frozen:"freeze used",
+calendar:"Last 5 weeks",months:"Last 5 months",credited:"done",frozen:"freeze used",
 excused:"excused",paused:"paused",missed:"missed",open:"to do",
 name:"Name",score:"Score",you:"You",yours:"Your rank",ranked:"{n} ranked",onlyYou:"Only you see this",
 team:{one:"team",other:"teams"},yourTeam:"Your team",
@@ -25,15 +25,15 @@ old:"Last updated {n}. Couldn't refresh.",again:"Try again",dismiss:"Dismiss",
 toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastRank:"You're now #{n}",toastFinal:"You finished #{n}",news:"Notifications"
 },
 de:{
-point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},
+point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},month:{one:"Monat",other:"Monate"},
 level:"Level {n}",toNext:"noch {n} bis Level {of}",top:"Höchstes Level erreicht!",
 rank:"Rang",of:"{n} von {of}",badges:"Abzeichen",balance:"Zum Ausgeben",earned:"Verdiente Abzeichen",coming:"Nächste Abzeichen",
 all:"Du hast alle Abzeichen!",first:"Dein erster Schritt",
-streak:"Serie",row:"in Folge",longest:"Längste",total:"Gesamt",freezes:"Joker",
+streak:"Serie",row:"in Folge",longest:"Längste",total:"Gesamt",freezes:"Joker",goal:"Tage",
 is_active:"Geschafft! Komm bis {n} wieder.",is_at_risk:"Noch offen: Du hast Zeit bis {n}.",
 is_frozen:"Ein Joker schützt sie bis {n}.",is_paused:"Pausiert.",
 is_ended:"Starte heute eine neue Serie.",is_none:"Starte heute deine Serie.",
-calendar:"Die letzten 5 Wochen",credited:"erledigt",frozen:"Joker eingesetzt",
+calendar:"Die letzten 5 Wochen",months:"Die letzten 5 Monate",credited:"erledigt",frozen:"Joker eingesetzt",
 excused:"entschuldigt",paused:"pausiert",missed:"verpasst",open:"offen",
 name:"Name",score:"Ergebnis",you:"Du",yours:"Dein Rang",ranked:"{n} in der Wertung",onlyYou:"Nur du siehst das",
 team:{one:"Team",other:"Teams"},yourTeam:"Dein Team",
@@ -494,6 +494,7 @@ define("profile", class extends Laurel {
 const DAY = 864e5;
 const WEEK = [0, 1, 2, 3, 4, 5, 6];
 const WEEKS = [0, 7, 14, 21, 28];
+const month = (time, more) => Date.UTC(new Date(time).getUTCFullYear(), new Date(time).getUTCMonth() + more, 1);
 
 define("streak", class extends Laurel {
 	path = PROFILE;
@@ -502,39 +503,41 @@ define("streak", class extends Laurel {
 		const wanted = this.getAttribute("streak");
 		const streak = streaks.find(({name}) => name === (wanted ?? name));
 		if (!streak) return this.failed({status: 404});
-		const {unit, length, status, longest, totalDays, freezes, endsAtLocal: end} = streak;
+		const {name, title, unit, length, status, longest, totalDays, freezes, neededDays, doneDays, endsAtLocal: end} = streak;
+		// The title of an only streak is shown if the catalog has one, and it is not just the id.
+		const titled = streaks[1] || title.toLowerCase() !== name.toLowerCase();
 		// The last minute before it, in the user's local time: without the offset.
 		const until = end && this.date(Date.parse(`${end.slice(0, 19)}Z`) - 1, {weekday: "long", hour: "numeric", minute: "2-digit"});
 		return h("section.card", h("div.head", sign(FLAME, length ? "flame" : "flame.cold"), h("div",
-			this.heading(0, "name", hidden(`${this.t("streak")}: `), h("span.length.number", this.number(length)), ` ${this.t(unit, length)} ${this.t("row")}`),
-			h("p.note", this.t(`is_${status}`, until)))),
-		this.calendar(streak), this.facts(["longest", this.count(unit, longest)], ["total", this.count(unit, totalDays)], ["freezes", freezes && this.number(freezes)]));
+			this.heading(0, "name", hidden(`${titled ? title : this.t("streak")}: `), h("span.length.number", this.number(length)), ` ${this.t(unit, length)} ${this.t("row")}`),
+			h("p.note", this.t(`is_${status}`, until)), titled && h("p.note.title", DECORATIVE, title))),
+		this.calendar(streak), this.facts(["goal", neededDays && this.t("of", doneDays, neededDays)], ["longest", this.count(unit, longest)], ["total", this.count(unit, totalDays)], ["freezes", freezes && this.number(freezes)]));
 	}
 
 	mark(why, title) {
 		return [h(`span.day.${why}`, {title}, sign(SIGNS[why])), title && hidden(title)];
 	}
 
-	/* Five weeks; a weekly streak has one row. */
+	/* Five weeks; a weekly or monthly streak has one row. */
 	calendar({unit, days}) {
 		const known = days[0] ? days : [{day: new Date().toISOString().slice(0, 10), why: "open"}];
 		const whys = new Map(known.map(({day, why}) => [Date.parse(day), why]));
 		const [now] = whys.keys();
 		const monday = new Intl.Locale(this.locale).getWeekInfo?.().firstDay ?? 1;
-		const weekly = unit === "week";
-		const start = now - (weekly ? 28 : 28 + ((new Date(now).getUTCDay() - monday + 7) % 7)) * DAY;
+		const daily = unit === "day", monthly = unit === "month";
+		const start = monthly ? month(now, -4) : now - (daily ? 28 + ((new Date(now).getUTCDay() - monday + 7) % 7) : 28) * DAY;
 		const cell = (days) => {
-			const time = start + days * DAY;
+			const time = monthly ? month(start, days / 7) : start + days * DAY;
 			const why = whys.get(time);
-			const day = this.date(time, {weekday: "long", day: "numeric", month: "long"});
+			const day = this.date(time, monthly ? {month: "long", year: "numeric"} : {weekday: "long", day: "numeric", month: "long"});
 			return h("td", time === now && {"aria-current": "date"}, this.mark(why ?? "blank", why && `${day}: ${this.t(why)}`));
 		};
 		const head = (day) => {
 			const named = (weekday) => this.date(start + day * DAY, {weekday});
 			return h("th", {scope: "col", "aria-label": named("long")}, named("narrow"));
 		};
-		return [h("table.calendar", h("caption.hidden", this.t("calendar")), !weekly && h("thead", h("tr", WEEK.map(head))),
-			h("tbody", weekly ? h("tr", WEEKS.map(cell)) : WEEKS.map((first) => h("tr", WEEK.map((day) => cell(first + day)))))),
+		return [h("table.calendar", h("caption.hidden", this.t(monthly ? "months" : "calendar")), daily && h("thead", h("tr", WEEK.map(head))),
+			h("tbody", !daily ? h("tr", WEEKS.map(cell)) : WEEKS.map((first) => h("tr", WEEK.map((day) => cell(first + day)))))),
 		h("ul.legend.note", DECORATIVE, Object.keys(SIGNS).map((why) =>
 			[...whys].some(([time, one]) => one === why && time >= start) && h("li", this.mark(why), this.t(why))))];
 	}
