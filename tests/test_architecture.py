@@ -68,7 +68,7 @@ WORDS = {
 }
 """Modules of the engine that nouns are made of."""
 
-NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "adjustments"}
+NOUNS = {"metrics", "streaks", "points", "levels", "badges", "leaderboards", "adjustments", "categories"}
 """What a catalog defines, and what an operator applies: one file each."""
 
 DECISIONS = {

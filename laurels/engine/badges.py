@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from laurels.engine.conditions import AllOf, Condition, StreakOf, Vocabulary, read_condition
@@ -12,8 +13,6 @@ from laurels.engine.unlocks import read_unlocks
 
 KEEP, LOSE = "keep", "lose"
 HOLDERS = (KEEP, LOSE)
-
-CATEGORIES = ("onboarding", "usage", "social", "achievement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,15 @@ class Badge:
         return frozenset(part.streak for part in self.condition.parts() if isinstance(part, StreakOf))
 
 
-def read_badge(table: Table, vocabulary: Vocabulary) -> Badge:
-    """A [[badges]] table."""
+def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]) -> Badge:
+    """A [[badges]] table. `categories` are the ids of all categories."""
     when = table.table("when")
     badge = Badge(
         id=table.text("id"),
         name=table.text("name"),
         description=table.text("description", lines=True),
         icon=table.text("icon"),
-        category=table.choice("category", CATEGORIES, "category"),
+        category=table.choice("category", categories, "category"),
         points=table.integer("points"),
         condition_text=table.text("condition"),
         condition=read_condition(when, vocabulary) if when else AllOf(()),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge
+from laurels.engine.categories import BUILT_IN, Category, read_categories
 from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
@@ -50,6 +51,7 @@ class Catalog:
     renames                     the current id of each earlier one
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     own_history                 what users see of their own history
+    categories                  the categories of badges by id, in their order
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     rules_before                the one that earlier versions stored for the same catalog
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
@@ -76,6 +78,7 @@ class Catalog:
     rules: str
     rules_before: str
     own_history: OwnHistory = NOTHING_MORE
+    categories: Mapping[str, Category] = field(default_factory=lambda: dict(BUILT_IN))
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -170,9 +173,8 @@ def _read(table: Table) -> Catalog:
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
     levels = read_levels(table)
-    badge_tables = table.list_of_tables("badges", [])
-    vocabulary = _vocabulary(metrics, streaks, badge_tables)
-    badges = tuple(read_badge(entry, vocabulary) for entry in badge_tables)
+    categories = read_categories(table.named_tables("categories"))
+    badges = _read_badges(table, metrics, streaks, categories)
     boards = _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
     name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
@@ -200,9 +202,18 @@ def _read(table: Table) -> Catalog:
         renames=renames,
         day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,
+        categories=categories,
         rules=fingerprint(levels, metrics, streaks, rules, badges, boards),
         rules_before=fingerprint(levels, metrics, streaks, rules, badges, boards, as_before=True),
     )
+
+
+def _read_badges(
+    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], categories: Mapping[str, Category]
+) -> tuple[Badge, ...]:
+    tables = table.list_of_tables("badges", [])
+    vocabulary = _vocabulary(metrics, streaks, tables)
+    return tuple(read_badge(entry, vocabulary, categories) for entry in tables)
 
 
 def _vocabulary(

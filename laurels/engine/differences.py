@@ -13,7 +13,7 @@ from laurels.engine.levels import Levels
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 
-UNSAID = frozenset({"id", "was", "condition", "reused", "closed_until"})
+UNSAID = frozenset({"id", "translated", "was", "condition", "reused", "closed_until"})
 """Fields that are said in another way, or follow from the database."""
 
 UNITS = {"within": "days", "once_per": "minutes"}
@@ -38,6 +38,7 @@ def differences(before: Catalog, after: Catalog) -> list[str]:
         *_of_kind("streaks", before.streaks, after.streaks, after.renames.streaks),
         *_of_kind("points", _by_id(before.point_rules), _by_id(after.point_rules), {}),
         *_levels(before.levels, after.levels),
+        *_of_kind("categories", before.categories, after.categories, {}),
         *_of_kind("badges", _by_id(before.badges), _by_id(after.badges), after.renames.badges),
         *_of_kind("leaderboards", before.boards, after.boards, after.renames.boards),
         *_changed("own_history", _flat(before.own_history, after.own_history)),

@@ -15,6 +15,7 @@ CATALOG_EXAMPLE = {
     "name": "default",
     "levels": [{"level": 1, "title": "Newcomer", "points": 0}],
     "badges": PROFILE_EXAMPLE["badges"],
+    "categories": [{"id": "onboarding", "name": "First steps"}],
 }
 RARITY_EXAMPLE = {
     "computedAt": "2026-01-05T12:00:00Z",

@@ -20,23 +20,38 @@ class CatalogLevel(Answer, frozen=True):
     points: Points
 
 
+class CatalogCategory(Answer, frozen=True):
+    """A category of badges, with its name for people."""
+
+    id: str
+    name: str
+
+
 class CatalogSummary(SparseAnswer, frozen=True):
-    """Everything that can be earned. `entitlements`, missing where there is none, is what levels and badges unlock."""
+    """Everything that can be earned.
+
+    `categories` are those that badges are in, in the order in which to show them. `entitlements`, missing where there is none,
+    is what levels and badges unlock.
+    """
 
     name: str
     levels: list[CatalogLevel]
     badges: list[BadgeInfo]
+    categories: list[CatalogCategory]
     entitlements: Sequence[Entitlement] = ()
 
 
 def catalog_summary(catalog: Catalog) -> CatalogSummary:
     """Everything that can be earned."""
+    badges = [badge_info(badge) for badge in catalog.badges if not badge.retired]
+    used = {badge.category for badge in badges}
     return CatalogSummary(
         name=catalog.name,
         levels=[
             CatalogLevel(level=level.number, title=level.title, points=level.points) for level in catalog.levels.all
         ],
-        badges=[badge_info(badge) for badge in catalog.badges if not badge.retired],
+        badges=badges,
+        categories=[CatalogCategory(id=one.id, name=one.name) for one in catalog.categories.values() if one.id in used],
         entitlements=shown_unlocks(all_unlocks(catalog)) or (),
     )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from laurels.engine.badges import CATEGORIES
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NAME
 from laurels.engine.values import plain
@@ -21,7 +19,7 @@ from laurels.present.catalog import catalog_summary
 from laurels.present.reports import RarityReport
 from laurels.service.insights import Insights
 from laurels.site.html import site_page
-from laurels.site.texts import asked_language, grouped, language_of
+from laurels.site.texts import TEXTS, asked_language, grouped, language_of
 
 PATH = "/badges"
 WORDS = ((0.5, "rarity_common"), (0.2, "rarity_uncommon"), (0.05, "rarity_rare"), (0.0, "rarity_very_rare"))
@@ -59,16 +57,28 @@ async def badges_page(request: Request[None, None]) -> Response:
     languages = (language_of(scope), asked_language(scope))
     made, catalog = pages.get(languages), context.laurels.catalog
     if made is None or made.catalog is not catalog or made.rarity != (rarity.computed_at, rarity.users):
-        response = _badges_page(request, catalog_summary(catalog).badges, rarity)
+        response = _badges_page(request, catalog, rarity)
         made = pages[languages] = _Made(catalog, (rarity.computed_at, rarity.users), response)
     return Response(made.response.status, made.response.headers, made.response.body)
 
 
-def _badges_page(request: Request[None, None], badges: Sequence[BadgeInfo], rarity: RarityReport) -> Response:
-    by_category = {name: [badge for badge in badges if badge.category == name] for name in CATEGORIES}
-    categories = {name: of_name for name, of_name in by_category.items() if of_name}
-    rarities = _rarities(rarity, language_of(request.scope))
-    return site_page(request, "badges.html", here=PATH, categories=categories, rarities=rarities)
+def _badges_page(request: Request[None, None], catalog: Catalog, rarity: RarityReport) -> Response:
+    language, summary = language_of(request.scope), catalog_summary(catalog)
+    sections = [
+        (
+            category,
+            _name(catalog, category.id, language),
+            [one for one in summary.badges if one.category == category.id],
+        )
+        for category in summary.categories
+    ]
+    return site_page(request, "badges.html", here=PATH, sections=sections, rarities=_rarities(rarity, language))
+
+
+def _name(catalog: Catalog, category_id: str, language: str) -> str:
+    """The name of a category on a page: that of the catalog or, for one of the contract's, ours in the page's language."""
+    category = catalog.categories[category_id]
+    return TEXTS[language][f"category_{category.id}"] if category.translated else category.name
 
 
 @endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME), *PAGE_PARAMETERS])
@@ -79,7 +89,8 @@ async def badge_page(request: Request[None, None]) -> Response:
     found = next((badge for badge in badges if badge.id == badge_id), None)
     if found is None:
         raise BadgeNotFound
-    context: dict[str, Any] = {"badge": found, "rarity": rarities.get(badge_id)}
+    category = _name(request.context.laurels.catalog, found.category, language_of(request.scope))
+    context: dict[str, Any] = {"badge": found, "category": category, "rarity": rarities.get(badge_id)}
     return site_page(request, "badge.html", here=PATH, **context)
 
 

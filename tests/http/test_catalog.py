@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 async def test_the_catalog_has_its_name_levels_and_badges(home: App) -> None:
     served = (await home.client.get(CATALOG)).json()
 
-    assert list(served) == ["name", "levels", "badges"]
+    assert list(served) == ["name", "levels", "badges", "categories"]
     assert served["name"] == "default"
     assert served["levels"][0] == {"level": 1, "title": "Newcomer", "points": 0}
     assert (len(served["levels"]), len(served["badges"])) == (7, 11)

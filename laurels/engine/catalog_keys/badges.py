@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.badges import CATEGORIES, HOLDERS, KEEP
+from laurels.engine.badges import HOLDERS, KEEP
 from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
 from laurels.engine.catalog_keys.shared import was
 
@@ -15,7 +15,7 @@ BADGE = KeyTable(
         Key("name", Text(), "The name that users read.", '"Bookworm"'),
         Key("description", Text(lines=True), "What users read about it.", '"Finish 10 books"'),
         Key("icon", Text(), "An emoji or another text that stands for it.", '"📚"'),
-        Key("category", Text(CATEGORIES), "Where it is listed.", '"achievement"'),
+        Key("category", Text(), "The category in which it is listed.", '"achievement"'),
         Key("points", Integer(), "How many points it pays, once.", "250"),
         Key("condition", Text(), "What it requires, in words that users read.", '"10 books"'),
         Key("when", Inner(CONDITION), "What it requires: a condition.", '{ metric = "books", at_least = 10 }'),
