@@ -42,6 +42,7 @@ from laurels.errors import (
 )
 from laurels.present.adjustments import AdjustmentResult, ReversalResult
 from laurels.present.amnesties import Amnesty
+from laurels.present.badge_details import BadgeDetails
 from laurels.present.badges import BadgeInfo, ConditionCheck, EarnedBadge, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
@@ -103,6 +104,7 @@ __all__ = [
     "AmnestyNotFound",
     "AppliedCatalog",
     "Award",
+    "BadgeDetails",
     "BadgeInfo",
     "BadgeNotFound",
     "BlockingAdmin",

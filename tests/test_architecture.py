@@ -87,6 +87,7 @@ DECISIONS = {
     "catalog",
     "rule_index",
     "cross_checks",
+    "tiers",
     "adding",
     "fingerprints",
     "succession",

@@ -25,6 +25,7 @@ async def catalog_page(request: Shown) -> Response:
         visit,
         "catalog.html",
         catalog=catalog_summary(laurels.catalog),
+        tiers={badge.id: badge for badge in catalog.badges if badge.family},
         revision=laurels.rules.number,
         unlocked_by=unlocked_by,
         rarity={row.id: row for row in rarity.badges},

@@ -21,7 +21,8 @@ class Badge:
 
     `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it. `holders` says what those
     who have it do when its condition does not hold any more: they keep it, or lose it with its points. `unlocks` is what it
-    unlocks in the app for those who have it.
+    unlocks in the app for those who have it. `family` and `tier`, from 1, the easiest: it is one of several badges for the
+    same, each harder to earn; '' and 0 for one that is not.
     """
 
     id: str
@@ -36,6 +37,8 @@ class Badge:
     retired: bool = False
     holders: str = KEEP
     unlocks: tuple[str, ...] = ()
+    family: str = ""
+    tier: int = 0
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -64,6 +67,20 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         retired=table.boolean("retired"),
         holders=table.choice("holders", HOLDERS, "policy", KEEP) or KEEP,
         unlocks=read_unlocks(table),
+        family=table.text("family", ""),
+        tier=table.integer("tier", least=1) if table.has("tier") else 0,
     )
+    _check_family(table, badge)
     table.done()
     return badge
+
+
+def _check_family(table: Table, badge: Badge) -> None:
+    """Add a fault if one of the keys `family` and `tier` is there without the other."""
+    table.asked |= {"family", "tier"}
+    if badge.family and not table.has("tier"):
+        table.fault(
+            "tier", "is missing, though it has a family", "add tier = 1, or the number that it has in its family"
+        )
+    if badge.tier and not table.has("family"):
+        table.fault("family", "is missing, though it has a tier", 'add family = "...", the same in all its tiers')

@@ -14,6 +14,7 @@ from laurels.engine.parsing import Table
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak
+from laurels.engine.tiers import check_tiers
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -32,6 +33,7 @@ def check_together(
     _check_named_users(table, metrics, streaks, rules)
     if not table.faults:
         _check_reachable(table, badges)
+        check_tiers(table, badges)
 
 
 def check_unique(table: Table, key: str, ids: list[str]) -> None:

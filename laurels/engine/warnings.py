@@ -9,6 +9,7 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge, PointsOf, StreakOf
 from laurels.engine.leaderboards import Board
+from laurels.engine.tiers import unordered
 
 MOST_CHECKS = 250
 """How many rules one event may make Laurels look at before a plan warns of it."""
@@ -26,6 +27,7 @@ def warnings(before: Catalog, after: Catalog) -> list[str]:
     """What stands out in a catalog that would follow another one. Unchanged rules are not mentioned again."""
     return [
         *_unreachable(before, after),
+        *_unordered_tiers(before, after),
         *_farmable(before, after),
         *_loss_wording(before, after),
         *_costs(before, after),
@@ -82,6 +84,16 @@ def _in_reach(condition: Condition, catalog: Catalog, reached: Collection[str], 
             return not condition.retired
         case _:
             return True
+
+
+def _unordered_tiers(before: Catalog, after: Catalog) -> Iterator[str]:
+    known = {(repr(lower.condition), repr(higher.condition)) for lower, higher in unordered(before.badges)}
+    for lower, higher in unordered(after.badges):
+        if (repr(lower.condition), repr(higher.condition)) not in known:
+            yield (
+                f"badges '{higher.id}': users may earn tier {higher.tier} of '{higher.family}' before tier {lower.tier}; "
+                f'write {{ has_badge = "{lower.id}" }} in its condition if they must not'
+            )
 
 
 # ---- rules that pay without end ---------------------------------------------------------------

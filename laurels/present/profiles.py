@@ -13,6 +13,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import POINTS
 from laurels.engine.ranking import HIDDEN, Place
 from laurels.engine.scoring import places
+from laurels.present.badge_details import BadgeDetails
 from laurels.present.badges import BadgeInfo, EarnedBadge, NextBadge, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer
 from laurels.present.history import History
@@ -50,7 +51,7 @@ class UserRank(Answer, frozen=True):
 class Profile(SparseAnswer, frozen=True):
     """What a user sees: the contract's eleven fields, and those that were requested with `include`.
 
-    In JSON, `balance`, `rank`, `next`, `toward`, `streaks`, `history` and `earned` are left out unless they were requested.
+    In JSON, `balance` and the fields after it are left out unless they were requested.
     """
 
     badges: Annotated[list[BadgeInfo], Meta(description="The badges the user has earned, in the catalog's order")]
@@ -74,6 +75,7 @@ class Profile(SparseAnswer, frozen=True):
     streaks: Sequence[UserStreak] = ()
     history: History | None = None
     earned: Sequence[EarnedBadge] = ()
+    details: Sequence[BadgeDetails] = ()
 
 
 def streak_badge(catalog: Catalog, recorded: Recorded) -> str | None:

@@ -378,7 +378,7 @@ class Laurels:
         """What a user sees.
 
         With `login`, this is the user's daily login: it may award a streak badge, and creates a user who does not exist.
-        `include` adds any of rank, next, toward, streaks, history and earned; `days` is how many days a streak explains.
+        `include` adds any of rank, next, toward, streaks, history, earned and details; `days` is how many days a streak explains.
         Raises InvalidInput, UserNotFound (without `login`) and UserErased (with it).
         """
         return await self._profiles.profile(user_id, login=login, include=include, days=days)

@@ -15,6 +15,7 @@ from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
 from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
+from laurels.present.badge_details import badge_details
 from laurels.present.badges import (
     EarnedBadge,
     Explanation,
@@ -32,7 +33,7 @@ from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
 from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
-INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned")
+INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details")
 """What a profile can include beyond the contract's eleven fields."""
 
 HISTORY_PAGE = 20
@@ -130,6 +131,8 @@ class ProfileReader:
             more["history"] = own_history(catalog.own_history, history(row, page, HISTORY_PAGE))
         if "earned" in include:
             more["earned"] = await self._earned(row)
+        if "details" in include:
+            more["details"] = badge_details(catalog, progress)
         return msgspec.structs.replace(profile, **more)
 
     async def _earned(self, row: UserRow) -> list[EarnedBadge]:

@@ -31,7 +31,7 @@ PROFILES = 30
 """No read may cost more than this number of profiles for each request that it counts as: an order of magnitude, and noise."""
 
 FRIENDS = ",".join(f"u{number}" for number in range(MAX_FRIENDS))
-EVERYTHING = "balance,rank,next,toward,streaks,history,earned"
+EVERYTHING = "balance,rank,next,toward,streaks,history,earned,details"
 
 BY_SESSION = {
     f"{PROFILE}": 1,

@@ -136,7 +136,7 @@ def readings_of(endpoint: Endpoint) -> list[str]:
 
 async def test_no_address_names_it_to_a_session_or_a_visitor(office: App) -> None:
     token = await office.sign_in("ada")
-    include = "balance,rank,next,toward,streaks,history,earned"
+    include = "balance,rank,next,toward,streaks,history,earned,details"
     found = [path for one in ENDPOINTS if one.method == "GET" for path in readings_of(one)]
     found = [path for path in found if not path.endswith("/stream")] + [f"{PROFILE}?include={include}"]
     for path in found:

@@ -26,7 +26,7 @@ CONNECTIONS = 6
 EXPENSIVE = (
     f"{LEADERBOARDS}/points?friends={','.join(f'u{number * 7}' for number in range(MAX_FRIENDS))}",
     f"{LEADERBOARDS}/points?limit=100&around=u1500",
-    f"{PROFILE}?include=balance,rank,next,toward,streaks,history,earned&days=366",
+    f"{PROFILE}?include=balance,rank,next,toward,streaks,history,earned,details&days=366",
     "/api/gamification/streaks?days=366",
 )
 

@@ -1,0 +1,39 @@
+"""Details of badges: what the catalog says of them beyond the contract's seven fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from laurels.engine.catalog import Catalog
+from laurels.engine.progress import Progress
+from laurels.engine.tiers import next_tiers
+from laurels.present.base import SparseAnswer
+
+
+class BadgeDetails(SparseAnswer, frozen=True):
+    """What the catalog says of a badge beyond the contract's seven fields. What does not apply to it is left out."""
+
+    id: str
+    category_name: Annotated[str, Meta(description="The name of its category, for people")]
+    family: Annotated[str | None, Meta(description="What it is one tier of")] = None
+    tier: Annotated[int | None, Meta(description="Which tier of its family it is, from 1, the easiest")] = None
+    next_tier: Annotated[str | None, Meta(description="The id of the next higher tier")] = None
+
+
+def badge_details(catalog: Catalog, progress: Progress) -> Sequence[BadgeDetails]:
+    """The details of the badges that a user sees, in the catalog's order."""
+    higher = next_tiers(badge for badge in catalog.badges if not badge.retired or badge.id in progress.badges)
+    return [
+        BadgeDetails(
+            id=badge.id,
+            category_name=catalog.categories[badge.category].name,
+            family=badge.family or None,
+            tier=badge.tier or None,
+            next_tier=higher[badge.id].id if badge.id in higher else None,
+        )
+        for badge in catalog.badges
+        if not badge.retired or badge.id in progress.badges
+    ]
