@@ -38,6 +38,9 @@ BAR = 14
 NAMES = 4
 """A name takes at most one part in this many of the width."""
 
+MOST_OTHERS = 10
+"""How many other values of a leaderboard are named."""
+
 MOST_LINES = 100_000
 INSTANT = timedelta(microseconds=1)
 TIES = {"first": "1 2 3 4", "shared": "1 2 2 4", "dense": "1 2 2 3"}
@@ -54,6 +57,9 @@ def leaderboard(
     limit: Annotated[WholeNumber, Parameter(help="how many lines", validator=Number(gte=1, lte=MOST_LINES))] = 10,
     around: Annotated[str | None, Parameter(help="show the lines around this user")] = None,
     me: Annotated[str | None, Parameter(help="mark this user's line, or show it below the others")] = None,
+    within: Annotated[
+        str | None, Parameter(help="on a leaderboard with 'within': the value whose users are shown, such as 'de'")
+    ] = None,
     after: Annotated[str | None, Parameter(help="show the lines after those of an earlier page: its 'next'")] = None,
     before: Annotated[str | None, Parameter(help="show the lines before those of a page: its 'previous'")] = None,
     all_boards: Annotated[
@@ -82,7 +88,7 @@ def leaderboard(
         boards = asyncio.run(_all(settings))
         emit(boards) if json else console().print(table_of(boards.leaderboards))
         return OK
-    shown = asyncio.run(_read(settings, board, period, limit, around, (after, before), me or around))
+    shown = asyncio.run(_read(settings, board, period, limit, around, (after, before), me or around, within))
     if json:
         emit(shown)
     else:
@@ -134,10 +140,13 @@ async def _read(  # what the options say
     around: str | None,
     cursors: tuple[str | None, str | None],
     me: str | None,
+    within: str | None,
 ) -> LeaderboardPage:
     after, before = cursors
     async with reading(settings) as laurels:
-        return await laurels.leaderboard(board, period, limit=limit, around=around, after=after, before=before, me=me)
+        return await laurels.leaderboard(
+            board, period, limit=limit, around=around, after=after, before=before, me=me, within=within
+        )
 
 
 # ---- all of them ------------------------------------------------------------------------------
@@ -154,14 +163,21 @@ def table_of(boards: Sequence[LeaderboardInfo]) -> object:
 
 
 def _counts(board: LeaderboardInfo) -> str:
-    """'points', 'metric books, lowest first', 'streak login, of staff, read by hr'."""
+    """'points', 'metric books, lowest first', '10 x books + pages, not of staff, read by hr'."""
     parts = [board.by if board.of is None else f"{board.by} {board.of}"]
+    if board.weights:
+        weighted = ((name, "" if weight == 1 else f"{weight} x ") for name, weight in board.weights.items())
+        parts = [" + ".join(f"{weight}{name}" for name, weight in weighted)]
     if board.order == "lowest":
         parts.append("lowest first")
     if board.teams:
         parts.append(f"of teams '{board.teams}…'")
+    if board.within:
+        parts.append(f"within each {board.within}")
     if board.groups:
         parts.append(f"of {' or '.join(board.groups)}")
+    if board.except_groups:
+        parts.append(f"not of {' or '.join(board.except_groups)}")
     if board.readers:
         parts.append(f"read by {' or '.join(board.readers)}")
     return ", ".join(parts)
@@ -176,7 +192,8 @@ RECOMPUTING = "This leaderboard is being recomputed: some lines are still those 
 def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     to = console()
     key = "of all time" if shown.board.period == "all" else shown.period.key
-    to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}"))
+    value = f"  {shown.board.within} {shown.within}" if shown.board.within else ""
+    to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}{value}"))
     if shown.board.period != "all":
         to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))
     to.print(RECOMPUTING if shown.recomputing else "")
@@ -202,6 +219,9 @@ def _below(shown: LeaderboardPage) -> Iterator[str]:
         yield f"\n{shown.ranked_teams:,} team{'s' if shown.ranked_teams != 1 else ''}"
     elif shown.ranked_users:
         yield f"\n{shown.ranked_users:,} ranked"
+    others = [value for value in shown.values if value != shown.within]
+    if others:
+        yield f"others: --within {', '.join(others[:MOST_OTHERS])}{', ...' if len(others) > MOST_OTHERS else ''}"
     if shown.previous:
         yield f"before: --before {shown.previous}"
     if shown.next:

@@ -17,7 +17,7 @@ from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, StreakWor
 from laurels.engine.cross_checks import check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
-from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, read_board
+from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, MetricNumber, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
@@ -132,11 +132,13 @@ class Catalog:
 
     def is_scored_by_days(self, board: Board) -> bool:
         """Whether the scores of a leaderboard are computed from sets of days, and so are not stored."""
-        return board.by == "streak" or (board.by == "metric" and self.metrics[board.of].stored == "days")
+        return board.by == "streak" or (
+            board.by == "metric" and bool(board.of) and self.metrics[board.of].stored == "days"
+        )
 
     def is_scored_by_tallies(self, board: Board) -> bool:
         """Whether the scores of a leaderboard are computed from tallies: different values, or sums of days."""
-        return board.by == "metric" and self.metrics[board.of].stored == "tally"
+        return board.by == "metric" and bool(board.of) and self.metrics[board.of].stored == "tally"
 
     def after_closings(self, reused: Mapping[str, tuple[frozenset[str], datetime | None]]) -> Catalog:
         """The same catalog in a database in which periods closed with other bounds.
@@ -250,8 +252,8 @@ def _read_renames(
 def _read_boards(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> Mapping[str, Board]:
     """The leaderboards by id; 'points' comes first unless the catalog lists it."""
     earlier = _earlier(streaks)
-    scales = {name: metric.scale for name, metric in metrics.items()}
-    boards = [read_board(entry, scales, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
+    numbers = {name: MetricNumber(metric.scale, metric.adds_up) for name, metric in metrics.items()}
+    boards = [read_board(entry, numbers, streaks, earlier) for entry in table.list_of_tables("leaderboards", [])]
     check_unique(table, "leaderboards", [board.id for board in boards])
     named = {board.id: board for board in boards}
     return named if POINTS in named else {POINTS: THE_POINTS, **named}

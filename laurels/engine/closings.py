@@ -35,7 +35,9 @@ ANY_DAY = timedelta(hours=38)
 def board_rule(catalog: Catalog, board: Board) -> dict[str, Any]:
     """Everything that decides the standings of a leaderboard, and what is shown of them."""
     source: Any = None
-    if board.by == "metric":
+    if board.weights:
+        source = [deciding(catalog.metrics[name]) for name, _ in board.weights]
+    elif board.by == "metric":
         source = deciding(catalog.metrics[board.of])
     elif board.by == "streak":
         source = asdict(catalog.streaks[board.of])
@@ -55,6 +57,9 @@ def board_rule(catalog: Catalog, board: Board) -> dict[str, Any]:
         "hidden": board.visibility == "hidden",
         SHOWN: {"ties": board.ties, "teamScore": board.team_score},
     }
+    # These came later: without them, the rule of a leaderboard is the one that earlier versions stored.
+    later = {"weights": dict(board.weights), "exceptGroups": board.except_groups, "within": board.within}
+    rule |= {key: value for key, value in later.items() if value}
     return json.loads(json.dumps(rule, default=_plain))
 
 
@@ -80,7 +85,6 @@ def with_rule(board: Board, text: str | None) -> Board:
     """A leaderboard as it was when a period of it closed. What the rule does not say is as the catalog has it."""
     rule: dict[str, Any] = json.loads(text) if text else {}
     shown: dict[str, Any] = rule.get(SHOWN, {})
-    source: dict[str, Any] = rule.get("source") or {}
     return replace(
         board,
         by=rule.get("by", board.by),
@@ -90,7 +94,10 @@ def with_rule(board: Board, text: str | None) -> Board:
         teams=rule.get("teams", board.teams),
         team_score=shown.get("teamScore", board.team_score),
         groups=tuple(rule.get("groups", board.groups)),
-        scale=source.get("scale", 1) if "source" in rule else board.scale,
+        scale=max((source.get("scale", 1) for source, _ in weighted_sources(rule)), default=1) if rule else board.scale,
+        except_groups=tuple(rule.get("exceptGroups", () if rule else board.except_groups)),
+        within=rule.get("within", "" if rule else board.within),
+        weights=tuple(rule.get("weights", {} if rule else dict(board.weights)).items()),
     )
 
 
@@ -241,8 +248,9 @@ def _counts_alike(present: Catalog, board: Board, following: Catalog, other: Boa
 def _counting(catalog: Catalog, board: Board, following: Catalog) -> dict[str, Any]:
     """What decides the lines of a period with given bounds. Streaks have their ids of the catalog that follows."""
     rule = board_rule(catalog, board)
-    source: dict[str, Any] = rule["source"] or {}
-    rule["source"] = {key: value for key, value in source.items() if key not in TEXTS}
+    rule["source"] = [
+        {key: value for key, value in source.items() if key not in TEXTS} for source, _ in weighted_sources(rule)
+    ]
     if board.by == "streak":
         rule["of"] = following.renames.streaks.get(board.of, board.of)
     return {key: value for key, value in rule.items() if key not in (*BOUNDS, SHOWN)}
@@ -293,8 +301,17 @@ def is_possible(closing: Closing, sort_key: int, reached_at: int) -> bool:
 
 
 def _by_days(rule: dict[str, Any]) -> bool:
-    source: dict[str, Any] = rule.get("source") or {}
-    return rule.get("by") == "streak" or source.get("kind") == "distinct_days" or bool(DAILY & source.keys())
+    return rule.get("by") == "streak" or any(
+        source.get("kind") == "distinct_days" or DAILY & source.keys() for source, _ in weighted_sources(rule)
+    )
+
+
+def weighted_sources(rule: dict[str, Any]) -> list[tuple[dict[str, Any], int]]:
+    """The settings of the metrics or of the streak that a leaderboard counts, with their weights; empty by points."""
+    source: Any = rule.get("source") or {}
+    if "weights" in rule:
+        return list(zip(source, rule["weights"].values(), strict=True))
+    return [(source, 1)] if source else []
 
 
 def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]) -> list[Score] | None:
@@ -309,13 +326,23 @@ def own_scores(closing: Closing, deeds: Sequence[Deed], entries: Sequence[Entry]
     cuts = (due, due + CLOCKS_APART, due - CLOCKS_APART, closing.closed_at)
     if rule["by"] == "points":
         return [_points(closing, entries, cut) for cut in cuts]
-    source: dict[str, Any] = rule.get("source") or {}
-    if rule["by"] != "metric" or source.get("kind") not in ("count", "sum", "max") or TALLIED & source.keys():
+    sources = weighted_sources(rule)
+    if rule["by"] != "metric" or not all(_is_a_number(source) for source, _ in sources):
         return None
+    metrics = [(_metric(source), weight) for source, weight in sources]
+    return [_number(closing, metrics, deeds, cut) for cut in cuts]
+
+
+def _metric(source: dict[str, Any]) -> Metric:
+    """The metric with these stored settings."""
     fields: dict[str, Any] = {**source, "events": tuple(source["events"]), "one": "", "many": ""}
     fields["where"] = Where(source["where"])
-    metric = Metric(**fields)
-    return [_number(closing, metric, deeds, cut) for cut in cuts]
+    return Metric(**fields)
+
+
+def _is_a_number(source: dict[str, Any]) -> bool:
+    """Whether the score by a metric with these settings is a number that can be computed again from events alone."""
+    return source.get("kind") in ("count", "sum", "max") and not TALLIED & source.keys()
 
 
 def _within(closing: Closing, instant: datetime | None) -> bool:
@@ -331,19 +358,28 @@ def _points(closing: Closing, entries: Iterable[Entry], cut: datetime) -> Score:
     return min(score, MAX_NUMBER), max((micros(points.at) for points in counting), default=0)
 
 
-def _number(closing: Closing, metric: Metric, deeds: Iterable[Deed], cut: datetime) -> Score:
+def _number(closing: Closing, metrics: Sequence[tuple[Metric, int]], deeds: Iterable[Deed], cut: datetime) -> Score:
+    """The score of metrics with their weights; several are only added, so one of kind `max` is alone."""
     score = reached_at = 0
     for deed in deeds:
         event = deed.event
-        if event.type not in metric.events or deed.recorded_at >= cut or not _within(closing, event.occurred_at):
-            continue
-        amount = 1 if metric.kind == "count" else metric.amount(event)
-        if not amount or not metric.where.matches(event):
+        if deed.recorded_at >= cut or not _within(closing, event.occurred_at):
             continue
         assert event.occurred_at is not None
         at = micros(event.occurred_at)
-        if metric.kind != "max":
-            score, reached_at = min(score + amount, MAX_NUMBER), max(reached_at, at)
-        elif amount > score or (amount == score and at < reached_at):
-            score, reached_at = amount, at
+        for metric, weight in metrics:
+            amount = _amount(metric, event)
+            if not amount:
+                continue
+            if metric.kind != "max":
+                score, reached_at = min(score + amount * weight, MAX_NUMBER), max(reached_at, at)
+            elif amount > score or (amount == score and at < reached_at):
+                score, reached_at = amount, at
     return score, reached_at
+
+
+def _amount(metric: Metric, event: Event) -> int | None:
+    """The number that an event adds to a metric; None if it adds none."""
+    if event.type not in metric.events or not metric.where.matches(event):
+        return None
+    return 1 if metric.kind == "count" else metric.amount(event)

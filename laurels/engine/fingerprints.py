@@ -55,6 +55,13 @@ def _deciding(board: Board) -> dict[str, Any]:
     fields = _renaming(asdict(board))
     del fields["notify_top"], fields["readers"], fields["closed_until"], fields["periods"]["reused"]
     del fields["scale"]  # the metric has it
+    for name in (
+        "weights",
+        "except_groups",
+        "within",
+    ):  # newer than fingerprints: part of them only where they are used
+        if not fields[name]:
+            del fields[name]
     # A longer `late` reopens periods, and events that came too late before count then.
     late = None if is_all_time(board) else board.late
     unused = {"name": "", "ties": "", "tell_top": 0, "team_score": ""}

@@ -10,11 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
-from laurels.engine.parsing import NONE_EARLIER, Table
+from laurels.engine.parsing import NONE_EARLIER, Table, closest
 from laurels.engine.periods import ALL_TIME, KINDS, Period, Periods
-from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties
+from laurels.engine.ranking import HIDDEN, TEAM, WITHIN, Place, Ties, value_partition
 from laurels.engine.renames import read_was
 from laurels.engine.units import WEEKDAYS
 from laurels.engine.zones import zone
@@ -50,10 +50,13 @@ class Board:
     """One leaderboard.
 
     by, of   what is counted: points, a metric's number, or a streak's longest run; `of` names the metric or streak
+    weights  the metrics that are counted together instead of one, with what each is multiplied by, sorted by name
     periods  within which it is counted
     highest  whether the highest score comes first, else the lowest
     ties     which rank equal scores show: first 1 2 3 4 (who reached it first), shared 1 2 2 4, dense 1 2 2 3
     groups   who is ranked: users in any of these groups (empty: everyone)
+    except_groups  who is not ranked: users in any of these groups
+    within   the attribute by which users are ranked apart: among those in the same group 'ATTRIBUTE:VALUE' ('': all together)
     readers  which users may read it: those in any of these groups (empty: all); the app and operators always may
     late     how long after its end a period still takes events that occurred in it; then it is closed permanently
     visibility  how users who did not choose are shown: by name, under a pseudonym, or to no one else
@@ -84,6 +87,9 @@ class Board:
     retired: bool = False
     closed_until: datetime | None = None
     scale: int = 1
+    weights: tuple[tuple[str, int], ...] = ()
+    except_groups: tuple[str, ...] = ()
+    within: str = ""
 
     def partitions(self, groups: Collection[str], visibility: Visibility | None) -> list[str]:
         """The partitions in which a user of these groups is ranked: the leaderboard, its hidden users, teams, or none.
@@ -92,10 +98,18 @@ class Board:
         """
         if self.groups and not any(group in groups for group in self.groups):
             return []
+        if self.except_groups and any(group in groups for group in self.except_groups):
+            return []
         hidden = self.visibility_of(visibility) == "hidden"
         if self.teams:
             return [] if hidden else [self.id + TEAM + group for group in groups if group.startswith(self.teams)]
-        return [self.id + HIDDEN if hidden else self.id]
+        parts = [value_partition(self.id, value) for value in self.values(groups)] if self.within else [self.id]
+        return [part + HIDDEN if hidden else part for part in parts]
+
+    def values(self, groups: Collection[str]) -> list[str]:
+        """The values of the attribute that a user of these groups has, sorted."""
+        prefix = f"{self.within}:"
+        return sorted(group.removeprefix(prefix) for group in groups if group.startswith(prefix) and group != prefix)
 
     def may_be_read_by(self, groups: Collection[str]) -> bool:
         """Whether a user of these groups may read it. For a user who may not, it does not exist."""
@@ -142,18 +156,27 @@ class Board:
 THE_POINTS = Board(POINTS, "All time", notify_top=10)
 
 
-def read_board(
-    table: Table, metrics: Mapping[str, int], streaks: Collection[str], earlier: Mapping[str, str] = NONE_EARLIER
-) -> Board:
-    """A [[leaderboards]] table, which may refer to `metrics`, given with their scales, and `streaks`.
+class MetricNumber(NamedTuple):
+    """What leaderboards know of the number of a metric: how many units make one, and whether it adds up."""
 
-    `earlier` are the earlier names of streaks.
-    """
+    scale: int
+    adds_up: bool
+
+
+def read_board(
+    table: Table,
+    metrics: Mapping[str, MetricNumber],
+    streaks: Collection[str],
+    earlier: Mapping[str, str] = NONE_EARLIER,
+) -> Board:
+    """A [[leaderboards]] table, which may refer to these metrics and streaks. `earlier` are the earlier names of streaks."""
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
     named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
     renamed = earlier if by == "streak" else NONE_EARLIER
     others = {name: kind for kind, names in named.items() if kind != by for name in names}
-    of = table.choice("of", named[by], by, renamed=renamed, others=others) if by in named else ""
+    weights = _read_weights(table, by, metrics)
+    is_single = by in named and not table.has("weights")
+    of = table.choice("of", named[by], by, renamed=renamed, others=others) if is_single else ""
     if by == "points" and table.has("of"):
         table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
     hours = table.integer("late_hours", LATE_HOURS)
@@ -177,11 +200,40 @@ def read_board(
         notify_top=table.integer("tell_top", 10 if board_id == POINTS else 0),
         was=read_was(table),
         retired=table.boolean("retired"),
-        scale=metrics.get(of, 1) if by == "metric" else 1,
+        scale=next((metrics[name].scale for name in (of, *dict(weights)) if name in metrics and by == "metric"), 1),
+        weights=weights,
+        except_groups=table.texts("except_groups") if table.has("except_groups") else (),
+        within=table.text("within") if table.has("within") else "",
     )
     table.done()
     _check(table, board)
     return board
+
+
+def _read_weights(table: Table, by: By, metrics: Mapping[str, MetricNumber]) -> tuple[tuple[str, int], ...]:
+    """The metrics of a leaderboard that counts several, each with its weight; empty if it counts one."""
+    inner = table.table("weights") if table.has("weights") else None
+    if inner is None:
+        return ()
+    if by != "metric":
+        table.fault("weights", f"has no meaning by {by}", 'take it out, or write by = "metric"')
+    if table.has("of"):
+        table.fault("of", "has no meaning together with 'weights'", "take out one of the two")
+        table.asked.add("of")
+    weights: list[tuple[str, int]] = []
+    for name in sorted(inner.raw):
+        weight = inner.integer(name, least=1)
+        if name not in metrics:
+            inner.fault(name, f"there is no metric '{name}'", closest(name, metrics))
+        elif not metrics[name].adds_up:
+            # The best of two sums is not the sum of two bests: only what adds up is the same in any order of events.
+            inner.fault(name, "is a metric whose numbers do not add up", "use metrics of kind 'count' or 'sum'")
+        weights.append((name, weight))
+    if len({metrics[name].scale for name, _ in weights if name in metrics}) > 1:
+        table.fault("weights", "names metrics with different scales", "give them the same 'scale'")
+    if len(weights) < 2 and not inner.faults:  # noqa: PLR2004
+        table.fault("weights", "must name two metrics or more", 'write of = "..." for a single one')
+    return tuple(weights)
 
 
 def _check(table: Table, board: Board) -> None:
@@ -191,10 +243,23 @@ def _check(table: Table, board: Board) -> None:
         table.fault("team_score", "has no meaning without teams", 'take it out, or write teams = "team:"')
     if board.notify_top > MAX_NOTIFIED:
         table.fault("tell_top", f"must be at most {MAX_NOTIFIED}", "write tell_top = 10")
+    if board.within:
+        _check_within(table, board)
     free = ("name", "late", "visibility", "readers", "notify_top")
     plain = replace(THE_POINTS, **{name: getattr(board, name) for name in free})
     if board.id == POINTS and board != plain:
         table.fault("", f"the leaderboard '{POINTS}' counts all points of all time", "give this leaderboard another id")
+
+
+def _check_within(table: Table, board: Board) -> None:
+    if ":" in board.within:
+        name = board.within.partition(":")[0] or "country"
+        table.fault("within", "must be the part of groups before the ':'", f'write within = "{name}"')
+    if board.teams:
+        table.fault("within", "has no meaning on a leaderboard of teams", "take out one of the two")
+    if board.notify_top:
+        # One period closes for all values at once, and its notifications name no value.
+        table.fault("tell_top", "has no meaning together with 'within'", "take out one of the two")
 
 
 def _read_periods(table: Table) -> Periods:

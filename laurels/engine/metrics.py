@@ -92,12 +92,15 @@ class Metric:
             return total or 0
         return max(total or 0, amount) if self.kind == "max" else min((total or 0) + amount, MAX_NUMBER)
 
-    def scored(self, score: tuple[int, int] | None, event: Event, at: int) -> tuple[int, int] | None:
+    def scored(self, score: tuple[int, int] | None, event: Event, at: int, weight: int = 1) -> tuple[int, int] | None:
         """The score on a leaderboard after this event, and when it was reached, both None before an event that counts.
 
-        `at` is when the event occurred, in microseconds since 1970. Commutative and associative. Only where a number is stored.
+        `at` is when the event occurred, in microseconds since 1970. `weight` multiplies the event's number, for what adds up.
+        Commutative and associative. Only where a number is stored.
         """
         amount = 1 if self.kind == "count" else self.amount(event)
+        if weight != 1 and amount is not None:
+            amount = min(amount * weight, MAX_NUMBER)
         if amount is None or score is None:
             return score if amount is None else (amount, at)
         before, reached_at = score
@@ -133,6 +136,11 @@ class Metric:
         """The largest number that it can reach."""
         is_limited = self.once_per is not None or (self.kind == "distinct" and self.missing != QUANTITY)
         return MOST_VALUES if is_limited else MAX_NUMBER
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether each event adds its own number, so that several metrics can be added."""
+        return self.kind in ("count", "sum") and self.stored == "number"
 
     @property
     def keeps_zero(self) -> bool:

@@ -176,11 +176,12 @@ def _lengths(side: Side, now: datetime) -> dict[str, tuple[int, int]]:
 
 
 def _lines(before: Side, after: Side) -> dict[Line, LineChange]:
-    """The lines whose score differs, by the ids of leaderboards under the new catalog."""
+    """The lines whose score differs, by the ids of leaderboards under the new catalog, sorted."""
     if before.places is after.places:
         return {}
     old, new = _scores(before, after.catalog.renames.boards), _scores(after, {})
-    return {line: LineChange(old.get(line), new.get(line)) for line in {**old, **new} if old.get(line) != new.get(line)}
+    lines = sorted({**old, **new})
+    return {line: LineChange(old.get(line), new.get(line)) for line in lines if old.get(line) != new.get(line)}
 
 
 def _scores(side: Side, names: Mapping[str, str]) -> dict[Line, int]:

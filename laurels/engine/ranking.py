@@ -39,6 +39,12 @@ HIDDEN = f"{WITHIN}hidden"
 TEAM = f"{WITHIN}team{WITHIN}"
 """Between a leaderboard's id and the name of a team: the partition of the team's members."""
 
+VALUE = f"{WITHIN}in{WITHIN}"
+"""Between a leaderboard's id and a value of an attribute: the partition of the users who have it."""
+
+ESCAPES = (("%", "%25"), (WITHIN, "%2F"))
+"""What stands for characters of a value in the name of its partition, so that a value cannot name another one."""
+
 TOTAL_LEVEL = 99
 """The level at which the partition of a team stores the sum of its members' scores."""
 
@@ -63,6 +69,21 @@ class Range:
     under: int
     low: int
     high: int
+
+
+def value_partition(board: str, value: str) -> str:
+    """The partition of the users of a leaderboard who have this value."""
+    for character, escape in ESCAPES:
+        value = value.replace(character, escape)
+    return f"{board}{VALUE}{value}"
+
+
+def value_of(partition: str) -> str:
+    """The value of such a partition; '' for any other one."""
+    _, _, value = partition.partition(VALUE)
+    for character, escape in reversed(ESCAPES):
+        value = value.replace(escape, character)
+    return value
 
 
 def nodes(place: Place) -> list[tuple[int, int, int]]:

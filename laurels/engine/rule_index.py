@@ -43,8 +43,9 @@ def fed_boards_of(
     """Event type -> the leaderboards by a metric of which this is stored that it changes."""
     fed: dict[str, tuple[Board, ...]] = {}
     for board in boards:
-        metric = metrics.get(board.of) if board.by == "metric" else None
-        for event_type in metric.events if metric and metric.stored == stored else ():
+        names = [name for name, _ in board.weights] or ([board.of] if board.by == "metric" else [])
+        found = [metrics[name] for name in names if name in metrics and metrics[name].stored == stored]
+        for event_type in dict.fromkeys(event_type for metric in found for event_type in metric.events):
             fed[event_type] = (*fed.get(event_type, ()), board)
     return fed
 

@@ -73,9 +73,12 @@ def counted(catalog: Catalog, scores: Scores, event: Event | None, earned: Itera
     for board in catalog.fed_boards.get(event.type, ()) if event else ():
         assert event is not None
         assert event.occurred_at is not None
-        metric = catalog.metrics[board.of]
-        if not metric.where or metric.where.matches(event):
-            _count(grown, scores, board, metric, event, now)
+        for name, weight in board.weights or ((board.of, 1),):
+            metric = catalog.metrics[name]
+            if board.weights and event.type not in metric.events:
+                continue
+            if not metric.where or metric.where.matches(event):
+                _count(grown, scores, board, metric, event, now, weight)
     if not grown:
         return scores
     until = now - CLOCKS_APART  # a process whose clock is behind may still add to these periods
@@ -380,6 +383,7 @@ def _count(
     metric: Metric,
     event: Event,
     now: datetime,
+    weight: int,
 ) -> None:
     """Count an event in the score of the period in which it occurred, if that is open."""
     assert event.occurred_at is not None
@@ -387,7 +391,7 @@ def _count(
     if period is None or not board.is_open(period, now):
         return
     before = grown.get(board.id, scores.get(board.id, {})).get(period.key)
-    after = metric.scored(before, event, micros(event.occurred_at))
+    after = metric.scored(before, event, micros(event.occurred_at), weight)
     if after is None or after == before or not (after[0] or board.ranks_zero or metric.keeps_zero):
         return
     grown.setdefault(board.id, dict(scores.get(board.id, {})))[period.key] = after

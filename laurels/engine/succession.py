@@ -162,12 +162,12 @@ def _units_otherwise(streak: Streak) -> Fault:
 
 
 def _how_lines_are_read(board: Board) -> tuple[object, ...]:
-    return board.highest, board.teams, replace(board.periods, reused=frozenset())
+    return board.highest, board.teams, board.within, replace(board.periods, reused=frozenset())
 
 
 def _read_otherwise(board: Board) -> Fault:
     return Fault(
         f"leaderboards '{board.id}'",
-        "is retired with another 'order', 'period' or 'teams' than its lines have",
+        "is retired with another 'order', 'period', 'teams' or 'within' than its lines have",
         "leave these keys as they were, and give a new leaderboard another id",
     )

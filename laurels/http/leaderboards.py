@@ -114,6 +114,12 @@ PARAMETERS: list[Parameter] = [
     text("before", "Only the last lines before this cursor: the `previous` of the next page", MAX_CURSOR),
     text("around", f"The lines around this user; `{ME}` is the reader, if there is one", MAX_USER_ID),
     FRIENDS,
+    text(
+        "within",
+        "On a leaderboard that ranks users apart: the value whose users are shown, such as `de`. By default the reader's, "
+        "or the first one",
+        MAX_NAME,
+    ),
     text("me", "API key only: the user whose own line is shown; with a session, it is the session's", MAX_USER_ID),
 ]
 CLOSED_LIMIT = number("limit", "How many periods", MAX_LINES, BOARD_PAGE)
@@ -164,12 +170,13 @@ async def get_leaderboard(request: Request[Caller | Key, None]) -> LeaderboardPa
             around=_around(scope, me),
             friends=friends,
             me=me,
+            within=text_of(scope, "within"),
             readable_by=_reader(caller),
         )
     except InvalidInput as error:
         raise InvalidParameter(error.field, str(error)) from None
     dense = page.ranked_users if page.board.ties == "dense" else 0
-    cost = costs.of_lines(limit or BOARD_PAGE, len(friends or ()), page.ranked_teams, dense)
+    cost = costs.of_lines(limit or BOARD_PAGE, len(friends or ()), page.ranked_teams + len(page.values), dense)
     request.context.charge(caller, cost)
     return page
 

@@ -51,7 +51,9 @@ class LeaderboardPeriod(Answer, frozen=True):
 class LeaderboardInfo(SparseAnswer, frozen=True):
     """A leaderboard of the catalog. `groups` are the groups whose users it ranks; if empty, all users.
 
-    `readers` are the groups whose users may read it; left out if all users may.
+    `readers` are the groups whose users may read it; left out if all users may. `weights` are the metrics that are counted
+    together instead of one, with what each is multiplied by; `exceptGroups` are the groups whose users are not ranked.
+    With `within`, users are ranked among those in the same group that begins with this text and a ':'.
     With `teams`, it ranks the groups whose names begin with this text instead of users. `visibility` counts for users who
     have not chosen one. `current` is the current period. `retired`: it takes no events, and its lines stay as they are.
     `scale`, left out if it is 1: how many units of a score make one.
@@ -72,6 +74,9 @@ class LeaderboardInfo(SparseAnswer, frozen=True):
     retired: bool = False
     readers: Sequence[str] = ()
     scale: int = 1
+    weights: dict[str, int] | None = None
+    except_groups: Sequence[str] = ()
+    within: str = ""
 
 
 class LeaderboardList(Answer, frozen=True):
@@ -103,6 +108,7 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     Only a leaderboard of teams has `teams`, and `rankedTeams`, their number; its `rankedUsers` are their members.
     `meHidden` is true if no one but the reader sees `me`. The line of a hidden reader is not in `standings`, and its rank is the
     one that it would have.
+    Only a leaderboard with `within` has `within`, the value whose users are shown, and `values`, the first 200 with lines.
     `recomputing`: the rule of the leaderboard has changed, and lines of users who
     are not yet recomputed are still those of the rule before. A closed period has its own rule, also in `board`.
     """
@@ -119,6 +125,8 @@ class LeaderboardPage(SparseAnswer, frozen=True):
     ranked_teams: int = 0
     me_hidden: bool = False
     recomputing: bool = False
+    within: str = ""
+    values: Sequence[str] = ()
 
 
 class ClosedPeriod(Answer, frozen=True):
@@ -158,6 +166,9 @@ def leaderboard_info(board: Board, now: datetime) -> LeaderboardInfo:
         retired=board.retired,
         readers=board.readers,
         scale=board.scale,
+        weights=dict(board.weights) or None,
+        except_groups=board.except_groups,
+        within=board.within,
     )
 
 

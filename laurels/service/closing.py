@@ -85,6 +85,8 @@ class PeriodCloser:
     async def _has_standings(self, board: Board, period: Period) -> bool:
         """Whether any user or team is ranked in this period. Without this, a request for the year 1000 would be stored."""
         store = self._core.store
+        if board.within:
+            return (board.id, period.key) in await store.periods()
         partitions = (board.id, board.id + HIDDEN)
         ranked = [(await store.rank(partition, period.key, ""))[1] for partition in partitions]
         return any(ranked) or bool(board.teams and (await store.teams(TeamsRequest(board.id, period.key, 1))).lines)

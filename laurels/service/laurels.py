@@ -442,17 +442,19 @@ class Laurels:
         around: str | None = None,
         friends: Sequence[str] | None = None,
         me: str | None = None,
+        within: str | None = None,
         readable_by: str | None = None,
     ) -> LeaderboardPage:
         """Lines of a leaderboard within a period: 'current', 'previous' or a key such as '2026-W47'.
 
         They are the first lines, those after a cursor (`after`: the `next` of an earlier answer) or before one (`before`: its
         `previous`), those around a user, or those of `friends`. `limit` is how many; by default 10, or all friends. `me` is
-        the reader, whose own line is added. With `readable_by`, a leaderboard that this user may not read does not exist.
+        the reader, whose own line is added. `within` is the value of a leaderboard that ranks users apart; by default the
+        reader's, or the first one with lines. With `readable_by`, a leaderboard that this user may not read does not exist.
         Raises LeaderboardNotFound, PeriodNotFound, InvalidInput.
         """
         lines: Any = {"limit": limit, "after": after, "before": before, "around": around, "friends": friends, "me": me}
-        return await self._leaderboards.page(board, period, readable_by=readable_by, **lines)
+        return await self._leaderboards.page(board, period, within=within, readable_by=readable_by, **lines)
 
     async def closings(self, board: str, limit: int = 10, readable_by: str | None = None) -> ClosedPeriods:
         """The closed periods of a leaderboard, newest first. `readable_by` as for `leaderboard`. Raises LeaderboardNotFound."""

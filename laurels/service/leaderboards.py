@@ -8,11 +8,11 @@ from datetime import datetime
 import msgspec
 
 from laurels.engine.closings import with_rule
-from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.events import MAX_NAME, MAX_USER_ID, check_text
 from laurels.engine.leaderboards import OTHER_PERIODS, Board
 from laurels.engine.parsing import excerpt
 from laurels.engine.periods import ALWAYS, EXAMPLE_KEYS, Period, Periods
-from laurels.engine.ranking import Place
+from laurels.engine.ranking import VALUE, Place, value_of, value_partition
 from laurels.errors import InvalidInput, LeaderboardNotFound, PeriodNotFound
 from laurels.present.leaderboards import (
     ClosedPeriods,
@@ -36,6 +36,9 @@ from laurels.storage.contract import ClosedPeriodRow, LeaderboardRequest, TeamsR
 
 NEWEST_CLOSED = 50
 """How many closed periods are looked through for the one that ended last."""
+
+MOST_VALUES = 200
+"""How many values of an attribute a page lists."""
 
 BOARD_PAGE = 10
 """How many lines a page has by default."""
@@ -78,6 +81,7 @@ class LeaderboardReader:
         around: str | None,
         friends: Sequence[str] | None,
         me: str | None,
+        within: str | None = None,
         readable_by: str | None,
     ) -> LeaderboardPage:
         """See Laurels.leaderboard."""
@@ -85,7 +89,7 @@ class LeaderboardReader:
         async def read() -> LeaderboardPage:
             await self._period_rules.keep_up()
             board = await find_board(self._core, board_id, readable_by)
-            return await self._page(board, period_key, limit, after, before, around, friends, me)
+            return await self._page(board, period_key, limit, after, before, around, friends, me, within=within)
 
         return await self._core.under_one_revision(read)
 
@@ -99,6 +103,8 @@ class LeaderboardReader:
         around: str | None,
         friends: Sequence[str] | None,
         me: str | None,
+        *,
+        within: str | None,
     ) -> LeaderboardPage:
         now = await self._core.now()
         board, period, closing = await self._period(board, period_key, now)
@@ -106,6 +112,7 @@ class LeaderboardReader:
         if board.teams:
             _check_teams(after=after, before=before, around=around, friends=friends)
         shown = closed_period(closing) if closing else leaderboard_period(board, period, now)
+        value, values = await self._value(board, period, within, me)
         if board.teams:
             page = await self._team_page(board, period, shown, limit or BOARD_PAGE, me, now)
             return self._with_state(page, board, closing)
@@ -115,11 +122,32 @@ class LeaderboardReader:
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
         place, end = await self._places(after, before)
         context = await self._core.presentation()
-        request = LeaderboardRequest(board.id, period.key, board.ties, lines, place, around, friends, me, end)
+        part = board.id if value is None else value_partition(board.id, value)
+        request = LeaderboardRequest(part, period.key, board.ties, lines, place, around, friends, me, end)
         found = await self._core.store.listing(request)
         page = leaderboard_page(context, board, shown, request, found, now)
         page = msgspec.structs.replace(page, standings=page.standings[: limit or lines])
+        if value is not None:
+            page = msgspec.structs.replace(page, within=value, values=values)
         return self._with_state(page, board, closing)
+
+    async def _value(
+        self, board: Board, period: Period, within: str | None, me: str | None
+    ) -> tuple[str | None, list[str]]:
+        """The value whose users are shown, None if all are ranked together; and the values that have lines.
+
+        It is the requested one, or else the reader's, or else the first one. Raises InvalidInput.
+        """
+        if not board.within:
+            if within is not None:
+                raise InvalidInput("within", f"has no meaning here: all users of '{board.id}' are ranked together")
+            return None, []
+        if within is not None:
+            check_text("within", within, MAX_NAME)
+        values = [value_of(part) for part in await self._core.store.parts(board.id + VALUE, period.key, MOST_VALUES)]
+        reader = await self._core.store.user(me) if within is None and me is not None else None
+        own = board.values(reader.groups) if reader else []
+        return (within if within is not None else next(iter([*own, *values]), "")), values
 
     async def _places(self, after: str | None, before: str | None) -> tuple[Place | None, Place | None]:
         """The places in these cursors. Another process may have made them with a key that is new. Raises InvalidInput."""

@@ -38,7 +38,10 @@ HIDDEN_POINTS = (POINTS_BOARD + HIDDEN, ALL_TIME)
 ERASED_USER = "\U0010ffffnobody-"
 """The prefix of the placeholders of erased users in closed periods: they sort after all other users of the same time."""
 
-AFTER_PARTS = f"{WITHIN}\U0010ffff"
+AFTER_ALL = "\U0010ffff"
+"""Appended to a text: sorts after all names that begin with it."""
+
+AFTER_PARTS = f"{WITHIN}{AFTER_ALL}"
 """Appended to a leaderboard's id: sorts after all its partitions, and before any other leaderboard's."""
 
 
@@ -51,6 +54,11 @@ def is_correction(move: Move, stored: Place | None, *, exists: bool) -> bool:
     """Whether to make a move that corrects a line: not if the line has changed since it was compared, or its user was erased."""
     is_due = stored == move.before if exists else move.after is None
     return is_due and stored != move.after
+
+
+def part_with_ranks(partition: str) -> str | None:
+    """The partition whose ranks a user of this one has: without hidden users; None for a team, whose lines have no order."""
+    return None if TEAM in partition else partition.removesuffix(HIDDEN)
 
 
 def hidden(key: Key) -> Key:

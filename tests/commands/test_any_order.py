@@ -65,6 +65,8 @@ BOARDS = [
     board("training", "week", by="streak", of="training", zone="Asia/Tokyo"),
     board("effort", "all", by="streak", of="effort"),
     board("months", "month", by="streak", of="months"),
+    board("weighted", "week", by="metric", weights={"sum": 2, "times": 3}),
+    board("weighted", "all", by="metric", weights={"sum": 2, "times": 3}, except_groups=["staff"]),
 ]
 
 RENAMED = ("b0", "b2", "b5", "busy", "weeks", "points-week", "days-week", "run-month")
@@ -109,6 +111,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         "metrics": {
             "sum": {"kind": "sum", "events": ["a"]},
             "max": {"kind": "max", "events": ["a", "b"]},
+            "times": {"kind": "count", "events": ["b", "login"]},
             "days": {"kind": "distinct_days", "events": ["a", "login"]},
             "min": {"kind": "min", "events": ["b"]},
             "last": {"kind": "last", "events": ["a", "b"]},

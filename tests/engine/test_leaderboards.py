@@ -65,6 +65,55 @@ def faults(*boards: dict[str, Any]) -> list[tuple[str, str, str]]:
         (board(groups=[]), "groups", "must be a list of texts, not []", 'write groups = ["..."]'),
         (board(groups="red"), "groups", "must be a list of texts, not 'red'", 'write groups = ["..."]'),
         (board(readers=[]), "readers", "must be a list of texts, not []", 'write readers = ["..."]'),
+        (
+            board(except_groups="red"),
+            "except_groups",
+            "must be a list of texts, not 'red'",
+            'write except_groups = ["..."]',
+        ),
+        (
+            board(by="metric", of="agents", weights={"messages": 1, "agents": 2}),
+            "of",
+            "has no meaning together with 'weights'",
+            "take out one of the two",
+        ),
+        (
+            board(within="country:"),
+            "within",
+            "must be the part of groups before the ':'",
+            'write within = "country"',
+        ),
+        (
+            board(within="x", teams="x:"),
+            "within",
+            "has no meaning on a leaderboard of teams",
+            "take out one of the two",
+        ),
+        (board(within="x", tell_top=3), "tell_top", "has no meaning together with 'within'", "take out one of the two"),
+        (
+            board(weights={"messages": 1, "agents": 2}),
+            "weights",
+            "has no meaning by points",
+            'take it out, or write by = "metric"',
+        ),
+        (
+            board(by="metric", weights={"messages": 1}),
+            "weights",
+            "must name two metrics or more",
+            'write of = "..." for a single one',
+        ),
+        (
+            board(by="metric", weights={"messages": 1, "agnts": 2}),
+            "weights.agnts",
+            "there is no metric 'agnts'",
+            "did you mean 'agents'?",
+        ),
+        (
+            board(by="metric", weights={"messages": 1, "agents": 0}),
+            "weights.agents",
+            "must be a whole number of 1 or more, not 0",
+            "write agents = 1",
+        ),
         (board(late_hours=-1), "late_hours", "must be a whole number of 0 or more, not -1", "write late_hours = 1"),
         (board(late_hours=1.5), "late_hours", "must be a whole number of 0 or more, not 1.5", "write late_hours = 1"),
         (board(late_hours=9000), "late_hours", "must be at most 8784", "write late_hours = 24"),
@@ -180,6 +229,8 @@ def test_every_key_of_a_leaderboard_is_read() -> None:
         ({"late_hours": 1}, False),  # of all time, nothing is late
         ({"period": "week", "late_hours": 1}, True),
         ({"by": "metric", "of": "agents"}, True),
+        ({"except_groups": ["red"]}, True),
+        ({"within": "country"}, True),
     ],
 )
 def test_only_what_changes_ranks_changes_the_fingerprint(change: dict[str, Any], *, counts_again: bool) -> None:
@@ -187,6 +238,21 @@ def test_only_what_changes_ranks_changes_the_fingerprint(change: dict[str, Any],
     before = catalog(metrics=METRICS, leaderboards=[board(**of)])
     after = catalog(metrics=METRICS, leaderboards=[board(**of) | change])
     assert (after.rules != before.rules) == counts_again
+
+
+def test_only_metrics_that_add_up_have_weights() -> None:
+    metrics = {"books": count("book"), "longest": {"kind": "max", "events": ["book"]}}
+    table = board(by="metric", weights={"books": 1, "longest": 1})
+    with pytest.raises(CatalogError, match=r"longest: is a metric whose numbers do not add up"):
+        Catalog.parse(catalog_text(metrics=metrics, leaderboards=[table]))
+
+
+def test_a_weight_changes_the_fingerprint() -> None:
+    made = [
+        catalog(metrics=METRICS, leaderboards=[board(by="metric", weights={"messages": 1, "agents": weight})]).rules
+        for weight in (1, 2)
+    ]
+    assert made[0] != made[1]
 
 
 def test_late_hours_change_the_fingerprint_where_there_are_periods() -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ import pytest
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.ranking import value_partition
 from laurels.errors import LaurelsError
 from laurels.present.leaderboards import LeaderboardPage
 from laurels.service.admin import Admin
@@ -39,6 +40,10 @@ SEASONS = [
     {"name": "winter", "first": date(2025, 12, 1), "last": date(2026, 3, 27)},
     {"name": "spring", "first": date(2026, 3, 30), "last": date(2026, 5, 31)},
 ]
+
+
+VALUES = ("red", "a/hidden", "50%2F")
+"""Values of an attribute, some of which could be confused with the names of partitions."""
 
 
 def board(name: str, **more: Any) -> dict[str, Any]:
@@ -65,6 +70,10 @@ BOARDS = [
     board("days", by="metric", of="days", period="month", ties="shared"),
     board("run", by="streak", of="daily", period="month", ties="dense"),
     board("runs", by="streak", of="daily"),
+    board("weighted", by="metric", weights={"counted": 3, "summed": 2}, period="week", ties="dense"),
+    board("together", by="metric", weights={"counted": 1, "errors": 10}, order="lowest"),
+    board("apart", within="team", period="week", ties="dense"),
+    board("others", except_groups=["red", "green"], period="month"),
 ]
 
 
@@ -195,11 +204,15 @@ class Naive:
     groups: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     reached: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
-    def scores(self, of: Catalog, one: Any, key: str) -> dict[str, tuple[int, datetime]]:
-        """Each user's score on a board within a period, and when it was reached."""
+    def scores(self, of: Catalog, one: Any, key: str, value: str | None) -> dict[str, tuple[int, datetime]]:
+        """Each user's score on a board within a period, and when it was reached; of users with this value."""
         found: dict[str, tuple[int, datetime]] = {}
         for user, events in self.events.items():
             if one.groups and not self.groups.get(user, set()) & set(one.groups):
+                continue
+            if self.groups.get(user, set()) & set(one.except_groups):
+                continue
+            if value is not None and f"{one.within}:{value}" not in self.groups.get(user, set()):
                 continue
             score = self._score(of, one, key, user, events)
             if score and (score[0] > 0 or (score[0] == 0 and one.by == "metric" and not one.highest)):
@@ -214,6 +227,9 @@ class Naive:
             return sum(amount for amount, _, _ in self.ledger[user]), self.reached.get(user, START)
         if one.by == "points":
             return self._points(one, key, user)
+        if one.weights:
+            within = [event for event in events if key_of(kind, one, notification_of(event)) == key]
+            return added([(score_of_events(of, fed_to(of, within)), weight) for of, weight in one.weights])
         names = FED[one.of]
         fed = [event for event in events if event.type in names]
         if one.of in ("days", "daily"):
@@ -229,6 +245,19 @@ class Naive:
                 by_instant[counts_at] += amount
         left = {moment: amount for moment, amount in by_instant.items() if amount}
         return (sum(left.values()), max(left)) if left else None
+
+
+def fed_to(of: str, events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if event.type in FED[of]]
+
+
+def added(scores: Iterable[tuple[tuple[int, datetime] | None, int]]) -> tuple[int, datetime] | None:
+    """The sum of weighted scores. Where it is not 0, only those that are not 0 say when it was reached."""
+    found = [(score[0] * weight, score[1]) for score, weight in scores if score]
+    total = sum(score for score, _ in found)
+    if total:
+        return total, max(reached for score, reached in found if score)
+    return (0, min(reached for _, reached in found)) if found else None
 
 
 def score_of_events(of: str, within: list[Event]) -> tuple[int, datetime] | None:
@@ -290,6 +319,10 @@ def lines_of(scores: dict[str, tuple[int, datetime]], *, highest: bool, ties: st
 # ---- a server where anything happens -----------------------------------------------------------
 
 
+Name = tuple[str, str, str | None]
+"""A board, the key of a period, and the value of an attribute, if the board ranks users apart."""
+
+
 class World:
     """A Laurels, what is known of it in lists, and the pages of every open board as read last."""
 
@@ -298,8 +331,8 @@ class World:
         self.events: dict[str, dict[str, Event]] = {user: {} for user in USERS}
         self.reversed: set[tuple[str, str]] = set()
         self.groups: dict[str, set[str]] = {user: set() for user in USERS}
-        self.pages: dict[tuple[str, str], list[Line]] = {}
-        self.closed: dict[tuple[str, str], list[Line]] = {}
+        self.pages: dict[Name, list[Line]] = {}
+        self.closed: dict[Name, list[Line]] = {}
 
     @property
     def admin(self) -> Admin:
@@ -352,6 +385,7 @@ class World:
 
     async def regroup(self) -> None:
         user, groups = self.chance.choice(USERS), self.chance.choice([[], ["red"], ["blue", "green"], ["green"]])
+        groups += [f"team:{value}" for value in VALUES if self.chance.random() < 1 / 2]
         await self.laurels.update_user(user, groups=groups)
         self.groups[user] = {*groups}
 
@@ -395,11 +429,13 @@ class World:
         for one in self.laurels.catalog.boards.values():
             for key in self.keys(one, naive):
                 if not is_over(one, key, now):
-                    page = lines_of(naive.scores(self.laurels.catalog, one, key), highest=one.highest, ties=one.ties)
-                    self.pages[one.id, key] = page
-                    await self.compare(one.id, key, page)
-        for (board_id, key), page in self.closed.items():
-            await self.compare(board_id, key, page)
+                    for value in VALUES if one.within else (None,):
+                        scores = naive.scores(self.laurels.catalog, one, key, value)
+                        page = lines_of(scores, highest=one.highest, ties=one.ties)
+                        self.pages[one.id, key, value] = page
+                        await self.compare((one.id, key, value), page)
+        for name, page in self.closed.items():
+            await self.compare(name, page)
 
     def keys(self, one: Any, naive: Naive) -> set[str]:
         """Every period that anything may have counted in."""
@@ -410,11 +446,13 @@ class World:
         keys = {key_of(kind, one, moment) for moment in notifications} | {key_of_day(kind, one, day) for day in days}
         return {key for key in keys if key}
 
-    async def compare(self, board_id: str, key: str, page: list[Line]) -> None:
+    async def compare(self, name: Name, page: list[Line]) -> None:
         """Read a board in every way: each must show the lines of the naive page, with their ranks on the whole board."""
-        read, chance = self.laurels.leaderboard, self.chance
+        (board_id, key, value), chance = name, self.chance
+        read = partial(self.laurels.leaderboard, within=value)
         whole = await read(board_id, key, limit=100)
-        assert shown(whole) == page, (board_id, key)
+        assert shown(whole) == page, name
+        assert (whole.within == value and (value in whole.values) == bool(page)) if value else not whole.values
         assert whole.ranked_users == len(page)
         walked: list[Line] = []
         after, size = None, chance.randint(1, 4)
@@ -429,7 +467,8 @@ class World:
         ties = self.laurels.catalog.boards[board_id].ties
         position = next((index for index, line in enumerate(page) if line[1] == user), None)
         rank = None if position is None else page[position][0]
-        assert await self.laurels.store.rank(board_id, key, user, ties) == (rank, len(page))
+        partition = value_partition(board_id, value) if value else board_id
+        assert await self.laurels.store.rank(partition, key, user, ties) == (rank, len(page))
         friends = chance.sample(USERS, 3)
         among = await read(board_id, key, friends=friends, me=user)
         assert shown(among) == [line for line in page if line[1] in friends]
@@ -471,4 +510,4 @@ async def test_every_read_of_every_leaderboard_equals_a_naive_count(kind: str, s
         await check_stored(one.laurels)
         one.clock.advance(days=70)  # every period but the year closes, and what was seen last stays
         await one.check()
-        assert {name for name, _ in one.closed} >= {"week", "day", "season"} & {*one.laurels.catalog.boards}
+        assert {name for name, _, _ in one.closed} >= {"week", "day", "season"} & {*one.laurels.catalog.boards}

@@ -29,6 +29,8 @@ BOARDS = [
     {"id": "capped", "by": "metric", "of": "capped", "period": "week"},
     {"id": "busiest", "by": "metric", "of": "busiest"},
     {"id": "days", "by": "metric", "of": "days", "period": "week", "order": "lowest"},
+    {"id": "weighted", "by": "metric", "weights": {"counted": 3, "summed": 1}, "period": "week"},
+    {"id": "others", "except_groups": ["staff"]},
 ]
 
 

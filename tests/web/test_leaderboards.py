@@ -32,6 +32,11 @@ by = "metric"
 of = "agents"
 order = "lowest"
 
+[[leaderboards]]
+id = "local"
+name = "In your country"
+within = "country"
+
 # ---- levels"""
 ONLY_YOU = {"en": ("You", "Only you see this"), "de": ("Du", "Nur du siehst das")}
 
@@ -151,3 +156,17 @@ async def test_a_leaderboard_says_that_it_is_being_recomputed(host: Host, contex
     await context.laurels.period_rules.recompute()
     page = await shown(host, "fewest", lang=lang)
     await expect(page.get_by_text(says)).to_have_count(0)
+
+
+async def test_readers_choose_one_leaderboard_of_several(host: Host, context: App) -> None:
+    for user, country in (("u01", "fr"), ("u02", "de"), ("ada", "de")):
+        await context.laurels.update_user(user, name=user.upper(), groups=[f"country:{country}"], visibility=None)
+    page = await shown(host, "local")
+    names = page.locator("laurels-leaderboard tbody tr td:nth-child(2) bdi")
+    choice = page.get_by_role("combobox", name="country")
+    await expect(choice).to_have_value("de")
+    await expect(names).to_have_text(["U02", "ADA"])
+    await choice.select_option("fr")
+    await expect(names).to_have_text(["U01"])
+    await check_accessible(page)
+    await check_fits(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Boolean, Day, Integer, Key, KeyTable, Several, Text, Texts
+from laurels.engine.catalog_keys.key_types import Boolean, Day, Integer, Key, KeyTable, Several, Text, Texts, Values
 from laurels.engine.catalog_keys.shared import was
 from laurels.engine.leaderboards import (
     LATE_HOURS,
@@ -39,6 +39,15 @@ _COUNTED = (
         without="with `by`, required",
         needs='by = "metric"',
     ),
+    Key(
+        "weights",
+        Values(),
+        "Several metrics that are added instead of one, with what each is multiplied by.",
+        "{ books = 10, pages = 1 }",
+        default=None,
+        without="one metric",
+        needs='by = "metric"',
+    ),
     Key("period", Text(KINDS), "Within which periods it counts.", '"week"', default="all"),
     Key("week_starts", Text(WEEKDAYS), "The first day of a week.", '"sun"', default="mon", needs='period = "week"'),
     Key(
@@ -69,6 +78,22 @@ _SHOWN = (
         '["players"]',
         default=None,
         without="all users",
+    ),
+    Key(
+        "except_groups",
+        Texts(),
+        "Users in any of these groups do not take part.",
+        '["staff"]',
+        default=None,
+        without="none",
+    ),
+    Key(
+        "within",
+        Text(),
+        "Users are ranked among those in the same group that begins with this text and a ':'.",
+        '"country"',
+        default=None,
+        without="all together",
     ),
     Key(
         "readers",

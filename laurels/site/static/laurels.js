@@ -220,8 +220,8 @@ STYLE.replaceSync(`
 .level{color:var(--accent)}
 .title{font-size:1.5rem;line-height:1.2}
 .sign{width:1em;fill:none;stroke:currentColor;stroke-width:1.8;stroke-linecap:round}
-button{min-height:2.75rem;padding:.4rem 1.1rem;border:var(--edge);border-radius:2rem;background:none;color:inherit;cursor:pointer}
-button:hover{border-color:var(--accent)}
+button,select{min-height:2.75rem;padding:.4rem 1.1rem;border:var(--edge);border-radius:2rem;background:none;color:inherit;cursor:pointer}
+button:hover,select:hover{border-color:var(--accent)}
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 
 .hero{gap:1.25rem 2rem}
@@ -302,7 +302,7 @@ th::first-letter,button::first-letter{text-transform:uppercase}
 }`);
 
 class Laurel extends HTMLElement {
-	static observedAttributes = "src lang texts heading board period limit streak quiet".split(" ");
+	static observedAttributes = "src lang texts heading board period limit within streak quiet".split(" ");
 	live = h("div.hidden", {role: "status"});
 	body = h("div");
 
@@ -549,7 +549,8 @@ define("leaderboard", class extends Laurel {
 	}
 
 	get path() {
-		const query = new URLSearchParams({period: this.period, limit: this.getAttribute("limit") || 10});
+		const within = this.getAttribute("within");
+		const query = new URLSearchParams({period: this.period, limit: this.getAttribute("limit") || 10, ...within && {within}});
 		return `${API}leaderboards/${encodeURIComponent(this.getAttribute("board") || "points")}?${query}`;
 	}
 
@@ -585,7 +586,7 @@ define("leaderboard", class extends Laurel {
 		const score = board.by === "points" ? this.t("point", 2) : this.t("score");
 		return h("section.card",
 			h("div.row", h("div", this.heading(0, "heading.board", {id: "board", tabindex: -1}, board.name), h("p.note", this.span(data), board.teams ? this.count("team", rankedTeams) : this.t("ranked", rankedUsers))),
-				board.period !== "all" && this.switch(board.period)),
+				board.within && this.choice(data), board.period !== "all" && this.switch(board.period)),
 			recomputing && h("p.note", this.t("recomputing")),
 			lines.length && h("table.table", h("caption.hidden", board.name),
 				h("thead", h("tr", [this.t("rank"), this.t("name"), score].map((name) => h("th", {scope: "col"}, name)))),
@@ -614,6 +615,13 @@ define("leaderboard", class extends Laurel {
 			h("td", h("bdi.name", name), mine && h("span.tag", this.t(team ? "yourTeam" : "you")), title && h("div.note", title),
 				mine && hidden && h("div.note", this.t("onlyYou"))),
 			h("td.name.number", this.number(score, scale)));
+	}
+
+	choice({board, within, values = []}) {
+		const select = h("select.choice", {id: "within", "aria-label": board.within}, [...new Set([within, ...values])].sort().map((one) =>
+			h("option", {selected: one === within ? "" : null}, one)));
+		select.addEventListener("change", () => this.setAttribute("within", select.value));
+		return select;
 	}
 
 	switch(unit) {

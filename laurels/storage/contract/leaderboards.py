@@ -143,6 +143,10 @@ class Leaderboards(Protocol):
         """Teams that have a score. Reads all teams of the leaderboard without blocking other work."""
         ...
 
+    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
+        """The partitions whose names begin with this text and that have lines of users who are not hidden, sorted."""
+        ...
+
     async def close_period(
         self,
         board: str,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from laurels.engine.ranking import FIRST_TIME_LEVEL, WITHIN
+from laurels.engine.ranking import FIRST_TIME_LEVEL, HIDDEN, WITHIN
 from laurels.storage.codec import closing_of, maybe_micros, to_micros
 from laurels.storage.columns import CLOSINGS
 from laurels.storage.contract import ClosedPeriodRow
 from laurels.storage.postgres.pool import Connection
-from laurels.storage.standings import AFTER_PARTS
+from laurels.storage.standings import AFTER_ALL, AFTER_PARTS
 
 CLOSE = """
 INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES ($1, $2, $3, $4, $5, $6)
@@ -33,6 +33,18 @@ SELECT DISTINCT split_part(part.board, '{WITHIN}', 1) AS base, part.period FROM 
 ) ORDER BY base, period
 """
 """Each step skips all tallies of a partition in a period, and from the first part of a leaderboard all its other parts."""
+
+PARTS = f"""
+WITH RECURSIVE part (board) AS (
+    SELECT min(t.board) {PARTITIONS} AND t.period = $2 AND t.board > $1 AND t.board < $1 || '{AFTER_ALL}'
+    UNION ALL
+    SELECT (
+        SELECT min(t.board) {PARTITIONS} AND t.period = $2 AND t.board > part.board AND t.board < $1 || '{AFTER_ALL}'
+    ) FROM part WHERE part.board IS NOT NULL
+)
+SELECT board FROM part WHERE board IS NOT NULL AND right(board, {len(HIDDEN)}) <> '{HIDDEN}' LIMIT $3
+"""
+"""The partitions that begin with a text, without those of hidden users. Each step skips all tallies of a partition."""
 
 
 async def close(connection: Connection, row: ClosedPeriodRow) -> bool:

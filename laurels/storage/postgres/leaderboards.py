@@ -27,7 +27,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.postgres import ranking, standings
 from laurels.storage.postgres.catalogs import WAIT_FOR_CATALOG, read_key
-from laurels.storage.postgres.closings import all_closings, close, unclosed
+from laurels.storage.postgres.closings import PARTS, all_closings, close, unclosed
 from laurels.storage.postgres.connections import Connections, insert_all
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection, write
 from laurels.storage.postgres.standings import STANDINGS_OF, lock_of, places_by_user
@@ -134,6 +134,9 @@ class Leaderboards(Connections):
     async def teams(self, request: TeamsRequest) -> Teams:
         values = (*partitions_of_teams(request), request.limit, own_partitions(request))
         return teams_of(request, await self._rows(TEAMS[request.mean, request.highest], *values))
+
+    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
+        return [row[0] for row in await self._rows(PARTS, prefix, period, limit)]
 
     async def close_period(
         self,

@@ -16,7 +16,7 @@ from laurels.storage.columns import PLACE
 from laurels.storage.postgres.connections import Locks, insert_all
 from laurels.storage.postgres.pool import Connection, write
 from laurels.storage.postgres.ranking import DROP_EMPTY_TALLIES, SAVE_TALLIES, part_of
-from laurels.storage.standings import ERASED_USER, Key, base, is_correction, tally_changes
+from laurels.storage.standings import ERASED_USER, Key, base, is_correction, part_with_ranks, tally_changes
 
 CLOSED_OF = """
 SELECT board, period FROM unnest($1::text[], $2::text[]) AS requested (board, period)
@@ -148,11 +148,11 @@ async def leaving(connection: Connection, users: Sequence[str], locks: Locks) ->
 
 async def _leave_gaps(connection: Connection, user_id: str, keys: Sequence[Key]) -> None:
     """Add the user's places, and the gaps ahead of them, to the gaps ahead of the next equals, who may be hidden."""
-    boards = [(*key, base(key)[0]) for key in keys]
+    boards = [(*key, part_with_ranks(key[0])) for key in keys]
     requested = [
         (partition, period, board, int(partition == board))  # a hidden user took no rank
         for partition, period, board in boards
-        if partition in (board, board + HIDDEN)
+        if board is not None
     ]
     await write_for(connection, LEAVE_GAPS, user_id, requested)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from laurels.engine.ranking import FIRST_TIME_LEVEL, WITHIN
+from laurels.engine.ranking import FIRST_TIME_LEVEL, HIDDEN, WITHIN
 from laurels.storage.codec import closing_of, maybe_micros, to_micros
 from laurels.storage.columns import CLOSINGS
 from laurels.storage.contract import ClosedPeriodRow
 from laurels.storage.sqlite.driver import Connection, changed
-from laurels.storage.standings import AFTER_PARTS
+from laurels.storage.standings import AFTER_ALL, AFTER_PARTS
 
 CLOSE = """
 INSERT INTO closings (board, period, closed_at, starts_at, ends_at, rule) VALUES (?, ?, ?, ?, ?, ?)
@@ -38,6 +38,23 @@ SELECT DISTINCT {base("board")} AS base, period FROM part WHERE board IS NOT NUL
 ) ORDER BY base, period
 """
 """Each step skips all tallies of a partition in a period, and from the first part of a leaderboard all its other parts."""
+
+PARTS = f"""
+WITH RECURSIVE part (board) AS (
+    SELECT min(board) FROM {PARTITIONS} AND period = ?2 AND board > ?1 AND board < ?1 || '{AFTER_ALL}'
+    UNION ALL
+    SELECT (
+        SELECT min(board) FROM {PARTITIONS} AND period = ?2 AND board > part.board AND board < ?1 || '{AFTER_ALL}'
+    ) FROM part WHERE board IS NOT NULL
+)
+SELECT board FROM part WHERE board IS NOT NULL AND board NOT LIKE '%{HIDDEN}' LIMIT ?3
+"""
+"""Each step skips all tallies of a partition."""
+
+
+def parts(connection: Connection, prefix: str, period: str, limit: int) -> list[str]:
+    """The partitions that begin with this text, without those of hidden users."""
+    return [row[0] for row in connection.execute(PARTS, (prefix, period, limit))]
 
 
 def close(writer: Connection, row: ClosedPeriodRow) -> bool:

@@ -37,7 +37,7 @@ from laurels.storage.contract import (
 )
 from laurels.storage.sqlite import ranking, standings
 from laurels.storage.sqlite.catalogs import read_key
-from laurels.storage.sqlite.closings import all_closings, base, close, unclosed
+from laurels.storage.sqlite.closings import all_closings, base, close, parts, unclosed
 from laurels.storage.sqlite.connections import Connections, insert, translated
 from laurels.storage.sqlite.driver import Connection, changed
 from laurels.storage.sqlite.standings import STANDING, STANDINGS_OF
@@ -152,6 +152,10 @@ class Leaderboards(Connections):
             lambda connection: connection.execute(TEAMS[request.mean, request.highest], values).fetchall()
         )
         return teams_of(request, found)
+
+    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
+        with self._snapshot as connection:
+            return parts(connection, prefix, period, limit)
 
     async def close_period(
         self,

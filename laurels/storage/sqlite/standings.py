@@ -15,7 +15,7 @@ from laurels.storage.columns import PLACE
 from laurels.storage.sqlite.connections import insert
 from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.ranking import DROP_EMPTY_TALLY, SAVE_TALLY
-from laurels.storage.standings import ERASED_USER, Key, base, is_correction, tally_changes
+from laurels.storage.standings import ERASED_USER, Key, base, is_correction, part_with_ranks, tally_changes
 
 IS_CLOSED = "SELECT 1 FROM closings WHERE board = ? AND period = ?"
 STANDING = "SELECT sort_key, reached_at FROM standings WHERE user_id = ? AND board = ? AND period = ?"
@@ -95,8 +95,8 @@ def leaving(connection: Connection, users: Iterable[str]) -> list[Move]:
 def _leave_gap(connection: Connection, key: Key, place: Place) -> None:
     """Add the place, and the gap ahead of it, to the gap ahead of the next equal, who may be hidden."""
     partition, period = key
-    board = base(key)[0]
-    if partition not in (board, board + HIDDEN):
+    board = part_with_ranks(partition)
+    if board is None:
         return
     (gap,) = connection.execute(GAP_OF, (place.user_id, *key)).fetchone()
     gap += partition == board  # a hidden user took no rank
