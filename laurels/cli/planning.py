@@ -17,6 +17,7 @@ from rich.text import Text
 from laurels.cli import OK
 from laurels.cli.options import Database, Json, WholeNumber, settings_of
 from laurels.cli.output import counted, emit, note, say
+from laurels.cli.revisions import Silent
 from laurels.cli.tables import cell, console, count_progress, table
 from laurels.errors import InvalidInput
 from laurels.present.audit import csv_cell
@@ -47,6 +48,7 @@ def plan(
         WholeNumber,
         Parameter(help="warn if the points of all users grow by more percent", validator=Number(gte=0, lte=1_000_000)),
     ] = INFLATION,
+    silent: Silent = False,
     database: Database = None,
     json: Json = False,
 ) -> int:
@@ -58,7 +60,7 @@ def plan(
         raise InvalidInput("FILE", "name a catalog file, or an earlier revision with --rollback N, and not both")
     settings = settings_of(database=database)
     with _rows_into(csv) as each:
-        made = asyncio.run(_plan(settings, file, rollback, each, inflation))
+        made = asyncio.run(_plan(settings, file, rollback, each, (inflation, silent)))
     if json:
         emit(made)
     else:
@@ -71,14 +73,15 @@ async def _plan(
     file: str | None,
     rollback: int | None,
     each: Callable[[PlannedUser], None] | None,
-    inflation: int,
+    policies: tuple[int, bool],
 ) -> CatalogPlan:
     given = read_catalog(file) if file is not None else None
     async with existing(settings.database) as store:
         admin = Admin(laurels_over(store, settings, None, "follow"))
         catalog = given or await admin.catalog_of(rollback or 0)
         with count_progress("Planning", (await store.counts()).users) as update:
-            return await admin.plan_catalog(catalog, each=each, progress=update, inflation=inflation)
+            inflation, silent = policies
+            return await admin.plan_catalog(catalog, each=each, progress=update, inflation=inflation, silent=silent)
 
 
 @contextmanager
@@ -131,7 +134,7 @@ def _show(made: CatalogPlan, command: str) -> None:
         )
     if made.apply_seconds:
         note(f"Bringing all users under the catalog takes about {made.apply_seconds:.0f} s.")
-    note(f"To apply this: laurels catalog {command} --plan TOKEN, with the token")
+    note(f"To apply this: laurels catalog {command}{' --silent' if made.silent else ''} --plan TOKEN, with the token")
     say(made.token)
 
 

@@ -27,6 +27,9 @@ Reason = Annotated[str | None, Parameter(help="why, for the list of revisions", 
 PlanTokenText = Annotated[
     str | None, Parameter(name="--plan", help="the token of a plan; another one is refused", show_default=False)
 ]
+Silent = Annotated[
+    bool, Parameter(help="do not notify users of what they get or lose by it", negative="", show_default=False)
+]
 T = TypeVar("T")
 Apply = Callable[[Admin, Catalog, str, str], Awaitable[AppliedCatalog]]
 
@@ -42,6 +45,7 @@ def apply(
     /,
     *,
     plan: PlanTokenText = None,
+    silent: Silent = False,
     reason: Reason = None,
     actor: Actor = None,
     database: Database = None,
@@ -54,9 +58,11 @@ def apply(
     """
     settings, catalog = settings_of(database=database), read_catalog(file)
     why = (reason or f"the file {file}", actor or login_name())
-    return asyncio.run(
-        _apply_planned(settings, plan, json, lambda admin: admin.apply_catalog(catalog, *why, plan=plan))
-    )
+
+    def apply_it(admin: Admin) -> Awaitable[AppliedCatalog]:
+        return admin.apply_catalog(catalog, *why, plan=plan, silent=silent)
+
+    return asyncio.run(_apply_planned(settings, plan, json, apply_it))
 
 
 def rollback(
@@ -64,6 +70,7 @@ def rollback(
     /,
     *,
     plan: PlanTokenText = None,
+    silent: Silent = False,
     reason: Reason = None,
     actor: Actor = None,
     database: Database = None,
@@ -75,9 +82,11 @@ def rollback(
     """
     settings = settings_of(database=database)
     why = (reason or f"back to revision {number}", actor or login_name())
-    return asyncio.run(
-        _apply_planned(settings, plan, json, lambda admin: admin.rollback_catalog(number, *why, plan=plan))
-    )
+
+    def apply_it(admin: Admin) -> Awaitable[AppliedCatalog]:
+        return admin.rollback_catalog(number, *why, plan=plan, silent=silent)
+
+    return asyncio.run(_apply_planned(settings, plan, json, apply_it))
 
 
 async def _apply_planned(
@@ -134,16 +143,17 @@ def _adopt(apply: Apply, file: str, reason: str | None, actor: str | None, setti
 
 
 def history(*, database: Database = None, json: Json = False) -> int:
-    """List the revisions of the database's catalog, oldest first: number, rules, time, who and why."""
+    """List the revisions of the database's catalog, oldest first: number, rules, time, who and why, and whether it was silent."""
     revisions = asyncio.run(_with(settings_of(database=database), Admin.catalog_revisions))
     if json:
         emit(Revisions(revisions))
         return OK
-    shown = table("", "applied", "by", "reason", "rules", right=("",))
+    shown = table("", "applied", "by", "reason", "rules", "users notified", right=("",))
     for row in revisions:
         style = "bold" if row is revisions[-1] else ""
         by = cell(who(row.principal, row.applied_by))
-        shown.add_row(str(row.number), when(row.applied_at), by, cell(row.reason), row.rules, style=style)
+        what = (cell(row.reason), row.rules, "no" if row.silent else "yes")
+        shown.add_row(str(row.number), when(row.applied_at), by, *what, style=style)
     console().print(shown if revisions else Text("No catalog is stored yet; the first user stores it."))
     return OK
 

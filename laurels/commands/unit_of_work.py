@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Literal, Protocol
 
+from laurels.commands.context import DecisionContext
 from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
@@ -24,7 +25,6 @@ from laurels.commands.rows import (
     manual_state_of,
     reversed_before,
 )
-from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.judge import rebuild, rejudge
@@ -35,7 +35,6 @@ from laurels.engine.scoring import CLOCKS_APART, Earned, counted, days_counted, 
 from laurels.engine.zones import Zones
 from laurels.errors import ErasurePending, UserErased
 from laurels.storage.contract import (
-    UNBOUND,
     AdjustmentRow,
     AwardRow,
     Changes,
@@ -43,29 +42,8 @@ from laurels.storage.contract import (
     LedgerRow,
     Loaded,
     NotificationRow,
-    RevisionKey,
     UserRow,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionContext:
-    """What every decision of a transaction depends on besides its rows: the catalog in force, and settings.
-
-    `revision` is the key of the catalog's revision. `must_bind`: it must be stored before a user is.
-    """
-
-    catalog: Catalog
-    default_zone: str = "UTC"
-    late_window: timedelta | None = timedelta(days=30)
-    revision: RevisionKey = UNBOUND
-    must_bind: bool = False
-
-    @property
-    def number(self) -> int | None:
-        """The number of the catalog's revision, for awards and ledger entries; None if there is none."""
-        return self.revision[0] or None
-
 
 Needs = Literal["row", "adjustments", "all"]
 """What must be loaded of a user: the row; also the adjustments; or also all events, awards, ledger entries and standings."""
@@ -109,6 +87,7 @@ class UnitOfWork:
         self._earned_by_events: set[tuple[str, str]] = set()
         self._earned_before: dict[tuple[str, str], int] = {}
         self._renamed_awards: set[tuple[str, str]] = set()
+        self._silent: set[str] = set()
 
     # ---- reading ------------------------------------------------------------------------------
 
@@ -160,6 +139,9 @@ class UnitOfWork:
             return self.save(current, rejudge(catalog, progress, excused, now), now)
         events = active_events(self.dated_history(found.user_id, progress.zones))
         outcome = rebuild(catalog, excused, events, now)
+        if self.context.is_silent_for(found.rules):
+            outcome = replace(outcome, notifications=())
+            self._silent.add(found.user_id)
         return self.save(current, outcome, now, counts_at=in_no_period, events=events)
 
     def _renamed(self, found: UserRow) -> Progress:
@@ -408,7 +390,7 @@ class UnitOfWork:
         for user_id in self._rank_changes:
             moves = self._rank_changes.moves(user_id)
             changes.moves += moves
-            if moves and user_id in self._users:
+            if moves and user_id in self._users and user_id not in self._silent:
                 changes.next_notifications[user_id] = self._next_notification(user_id)
         changes.tops = self.context.catalog.tops if changes.moves else {}
         return changes

@@ -60,7 +60,8 @@ class CatalogRevision(Answer, frozen=True):
     """A revision of the database's catalog, numbered from 1. `rules` is the fingerprint of everything in it that decides.
 
     `principal` is who was authenticated when it was applied, null if an earlier version did it; `appliedBy` is who that
-    principal says did it.
+    principal says did it. `silent`: users are not notified of what they get or lose by it. `filled` is how many users were
+    brought under it so far, because it was applied with a plan (null: it was not), and `filledAt` when all of them were.
     """
 
     number: int
@@ -69,6 +70,9 @@ class CatalogRevision(Answer, frozen=True):
     applied_by: str
     principal: Principal | None
     reason: str
+    silent: bool
+    filled: int | None
+    filled_at: UtcTime | None
     text: str
 
 
@@ -93,6 +97,9 @@ def catalog_revision(row: CatalogRow) -> CatalogRevision:
         applied_by=row.applied_by,
         principal=row.principal,
         reason=row.reason,
+        silent=row.silent,
+        filled=row.filled,
+        filled_at=row.filled_at,
         text=row.text,
     )
 

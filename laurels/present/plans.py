@@ -102,7 +102,8 @@ class CatalogPlan(Answer, frozen=True):
     `differences` says in words how it differs. `basis` is what the plan was made from, and `fromEvents` how many users were
     computed from their events in any case. `outdated` users were not read since the last revision or amnesty: they come under
     the new catalog directly. `seconds` is how long the plan took, `applySeconds` about how long bringing all users under the
-    catalog takes. `mostAffected` are at most ten users. `token` stands for all of this when the catalog is applied.
+    catalog takes. `mostAffected` are at most ten users. `silent`: users are not notified. `token` stands for all of this when the
+    catalog is applied.
     """
 
     base: int | None
@@ -123,6 +124,7 @@ class CatalogPlan(Answer, frozen=True):
     most_affected: list[PlannedUser]
     seconds: float
     apply_seconds: float
+    silent: bool
     token: str
 
 

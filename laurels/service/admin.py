@@ -5,7 +5,6 @@ Every change by hand has a date, a reason and an actor, counts once under its id
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
@@ -43,23 +42,22 @@ from laurels.errors import (
 )
 from laurels.present.adjustments import AdjustmentResult, ReversalResult, adjustment_result
 from laurels.present.amnesties import Amnesty, amnesty
-from laurels.present.catalog import AppliedCatalog, CatalogRevision, applied_catalog, catalog_revision
+from laurels.present.catalog import AppliedCatalog, CatalogRevision, catalog_revision
 from laurels.present.erasures import PendingUser
 from laurels.present.plans import CatalogPlan, PlannedUser
 from laurels.present.sessions import UserSession, id_of_session, user_session
 from laurels.present.verification import Comparison, Difference
+from laurels.service.applying import apply_proposal
 from laurels.service.audit import audit_row
 from laurels.service.closed_lines import fix_lines
 from laurels.service.exports import export
 from laurels.service.laurels import Laurels
 from laurels.service.plan_tokens import read_token
-from laurels.service.planning import INFLATION, plan_catalog
+from laurels.service.planning import INFLATION, PlanOptions, plan_catalog
 from laurels.service.reversals import reverse_many
 from laurels.service.revisions import Proposal, parsed
 from laurels.service.verify import compare_user, verify_user
-from laurels.storage.contract import AmnestyRow, AuditRow, CatalogRow, Source
-
-log = logging.getLogger(__name__)
+from laurels.storage.contract import AmnestyRow, Source
 
 MAX_AMNESTY_DAYS = 366
 PAGE = 500
@@ -67,9 +65,6 @@ MOST_SESSIONS = 1000
 """The most sessions of a user that are listed."""
 
 ALL_SESSIONS = 2**31 - 1
-
-MOST_MOVED = 1000
-"""How many users that moved since a plan are named."""
 
 MAX_CLOCK_AHEAD = timedelta(days=36_525)
 """How far ahead of the machine's clock a sandbox's clock may be: a century, so that no computed date overflows."""
@@ -87,6 +82,7 @@ class Admin:
         self._laurels = laurels
         self._core = laurels.core
         self._source = source or laurels.core.source
+        self._parts = (self._core, laurels.period_rules, self._source)
 
     # ---- one user -----------------------------------------------------------------------------
 
@@ -334,17 +330,19 @@ class Admin:
         each: Callable[[PlannedUser], None] | None = None,
         progress: Callable[[int], None] | None = None,
         inflation: int = INFLATION,
+        silent: bool = False,
     ) -> CatalogPlan:
         """What `apply_catalog` would do over all users, storing nothing. Users are read in pieces while others write.
 
         `each` is called for every affected user, in the order of their ids, and `progress` with how many users are done. The
-        plan warns if the points of all users grow by more than `inflation` percent. Raises what `apply_catalog` would raise,
-        and PlanOutdated if another catalog is put in force meanwhile.
+        plan warns if the points of all users grow by more than `inflation` percent. `silent` must be what `apply_catalog` gets.
+        Raises what that would raise, and PlanOutdated if another catalog is put in force meanwhile.
         """
-        return await plan_catalog(self._core, catalog, self._source.principal, each, progress, inflation)
+        options = PlanOptions(each, progress, inflation, silent)
+        return await plan_catalog(self._core, catalog, self._source.principal, options)
 
     async def apply_catalog(
-        self, catalog: Catalog, reason: str, actor: str, *, plan: str | None = None
+        self, catalog: Catalog, reason: str, actor: str, *, plan: str | None = None, silent: bool = False
     ) -> AppliedCatalog:
         """Put a catalog in force for all processes, as the next revision of the database's catalog.
 
@@ -353,23 +351,28 @@ class Admin:
         a catalog that must not follow the one in force, and CatalogDiffers for a database of an earlier version whose users
         were judged under other rules: see `adopt_catalog`.
 
-        `plan` is the token of a plan: PlanOutdated is raised if it was of another catalog, or another one was put in force
-        since. What was recorded since does not matter; the result names the users who moved. All users are then to be brought
-        under the catalog: `fill` does it, and so does any server in the background.
+        Users are notified of what they get or lose by it, whenever they are brought under it; with `silent` they are not. A
+        user who comes under several revisions at once is not notified if one of them is silent.
+
+        `plan` is the token of a plan: PlanOutdated is raised if it was of another catalog or for another `silent`, or another
+        catalog was put in force since. What was recorded since does not matter; the result names the users who moved. All users
+        are then to be brought under the catalog: `fill` does it, and so does any server in the background.
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
         token = read_token(await self._core.store.keyring(), plan) if plan is not None else None
-        return await self._apply(Proposal(catalog, await self._core.now(), *by, plan=token))
+        return await apply_proposal(
+            *self._parts, Proposal(catalog, await self._core.now(), *by, plan=token, silent=silent)
+        )
 
     async def rollback_catalog(
-        self, number: int, reason: str, actor: str, *, plan: str | None = None
+        self, number: int, reason: str, actor: str, *, plan: str | None = None, silent: bool = False
     ) -> AppliedCatalog:
         """Put the catalog of an earlier revision in force again, as the next revision; otherwise as `apply_catalog`.
 
         Badges that users earned since stay. Raises InvalidInput if there is no such revision.
         """
-        return await self.apply_catalog(await self.catalog_of(number), reason, actor, plan=plan)
+        return await self.apply_catalog(await self.catalog_of(number), reason, actor, plan=plan, silent=silent)
 
     async def catalog_of(self, number: int) -> Catalog:
         """The catalog of a revision. Raises InvalidInput if there is none, and CatalogError if this version cannot read it."""
@@ -393,33 +396,9 @@ class Admin:
         """
         _check_why(reason, actor)
         by = (actor, reason, self._source.principal)
-        return await self._apply(Proposal(catalog, await self._core.now(), *by, adopts=True, only_first=True))
-
-    async def _apply(self, proposal: Proposal) -> AppliedCatalog:
-        notes: list[AuditRow] = []
-
-        def audit_of(row: CatalogRow) -> AuditRow:
-            said = {"reason": proposal.reason, "actor": proposal.actor, "adopted": proposal.only_first or None}
-            target = ("catalog", str(row.number))
-            notes[:] = [audit_row(self._source, proposal.at, "catalog.applied", target, rules=row.rules, **said)]
-            return notes[0]
-
-        row, is_new = await self._core.rules.apply(proposal, audit_of)
-        for note in notes if is_new else ():
-            await self._core.security.note(note)
-        moved: Sequence[str] | None = ()
-        if proposal.plan:
-            await self._laurels.period_rules.refill()
-            moved = await self._moved_since(proposal.plan.at)
-        return applied_catalog(row, is_new, moved)
-
-    async def _moved_since(self, at: datetime) -> Sequence[str] | None:
-        """Who changed since then; None if that cannot be read, which must not hide that the catalog is in force already."""
-        try:
-            return await self._core.store.users_changed_since(at, MOST_MOVED)
-        except LaurelsError as error:
-            log.warning("the users who changed since the plan could not be read: %s", error)
-            return None
+        return await apply_proposal(
+            *self._parts, Proposal(catalog, await self._core.now(), *by, adopts=True, only_first=True)
+        )
 
     async def catalog_revisions(self) -> list[CatalogRevision]:
         """All revisions of the database's catalog, oldest first; the last one is in force."""

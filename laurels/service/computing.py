@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
+from laurels.commands.context import DecisionContext
+from laurels.commands.unit_of_work import Command, UnitOfWork
 from laurels.errors import LaurelsError
 from laurels.storage.contract import Changes, Loaded, LoadRequest, OtherRevision, RevisionKey, Store
 

@@ -13,8 +13,9 @@ from time import monotonic
 from typing import TypeVar
 
 from laurels.commands.audit import note_written
+from laurels.commands.context import DecisionContext
 from laurels.commands.events import Recorded
-from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeeded, UnitOfWork, identities
+from laurels.commands.unit_of_work import Command, HistoryNeeded, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable

@@ -11,8 +11,9 @@ from typing import Any, cast
 import msgspec
 
 from laurels.commands.audit import Draft
+from laurels.commands.context import DecisionContext
 from laurels.commands.events import Recorded, RecordEvent
-from laurels.commands.unit_of_work import Command, DecisionContext
+from laurels.commands.unit_of_work import Command
 from laurels.commands.users import UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
@@ -114,8 +115,7 @@ class Laurels:
         default_zone = str(default_zone)  # a subclass of str, as settings and frameworks have, cannot be stored
 
         def context_in_force() -> DecisionContext:
-            rules = self.rules.in_force
-            return DecisionContext(rules.catalog, default_zone, late_window, rules.revision, rules.must_bind)
+            return self.rules.in_force.context(default_zone, late_window)
 
         async def switch(other: Exception) -> None:
             await (self.rules.bind() if isinstance(other, Unbound) else self.rules.follow())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -106,6 +106,7 @@ class LeaderboardReader:
         *,
         within: str | None,
     ) -> LeaderboardPage:
+        waiting = self._core.recomputing  # its end, while lines are read, does not make them right
         now = await self._core.now()
         board, period, closing = await self._period(board, period_key, now)
         _check_lines(limit, after, before, around, friends, me)
@@ -115,7 +116,7 @@ class LeaderboardReader:
         value, values = await self._value(board, period, within, me)
         if board.teams:
             page = await self._team_page(board, period, shown, limit or BOARD_PAGE, me, now)
-            return self._with_state(page, board, closing)
+            return _with_state(page, board, closing, waiting)
         if around not in (None, me) and not await self._is_public(around, board):
             around = ""  # hidden users must not be found by their ids
         # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
@@ -129,7 +130,7 @@ class LeaderboardReader:
         page = msgspec.structs.replace(page, standings=page.standings[: limit or lines])
         if value is not None:
             page = msgspec.structs.replace(page, within=value, values=values)
-        return self._with_state(page, board, closing)
+        return _with_state(page, board, closing, waiting)
 
     async def _value(
         self, board: Board, period: Period, within: str | None, me: str | None
@@ -159,11 +160,6 @@ class LeaderboardReader:
             if newest is context:
                 raise
             return _read_places(newest, after, before)
-
-    def _with_state(self, page: LeaderboardPage, board: Board, closing: ClosedPeriodRow | None) -> LeaderboardPage:
-        """The page, which says so if its leaderboard is being recomputed. Closed periods are not."""
-        recomputing = closing is None and board.id in self._core.recomputing
-        return msgspec.structs.replace(page, recomputing=True) if recomputing else page
 
     async def _period(self, board: Board, key: str, now: datetime) -> tuple[Board, Period, ClosedPeriodRow | None]:
         """The requested period; if it is closed, with its own bounds, and the leaderboard with its own rule.
@@ -214,6 +210,14 @@ class LeaderboardReader:
         if user is None or user.progress.manual.excluded or user.erase_at is not None:
             return False
         return board.visibility_of(user.visibility) == "public"
+
+
+def _with_state(
+    page: LeaderboardPage, board: Board, closing: ClosedPeriodRow | None, waiting: Collection[str]
+) -> LeaderboardPage:
+    """The page, which says so if its leaderboard is being recomputed. Closed periods are not."""
+    recomputing = closing is None and board.id in waiting
+    return msgspec.structs.replace(page, recomputing=True) if recomputing else page
 
 
 async def readable_boards(core: Core, readable_by: str | None) -> list[Board]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 
 from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 PAGE = 200
 TOGETHER = 20
 """How many users share a transaction while leaderboards are recomputed: with more, other writes would wait too long."""
+
+
+NOTED_SECONDS = 2.0
+"""How often the number of users who were brought under a planned catalog is stored."""
 
 
 class PeriodRules:
@@ -71,7 +76,7 @@ class PeriodRules:
                 and (row.recomputed_at is None or row.rule != standings_rule(catalog, board))
             ):
                 waiting.add(board.id)
-        self._core.recomputing = frozenset(waiting)
+        self._core.recomputing = frozenset(waiting | await self._to_be_filled())
 
     async def keep_up(self) -> None:
         """Apply the catalog in force, unless it was applied here already, and go on recomputing.
@@ -127,7 +132,12 @@ class PeriodRules:
             is_right = are_right or (not stored and board.id == POINTS)  # its rule is the same in every catalog
             await store.save_board_rule(BoardRuleRow(board.id, rule, now if is_right else None))
             waiting |= set() if is_right else {board.id}
-        self._core.recomputing = frozenset(waiting)
+        self._core.recomputing = frozenset(waiting | await self._to_be_filled())
+
+    async def _to_be_filled(self) -> set[str]:
+        """The leaderboard of all points if users are to be brought under a catalog because it was applied with a plan."""
+        newest = (await self._core.store.catalog_state()).newest
+        return {POINTS} if newest and newest.is_to_be_filled else set()
 
     async def _recompute_logged(self) -> None:
         try:
@@ -136,12 +146,10 @@ class PeriodRules:
             log.exception("leaderboards could not be recomputed; trying again")
 
     async def refill(self) -> None:
-        """Let every user be brought under the catalog in force in the background, here or in any other process that lasts.
+        """Go on bringing every user under the catalog in force in the background, if it was applied with a plan.
 
-        It is stored with the leaderboard of all points, so that it is done after a restart, too.
+        That is stored with the revision, so that any process that lasts does it.
         """
-        board = self._core.catalog.boards[POINTS]
-        await self._core.store.save_board_rule(BoardRuleRow(POINTS, standings_rule(self._core.catalog, board), None))
         if self._live:
             self._applied = None
             await self.keep_up()
@@ -157,7 +165,8 @@ class PeriodRules:
         `progress` is called with how many users are done.
         """
         core, done = self._core, 0
-        catalog, waiting, after = core.catalog, core.recomputing, ""
+        revision = core.rules.in_force.revision
+        catalog, waiting, after, noted_at = core.catalog, core.recomputing, "", monotonic()
         while page := await core.store.user_ids(after, PAGE):
             for start in range(0, len(page), TOGETHER):
                 users = page[start : start + TOGETHER]
@@ -166,13 +175,17 @@ class PeriodRules:
                 if progress:
                     progress(done)
             after = page[-1]
-        if core.catalog is not catalog:
+            if POINTS in waiting and monotonic() - noted_at > NOTED_SECONDS:
+                await core.store.note_filled(revision, done)
+                noted_at = monotonic()
+        if core.catalog is not catalog or await core.store.catalog_key() != revision:
             return  # another one was put in force meanwhile
         now = await core.now()
         for board_id in sorted(waiting):
             await core.store.save_board_rule(
                 BoardRuleRow(board_id, standings_rule(catalog, catalog.boards[board_id]), now)
             )
+        await core.store.note_filled(revision, done, now)
         core.recomputing = core.recomputing - waiting
 
     async def settle(self, rebuilt_under: RevisionKey) -> None:
@@ -189,6 +202,7 @@ class PeriodRules:
             rule = standings_rule(catalog, board)
             for recomputed_at in (None, now):
                 await self._core.store.save_board_rule(BoardRuleRow(board.id, rule, recomputed_at))
+        await self._core.store.note_filled(rebuilt_under, (await self._core.store.counts()).users, now)
         self._core.recomputing = frozenset()
 
     async def _refresh(self, users: Sequence[str]) -> None:

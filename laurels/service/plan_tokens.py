@@ -39,6 +39,7 @@ class PlanToken(msgspec.Struct, array_like=True, frozen=True):
     rules: str
     at_micros: int
     totals: Totals
+    silent: bool = False
 
     @property
     def base(self) -> RevisionKey:
@@ -69,13 +70,16 @@ def read_token(keyring: Keyring, text: str) -> PlanToken:
     return msgspec.json.decode(decoded, type=PlanToken)
 
 
-def check_token(token: PlanToken, base: RevisionKey, catalog: Catalog) -> None:
-    """Raise PlanOutdated if the plan was of another catalog, or the revision in force is not the one it began from.
+def check_token(token: PlanToken, base: RevisionKey, catalog: Catalog, *, silent: bool) -> None:
+    """Raise PlanOutdated if the plan was of another catalog or policy, or the revision in force is not the one it began from.
 
     If that catalog followed that revision already, because the same was sent twice, nothing is wrong.
     """
     if token.digest != catalog.digest:
         raise PlanOutdated("the plan is of another catalog than this one; make a plan of this one")
+    if token.silent != silent:
+        said, now = ("silent", "announced") if token.silent else ("announced", "silent")
+        raise PlanOutdated(f"the plan was for a change that is {said}, and this one is {now}; make another plan")
     if token.base != base and base != (token.base_number + 1, token.digest):
         now = f"revision {base[0]}" if base[0] else "no revision"
         raise PlanOutdated(

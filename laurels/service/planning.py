@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
 
+from laurels.commands.context import DecisionContext
 from laurels.commands.rank_changes import places_of
-from laurels.commands.unit_of_work import DecisionContext, UnitOfWork
+from laurels.commands.unit_of_work import UnitOfWork
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.differences import differences
@@ -249,18 +250,21 @@ async def prepared(core: Core, catalog: Catalog, principal: Principal) -> Planne
     return Planned(base, core.catalog, after_closings(catalog, closings), now)
 
 
-async def plan_catalog(
-    core: Core,
-    catalog: Catalog,
-    principal: Principal,
-    each: Callable[[PlannedUser], None] | None = None,
-    progress: Callable[[int], None] | None = None,
-    inflation: int = INFLATION,
-) -> CatalogPlan:
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """The parameters of `Admin.plan_catalog`."""
+
+    each: Callable[[PlannedUser], None] | None = None
+    progress: Callable[[int], None] | None = None
+    inflation: int = INFLATION
+    silent: bool = False
+
+
+async def plan_catalog(core: Core, catalog: Catalog, principal: Principal, options: PlanOptions) -> CatalogPlan:
     """What putting a catalog in force would do. See `Admin.plan_catalog`."""
     began = perf_counter()
     planned = await prepared(core, catalog, principal)
-    planning = Planning(core, planned, each, progress)
+    planning = Planning(core, planned, options.each, options.progress)
     try:
         await planning.run()
     except OtherRevision:
@@ -271,7 +275,7 @@ async def plan_catalog(
         rules=catalog.rules,
         at=planned.at,
         differences=differences(planned.present, catalog),
-        warnings=[*warnings(planned.present, catalog), *totals.warnings(inflation)],
+        warnings=[*warnings(planned.present, catalog), *totals.warnings(options.inflation)],
         basis=planning.basis,
         users=totals.users,
         affected=totals.affected,
@@ -285,13 +289,14 @@ async def plan_catalog(
         most_affected=totals.most_affected,
         seconds=round(perf_counter() - began, 3),
         apply_seconds=round(planning.apply_seconds, 3),
-        token=token_text(await core.store.keyring(), _token(planned, catalog, totals)),
+        silent=options.silent,
+        token=token_text(await core.store.keyring(), _token(planned, catalog, totals, silent=options.silent)),
     )
 
 
-def _token(planned: Planned, catalog: Catalog, totals: PlanTotals) -> PlanToken:
+def _token(planned: Planned, catalog: Catalog, totals: PlanTotals, *, silent: bool) -> PlanToken:
     badges, points = totals.badges, totals.points
     gained, lost = sum(badge.gained for badge in badges), sum(badge.lost for badge in badges)
     # Points as text: JSON's numbers are not exact beyond 2^53 for other readers of it.
     said = Totals(totals.users, totals.affected, gained, lost, str(points.before), str(points.after))
-    return PlanToken(*planned.base, catalog.digest, catalog.rules, micros(planned.at), said)
+    return PlanToken(*planned.base, catalog.digest, catalog.rules, micros(planned.at), said, silent)

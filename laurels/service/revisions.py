@@ -6,7 +6,7 @@ A new check of what may follow what goes into CHECKS.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,7 +48,8 @@ class Proposal:
     adopts      also for users of an earlier version of Laurels who were judged under other rules, of which the database
                 has no catalog
     only_first  only if the database has no revision
-    plan        the plan that is applied: only on the revision that it began from
+    plan        the plan that is applied: only on the revision that it began from; all users are then brought under the catalog
+    silent      users are not notified of what they get or lose by it
     by_opening  a program was opened with on_difference="apply", as in tests and while developing: what users have may lose its
                 name, and a warning says what
     """
@@ -62,6 +63,7 @@ class Proposal:
     only_first: bool = False
     by_opening: bool = False
     plan: PlanToken | None = None
+    silent: bool = False
 
 
 def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
@@ -73,7 +75,7 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
     newest, catalog = state.newest, proposal.catalog
     _check_text(catalog)
     if proposal.plan:
-        check_token(proposal.plan, newest.key if newest else UNBOUND, catalog)
+        check_token(proposal.plan, newest.key if newest else UNBOUND, catalog, silent=proposal.silent)
     if newest is None:
         if not proposal.adopts and not is_adoptable(state, catalog):
             raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")
@@ -97,7 +99,20 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
 
 def _row(number: int, proposal: Proposal) -> CatalogRow:
     catalog, by = proposal.catalog, (proposal.actor, proposal.reason, proposal.principal)
-    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, *by)
+    policies = (proposal.silent, None if proposal.plan is None else 0)
+    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, *by, *policies)
+
+
+def announced_rules(rows: Sequence[CatalogRow]) -> frozenset[str] | None:
+    """The rules whose users are notified of what they get or lose when brought under the newest revision; None: all.
+
+    Those of revisions after which none is silent: what a silent one awards cannot be separated from what others award.
+    """
+    changed = [new for old, new in zip([None, *rows], rows, strict=False) if old is None or new.rules != old.rules]
+    last_silent = max((row.number for row in changed if row.silent), default=None)
+    if last_silent is None:
+        return None
+    return frozenset([row.rules for row in rows if row.number >= last_silent])
 
 
 def _check_text(catalog: Catalog) -> None:

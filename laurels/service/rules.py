@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
+from laurels.commands.context import DecisionContext
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogDiffers, CatalogError
 from laurels.service.clock import DatabaseClock
@@ -15,6 +17,7 @@ from laurels.service.closed_periods import after_closings, closed_before
 from laurels.service.revisions import (
     ADOPT,
     Proposal,
+    announced_rules,
     at_stake,
     default_for,
     difference,
@@ -53,12 +56,19 @@ _UNREAD: RevisionKey = (-1, "")
 class InForce:
     """A catalog, and the key of the revision that the database has with it.
 
-    `must_bind`: the revision does not have this catalog yet, which is stored before the first user is.
+    `must_bind`: the revision does not have this catalog yet, which is stored before the first user is. `announced`: see
+    `DecisionContext`.
     """
 
     catalog: Catalog
     revision: RevisionKey
     must_bind: bool = False
+    announced: frozenset[str] | None = None
+
+    def context(self, default_zone: str, late_window: timedelta | None) -> DecisionContext:
+        """The context of decisions under it."""
+        bound = (self.revision, self.must_bind, self.announced)
+        return DecisionContext(self.catalog, default_zone, late_window, *bound)
 
 
 class Rules:
@@ -189,7 +199,9 @@ class Rules:
     async def _read(self) -> None:
         """Put in force what the database says. Raises CatalogDiffers, CatalogError."""
         before, chosen = self._in_force, await self._choose(await self._store.catalog_state())
-        chosen = replace(chosen, catalog=after_closings(chosen.catalog, await self._store.all_closings()))
+        announced = announced_rules(await self._store.catalog_revisions())
+        catalog = after_closings(chosen.catalog, await self._store.all_closings())
+        chosen = replace(chosen, catalog=catalog, announced=announced)
         if chosen == before:
             return
         self._in_force = chosen

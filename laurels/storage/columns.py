@@ -195,6 +195,9 @@ CATALOG_REVISIONS = Table(
         "reason": TEXT,
         "principal_kind": TEXT,
         "principal_name": TEXT,
+        "silent": NUMBER,
+        "filled": NUMBER,
+        "filled_at": NUMBER,
     },
 )
 AUDIT = Table(

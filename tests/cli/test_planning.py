@@ -154,6 +154,19 @@ def test_going_back_is_planned_and_applied(bound: Cli) -> None:
     assert shown[-1]["reason"] == "a mistake"
 
 
+def test_a_silent_plan_is_applied_silently_and_shown_so(bound: Cli) -> None:
+    file = str(bound.folder / "easier.toml")
+    planned = catalog(bound, "plan", file, "--silent")
+    token = planned.out.splitlines()[-1]
+
+    loud = catalog(bound, "apply", file, "--plan", token)
+    assert (loud.code, "was for a change that is silent, and this one is announced" in loud.err) == (1, True)
+    assert "--silent --plan TOKEN" in planned.err
+    assert catalog(bound, "apply", file, "--silent", "--plan", token).code == 0
+    shown = catalog(bound, "history", "--json").json["revisions"]
+    assert [(row["silent"], row["filled"]) for row in shown] == [(False, None), (True, 2)]
+
+
 @pytest.mark.parametrize("arguments", [(), ("easier.toml", "--rollback", "1"), ("--rollback", "7")])
 def test_what_is_to_be_planned_must_be_clear(bound: Cli, arguments: tuple[str, ...]) -> None:
     ended = catalog(bound, "plan", *arguments)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from laurels.commands.unit_of_work import Command, DecisionContext, HistoryNeeded, UnitOfWork, identities
+from laurels.commands.context import DecisionContext
+from laurels.commands.unit_of_work import Command, HistoryNeeded, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import SPEND

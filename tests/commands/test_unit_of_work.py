@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from laurels.commands.context import DecisionContext
 from laurels.commands.erasing import EraseUser
 from laurels.commands.events import RecordEvent
-from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
+from laurels.commands.unit_of_work import Command, UnitOfWork
 from laurels.commands.users import RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event

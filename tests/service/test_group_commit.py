@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from laurels.commands.context import DecisionContext
 from laurels.commands.events import Recorded, RecordEvent
-from laurels.commands.unit_of_work import Command, DecisionContext, Needs, UnitOfWork
+from laurels.commands.unit_of_work import Command, Needs, UnitOfWork
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.errors import EventTooLate, Overloaded, StoreUnavailable

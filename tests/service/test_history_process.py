@@ -17,8 +17,8 @@ from typing import Any, cast
 import pytest
 
 from laurels import errors
+from laurels.commands.context import DecisionContext
 from laurels.commands.events import ReverseEvent
-from laurels.commands.unit_of_work import DecisionContext
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.zones import zone

@@ -15,7 +15,7 @@ from laurels.present.plans import CatalogPlan, PlannedUser
 from laurels.service import planning
 from laurels.service.admin import Admin
 from laurels.testing import sandbox
-from tests.support import badge, catalog
+from tests.support import badge, catalog, sql, toml
 from tests.support.arena import Arena, arena
 
 pytestmark = pytest.mark.anyio
@@ -270,6 +270,88 @@ async def test_a_server_brings_all_users_under_a_planned_catalog_in_the_backgrou
             while one.laurels.core.recomputing:  # noqa: ASYNC110  # the same process recomputes
                 await asyncio.sleep(0.01)
         assert not await one.laurels.store.are_under_other_rules(following.rules)
+
+
+# ---- announced or silent ----------------------------------------------------------------------
+
+GIVEN = other(badges=[badge("three", 60, metric="m", at_least=2)], leaderboards=[{"id": "week", "tell_top": 3}])
+
+
+async def notified(one: Arena) -> list[tuple[str, str]]:
+    """The users and types of all notifications, except those of events."""
+    rows = await sql(one.laurels.store, "SELECT user_id, type, data FROM outbox ORDER BY user_id, revision, position")
+    return [(user_id, kind) for user_id, kind, _ in rows]
+
+
+@pytest.mark.parametrize("filled", [True, False])
+async def test_users_are_notified_of_what_an_announced_catalog_gives_them(database: str, *, filled: bool) -> None:
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        await one.admin.apply_catalog(GIVEN, *WHY)
+        await (one.admin.fill() if filled else one.laurels.profile("ada"))
+        assert ("ada", "badge.earned") in await notified(one)
+
+
+@pytest.mark.parametrize("filled", [True, False])
+async def test_users_are_not_notified_of_what_a_silent_catalog_gives_them(database: str, *, filled: bool) -> None:
+    async with arena(database, BASE) as one:
+        await record(one, ada=2, bob=1)
+        before = await notified(one)
+        applied = await one.admin.apply_catalog(GIVEN, *WHY, silent=True)
+        await (one.admin.fill() if filled else one.laurels.profile("ada"))
+
+        assert applied.revision.silent
+        assert await notified(one) == before
+        assert await points(one, "ada", "bob") == [64, 2]
+        await one.laurels.record(Event("bob", "later", "m"))
+        assert ("bob", "badge.earned") in await notified(one)
+
+
+async def test_what_a_silent_catalog_gives_stays_silent_under_a_later_one(database: str) -> None:
+    async with arena(database, BASE) as one:
+        await record(one, ada=2, bob=1)
+        await one.laurels.record(Event("cy", "c", "m"))
+        await one.admin.apply_catalog(GIVEN, *WHY, silent=True)
+        before = await notified(one)
+        await one.laurels.profile("bob")
+        two = badge("one", 5, metric="m", at_least=1)
+        more = Catalog.parse(GIVEN.text.replace("badges = [", f"badges = [{toml(two)}, "))
+        await one.admin.apply_catalog(more, *WHY)
+        await one.laurels.profile("ada")
+        assert await notified(one) == before
+        await one.laurels.profile("bob")  # was under the silent revision already
+        assert ("bob", "badge.earned") in await notified(one)
+
+
+async def test_an_event_that_brings_a_user_under_a_silent_catalog_notifies_of_itself_only(database: str) -> None:
+    following = other(badges=[*RULES["badges"], badge("two", 60, metric="m", at_least=2)])
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        await one.admin.apply_catalog(following, *WHY, silent=True)
+        result = await one.laurels.record(Event("ada", "third", "m"))
+        earned = await sql(one.laurels.store, "SELECT data FROM outbox WHERE type = 'badge.earned'")
+
+        assert [award.badge for award in result.awards] == ["three"]
+        assert len(earned) == 1
+        assert "three" in str(earned[0])
+        assert await points(one, "ada") == [116]
+
+
+async def test_a_plan_is_refused_for_another_policy(database: str) -> None:
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        loud, silent = await planned(one, GIVEN), await one.admin.plan_catalog(GIVEN, silent=True)
+
+        assert (loud.silent, silent.silent) == (False, True)
+        with pytest.raises(PlanOutdated, match="for a change that is announced, and this one is silent"):
+            await one.admin.apply_catalog(GIVEN, *WHY, plan=loud.token, silent=True)
+        with pytest.raises(PlanOutdated, match="for a change that is silent, and this one is announced"):
+            await one.admin.apply_catalog(GIVEN, *WHY, plan=silent.token)
+        applied = await one.admin.apply_catalog(GIVEN, *WHY, plan=silent.token, silent=True)
+        assert (applied.revision.silent, applied.revision.filled) == (True, 0)
+        await one.admin.fill()
+        row = (await one.admin.catalog_revisions())[-1]
+        assert (row.filled, row.filled_at is not None) == (1, True)
 
 
 # ---- warnings ---------------------------------------------------------------------------------

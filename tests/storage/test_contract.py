@@ -802,10 +802,19 @@ async def test_users_who_changed_since_an_instant_are_found(store: Store) -> Non
     await save(
         store, replace(user("bob"), revision=50), events=[replace(event("bob", "new"), recorded_at=later, revision=50)]
     )
-    assert await store.users_changed_since(later, 9) == ["bob", "cy"]
-    assert await store.users_changed_since(later, 1) == ["bob"]
-    assert await store.users_changed_since(MONDAY, 9) == ["ada", "bob", "cy"]
-    assert await store.users_changed_since(later + timedelta(seconds=1), 9) == []
+    assert await store.users_changed_since(later, 9, 2) == ["bob", "cy"]
+    assert await store.users_changed_since(later, 1, 2) == ["bob"]
+    assert await store.users_changed_since(MONDAY, 9, 2) == ["ada", "bob", "cy"]
+    assert await store.users_changed_since(later + timedelta(seconds=1), 9, 2) == []
+
+
+async def test_users_whom_only_a_new_revision_changed_are_not_found(store: Store) -> None:
+    later = MONDAY + timedelta(seconds=1)
+    await fill(store, "ada")
+    entry = LedgerRow("ada", 51, 0, later, 5, "catalog", "rules", None, None, 2)
+    await save(store, replace(user("ada"), revision=51), ledger=[entry])
+    assert await store.users_changed_since(later, 9, 2) == []
+    assert await store.users_changed_since(later, 9, 3) == ["ada"]
 
 
 async def test_counts_say_how_much_is_stored(store: Store) -> None:

@@ -52,8 +52,8 @@ EXTREMES: Everything = {
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, "", "key", ODD, "cli", ""),
     ],
     "catalog_revisions": [
-        (1, ODD, "", ODD, FIRST, "", ODD, None, None),
-        (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD),
+        (1, ODD, "", ODD, FIRST, "", ODD, None, None, None, None, None),
+        (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD, 1, LONG, LAST),
     ],
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],

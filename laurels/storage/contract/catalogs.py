@@ -29,6 +29,9 @@ class CatalogRow:
 
     `text` is its TOML, `digest` that text's digest, and `rules` the fingerprint of everything in it that decides. `applied_by`
     is what the principal said about who did it; `principal` is None if an earlier version applied it.
+
+    `silent`: users are not notified of what they get or lose by it. `filled` is how many users were brought under it so far,
+    because it was applied with a plan (None: it was not), and `filled_at` when all of them were.
     """
 
     number: int
@@ -39,6 +42,14 @@ class CatalogRow:
     applied_by: str
     reason: str
     principal: Principal | None = None
+    silent: bool = False
+    filled: int | None = None
+    filled_at: datetime | None = None
+
+    @property
+    def is_to_be_filled(self) -> bool:
+        """Whether users are still to be brought under it because it was applied with a plan."""
+        return self.filled is not None and self.filled_at is None
 
     @property
     def key(self) -> RevisionKey:
@@ -101,6 +112,13 @@ class Catalogs(Protocol):
 
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         """All revisions, oldest first."""
+        ...
+
+    async def note_filled(self, revision: RevisionKey, users: int, at: datetime | None = None) -> None:
+        """Store how many users were brought under a revision, and when all of them were; not if all of them were before.
+
+        Nothing is stored if there is no such revision, or it was applied without a plan.
+        """
         ...
 
     async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:

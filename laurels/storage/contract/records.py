@@ -212,10 +212,11 @@ class Records(Protocol):
         """The rows of the next `limit` users after this id, by code point ('' begins), without making others wait."""
         ...
 
-    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
+    async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
         """The ids of users who were created, or have an event, adjustment or ledger entry recorded, at this time or later.
 
-        At most `limit`, by code point. Reads all events and ledger entries, without making others wait.
+        Ledger entries under the revision `before` of the catalog or a later one do not count. At most `limit`, by code point.
+        Reads all events and ledger entries, without making others wait.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
@@ -17,6 +18,10 @@ KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1
 ALL_REVISIONS = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number"
 NEWEST = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number DESC LIMIT 1"
 SAVE = f"{insert(CATALOG_REVISIONS)} ON CONFLICT (number) DO UPDATE SET {setting(CATALOG_REVISIONS, 'excluded')}"
+FILLED = """
+UPDATE catalog_revisions SET filled = $3, filled_at = $4
+WHERE number = $1 AND digest = $2 AND filled IS NOT NULL AND filled_at IS NULL
+"""
 IS_USED = "SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM tombstones)"
 RULES_OF_USERS = "SELECT rules FROM users GROUP BY rules ORDER BY count(*) DESC, rules"
 RULES_OF_NEWEST = """
@@ -119,6 +124,10 @@ class Catalogs(Connections):
 
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         return [codec.catalog_of(row) for row in await self._rows(ALL_REVISIONS)]
+
+    async def note_filled(self, revision: RevisionKey, users: int, at: datetime | None = None) -> None:
+        values = (*revision, users, codec.maybe_micros(at))
+        await self._pool.run(lambda connection: connection.execute(FILLED, *values))
 
     async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:
         async def change(connection: Connection) -> None:

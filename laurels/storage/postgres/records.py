@@ -42,7 +42,7 @@ CHANGED_SINCE = """
 SELECT user_id FROM users WHERE created_at >= $1
 UNION SELECT user_id FROM events WHERE recorded_at >= $1
 UNION SELECT user_id FROM adjustments WHERE at >= $1
-UNION SELECT user_id FROM ledger WHERE at >= $1
+UNION SELECT user_id FROM ledger WHERE at >= $1 AND (catalog IS NULL OR catalog < $3)
 ORDER BY user_id LIMIT $2
 """
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
@@ -173,8 +173,8 @@ class Records(Connections):
     async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
         return [codec.user_of(row) for row in await self._rows(USERS_AFTER, after, limit)]
 
-    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
-        values = (codec.to_micros(at), limit)
+    async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
+        values = (codec.to_micros(at), limit, before)
         found = await self._pool.run(
             lambda connection: connection.fetch(CHANGED_SINCE, *values, timeout=LONG_STATEMENT_SECONDS)
         )

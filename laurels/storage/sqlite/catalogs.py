@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.succession import NOTHING_IN_USE, Ids, InUse
@@ -38,7 +39,12 @@ SAVE = f"""
 ON CONFLICT (number) DO UPDATE SET
     text = excluded.text, digest = excluded.digest, rules = excluded.rules,
     applied_at = excluded.applied_at, applied_by = excluded.applied_by, reason = excluded.reason,
-    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name
+    principal_kind = excluded.principal_kind, principal_name = excluded.principal_name,
+    silent = excluded.silent, filled = excluded.filled, filled_at = excluded.filled_at
+"""
+FILLED = """
+UPDATE catalog_revisions SET filled = ?3, filled_at = ?4
+WHERE number = ?1 AND digest = ?2 AND filled IS NOT NULL AND filled_at IS NULL
 """
 IS_USED = "SELECT EXISTS (SELECT 1 FROM users) OR EXISTS (SELECT 1 FROM tombstones)"
 RULES_OF_USERS = "SELECT rules FROM users GROUP BY rules ORDER BY count(*) DESC, rules"
@@ -141,6 +147,10 @@ class Catalogs(Connections):
     async def catalog_revisions(self) -> Sequence[CatalogRow]:
         with translated:
             return [codec.catalog_of(row) for row in self._reader.execute(ALL_REVISIONS)]
+
+    async def note_filled(self, revision: RevisionKey, users: int, at: datetime | None = None) -> None:
+        values = (*revision, users, codec.maybe_micros(at))
+        await self._in_transaction(lambda writer: writer.execute(FILLED, values))
 
     async def change_catalog(self, decide: DecideCatalog, ask: AskAboutIds, audit_of: AuditOf | None = None) -> None:
         def change(writer: Connection) -> None:

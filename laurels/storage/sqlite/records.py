@@ -51,7 +51,7 @@ CHANGED_SINCE = """
 SELECT user_id FROM users WHERE created_at >= ?1
 UNION SELECT user_id FROM events WHERE recorded_at >= ?1
 UNION SELECT user_id FROM adjustments WHERE at >= ?1
-UNION SELECT user_id FROM ledger WHERE at >= ?1
+UNION SELECT user_id FROM ledger WHERE at >= ?1 AND (catalog IS NULL OR catalog < ?3)
 ORDER BY user_id LIMIT ?2
 """
 USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
@@ -181,9 +181,9 @@ class Records(Connections):
         found = await self._in_background(lambda connection: connection.execute(USERS_AFTER, (after, limit)).fetchall())
         return [codec.user_of(row) for row in found]
 
-    async def users_changed_since(self, at: datetime, limit: int) -> Sequence[str]:
+    async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
         found = await self._in_background(
-            lambda connection: connection.execute(CHANGED_SINCE, (codec.to_micros(at), limit)).fetchall()
+            lambda connection: connection.execute(CHANGED_SINCE, (codec.to_micros(at), limit, before)).fetchall()
         )
         return [user_id for (user_id,) in found]
 
