@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import growth, hostile, postgres, ranking, reading, redis, repairing, writing
+from bench import growth, hostile, planning, postgres, ranking, reading, redis, repairing, writing
 from bench.engines import Engine, PostgreSQL, Site, SQLite
 from bench.figures import Figure, dumps, from_json, merged, terminal_table, with_tables
 from bench.load import WRK_MISSING, has_wrk
@@ -38,6 +38,7 @@ AT_SITES: dict[str, Callable[[Site, Options], list[Figure]]] = {
     "batches": writing.batches,
     "hot": writing.hot,
     "mixed": writing.mixed,
+    "plan": planning.plans,
     "amnesty": repairing.amnesty,
     "hostile": hostile.hostile,
 }

@@ -81,9 +81,17 @@ def steps_progress(label: str, total: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def count_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, updated with how many of `total` are done; hidden if standard error is not a terminal."""
-    columns = (TextColumn(label), BarColumn(bar_width=40), TaskProgressColumn(), TimeRemainingColumn())
-    to = console(stderr=True)
+    """A bar on standard error with the rate and the time left, updated with how many of `total` are done.
+
+    It is hidden if standard error is not a terminal.
+    """
+    rate = TextColumn("{task.fields[rate]:,.0f}/s", style="green")
+    columns = (TextColumn(label), BarColumn(bar_width=40), TaskProgressColumn(), rate, TimeRemainingColumn())
+    to, started = console(stderr=True), time.monotonic()
     with Progress(*columns, console=to, transient=True, disable=not to.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task("", total=total, rate=0.0)
+
+        def update(done: int) -> None:
+            progress.update(task, completed=done, rate=done / max(time.monotonic() - started, 0.001))
+
+        yield update

@@ -105,6 +105,20 @@ def possibly_due(present: Catalog, following: Catalog) -> tuple[Badge, ...]:
     )
 
 
+def keeps_badges(following: Catalog, progress: Progress, candidates: tuple[Badge, ...]) -> bool:
+    """Whether it is certain, from few fields of the progress, that a catalog for which it `suffices` changes no badge of a user.
+
+    `candidates` are `possibly_due`. If this is False, `progress_under` says what changes.
+    """
+    held = progress.badges
+    if any(badge.id not in held and badge.due(progress) for badge in candidates):
+        return False
+    return not any(
+        badge.id in held and (badge in following.settling or not badge.condition.met(progress))
+        for badge in following.losing
+    )
+
+
 def progress_under(
     following: Catalog, progress: Progress, now: datetime, candidates: tuple[Badge, ...]
 ) -> Progress | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import perf_counter
+from typing import cast
 
 from laurels.commands.context import DecisionContext
 from laurels.commands.rank_changes import places_of
@@ -24,12 +25,13 @@ from laurels.engine.plans import (
     Side,
     changed_conditions,
     effect,
+    keeps_badges,
     possibly_due,
     progress_under,
     suffices,
     unqualified,
 )
-from laurels.engine.progress import Progress
+from laurels.engine.progress import Change, Progress
 from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.scoring import Key, is_closed
 from laurels.engine.warnings import warnings
@@ -47,9 +49,11 @@ from laurels.storage.contract import (
     OtherRevision,
     Principal,
     RevisionKey,
+    StoredUser,
     UserRow,
     amnesty_count,
 )
+from laurels.storage.secrets import Keyring
 
 PAGE = 1000
 """How many users are read at once."""
@@ -92,6 +96,7 @@ class Planning:
         present, following = planned.present, planned.following
         self._changed: tuple[Badge, ...] = changed_conditions(present, following)
         self._candidates = possibly_due(present, following)
+        self._levels = (present.levels, following.levels)
         self._same_levels = present.levels.thresholds == following.levels.thresholds
         self.basis: Basis = "events"
         if present.rules == following.rules:
@@ -112,11 +117,11 @@ class Planning:
         if await self._core.store.catalog_key() != self._planned.base:
             raise OtherRevision
 
-    async def _add_page(self, page: Sequence[UserRow]) -> None:
+    async def _add_page(self, page: Sequence[StoredUser]) -> None:
         """Add a page of users, in order: those whose progress suffices at once, the others with everything they have."""
         if self.basis == "nothing":
             for row in page:
-                self.totals.add_unaffected(row.progress.points)
+                self.totals.add_unaffected(row.points)
             return
         count = amnesty_count(await self._core.store.amnesties())
         found, missing = await asyncio.to_thread(self._from_progress, page, count)
@@ -137,20 +142,40 @@ class Planning:
         elif self.totals.add(effect) and self._each:
             self._each(planned_user(effect))
 
-    def _from_progress(self, page: Sequence[UserRow], count: int) -> tuple[dict[str, Effect | int], list[UserRow]]:
+    def _from_progress(
+        self, page: Sequence[StoredUser], count: int
+    ) -> tuple[dict[str, Effect | int], list[StoredUser]]:
         """What is known from the rows: effects by user (a number, the points, where nothing changes), and the other rows."""
         found: dict[str, Effect | int] = {}
-        missing: list[UserRow] = []
+        missing: list[StoredUser] = []
         for row in page:
             is_outdated = self._is_outdated(row, count)
             self.totals.outdated += is_outdated
-            if is_outdated or self.basis == "events" or (effect := self._effect_on(row)) is None:
+            if is_outdated or self.basis == "events":
+                missing.append(row)
+            elif (seen := self._at_a_glance(row)) is not None:
+                found[row.user_id] = seen
+            elif (effect := self._effect_on(row.row)) is None:
                 missing.append(row)
             else:
                 found[row.user_id] = effect
         return found, missing
 
-    def _is_outdated(self, row: UserRow, amnesties: int) -> bool:
+    def _at_a_glance(self, row: StoredUser) -> Effect | int | None:
+        """What changes for a user who is up to date, where few fields of the row tell: most rows are decoded no further."""
+        progress, (before, after) = cast(Progress, row), self._levels
+        if not row.knows_board_days or not keeps_badges(self._planned.following, progress, self._candidates):
+            return None
+        points = row.points
+        if not self._same_levels and before.number(points) != after.number(points):
+            return None
+        not_met = unqualified(self._changed, progress) if self._changed else ()
+        if not not_met:
+            return points
+        level = after.number(points)
+        return Effect(row.user_id, Change(points, points), Change(level, level), unqualified=not_met)
+
+    def _is_outdated(self, row: UserRow | StoredUser, amnesties: int) -> bool:
         return row.rules != self._planned.present.rules or row.amnesties != amnesties
 
     def _effect_on(self, row: UserRow) -> Effect | int | None:
@@ -207,9 +232,9 @@ def _is_lost(following: Catalog, before: Progress, after: Progress) -> bool:
     return any(following.renames.badge(badge) not in after.badges for badge in before.badges)
 
 
-def _together(rows: Sequence[UserRow]) -> Iterator[Sequence[UserRow]]:
+def _together(rows: Sequence[StoredUser]) -> Iterator[Sequence[StoredUser]]:
     """The rows in batches that are small enough to be read with everything that belongs to them."""
-    batch, revisions = list[UserRow](), 0
+    batch, revisions = list[StoredUser](), 0
     for row in rows:
         if batch and revisions + row.revision > TOGETHER:
             yield batch
@@ -260,15 +285,39 @@ class PlanOptions:
     silent: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class BegunPlan:
+    """A plan of a catalog that may follow the one in force, before users are read."""
+
+    core: Core
+    catalog: Catalog
+    planned: Planned
+    options: PlanOptions
+
+    async def finish(self) -> CatalogPlan:
+        """Read all users, and return the plan. Raises PlanOutdated."""
+        began = perf_counter()
+        planning = Planning(self.core, self.planned, self.options.each, self.options.progress)
+        try:
+            await planning.run()
+        except OtherRevision:
+            raise PlanOutdated("another catalog was put in force while the plan was made; make another plan") from None
+        keyring = await self.core.store.keyring()
+        return _plan(self, planning, keyring, perf_counter() - began)
+
+
+async def begin_plan(core: Core, catalog: Catalog, principal: Principal, options: PlanOptions) -> BegunPlan:
+    """Begin a plan. Raises what applying the catalog would raise."""
+    return BegunPlan(core, catalog, await prepared(core, catalog, principal), options)
+
+
 async def plan_catalog(core: Core, catalog: Catalog, principal: Principal, options: PlanOptions) -> CatalogPlan:
     """What putting a catalog in force would do. See `Admin.plan_catalog`."""
-    began = perf_counter()
-    planned = await prepared(core, catalog, principal)
-    planning = Planning(core, planned, options.each, options.progress)
-    try:
-        await planning.run()
-    except OtherRevision:
-        raise PlanOutdated from None
+    return await (await begin_plan(core, catalog, principal, options)).finish()
+
+
+def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float) -> CatalogPlan:
+    catalog, planned, options = begun.catalog, begun.planned, begun.options
     totals = planning.totals
     return CatalogPlan(
         base=planned.base[0] or None,
@@ -287,10 +336,10 @@ async def plan_catalog(core: Core, catalog: Catalog, principal: Principal, optio
         streaks=totals.streaks,
         leaderboards=totals.leaderboards,
         most_affected=totals.most_affected,
-        seconds=round(perf_counter() - began, 3),
+        seconds=round(seconds, 3),
         apply_seconds=round(planning.apply_seconds, 3),
         silent=options.silent,
-        token=token_text(await core.store.keyring(), _token(planned, catalog, totals, silent=options.silent)),
+        token=token_text(keyring, _token(planned, catalog, totals, silent=options.silent)),
     )
 
 

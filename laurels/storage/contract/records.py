@@ -41,6 +41,25 @@ class UserRow:
     erase_at: datetime | None = None
 
 
+class StoredUser(Protocol):
+    """A user's row of which only what is asked for is decoded. Conditions read it as a `Progress`.
+
+    `row` is all of it. `knows_board_days` is False if an earlier version stored it, without the days of leaderboards.
+    """
+
+    user_id: str
+    revision: int
+    rules: str
+    amnesties: int
+    points: int
+
+    @property
+    def row(self) -> UserRow: ...
+
+    @property
+    def knows_board_days(self) -> bool: ...
+
+
 @plain
 class EventRow:
     """An event as recorded. `event.occurred_at` is when it counts, `sent_at` the time its sender gave (None: none).
@@ -208,8 +227,11 @@ class Records(Protocol):
         """The rows of these users by id, in one read; users without a row are left out."""
         ...
 
-    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
-        """The rows of the next `limit` users after this id, by code point ('' begins), without making others wait."""
+    async def users_after(self, after: str, limit: int) -> Sequence[StoredUser]:
+        """The rows of the next `limit` users after this id, by code point ('' begins), without making others wait.
+
+        Of each, only what is asked for is decoded.
+        """
         ...
 
     async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:

@@ -23,6 +23,7 @@ from laurels.storage.contract import (
     UserRow,
     UserSnapshot,
 )
+from laurels.storage.packed_users import PackedUser
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.catalogs import KEY, read_key
@@ -170,8 +171,8 @@ class Records(Connections):
     async def users(self, user_ids: Sequence[str]) -> Mapping[str, UserRow]:
         return {row[0]: codec.user_of(row) for row in await self._rows(SOME_USERS, user_ids)}
 
-    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
-        return [codec.user_of(row) for row in await self._rows(USERS_AFTER, after, limit)]
+    async def users_after(self, after: str, limit: int) -> Sequence[PackedUser]:
+        return [PackedUser(row) for row in await self._rows(USERS_AFTER, after, limit)]
 
     async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
         values = (codec.to_micros(at), limit, before)

@@ -27,6 +27,7 @@ from laurels.storage.contract import (
     UserRow,
     UserSnapshot,
 )
+from laurels.storage.packed_users import PackedUser
 from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, translated
 from laurels.storage.sqlite.driver import Connection
@@ -177,9 +178,9 @@ class Records(Connections):
             found = connection.execute(SOME_USERS, (json.dumps([*user_ids]),)).fetchall()
         return {row[0]: codec.user_of(row) for row in found}
 
-    async def users_after(self, after: str, limit: int) -> Sequence[UserRow]:
+    async def users_after(self, after: str, limit: int) -> Sequence[PackedUser]:
         found = await self._in_background(lambda connection: connection.execute(USERS_AFTER, (after, limit)).fetchall())
-        return [codec.user_of(row) for row in found]
+        return [PackedUser(row) for row in found]
 
     async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
         found = await self._in_background(
