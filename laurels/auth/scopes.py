@@ -30,7 +30,7 @@ ABOUT: Mapping[KeyScope, str] = {
     "users:erase": "erase users, for good, and undo erasures that are pending",
     "sessions:write": "sign users in, with name and time zone, and out everywhere; who does can read what the user can",
     "adjustments:write": "reversals, adjustments, amnesties, and the clock of a sandbox; the answer says what changed",
-    "catalog:apply": "change the catalog; no address needs it yet",
+    "catalog:apply": "read, plan and change the catalog; a plan names the users it affects most",
 }
 """Every scope, and what it allows."""
 

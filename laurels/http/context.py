@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from laurels.auth.chain import Caller, Chain
 from laurels.auth.failed_sign_ins import FailedSignIns
@@ -62,6 +63,9 @@ class Context:
     key_uses: KeyUses
     failed_sign_ins: FailedSignIns
     second_factors: SecondFactors
+    plans: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a plan of a catalog is made."""
+
     playground: str | None = None
     """The key of a demo's playground; None if there is none."""
 

@@ -7,6 +7,7 @@ from laurels.http import (
     amnesties,
     badges,
     catalog,
+    catalog_changes,
     clock,
     docs,
     entitlements,
@@ -37,6 +38,7 @@ API = (
     *leaderboards.ENDPOINTS,
     *stream.ENDPOINTS,
     *catalog.ENDPOINTS,
+    *catalog_changes.ENDPOINTS,
     *clock.ENDPOINTS,
     *health.ENDPOINTS,
 )

@@ -69,6 +69,18 @@ class NoSuchPage(errors.LaurelsError):
     """There is nothing at this address."""
 
 
+class NoSuchRevision(errors.LaurelsError):
+    """The catalog has no revision of this number."""
+
+
+class InvalidCatalog(errors.LaurelsError):
+    """A catalog that was sent has faults, or must not follow the one in force."""
+
+    def __init__(self, error: errors.CatalogError) -> None:
+        super().__init__(str(error))
+        self.faults = error.faults
+
+
 class InvalidParameter(errors.InvalidInput):
     """A parameter in the address is not valid."""
 
@@ -185,6 +197,13 @@ KINDS: dict[type[Exception], Kind] = {
         "Amnesty not found",
         "GET /api/gamification/amnesties lists all amnesties.",
     ),
+    NoSuchRevision: Kind(
+        "revision-not-found",
+        404,
+        "The catalog has no such revision",
+        "Revision not found",
+        "GET /api/gamification/catalog/revisions lists all revisions.",
+    ),
     NoSuchPage: Kind("not-found", 404, "Nothing at this address", "Not found", "See /docs for all addresses."),
     TooSlow: Kind(
         "too-slow",
@@ -213,6 +232,13 @@ KINDS: dict[type[Exception], Kind] = {
         "The user's points, days or quota do not allow this",
         "Adjustment refused",
         "The detail says what is left, or which day.",
+    ),
+    errors.PlanOutdated: Kind(
+        "plan-outdated",
+        409,
+        "The plan is not of this catalog, base or policy",
+        "Plan outdated",
+        "Make another plan with POST /api/gamification/catalog/plans, and apply that one.",
     ),
     errors.NotASandbox: Kind(
         "not-a-sandbox",
@@ -272,6 +298,13 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     errors.InvalidInput: Kind(
         "invalid-input", 422, "A field is not valid", "Invalid input", "Fix the fields listed in 'errors'."
+    ),
+    InvalidCatalog: Kind(
+        "invalid-catalog",
+        422,
+        "The catalog has faults, or must not follow the one in force",
+        "Invalid catalog",
+        "Fix the faults listed in 'errors'.",
     ),
     WrongHost: Kind(
         "wrong-host",
@@ -355,6 +388,8 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
             else FieldError(detail=str(error), pointer=f"{prefix}/{error.field}" if error.field else prefix)
         )
         wrong = [place]
+    if isinstance(error, InvalidCatalog):
+        wrong = [FieldError(detail=str(fault), pointer="/text") for fault in error.faults]
     return Problem(
         type=PAGES + kind.code,
         title=kind.title,

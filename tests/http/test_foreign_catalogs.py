@@ -78,6 +78,10 @@ WALK: Sequence[tuple[str, str, Any]] = [
     ("GET", f"{BASE}/leaderboards/weekly?period=previous", None),
     ("GET", f"{BASE}/leaderboards/weekly/periods", None),
     ("GET", f"{BASE}/catalog", None),
+    ("GET", f"{BASE}/catalog/revisions", None),
+    ("GET", f"{BASE}/catalog/revisions/1", None),
+    ("POST", f"{BASE}/catalog/plans", {"revision": 1}),
+    ("POST", f"{BASE}/catalog/revisions", {"revision": 1, "plan": "plan-x.y", "reason": "a test"}),
     ("GET", f"{BASE}/rarity", None),
     ("GET", f"{BASE}/clock", None),
     ("POST", f"{BASE}/clock", {"days": 1}),
@@ -104,10 +108,11 @@ OF_USERS = {
 }
 MISSING = [
     ("DELETE", f"{BASE}/amnesties/no-such", None),
+    ("POST", f"{BASE}/catalog/revisions", {"revision": 1, "plan": "plan-x.y", "reason": "a test"}),
     ("POST", f"{BASE}/clock", {"days": 1}),
     ("DELETE", f"{ADA}/sessions/no-such", None),
 ]
-"""What is answered with an error: there is no such amnesty and no such session, and no sandbox."""
+"""What is answered with an error: there is no such amnesty, plan and session, and no sandbox."""
 
 RANDOM = {"api_keys", "sessions", "signed_out", "secrets", "tombstones", "amnesties", "migrations", "maintenance_runs"}
 """Tables with secrets, hashes, ids and times that differ from run to run."""
@@ -174,7 +179,7 @@ async def ask(one: App, method: str, path: str, body: Any) -> Any:
     if (method, path) == ("POST", f"{BASE}/sessions"):
         one.client.headers["cookie"] = f"laurels-session={answer.json()['token']}"
         one.client.cookies.clear()
-    if path == "/readyz" or path in (f"{BASE}/sessions", f"{BASE}/amnesties"):
+    if path == "/readyz" or path in (f"{BASE}/sessions", f"{BASE}/amnesties", f"{BASE}/catalog/plans"):
         return answer.status_code
     return answer.status_code, answer.json() if answer.content else None
 

@@ -59,7 +59,7 @@ async def test_an_unknown_kind_has_no_page(home: App) -> None:
 
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
 def test_every_error_that_a_caller_can_cause_has_its_own_kind(error: type[Exception]) -> None:
-    at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "SettingsError", "PlanOutdated"}
+    at_the_operators_desk = {"LaurelsError", "Conflict", "StoreError", "NotEmpty", "SettingsError"}
     at_the_operators_desk |= {"MissingExtra"}
     at_the_operators_desk |= {
         "StaleForm",
