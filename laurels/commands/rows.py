@@ -48,8 +48,10 @@ def dated(row: EventRow, zones: Zones, before: Zones) -> EventRow:
     event = row.event
     assert event.occurred_at is not None
     assert event.day is not None
-    day, recorded_on = zones.day(event.occurred_at), zones.day(row.recorded_at)
-    late_by = recorded_on - day if event.late_by == before.day(row.recorded_at) - event.day else event.late_by
+    day = zones.day(event.occurred_at)
+    recorded_on = day if row.recorded_at == event.occurred_at else zones.day(row.recorded_at)
+    recorded_before = recorded_on if before is zones else before.day(row.recorded_at)
+    late_by = recorded_on - day if event.late_by == recorded_before - event.day else event.late_by
     if (day, late_by) == (event.day, event.late_by):
         return row
     return replace(row, event=replace(event, day=day, late_by=late_by))
