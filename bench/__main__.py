@@ -50,6 +50,7 @@ ANYWHERE: dict[str, Callable[[Options], list[Figure]]] = {
     "judge": writing.judging,
     "verify": repairing.verifying,
     "streak": repairing.reading_streaks,
+    "plan-events": planning.plans_from_events,
 }
 NAMES = (*AT_SITES, *AT_ENGINES, *ANYWHERE)
 

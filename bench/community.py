@@ -168,7 +168,7 @@ def _live(rng: random.Random, catalog: Catalog) -> History:
     zones = Zones(rng.choice(ZONES))
     events = sorted(_events(rng), key=lambda event: event.occurred_at or NOON)
     today = zones.day(NOON)
-    progress = Progress(zones=zones, joined_at=events[0].occurred_at)
+    progress = Progress(zones=zones, joined_at=events[0].occurred_at, board_days={})
     outcomes: list[tuple[int, Event, Outcome]] = []
     dated: list[tuple[int, Event]] = []
     for revision, event in enumerate(events, start=1):
