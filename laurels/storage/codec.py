@@ -113,6 +113,8 @@ def pack_progress(progress: Progress) -> bytes:
     """
     manual = progress.manual
     empty = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
+    values, sums = tallies.pack(progress.values)
+    within, sums_within = tallies.pack_within(progress.values_within)
     fields = (
         progress.totals,
         _pack_sets(progress.days),
@@ -123,16 +125,16 @@ def pack_progress(progress: Progress) -> bytes:
         None if empty else _pack_manual_state(manual),
         progress.scores,
         progress.latest,
-        tallies.pack_values(progress.values),
-        tallies.pack_values_within(progress.values_within),
+        values,
+        within,
         None if progress.board_days is None else {name: _pack_sets(sets) for name, sets in progress.board_days.items()},
         progress.newest,
     )
-    sums = (tallies.pack_sums(progress.values), tallies.pack_sums_within(progress.values_within))
-    rare = (progress.beyond, progress.cap_reached, *sums)
-    while rare and not rare[-1]:
-        rare = rare[:-1]
-    return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if rare else fields)
+    if sums or sums_within:
+        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached, sums, sums_within))
+    if progress.cap_reached:
+        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached))
+    return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
 
 
 def unpack_progress(
