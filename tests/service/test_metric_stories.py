@@ -223,3 +223,84 @@ async def test_a_corrected_zone_moves_events_to_other_days_and_so_past_a_cap(dat
         for period in ("all", "week"):
             assert await lines(laurels, f"capped-{period}") == [(1, "ada", 1)]
             assert await lines(laurels, f"day-{period}") == [(1, "ada", 2)]
+
+
+async def test_a_runner_sees_the_best_time_and_the_newest_weight(database: str) -> None:
+    metrics = {
+        "best_time": {"kind": "min", "events": ["ran"], "of": "seconds", "one": "second", "many": "seconds"},
+        "weight": {"kind": "last", "events": ["weighed"], "of": "kg", "scale": 10},
+    }
+    async with opened(
+        database,
+        metrics=metrics,
+        badges=[badge("fast", metric="best_time", at_most=1200)],
+        leaderboards=[
+            {"id": "fastest", "by": "metric", "of": "best_time", "order": "lowest"},
+            {"id": "weights", "by": "metric", "of": "weight"},
+        ],
+    ) as laurels:
+        await send(laurels, "ada", "r-1", "ran", 5, seconds=1300)
+        assert (await laurels.explain("ada", "fast")).checks[0].text == "1,200 seconds or less"
+        await send(laurels, "ada", "r-2", "ran", 9, seconds=1190)  # from a watch that was offline
+        assert (await held(laurels, "ada"), await lines(laurels, "fastest")) == (["fast"], [(1, "ada", 1190)])
+        await send(laurels, "ada", "w-1", "weighed", 1, kg=71.5)
+        await send(laurels, "ada", "w-2", "weighed", 30, kg=74)
+        assert await lines(laurels, "weights") == [(1, "ada", 715)]
+        await Admin(laurels).reverse("ada", "r-2", "the watch was wrong", "a test")
+        assert (await held(laurels, "ada"), await lines(laurels, "fastest")) == ([], [(1, "ada", 1300)])
+
+
+async def test_inviting_one_friend_often_or_oneself_counts_once_or_not_at_all(database: str) -> None:
+    friends = {"kind": "distinct", "events": ["invited"], "of": "friend", "not_self": True, "many": "friends"}
+    async with opened(
+        database, metrics={"friends": friends}, badges=[badge("host", metric="friends", at_least=2)]
+    ) as laurels:
+        for number in range(4):
+            await send(laurels, "ada", f"i-{number}", "invited", friend="bob")
+        own = await send(laurels, "ada", "i-4", "invited", friend="ada")
+        assert [(one.pointer, one.why) for one in own.ignored] == [("/data/friend", "is the user's own id")]
+        assert (await laurels.explain("ada", "host")).checks[0].current == 1
+        await send(laurels, "ada", "i-5", "invited", friend="cay")
+        assert await held(laurels, "ada") == ["host"]
+        await laurels.update_user("bob")
+        await laurels.erase_user("bob")
+        assert await held(laurels, "ada") == ["host"]
+        stored = await laurels.store.event("ada", "i-0")
+        assert stored
+        assert "bob" not in str(stored.event.data)
+
+
+async def test_a_badge_has_another_name_and_a_retired_one_stays_with_those_who_have_it(database: str) -> None:
+    sent = {"sent": {"kind": "count", "events": ["sent"]}}
+    first = {
+        "metrics": sent,
+        "badges": [badge("ten", metric="sent", at_least=2), badge("beta", metric="sent", at_least=1)],
+    }
+    async with opened(database, **first) as laurels:
+        for number in range(2):
+            await send(laurels, "ada", f"m-{number}", "sent")
+        assert sorted(await held(laurels, "ada")) == ["beta", "ten"]
+        later = [
+            {**badge("decade", metric="sent", at_least=2), "was": "ten"},
+            {**badge("beta", metric="sent", at_least=1), "retired": True},
+        ]
+        await Admin(laurels).apply_catalog(catalog(metrics=sent, badges=later), "better names", "a test")
+        profile = await laurels.profile("ada")
+        assert (sorted(one.id for one in profile.badges), profile.points) == (["beta", "decade"], 20)
+
+        for number in range(2):
+            await send(laurels, "bob", f"m-{number}", "sent")
+        assert await held(laurels, "bob") == ["decade"]
+        shown = await laurels.profile("bob")
+        assert "beta" not in [one.id for one in shown.available_badges]
+
+
+async def test_who_practises_after_midnight_keeps_the_streak_of_the_evening(database: str) -> None:
+    streaks = {"nights": {"events": ["practised"], "day_starts": "04:00"}, "days": {"events": ["practised"]}}
+    async with opened(database, streaks=streaks) as laurels:
+        await laurels.update_user("ada", time_zone="UTC")
+        await send(laurels, "ada", "p-1", "practised", 60)  # Monday at midnight: Sunday's night
+        await send(laurels, "ada", "p-2", "practised", 35)  # Tuesday at 01:00: Monday's
+        await send(laurels, "ada", "p-3", "practised", 13)  # Tuesday at 23:00
+        lengths = {one.name: one.longest for one in (await laurels.streaks("ada")).streaks}
+        assert (lengths["nights"], lengths["days"]) == (3, 2)
