@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from laurels.commands.rows import counted_again
+from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.judge import rebuild, reverse
 from laurels.engine.progress import Progress
+from laurels.engine.scoring import places
 from laurels.engine.zones import Zones
 from laurels.storage.codec import pack_progress, unpack_progress
 from tests.engine.metric_oracle import expected
@@ -119,3 +122,24 @@ def test_a_reversal_leaves_what_the_other_events_give(table: dict[str, Any], sen
     progress = reverse(rules, fold(rules, sent), sent[gone:], sent[:gone], MONDAY).progress
     assert pack_progress(progress) == pack_progress(fold(rules, sent[gone:], Progress(newest=progress.newest)))
     assert progress.totals.get("m", 0) == expected(table, sent[gone:])
+
+
+@settings(max_examples=200)
+@given(tables(), events(), st.data())
+def test_a_leaderboard_within_a_period_counts_the_events_of_the_period_alone(
+    table: dict[str, Any], sent: list[Event], data: st.DataObject
+) -> None:
+    rules = catalog(
+        metrics={"m": table}, leaderboards=[{"id": "b", "by": "metric", "of": "m", "period": "week", "order": "lowest"}]
+    )
+    now = MONDAY + timedelta(days=13)
+    of_week = [event for event in sent if event.day and MONDAY.toordinal() + 7 <= event.day < MONDAY.toordinal() + 14]
+    found = score(rules, data.draw(st.permutations(sent)), now)
+    assert (found[0] if found else 0) == expected(table, of_week)
+
+
+def score(rules: Catalog, sent: list[Event], now: datetime) -> tuple[int, int] | None:
+    """The score in the second week, and when it was reached."""
+    progress = counted_again(rules, Progress(zones=Zones(), board_days={}), sent, [], now)
+    found = places(rules, "ada", progress, (), None, now).get(("b", "2026-W03"))
+    return (rules.boards["b"].score(found.sort_key), found.reached_at) if found else None
