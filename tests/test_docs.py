@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from docs import settings_table
+from docs import catalog_reference, settings_table
 from docs.pictures import MOST_BYTES, PICTURES
 from laurels import Catalog, Laurels, testing
 from laurels.engine.conditions import KINDS
@@ -179,6 +179,12 @@ def test_every_setting_is_documented_as_its_field_declares_it() -> None:
     text = (ROOT / "docs/settings.md").read_text("utf-8")
 
     assert settings_table.table() in text, "run: python -m docs.settings_table"
+
+
+def test_the_reference_of_the_catalog_is_made_from_its_declarations() -> None:
+    text = (ROOT / "docs/catalog-reference.md").read_text("utf-8")
+
+    assert catalog_reference.reference() == text, "run: python -m docs.catalog_reference"
 
 
 def test_every_kind_of_condition_is_documented() -> None:

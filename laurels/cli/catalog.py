@@ -94,13 +94,13 @@ def show(
 
 async def _in_force(settings: Settings) -> tuple[Catalog, int | None]:
     """The database's catalog and the number of its revision; what a new database would get if there is none."""
-    given = read_catalog(settings.catalog.file)
     file = database_file(settings.database.url.reveal())
-    if file and not file.is_file():
-        return given, None
-    async with existing(settings.database) as store:
-        newest = (await store.catalog_state()).newest
-        return (parsed(newest), newest.number) if newest else (given, None)
+    if not file or file.is_file():
+        async with existing(settings.database) as store:
+            if newest := (await store.catalog_state()).newest:
+                return parsed(newest), newest.number
+    # Read only here: 'catalog show --toml > catalog.toml' finds the file of the settings empty.
+    return read_catalog(settings.catalog.file), None
 
 
 def _show(shape: CatalogSummary, number: int | None, boards: Sequence[LeaderboardInfo]) -> None:

@@ -88,3 +88,17 @@ def test_schema_prints_what_init_writes(cli: Cli) -> None:
 
     assert printed.code == 0
     assert printed.out == (cli.folder / "catalog.schema.json").read_text("utf-8")
+
+
+def test_show_prints_the_catalog_of_the_database_whatever_the_file_of_the_settings_has(cli: Cli) -> None:
+    cli("catalog", "init")
+    cli.file("laurels.toml", '[catalog]\nfile = "catalog.toml"\n')
+    text = (cli.folder / "catalog.toml").read_text("utf-8")
+    cli.file("events.jsonl", json.dumps({"userId": "ada", "id": "post-1", "type": "post.published"}))
+    assert cli("record", "events.jsonl").code == 0
+
+    cli.file("catalog.toml", "")
+    shown = cli("catalog", "show", "--toml")
+
+    assert shown.code == 0
+    assert shown.out == text
