@@ -46,6 +46,7 @@ from laurels.present.badge_details import BadgeDetails
 from laurels.present.badges import BadgeInfo, ConditionCheck, EarnedBadge, Explanation, NextBadge
 from laurels.present.catalog import AppliedCatalog, CatalogRevision
 from laurels.present.changes import Award, LevelChange, NumberChange, RankChange
+from laurels.present.copies import BadgeCopies
 from laurels.present.entitlements import Entitlement, Entitlements
 from laurels.present.erasures import PendingUser
 from laurels.present.events import EventResult, IgnoredValue
@@ -104,6 +105,7 @@ __all__ = [
     "AmnestyNotFound",
     "AppliedCatalog",
     "Award",
+    "BadgeCopies",
     "BadgeDetails",
     "BadgeInfo",
     "BadgeNotFound",

@@ -65,6 +65,7 @@ WORDS = {
     "level_formulas",
     "unlocks",
     "units",
+    "supply",
 }
 """Modules of the engine that nouns are made of."""
 

@@ -145,6 +145,7 @@ def _show_totals(made: CatalogPlan) -> None:
     lines += [
         f"badge {one.badge}: gained by {one.gained:,}, lost by {one.lost:,}"
         + (f", {one.unqualified:,} keep it without meeting the new condition" if one.unqualified else "")
+        + (f", {one.none_left:,} find none left" if one.none_left else "")
         for one in made.badges
     ]
     if points.more or points.fewer:

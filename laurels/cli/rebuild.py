@@ -18,6 +18,7 @@ from laurels.errors import UserErased, UserNotFound
 from laurels.service.admin import Admin
 from laurels.service.closed_lines import fix_database
 from laurels.service.opening import changing
+from laurels.service.supplies import fix_supplies
 from laurels.settings import Settings
 
 BATCH = 20
@@ -74,7 +75,7 @@ async def _all(settings: Settings) -> Rebuilt:
                     answers = await _rebuild_batch(admin, page[start : start + BATCH], advance)
                     users += len(answers)
                     differed += sum(answers)
-        differed += await fix_database(laurels.core)
+        differed += await fix_database(laurels.core) + await fix_supplies(laurels.core)
         wrong = await laurels.store.wrong_tallies()
         await laurels.store.rebuild_tallies()
         await laurels.period_rules.settle(revision)

@@ -94,7 +94,8 @@ class ApplyAdjustment:
         pauses = [row.data for row in active_adjustments(work.adjustments(self.user_id)) if row.kind == "pause"]
         caller = "user" if self.own else "app"
         today = progress.zones.open_day(self.at)
-        return self.adjustment.resolved(AdjustedUser(work.context.catalog, progress, pauses, today, caller, self.at))
+        who = (caller, self.at, work.copies.none_left(progress))
+        return self.adjustment.resolved(AdjustedUser(work.context.catalog, progress, pauses, today, *who))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ class UndoAdjustment:
             work.mark_event(row, None)
             work.read_in_order(self.user_id)
         progress, lost = replace(user.progress, manual=manual), lost_badges(reversal, work)
-        outcome = rebuild(work.context.catalog, progress, events, self.at, restored=event_id, lost=lost)
+        none_left = work.copies.none_left(progress)
+        outcome = rebuild(work.context.catalog, progress, events, self.at, event_id, lost, none_left=none_left)
         occurred_at = row.event.occurred_at if row else None
         work.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
         return stored_outcome(outcome)
@@ -169,10 +171,11 @@ def _fold_again(
     """
     catalog, progress = work.context.catalog, user.progress
     manual = manual_state_of(work.adjustments(user.user_id), progress.manual, progress.zones, catalog)
-    after, entries = with_manual_state(catalog, progress, manual, lost)
+    none_left = work.copies.none_left(progress)
+    after, entries = with_manual_state(catalog, progress, manual, lost, none_left)
     if after.zones != progress.zones:
         return stored_outcome(read_again(work, user, after, at, entries)[1])
-    outcome = rejudge(catalog, progress, after, at, entries)
+    outcome = rejudge(catalog, progress, after, at, entries, none_left)
     if counts_from is None:
         work.save(user, outcome, at)
     else:

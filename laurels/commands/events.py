@@ -82,7 +82,7 @@ class RecordEvent:
         if event.id in user.progress.manual.awaited:
             return self._record_reversed(work, user, dated)
         catalog = work.context.catalog
-        outcome = judge(catalog, user.progress, dated, today)
+        outcome = judge(catalog, user.progress, dated, today, work.copies.none_left(user.progress))
         if is_out_of_order(catalog, user.progress, user.earned, dated, outcome):
             work.read_in_order(event.user_id)
         outcome = with_caps_reached(catalog, user.progress, dated, outcome)
@@ -231,7 +231,8 @@ class ReverseEvents:
             return Outcome(progress)
         ids = {event.id for event in gone}
         earned = [badge for badge, award in awards.items() if award.event_id in ids]
-        return reverse(work.context.catalog, progress, others, gone, self.at, earned)
+        none_left = work.copies.none_left(progress)
+        return reverse(work.context.catalog, progress, others, gone, self.at, earned, none_left)
 
     def _adjustment(self, event_id: str, revision: int) -> AdjustmentRow:
         data = Reversal(event_id).data()

@@ -63,7 +63,8 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
     by_badge = {award.badge: award for award in histories.awards}
     of_events = {badge for badge, award in by_badge.items() if award.event_id is not None}
     of_events |= {*histories.by_events} & by_badge.keys()
-    dated = of_events | {*histories.retroactive}
+    of_events -= catalog.limited.keys()  # such a badge is earned when a copy is taken, not when its condition is met
+    dated = of_events | ({*histories.retroactive} - catalog.limited.keys())
     taken_back = bool({event.id for event in histories.before} - {event.id for event in histories.after})
     on_old_days = _decided_on_old_days(catalog, user, histories, dated)
     for badge, event in deciding_events(catalog, user.progress, histories.after, dated).items():

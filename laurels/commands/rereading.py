@@ -22,7 +22,8 @@ def read_again(
     catalog, history = work.context.catalog, work.history(user.user_id)
     before = active_events(history)
     events = active_events(work.dated_history(user.user_id, changed.zones, user.progress.zones))
-    outcome = reread(catalog, user.progress, changed, before, events, at, entries)
+    none_left = work.copies.none_left(user.progress)
+    outcome = reread(catalog, user.progress, changed, before, events, at, entries, none_left)
     instants = {event.id: event.occurred_at for event in events}
     saved = work.save(user, outcome, at, counts_at=_when(instants, work.as_paid(user.user_id, at)), events=events)
     work.read_in_order(user.user_id, awarded=[award.badge for award in outcome.awards])

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from laurels.commands.context import DecisionContext
+from laurels.commands.copies import UserCopies
+from laurels.commands.needed import HistoryNeeded
 from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
 from laurels.commands.rank_changes import RankChanges
@@ -82,6 +84,7 @@ class UnitOfWork:
         self._changes = Changes()
         self.audit, self.signed_out = self._changes.audit, self._changes.signed_out
         self._rank_changes = RankChanges(context.catalog, found)
+        self.copies = UserCopies(context.catalog, found)
         self._unordered: set[str] = set()
         self._retroactive: set[tuple[str, str]] = set()
         self._earned_by_events: set[tuple[str, str]] = set()
@@ -135,10 +138,11 @@ class UnitOfWork:
         excused = replace(progress, manual=manual)
         named = {catalog.renames.badge(badge): at for badge, at in found.earned.items()}
         current = replace(found, rules=catalog.rules, amnesties=self.found.amnesty_count, earned=named)
+        none_left = self.copies.none_left(progress)
         if found.rules == catalog.rules:
-            return self.save(current, rejudge(catalog, progress, excused, now), now)
+            return self.save(current, rejudge(catalog, progress, excused, now, (), none_left), now)
         events = active_events(self.dated_history(found.user_id, progress.zones))
-        outcome = rebuild(catalog, excused, events, now)
+        outcome = rebuild(catalog, excused, events, now, none_left=none_left)
         if self.context.is_silent_for(found.rules):
             outcome = replace(outcome, notifications=())
             self._silent.add(found.user_id)
@@ -215,6 +219,7 @@ class UnitOfWork:
         `counts_at` gives the instant at which a ledger entry counts within periods of leaderboards (None: in none). By
         default that is when the event occurred, or now. With `events`, all active ones, the scores are computed again.
         """
+        self.copies.change(user, outcome.progress.badges)
         revision = user.revision + 1
         counting = counts_at or default_instant(event, now)
         taken = counting
@@ -358,6 +363,8 @@ class UnitOfWork:
 
     def erase(self, user_id: str, now: datetime) -> None:
         """Remove everything of this user, with the rows of this transaction."""
+        if user_id not in self._erased:
+            self.copies.change(self._users.get(user_id) or self.found.users.get(user_id), ())
         self._erased.add(user_id)
         self._users.pop(user_id, None)
         self._unordered.discard(user_id)
@@ -387,6 +394,7 @@ class UnitOfWork:
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
+        changes.copies = self.copies.changes
         for user_id in self._rank_changes:
             moves = self._rank_changes.moves(user_id)
             changes.moves += moves
@@ -465,14 +473,6 @@ class UnitOfWork:
         """
         self._rank_changes.check(user, now)
         return user.user_id not in self._users and bool(self._rank_changes.moves(user.user_id))
-
-
-class HistoryNeeded(Exception):  # noqa: N818  # not a failure: the transaction is begun again
-    """A decision needs everything about these users, which was not loaded."""
-
-    def __init__(self, users: frozenset[str]) -> None:
-        super().__init__(", ".join(sorted(users)))
-        self.users = users
 
 
 def identities(commands: Iterable[Command]) -> frozenset[tuple[str, str]]:

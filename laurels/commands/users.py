@@ -78,7 +78,10 @@ class UpdateUser:
         described = replace(user, name=name, groups=groups, visibility=visibility)
         if zones == progress.zones:
             changed = replace(progress, joined_at=joined_at, manual=manual)
-            return work.save(described, rejudge(work.context.catalog, progress, changed, self.at), self.at)
+            none_left = work.copies.none_left(progress)
+            return work.save(
+                described, rejudge(work.context.catalog, progress, changed, self.at, (), none_left), self.at
+            )
         manual = manual_state_of(work.adjustments(self.user_id), manual, zones, work.context.catalog)
         changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
         return read_again(work, described, changed, self.at)[0]
@@ -139,12 +142,13 @@ class RebuildUser:
             beyond=beyond,
         )
         truth = counted_again(catalog, truth, events, earned(ledger), self.at)
-        outcome = rebuild(catalog, truth, events, self.at, spent=spent_by(ledger))
+        none_left = work.copies.none_left(truth)
+        outcome = rebuild(catalog, truth, events, self.at, spent=spent_by(ledger), none_left=none_left)
         stored = comparable(catalog, user.progress, outcome.progress, self.at)
         same_days = events == active_events(history)
         if outcome.progress == stored and same_days and not outcome.entries and not outcome.awards:
             return work.check_standings(user, self.at)
-        changed = work.save(user, outcome, self.at, counts_at=in_no_period, events=events)
+        changed = work.save(replace(user, progress=truth), outcome, self.at, counts_at=in_no_period, events=events)
         work.check_standings(changed, self.at)
         return True
 

@@ -6,6 +6,7 @@ from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.http.responses import Response
 from laurels.present.catalog import catalog_summary
+from laurels.present.copies import badge_copies
 from laurels.present.entitlements import unlocked_by
 from laurels.present.leaderboards import leaderboard_info
 
@@ -29,6 +30,7 @@ async def catalog_page(request: Shown) -> Response:
         revision=laurels.rules.number,
         unlocked_by=unlocked_by,
         rarity={row.id: row for row in rarity.badges},
+        copies={one.badge: one for one in badge_copies(catalog, await laurels.core.supplies())},
         users=rarity.users,
         computed_at=rarity.computed_at,
         rules=catalog.point_rules,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -28,6 +28,7 @@ class AdjustedUser:
 
     pauses  the data of all pauses in force
     now     the time; None: the beginning of `today`
+    none_left  limited badges of which no copy is left for this user
     """
 
     catalog: Catalog
@@ -36,6 +37,7 @@ class AdjustedUser:
     today: int
     caller: Caller
     now: datetime | None = None
+    none_left: Collection[str] = ()
 
     def _today_of(self, streak: Streak) -> int:
         """The day of a streak, whose days may start later than at midnight."""
@@ -54,7 +56,8 @@ class AdjustedUser:
     def badge(self, badge: str, *, held: bool = False) -> str:
         """The current id of a badge of the catalog or, with `held`, of one that the user has.
 
-        Raises BadgeNotFound, and without `held` AdjustmentRefused for a retired badge that the user does not have.
+        Raises BadgeNotFound, and without `held` AdjustmentRefused for a badge that the user does not have and that is retired, or
+        of which no copy is left.
         """
         found = self.catalog.badge(badge)
         if found is None and not (held and badge in self.progress.badges):
@@ -63,6 +66,10 @@ class AdjustedUser:
         if found and found.retired and not held and found.id not in self.progress.badges:
             raise AdjustmentRefused(
                 f"the badge '{badge}' is retired and no longer awarded; to grant it, remove 'retired' from it in the catalog"
+            )
+        if found and not held and found.id in self.none_left:
+            raise AdjustmentRefused(
+                f"all {found.supply:,} copies of the badge '{badge}' are taken; to grant it, revoke one, or raise its supply"
             )
         return found.id if found else badge
 
@@ -90,12 +97,17 @@ class AdjustedUser:
 
 
 def with_manual_state(
-    catalog: Catalog, progress: Progress, manual: ManualState, lost: Iterable[LostBadge] = ()
+    catalog: Catalog,
+    progress: Progress,
+    manual: ManualState,
+    lost: Iterable[LostBadge] = (),
+    none_left: Collection[str] = (),
 ) -> tuple[Progress, list[LedgerEntry]]:
     """The progress with this manual state, and the ledger entries that follow. Streaks and other badges are settled later.
 
-    A badge is given if it is granted and missing. It is taken if it is barred, or if its grant was undone and its condition
-    is not met; so is one that the catalog no longer has. `lost` are badges that an adjustment took which is undone now.
+    A badge is given if it is granted and missing, unless no copy of it is left. It is taken if it is barred, or if its grant was
+    undone and its condition is not met; so is one that the catalog no longer has. `lost` are badges that an adjustment took
+    which is undone now.
     """
     entries = entries_of(manual.adjusted - progress.manual.adjusted, "adjustment", "points")
     entries += entries_of(progress.manual.spent - manual.spent, "spend", "points")
@@ -105,11 +117,11 @@ def with_manual_state(
         known = catalog.badge(badge)
         if badge in held and (badge in manual.barred or (ungranted and not is_met(catalog, progress, badge))):
             entries += entries_of(-held.pop(badge), "revocation", badge)
-        elif known and badge in manual.granted and badge not in held:
+        elif known and badge in manual.granted and badge not in held and badge not in none_left:
             held[badge] = known.points
             entries += entries_of(known.points, "grant", badge)
     after = replace(progress, badges=held, manual=manual, zones=progress.zones.corrected(manual.corrections))
-    for badge, points in given_back(catalog, after, lost).items():
+    for badge, points in given_back(catalog, after, lost, none_left).items():
         held[badge] = points
         entries += entries_of(points, "revocation", badge)
     return after, entries

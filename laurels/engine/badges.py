@@ -22,7 +22,8 @@ class Badge:
     `was` are its earlier ids. `retired`: it is no longer awarded, and only those who have it see it. `holders` says what those
     who have it do when its condition does not hold any more: they keep it, or lose it with its points. `unlocks` is what it
     unlocks in the app for those who have it. `family` and `tier`, from 1, the easiest: it is one of several badges for the
-    same, each harder to earn; '' and 0 for one that is not.
+    same, each harder to earn; '' and 0 for one that is not. `supply` is how many users may have it
+    at once (None: no limit).
     """
 
     id: str
@@ -39,6 +40,7 @@ class Badge:
     unlocks: tuple[str, ...] = ()
     family: str = ""
     tier: int = 0
+    supply: int | None = None
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -69,6 +71,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         unlocks=read_unlocks(table),
         family=table.text("family", ""),
         tier=table.integer("tier", least=1) if table.has("tier") else 0,
+        supply=table.integer("supply", least=1) if table.has("supply") else None,
     )
     _check_family(table, badge)
     table.done()

@@ -42,7 +42,8 @@ class Catalog:
 
     login_event, login_streak   the event that a profile request records, and the streak that the profile shows
     rule_indexes                event type -> what it can change
-    settling                    badges that depend on points or on other badges
+    settling                    badges that depend on points or on other badges, or of which there is a limited supply
+    limited                     badge of which there is a limited supply -> how many users may have it at once
     losing                      badges that users lose when their conditions do not hold any more
     boards                      leaderboards by id, retired ones too; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
@@ -68,6 +69,7 @@ class Catalog:
     boards: Mapping[str, Board]
     rule_indexes: Mapping[str, RuleIndex]
     settling: tuple[Badge, ...]
+    limited: Mapping[str, int]
     losing: tuple[Badge, ...]
     points_boards: tuple[Board, ...]
     tops: Mapping[str, Board]
@@ -124,6 +126,11 @@ class Catalog:
         """The default catalogs of earlier versions, which stored none: their users go on with the one that judged them."""
         files = resources.files("laurels.engine").joinpath("earlier").iterdir()
         return [Catalog.parse(file.read_text("utf-8")) for file in sorted(files, key=lambda file: file.name)]
+
+    @property
+    def limited_ids(self) -> dict[str, str]:
+        """The current id of each id that a limited badge has or had."""
+        return {name: badge.id for badge in self.badges if badge.supply for name in (badge.id, *badge.was)}
 
     @property
     def digest(self) -> str:
@@ -195,7 +202,8 @@ def _read(table: Table) -> Catalog:
         badges=badges,
         boards=boards,
         rule_indexes=rule_indexes_of(metrics, streaks, rules, badges),
-        settling=tuple(badge for badge in badges if depends_on(badge, HasBadge) or depends_on(badge, PointsOf)),
+        settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, HasBadge, PointsOf)),
+        limited={badge.id: badge.supply for badge in badges if badge.supply},
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
         points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),

@@ -98,7 +98,8 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
 
 def _deciding_badge(badge: Badge) -> list[Any]:
     holders = "" if badge.holders == KEEP else badge.holders
-    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired, holders])]
+    supply = badge.supply and f"supply {badge.supply}"
+    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired, holders, supply])]
 
 
 def _renaming(fields: dict[str, Any]) -> dict[str, Any]:

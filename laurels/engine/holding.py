@@ -17,16 +17,21 @@ def without(progress: Progress, badges: Collection[str]) -> Progress:
     return replace(progress, badges=others, points=points, beyond=beyond)
 
 
-def given_back(catalog: Catalog, progress: Progress, lost: Iterable[LostBadge]) -> dict[str, int]:
+def given_back(
+    catalog: Catalog, progress: Progress, lost: Iterable[LostBadge], none_left: Collection[str] = ()
+) -> dict[str, int]:
     """The points of lost badges that the user gets back when what took them away is undone.
 
     One that was held because of its condition comes back if that is met again; if it can still be awarded, settling awards it.
+    One of which no copy is left does not come back.
     """
     back: dict[str, int] = {}
     for one in lost:
         badge = catalog.badge(one.badge)
         held_or_barred = one.badge in progress.badges or one.badge in progress.manual.barred
-        if not held_or_barred and (badge is None or not one.met or (badge.retired and badge.condition.met(progress))):
+        if held_or_barred or one.badge in none_left:
+            continue
+        if badge is None or not one.met or (badge.retired and badge.condition.met(progress)):
             back[one.badge] = one.points
     return back
 

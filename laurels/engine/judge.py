@@ -34,18 +34,19 @@ from laurels.engine.streaks import Reading, Streak, folded, read
 _NO_DAYS = Days()
 
 
-def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Outcome:
+def judge(catalog: Catalog, progress: Progress, event: Event, today: int, none_left: Collection[str] = ()) -> Outcome:
     """What this event changes for its user.
 
     The event must have its `occurred_at` and `day`. `today` is the user's day when the event is recorded; streaks are read
-    on it. First add the event, then settle: due badges -> points -> badges due by points ..., until nothing changes.
+    on it. First add the event, then settle: due badges -> points -> badges due by points ..., until nothing changes. Here and in
+    the other entry points, `none_left` are limited badges of which no copy is left for this user.
     """
     rules = catalog.rule_indexes.get(event.type)
     if rules is None:
         return Outcome(progress)
     assert event.occurred_at is not None
     added, entries = add_event(rules, progress, event)
-    settled, awards = _settle(catalog, added, rules.badges, entries)
+    settled, awards = _settle(catalog, added, rules.badges, entries, none_left)
     if settled.earned != progress.earned:
         settled = replace(settled, reached_at=later(progress.reached_at, event.occurred_at))
     if settled.days is progress.days:
@@ -61,7 +62,12 @@ def judge(catalog: Catalog, progress: Progress, event: Event, today: int) -> Out
 
 
 def rejudge(
-    catalog: Catalog, before: Progress, after: Progress, now: datetime, entries: Iterable[LedgerEntry] = ()
+    catalog: Catalog,
+    before: Progress,
+    after: Progress,
+    now: datetime,
+    entries: Iterable[LedgerEntry] = (),
+    none_left: Collection[str] = (),
 ) -> Outcome:
     """What follows from a change without an event, such as a joining time or an adjustment.
 
@@ -72,7 +78,7 @@ def rejudge(
     points, beyond = limited(before.earned + earned_by(paid))
     awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
     refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
-    settled, earned = _resettle(catalog, refolded, paid)
+    settled, earned = _resettle(catalog, refolded, paid, none_left)
     if settled.earned != before.earned:
         settled = replace(settled, reached_at=later(before.reached_at, now))
     streaks = _streak_changes(
@@ -89,6 +95,7 @@ def rebuild(
     restored: str | None = None,
     lost: Iterable[LostBadge] = (),
     spent: int | None = None,
+    none_left: Collection[str] = (),
 ) -> Outcome:
     """The same user with all sums computed again from their events, in the order of recording, under this catalog.
 
@@ -101,12 +108,12 @@ def rebuild(
     fresh = _sums(catalog, progress, events)
     paid = fresh.earned - progress.earned
     entries = entries_of(paid, "reversal", restored) if restored else entries_of(paid, "catalog", catalog.rules)
-    for badge, points in given_back(catalog, fresh, lost).items():
+    for badge, points in given_back(catalog, fresh, lost, none_left).items():
         fresh = replace(fresh, badges={**fresh.badges, badge: points})
         entries += entries_of(points, "reversal", badge)
     if spent is not None:
         entries += entries_of(spent - progress.manual.spent, "spend", catalog.rules)
-    return rejudge(catalog, progress, fresh, now, entries)
+    return rejudge(catalog, progress, fresh, now, entries, none_left)
 
 
 def reread(
@@ -117,6 +124,7 @@ def reread(
     events: Sequence[Event],
     now: datetime,
     entries: Iterable[LedgerEntry] = (),
+    none_left: Collection[str] = (),
 ) -> Outcome:
     """The same user with all sums computed again from events that are on other days, because the zones changed.
 
@@ -126,7 +134,7 @@ def reread(
     """
     fresh = _sums(catalog, after, events)
     paid = [*entries, *_moved_points(catalog, dated_before, events)]
-    return rejudge(catalog, before, fresh, now, paid)
+    return rejudge(catalog, before, fresh, now, paid, none_left)
 
 
 def _moved_points(catalog: Catalog, before: Sequence[Event], after: Sequence[Event]) -> list[LedgerEntry]:
@@ -154,6 +162,7 @@ def reverse(
     reversed_events: Sequence[Event],
     now: datetime,
     earned: Collection[str] = (),
+    none_left: Collection[str] = (),
 ) -> Outcome:
     """The same user without these events, as if they were reversed one after the other. `events` are all others, as recorded.
 
@@ -168,7 +177,7 @@ def reverse(
     lost = [*unmet(after, justified(catalog, progress)), *(set(unnamed) - progress.manual.granted)]
     entries += [LedgerEntry(-after.badges[badge], "reversal", badge) for badge in lost if after.badges[badge]]
     badges = {badge: paid for badge, paid in after.badges.items() if badge not in lost}
-    return rejudge(catalog, progress, replace(after, badges=badges), now, entries)
+    return rejudge(catalog, progress, replace(after, badges=badges), now, entries, none_left)
 
 
 def _paid_by(
@@ -268,18 +277,20 @@ def _settle(
     return progress, awards
 
 
-def _resettle(catalog: Catalog, progress: Progress, entries: list[LedgerEntry]) -> tuple[Progress, list[Award]]:
+def _resettle(
+    catalog: Catalog, progress: Progress, entries: list[LedgerEntry], none_left: Collection[str]
+) -> tuple[Progress, list[Award]]:
     """Take away the badges that users lose whose conditions do not hold, and award what is due.
 
     What is awarded may let the condition of a lost one hold again: then it was never lost, and keeps what it paid.
     """
     lost = losers(catalog, progress)
     if not lost:
-        return _settle(catalog, progress, catalog.badges, entries)
+        return _settle(catalog, progress, catalog.badges, entries, none_left)
     while True:
         paid: list[LedgerEntry] = []
         others = tuple(badge for badge in catalog.badges if badge.id not in lost)
-        settled, awards = _settle(catalog, without(progress, lost), others, paid, barred=lost)
+        settled, awards = _settle(catalog, without(progress, lost), others, paid, barred=(*lost, *none_left))
         back = [badge.id for badge in catalog.losing if badge.id in lost and badge.condition.met(settled)]
         if not back:
             break

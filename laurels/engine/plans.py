@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from datetime import datetime
 
@@ -55,6 +55,7 @@ class Effect:
     streaks       by their names under the new catalog; those that it does not have, by their names before
     lines         the user's lines on leaderboards
     unqualified   badges that the user keeps although their new condition does not hold
+    none_left     badges whose condition holds, but of which no copy is left
     """
 
     user_id: str
@@ -65,6 +66,7 @@ class Effect:
     streaks: Mapping[str, StreakChange] = field(default_factory=dict[str, StreakChange])
     lines: Mapping[Line, LineChange] = field(default_factory=dict[Line, LineChange])
     unqualified: tuple[str, ...] = ()
+    none_left: tuple[str, ...] = ()
 
     @property
     def is_nothing(self) -> bool:
@@ -120,19 +122,24 @@ def keeps_badges(following: Catalog, progress: Progress, candidates: tuple[Badge
 
 
 def progress_under(
-    following: Catalog, progress: Progress, now: datetime, candidates: tuple[Badge, ...]
+    following: Catalog,
+    progress: Progress,
+    now: datetime,
+    candidates: tuple[Badge, ...],
+    none_left: Collection[str] = (),
 ) -> Progress | None:
     """The progress under a catalog for which it `suffices`; None if the user's ledger is needed to tell.
 
     `progress` must be under the catalog in force and the newest amnesties. `candidates` are `possibly_due`.
+    `none_left` are limited badges of which no copy is left for the user.
     """
     if progress.board_days is None:
         return None  # an earlier version stored it: the days of leaderboards are read from the events
     held = progress.badges
-    due = any(badge.id not in held and badge.due(progress) for badge in candidates)
+    due = any(badge.id not in held and badge.due(progress) and badge.id not in none_left for badge in candidates)
     if not due and not (following.losing and losers(following, progress)):
         return progress
-    after = rejudge(following, progress, progress, now).progress
+    after = rejudge(following, progress, progress, now, (), none_left).progress
     # Points that add up to 0 are on no leaderboard unless the ledger has some that count.
     return after if after.points or after.earned == progress.earned else None
 
@@ -147,6 +154,11 @@ def unqualified(changed: tuple[Badge, ...], progress: Progress) -> tuple[str, ..
     """The badges that a user has and whose new condition does not hold. `changed` are `changed_conditions`."""
     held = progress.badges
     return tuple([badge.id for badge in changed if badge.id in held and not badge.condition.met(progress)])
+
+
+def without_copy(catalog: Catalog, progress: Progress) -> tuple[str, ...]:
+    """The limited badges that a user is due and was not awarded: no copy was left."""
+    return tuple([badge.id for badge in catalog.settling if badge.supply and badge.due(progress)])
 
 
 def effect(
@@ -164,6 +176,7 @@ def effect(
         streaks=_streaks(before, after, now) if events else {},
         lines=_lines(before, after),
         unqualified=unqualified(changed, new),
+        none_left=without_copy(after.catalog, new),
     )
 
 

@@ -101,6 +101,6 @@ def _touches(badge: Badge, names: set[str]) -> bool:
     )
 
 
-def depends_on(badge: Badge, kind: type) -> bool:
-    """Whether a condition of this kind is in the badge's condition."""
-    return any(isinstance(part, kind) for part in badge.condition.parts())
+def depends_on(badge: Badge, *kinds: type) -> bool:
+    """Whether a condition of one of these kinds is in the badge's condition."""
+    return any(isinstance(part, kinds) for part in badge.condition.parts())

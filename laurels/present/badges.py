@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import Check, Step, nearness
 from laurels.engine.progress import Progress
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.present.copies import none_left_sentence
 from laurels.present.history import HistoryEvent, earned_at, history_event
 from laurels.present.streaks import streak_length
 from laurels.storage.contract import AwardRow, EventRow, UserRow
@@ -113,21 +114,27 @@ def shown_badges(catalog: Catalog, progress: Progress) -> list[Badge]:
     return [badge for badge in catalog.badges if not badge.retired or badge.id in progress.badges]
 
 
-def next_badges(catalog: Catalog, progress: Progress, now: datetime, limit: int = NEAREST) -> list[NextBadge]:
-    """The `limit` badges that the user is nearest to, nearest first."""
-    nearest = sorted(_in_reach(catalog, progress, now), key=lambda pair: -nearness(pair[1]))
+def next_badges(
+    catalog: Catalog, progress: Progress, now: datetime, limit: int = NEAREST, none_left: Collection[str] = ()
+) -> list[NextBadge]:
+    """The `limit` badges that the user is nearest to, nearest first, without those of which no copy is left."""
+    nearest = sorted(_in_reach(catalog, progress, now, none_left), key=lambda pair: -nearness(pair[1]))
     return [_next_badge(badge, steps) for badge, steps in nearest[:limit]]
 
 
-def badges_in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[NextBadge]:
-    """Every badge that the user can still earn, in the catalog's order."""
-    return [_next_badge(badge, steps) for badge, steps in _in_reach(catalog, progress, now)]
+def badges_in_reach(
+    catalog: Catalog, progress: Progress, now: datetime, none_left: Collection[str] = ()
+) -> list[NextBadge]:
+    """Every badge that the user can still earn, in the catalog's order, without those of which no copy is left."""
+    return [_next_badge(badge, steps) for badge, steps in _in_reach(catalog, progress, now, none_left)]
 
 
-def _in_reach(catalog: Catalog, progress: Progress, now: datetime) -> list[tuple[Badge, list[Step]]]:
+def _in_reach(
+    catalog: Catalog, progress: Progress, now: datetime, none_left: Collection[str]
+) -> list[tuple[Badge, list[Step]]]:
     """The badges that the user can still earn, each with what is missing."""
     lengths = _streak_lengths(catalog, progress, now)
-    excluded = progress.badges.keys() | progress.manual.barred
+    excluded = progress.badges.keys() | progress.manual.barred | {*none_left}
     open_badges = [badge for badge in catalog.badges if badge.id not in excluded and not badge.retired]
     steps = [(badge, badge.condition.steps(progress, lengths)) for badge in open_badges]
     return [(badge, of_badge) for badge, of_badge in steps if of_badge]
@@ -168,29 +175,28 @@ def earned_badges(user: UserRow, awards: Sequence[AwardRow], events: Mapping[str
 
 
 def explanation(
-    catalog: Catalog, badge: Badge, user: UserRow, award: AwardRow | None, event: EventRow | None, now: datetime
+    catalog: Catalog,
+    badge: Badge,
+    user: UserRow,
+    award: AwardRow | None,
+    event: EventRow | None,
+    now: datetime,
+    none_left: Collection[str] = (),
 ) -> Explanation:
-    """Why a user has a badge, or what is missing. `event` is the event that earned it."""
+    """Why a user has a badge, or what is missing. `event` is the event that earned it.
+
+    `none_left` are the badges of which no copy is left.
+    """
     progress = user.progress
     earned = earned_at(user, award, event) if award else None
     lengths = _streak_lengths(catalog, progress, now)
     checks = badge.condition.checks(progress, lengths)
-    if earned:
-        sentence = _earned_because(badge, earned, event, checks)
-    elif badge.id in progress.manual.barred:
-        sentence = f"{badge.name} was revoked, and is not awarded again until that is undone."
-    else:
-        steps = badge.condition.steps(progress, lengths)
-        sentence = (
-            _next_badge(badge, steps).sentence
-            if steps and not badge.retired
-            else f"{badge.name} can no longer be earned."
-        )
+    missing = "" if earned else _what_is_missing(badge, progress, lengths, none_left)
     return Explanation(
         badge=badge.id,
         name=badge.name,
         earned=award is not None,
-        sentence=sentence,
+        sentence=_earned_because(badge, earned, event, checks) if earned else missing,
         earned_at=earned,
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
@@ -209,6 +215,18 @@ def _condition_check(check: Check) -> ConditionCheck:
     )
 
 
+def _what_is_missing(badge: Badge, progress: Progress, lengths: Mapping[str, int], none_left: Collection[str]) -> str:
+    """What a user must do to have the badge, or why that is not possible."""
+    if badge.id in progress.manual.barred:
+        return f"{badge.name} was revoked, and is not awarded again until that is undone."
+    if badge.id in none_left and not badge.retired:
+        return none_left_sentence(badge)
+    steps = badge.condition.steps(progress, lengths)
+    return (
+        _next_badge(badge, steps).sentence if steps and not badge.retired else f"{badge.name} can no longer be earned."
+    )
+
+
 def explanations(
     catalog: Catalog,
     badges: Sequence[Badge],
@@ -216,6 +234,7 @@ def explanations(
     awards: Sequence[AwardRow],
     events: Mapping[str, EventRow],
     now: datetime,
+    none_left: Collection[str] = (),
 ) -> list[Explanation]:
     """The same for several badges of one user. `events` are those that earned them, by id."""
     by_badge = {award.badge: award for award in awards}
@@ -223,7 +242,7 @@ def explanations(
     for badge in badges:
         award = by_badge.get(badge.id)
         event = events.get(award.event_id) if award and award.event_id else None
-        found.append(explanation(catalog, badge, user, award, event, now))
+        found.append(explanation(catalog, badge, user, award, event, now, none_left))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -36,23 +36,33 @@ class UserOverview(Answer, frozen=True):
 
 
 def user_overview(
-    maker: ProfileMaker, details: UserDetails, now: datetime, *, days: int, limit: int, outdated: bool
+    maker: ProfileMaker,
+    details: UserDetails,
+    now: datetime,
+    *,
+    days: int,
+    limit: int,
+    outdated: bool,
+    none_left: Collection[str] = (),
 ) -> UserOverview:
-    """The rows of one user as an overview. `days`: of each streak; `limit`: how many history entries were requested."""
+    """The rows of one user as an overview. `days`: of each streak; `limit`: how many history entries were requested.
+
+    `none_left` are the badges of which no copy is left.
+    """
     catalog, row = maker.context.catalog, details.user
     badges = shown_badges(catalog, row.progress)
     profile = msgspec.structs.replace(
         maker.profile(row, details.top, now),
         balance=row.progress.balance,
         rank=UserRank(rank=details.rank, ranked_users=details.ranked),
-        next=next_badges(catalog, row.progress, now, len(catalog.badges)),
+        next=next_badges(catalog, row.progress, now, len(catalog.badges), none_left),
         streaks=user_streaks(catalog, row.progress, now, days),
         history=history(row, details.history, limit),
     )
     return UserOverview(
         user=user(catalog, row, now),
         profile=profile,
-        explanations=explanations(catalog, badges, row, details.awards, details.award_events, now),
+        explanations=explanations(catalog, badges, row, details.awards, details.award_events, now, none_left),
         excluded=row.progress.manual.excluded,
         outdated=outdated,
         erase_at=row.erase_at,

@@ -17,13 +17,15 @@ Basis = Literal["nothing", "progress", "events"]
 class PlannedBadge(Answer, frozen=True):
     """How many users gain a badge, and how many lose it.
 
-    `unqualified` are those who have it and do not meet its new condition.
+    `unqualified` are those who have it and do not meet its new condition. `noneLeft` are those who qualify for a badge of limited
+    supply and get no copy.
     """
 
     badge: str
     gained: int
     lost: int
     unqualified: int
+    none_left: int
 
 
 class PlannedPoints(Answer, frozen=True):

@@ -16,6 +16,7 @@ from laurels.engine.scoring import places
 from laurels.present.badge_details import BadgeDetails
 from laurels.present.badges import BadgeInfo, EarnedBadge, NextBadge, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer
+from laurels.present.copies import BadgeCopies
 from laurels.present.history import History
 from laurels.present.presentation import ANONYMOUS, Presentation
 from laurels.present.streaks import UserStreak, streak_length
@@ -76,6 +77,7 @@ class Profile(SparseAnswer, frozen=True):
     history: History | None = None
     earned: Sequence[EarnedBadge] = ()
     details: Sequence[BadgeDetails] = ()
+    copies: Sequence[BadgeCopies] = ()
 
 
 def streak_badge(catalog: Catalog, recorded: Recorded) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
@@ -132,6 +132,10 @@ class Core:
         if view.user is not None and view.user.erase_at is not None:
             raise ErasurePending(view.user.erase_at)
         return view
+
+    async def supplies(self) -> Mapping[str, int]:
+        """How many copies of each badge of limited supply are taken. Reads nothing if the catalog in force has none."""
+        return await self.store.supplies() if self.catalog.limited else {}
 
     async def under_one_revision(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work` under the newest revision of the catalog, again if it finds that another one was put in force meanwhile."""

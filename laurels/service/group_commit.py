@@ -15,7 +15,8 @@ from typing import TypeVar
 from laurels.commands.audit import note_written
 from laurels.commands.context import DecisionContext
 from laurels.commands.events import Recorded
-from laurels.commands.unit_of_work import Command, HistoryNeeded, UnitOfWork, identities
+from laurels.commands.needed import HistoryNeeded
+from laurels.commands.unit_of_work import Command, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.ranking import Ranks
 from laurels.errors import CatalogDiffers, CatalogError, LaurelsError, Overloaded, StoreUnavailable
@@ -339,6 +340,7 @@ def _request(commands: Sequence[Command], context: DecisionContext, *, ranks: bo
         zones=zones_to_set(commands),
         ranks=ranks,
         longest=LONG,
+        supplies=bool(context.catalog.limited),
     )
 
 

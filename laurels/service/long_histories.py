@@ -18,6 +18,7 @@ from typing import cast
 from laurels.commands.audit import note_written
 from laurels.commands.unit_of_work import Command, DecisionContext, UnitOfWork
 from laurels.engine.ranking import Ranks
+from laurels.engine.supply import fit
 from laurels.errors import Overloaded
 from laurels.service.computing import Computed, Job, Task, Unbound, applied, computed, snapshot_for, state_of
 from laurels.service.history_process import HistoryProcess
@@ -43,7 +44,7 @@ TURN_SECONDS = 0.00002
 
 
 class Changed(Exception):  # noqa: N818
-    """The user was changed since the snapshot."""
+    """The user was changed since the snapshot, or others took the last copy of a badge."""
 
 
 class LongHistories:
@@ -106,7 +107,7 @@ class LongHistories:
         found = cast(Computed | None, in_process) or await self._in_thread(job)
 
         def decide(loaded: Loaded) -> Changes:
-            if state_of(loaded) != found.state:
+            if state_of(loaded) != found.state or not fit(found.changes.copies, loaded.supplies):
                 raise Changed
             return found.changes
 

@@ -16,6 +16,7 @@ from laurels.engine.leaderboards import POINTS
 from laurels.errors import UserErased
 from laurels.service.closed_periods import after_closings
 from laurels.service.core import Core
+from laurels.service.long_histories import LONG
 from laurels.storage.contract import BoardRuleRow, ClosedPeriodRow, RevisionKey
 
 log = logging.getLogger(__name__)
@@ -168,8 +169,7 @@ class PeriodRules:
         revision = core.rules.in_force.revision
         catalog, waiting, after, noted_at = core.catalog, core.recomputing, "", monotonic()
         while page := await core.store.user_ids(after, PAGE):
-            for start in range(0, len(page), TOGETHER):
-                users = page[start : start + TOGETHER]
+            for users in await self._together(page, catalog):
                 await self._refresh(users)
                 done += len(users)
                 if progress:
@@ -187,6 +187,25 @@ class PeriodRules:
             )
         await core.store.note_filled(revision, done, now)
         core.recomputing = core.recomputing - waiting
+
+    async def _together(self, page: Sequence[str], catalog: Catalog) -> list[Sequence[str]]:
+        """The users of a page in parts that share a transaction.
+
+        A user with a long history is written after the others of a part. So if the supply of a badge is limited, such a user is
+        a part of their own, so that copies go to users in the order of their ids, as in a plan.
+        """
+        if not catalog.limited:
+            return [page[start : start + TOGETHER] for start in range(0, len(page), TOGETHER)]
+        rows = await self._core.store.users(page)
+        parts: list[list[str]] = [[]]
+        for name in page:
+            is_long = name in rows and rows[name].revision > LONG
+            if is_long or len(parts[-1]) == TOGETHER:
+                parts.append([])
+            parts[-1].append(name)
+            if is_long:
+                parts.append([])
+        return [part for part in parts if part]
 
     async def settle(self, rebuilt_under: RevisionKey) -> None:
         """Store that the standings of all leaderboards are under the rules in force, because every user was rebuilt.

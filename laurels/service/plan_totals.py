@@ -29,6 +29,7 @@ class PlanTotals:
         self._before = self._paid = self._taken = self._more = self._fewer = 0
         self._higher = self._lower = 0
         self._gained, self._lost, self._unqualified = Counter[str](), Counter[str](), Counter[str]()
+        self._none_left = Counter[str]()
         self._streaks: Counter[tuple[str, str]] = Counter()
         self._lines: Counter[tuple[str, str]] = Counter()
         self._most: list[tuple[Any, int, Effect]] = []
@@ -42,6 +43,7 @@ class PlanTotals:
         """Count a user. Returns whether anything changes for them."""
         self.add_unaffected(effect.points.before)
         self._unqualified.update(effect.unqualified)
+        self._none_left.update(effect.none_left)
         if effect.is_nothing:
             return False
         self.affected += 1
@@ -87,6 +89,10 @@ class PlanTotals:
         for badge, holders in sorted(self._lost.items()):
             lose = "1 user loses it" if holders == 1 else f"{holders:,} users lose it"
             found.append(f"badges '{badge}': {lose}, with its points")
+        for badge, waiting in sorted(self._none_left.items()):
+            users, gained = "1 user qualifies" if waiting == 1 else f"{waiting:,} users qualify", self._gained[badge]
+            gets = f"{gained:,} more get a copy" if gained != 1 else "1 more gets a copy"
+            found.append(f"badges '{badge}': {users} and find none left; {gets}, in the order of the users' ids")
         if self._lower:
             users = "1 user falls" if self._lower == 1 else f"{self._lower:,} users fall"
             found.append(f"levels: {users} to a lower level")
@@ -103,8 +109,9 @@ class PlanTotals:
                 gained=self._gained[badge],
                 lost=self._lost[badge],
                 unqualified=self._unqualified[badge],
+                none_left=self._none_left[badge],
             )
-            for badge in sorted({*self._gained, *self._lost, *self._unqualified})
+            for badge in sorted({*self._gained, *self._lost, *self._unqualified, *self._none_left})
         ]
 
     @property

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from time import perf_counter
 from typing import cast
 
@@ -30,6 +31,7 @@ from laurels.engine.plans import (
     progress_under,
     suffices,
     unqualified,
+    without_copy,
 )
 from laurels.engine.progress import Change, Progress
 from laurels.engine.ranking import WITHIN, Place
@@ -39,6 +41,7 @@ from laurels.errors import PlanOutdated
 from laurels.present.plans import Basis, CatalogPlan, PlannedUser, planned_user
 from laurels.service.closed_periods import after_closings, closed_before
 from laurels.service.core import Core
+from laurels.service.plan_copies import PlannedCopies
 from laurels.service.plan_tokens import PlanToken, Totals, token_text
 from laurels.service.plan_totals import PlanTotals
 from laurels.service.revisions import Proposal, at_stake, next_revision, parsed_or_none
@@ -105,9 +108,11 @@ class Planning:
             self.basis = "progress"
         self.totals = PlanTotals()
         self._full_seconds, self._full_users = 0.0, 0
+        self.copies = PlannedCopies(present, following)
 
     async def run(self) -> None:
         """Compute the plan. Raises OtherRevision if another catalog is put in force meanwhile."""
+        await self.copies.read(self._core)
         after = ""
         while page := await self._core.store.users_after(after, PAGE):
             await self._add_page(page)
@@ -124,17 +129,39 @@ class Planning:
                 self.totals.add_unaffected(row.points)
             return
         count = amnesty_count(await self._core.store.amnesties())
+        if self._planned.following.limited:
+            await self._add_in_order(page, count)
+            await self._sample(page)
+            return
         found, missing = await asyncio.to_thread(self._from_progress, page, count)
         for batch in _together(missing):
             full = await self._from_events([row.user_id for row in batch])
             self.totals.from_events += len(full)
             found |= full
-        if not self._full_users:
-            sample = next(_together(page[:SAMPLE]))
-            await self._from_events([row.user_id for row in sample])  # only to know how long it takes
+        await self._sample(page)
         for row in page:
             if row.user_id in found:
                 self._add(found[row.user_id])
+
+    async def _add_in_order(self, page: Sequence[StoredUser], count: int) -> None:
+        """Add a page of users, each with the copies of limited badges that those before left."""
+
+        def needs_events(row: StoredUser) -> bool:
+            return self.basis == "events" or self._is_outdated(row, count)
+
+        for needed, rows in groupby(page, needs_events):
+            some = list(rows)
+            self.totals.outdated += sum(self._is_outdated(row, count) for row in some)
+            for batch in _together(some) if needed else [[row] for row in some]:
+                effect = None if needed else self._effect_on(batch[0].row)
+                if effect is not None:
+                    self._add(effect)
+                    continue
+                found = await self._from_events([row.user_id for row in batch])
+                self.totals.from_events += len(found)
+                for row in batch:
+                    if row.user_id in found:
+                        self._add(found[row.user_id])
 
     def _add(self, effect: Effect | int) -> None:
         if isinstance(effect, int):
@@ -181,10 +208,17 @@ class Planning:
     def _effect_on(self, row: UserRow) -> Effect | int | None:
         """What changes for a user, by the stored progress; None if that does not tell."""
         present, following, at = self._planned.present, self._planned.following, self._planned.at
-        progress = progress_under(following, row.progress, at, self._candidates)
+        none_left = self.copies.none_left(row.progress)
+        progress = progress_under(following, row.progress, at, self._candidates, none_left)
         if progress is None or _is_lost(following, row.progress, progress):
             return None
-        if progress is row.progress and self._same_levels and not unqualified(self._changed, progress):
+        self.copies.move(row.progress, progress)
+        if (
+            progress is row.progress
+            and self._same_levels
+            and not unqualified(self._changed, progress)
+            and not without_copy(following, progress)
+        ):
             return progress.points
         nowhere: Mapping[Key, Place] = {}
         before = after = nowhere
@@ -192,6 +226,12 @@ class Planning:
             before, after = places_of(present, row, at), places_of(following, replace(row, progress=progress), at)
         sides = Side(present, row.progress, before), Side(following, progress, after)
         return effect(row.user_id, *sides, at, events=False, changed=self._changed)
+
+    async def _sample(self, page: Sequence[StoredUser]) -> None:
+        """Compute a few users from their events if no one was yet, only to know how long it takes."""
+        if not self._full_users:
+            with self.copies.kept():
+                await self._from_events([row.user_id for row in next(_together(page[:SAMPLE]))])
 
     async def _from_events(self, users: Sequence[str]) -> Mapping[str, Effect]:
         """What changes for these users, by all that is stored of them. Those who were erased meanwhile are left out."""
@@ -210,8 +250,8 @@ class Planning:
     def _effects(self, loaded: Loaded) -> dict[str, Effect]:
         present, following, at = self._planned.present, self._planned.following, self._planned.at
         stale = {name for name, row in loaded.users.items() if self._is_outdated(row, loaded.amnesty_count)}
-        before = dict(loaded.users) | _under(present, loaded, stale, at)
-        after = _under(following, loaded, loaded.users, at)
+        before = dict(loaded.users) | self._under(present, loaded, stale)
+        after = self._under(following, loaded, loaded.users)
         found: dict[str, Effect] = {}
         for name, row in before.items():
             stored = loaded.standings.get(name) if name not in stale else None
@@ -220,6 +260,16 @@ class Planning:
             sides = Side(present, row.progress, old), Side(following, after[name].progress, new)
             found[name] = effect(name, *sides, at, events=True, changed=self._changed)
         return found
+
+    def _under(self, catalog: Catalog, loaded: Loaded, users: Iterable[str]) -> dict[str, UserRow]:
+        """These users as they would be under a catalog, with the copies of limited badges in the order of their ids."""
+        work = UnitOfWork(DecisionContext(catalog), replace(loaded, supplies=self.copies.taken[catalog.rules]))
+        at = self._planned.at
+        found = {
+            name: work.any_user(name, at) for name in sorted(users)
+        }  # erasing may be undone: then it is theirs, too
+        self.copies.taken[catalog.rules] = work.copies.taken
+        return found | {row.user_id: row for row in work.changes().users}
 
     @property
     def apply_seconds(self) -> float:
@@ -243,13 +293,6 @@ def _together(rows: Sequence[StoredUser]) -> Iterator[Sequence[StoredUser]]:
         revisions += row.revision
     if batch:
         yield batch
-
-
-def _under(catalog: Catalog, loaded: Loaded, users: Iterable[str], at: datetime) -> dict[str, UserRow]:
-    """These users as they would be under a catalog."""
-    work = UnitOfWork(DecisionContext(catalog), loaded)
-    found = {name: work.any_user(name, at) for name in users}  # erasing may be undone: then the catalog is theirs, too
-    return found | {row.user_id: row for row in work.changes().users}
 
 
 def _open(catalog: Catalog, stored: Mapping[Key, Place], at: datetime) -> Mapping[Key, Place]:
@@ -324,7 +367,11 @@ def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float
         rules=catalog.rules,
         at=planned.at,
         differences=differences(planned.present, catalog),
-        warnings=[*warnings(planned.present, catalog), *totals.warnings(options.inflation)],
+        warnings=[
+            *warnings(planned.present, catalog),
+            *planning.copies.warnings,
+            *totals.warnings(options.inflation),
+        ],
         basis=planning.basis,
         users=totals.users,
         affected=totals.affected,

@@ -14,6 +14,7 @@ from laurels.commands.rows import named_now
 from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
 from laurels.engine.streaks import Streak
+from laurels.engine.supply import none_left
 from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
 from laurels.present.badge_details import badge_details
 from laurels.present.badges import (
@@ -24,6 +25,7 @@ from laurels.present.badges import (
     explanation,
     next_badges,
 )
+from laurels.present.copies import badge_copies
 from laurels.present.entitlements import Entitlements, entitlements_of
 from laurels.present.history import History, history
 from laurels.present.overviews import UserOverview, user_overview
@@ -33,7 +35,7 @@ from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
 from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
-INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details")
+INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details", "copies")
 """What a profile can include beyond the contract's eleven fields."""
 
 HISTORY_PAGE = 20
@@ -115,15 +117,17 @@ class ProfileReader:
         """The profile with what it includes beyond the contract."""
         catalog, progress = self._core.catalog, row.progress
         more: dict[str, object] = {}
+        taken = await self._core.supplies()
+        gone = none_left(catalog.limited, taken)
         if "balance" in include:
             more["balance"] = progress.balance
         if "rank" in include:
             may_read = catalog.boards[POINTS_BOARD].may_be_read_by(row.groups)
             more["rank"] = await self.rank(row.user_id) if may_read else _NOT_RANKED
         if "next" in include:
-            more["next"] = next_badges(catalog, progress, now)
+            more["next"] = next_badges(catalog, progress, now, none_left=gone)
         if "toward" in include:
-            more["toward"] = badges_in_reach(catalog, progress, now)
+            more["toward"] = badges_in_reach(catalog, progress, now, gone)
         if "streaks" in include:
             more["streaks"] = user_streaks(catalog, progress, now, days)
         if "history" in include:
@@ -133,6 +137,8 @@ class ProfileReader:
             more["earned"] = await self._earned(row)
         if "details" in include:
             more["details"] = badge_details(catalog, progress)
+        if "copies" in include:
+            more["copies"] = badge_copies(catalog, taken)
         return msgspec.structs.replace(profile, **more)
 
     async def _earned(self, row: UserRow) -> list[EarnedBadge]:
@@ -170,7 +176,8 @@ class ProfileReader:
         row, now = await core.current_user(user_id), await core.now()
         award = next((item for item in await core.store.awards(user_id) if item.badge == badge.id), None)
         event = await core.store.event(user_id, award.event_id) if award and award.event_id else None
-        return explanation(core.catalog, badge, row, award, event, now)
+        gone = none_left(core.catalog.limited, await core.supplies())
+        return explanation(core.catalog, badge, row, award, event, now, gone)
 
     async def rank(self, user_id: str) -> UserRank:
         """See Laurels.rank."""
@@ -193,7 +200,8 @@ class ProfileReader:
             awards = [replace(award, badge=core.catalog.renames.badge(award.badge)) for award in details.awards]
             details = replace(details, user=named_now(details.user, core.catalog), awards=awards)
         maker, now = await core.profile_maker(), await core.now()
-        return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated)
+        gone = none_left(core.catalog.limited, await core.supplies())
+        return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated, none_left=gone)
 
     async def _details(self, user_id: str, limit: int, before: int | None) -> UserDetails | None:
         details = await self._core.store.user_details(user_id, RANKED_IN_PROFILE, limit, before)

@@ -101,7 +101,8 @@ def differences(
     """
     truth = _truth(catalog, snapshot, now)
     history = active_events(snapshot.events)
-    rebuilt = rebuild(catalog, truth, history, now).progress
+    # Who gets a copy of a limited badge does not follow from one user, so no one is missing it.
+    rebuilt = rebuild(catalog, truth, history, now, none_left=catalog.limited).progress
     stored = comparable(catalog, snapshot.user.progress, rebuilt, now)
     pairs: list[tuple[str, Any, Any]] = [(name, getattr(stored, name), getattr(rebuilt, name)) for name in FIELDS]
     pairs.append(("awards", truth.badges, rebuilt.badges))

@@ -18,6 +18,7 @@ from laurels.service.admin import Admin
 from laurels.service.closed_lines import database_differences
 from laurels.service.opening import changing, reading
 from laurels.service.processes import end_with_parent, processors
+from laurels.service.supplies import supply_differences
 from laurels.service.verify import compare_user, verify_user
 from laurels.settings import Settings
 
@@ -59,7 +60,8 @@ async def _parts(settings: Settings, *, refresh: bool) -> tuple[list[Part], int,
         parts: list[Part] = []
         async for page in Admin(laurels).pages():
             parts.append(Part(parts[-1].last if parts else "", page[-1], len(page)))
-        return parts, await laurels.store.wrong_tallies(), await database_differences(laurels.core)
+        differences = [*await database_differences(laurels.core), *await supply_differences(laurels.core)]
+        return parts, await laurels.store.wrong_tallies(), differences
 
 
 def _compare_all(

@@ -200,6 +200,7 @@ CATALOG_REVISIONS = Table(
         "filled_at": NUMBER,
     },
 )
+SUPPLIES = Table("supplies", 1, {"badge": TEXT, "taken": NUMBER})
 AUDIT = Table(
     "audit",
     1,
@@ -276,6 +277,7 @@ TABLES: Mapping[str, Table] = {
             SECOND_FACTORS,
             AMNESTIES,
             CATALOG_REVISIONS,
+            SUPPLIES,
             MAINTENANCE_RUNS,
             SANDBOX,
             AUDIT,
@@ -286,7 +288,7 @@ TABLES: Mapping[str, Table] = {
 }
 """The tables of a copy, in its order."""
 
-REPLACED = ("secrets", "catalog_revisions", "maintenance_runs", "board_rules")
+REPLACED = ("secrets", "catalog_revisions", "supplies", "maintenance_runs", "board_rules")
 """Tables in which an empty database may have rows: a copy replaces them."""
 
 CREDENTIALS = frozenset({"secrets", "api_keys", "second_factors", "sessions"})

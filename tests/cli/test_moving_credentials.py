@@ -27,7 +27,7 @@ from tests.cli.test_moving import ERASED, address, file, filled, held, raw, sour
 DATA = {
     *("tombstones", "amnesties", "catalog_revisions", "maintenance_runs", "sandbox", "users", "events", "adjustments"),
     *("awards", "ledger", "outbox", "standings", "closings", "board_rules"),
-    "audit",
+    *("audit", "supplies"),
     "unfinished_erasures",
 }
 """Tables that a copy without credentials has. A new table belongs here or to CREDENTIALS."""

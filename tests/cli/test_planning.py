@@ -66,7 +66,7 @@ def test_a_plan_as_json_has_the_whole_plan(bound: Cli) -> None:
 
     assert (plan["base"], plan["basis"], plan["users"], plan["affected"]) == (1, "progress", 2, 1)
     assert plan["warnings"] == []
-    assert plan["badges"] == [{"badge": "first", "gained": 1, "lost": 0, "unqualified": 0}]
+    assert plan["badges"] == [{"badge": "first", "gained": 1, "lost": 0, "unqualified": 0, "noneLeft": 0}]
     assert [user["userId"] for user in plan["mostAffected"]] == ["ada"]
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from laurels.commands.context import DecisionContext
-from laurels.commands.unit_of_work import Command, HistoryNeeded, UnitOfWork, identities
+from laurels.commands.needed import HistoryNeeded
+from laurels.commands.unit_of_work import Command, UnitOfWork, identities
 from laurels.commands.users import zones_to_set
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import SPEND

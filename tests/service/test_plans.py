@@ -71,7 +71,10 @@ def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-KEYS = st.sampled_from([{}, {}, {}, {"retired": True}, {"holders": "lose"}, {"holders": "lose"}])
+LIMITED = {"supply": 2, "holders": "lose"}
+KEYS = st.sampled_from(
+    [{}, {}, {}, {"retired": True}, *[{"holders": "lose"}] * 2, {"supply": 1}, {"supply": 2}, LIMITED]
+)
 
 
 @st.composite

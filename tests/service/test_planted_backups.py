@@ -143,6 +143,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(file) as connection, connection:
         connection.execute("INSERT INTO unfinished_erasures VALUES ('zed', 0, 1)")
         connection.execute("INSERT INTO second_factors VALUES (x'00', x'00', 0, x'', 0, NULL, 0, 1)")
+        connection.execute("INSERT INTO supplies VALUES ('founder', 1)")
         connection.execute("INSERT INTO maintenance_runs VALUES ('backup', 0, '{}')")
     return file
 

@@ -1111,6 +1111,7 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "secrets",
         "sessions",
         "standings",
+        "supplies",
         "tallies",
         "tombstones",
         "unfinished_erasures",

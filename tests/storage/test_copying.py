@@ -55,6 +55,7 @@ EXTREMES: Everything = {
         (1, ODD, "", ODD, FIRST, "", ODD, None, None, None, None, None),
         (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD, 1, LONG, LAST),
     ],
+    "supplies": [("", LEAST), (ODD, LONG)],
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],
     "sandbox": [(1, LEAST)],
     "users": [

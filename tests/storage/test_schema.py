@@ -30,6 +30,7 @@ OF_NO_USER = {
     "catalog_revisions",
     "board_rules",
     "closings",
+    "supplies",
     "maintenance_runs",
     "operator_sessions",
     "second_factors",

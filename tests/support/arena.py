@@ -14,6 +14,7 @@ from laurels.present.events import EventResult
 from laurels.present.leaderboards import LeaderboardPage, LeaderboardStanding
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
+from laurels.service.supplies import supply_differences
 from laurels.storage import open_store
 from laurels.testing import TestClock
 from tests.support import at, badge, catalog, check_ledgers, sql
@@ -123,6 +124,7 @@ async def check_arena(one: Arena) -> None:
     store = one.laurels.store
     assert await store.wrong_tallies() == 0
     await check_ledgers(store)
+    assert await supply_differences(one.laurels.core) == []
     users = [user_id async for user_id in one.admin.users()]
     for user_id in users:
         assert await one.admin.verify(user_id) == []

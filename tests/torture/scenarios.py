@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.torture import books
+from tests.support import postgres
+from tests.torture import books, supply
 from tests.torture.disk import empty, fill, small_disk
 from tests.torture.rig import Incident, Rig
 from tests.torture.server import Server, private_server
@@ -129,9 +130,25 @@ def _end_and_restart(server: Server) -> Incident:
     return happen
 
 
+# ---- limited supply, on both engines ------------------------------------------------------------
+
+
+def sqlite_supply(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
+    """64 writers in 4 processes claim the copies of badges, and processes are killed."""
+    return asyncio.run(supply.scenario(f"sqlite:///{folder / 'laurels.db'}", folder, seed, seconds, tell))
+
+
+def postgresql_supply(folder: Path, seed: int, seconds: float, tell: Report) -> Figures:
+    """The same on PostgreSQL."""
+    with postgres.database() as database:
+        return asyncio.run(supply.scenario(database, folder, seed, seconds, tell))
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "sqlite, killed": sqlite_killed,
     "sqlite, disk full": sqlite_full,
     "postgresql, killed and cut": postgresql_killed,
     "postgresql, disk full": postgresql_full,
+    "sqlite, limited supply": sqlite_supply,
+    "postgresql, limited supply": postgresql_supply,
 }

@@ -34,5 +34,13 @@ BADGE = KeyTable(
             '"lose"',
             default=KEEP,
         ),
+        Key(
+            "supply",
+            Integer(least=1),
+            "How many users may have it at once, in the order in which their events are recorded.",
+            "100",
+            default=None,
+            without="no limit",
+        ),
     ),
 )

@@ -81,6 +81,7 @@ from laurels.storage.contract.reports import Counts, MaintenanceRun, PointsPaid,
 from laurels.storage.contract.retention import OldRows, RetainedTable, Retention, RowKey
 from laurels.storage.contract.sandbox import Sandbox
 from laurels.storage.contract.schema import AppliedMigration, Mark, Schema
+from laurels.storage.contract.supplies import Supplies
 from laurels.storage.contract.transactions import Changes, Decide, Loaded, LoadRequest, Transactions
 
 CONNECTIONS = 8
@@ -105,6 +106,7 @@ class Store(
     Reports,
     Retention,
     Sandbox,
+    Supplies,
     Copying,
     Protocol,
 ):
@@ -190,6 +192,7 @@ __all__ = [
     "Standing",
     "Store",
     "StoredUser",
+    "Supplies",
     "TargetKind",
     "Team",
     "Teams",

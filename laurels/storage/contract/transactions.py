@@ -29,6 +29,7 @@ class LoadRequest:
     in_full  users with everything: adjustments, all events, awards, the ledger and the standings
     zones   user -> the zones that commands set, and when: where one would change the user's zones, everything is loaded
     ranks   whether to compute the ranks of users whose place changes
+    supplies  whether to load how many copies of limited badges are taken
     longest  users with more revisions than this are not loaded with everything, but named in `Loaded.long`; None: no limit
     """
 
@@ -42,6 +43,7 @@ class LoadRequest:
     )
     ranks: bool = True
     longest: int | None = None
+    supplies: bool = False
 
     def is_too_long(self, user: UserRow) -> bool:
         """Whether everything of this user would be loaded, and is too long for that."""
@@ -64,7 +66,8 @@ class Loaded:
     `adjustments` are those of the users they were requested for. `histories`, `awards`, `ledgers` and `standings` (by board
     and period, without closed periods) are those of users with `needs_all_of`. `amnesty_count` changes with each amnesty that
     is created or lifted. `catalog` is the revision in force, until the transaction ends. `keyring` has the database's keys,
-    from which references to users are made.
+    from which references to users are made. `supplies` says how many copies of each limited badge are taken; on PostgreSQL,
+    others may take and free some until this transaction writes.
     """
 
     users: Mapping[str, UserRow]
@@ -84,6 +87,8 @@ class Loaded:
     long: frozenset[str] = frozenset()
     """Users whose histories were not loaded because they are too long."""
 
+    supplies: Mapping[str, int] = field(default_factory=dict[str, int])
+
 
 @dataclass(slots=True)
 class Changes:
@@ -92,6 +97,7 @@ class Changes:
     Users and adjustments replace the rows with the same key. `marked` are known events whose `reversed_by`, day, lateness
     or data changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the
     leaderboards that notify users who climb into their first ranks. `signed_out` are users whose sessions all end.
+    `copies` are limited badges with how many more copies are taken (below 0: fewer), and the supply that must not be exceeded.
     `next_notifications` has, for each user, the revision,
     position and time of a further one.
     """
@@ -112,6 +118,7 @@ class Changes:
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
     audit: list[AuditRow] = field(default_factory=list[AuditRow])
     signed_out: list[str] = field(default_factory=list[str])
+    copies: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
     def forget(self, user_id: str) -> None:
         """Drop all changes of this user."""

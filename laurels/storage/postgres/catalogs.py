@@ -13,6 +13,7 @@ from laurels.storage.contract import UNBOUND, AskAboutIds, AuditOf, CatalogRow, 
 from laurels.storage.postgres.closings import all_closings, close, unclosed
 from laurels.storage.postgres.connections import Connections, insert, save_audit, setting
 from laurels.storage.postgres.pool import LONG_STATEMENT_SECONDS, Connection
+from laurels.storage.postgres.supplies import count_again
 
 KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
 ALL_REVISIONS = f"SELECT {CATALOG_REVISIONS} FROM catalog_revisions ORDER BY number"
@@ -139,7 +140,9 @@ class Catalogs(Connections):
                     await save_audit(connection, [audit_of(decided.revision)] if audit_of else ())
                     for row in decided.closed:
                         await close(connection, row)
-                    for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():
+                    catalog = Catalog.parse(decided.revision.text)
+                    await count_again(connection, catalog.limited_ids)
+                    for earlier, current in catalog.renames.boards.items():
                         await _rename_board(connection, earlier, current)
 
         await self._pool.run(change, self._patience)

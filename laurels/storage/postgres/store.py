@@ -15,6 +15,7 @@ from laurels.storage.postgres.reports import Reports
 from laurels.storage.postgres.retention import Retention
 from laurels.storage.postgres.sandbox import Sandbox
 from laurels.storage.postgres.schema import Schema
+from laurels.storage.postgres.supplies import Supplies
 from laurels.storage.postgres.transactions import Transactions
 
 
@@ -32,6 +33,7 @@ class PostgresStore(
     Reports,
     Retention,
     Sandbox,
+    Supplies,
     Copying,
 ):
     """The contract of `storage/contract` on one PostgreSQL database."""

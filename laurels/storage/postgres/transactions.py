@@ -36,6 +36,7 @@ from laurels.storage.postgres.keyrings import Keyrings
 from laurels.storage.postgres.leaderboards import open_standings
 from laurels.storage.postgres.pool import Connection, Overtaken, write
 from laurels.storage.postgres.records import read_adjustments, read_awards, read_events, read_ledgers
+from laurels.storage.postgres.supplies import move, read_supplies
 from laurels.storage.secrets import Keyring
 from laurels.storage.standings import Measured, own_ranks
 
@@ -172,6 +173,7 @@ class Transactions(Keyrings):
             catalog=(number, digest) if number else UNBOUND,
             keyring=keyring,
             long=long,
+            supplies=await read_supplies(connection) if request.supplies else {},
         )
 
     async def _without_row(
@@ -220,6 +222,8 @@ class Transactions(Keyrings):
         await write(connection, ADD_ENTRIES, map(codec.entry_columns, changes.ledger))
         notifications = [*changes.notifications, *changes.further(of_climbing(measured, changes.tops))]
         await write(connection, ADD_NOTIFICATIONS, map(codec.notification_columns, notifications))
+        if changes.copies:
+            await move(connection, changes.copies)
         if moves:
             await standings.save(connection, moves)  # last, because others wait for these rows until the commit
         return ranks

@@ -25,6 +25,7 @@ from laurels.storage.sqlite.amnesties import ALL_AMNESTIES
 from laurels.storage.sqlite.closings import all_closings, close, unclosed
 from laurels.storage.sqlite.connections import Connections, insert, save_audit, translated
 from laurels.storage.sqlite.driver import Connection
+from laurels.storage.sqlite.supplies import count_again
 
 KEY = "SELECT number, digest FROM catalog_revisions ORDER BY number DESC LIMIT 1"
 IN_FORCE = """
@@ -160,7 +161,9 @@ class Catalogs(Connections):
                 save_audit(writer, [audit_of(decided.revision)] if audit_of else ())
                 for row in decided.closed:
                     close(writer, row)
-                for earlier, current in Catalog.parse(decided.revision.text).renames.boards.items():
+                catalog = Catalog.parse(decided.revision.text)
+                count_again(writer, catalog.limited_ids)
+                for earlier, current in catalog.renames.boards.items():
                     _rename_board(writer, earlier, current)
 
         await self._in_transaction(change)

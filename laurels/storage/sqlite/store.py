@@ -19,6 +19,7 @@ from laurels.storage.sqlite.reports import Reports
 from laurels.storage.sqlite.retention import Retention
 from laurels.storage.sqlite.sandbox import Sandbox
 from laurels.storage.sqlite.schema import Schema
+from laurels.storage.sqlite.supplies import Supplies
 from laurels.storage.sqlite.transactions import Transactions
 
 
@@ -36,6 +37,7 @@ class SQLiteStore(
     Reports,
     Retention,
     Sandbox,
+    Supplies,
     Copying,
 ):
     """The contract of `storage/contract` on one SQLite file, or in memory."""

@@ -18,6 +18,7 @@ from laurels.storage.sqlite.driver import Connection
 from laurels.storage.sqlite.keyrings import Keyrings, is_erased
 from laurels.storage.sqlite.leaderboards import open_standings
 from laurels.storage.sqlite.records import EVENT, USER, read_adjustments, read_awards, read_events, read_ledger
+from laurels.storage.sqlite.supplies import move, read_supplies
 from laurels.storage.standings import Measured, own_ranks
 
 SAVE_USER = f"""
@@ -108,6 +109,7 @@ class Transactions(Keyrings):
             catalog=catalog,
             keyring=keyring,
             long=long,
+            supplies=read_supplies(connection) if request.supplies else {},
         )
 
     def _save(
@@ -126,6 +128,8 @@ class Transactions(Keyrings):
         connection.executemany(SAVE_USER, map(codec.user_columns, changes.users))
         connection.executemany(ADD_EVENT, [codec.event_columns(event, ranks) for event in changes.events])
         _save_adjustments(connection, changes)
+        if changes.copies:
+            move(connection, changes.copies)
         if changes.awards:
             connection.executemany(ADD_AWARD, map(codec.award_columns, changes.awards))
         if changes.ledger:
