@@ -95,6 +95,7 @@ DECISIONS = {
     "counting",
     "judge",
     "holding",
+    "validity",
     "occurrence",
     "adjust",
     "scoring",

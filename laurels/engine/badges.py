@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from laurels.engine.conditions import AllOf, Condition, StreakOf, Vocabulary, read_condition
-from laurels.engine.parsing import Table
+from laurels.engine.parsing import Table, shown
 from laurels.engine.progress import Progress
 from laurels.engine.renames import read_was
 from laurels.engine.unlocks import read_unlocks
@@ -23,7 +24,8 @@ class Badge:
     who have it do when its condition does not hold any more: they keep it, or lose it with its points. `unlocks` is what it
     unlocks in the app for those who have it. `family` and `tier`, from 1, the easiest: it is one of several badges for the
     same, each harder to earn; '' and 0 for one that is not. `supply` is how many users may have it
-    at once (None: no limit).
+    at once (None: no limit). `valid_for` is for how many days it is valid (None: it stays valid): after the day on which it was
+    earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it).
     """
 
     id: str
@@ -41,6 +43,8 @@ class Badge:
     family: str = ""
     tier: int = 0
     supply: int | None = None
+    valid_for: int | None = None
+    renewed_by: str = ""
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -51,6 +55,33 @@ class Badge:
     def streaks(self) -> frozenset[str]:
         """The streaks in its condition."""
         return frozenset(part.streak for part in self.condition.parts() if isinstance(part, StreakOf))
+
+
+MOST_VALID_DAYS = 36_525
+_DAYS = re.compile("([0-9]{1,5}) days?")
+
+
+def _read_valid_days(table: Table) -> int | None:
+    """`valid_for`: for how many days; None without it."""
+    if not table.has("valid_for"):
+        return None
+    found = _DAYS.fullmatch(text := table.text("valid_for"))
+    days = int(found[1]) if found else 0
+    if text and not 1 <= days <= MOST_VALID_DAYS:
+        table.fault("valid_for", f"must be a number of days, not {shown(text)}", 'write valid_for = "90 days"')
+    return days
+
+
+def _read_renewed_by(table: Table, vocabulary: Vocabulary) -> str:
+    """The metric whose newest event renews a badge. Only one of kind 'last' knows when that was, in any order of arrival."""
+    name = table.choice("renewed_by", vocabulary.metrics, "metric", "")
+    if name and not table.has("valid_for"):
+        table.fault("renewed_by", "renews a badge that stays valid", 'add valid_for = "90 days"')
+    elif name and vocabulary.metrics[name].kind != "last":
+        kind = vocabulary.metrics[name].kind
+        why = f"the metric '{name}' has the kind '{kind}', which does not know when its newest event occurred"
+        table.fault("renewed_by", why, "name a metric of kind 'last' over the same events")
+    return name
 
 
 def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]) -> Badge:
@@ -72,6 +103,8 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         family=table.text("family", ""),
         tier=table.integer("tier", least=1) if table.has("tier") else 0,
         supply=table.integer("supply", least=1) if table.has("supply") else None,
+        valid_for=_read_valid_days(table),
+        renewed_by=_read_renewed_by(table, vocabulary),
     )
     _check_family(table, badge)
     table.done()

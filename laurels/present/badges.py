@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -12,6 +12,7 @@ from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import Check, Step, nearness
 from laurels.engine.progress import Progress
+from laurels.engine.validity import last_day
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.present.copies import none_left_sentence
 from laurels.present.history import HistoryEvent, earned_at, history_event
@@ -66,11 +67,12 @@ class ConditionCheck(SparseAnswer, frozen=True):
     scale: int = 1
 
 
-class EarnedBadge(Answer, frozen=True):
+class EarnedBadge(SparseAnswer, frozen=True):
     """When a badge was earned.
 
     `earned_at` is when the event occurred that completed its condition, `event_id` its id (null: no event did), and
-    `awarded_at` when Laurels awarded it, which is later if events arrived late.
+    `awarded_at` when Laurels awarded it, which is later if events arrived late. `valid_until`, missing where it stays valid, is
+    the last day on which it is valid, by the user's clock.
     """
 
     badge: str
@@ -78,6 +80,7 @@ class EarnedBadge(Answer, frozen=True):
     awarded_at: UtcTime
     event_id: str | None
     points: Points
+    valid_until: date | None = None
 
 
 class Explanation(Answer, frozen=True):
@@ -159,7 +162,16 @@ def _next_badge(badge: Badge, steps: Sequence[Step]) -> NextBadge:
     )
 
 
-def earned_badges(user: UserRow, awards: Sequence[AwardRow], events: Mapping[str, EventRow]) -> list[EarnedBadge]:
+def valid_until(catalog: Catalog, badge_id: str, user: UserRow) -> date | None:
+    """The last day on which a badge of the user is valid, by the user's clock; None: it stays valid."""
+    badge = catalog.badge(badge_id)
+    day = last_day(badge, user.progress, user.earned) if badge else None
+    return date.fromordinal(day) if day else None
+
+
+def earned_badges(
+    catalog: Catalog, user: UserRow, awards: Sequence[AwardRow], events: Mapping[str, EventRow]
+) -> list[EarnedBadge]:
     """The badges of a user, the first earned first. `events` are those that earned badges without a stored date, by id."""
     earned = [
         EarnedBadge(
@@ -168,6 +180,7 @@ def earned_badges(user: UserRow, awards: Sequence[AwardRow], events: Mapping[str
             awarded_at=award.awarded_at,
             event_id=award.event_id,
             points=award.points,
+            valid_until=valid_until(catalog, award.badge, user),
         )
         for award in awards
     ]
@@ -196,7 +209,9 @@ def explanation(
         badge=badge.id,
         name=badge.name,
         earned=award is not None,
-        sentence=_earned_because(badge, earned, event, checks) if earned else missing,
+        sentence=_earned_because(badge, earned, event, checks) + _validity(catalog, badge, user, now)
+        if earned
+        else missing,
         earned_at=earned,
         awarded_at=award.awarded_at if award else None,
         event=history_event(event) if event else None,
@@ -244,6 +259,17 @@ def explanations(
         event = events.get(award.event_id) if award and award.event_id else None
         found.append(explanation(catalog, badge, user, award, event, now, none_left))
     return found
+
+
+def _validity(catalog: Catalog, badge: Badge, user: UserRow, now: datetime) -> str:
+    """As in ' It is valid until 2026-06-01.'; '' for a badge that stays valid."""
+    last = valid_until(catalog, badge.id, user)
+    if last is None:
+        return ""
+    if last.toordinal() >= user.progress.zones.day(now):
+        return f" It is valid until {last}."
+    one = catalog.metrics[badge.renewed_by].one if badge.renewed_by else ""
+    return f" It was valid until {last}" + (f"; 1 more {one} renews it." if one else ".")
 
 
 def _earned_because(badge: Badge, earned: datetime, event: EventRow | None, checks: Sequence[Check]) -> str:

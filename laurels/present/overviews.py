@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from laurels.engine.validity import with_valid_badges
 from laurels.present.badges import Explanation, explanations, next_badges, shown_badges
 from laurels.present.base import Answer, UtcTime
 from laurels.present.entitlements import Entitlement, entitlements_of
@@ -66,5 +67,5 @@ def user_overview(
         excluded=row.progress.manual.excluded,
         outdated=outdated,
         erase_at=row.erase_at,
-        entitlements=entitlements_of(catalog, row.progress),
+        entitlements=entitlements_of(catalog, with_valid_badges(catalog.badges, row.progress, row.earned, now)),
     )

@@ -13,6 +13,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.leaderboards import POINTS
 from laurels.engine.ranking import HIDDEN, Place
 from laurels.engine.scoring import places
+from laurels.engine.validity import expired
 from laurels.present.badge_details import BadgeDetails
 from laurels.present.badges import BadgeInfo, EarnedBadge, NextBadge, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer
@@ -104,6 +105,7 @@ class ProfileMaker:
         self.context = context
         self._catalog = context.catalog
         self._badges = [(badge.id, badge_info(badge), badge.retired) for badge in context.catalog.badges]
+        self._expiring = [badge for badge in context.catalog.badges if badge.valid_for]
         self._board = context.catalog.boards[POINTS]
         self._top = _Top((), [], {})
 
@@ -116,8 +118,9 @@ class ProfileMaker:
         first = self._top if self._top.lines is top else self._read_top(top)
         may_read = self._board.may_be_read_by(row.groups)
         earned = progress.badges
+        over = expired(self._expiring, progress, row.earned, now) if self._expiring else ()
         return Profile(
-            badges=[info for badge_id, info, _ in self._badges if badge_id in earned],
+            badges=[info for badge_id, info, _ in self._badges if badge_id in earned and badge_id not in over],
             points=progress.points,
             level=level.level.number,
             title=level.level.title,
@@ -128,7 +131,9 @@ class ProfileMaker:
             leaderboard=self._leaders(first, row) if may_read else [],
             user_rank=self._rank(first, row, now) if may_read else None,
             available_badges=[
-                info for badge_id, info, retired in self._badges if badge_id not in earned and not retired
+                info
+                for badge_id, info, retired in self._badges
+                if (badge_id not in earned or badge_id in over) and not retired
             ],
         )
 

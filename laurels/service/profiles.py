@@ -15,6 +15,7 @@ from laurels.engine.days import Days
 from laurels.engine.events import MAX_USER_ID, OWN_PREFIX, Event, check_text
 from laurels.engine.streaks import Streak
 from laurels.engine.supply import none_left
+from laurels.engine.validity import with_valid_badges
 from laurels.errors import BadgeNotFound, InvalidInput, UserNotFound
 from laurels.present.badge_details import badge_details
 from laurels.present.badges import (
@@ -147,7 +148,9 @@ class ProfileReader:
         awards = await store.awards(row.user_id)
         undated = [award.event_id for award in awards if award.event_id and award.badge not in row.earned]
         events = {event_id: await store.event(row.user_id, event_id) for event_id in undated}
-        return earned_badges(row, awards, {event_id: event for event_id, event in events.items() if event})
+        return earned_badges(
+            self._core.catalog, row, awards, {event_id: event for event_id, event in events.items() if event}
+        )
 
     async def history(self, user_id: str, limit: int, before: int | None) -> History:
         """See Laurels.history."""
@@ -164,7 +167,9 @@ class ProfileReader:
     async def entitlements(self, user_id: str) -> Entitlements:
         """See Laurels.entitlements."""
         row = await self._core.current_user(user_id)
-        return Entitlements(entitlements=entitlements_of(self._core.catalog, row.progress))
+        catalog, now = self._core.catalog, await self._core.now()
+        valid = with_valid_badges(catalog.badges, row.progress, row.earned, now)
+        return Entitlements(entitlements=entitlements_of(catalog, valid))
 
     async def explain(self, user_id: str, badge_id: str) -> Explanation:
         """See Laurels.explain."""

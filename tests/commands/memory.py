@@ -13,6 +13,7 @@ from laurels.commands.users import zones_to_set
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import SPEND
 from laurels.engine.ranking import Place
+from laurels.engine.validity import last_day
 from laurels.storage.contract import AdjustmentRow, AwardRow, Changes, EventRow, LedgerRow, Loaded, LoadRequest, UserRow
 
 USER = "ada"
@@ -103,6 +104,7 @@ class Memory:
             "progress": replace(progress, manual=None, zones=None),  # type: ignore[arg-type]
             "earned": row.earned,
             "deciding": deciding,
+            "valid": {badge.id: last_day(badge, progress, row.earned) for badge in self.catalog.badges},
             "days": {name: (event.day, event.late_by) for name, event in events.items()},
             "standings": self.standings,
         }

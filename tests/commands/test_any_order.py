@@ -69,6 +69,8 @@ BOARDS = [
     board("weighted", "all", by="metric", weights={"sum": 2, "times": 3}, except_groups=["staff"]),
 ]
 
+VALIDITY: list[dict[str, Any]] = [{}, {}, {"valid_for": "4 days"}, {"valid_for": "4 days", "renewed_by": "last"}]
+
 RENAMED = ("b0", "b2", "b5", "busy", "weeks", "points-week", "days-week", "run-month")
 """Names of badges, streaks and leaderboards that change; some are named by conditions and by leaderboards."""
 
@@ -134,7 +136,10 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             {"id": "a", "events": ["a"], "amount": 2, "per": "quantity", "cap_per_day": drawn.choice([5, 7, 11])},
             {"id": "b", "events": ["b", "login"], "amount": 3, **drawn.choice([{}, {"cap_per_day": 4}])},
         ],
-        "badges": [badge(f"b{n}", drawn.choice([0, 10, 35]), **when) for n, when in enumerate(conditions)],
+        "badges": [
+            {**badge(f"b{n}", drawn.choice([0, 10, 35]), **when), **drawn.choice(VALIDITY)}
+            for n, when in enumerate(conditions)
+        ],
         "leaderboards": BOARDS,
     }
     return catalog(**tables), catalog(**renamed(tables))

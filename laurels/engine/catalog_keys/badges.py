@@ -42,5 +42,22 @@ BADGE = KeyTable(
             default=None,
             without="no limit",
         ),
+        Key(
+            "valid_for",
+            Text(pattern="[0-9]{1,5} days?"),
+            "For how many days it is valid, at most 36,525: after it was earned, or after its newest renewal.",
+            '"365 days"',
+            default=None,
+            without="it stays valid",
+        ),
+        Key(
+            "renewed_by",
+            Text(names="metric"),
+            "The metric, of kind 'last', whose newest event renews it.",
+            '"newest_book"',
+            default=None,
+            without="nothing renews it",
+            needs='valid_for = "365 days"',
+        ),
     ),
 )
