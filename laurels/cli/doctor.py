@@ -193,7 +193,7 @@ def _catalog(given: Catalog | None, state: CatalogState | None) -> tuple[Catalog
             "catalog", str(error.faults[0]), "put a corrected one in force: 'laurels catalog apply FILE'"
         )
     found = f"{_summary(stored)}, revision {newest.number} in the database"
-    if given and given != stored:
+    if given and given != stored.as_written:
         fix = f"use it with 'laurels catalog apply {given.file}', or remove the file from the settings"
         return stored, Finding("catalog", difference(given, newest, stored), fix)
     return stored, Finding("catalog", found)

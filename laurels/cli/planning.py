@@ -21,7 +21,7 @@ from laurels.cli.revisions import Silent
 from laurels.cli.tables import cell, console, count_progress, table
 from laurels.errors import InvalidInput
 from laurels.present.audit import csv_cell
-from laurels.present.plans import CHANGE_COLUMNS, CatalogPlan, PlannedUser, change_rows
+from laurels.present.plans import CHANGE_COLUMNS, CatalogPlan, PlannedPay, PlannedUser, change_rows
 from laurels.service.admin import Admin
 from laurels.service.opening import existing, laurels_over, read_catalog
 from laurels.service.planning import INFLATION
@@ -153,6 +153,7 @@ def _show_totals(made: CatalogPlan) -> None:
             f"points: {points.before:,} -> {points.after:,}; {points.paid:,} more for {counted(points.more, 'user')}, "
             f"{points.taken:,} fewer for {counted(points.fewer, 'user')}"
         )
+    lines += map(_pay_text, made.pay)
     if levels.higher or levels.lower:
         lines.append(f"levels: {levels.higher:,} users reach a higher one, {levels.lower:,} a lower one")
     lines += [
@@ -165,6 +166,16 @@ def _show_totals(made: CatalogPlan) -> None:
     ]
     for line in lines:
         console().print(Text(line), soft_wrap=True)
+
+
+def _pay_text(one: PlannedPay) -> str:
+    """What a change of pay has paid under each choice, and how to choose the other one."""
+    other = "recompute" if one.chosen == "keep" else "keep"
+    paid = {"keep": one.keep, "recompute": one.recompute}
+    return (
+        f'{one.key} {one.id}: {paid[one.chosen]:,} points paid with past = "{one.chosen}", as the file says; write '
+        f'past = "{other}" for {paid[other]:,} points, another number for {counted(one.users, "user")}'
+    )
 
 
 def _most_affected(made: CatalogPlan) -> object:

@@ -67,12 +67,17 @@ def _is_active(work: UnitOfWork, user_id: str, event_id: str | None) -> bool:
     return event is None or event.reversed_by is None
 
 
+def _is_same(work: UnitOfWork, award: AwardRow, points: int) -> bool:
+    """Whether an award is the one that was taken away, and not another one of the same badge."""
+    return award.points == points or any(badge.id == award.badge for badge in work.context.catalog.repaying)
+
+
 def save_as_they_were(row: AdjustmentRow, work: UnitOfWork) -> None:
     """Let the badges that the user has back have the event and times of their first award."""
     awards = work.award_rows(row.user_id)
     for item in row.data.get(LOST, ()):
         award = awards.get(work.context.catalog.renames.badge(item["badge"]))
-        if award and award.points == item["points"] and _is_active(work, row.user_id, item["event"]):
+        if award and _is_same(work, award, item["points"]) and _is_active(work, row.user_id, item["event"]):
             first = replace(award, awarded_at=datetime.fromisoformat(item["awardedAt"]), event_id=item["event"])
             if "earnedAt" in item:
                 earned_at = datetime.fromisoformat(item["earnedAt"])

@@ -48,7 +48,7 @@ class RedactEvents:
 
 def erased_users(catalog: Catalog, references: Mapping[str, str], amnesties: Iterable[AmnestyRow]) -> ErasedUsers:
     """Erased users, given by their references, with what the catalog and amnesties use, so that it stays."""
-    rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.point_rules)
+    rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.versions)
     numbers = {metric.of for metric in catalog.metrics.values() if metric.kind in AMOUNTS}
     numbers |= {key for rule in rules for key in rule.where.numbers}
     groups = {group for board in catalog.boards.values() for group in (*board.groups, *board.readers)}
@@ -63,7 +63,7 @@ def _with_data(row: EventRow, data: Mapping[str, object]) -> EventRow:
 
 def _read_by_rules(catalog: Catalog) -> set[str]:
     """The keys of data whose texts decide something."""
-    rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.point_rules)
+    rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.versions)
     metrics = catalog.metrics.values()
     values = {metric.of for metric in metrics if metric.kind == "distinct"} | {
         key for one in metrics for key in one.per

@@ -153,6 +153,12 @@ def earned_after(user: UserRow, outcome: Outcome, event: Event | None, now: date
     return kept | dict.fromkeys((award.badge for award in outcome.awards), micros(instant))
 
 
+def repaid_awards(awards: Mapping[str, AwardRow], outcome: Outcome) -> list[AwardRow]:
+    """The awards of badges that the user keeps with another number of points. `awards` are those before."""
+    now = outcome.progress.badges
+    return [replace(awards[badge], points=now[badge]) for badge in outcome.repaid if badge in awards and badge in now]
+
+
 CountsAt = Callable[[LedgerEntry], datetime | None]
 
 

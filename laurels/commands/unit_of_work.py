@@ -25,6 +25,7 @@ from laurels.commands.rows import (
     earned_after,
     in_no_period,
     manual_state_of,
+    repaid_awards,
     reversed_before,
 )
 from laurels.engine.events import Event
@@ -89,7 +90,6 @@ class UnitOfWork:
         self._retroactive: set[tuple[str, str]] = set()
         self._earned_by_events: set[tuple[str, str]] = set()
         self._earned_before: dict[tuple[str, str], int] = {}
-        self._renamed_awards: set[tuple[str, str]] = set()
         self._silent: set[str] = set()
 
     # ---- reading ------------------------------------------------------------------------------
@@ -156,7 +156,6 @@ class UnitOfWork:
             kept.setdefault(renames.badge(row.badge), row)
         self._changes.revoked += [(row.user_id, row.badge) for row in rows if kept.get(row.badge) is not row]
         self._changes.awards += [replace(row, badge=badge) for badge, row in kept.items() if row.badge != badge]
-        self._renamed_awards |= {(found.user_id, badge) for badge, row in kept.items() if row.badge != badge}
         return renames.progress(found.progress, {badge: row.points for badge, row in kept.items()})
 
     def event(self, user_id: str, event_id: str) -> EventRow | None:
@@ -223,11 +222,11 @@ class UnitOfWork:
         revision = user.revision + 1
         counting = counts_at or default_instant(event, now)
         taken = counting
-        if outcome.revoked:
+        if outcome.corrected:
             taken, active = self._taking_back(user.user_id, event)
             events = active if events is None else events
         instants = [
-            (taken if entry.reason == "catalog" and entry.ref in outcome.revoked else counting)(entry)
+            (taken if entry.reason == "catalog" and entry.ref in outcome.corrected else counting)(entry)
             for entry in outcome.entries
         ]
         progress = self._scored(user.user_id, outcome, instants, event, events, now)
@@ -255,7 +254,8 @@ class UnitOfWork:
         for badge in outcome.revoked:
             changes.awards = [row for row in changes.awards if (row.user_id, row.badge) != (user.user_id, badge)]
             changes.revoked.append((user.user_id, badge))
-            self._renamed_awards.discard((user.user_id, badge))
+        if outcome.repaid:
+            self._save_awards_again(user.user_id, repaid_awards(self.award_rows(user.user_id), outcome))
         for award in outcome.awards:
             changes.awards.append(AwardRow(user.user_id, award.badge, revision, now, award.points, event_id, catalog))
         for position, (entry, instant) in enumerate(zip(outcome.entries, instants, strict=True)):
@@ -428,13 +428,13 @@ class UnitOfWork:
     def _histories(self, user_id: str, after: list[Event]) -> Histories:
         changes = self._changes
         known = () if user_id in self._erased else self.found.histories.get(user_id, ())
-        saved = {row.badge for row in changes.awards if row.user_id == user_id}
+        begun = self.found.users[user_id].revision if user_id in self.found.users else 0
         return Histories(
             before=active_events(known),
             after=after,
             zones_before=self.found.users[user_id].progress.zones if known else None,
             awards=[*self.award_rows(user_id).values()],
-            fresh={badge for badge in saved if (user_id, badge) not in self._renamed_awards},
+            fresh={row.badge for row in changes.awards if row.user_id == user_id and row.revision > begun},
             retroactive={badge for of_user, badge in self._retroactive if of_user == user_id},
             by_events={badge for of_user, badge in self._earned_by_events if of_user == user_id},
             ledger=self.ledger(user_id),

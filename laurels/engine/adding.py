@@ -15,7 +15,7 @@ from laurels.engine.progress import (
     Progress,
     limited,
 )
-from laurels.engine.rule_index import RuleIndex
+from laurels.engine.rule_index import RuleIndex, pays
 from laurels.engine.streaks import Calendar, Streak, extended
 
 _NO_DAYS = Days()
@@ -108,7 +108,7 @@ def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
     """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
     capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
     for rule in rules.rules:
-        if rule.where and not rule.where.matches(event):
+        if not pays(rule, event):
             continue
         capped, amount = pay(capped, rule, event)
         if amount:
@@ -125,10 +125,10 @@ def pay(
     if rule.cap_per_day is None:
         return capped, worth
     assert event.day is not None
-    of_rule = capped.get(rule.id, {})
+    of_rule = capped.get(rule.counter, {})
     before = of_rule.get(event.day, 0)
     after = min(rule.cap_per_day, before + worth)
-    return {**capped, rule.id: {**of_rule, event.day: after}}, after - before
+    return {**capped, rule.counter: {**of_rule, event.day: after}}, after - before
 
 
 def later(first: datetime | None, other: datetime) -> datetime:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from laurels.engine.conditions import AllOf, Condition, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
+from laurels.engine.policies import KEEP as KEEP_PAST
+from laurels.engine.policies import PAST
 from laurels.engine.progress import Progress
 from laurels.engine.renames import read_was
 from laurels.engine.unlocks import read_unlocks
@@ -25,7 +27,8 @@ class Badge:
     unlocks in the app for those who have it. `family` and `tier`, from 1, the easiest: it is one of several badges for the
     same, each harder to earn; '' and 0 for one that is not. `supply` is how many users may have it
     at once (None: no limit). `valid_for` is for how many days it is valid (None: it stays valid): after the day on which it was
-    earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it).
+    earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it). `past` says what holders
+    have when its points change: what it paid, or what it pays now.
     """
 
     id: str
@@ -45,6 +48,7 @@ class Badge:
     supply: int | None = None
     valid_for: int | None = None
     renewed_by: str = ""
+    past: str = KEEP_PAST
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -105,6 +109,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         supply=table.integer("supply", least=1) if table.has("supply") else None,
         valid_for=_read_valid_days(table),
         renewed_by=_read_renewed_by(table, vocabulary),
+        past=table.choice("past", PAST, "policy", KEEP_PAST) or KEEP_PAST,
     )
     _check_family(table, badge)
     table.done()

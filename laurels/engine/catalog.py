@@ -14,7 +14,7 @@ from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge
 from laurels.engine.categories import BUILT_IN, Category, read_categories
 from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, StreakWords, Vocabulary
-from laurels.engine.cross_checks import check_together, check_unique
+from laurels.engine.cross_checks import check_named_users, check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, MetricNumber, read_board
@@ -23,6 +23,7 @@ from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
 from laurels.engine.parsing import Table, closest, line_of_deep_brackets
 from laurels.engine.points import PointRule, read_point_rule
+from laurels.engine.policies import RECOMPUTE
 from laurels.engine.renames import Renames, earlier_names, was_of
 from laurels.engine.rule_index import (
     RuleIndex,
@@ -32,6 +33,7 @@ from laurels.engine.rule_index import (
     rule_indexes_of,
     within_periods,
 )
+from laurels.engine.rule_versions import NO_PAST, Past, followed, versions_of
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
 
@@ -45,6 +47,9 @@ class Catalog:
     settling                    badges that depend on points or on other badges, or of which there is a limited supply
     limited                     badge of which there is a limited supply -> how many users may have it at once
     losing                      badges that users lose when their conditions do not hold any more
+    repaying                    badges whose holders always have the points that they pay now
+    point_rules, versions       the point rules of the text; and with their earlier versions, which only a database knows
+    past                        what a database knows of these versions
     boards                      leaderboards by id, retired ones too; 'points' is always there
     tops                        the leaderboards whose first ranks are notified, by id
     points_boards, fed_boards   leaderboards with stored scores: by points within periods; by metrics, per event type
@@ -81,6 +86,9 @@ class Catalog:
     rules_before: str
     own_history: OwnHistory = NOTHING_MORE
     categories: Mapping[str, Category] = field(default_factory=lambda: dict(BUILT_IN))
+    repaying: tuple[Badge, ...] = ()
+    versions: tuple[PointRule, ...] = ()
+    past: Past = NO_PAST
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -170,6 +178,28 @@ class Catalog:
             tally_boards=same(self.tally_boards),
         )
 
+    def with_past(self, past: Past) -> Catalog:
+        """The same catalog in a database that knows earlier versions of its point rules. Raises CatalogError."""
+        if past == self.past:
+            return self
+        versions, faults = versions_of(self.point_rules, past), list[Fault]()
+        check_named_users(Table({}, "", faults), self.metrics, self.streaks, versions)
+        if faults:
+            raise CatalogError(faults)
+        nouns = (self.metrics, self.streaks, versions, self.badges)
+        rules = fingerprint(self.levels, *nouns, self.boards)
+        return replace(self, versions=versions, past=past, rule_indexes=rule_indexes_of(*nouns), rules=rules)
+
+    @property
+    def as_written(self) -> Catalog:
+        """The catalog as its text has it, without earlier versions of its point rules."""
+        return self.with_past(NO_PAST)
+
+    def past_before(self, following: Sequence[PointRule], at: datetime) -> Past:
+        """What the database is to know of these point rules, if the following ones replace them at this instant."""
+        tables = {table["id"]: table for table in tomllib.loads(self.text).get("points", ())}
+        return followed(self.point_rules, tables, self.past, following, at)
+
     def badge(self, badge_id: str) -> Badge | None:
         """The badge that has this id, or had it before."""
         current = self.renames.badge(badge_id)
@@ -205,6 +235,8 @@ def _read(table: Table) -> Catalog:
         settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, HasBadge, PointsOf)),
         limited={badge.id: badge.supply for badge in badges if badge.supply},
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
+        repaying=tuple(badge for badge in badges if badge.past == RECOMPUTE),
+        versions=rules,
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
         points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),
         fed_boards=fed_boards_of(counting, metrics, "number"),

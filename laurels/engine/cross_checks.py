@@ -30,7 +30,7 @@ def check_together(
     check_unique(table, "badges", [badge.id for badge in badges])
     check_unique(table, "points", [rule.id for rule in rules])
     _check_names_apart(table, metrics, streaks)
-    _check_named_users(table, metrics, streaks, rules)
+    check_named_users(table, metrics, streaks, rules)
     if not table.faults:
         _check_reachable(table, badges)
         check_tiers(table, badges)
@@ -48,7 +48,7 @@ def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Map
         table.fault(f"streaks.{name}", "a metric has the same name", "rename one of the two")
 
 
-def _check_named_users(
+def check_named_users(
     table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], rules: tuple[PointRule, ...]
 ) -> None:
     """Find rules that would read the id of a user where events have a reference, see `Metric.not_self`."""

@@ -13,7 +13,7 @@ from laurels.engine.levels import Levels
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 
-UNSAID = frozenset({"id", "translated", "was", "condition", "reused", "closed_until"})
+UNSAID = frozenset({"id", "translated", "was", "condition", "reused", "closed_until", "since", "until", "counter"})
 """Fields that are said in another way, or follow from the database."""
 
 UNITS = {"within": "days", "once_per": "minutes"}

@@ -13,6 +13,7 @@ from laurels.engine.leaderboards import THE_POINTS, Board, is_all_time
 from laurels.engine.levels import Levels
 from laurels.engine.metrics import Metric, deciding
 from laurels.engine.points import PointRule
+from laurels.engine.policies import KEEP as KEEP_PAST
 from laurels.engine.streaks import Streak
 
 
@@ -35,7 +36,7 @@ def fingerprint(
     deciding: dict[str, Any] = {
         "metrics": wordless,
         "streaks": [_deciding_streak(streak) for streak in streaks.values()],
-        "rules": [asdict(rule) for rule in rules],
+        "rules": [_deciding_rule(rule) for rule in rules],
         "badges": [_deciding_badge(badge) for badge in badges],
         "levels": levels.thresholds,
     }
@@ -96,10 +97,18 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in unused or unused[name] != value}
 
 
+def _deciding_rule(rule: PointRule) -> dict[str, Any]:
+    """The settings of a version of a point rule, with the period in which it counts if that has a limit."""
+    unused = ("past", "counter", *(() if rule.since else ("since",)), *(() if rule.until else ("until",)))
+    return {name: value for name, value in asdict(rule).items() if name not in unused}
+
+
 def _deciding_badge(badge: Badge) -> list[Any]:
     holders = "" if badge.holders == KEEP else badge.holders
     supply = badge.supply and f"supply {badge.supply}"
-    return [badge.id, badge.points, repr(badge.condition), *filter(None, [badge.was, badge.retired, holders, supply])]
+    past = "" if badge.past == KEEP_PAST else badge.past
+    later = filter(None, [badge.was, badge.retired, holders, supply, past])
+    return [badge.id, badge.points, repr(badge.condition), *later]
 
 
 def _renaming(fields: dict[str, Any]) -> dict[str, Any]:

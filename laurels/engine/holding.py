@@ -70,6 +70,12 @@ def unmet(progress: Progress, candidates: Iterable[Badge]) -> list[str]:
     return list(missing)
 
 
+def repayments(catalog: Catalog, progress: Progress) -> dict[str, int]:
+    """The points of badges that the user has and that are to pay what they pay now, where they paid another number."""
+    held = progress.badges
+    return {badge.id: badge.points for badge in catalog.repaying if held.get(badge.id, badge.points) != badge.points}
+
+
 def losers(catalog: Catalog, progress: Progress) -> list[str]:
     """The badges that a user has, may lose, and does not qualify for: those of `holders = "lose"` that were not granted."""
     granted = progress.manual.granted

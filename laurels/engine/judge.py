@@ -16,7 +16,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.former_units import in_present_units
-from laurels.engine.holding import given_back, justified, losers, unmet, without
+from laurels.engine.holding import given_back, justified, losers, repayments, unmet, without
 from laurels.engine.progress import (
     Award,
     Change,
@@ -29,6 +29,7 @@ from laurels.engine.progress import (
     entries_of,
     limited,
 )
+from laurels.engine.rule_index import pays
 from laurels.engine.streaks import Reading, Streak, folded, read
 
 _NO_DAYS = Days()
@@ -75,6 +76,10 @@ def rejudge(
     checked, because any may depend on what changed.
     """
     paid = list(entries)
+    repaid = repayments(catalog, after)
+    if repaid:
+        paid += [LedgerEntry(points - after.badges[badge], "catalog", badge) for badge, points in repaid.items()]
+        after = replace(after, badges={**after.badges, **repaid})
     points, beyond = limited(before.earned + earned_by(paid))
     awards = [Award(badge, after.badges[badge]) for badge in after.badges if badge not in before.badges]
     refolded = replace(after, folds=_folds(catalog, after), points=points, beyond=beyond)
@@ -84,7 +89,8 @@ def rejudge(
     streaks = _streak_changes(
         catalog.streaks.values(), before, settled, _todays(catalog, before, now), _todays(catalog, settled, now)
     )
-    return _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=catalog.streaks)
+    outcome = _outcome(catalog, before, settled, [*awards, *earned], paid, streaks, late=catalog.streaks)
+    return replace(outcome, repaid=tuple(repaid)) if repaid else outcome
 
 
 def rebuild(
@@ -149,7 +155,7 @@ def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]
     for event in events:
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
-            if rule.cap_per_day is not None and (not rule.where or rule.where.matches(event)):
+            if rule.cap_per_day is not None and pays(rule, event):
                 capped, amount = pay(capped, rule, event)
                 paid[event.id] = paid.get(event.id, 0) + amount
     return paid

@@ -18,7 +18,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.progress import Outcome, Progress
-from laurels.engine.rule_index import RuleIndex
+from laurels.engine.rule_index import RuleIndex, pays
 from laurels.engine.values import plain
 
 
@@ -56,13 +56,13 @@ def _moves_a_cap(rules: RuleIndex, progress: Progress, event: Event, at: int) ->
     """
     assert event.day is not None
     for rule in rules.rules:
-        if rule.cap_per_day is None or not rule.where.matches(event):
+        if rule.cap_per_day is None or not pays(rule, event):
             continue
-        paid = progress.capped.get(rule.id, {}).get(event.day, 0)
+        paid = progress.capped.get(rule.counter, {}).get(event.day, 0)
         if paid < rule.cap_per_day:
             if paid + rule.worth(event) >= rule.cap_per_day:
                 return True
-        elif at < progress.cap_reached.get(rule.id, at + 1):
+        elif at < progress.cap_reached.get(rule.counter, at + 1):
             return True
     return False
 
@@ -78,9 +78,9 @@ def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome:
     for rule in catalog.rule_indexes[event.type].rules:
         if rule.cap_per_day is None:
             continue
-        paid = progress.capped.get(rule.id, {}).get(event.day, 0)
-        if paid == rule.cap_per_day and before.capped.get(rule.id, {}).get(event.day, 0) < paid:
-            reached[rule.id] = micros(event.occurred_at)
+        paid = progress.capped.get(rule.counter, {}).get(event.day, 0)
+        if paid == rule.cap_per_day and before.capped.get(rule.counter, {}).get(event.day, 0) < paid:
+            reached[rule.counter] = micros(event.occurred_at)
     if not reached:
         return outcome
     return replace(outcome, progress=replace(progress, cap_reached={**progress.cap_reached, **reached}))
@@ -89,20 +89,19 @@ def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome:
 def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
     """Capped point rule -> when an event last used up its cap of a day, all events taken in order of occurrence."""
     indexes = catalog.rule_indexes
-    capped = {rule.id for rule in catalog.point_rules if rule.cap_per_day is not None}
-    fed = {name for name, rules in indexes.items() if any(rule.id in capped for rule in rules.rules)}
+    fed = {name for name, rules in indexes.items() if any(rule.cap_per_day is not None for rule in rules.rules)}
     paid: dict[tuple[str, int], int] = defaultdict(int)
     reached: dict[str, int] = {}
     for event in in_order(event for event in events if event.type in fed):
         assert event.day is not None
         assert event.occurred_at is not None
         for rule in indexes[event.type].rules:
-            key = (rule.id, event.day)
-            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not rule.where.matches(event):
+            key = (rule.counter, event.day)
+            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not pays(rule, event):
                 continue
             paid[key] += rule.worth(event)
             if paid[key] >= rule.cap_per_day:
-                reached[rule.id] = micros(event.occurred_at)
+                reached[rule.counter] = micros(event.occurred_at)
     return reached
 
 
@@ -172,13 +171,13 @@ def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
     for event in in_order(events):
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
-            if rule.where and not rule.where.matches(event):
+            if not pays(rule, event):
                 continue
             assert event.day is not None
             assert event.occurred_at is not None
             worth = rule.worth(event)
             if rule.cap_per_day is not None:
-                key = (rule.id, event.day)
+                key = (rule.counter, event.day)
                 worth = min(worth, rule.cap_per_day - on_day[key])
                 on_day[key] += worth
             paid[event.occurred_at] += worth
@@ -193,7 +192,7 @@ def cap_shifts(
     `booked` is what the change itself paid or took, by instant. What other events now pay less (the new ones occurred before
     them) or more (those before them were reversed) is moved between those instants.
     """
-    if not any(rule.cap_per_day is not None for rule in catalog.point_rules):
+    if not any(rule.cap_per_day is not None for rule in catalog.versions):
         return []
     changed = {(event.id, event.day) for event in before} ^ {(event.id, event.day) for event in after}
     days = {day for _, day in changed}

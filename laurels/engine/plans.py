@@ -91,7 +91,7 @@ def suffices(present: Catalog, following: Catalog) -> bool:
 
 def _counting(catalog: Catalog) -> str:
     """A fingerprint of everything in a catalog that is computed from events."""
-    return fingerprint(Levels((), ()), catalog.metrics, catalog.streaks, catalog.point_rules, (), catalog.boards)
+    return fingerprint(Levels((), ()), catalog.metrics, catalog.streaks, catalog.versions, (), catalog.boards)
 
 
 def possibly_due(present: Catalog, following: Catalog) -> tuple[Badge, ...]:
@@ -136,6 +136,8 @@ def progress_under(
     if progress.board_days is None:
         return None  # an earlier version stored it: the days of leaderboards are read from the events
     held = progress.badges
+    if any(held.get(badge.id, badge.points) != badge.points for badge in following.repaying):
+        return None  # the ledger tells in which period it paid
     due = any(badge.id not in held and badge.due(progress) and badge.id not in none_left for badge in candidates)
     if not due and not (following.losing and losers(following, progress)):
         return progress

@@ -227,7 +227,8 @@ class Notification:
 class Outcome:
     """What one command changed, and the progress after it. Empty fields mean that nothing of that kind changed.
 
-    `streaks` has the length today, before and after, of each streak that changed. `revoked` has the badges that were lost.
+    `streaks` has the length today, before and after, of each streak that changed. `revoked` has the badges that were lost, and
+    `repaid` those that pay another number of points now than when they were awarded.
     """
 
     progress: Progress
@@ -238,3 +239,9 @@ class Outcome:
     level: Change | None = None
     streaks: Mapping[str, Change] = field(default_factory=dict[str, Change])
     notifications: tuple[Notification, ...] = ()
+    repaid: tuple[str, ...] = ()
+
+    @property
+    def corrected(self) -> tuple[str, ...]:
+        """The badges of which the ledger corrects what they paid."""
+        return (*self.revoked, *self.repaid) if self.repaid else self.revoked

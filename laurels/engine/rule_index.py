@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from laurels.engine.badges import Badge
 from laurels.engine.conditions import AtLeast, AtMost, StreakOf
+from laurels.engine.events import Event
 from laurels.engine.leaderboards import Board, is_all_time
 from laurels.engine.metrics import Metric, Stored
 from laurels.engine.points import PointRule
@@ -17,6 +18,7 @@ from laurels.engine.streaks import Streak
 class RuleIndex:
     """Everything that an event of one type can change.
 
+    rules    the point rules, each with its earlier versions
     numbers  the metrics of which a number or a set of days is stored; tallied: those of which a tally is
     reading  the metrics that read something in its data
     naming   the keys of its data under which it names other users, see `Metric.not_self`
@@ -30,6 +32,21 @@ class RuleIndex:
     naming: tuple[str, ...] = ()
     numbers: tuple[Metric, ...] = ()
     tallied: tuple[Metric, ...] = ()
+
+    def may_pay(self, event: Event) -> bool:
+        """Whether a point rule counts for an event of this type when it occurred."""
+        return any(not rule.is_dated or rule.is_in_force(event) for rule in self.rules)
+
+    def counts(self, event: Event) -> bool:
+        """Whether anything but an earlier version of a point rule counts for an event of this type."""
+        return bool(self.metrics or self.streaks) or self.may_pay(event)
+
+
+def pays(rule: PointRule, event: Event) -> bool:
+    """Whether this version of a rule pays for an event of one of its types. All that pays or explains asks here."""
+    if (rule.since is not None or rule.until is not None) and not rule.is_in_force(event):
+        return False
+    return not rule.where or rule.where.matches(event)
 
 
 def within_periods(boards: Iterable[Board]) -> list[Board]:

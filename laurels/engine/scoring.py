@@ -217,7 +217,7 @@ def reached_at(
     if counting or not progress.points:
         return max((points.at for points in counting), default=None)
     indexes = catalog.rule_indexes
-    paying = [event.occurred_at for event in events if event.type in indexes and indexes[event.type].rules]
+    paying = [event.occurred_at for event in events if event.type in indexes and indexes[event.type].may_pay(event)]
     return max((at for at in paying if at), default=progress.reached_at)
 
 

@@ -116,7 +116,7 @@ def _farmable(before: Catalog, after: Catalog) -> Iterator[str]:
 
 def _paid_more_than_once(catalog: Catalog) -> dict[str, list[str]]:
     """Event type -> the rules that pay for it, where there are several."""
-    paid = {name: [rule.id for rule in index.rules] for name, index in catalog.rule_indexes.items()}
+    paid = {name: [rule.id for rule in catalog.point_rules if name in rule.events] for name in catalog.rule_indexes}
     return {name: rules for name, rules in paid.items() if len(rules) > 1}
 
 

@@ -113,7 +113,7 @@ def event_result(catalog: Catalog, recorded: Recorded) -> EventResult:
     rules = catalog.rule_indexes.get(event.type)
     ignored = _ignored(rules.reading, event) if rules and rules.reading else ()
     if outcome == NOTHING:  # as most events
-        counted = rules is not None
+        counted = rules is not None and rules.counts(event)
         return EventResult(id=event.id, user_id=event.user_id, status=status, ignored=ignored, counted=counted)
     changed = changes(catalog, outcome)
     if outcome.points:

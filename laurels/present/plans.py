@@ -14,6 +14,13 @@ Basis = Literal["nothing", "progress", "events"]
 """What a plan was made from: nothing, as no rule changes; the stored progress of users; or their events."""
 
 
+PayKey = Literal["points", "badges"]
+"""The key of the catalog under which something pays."""
+
+PastPolicy = Literal["keep", "recompute"]
+"""What a change of pay means for what was paid before."""
+
+
 class PlannedBadge(Answer, frozen=True):
     """How many users gain a badge, and how many lose it.
 
@@ -37,6 +44,22 @@ class PlannedPoints(Answer, frozen=True):
     taken: Points
     more: int
     fewer: int
+
+
+class PlannedPay(Answer, frozen=True):
+    """A point rule or a badge that pays something else, and what it has paid all users under each choice of its `past`.
+
+    `keep` is what it has paid if that stays, `recompute` what it has paid if the change counts for all the past, and `users` how
+    many users have another number under each. `chosen` is what the catalog says. Badges and levels that depend on points are
+    not part of these numbers.
+    """
+
+    key: PayKey
+    id: str
+    chosen: PastPolicy
+    keep: Points
+    recompute: Points
+    users: int
 
 
 class PlannedLevels(Answer, frozen=True):
@@ -103,9 +126,9 @@ class CatalogPlan(Answer, frozen=True):
     `base` is the number of the revision in force, null if there is none; `rules` the fingerprint of the new catalog;
     `differences` says in words how it differs. `basis` is what the plan was made from, and `fromEvents` how many users were
     computed from their events in any case. `outdated` users were not read since the last revision or amnesty: they come under
-    the new catalog directly. `seconds` is how long the plan took, `applySeconds` about how long bringing all users under the
-    catalog takes. `mostAffected` are at most ten users. `silent`: users are not notified. `token` stands for all of this when the
-    catalog is applied.
+    the new catalog directly. `pay` has what pays something else, with the totals under each choice of its `past`. `seconds` is
+    how long the plan took, `applySeconds` about how long bringing all users under the catalog takes. `mostAffected` are at most
+    ten users. `silent`: users are not notified. `token` stands for all of this when the catalog is applied.
     """
 
     base: int | None
@@ -120,6 +143,7 @@ class CatalogPlan(Answer, frozen=True):
     from_events: int
     badges: list[PlannedBadge]
     points: PlannedPoints
+    pay: list[PlannedPay]
     levels: PlannedLevels
     streaks: list[PlannedStreak]
     leaderboards: list[PlannedLeaderboard]

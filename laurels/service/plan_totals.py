@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
+from laurels.engine.pay_changes import PayChange, Under
 from laurels.engine.plans import Effect
 from laurels.present.plans import (
+    PastPolicy,
     PlannedBadge,
     PlannedLeaderboard,
     PlannedLevels,
+    PlannedPay,
     PlannedPoints,
     PlannedStreak,
     PlannedUser,
@@ -32,6 +36,7 @@ class PlanTotals:
         self._none_left = Counter[str]()
         self._streaks: Counter[tuple[str, str]] = Counter()
         self._lines: Counter[tuple[str, str]] = Counter()
+        self._pay: list[list[int]] = []
         self._most: list[tuple[Any, int, Effect]] = []
 
     def add_unaffected(self, points: int) -> None:
@@ -57,6 +62,29 @@ class PlanTotals:
             self._lines[board, "joined" if line.before is None else "left" if line.after is None else "changed"] += 1
         self._note_most(effect)
         return True
+
+    def add_pay(self, paid: Sequence[Under]) -> None:
+        """Count what each change of pay has paid a user, under either choice."""
+        self._pay = self._pay or [[0, 0, 0] for _ in paid]
+        for sums, (keep, recompute) in zip(self._pay, paid, strict=True):
+            sums[0] += keep
+            sums[1] += recompute
+            sums[2] += keep != recompute
+
+    def pay(self, changes: Sequence[PayChange]) -> list[PlannedPay]:
+        """The totals of these changes of pay."""
+        sums = self._pay or [[0, 0, 0]] * len(changes)
+        return [
+            PlannedPay(
+                key=change.key,
+                id=change.id,
+                chosen=cast(PastPolicy, change.chosen),
+                keep=keep,
+                recompute=recompute,
+                users=users,
+            )
+            for change, (keep, recompute, users) in zip(changes, sums, strict=True)
+        ]
 
     def _add_numbers(self, effect: Effect) -> None:
         points, level = effect.points.after - effect.points.before, effect.level.after - effect.level.before

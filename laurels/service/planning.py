@@ -16,11 +16,14 @@ from typing import cast
 
 from laurels.commands.context import DecisionContext
 from laurels.commands.rank_changes import places_of
+from laurels.commands.rows import active_events
 from laurels.commands.unit_of_work import UnitOfWork
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.differences import differences
+from laurels.engine.events import Event
 from laurels.engine.instants import micros
+from laurels.engine.pay_changes import Under, paid_under, pay_changes
 from laurels.engine.plans import (
     Effect,
     Side,
@@ -38,13 +41,13 @@ from laurels.engine.ranking import WITHIN, Place
 from laurels.engine.scoring import Key, is_closed
 from laurels.engine.warnings import warnings
 from laurels.errors import PlanOutdated
-from laurels.present.plans import Basis, CatalogPlan, PlannedUser, planned_user
+from laurels.present.plans import Basis, CatalogPlan, PlannedPay, PlannedUser, planned_user
 from laurels.service.closed_periods import after_closings, closed_before
 from laurels.service.core import Core
 from laurels.service.plan_copies import PlannedCopies
 from laurels.service.plan_tokens import PlanToken, Totals, token_text
 from laurels.service.plan_totals import PlanTotals
-from laurels.service.revisions import Proposal, at_stake, next_revision, parsed_or_none
+from laurels.service.revisions import Proposal, at_stake, next_revision, parsed, parsed_or_none
 from laurels.storage.contract import (
     UNBOUND,
     Loaded,
@@ -100,6 +103,8 @@ class Planning:
         self._changed: tuple[Badge, ...] = changed_conditions(present, following)
         self._candidates = possibly_due(present, following)
         self._levels = (present.levels, following.levels)
+        self._pay_changes = pay_changes(present, following, planned.at)
+        self._paid: dict[str, Sequence[Under]] = {}
         self._same_levels = present.levels.thresholds == following.levels.thresholds
         self.basis: Basis = "events"
         if present.rules == following.rules:
@@ -141,7 +146,7 @@ class Planning:
         await self._sample(page)
         for row in page:
             if row.user_id in found:
-                self._add(found[row.user_id])
+                self._add(row.user_id, found[row.user_id])
 
     async def _add_in_order(self, page: Sequence[StoredUser], count: int) -> None:
         """Add a page of users, each with the copies of limited badges that those before left."""
@@ -155,15 +160,16 @@ class Planning:
             for batch in _together(some) if needed else [[row] for row in some]:
                 effect = None if needed else self._effect_on(batch[0].row)
                 if effect is not None:
-                    self._add(effect)
+                    self._add(batch[0].user_id, effect)
                     continue
                 found = await self._from_events([row.user_id for row in batch])
                 self.totals.from_events += len(found)
                 for row in batch:
                     if row.user_id in found:
-                        self._add(found[row.user_id])
+                        self._add(row.user_id, found[row.user_id])
 
-    def _add(self, effect: Effect | int) -> None:
+    def _add(self, user_id: str, effect: Effect | int) -> None:
+        self.totals.add_pay(self._paid.pop(user_id, ()))
         if isinstance(effect, int):
             self.totals.add_unaffected(effect)
         elif self.totals.add(effect) and self._each:
@@ -191,7 +197,11 @@ class Planning:
     def _at_a_glance(self, row: StoredUser) -> Effect | int | None:
         """What changes for a user who is up to date, where few fields of the row tell: most rows are decoded no further."""
         progress, (before, after) = cast(Progress, row), self._levels
-        if not row.knows_board_days or not keeps_badges(self._planned.following, progress, self._candidates):
+        if (
+            self._pay_changes
+            or not row.knows_board_days
+            or not keeps_badges(self._planned.following, progress, self._candidates)
+        ):
             return None
         points = row.points
         if not self._same_levels and before.number(points) != after.number(points):
@@ -212,6 +222,7 @@ class Planning:
         progress = progress_under(following, row.progress, at, self._candidates, none_left)
         if progress is None or _is_lost(following, row.progress, progress):
             return None
+        self._note_pay(row.user_id, row.progress, progress, ())
         self.copies.move(row.progress, progress)
         if (
             progress is row.progress
@@ -259,6 +270,11 @@ class Planning:
             new = places_of(following, after[name], at)
             sides = Side(present, row.progress, old), Side(following, after[name].progress, new)
             found[name] = effect(name, *sides, at, events=True, changed=self._changed)
+        if self._pay_changes:
+            work = UnitOfWork(DecisionContext(following), loaded)
+            for name, row in after.items():
+                events = active_events(work.dated_history(name, row.progress.zones))
+                self._note_pay(name, before[name].progress, row.progress, events)
         return found
 
     def _under(self, catalog: Catalog, loaded: Loaded, users: Iterable[str]) -> dict[str, UserRow]:
@@ -270,6 +286,18 @@ class Planning:
         }  # erasing may be undone: then it is theirs, too
         self.copies.taken[catalog.rules] = work.copies.taken
         return found | {row.user_id: row for row in work.changes().users}
+
+    def _note_pay(self, user_id: str, before: Progress, after: Progress, events: Sequence[Event]) -> None:
+        """Remember what each change of pay has paid a user."""
+        if self._pay_changes:
+            renames = self._planned.following.renames
+            held = {renames.badge(badge): paid for badge, paid in before.badges.items()}
+            self._paid[user_id] = paid_under(self._pay_changes, held, after, events)
+
+    @property
+    def pay(self) -> list[PlannedPay]:
+        """What pays something else, with the totals under each choice."""
+        return self.totals.pay(self._pay_changes)
 
     @property
     def apply_seconds(self) -> float:
@@ -310,12 +338,13 @@ async def prepared(core: Core, catalog: Catalog, principal: Principal) -> Planne
     """The catalogs of a plan. Raises what applying the catalog would raise: CatalogError and CatalogDiffers."""
     now = await core.now()
     state = await core.store.catalog_state(lambda newest: at_stake(newest, catalog))
-    next_revision(state, Proposal(catalog, now, "plan", "plan", principal))
+    row = next_revision(state, Proposal(catalog, now, "plan", "plan", principal)) or state.newest
     await core.rules.follow(state.newest.key if state.newest else None)
     stored = parsed_or_none(state.newest) if state.newest else None
     closings = [*state.closings, *closed_before(state, stored, catalog, now)]
     base = state.newest.key if state.newest else UNBOUND
-    return Planned(base, core.catalog, after_closings(catalog, closings), now)
+    following = parsed(row) if row else catalog
+    return Planned(base, core.catalog, after_closings(following, closings), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +408,7 @@ def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float
         from_events=totals.from_events,
         badges=totals.badges,
         points=totals.points,
+        pay=planning.pay,
         levels=totals.levels,
         streaks=totals.streaks,
         leaderboards=totals.leaderboards,

@@ -23,6 +23,7 @@ from laurels.engine.fields import Field
 from laurels.engine.instants import EPOCH, from_micros, micros
 from laurels.engine.leaderboards import Visibility
 from laurels.engine.progress import ManualState
+from laurels.engine.rule_versions import read_past
 from laurels.engine.zones import zone
 from laurels.errors import CatalogError, StoreError
 from laurels.present.amnesties import amnesty
@@ -151,8 +152,10 @@ def _check_closing(row: Columns) -> None:
 
 
 def _check_revision(row: Columns) -> None:
-    """That the text is TOML: our own versions stored nothing else."""
-    tomllib.loads(codec.catalog_of(row).text)
+    """That the text is TOML, and the earlier rules are some: our own versions stored nothing else."""
+    revision = codec.catalog_of(row)
+    tomllib.loads(revision.text)
+    read_past(revision.past)
 
 
 def _check_key(row: Columns) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.rule_versions import read_past, text_of
 from laurels.engine.succession import Ids, ids_at_stake, lost_names
 from laurels.errors import CatalogDiffers, CatalogError, Fault
 from laurels.present.principals import who
@@ -72,14 +73,14 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
     Raises CatalogError for a catalog that must not follow the one in force, and CatalogDiffers for a database that has users
     but no revision, unless they were judged under the same rules or the proposal adopts them. Raises PlanOutdated.
     """
-    newest, catalog = state.newest, proposal.catalog
+    newest, catalog = state.newest, proposal.catalog.as_written
     _check_text(catalog)
     if proposal.plan:
         check_token(proposal.plan, newest.key if newest else UNBOUND, catalog, silent=proposal.silent)
     if newest is None:
         if not proposal.adopts and not is_adoptable(state, catalog):
             raise CatalogDiffers(f"{foreign_users(state, catalog)}; {ADOPT}")
-        return _row(1, proposal)
+        return _row(1, catalog, proposal)
     if newest.text == catalog.text:
         return None
     if proposal.only_first:
@@ -87,20 +88,26 @@ def next_revision(state: CatalogState, proposal: Proposal) -> CatalogRow | None:
             f"the database has a catalog already, {revision_text(newest)}; see 'laurels catalog apply'"
         )
     if not state.is_used:
-        return _row(newest.number, proposal)
+        return _row(newest.number, catalog, proposal)
     present = parsed_or_none(newest)
     faults = [fault for check in CHECKS for fault in check(state, present, catalog)] if present else []
     if faults and not proposal.by_opening:
         raise CatalogError(faults)
     for fault in faults:
         log.warning("%s: %s; %s", fault.where, fault.what, fault.fix)
-    return _row(newest.number + 1, proposal)
+    return _row(newest.number + 1, _with_past(present, catalog, proposal), proposal)
 
 
-def _row(number: int, proposal: Proposal) -> CatalogRow:
-    catalog, by = proposal.catalog, (proposal.actor, proposal.reason, proposal.principal)
+def _with_past(present: Catalog | None, catalog: Catalog, proposal: Proposal) -> Catalog:
+    """The catalog with what the database is to know of the rules before it; nothing if this version cannot read them."""
+    return catalog.with_past(present.past_before(catalog.point_rules, proposal.at)) if present else catalog
+
+
+def _row(number: int, catalog: Catalog, proposal: Proposal) -> CatalogRow:
+    by = (proposal.actor, proposal.reason, proposal.principal)
     policies = (proposal.silent, None if proposal.plan is None else 0)
-    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, *by, *policies)
+    past = text_of(catalog.past)
+    return CatalogRow(number, catalog.text, catalog.digest, catalog.rules, proposal.at, *by, *policies, past=past)
 
 
 def announced_rules(rows: Sequence[CatalogRow]) -> frozenset[str] | None:
@@ -137,9 +144,12 @@ def default_for(state: CatalogState) -> Catalog:
 
 
 def parsed(row: CatalogRow) -> Catalog:
-    """The catalog of a revision. Raises CatalogError, which names the revision: an earlier version may have allowed it."""
+    """The catalog of a revision, with the earlier versions of its point rules.
+
+    Raises CatalogError, which names the revision: an earlier version of Laurels may have allowed it.
+    """
     try:
-        return Catalog.parse(row.text)
+        return Catalog.parse(row.text).with_past(read_past(row.past))
     except CatalogError as error:
         where = f"the database's catalog, revision {row.number}"
         raise CatalogError([Fault(f"{where}, {one.where}", one.what, one.fix) for one in error.faults]) from error
@@ -169,7 +179,7 @@ def revision_text(row: CatalogRow) -> str:
 
 def difference(given: Catalog, row: CatalogRow, stored: Catalog) -> str:
     """How a given catalog differs from the database's, without a fix."""
-    how = "has other texts" if given.rules == stored.rules else f"has other rules ({given.rules})"
+    how = "has other texts" if given.rules == stored.as_written.rules else f"has other rules ({given.rules})"
     return f"{named(given)} {how} than the database's catalog, {revision_text(row)}"
 
 

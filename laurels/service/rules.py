@@ -218,7 +218,7 @@ class Rules:
         if given and not state.is_used and not self._has_bound and given.text != newest.text:
             return InForce(given, newest.key, must_bind=True)
         stored = parsed(newest)
-        if given and given != stored:
+        if given and given != stored.as_written:
             if not self._has_bound and self.on_difference == "apply":
                 if await self._apply_given(given):
                     return await self._choose(await self._store.catalog_state())

@@ -427,15 +427,15 @@ def entry_columns(entry: LedgerRow) -> Columns:
 
 def catalog_of(row: Columns) -> CatalogRow:
     """A revision of the catalog, from CATALOG_REVISIONS."""
-    number, text, digest, rules, applied_at, actor, reason, kind, name, silent, filled, filled_at = row
+    number, text, digest, rules, applied_at, actor, reason, kind, name, silent, filled, filled_at, past = row
     by, policies = (actor, reason, principal_of(kind, name)), (bool(silent), filled, maybe_instant(filled_at))
-    return CatalogRow(number, text, digest, rules, from_micros(applied_at), *by, *policies)
+    return CatalogRow(number, text, digest, rules, from_micros(applied_at), *by, *policies, past or "")
 
 
 def catalog_columns(row: CatalogRow) -> Columns:
     """CATALOG_REVISIONS of a revision."""
     what, by = (row.number, row.text, row.digest, row.rules), (row.applied_by, row.reason)
-    policies = (int(row.silent) or None, row.filled, maybe_micros(row.filled_at))
+    policies = (int(row.silent) or None, row.filled, maybe_micros(row.filled_at), row.past or None)
     return (*what, to_micros(row.applied_at), *by, *principal_columns(row.principal), *policies)
 
 

@@ -198,6 +198,7 @@ CATALOG_REVISIONS = Table(
         "silent": NUMBER,
         "filled": NUMBER,
         "filled_at": NUMBER,
+        "past": TEXT,
     },
 )
 SUPPLIES = Table("supplies", 1, {"badge": TEXT, "taken": NUMBER})

@@ -25,6 +25,7 @@ from laurels.commands.users import RebuildUser, RefreshUser, UpdateUser
 from laurels.engine.adjustments import Points, TimeZone
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.rule_versions import EarlierRule, Past
 from laurels.errors import AdjustmentRefused
 from tests.commands.memory import USER, Memory
 from tests.support import at, badge, catalog
@@ -142,7 +143,24 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         ],
         "leaderboards": BOARDS,
     }
-    return catalog(**tables), catalog(**renamed(tables))
+    past = earlier_rules(drawn)
+    return catalog(**tables).with_past(past), catalog(**renamed(tables)).with_past(past)
+
+
+def earlier_rules(drawn: random.Random) -> Past:
+    """Earlier versions of the point rules, and a rule that is gone; for half of all catalogs none."""
+    if drawn.random() < 0.5:
+        return Past()
+    first, second, third = sorted(FIRST + timedelta(hours=drawn.randrange(12 * 24)) for _ in range(3))
+    cap = drawn.choice([{}, {"cap_per_day": 5}, {"cap_per_day": 7}])
+    return Past(
+        since={"a": second},
+        earlier=(
+            EarlierRule({"id": "a", "events": ["a", "b"], "amount": 4, **cap}, None, first),
+            EarlierRule({"id": "a", "events": ["a"], "amount": 1, "per": "quantity", **cap}, first, second),
+            EarlierRule({"id": "gone", "events": ["b"], "amount": 5, "cap_per_day": 6}, None, third),
+        ),
+    )
 
 
 def history(drawn: random.Random) -> list[Event]:

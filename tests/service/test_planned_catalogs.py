@@ -269,7 +269,7 @@ async def test_a_server_brings_all_users_under_a_planned_catalog_in_the_backgrou
         async with asyncio.timeout(20):
             while one.laurels.core.recomputing:  # noqa: ASYNC110  # the same process recomputes
                 await asyncio.sleep(0.01)
-        assert not await one.laurels.store.are_under_other_rules(following.rules)
+        assert not await one.laurels.store.are_under_other_rules(one.laurels.catalog.rules)
 
 
 # ---- announced or silent ----------------------------------------------------------------------

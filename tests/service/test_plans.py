@@ -56,7 +56,7 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "metrics": METRICS | ({"counted": {**METRICS["counted"], "where": {}}} if draw(st.booleans()) else {}),
         "streaks": STREAKS | draw(OTHER_STREAKS),
-        "points": [draw(rules(f"r{number}")) for number in range(draw(st.integers(0, 2)))],
+        "points": [{**draw(rules(f"r{number}")), **draw(PAST)} for number in range(draw(st.integers(0, 2)))],
         "levels": draw(LEVELS),
         "badges": draw(badges(names)),
         "leaderboards": draw(st.lists(st.sampled_from(BOARDS), unique_by=lambda board: board["id"])),
@@ -72,9 +72,21 @@ def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 LIMITED = {"supply": 2, "holders": "lose"}
+REPAID = {"holders": "lose", "past": "recompute"}
 KEYS = st.sampled_from(
-    [{}, {}, {}, {"retired": True}, *[{"holders": "lose"}] * 2, {"supply": 1}, {"supply": 2}, LIMITED]
+    [
+        {},
+        {},
+        {"past": "recompute"},
+        {"retired": True},
+        {"holders": "lose"},
+        REPAID,
+        {"supply": 1},
+        {"supply": 2},
+        LIMITED,
+    ]
 )
+PAST = st.sampled_from([{}, {"past": "recompute"}, {"past": "keep"}])
 
 
 @st.composite

@@ -256,6 +256,7 @@ DAMAGE: Mapping[str, tuple[str, Any]] = {
     "'ada', 'a-exclusion' of adjustments": ("UPDATE adjustments SET kind = ? WHERE adjustment_id = 'a-exclusion'", "?"),
     "1 of catalog_revisions": ("UPDATE catalog_revisions SET text = ?", DEEP),
     "the row 1 of catalog_revisions": ("UPDATE catalog_revisions SET text = ?", "a = 1"),
+    "the earlier rules": ("UPDATE catalog_revisions SET past = ?", "since = 1"),
     "of events": ("UPDATE events SET outcome = ? WHERE event_id = 'm-4'", "[]"),
     "of closings": ("UPDATE closings SET rule = ?", '{"lateSeconds": "soon"}'),
     "of outbox": ("UPDATE outbox SET data = ? WHERE type LIKE 'badge%'", "{}"),

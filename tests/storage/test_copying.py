@@ -52,8 +52,8 @@ EXTREMES: Everything = {
         ("b", -INT, 0, ODD, "", "", 0, LAST, ODD, "", "key", ODD, "cli", ""),
     ],
     "catalog_revisions": [
-        (1, ODD, "", ODD, FIRST, "", ODD, None, None, None, None, None),
-        (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD, 1, LONG, LAST),
+        (1, ODD, "", ODD, FIRST, "", ODD, None, None, None, None, None, None),
+        (LONG, "", ODD, "", LAST, ODD, "", "cli", ODD, 1, LONG, LAST, ODD),
     ],
     "supplies": [("", LEAST), (ODD, LONG)],
     "maintenance_runs": [("", FIRST, ODD), ("backup", LAST, "")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.badges import HOLDERS, KEEP
 from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import was
+from laurels.engine.catalog_keys.shared import past, was
 
 BADGE = KeyTable(
     "badge",
@@ -58,6 +58,9 @@ BADGE = KeyTable(
             default=None,
             without="nothing renews it",
             needs='valid_for = "365 days"',
+        ),
+        past(
+            "What a change of its points means for users who have it: they keep what it paid, or have what it pays now."
         ),
     ),
 )

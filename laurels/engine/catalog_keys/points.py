@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.catalog_keys.key_types import Integer, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import WHERE, events
+from laurels.engine.catalog_keys.shared import WHERE, events, past
 
 POINT_RULE = KeyTable(
     "point_rule",
@@ -29,6 +29,7 @@ POINT_RULE = KeyTable(
             default=None,
             without="no limit",
         ),
+        past("What a change of the rule means for earlier events: what was paid stays, or the ledger compensates."),
     ),
 )
 

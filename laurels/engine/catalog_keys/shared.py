@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.catalog_keys.key_types import Key, OneOf, Text, Texts, Values
+from laurels.engine.policies import KEEP, PAST
 
 
 def events(meaning: str, example: str) -> Key:
@@ -23,3 +24,8 @@ def was(kind: str) -> Key:
     """The earlier ids of something that was renamed."""
     meaning = f"The earlier id of the {kind}, or a list of them, so that what is stored under it goes on."
     return Key("was", OneOf((Text(), Texts())), meaning, '"earlier_id"', default=None, without="none")
+
+
+def past(meaning: str) -> Key:
+    """What a change of pay means for what was paid before."""
+    return Key("past", Text(PAST), meaning, '"recompute"', default=KEEP)

@@ -31,7 +31,8 @@ class CatalogRow:
     is what the principal said about who did it; `principal` is None if an earlier version applied it.
 
     `silent`: users are not notified of what they get or lose by it. `filled` is how many users were brought under it so far,
-    because it was applied with a plan (None: it was not), and `filled_at` when all of them were.
+    because it was applied with a plan (None: it was not), and `filled_at` when all of them were. `past` is the TOML of the
+    earlier versions of its point rules, see `engine/rule_versions.py`; '' without any.
     """
 
     number: int
@@ -45,6 +46,7 @@ class CatalogRow:
     silent: bool = False
     filled: int | None = None
     filled_at: datetime | None = None
+    past: str = ""
 
     @property
     def is_to_be_filled(self) -> bool:

@@ -41,7 +41,7 @@ ON CONFLICT (number) DO UPDATE SET
     text = excluded.text, digest = excluded.digest, rules = excluded.rules,
     applied_at = excluded.applied_at, applied_by = excluded.applied_by, reason = excluded.reason,
     principal_kind = excluded.principal_kind, principal_name = excluded.principal_name,
-    silent = excluded.silent, filled = excluded.filled, filled_at = excluded.filled_at
+    silent = excluded.silent, filled = excluded.filled, filled_at = excluded.filled_at, past = excluded.past
 """
 FILLED = """
 UPDATE catalog_revisions SET filled = ?3, filled_at = ?4

@@ -1,0 +1,60 @@
+"""What point rules pay a user, by an independent model: event by event in the order of occurrence, by each revision.
+
+It is written from docs/catalog.md only. Where it and the engine differ, one of them has a bug.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The [[points]] tables of a revision, and when it was applied."""
+
+    at: datetime
+    points: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Done:
+    """An event: what occurred, when, and on which day of the user."""
+
+    name: str
+    kind: str
+    at: datetime
+    day: int
+    quantity: int = 1
+    data: Mapping[str, Any] | None = None
+
+
+def paid(revisions: Sequence[Applied], events: Iterable[Done]) -> int:
+    """The points that all rules pay for these events."""
+    return sum(_by_rule(rule, revisions, events) for rule in {one["id"] for row in revisions for one in row.points})
+
+
+def _by_rule(rule: str, revisions: Sequence[Applied], events: Iterable[Done]) -> int:
+    texts = [next((one for one in row.points if one["id"] == rule), None) for row in revisions]
+    first = max([0, *(n for n, text in enumerate(texts) if text and text.get("past") == "recompute")])
+    on_day: dict[Any, int] = defaultdict(int)
+    total = 0
+    for event in sorted(events, key=lambda one: (one.at, one.name)):
+        later = [n for n, row in enumerate(revisions) if n > first and row.at <= event.at]
+        text = texts[max(later, default=first)]
+        if text is None or event.kind not in text["events"] or not _has(event, text.get("where", {})):
+            continue
+        worth = text["amount"] * (event.quantity if text.get("per") == "quantity" else 1)
+        cap = text.get("cap_per_day")
+        if cap is not None:
+            worth = min(worth, cap - on_day[event.day, cap])
+            on_day[event.day, cap] += worth
+        total += worth
+    return total
+
+
+def _has(event: Done, where: Mapping[str, Any]) -> bool:
+    return all((event.data or {}).get(key) == value for key, value in where.items())
