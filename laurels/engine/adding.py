@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from laurels.engine.caps import pay
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
-from laurels.engine.points import PointRule
 from laurels.engine.progress import (
     LedgerEntry,
     Progress,
@@ -82,8 +82,9 @@ def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) 
         return days, partial, folds
     if streak.late_days is not None and streak.late_by(event, progress.zones) > streak.late_days:
         return days, partial, folds
-    if streak.amount > 1 or streak.days > 1:
-        amounts = _with_amount(streak, partial.get(name, {}), day, event.quantity)
+    needed = streak.amount_of(unit) if streak.amounts else streak.amount
+    if needed > 1 or streak.days > 1:
+        amounts = _with_amount(partial.get(name, {}), streak.partial_key(day), event.quantity, needed)
         if not streak.is_reached(amounts, unit):
             return days, {**partial, name: amounts}, folds
         done = {streak.partial_key(one) for one in streak.days_of(unit)}
@@ -95,10 +96,9 @@ def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) 
     return {**days, name: credited}, partial, {**folds, name: fold}
 
 
-def _with_amount(streak: Streak, amounts: Mapping[int, int], day: int, quantity: int) -> dict[int, int]:
-    """The partial amounts with this quantity on a day. None exceeds what is needed, so that the order does not matter."""
-    key = streak.partial_key(day)
-    return {**amounts, key: min(streak.amount, amounts.get(key, 0) + quantity)}
+def _with_amount(amounts: Mapping[int, int], key: int, quantity: int, needed: int) -> dict[int, int]:
+    """The partial amounts with this quantity more. None exceeds what is needed, so that the order does not matter."""
+    return {**amounts, key: min(needed, amounts.get(key, 0) + quantity)}
 
 
 _Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
@@ -115,20 +115,6 @@ def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
             earned += amount
             entries.append(LedgerEntry(amount, "rule", rule.id))
     return capped, entries, earned
-
-
-def pay(
-    capped: Mapping[str, Mapping[int, int]], rule: PointRule, event: Event
-) -> tuple[Mapping[str, Mapping[int, int]], int]:
-    """What the rule pays for this event. The sum of a day stops at the cap, in any order of its events."""
-    worth = rule.worth(event)
-    if rule.cap_per_day is None:
-        return capped, worth
-    assert event.day is not None
-    of_rule = capped.get(rule.counter, {})
-    before = of_rule.get(event.day, 0)
-    after = min(rule.cap_per_day, before + worth)
-    return {**capped, rule.counter: {**of_rule, event.day: after}}, after - before
 
 
 def later(first: datetime | None, other: datetime) -> datetime:

@@ -309,7 +309,7 @@ def _read_profile(table: Table, streaks: Mapping[str, Streak]) -> tuple[str, str
     )
     if event and streak and event not in streaks[streak].events:
         profile.fault("login_event", f"does not feed the streak '{streak}'", closest(event, streaks[streak].events))
-    if streak and (streaks[streak].amount > 1 or streaks[streak].cadence != "daily"):
+    if streak and (streaks[streak].amount > 1 or streaks[streak].amounts or streaks[streak].cadence != "daily"):
         profile.fault(
             "login_streak", f"the streak '{streak}' must be daily and need one event", "choose another, or change it"
         )

@@ -40,7 +40,7 @@ def board_rule(catalog: Catalog, board: Board) -> dict[str, Any]:
     elif board.by == "metric":
         source = deciding(catalog.metrics[board.of])
     elif board.by == "streak":
-        source = asdict(catalog.streaks[board.of])
+        source = {key: value for key, value in asdict(catalog.streaks[board.of]).items() if key != "amounts" or value}
     periods = board.periods
     rule: dict[str, Any] = {
         "by": board.by,

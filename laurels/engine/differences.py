@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition
+from laurels.engine.dated_values import Step
 from laurels.engine.levels import Levels
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
@@ -141,7 +142,7 @@ def _with_unit(name: str, value: Any) -> str:
 
 def _value(value: Any) -> str:
     """A value as a person writes it in a catalog, or nearly so."""
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool | Step):
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"

@@ -93,14 +93,15 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
     if cadence == "monthly":
         fields["monthly"] = True
     del fields["title"]
-    unused = {"day_starts": 0, "days": 1, "week_starts": "mon"}
+    unused = {"day_starts": 0, "days": 1, "week_starts": "mon", "amounts": ()}
     return {name: value for name, value in fields.items() if name not in unused or unused[name] != value}
 
 
 def _deciding_rule(rule: PointRule) -> dict[str, Any]:
     """The settings of a version of a point rule, with the period in which it counts if that has a limit."""
-    unused = ("past", "counter", *(() if rule.since else ("since",)), *(() if rule.until else ("until",)))
-    return {name: value for name, value in asdict(rule).items() if name not in unused}
+    later = ("since", "until", "amounts", "caps")
+    fields = {name: value for name, value in asdict(rule).items() if name not in ("past", "counter")}
+    return {name: value for name, value in fields.items() if name not in later or value}
 
 
 def _deciding_badge(badge: Badge) -> list[Any]:

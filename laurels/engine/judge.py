@@ -10,8 +10,9 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from laurels.engine.adding import add_event, calendar_of, later, pay
+from laurels.engine.adding import add_event, calendar_of, later
 from laurels.engine.badges import Badge
+from laurels.engine.caps import pay
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
@@ -135,8 +136,8 @@ def reread(
     """The same user with all sums computed again from events that are on other days, because the zones changed.
 
     `after` has the new zones and manual state. `dated_before` are the same events on their old days, in the same order. Badges
-    stay with their points, also those that no longer follow. Where a cap per day leaves an event more or less points, a ledger
-    entry of its own makes up the difference.
+    stay with their points, also those that no longer follow. Where an event pays more or less on another day, as because of a
+    cap, a ledger entry of its own makes up the difference.
     """
     fresh = _sums(catalog, after, events)
     paid = [*entries, *_moved_points(catalog, dated_before, events)]
@@ -149,13 +150,13 @@ def _moved_points(catalog: Catalog, before: Sequence[Event], after: Sequence[Eve
 
 
 def _paid_by_events(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
-    """What rules with a cap per day pay for each event, by its id. All other rules pay the same on any day."""
+    """What rules that follow days, as by a cap, pay for each event, by its id. All other rules pay the same on any day."""
     capped: Mapping[str, Mapping[int, int]] = {}
     paid: dict[str, int] = {}
     for event in events:
         rules = catalog.rule_indexes.get(event.type)
         for rule in rules.rules if rules else ():
-            if rule.cap_per_day is not None and pays(rule, event):
+            if rule.follows_days and pays(rule, event):
                 capped, amount = pay(capped, rule, event)
                 paid[event.id] = paid.get(event.id, 0) + amount
     return paid

@@ -14,12 +14,15 @@ from datetime import datetime
 
 from laurels.engine.adding import add_event
 from laurels.engine.badges import Badge
+from laurels.engine.caps import caps_of, pay_into, used_up
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.rule_index import RuleIndex, pays
 from laurels.engine.values import plain
+
+_NO_SUMS: Mapping[int, int] = {}
 
 
 @plain
@@ -56,14 +59,14 @@ def _moves_a_cap(rules: RuleIndex, progress: Progress, event: Event, at: int) ->
     """
     assert event.day is not None
     for rule in rules.rules:
-        if rule.cap_per_day is None or not pays(rule, event):
+        if not rule.is_capped or not pays(rule, event):
             continue
-        paid = progress.capped.get(rule.counter, {}).get(event.day, 0)
-        if paid < rule.cap_per_day:
-            if paid + rule.worth(event) >= rule.cap_per_day:
+        for used, cap in caps_of(rule, progress.capped.get(rule.counter, _NO_SUMS), event.day):
+            if used < cap:
+                if used + rule.worth(event) >= cap:
+                    return True
+            elif at < progress.cap_reached.get(rule.counter, at + 1):
                 return True
-        elif at < progress.cap_reached.get(rule.counter, at + 1):
-            return True
     return False
 
 
@@ -76,10 +79,8 @@ def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome:
     assert event.occurred_at is not None
     reached: dict[str, int] = {}
     for rule in catalog.rule_indexes[event.type].rules:
-        if rule.cap_per_day is None:
-            continue
-        paid = progress.capped.get(rule.counter, {}).get(event.day, 0)
-        if paid == rule.cap_per_day and before.capped.get(rule.counter, {}).get(event.day, 0) < paid:
+        sums = [one.capped.get(rule.counter, _NO_SUMS) for one in (before, progress)]
+        if rule.is_capped and used_up(*(caps_of(rule, of_rule, event.day) for of_rule in sums)):
             reached[rule.counter] = micros(event.occurred_at)
     if not reached:
         return outcome
@@ -89,18 +90,19 @@ def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome:
 def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
     """Capped point rule -> when an event last used up its cap of a day, all events taken in order of occurrence."""
     indexes = catalog.rule_indexes
-    fed = {name for name, rules in indexes.items() if any(rule.cap_per_day is not None for rule in rules.rules)}
-    paid: dict[tuple[str, int], int] = defaultdict(int)
+    fed = {name for name, rules in indexes.items() if any(rule.is_capped for rule in rules.rules)}
+    sums: dict[str, dict[int, int]] = defaultdict(dict)
     reached: dict[str, int] = {}
     for event in in_order(event for event in events if event.type in fed):
         assert event.day is not None
         assert event.occurred_at is not None
         for rule in indexes[event.type].rules:
-            key = (rule.counter, event.day)
-            if rule.cap_per_day is None or paid[key] >= rule.cap_per_day or not pays(rule, event):
+            if not rule.is_capped or not pays(rule, event):
                 continue
-            paid[key] += rule.worth(event)
-            if paid[key] >= rule.cap_per_day:
+            of_rule = sums[rule.counter]
+            before = caps_of(rule, of_rule, event.day)
+            pay_into(of_rule, rule, event)
+            if used_up(before, caps_of(rule, of_rule, event.day)):
                 reached[rule.counter] = micros(event.occurred_at)
     return reached
 
@@ -167,20 +169,14 @@ def newest(catalog: Catalog, events: Iterable[Event]) -> datetime | None:
 def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
     """What point rules pay at each instant if all these events are taken in order of occurrence."""
     paid: Counter[datetime] = Counter()
-    on_day: dict[tuple[str, int], int] = defaultdict(int)
+    sums: dict[str, dict[int, int]] = defaultdict(dict)
     for event in in_order(events):
         rules = catalog.rule_indexes.get(event.type)
+        assert event.occurred_at is not None
         for rule in rules.rules if rules else ():
-            if not pays(rule, event):
-                continue
-            assert event.day is not None
-            assert event.occurred_at is not None
-            worth = rule.worth(event)
-            if rule.cap_per_day is not None:
-                key = (rule.counter, event.day)
-                worth = min(worth, rule.cap_per_day - on_day[key])
-                on_day[key] += worth
-            paid[event.occurred_at] += worth
+            if pays(rule, event):
+                worth = pay_into(sums[rule.counter], rule, event) if rule.is_capped else rule.worth(event)
+                paid[event.occurred_at] += worth
     return paid
 
 
@@ -192,7 +188,7 @@ def cap_shifts(
     `booked` is what the change itself paid or took, by instant. What other events now pay less (the new ones occurred before
     them) or more (those before them were reversed) is moved between those instants.
     """
-    if not any(rule.cap_per_day is not None for rule in catalog.versions):
+    if not any(rule.is_capped for rule in catalog.versions):
         return []
     changed = {(event.id, event.day) for event in before} ^ {(event.id, event.day) for event in after}
     days = {day for _, day in changed}

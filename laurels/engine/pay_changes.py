@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from laurels.engine.adding import pay
+from laurels.engine.caps import pay_into
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.points import PointRule
@@ -84,11 +84,11 @@ def paid_under(
 
 def _paid_by(versions: Sequence[PointRule], events: Iterable[Event]) -> int:
     """What the versions of one rule pay for these events."""
-    capped: Mapping[str, Mapping[int, int]] = {}
+    sums: dict[str, dict[int, int]] = {}
     total = 0
     for event in events:
         for rule in versions:
             if event.type in rule.events and pays(rule, event):
-                capped, amount = pay(capped, rule, event)
-                total += amount
+                of_rule = sums.setdefault(rule.counter, {})
+                total += pay_into(of_rule, rule, event) if rule.is_capped else rule.worth(event)
     return total

@@ -90,10 +90,14 @@ def versions_of(rules: Sequence[PointRule], past: Past) -> tuple[PointRule, ...]
 def _with_counters(versions: Sequence[PointRule]) -> list[PointRule]:
     """Versions of one rule, the newest last. Those with the same cap share the sums of their days; others begin again."""
     newest = versions[-1]
-    counters = {newest.cap_per_day: newest.id}
+    counters = {_caps(newest): newest.id}
     for number, one in enumerate(versions):
-        counters.setdefault(one.cap_per_day, f"{newest.id}\x1f{number}")  # no id has this character
-    return [replace(one, counter=counters[one.cap_per_day]) for one in versions]
+        counters.setdefault(_caps(one), f"{newest.id}\x1f{number}")  # no id has this character
+    return [replace(one, counter=counters[_caps(one)]) for one in versions]
+
+
+def _caps(rule: PointRule) -> tuple[Any, ...]:
+    return rule.cap_per_day, rule.caps
 
 
 def followed(

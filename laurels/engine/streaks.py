@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from laurels.engine.dated_values import Step, read_dated, value_on
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.parsing import Table, nearest
@@ -59,7 +60,9 @@ class Freezes:
 class Streak:
     """The rule of one streak.
 
-    amount       the quantity that a unit needs, or with `days` each of its days that counts
+    amount       the quantity that a unit needs, or with `days` each of its days that counts; the
+                 newest one, where `amounts` has several
+    amounts      the quantity from certain days on; a unit needs what its first day does, 1 before the first of them
     rest         weekdays that are not required, bit 0 is Monday
     cadence      what its units are
     days         how many different days a week or month needs; 1: its events together need the amount
@@ -89,6 +92,11 @@ class Streak:
     was: tuple[str, ...] = ()
     retired: bool = False
     title: str = ""
+    amounts: tuple[Step, ...] = ()
+
+    def amount_of(self, unit: int) -> int:
+        """The quantity that a unit needs."""
+        return value_on(self.amounts, self.first_day(unit), 1) if self.amounts else self.amount
 
     @property
     def unit_name(self) -> Unit:
@@ -129,13 +137,13 @@ class Streak:
 
     def days_reached(self, amounts: Mapping[int, int], unit: int) -> int:
         """With `days`, how many different days of a unit have the amount, by the partial amounts."""
-        return sum(1 for day in self.days_of(unit) if amounts.get(day, 0) >= self.amount)
+        return sum(1 for day in self.days_of(unit) if amounts.get(day, 0) >= self.amount_of(unit))
 
     def is_reached(self, amounts: Mapping[int, int], unit: int) -> bool:
         """Whether a unit is credited with these partial amounts."""
         if self.days > 1:
             return self.days_reached(amounts, unit) >= self.days
-        return amounts.get(unit, 0) >= self.amount
+        return amounts.get(unit, 0) >= self.amount_of(unit)
 
 
 @plain
@@ -383,12 +391,13 @@ def _mark(credited: Days, reading: Reading, calendar: Calendar, unit: int, now: 
 
 def read_streak(name: str, table: Table) -> Streak:
     """A [streaks.NAME] table."""
+    amount, amounts = read_dated(table, "amount") if table.has("amount") else (1, ())
     cadence = _read_cadence(table)
     streak = Streak(
         name=name,
         events=table.texts("events"),
         where=read_where(table),
-        amount=table.integer("amount", 1, least=1),
+        amount=amount,
         rest=_read_rest(table),
         cadence=cadence,
         days=_read_days(table, cadence),
@@ -401,6 +410,7 @@ def read_streak(name: str, table: Table) -> Streak:
         was=read_was(table),
         retired=table.boolean("retired"),
         title=table.text("title", title_of(name)),
+        amounts=amounts,
     )
     if cadence != "daily" and streak.rest:
         table.fault("rest_days", f"a {cadence} streak has no rest days", "take it out, or make the streak daily")

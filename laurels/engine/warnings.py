@@ -102,7 +102,7 @@ def _unordered_tiers(before: Catalog, after: Catalog) -> Iterator[str]:
 def _farmable(before: Catalog, after: Catalog) -> Iterator[str]:
     known = set(map(repr, before.point_rules))
     for rule in after.point_rules:
-        if rule.cap_per_day is None and repr(rule) not in known:
+        if not rule.is_capped and repr(rule) not in known:
             events = ", ".join(f"'{name}'" for name in rule.events)
             yield (
                 f"points '{rule.id}': pays for every {events} without an end, so repeating it pays without an end; "

@@ -36,6 +36,7 @@ PARTS = 20
 
 NOW = at("2026-03-04T12:00")
 FIRST = NOW - timedelta(days=12)
+MIDDLE = FIRST.date() + timedelta(days=6)
 ZONES = ("UTC", "America/Los_Angeles", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "America/New_York")
 
 
@@ -132,9 +133,16 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             "training": {"events": ["a", "b"], "cadence": "weekly", "days": drawn.choice([2, 3]), "week_starts": "sun"},
             "effort": {"events": ["a"], "amount": 3, "cadence": "monthly", "days": 2, "day_starts": "04:00"},
             "months": {"events": ["login"], "cadence": "monthly"},
+            "stricter": {"events": ["a"], "amount": [{"is": 2}, {"from": MIDDLE, "is": 4}]},
         },
         "points": [
             {"id": "a", "events": ["a"], "amount": 2, "per": "quantity", "cap_per_day": drawn.choice([5, 7, 11])},
+            {
+                "id": "dated",
+                "events": ["a", "login"],
+                "amount": [{"from": FIRST.date() + timedelta(days=2), "is": 1}, {"from": MIDDLE, "is": 3}],
+                **drawn.choice([{}, {"cap_per_day": [{"is": 2}, {"from": MIDDLE + timedelta(days=2), "is": 5}]}]),
+            },
             {"id": "b", "events": ["b", "login"], "amount": 3, **drawn.choice([{}, {"cap_per_day": 4}])},
         ],
         "badges": [

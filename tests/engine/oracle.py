@@ -52,6 +52,7 @@ class Life:
     week_starts: int = 0  # a weekday, 0 is Monday
     starts: int = 0  # minutes after midnight
     amount: int = 1
+    later: list[tuple[date, int]] = field(default_factory=list)  # the amount from these days on, in order
     rest: set[int] = field(default_factory=set)  # weekdays, 0 is Monday
     late_days: int | None = None
     initial: int = 0
@@ -121,8 +122,11 @@ class Life:
                 by_day[day] += visit.quantity
         sums: dict[date, int] = defaultdict(int)
         for day, total in by_day.items():
-            sums[self.unit(day)] += total if self.days == 1 else total >= self.amount
-        return {unit for unit, total in sums.items() if total >= (self.amount if self.days == 1 else self.days)}
+            sums[self.unit(day)] += total if self.days == 1 else total >= self.needed(self.unit(day))
+        return {unit for unit, total in sums.items() if total >= (self.needed(unit) if self.days == 1 else self.days)}
+
+    def needed(self, unit: date) -> int:
+        return [self.amount, *(amount for since, amount in self.later if since <= unit)][-1]
 
     def given_in(self, unit: date) -> int:
         return sum(count for day, count in self.grants if self.unit(day) == unit)

@@ -69,6 +69,8 @@ class Case:
 def rules_of(life: Life) -> Catalog:
     """The catalog of this life's streak, with a badge for each target."""
     rule: dict[str, Any] = {"events": ["visit"], "amount": life.amount}
+    if life.later:
+        rule["amount"] = [{"is": life.amount}, *({"from": since, "is": amount} for since, amount in life.later)]
     if life.cadence != "daily":
         rule["cadence"] = life.cadence
     if life.days > 1:
@@ -101,6 +103,9 @@ def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
         life.week_starts = draw(st.sampled_from([0, 0, 3, 5, 6]))
     life.starts = draw(st.sampled_from([0, 0, 0, 240, 150, 1439]))
     life.amount = draw(st.sampled_from([1, 1, 1, 3]))
+    if draw(st.integers(0, 3)) == 0:
+        first = base.date() + timedelta(days=draw(st.integers(1, 15)))
+        life.later = [(first, life.amount + 1), (first + timedelta(days=draw(st.integers(1, 10))), 1)]
     life.rest = set() if life.cadence != "daily" else draw(st.sets(st.integers(0, 6), max_size=3))
     life.late_days = draw(st.sampled_from([None, None, 0, 2]))
     if freezes:

@@ -27,6 +27,23 @@ Tables = list[dict[str, Any]]
 Step = tuple[Any, ...]
 
 
+def dated(values: st.SearchStrategy[int]) -> st.SearchStrategy[Any]:
+    """A value that is another one from one or two days on; for some without a value before."""
+
+    def entries(drawn: Any) -> list[dict[str, Any]]:
+        begin, gap, (first, *later) = drawn
+        days = [MONDAY.date() + timedelta(days=begin + number * gap) for number in range(3)]
+        found = [{"is": first} if begin else {"from": days[0], "is": first}]
+        for day, value in zip(days[1:], later, strict=False):
+            found += [{"from": day, "is": value}] if value != found[-1]["is"] else []
+        return found
+
+    return st.tuples(st.integers(0, 3), st.integers(1, 3), st.lists(values, min_size=1, max_size=3)).map(entries)
+
+
+CAPS = dated(st.integers(4, 9)).map(lambda caps: {"cap_per_day": caps})
+
+
 @st.composite
 def rules(draw: st.DrawFn) -> Tables:
     """Up to three point rules; the same ids return with other pay."""
@@ -35,10 +52,10 @@ def rules(draw: st.DrawFn) -> Tables:
         {
             "id": name,
             "events": draw(st.sampled_from([["a"], ["b"], ["a", "b"]])),
-            "amount": draw(st.integers(1, 4)),
+            "amount": draw(st.integers(1, 4) | dated(st.integers(1, 4))),
             "per": draw(st.sampled_from(["event", "quantity"])),
             **draw(st.sampled_from([{}, {}, {"where": {"plan": "pro"}}])),
-            **draw(st.sampled_from([{}, {"cap_per_day": 5}, {"cap_per_day": 8}])),
+            **draw(st.sampled_from([{}, {"cap_per_day": 5}, {"cap_per_day": 8}]) | CAPS),
             **draw(st.sampled_from([{}, {}, {"past": "keep"}, {"past": "recompute"}])),
         }
         for name in names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 def paying(
-    amount: int, *more: dict[str, Any], points: int = 50, reward: dict[str, Any] | None = None, **keys: Any
+    amount: Any, *more: dict[str, Any], points: int = 50, reward: dict[str, Any] | None = None, **keys: Any
 ) -> Catalog:
     """A rule that pays for each message, and a badge for two of them."""
     return catalog(
@@ -234,3 +234,23 @@ async def test_an_unknown_policy_is_refused_with_the_fix() -> None:
     ):
         paying(2, past="recomputed")
     assert paying(2, past="keep").rules == paying(2).rules  # it decides when it is applied, and nothing else
+
+
+# ---- values that change on a day --------------------------------------------------------------
+
+
+async def test_a_value_that_changes_on_a_day_changes_on_the_users_own_date(database: str) -> None:
+    """An operator announces that answers pay more from the 8th on. It is the 8th in Kiritimati first."""
+    amount = [{"is": 1}, {"from": date(2026, 1, 8), "is": 10}]
+    async with arena(database, paying(1, points=0)) as one:
+        await send(one, "m-1")
+        one.clock.advance(hours=1)
+        await one.apply(paying(amount, points=0))
+        await one.laurels.update_user("kim", time_zone="Pacific/Kiritimati")
+        for user in ("ada", "kim"):
+            await one.laurels.record(Event(user, "m-2", "m"))  # noon of the 7th in London
+        assert [(await one.laurels.profile(user)).points for user in ("ada", "kim")] == [2, 10]
+        one.clock.advance(days=1)
+        await send(one, "m-3")
+        await send(one, "late", ago=24 * HOUR)
+        assert await points(one) == 2 + 10 + 1

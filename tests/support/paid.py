@@ -47,13 +47,22 @@ def _by_rule(rule: str, revisions: Sequence[Applied], events: Iterable[Done]) ->
         text = texts[max(later, default=first)]
         if text is None or event.kind not in text["events"] or not _has(event, text.get("where", {})):
             continue
-        worth = text["amount"] * (event.quantity if text.get("per") == "quantity" else 1)
-        cap = text.get("cap_per_day")
+        worth = (_on(text["amount"], event) or 0) * (event.quantity if text.get("per") == "quantity" else 1)
+        cap = _on(text.get("cap_per_day"), event)
+        caps = str(text.get("cap_per_day"))  # a changed cap begins again
         if cap is not None:
-            worth = min(worth, cap - on_day[event.day, cap])
-            on_day[event.day, cap] += worth
+            worth = min(worth, cap - on_day[event.day, caps])
+            on_day[event.day, caps] += worth
         total += worth
     return total
+
+
+def _on(value: Any, event: Done) -> Any:
+    """A value, or of a list the one that counts on the event's day; None before the first."""
+    if not isinstance(value, list):
+        return value
+    counting = [one["is"] for one in value if "from" not in one or one["from"].toordinal() <= event.day]
+    return counting[-1] if counting else None
 
 
 def _has(event: Done, where: Mapping[str, Any]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
-from tests.support import at, badge, catalog, count, dated
+from tests.support import MONDAY, at, badge, catalog, count, dated
 
 TYPES = ("a", "b", "login")
 PLANS = ("pro", "free")
@@ -33,6 +34,9 @@ METRICS = {
     "often": {"kind": "distinct_days", "events": ["a"], "within": "5 days"},
     "turns": {"kind": "count", "events": ["a"], "once_per": "day", "per": ["plan", "size"]},
 }
+LATER = (MONDAY + timedelta(days=5)).date()
+"""The day from which some values are others: in the middle of most histories."""
+
 STREAKS = {
     "pro": {"events": ["a", "login"], "where": {"plan": "pro"}},
     "busy": {"events": ["b"], "amount": 4},
@@ -40,6 +44,7 @@ STREAKS = {
     "weeks": {"events": ["login"], "cadence": "weekly"},
     "training": {"events": ["a", "b"], "cadence": "weekly", "days": 3, "week_starts": "thu"},
     "months": {"events": ["b"], "cadence": "monthly", "days": 2, "amount": 3},
+    "stricter": {"events": ["b"], "amount": [{"from": LATER, "is": 3}]},
 }
 
 
@@ -64,12 +69,12 @@ def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dic
 
 @st.composite
 def rules(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    cap = draw(st.sampled_from([{}, {}, {"cap_per_day": 7}]))
+    cap = draw(st.sampled_from([{}, {}, {"cap_per_day": 7}, {"cap_per_day": [{"is": 7}, {"from": LATER, "is": 9}]}]))
     return {
         "id": name,
         "events": draw(kinds),
         "where": draw(wheres),
-        "amount": draw(st.integers(1, 20)),
+        "amount": draw(st.integers(1, 20) | st.just([{"is": 3}, {"from": LATER, "is": 8}])),
         "per": draw(st.sampled_from(["event", "quantity"])),
         **cap,
     }

@@ -16,6 +16,7 @@ from laurels.engine.catalog_keys.key_types import CONDITION, KeyTable
 from laurels.engine.catalog_keys.leaderboards import LEADERBOARD, SEASON
 from laurels.engine.catalog_keys.metrics import METRIC
 from laurels.engine.catalog_keys.points import LEVEL, POINT_RULE
+from laurels.engine.catalog_keys.shared import DATED_VALUE
 from laurels.engine.catalog_keys.streaks import FREEZES, STREAK
 
 __all__ = ["CATALOG", "CONDITION", "CONDITIONS", "TABLES"]
@@ -34,6 +35,7 @@ TABLES: Mapping[str, KeyTable] = {
         BADGE,
         LEADERBOARD,
         SEASON,
+        DATED_VALUE,
     )
 }
 """The declaration of each table by its name, but for conditions. `CATALOG` is the file itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.catalog_keys.key_types import Integer, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import WHERE, events, past
+from laurels.engine.catalog_keys.shared import DATED, WHERE, events, past
 
 POINT_RULE = KeyTable(
     "point_rule",
@@ -13,7 +13,7 @@ POINT_RULE = KeyTable(
         Key("id", Text(), "The id of the rule, which the ledger names.", '"pages"'),
         events("The types of events that it pays for.", '["page.read"]'),
         WHERE,
-        Key("amount", Integer(1), "How many points it pays.", "2"),
+        Key("amount", DATED, "How many points it pays. A list has another number from a day on.", "2"),
         Key(
             "per",
             Text(("event", "quantity")),
@@ -23,8 +23,8 @@ POINT_RULE = KeyTable(
         ),
         Key(
             "cap_per_day",
-            Integer(1),
-            "The most that it pays a user on one day.",
+            DATED,
+            "The most that it pays a user on one day. A list has another number from a day on.",
             "50",
             default=None,
             without="no limit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Key, OneOf, Text, Texts, Values
+from laurels.engine.catalog_keys.key_types import Day, Integer, Key, KeyTable, OneOf, Several, Text, Texts, Values
 from laurels.engine.policies import KEEP, PAST
 
 
@@ -29,3 +29,24 @@ def was(kind: str) -> Key:
 def past(meaning: str) -> Key:
     """What a change of pay means for what was paid before."""
     return Key("past", Text(PAST), meaning, '"recompute"', default=KEEP)
+
+
+DATED = OneOf((Integer(1), Several("dated_value", 1)))
+"""A number, or a list of numbers that each count from a day on."""
+
+DATED_VALUE = KeyTable(
+    "dated_value",
+    "{ from = ..., is = ... }",
+    "A value that counts from a day on.",
+    (
+        Key(
+            "from",
+            Day(),
+            "The first day on which it counts, by the user's dates; the first entry needs none.",
+            "2026-06-01",
+            default=None,
+            without="all days before the next entry's",
+        ),
+        Key("is", Integer(1), "The value.", "10"),
+    ),
+)

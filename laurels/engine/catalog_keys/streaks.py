@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.catalog_keys.key_types import Boolean, Inner, Integer, Key, KeyTable, Text, Texts
-from laurels.engine.catalog_keys.shared import WHERE, events, was
+from laurels.engine.catalog_keys.shared import DATED, WHERE, events, was
 from laurels.engine.streaks import WEEKDAYS
 
 STREAK = KeyTable(
@@ -13,7 +13,13 @@ STREAK = KeyTable(
     (
         events("The types of events that count.", '["minute.practised"]'),
         WHERE,
-        Key("amount", Integer(1), "The quantity that a day (or week) needs.", "10", default=1),
+        Key(
+            "amount",
+            DATED,
+            "The quantity that a day (or week) needs. A list has another one from a day on.",
+            "[{ from = 2026-06-01, is = 10 }]",
+            default=1,
+        ),
         Key(
             "cadence",
             Text(("daily", "weekly")),
