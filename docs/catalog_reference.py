@@ -8,6 +8,7 @@ from pathlib import Path
 from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
 from laurels.engine.catalog_keys.key_types import (
     Boolean,
+    ByKey,
     Day,
     Inner,
     Instant,
@@ -20,7 +21,8 @@ from laurels.engine.catalog_keys.key_types import (
     Text,
     Texts,
     Type,
-    Values,
+    Value,
+    ValueList,
 )
 from laurels.engine.events import MAX_NUMBER
 
@@ -40,7 +42,8 @@ FIXED = {
     Boolean: "`true` or `false`",
     Day: "date",
     Instant: "date and time with its offset",
-    Values: "table of texts, whole numbers and booleans",
+    Value: "text, whole number, `true` or `false`",
+    ValueList: "list of these",
 }
 
 
@@ -86,7 +89,7 @@ def _default(key: Key) -> str:
     return f"`{json.dumps(key.default)}`"
 
 
-def _type(type_: Type) -> str:
+def _type(type_: Type) -> str:  # noqa: PLR0911  # one for each type
     match type_:
         case OneOf():
             return ", or ".join(map(_type, type_.types))
@@ -99,7 +102,9 @@ def _type(type_: Type) -> str:
             return f"list of texts, each {_choices(type_.choices)}" if type_.choices else "list of texts"
         case Inner() | Several() | Named():
             return _tables(type_)
-        case Boolean() | Day() | Instant() | Values():
+        case ByKey():
+            return f"table by key: {_type(type_.of)}"
+        case Boolean() | Day() | Instant() | Value() | ValueList():
             return FIXED[type(type_)]
 
 

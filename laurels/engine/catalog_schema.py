@@ -12,6 +12,7 @@ from typing import Any
 from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
 from laurels.engine.catalog_keys.key_types import (
     Boolean,
+    ByKey,
     Day,
     Inner,
     Instant,
@@ -24,7 +25,8 @@ from laurels.engine.catalog_keys.key_types import (
     Text,
     Texts,
     Type,
-    Values,
+    Value,
+    ValueList,
 )
 
 Schema = dict[str, Any]
@@ -32,11 +34,13 @@ Schema = dict[str, Any]
 _NOT_BLANK = r"\S"
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _INSTANT = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})$"
+_VALUE: Schema = {"type": ["string", "integer", "boolean"]}
 _ALWAYS_THE_SAME: Mapping[type, Schema] = {
     Boolean: {"type": "boolean"},
     Day: {"type": "string", "pattern": _DAY},
     Instant: {"type": "string", "pattern": _INSTANT},
-    Values: {"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}},
+    Value: _VALUE,
+    ValueList: {"type": "array", "items": _VALUE, "minItems": 1},
 }
 _CONDITION: Schema = {"$ref": f"#/definitions/{CONDITION}"}
 
@@ -82,7 +86,7 @@ def _description(key: Key) -> str:
     return f"{key.meaning}{default} Example: {key.name} = {key.example}"
 
 
-def _of_type(type_: Type) -> Schema:
+def _of_type(type_: Type) -> Schema:  # noqa: PLR0911  # one for each type
     match type_:
         case OneOf():
             return {"anyOf": [_of_type(one) for one in type_.types]}
@@ -96,11 +100,20 @@ def _of_type(type_: Type) -> Schema:
             }
         case Named():
             return {"type": "object", "additionalProperties": _inside(type_.table)}
+        case ByKey():
+            inside = _of_type(type_.of)
+            if type_.pattern:
+                return {
+                    "type": "object",
+                    "patternProperties": {f"^({type_.pattern})$": inside},
+                    "additionalProperties": False,
+                }
+            return {"type": "object", "additionalProperties": inside}
         case _:
             return _of_plain(type_)
 
 
-def _of_plain(type_: Text | Integer | Boolean | Texts | Day | Instant | Values) -> Schema:
+def _of_plain(type_: Text | Integer | Boolean | Texts | Day | Instant | Value | ValueList) -> Schema:
     """The schema of a type without tables of declared keys inside."""
     match type_:
         case Text():
@@ -109,7 +122,7 @@ def _of_plain(type_: Text | Integer | Boolean | Texts | Day | Instant | Values) 
             return {"type": "integer", "minimum": type_.least, "maximum": type_.most}
         case Texts():
             return {"type": "array", "items": _of_text(type_.choices), "minItems": 1}
-        case Boolean() | Day() | Instant() | Values():
+        case Boolean() | Day() | Instant() | Value() | ValueList():
             return dict(_ALWAYS_THE_SAME[type(type_)])
 
 

@@ -41,8 +41,8 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 class Language(Protocol):
     """What is known of the keys of a table, for the fixes of unknown ones. `asked` are the keys that a reader asked for."""
 
-    def inside(self, key: str) -> Language | None:
-        """The tables under a key; None if nothing is known of them."""
+    def inside(self, key: str, *, several: bool) -> Language | None:
+        """The table under a key, or each of several; None if nothing is known of them."""
         ...
 
     def meant(self, key: str, asked: Collection[str]) -> str:
@@ -164,7 +164,7 @@ class Table:
         """A table inside this one; None if it is missing or not a table."""
         value = self._take(key, _REQUIRED)
         if isinstance(value, dict):
-            return self._inner(key, f"{self.where}.{key}".strip("."), cast(dict[str, Any], value))
+            return self._inner(key, f"{self.where}.{key}".strip("."), cast(dict[str, Any], value), several=False)
         if value is not _REQUIRED:
             self.fault(key, f"must be a table, not {shown(value)}", f"write {key} = {{ ... }}")
         return None
@@ -226,8 +226,9 @@ class Table:
     def _named(self, key: str, name: str, entry: dict[str, Any]) -> Table:
         return self._inner(key, f"{self.where}.{key}.{printable(name)}".strip("."), entry)
 
-    def _inner(self, key: str, where: str, raw: dict[str, Any]) -> Table:
-        return Table(raw, where, self.faults, self.language.inside(key) if self.language else None)
+    def _inner(self, key: str, where: str, raw: dict[str, Any], *, several: bool = True) -> Table:
+        language = self.language.inside(key, several=several) if self.language else None
+        return Table(raw, where, self.faults, language)
 
 
 def line_of_deep_brackets(text: str) -> int:
@@ -266,8 +267,8 @@ def nearest(word: str, known: Iterable[str], similar: float = SIMILAR) -> str:
     `similar` is how similar it must be, from 0 to 1.
     """
     known = sorted(known)
-    anagrams = (one for one in known if sorted(one) == sorted(word))
-    return next(iter(get_close_matches(word, known, n=1, cutoff=similar)), "") or next(anagrams, "")
+    anagrams = [one for one in known if sorted(one) == sorted(word)]
+    return next(iter(anagrams or get_close_matches(word, known, n=1, cutoff=similar)), "")
 
 
 def shown(value: Any) -> str:

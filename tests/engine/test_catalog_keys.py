@@ -16,6 +16,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
 from laurels.engine.catalog_keys.key_types import (
     Boolean,
+    ByKey,
     Day,
     Inner,
     Instant,
@@ -27,7 +28,7 @@ from laurels.engine.catalog_keys.key_types import (
     Several,
     Text,
     Texts,
-    Values,
+    tables_in,
 )
 from laurels.engine.conditions import KINDS
 from laurels.engine.parsing import Table
@@ -55,10 +56,9 @@ GETTERS = {
     "texts": Texts,
     "instant": Instant,
     "day": Day,
-    "table": Inner,
+    "table": (Inner, ByKey),
     "named_tables": Named,
     "list_of_tables": Several,
-    "flat": Values,
 }
 """The getters of a Table, and the type of key that each reads."""
 
@@ -82,11 +82,15 @@ class Asked:
     getters: dict[tuple[str, str], list[tuple[str, tuple[Any, ...], dict[str, Any]]]] = field(default_factory=dict)
 
 
-def declared_inside(table: str, key: str) -> str:
-    """The declaration of the tables under a key; '' where none is declared."""
+def declared_inside(table: str, key: str, getter: str) -> str:
+    """The declaration of the tables under a key; '' where none is declared, '*' and one where the keys are free."""
+    if table.startswith("*"):
+        return table[1:]
     found = TABLES[table].key(key) if table in TABLES else CONDITIONS[table].key(key) if table in CONDITIONS else None
-    types = found.type.types if found and isinstance(found.type, OneOf) else (found.type,) if found else ()
-    return next((one.table for one in types if isinstance(one, Inner | Several | Named)), "")
+    if found is None:
+        return ""
+    name = next(iter(tables_in(found.type, *([Inner] if getter == "table" else [Several, Named]))), "")
+    return f"*{name}" if isinstance(found.type, ByKey) else name
 
 
 def name_of(table: Table) -> str:
@@ -105,7 +109,7 @@ def recording() -> Iterator[Asked]:
             asked.getters.setdefault((name_of(self), key), []).append((getter, args, named))
             found = read(self, key, *args, **named)
             for one in [found] if isinstance(found, Table) else found if isinstance(found, list) else []:
-                (one[1] if isinstance(one, tuple) else one).declared = declared_inside(name_of(self), key)
+                (one[1] if isinstance(one, tuple) else one).declared = declared_inside(name_of(self), key, getter)
             return found
 
         return call
@@ -113,7 +117,8 @@ def recording() -> Iterator[Asked]:
     done = Table.done
 
     def finished(self: Table) -> None:
-        asked.keys.setdefault(name_of(self), set()).update(self.asked)
+        if not name_of(self).startswith("*"):
+            asked.keys.setdefault(name_of(self), set()).update(self.asked)
         done(self)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -157,11 +162,13 @@ def test_every_kind_of_condition_is_declared() -> None:
 @pytest.mark.parametrize(("table", "key"), ALL_KEYS, ids=KEY_IDS)
 def test_a_key_has_the_type_and_the_bounds_with_which_it_is_read(table: KeyTable, key: Key, asked: Asked) -> None:
     types = key.type.types if isinstance(key.type, OneOf) else (key.type,)
-    for getter, args, named in asked.getters.get((table.name, key.name), []):
+    calls = asked.getters.get((table.name, key.name), [])
+    for getter, args, named in calls:
         kind = next((one for one in types if isinstance(one, GETTERS[getter])), None)
         assert kind is not None, f"is read with {getter}"
         if isinstance(kind, Integer):
-            assert kind.least == named.get("least", args[1] if len(args) > 1 else 0)
+            leasts = {more.get("least", given[1] if len(given) > 1 else 0) for _, given, more in calls}
+            assert kind.least in leasts
         if getter == "choice" and isinstance(kind, Text):
             assert kind.names or table.name == "leaderboard" or kind.choices == tuple(args[0])
         if isinstance(kind, Text):
@@ -248,7 +255,7 @@ def test_every_table_is_reached_from_the_file() -> None:
     while following:
         name = following.pop()
         reached.add(name)
-        inside = {declared_inside(name, key.name) for key in TABLES[name].keys} - {"", CONDITION}
+        inside = {one for key in TABLES[name].keys for one in tables_in(key.type)} - {CONDITION}
         following += inside - reached
 
     assert reached == set(TABLES)

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import laurels.engine
-from laurels.engine.catalog_keys import CATALOG, CONDITION, CONDITIONS, TABLES
+from laurels.engine.catalog_keys import CATALOG, CONDITIONS, TABLES
 from laurels.engine.catalog_keys.key_types import (
     Boolean,
+    ByKey,
     Day,
     Inner,
     Instant,
@@ -24,7 +25,9 @@ from laurels.engine.catalog_keys.key_types import (
     Text,
     Texts,
     Type,
-    Values,
+    Value,
+    ValueList,
+    tables_in,
 )
 from tests.support import toml
 
@@ -77,12 +80,12 @@ def sample(table: KeyTable) -> Sample:
         when = {key.name: value_of(key) for key in table.keys if key.required}
         raw["badges"].append({**raw["badges"][0], "id": "bookworm", "when": when})
         return Sample(raw, when)
-    parent, key = next((one, key) for one in TABLES.values() for key in one.keys if table.name in inner(key.type))
+    parent, key = next((one, key) for one in TABLES.values() for key in one.keys if table.name in tables_in(key.type))
     found = sample(parent)
     found.table.update(needed_by(key))
-    found.table[key.name] = value_of(key)
+    found.table[key.name] = tomllib.loads(f"it = {table.example}")["it"] if table.example else value_of(key)
     whole = first(found.table[key.name])
-    needed = {one.name: whole[one.name] for one in table.keys if one.required}
+    needed = {one.name: whole[one.name] for one in table.keys if one.required} or dict(whole)
     whole.clear()
     whole.update(needed)
     return replace(found, table=whole)
@@ -91,6 +94,8 @@ def sample(table: KeyTable) -> Sample:
 def with_key(table: KeyTable, key: Key) -> Sample:
     """The same with one more key, at its example's value."""
     made = sample(table)
+    if not any(one.required for one in table.keys):
+        made.table.clear()
     made.table.update({**needed_by(key), key.name: value_of(key)})
     return made
 
@@ -101,13 +106,6 @@ def first(value: Any) -> Raw:
         return first(cast(list[Any], value)[0])
     entry = next(iter(cast(Raw, value).values()), None)
     return cast(Raw, entry) if isinstance(entry, dict) else cast(Raw, value)
-
-
-def inner(type_: Type) -> set[str]:
-    """The names of the tables that a value of this type contains, without conditions."""
-    if isinstance(type_, OneOf):
-        return {name for one in type_.types for name in inner(one)}
-    return {type_.table} - {CONDITION} if isinstance(type_, Inner | Several | Named) else set()
 
 
 def catalogs_at_hand() -> list[str]:
@@ -126,7 +124,7 @@ def catalogs_at_hand() -> list[str]:
 OF_EVERY_TYPE: list[Any] = ["", " ", "x\0", 7.5, True, -1, 2**53, [], [1], [[]], {"x": 1.5}, {"x": []}, "no such"]
 
 
-def is_of(value: Any, type_: Type) -> bool | None:
+def is_of(value: Any, type_: Type) -> bool | None:  # noqa: PLR0911  # one for each type
     """Whether a value is of a type; None where that depends on the rest of the catalog."""
     match type_:
         case Text():
@@ -140,5 +138,11 @@ def is_of(value: Any, type_: Type) -> bool | None:
         case OneOf():
             found = [is_of(value, one) for one in type_.types]
             return True if True in found else None if None in found else False
-        case Texts() | Day() | Instant() | Values() | Inner() | Several() | Named():
+        case Value():
+            return isinstance(value, str | int) and None
+        case ValueList():
+            return bool(value) and isinstance(value, list) and all(isinstance(one, str | int) for one in value) and None
+        case ByKey():
+            return None if isinstance(value, dict) and not value else False
+        case Texts() | Day() | Instant() | Inner() | Several() | Named():
             return None if value == [] and isinstance(type_, Several) and not type_.least else False

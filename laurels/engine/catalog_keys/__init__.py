@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.engine.catalog_keys.badges import BADGE
+from laurels.engine.catalog_keys.badges import BADGE, CATEGORY
 from laurels.engine.catalog_keys.conditions import CONDITIONS
 from laurels.engine.catalog_keys.file import CATALOG, OWN_HISTORY, PROFILE
 from laurels.engine.catalog_keys.key_types import CONDITION, KeyTable
 from laurels.engine.catalog_keys.leaderboards import LEADERBOARD, SEASON
 from laurels.engine.catalog_keys.metrics import METRIC
-from laurels.engine.catalog_keys.points import LEVEL, POINT_RULE
-from laurels.engine.catalog_keys.shared import DATED_VALUE
+from laurels.engine.catalog_keys.points import LEVEL, LEVEL_FORMULA, POINT_RULE
+from laurels.engine.catalog_keys.shared import DATED_VALUE, WHERE_TEST
 from laurels.engine.catalog_keys.streaks import FREEZES, STREAK
 
 __all__ = ["CATALOG", "CONDITION", "CONDITIONS", "TABLES"]
@@ -30,8 +30,11 @@ TABLES: Mapping[str, KeyTable] = {
         METRIC,
         STREAK,
         FREEZES,
+        WHERE_TEST,
         POINT_RULE,
         LEVEL,
+        LEVEL_FORMULA,
+        CATEGORY,
         BADGE,
         LEADERBOARD,
         SEASON,

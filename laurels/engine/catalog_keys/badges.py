@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.badges import HOLDERS, KEEP
 from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import past, was
+from laurels.engine.catalog_keys.shared import past, unlocks, was
 
 BADGE = KeyTable(
     "badge",
@@ -15,11 +15,30 @@ BADGE = KeyTable(
         Key("name", Text(), "The name that users read.", '"Bookworm"'),
         Key("description", Text(lines=True), "What users read about it.", '"Finish 10 books"'),
         Key("icon", Text(), "An emoji or another text that stands for it.", '"📚"'),
-        Key("category", Text(), "The category in which it is listed.", '"achievement"'),
+        Key("category", Text(names="category"), "The category in which it is listed.", '"achievement"'),
         Key("points", Integer(), "How many points it pays, once.", "250"),
         Key("condition", Text(), "What it requires, in words that users read.", '"10 books"'),
         Key("when", Inner(CONDITION), "What it requires: a condition.", '{ metric = "books", at_least = 10 }'),
         was("badge"),
+        unlocks("The names of what it unlocks in the app."),
+        Key(
+            "family",
+            Text(),
+            "The family of which it is a tier; the same in all its tiers.",
+            '"reader"',
+            default=None,
+            without="none",
+            needs="tier = 1",
+        ),
+        Key(
+            "tier",
+            Integer(1),
+            "Its number in its family: 1, 2, 3 and so on, each harder than the one before.",
+            "1",
+            default=None,
+            without="none",
+            needs='family = "reader"',
+        ),
         Key(
             "retired",
             Boolean(),
@@ -62,5 +81,15 @@ BADGE = KeyTable(
         past(
             "What a change of its points means for users who have it: they keep what it paid, or have what it pays now."
         ),
+    ),
+)
+
+CATEGORY = KeyTable(
+    "category",
+    "[categories.NAME]",
+    "A category of badges.",
+    (
+        Key("name", Text(), "The name that users read.", '"Events"'),
+        Key("order", Integer(1), "Its place among the categories.", "5", default=None, without="its own, or the last"),
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.adjustments import KINDS
-from laurels.engine.catalog_keys.key_types import Inner, Key, KeyTable, Named, Several, Text, Texts
+from laurels.engine.catalog_keys.key_types import Inner, Key, KeyTable, Named, OneOf, Several, Text, Texts
 
 CATALOG = KeyTable(
     "catalog",
@@ -48,9 +48,16 @@ CATALOG = KeyTable(
         ),
         Key(
             "levels",
-            Several("level", least=1),
-            "The levels, lowest first. The first begins at 0 points.",
+            OneOf((Several("level", least=1), Inner("level_formula"))),
+            "The levels, lowest first, of which the first begins at 0 points; or a formula.",
             '[{ title = "Reader", points = 0 }]',
+        ),
+        Key(
+            "categories",
+            Named("category"),
+            "Categories of badges, in addition to onboarding, usage, social and achievement; one may rename one of these.",
+            '{ events = { name = "Events" } }',
+            default={},
         ),
         Key(
             "badges",

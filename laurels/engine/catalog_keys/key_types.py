@@ -58,8 +58,24 @@ class Instant:
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """A table whose keys are free, and whose values are texts, whole numbers or booleans."""
+class Value:
+    """A text, a whole number or a boolean."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueList:
+    """A list of one or more texts, whole numbers and booleans."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """A table whose keys are free, and whose values are of one type.
+
+    pattern  a regular expression that each whole key matches ('': any key)
+    """
+
+    of: Type
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +107,21 @@ class OneOf:
     types: tuple[Type, ...]
 
 
-Type = Text | Integer | Boolean | Texts | Day | Instant | Values | Inner | Several | Named | OneOf
+Type = Text | Integer | Boolean | Texts | Day | Instant | Value | ValueList | ByKey | Inner | Several | Named | OneOf
+
+
+def tables_in(type_: Type, *kinds: type) -> tuple[str, ...]:
+    """The names of the declarations of the tables in a value of this type: `Inner`, `Several` and `Named`, or only `kinds`."""
+    match type_:
+        case OneOf():
+            return tuple(name for one in type_.types for name in tables_in(one, *kinds))
+        case ByKey():
+            return tables_in(type_.of, *kinds)
+        case Inner() | Several() | Named():
+            return (type_.table,) if not kinds or isinstance(type_, kinds) else ()
+        case _:
+            return ()
+
 
 CONDITION = "condition"
 """What `Inner` and `Several` name for a condition: one of the tables of `catalog_keys.CONDITIONS`."""
@@ -129,12 +159,14 @@ class KeyTable:
     name     what other declarations call it
     heading  how it begins in a file ('[metrics.NAME]')
     meaning  one sentence, for the reference and for editors
+    example  a value of the key that it is under, where the example of that key shows another form
     """
 
     name: str
     heading: str
     meaning: str
     keys: tuple[Key, ...]
+    example: str = ""
 
     def key(self, name: str) -> Key | None:
         """The declaration of a key; None for an unknown one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Boolean, Day, Integer, Key, KeyTable, Several, Text, Texts, Values
+from laurels.engine.catalog_keys.key_types import Boolean, ByKey, Day, Integer, Key, KeyTable, Several, Text, Texts
 from laurels.engine.catalog_keys.shared import was
 from laurels.engine.leaderboards import (
     LATE_HOURS,
@@ -41,7 +41,7 @@ _COUNTED = (
     ),
     Key(
         "weights",
-        Values(),
+        ByKey(Integer(1)),
         "Several metrics that are added instead of one, with what each is multiplied by.",
         "{ books = 10, pages = 1 }",
         default=None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Boolean, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import WHERE, events
+from laurels.engine.catalog_keys.key_types import Boolean, Integer, Key, KeyTable, Text, Texts
+from laurels.engine.catalog_keys.shared import SCALE, WHERE, events
 from laurels.engine.metrics import KINDS, MISSING, QUANTITY
 
 METRIC = KeyTable(
@@ -46,6 +46,41 @@ METRIC = KeyTable(
             '"quantity"',
             default=MISSING[0],
             needs='kind = "distinct"\nof = "friend"',
+        ),
+        Key(
+            "scale",
+            SCALE,
+            "How many units make one, a power of ten: with 100, a number in the data may have two decimals.",
+            "100",
+            default=None,
+            without="1",
+            needs='kind = "sum"\nof = "price"',
+        ),
+        Key("cap_per_day", Integer(1), "The most that counts on one day.", "10", default=None, without="no limit"),
+        Key(
+            "within",
+            Text(pattern="[1-9][0-9]{0,2} days?"),
+            "The number is the best one within any window of this many days, up to 366.",
+            '"7 days"',
+            default=None,
+            without="all time",
+        ),
+        Key(
+            "once_per",
+            Text(pattern="([1-9][0-9]{0,3} )?(minute|hour|day)s?"),
+            "One event counts in each interval of the clock, which must divide a day.",
+            '"10 minutes"',
+            default=None,
+            without="all events",
+        ),
+        Key(
+            "per",
+            Texts(),
+            "Keys of the data: one event counts in each interval for each of their values.",
+            '["channel"]',
+            default=None,
+            without="the user",
+            needs='once_per = "day"',
         ),
     ),
 )

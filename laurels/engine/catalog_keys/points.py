@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Integer, Key, KeyTable, Text
-from laurels.engine.catalog_keys.shared import DATED, WHERE, events, past
+from laurels.engine.catalog_keys.key_types import ByKey, Integer, Key, KeyTable, Text, Texts
+from laurels.engine.catalog_keys.shared import DATED, WHERE, events, past, unlocks
+from laurels.engine.level_formulas import MOST_LEVELS
 
 POINT_RULE = KeyTable(
     "point_rule",
@@ -40,5 +41,53 @@ LEVEL = KeyTable(
     (
         Key("title", Text(), "Its name.", '"Reader"'),
         Key("points", Integer(), "The points at which it begins: 0 for the first, more for each next one.", "0"),
+        unlocks("The names of what it unlocks in the app, for this level and all higher ones."),
     ),
+)
+
+_NUMBER = "[1-9][0-9]{0,3}"
+
+LEVEL_FORMULA = KeyTable(
+    "level_formula",
+    "[levels]",
+    "A formula that makes the levels, instead of [[levels]].",
+    (
+        Key("count", Integer(1, MOST_LEVELS), "How many levels there are.", "50"),
+        Key("first", Integer(1), "The points at which level 2 begins.", "100"),
+        Key(
+            "growth",
+            Text(pattern=r"[1-9][0-9]{0,2}(\.[0-9]{1,3})?"),
+            "Each level takes this many times the points of the one before: a number from 1 on, in quotes.",
+            '"1.5"',
+            default=None,
+            without="1",
+        ),
+        Key("increase", Integer(), "Each level takes this many points more than the one before.", "50", default=0),
+        Key("round_to", Integer(1), "The points are rounded to a multiple of this.", "10", default=1),
+        Key(
+            "title",
+            Text(),
+            "The title of each level, in which {number} is its number.",
+            '"Rank {number}"',
+            default=None,
+            without="Level {number}",
+        ),
+        Key(
+            "titles",
+            ByKey(Text(), _NUMBER),
+            "Titles of some levels, by their numbers.",
+            '{ 1 = "Reader" }',
+            default=None,
+            without="none",
+        ),
+        Key(
+            "unlocks",
+            ByKey(Texts(), _NUMBER),
+            "The names of what some levels unlock in the app, by their numbers.",
+            '{ 2 = ["dark_mode"] }',
+            default=None,
+            without="nothing",
+        ),
+    ),
+    example="{ count = 5, first = 100 }",
 )

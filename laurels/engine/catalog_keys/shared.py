@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from laurels.engine.catalog_keys.key_types import Day, Integer, Key, KeyTable, OneOf, Several, Text, Texts, Values
+from laurels.engine.catalog_keys.key_types import (
+    Boolean,
+    ByKey,
+    Day,
+    Inner,
+    Integer,
+    Key,
+    KeyTable,
+    OneOf,
+    Several,
+    Text,
+    Texts,
+    Value,
+    ValueList,
+)
+from laurels.engine.numbers import SCALES
 from laurels.engine.policies import KEEP, PAST
 
 
@@ -13,8 +28,8 @@ def events(meaning: str, example: str) -> Key:
 
 WHERE = Key(
     "where",
-    Values(),
-    "Only events with this data count. 1 also matches 1.0, but not true.",
+    ByKey(OneOf((Value(), ValueList(), Inner("where_test")))),
+    "Only events with this data count: a value, any of a list, or a test. 1 also matches 1.0, but not true.",
     '{ language = "en" }',
     default={},
 )
@@ -50,3 +65,41 @@ DATED_VALUE = KeyTable(
         Key("is", Integer(1), "The value.", "10"),
     ),
 )
+
+
+SCALE = Integer(1, SCALES[-1])
+_ONE_OR_MORE = OneOf((Value(), ValueList()))
+
+WHERE_TEST = KeyTable(
+    "where_test",
+    "a test in `where`",
+    "A test of a value in the data of events. A range does not go with `exists` and `not`.",
+    (
+        Key("at_least", Integer(), "The smallest number that counts.", "10", default=None, without="no bound"),
+        Key("at_most", Integer(), "The largest number that counts.", "60", default=None, without="no bound"),
+        Key(
+            "scale",
+            SCALE,
+            "How many units of the bounds make one, a power of ten: 100 for two decimals.",
+            "100",
+            default=None,
+            without="1",
+            needs="at_least = 1050",
+        ),
+        Key("exists", Boolean(), "Whether there must be a value.", "true", default=None, without="either"),
+        Key(
+            "not",
+            _ONE_OR_MORE,
+            "A value that does not count, or a list of them.",
+            '"free"',
+            default=None,
+            without="none",
+        ),
+    ),
+    example="{ size = { at_least = 10 } }",
+)
+
+
+def unlocks(meaning: str) -> Key:
+    """What something unlocks in the app."""
+    return Key("unlocks", Texts(), meaning, '["dark_mode"]', default=None, without="nothing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from laurels.engine.catalog_keys.key_types import Boolean, Inner, Integer, Key, KeyTable, Text, Texts
 from laurels.engine.catalog_keys.shared import DATED, WHERE, events, was
-from laurels.engine.streaks import WEEKDAYS
+from laurels.engine.units import SHORTEST, UNITS, WEEKDAYS
 
 STREAK = KeyTable(
     "streak",
@@ -22,10 +22,30 @@ STREAK = KeyTable(
         ),
         Key(
             "cadence",
-            Text(("daily", "weekly")),
-            "Whether each day, or each week from Monday, needs an event.",
+            Text(tuple(UNITS)),
+            "Whether each day, each week or each month needs an event.",
             '"weekly"',
             default="daily",
+        ),
+        Key(
+            "days",
+            Integer(2, max(SHORTEST.values())),
+            "How many different days of a week or month need an event.",
+            "3",
+            default=None,
+            without="1",
+            needs='cadence = "weekly"',
+        ),
+        Key(
+            "week_starts",
+            Text(WEEKDAYS),
+            "The first day of a week.",
+            '"sun"',
+            default="mon",
+            needs='cadence = "weekly"',
+        ),
+        Key(
+            "title", Text(), "The name that users read.", '"Daily practice"', default=None, without="its name, in words"
         ),
         Key(
             "day_starts",
