@@ -171,14 +171,8 @@ def read_board(
 ) -> Board:
     """A [[leaderboards]] table, which may refer to these metrics and streaks. `earlier` are the earlier names of streaks."""
     by = cast(By, table.choice("by", SOURCES, "source", "points") or "points")
-    named: Mapping[str, Collection[str]] = {"metric": metrics, "streak": streaks}
-    renamed = earlier if by == "streak" else NONE_EARLIER
-    others = {name: kind for kind, names in named.items() if kind != by for name in names}
     weights = _read_weights(table, by, metrics)
-    is_single = by in named and not table.has("weights")
-    of = table.choice("of", named[by], by, renamed=renamed, others=others) if is_single else ""
-    if by == "points" and table.has("of"):
-        table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
+    of = _read_of(table, by, {"metric": metrics, "streak": streaks}, earlier)
     hours = table.integer("late_hours", LATE_HOURS)
     if hours > MAX_LATE_HOURS:
         table.fault("late_hours", f"must be at most {MAX_LATE_HOURS}", "write late_hours = 24")
@@ -208,6 +202,16 @@ def read_board(
     table.done()
     _check(table, board)
     return board
+
+
+def _read_of(table: Table, by: By, named: Mapping[str, Collection[str]], earlier: Mapping[str, str]) -> str:
+    """The one metric or streak that is counted; '' if it is points, or several metrics. `named` are their names, by kind."""
+    if by == "points" and table.has("of"):
+        table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
+    if by not in named or table.has("weights"):
+        return ""
+    others = {name: kind for kind, names in named.items() if kind != by for name in names}
+    return table.choice("of", named[by], by, renamed=earlier if by == "streak" else NONE_EARLIER, others=others)
 
 
 def _read_weights(table: Table, by: By, metrics: Mapping[str, MetricNumber]) -> tuple[tuple[str, int], ...]:

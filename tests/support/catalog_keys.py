@@ -66,6 +66,8 @@ def needed_by(key: Key) -> Raw:
 def base() -> Raw:
     """The catalog that the examples of the file's own keys make, with what the examples of other keys name."""
     raw = {key.name: value_of(key) for key in CATALOG.keys}
+    raw["metrics"]["pages"] = {"kind": "count", "events": ["page.read"]}
+    raw["metrics"]["newest_book"] = {"kind": "last", "events": ["book.finished"]}
     raw["metrics"]["best_time"] = {"kind": "min", "events": ["race.finished"], "of": "seconds"}
     return raw
 
