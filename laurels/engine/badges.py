@@ -78,7 +78,7 @@ def _read_valid_days(table: Table) -> int | None:
 
 def _read_renewed_by(table: Table, vocabulary: Vocabulary) -> str:
     """The metric whose newest event renews a badge. Only one of kind 'last' knows when that was, in any order of arrival."""
-    name = table.choice("renewed_by", vocabulary.metrics, "metric", "")
+    name = table.choice("renewed_by", vocabulary.metrics, "metric") if table.has("renewed_by") else ""
     if name and not table.has("valid_for"):
         table.fault("renewed_by", "renews a badge that stays valid", 'add valid_for = "90 days"')
     elif name and vocabulary.metrics[name].kind != "last":

@@ -211,8 +211,7 @@ def _read(table: Table) -> Catalog:
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
-    levels = read_levels(table)
-    categories = read_categories(table.named_tables("categories"))
+    levels, categories = read_levels(table), read_categories(table.named_tables("categories"))
     badges = _read_badges(table, metrics, streaks, categories)
     boards = _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
