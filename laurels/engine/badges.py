@@ -104,7 +104,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         retired=table.boolean("retired"),
         holders=table.choice("holders", HOLDERS, "policy", KEEP) or KEEP,
         unlocks=read_unlocks(table),
-        family=table.text("family") if table.has("family") else "",
+        family=table.text("family", ""),
         tier=table.integer("tier", least=1) if table.has("tier") else 0,
         supply=table.integer("supply", least=1) if table.has("supply") else None,
         valid_for=_read_valid_days(table),

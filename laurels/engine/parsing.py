@@ -75,7 +75,7 @@ class Table:
     def text(self, key: str, default: str = _REQUIRED, *, lines: bool = False) -> str:
         """A text that is not empty and has no control characters, except line breaks and tabs with `lines`."""
         value = self._take(key, default)
-        if value is default and default is not _REQUIRED:
+        if key not in self.raw and default is not _REQUIRED:
             return default
         if not isinstance(value, str) or not value.strip():
             if value is not _REQUIRED:
