@@ -27,6 +27,7 @@ from laurels.errors import (
     NotASandbox,
     NotEmpty,
     Overloaded,
+    PastNotStored,
     PeriodNotFound,
     PlanOutdated,
     SessionNotFound,
@@ -72,6 +73,7 @@ from laurels.present.leaderboards import (
 )
 from laurels.present.notifications import NotificationBadge, NotificationLeaderboard, NotificationMessage
 from laurels.present.overviews import UserOverview
+from laurels.present.past import UserProfile
 from laurels.present.plans import (
     CatalogPlan,
     PlannedBadge,
@@ -165,6 +167,7 @@ __all__ = [
     "NotificationMessage",
     "NumberChange",
     "Overloaded",
+    "PastNotStored",
     "PendingUser",
     "PeriodNotFound",
     "PlanOutdated",
@@ -198,6 +201,7 @@ __all__ = [
     "UserErased",
     "UserNotFound",
     "UserOverview",
+    "UserProfile",
     "UserRank",
     "UserSession",
     "UserStreak",

@@ -21,6 +21,7 @@
     ├── NotASandbox              only the clock of a sandbox can be moved
     ├── UserErased               this user was erased, and cannot be created again
     │   └── ErasurePending       this user is to be erased, which can be undone until then; carries when
+    ├── PastNotStored            the past is not stored as far back as that; carries since when
     ├── Unauthorized             no valid session, or no valid key
     ├── MissingScope             the key is valid, but lacks a scope; carries it
     ├── WrongAddress             the key is valid, but not from this address
@@ -159,6 +160,15 @@ class ErasurePending(UserErased):
         """`erase_at` is when."""
         super().__init__(f"This user is to be erased at {erase_at:%Y-%m-%dT%H:%M:%SZ}; until then it can be undone.")
         self.erase_at = erase_at
+
+
+class PastNotStored(LaurelsError):
+    """The past is not stored as far back as that."""
+
+    def __init__(self, earliest: datetime) -> None:
+        """`earliest` is the earliest time that can be read."""
+        super().__init__(f"What was true then is not stored; the earliest time is {earliest:%Y-%m-%dT%H:%M:%S.%fZ}.")
+        self.earliest = earliest
 
 
 class Unauthorized(LaurelsError):

@@ -12,7 +12,7 @@ from laurels.commands.references import with_stored_references
 from laurels.commands.rows import active_adjustments, active_events
 from laurels.commands.unit_of_work import Needs, UnitOfWork
 from laurels.engine.adjustments import Reversal
-from laurels.engine.events import Event, effective_instant
+from laurels.engine.events import OWN_PREFIX, Event, effective_instant
 from laurels.engine.judge import judge, reverse
 from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
@@ -22,6 +22,9 @@ from laurels.storage.secrets import Keyring
 
 REVERSAL = "reversal:"
 """The id of a reversal is this and the event's id, so that an event is reversed once."""
+
+UNDONE_REVERSAL = f"{OWN_PREFIX}undone:"
+"""How the id of an undone reversal begins whose event was reversed again; its revision and the event's id follow."""
 
 
 @plain
@@ -173,8 +176,11 @@ class ReverseEvents:
         active = active_adjustments(work.adjustments(self.user_id))
         stored = {row.adjustment_id: Applied(row, duplicate=True) for row in active}
         new = [name for name in dict.fromkeys(self.event_ids) if REVERSAL + name not in stored]
+        undone = self._undone(work, new)
         reverse_some = self._reverse if work.is_known(self.user_id) else self._wait
         made = reverse_some(work, user, new) if new else {}
+        for row in undone:  # after the new reversals, which take their ids
+            work.save_adjustment(row)
         answers: list[Applied] = []
         for name in self.event_ids:
             fresh = made.pop(name, None)
@@ -182,6 +188,15 @@ class ReverseEvents:
                 stored[REVERSAL + name] = Applied(fresh.adjustment, duplicate=True)
             answers.append(fresh or stored[REVERSAL + name])
         return answers
+
+    def _undone(self, work: UnitOfWork, new: Sequence[str]) -> list[AdjustmentRow]:
+        """Earlier reversals of these events, which were undone, under ids of their own: they are what was true then."""
+        ids = {REVERSAL + name for name in new}
+        return [
+            replace(row, adjustment_id=f"{UNDONE_REVERSAL}{row.revision}:{row.data['event']}")
+            for row in work.adjustments(self.user_id)
+            if row.adjustment_id in ids and row.undone_by is not None
+        ]
 
     def _wait(self, work: UnitOfWork, user: UserRow, new: Sequence[str]) -> dict[str, Applied]:
         """Store reversals of a user who is not known. The user's first event, or whatever else makes the user, reads them."""

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from laurels.commands.context import DecisionContext
 from laurels.commands.copies import UserCopies
+from laurels.commands.former import former_states
 from laurels.commands.needed import HistoryNeeded
 from laurels.commands.ordering import Histories, ordering
 from laurels.commands.outcomes import StoredOutcome, pack
@@ -395,6 +396,7 @@ class UnitOfWork:
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
         changes.copies = self.copies.changes
+        changes.former = former_states(self.found, changes, self._rank_changes.latest, self.context.catalog.renames)
         for user_id in self._rank_changes:
             moves = self._rank_changes.moves(user_id)
             changes.moves += moves

@@ -144,6 +144,15 @@ def reread(
     return rejudge(catalog, before, fresh, now, paid, none_left)
 
 
+def recomputed(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
+    """The same user with all sums, streaks and points computed again from these events. Badges stay with what they paid.
+
+    Nothing is awarded or taken away. `progress` gives what is not in events, as for `rebuild`.
+    """
+    fresh = _sums(catalog, in_present_units(catalog, progress), events)
+    return replace(fresh, folds=_folds(catalog, fresh))
+
+
 def _moved_points(catalog: Catalog, before: Sequence[Event], after: Sequence[Event]) -> list[LedgerEntry]:
     old, new = _paid_by_events(catalog, before), _paid_by_events(catalog, after)
     return [entry for event in new for entry in entries_of(new[event] - old[event], "zone", event)]

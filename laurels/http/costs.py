@@ -33,6 +33,10 @@ BADGES = 100
 """How many badges, each with what is missing for it, count as one request."""
 
 
+CHANGES = 25
+"""How many changes of a user, all computed again for a read of the past, count as one request."""
+
+
 def beyond(amount: int, unit: int) -> int:
     """The requests that an amount counts as beyond the first one."""
     return max(0, (amount - 1) // unit)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, path_text, text_of, whole_number
@@ -55,6 +57,25 @@ class WholeNumber(Parameter):
     def read(self, scope: Scope, most: int | None = None) -> int | None:
         """The number; None if it is left out. `most` narrows the range. Raises InvalidParameter."""
         return whole_number(scope, self.name, self.most if most is None else most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant(Parameter):
+    """A time in the query."""
+
+    def read(self, scope: Scope) -> datetime | None:
+        """The time; None if it is left out. A plus that was not encoded arrives as a space. Raises InvalidParameter."""
+        sent = text_of(scope, self.name)
+        try:
+            return None if sent is None else read_instant(self.name, sent.replace(" ", "+"))
+        except InvalidInput as error:
+            raise InvalidParameter(self.name, str(error)) from None
+
+
+def instant(name: str, description: str) -> Instant:
+    """A time in the query, as RFC 3339 with an offset."""
+    schema: Json = {"type": "string", "format": "date-time"}
+    return Instant(name=name, description=description, schema=schema)
 
 
 def in_path(name: str, description: str = "", example: str = "", longest: int | None = MAX_USER_ID) -> PathParameter:

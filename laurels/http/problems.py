@@ -268,6 +268,13 @@ KINDS: dict[type[Exception], Kind] = {
         "Erasure pending",
         "Stop sending events of this user, or undo it with POST /api/gamification/users/{userId}/restore.",
     ),
+    errors.PastNotStored: Kind(
+        "past-not-stored",
+        410,
+        "The past is not stored as far back as that",
+        "Past not stored",
+        "Read as of the time in 'earliest', or a later one.",
+    ),
     BodyTooLarge: Kind(
         "too-large",
         413,
@@ -398,6 +405,7 @@ def problem_of(error: Exception, *, prefix: str = "", parameter: bool = False) -
         error=kind.error,
         errors=wrong,
         retry_at=error.allowed_from if isinstance(error, errors.ZoneChangeTooSoon) else None,
+        earliest=error.earliest if isinstance(error, errors.PastNotStored) else None,
     )
 
 

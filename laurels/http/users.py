@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from laurels.engine.events import MAX_NUMBER
+from laurels.errors import InvalidInput
 from laurels.http import costs
 from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint, nothing
-from laurels.http.parameters import REASON, USER_ID, number, reason_in
+from laurels.http.parameters import REASON, USER_ID, instant, number, reason_in
+from laurels.http.problems import InvalidParameter
 from laurels.http.profile import DAYS, INCLUDE, PROFILE_EXAMPLE, charge, requested
 from laurels.http.responses import JSON, NO_STORE, PiecewiseResponse, Response
 from laurels.http.sources import source_of
 from laurels.present.exports import UserExport
 from laurels.present.history import History
+from laurels.present.past import UserProfile
 from laurels.present.profiles import Profile
 from laurels.present.users import User, UserIn
 from laurels.service.admin import Admin
@@ -66,11 +69,17 @@ EXPORT_EXAMPLE = {
     "profile": PROFILE_EXAMPLE,
     "account": [{"name": "Ada", "createdAt": "2026-01-05T12:00:00Z", "visibility": None}],
     "events": [{"eventId": "message-42", "type": "message.sent", "occurredAt": "2026-03-01T09:00:00Z"}],
-    **{name: [] for name in ("adjustments", "awards", "ledger", "notifications", "standings", "sessions", "audit")},
+    **{
+        name: []
+        for name in ("adjustments", "awards", "ledger", "notifications", "standings", "sessions", "former", "audit")
+    },
 }
 
 LIMIT = number("limit", "How many entries to a page", MAX_PAGE, HISTORY_PAGE)
 BEFORE = number("before", "Only entries older than this revision: the `next` of the previous page", MAX_NUMBER)
+
+AS_OF = instant("asOf", "Read the profile as it was at this time")
+KNOWN_AT = instant("knownAt", "With `asOf`: by what was recorded until this time; by default until `asOf`")
 
 
 @endpoint(
@@ -158,15 +167,26 @@ async def restore_user(request: Request[Key, None]) -> None:
     PATH + "/profile",
     access=by_key("users:read"),
     operation=Operation("getUserProfile", "Get a user's profile", "users"),
-    parameters=[USER_ID, INCLUDE, DAYS],
-    result=Result(Profile, "The profile", PROFILE_EXAMPLE),
-    problems=["user-not-found", "erasure-pending"],
+    parameters=[USER_ID, INCLUDE, DAYS, AS_OF, KNOWN_AT],
+    result=Result(UserProfile, "The profile", PROFILE_EXAMPLE),
+    problems=["user-not-found", "erasure-pending", "past-not-stored"],
 )
 async def get_user_profile(request: Request[Key, None]) -> Profile:
-    """Read a user's profile, as the user sees it. It does not count as a login."""
-    more = requested(request.scope)
-    profile = await request.context.laurels.profile(request.path["userId"], **more)
+    """Read a user's profile, as the user sees it. It does not count as a login.
+
+    With `asOf`, it is what a read at that time answered, without what depends on other users: `leaderboard` and `userRank` are
+    null, and `include` may not have `rank` or `copies`. With `knownAt`, what was recorded about that time until then counts, too.
+    """
+    more, laurels = requested(request.scope), request.context.laurels
+    as_of, known_at = AS_OF.read(request.scope), KNOWN_AT.read(request.scope)
+    try:
+        profile = await laurels.profile(request.path["userId"], as_of=as_of, known_at=known_at, **more)
+    except InvalidInput as error:
+        raise InvalidParameter(error.field, str(error)) from None
     charge(request, more)
+    if as_of is not None:
+        changes = (await laurels.core.user(request.path["userId"])).revision
+        request.context.charge(request.caller, costs.beyond(changes, costs.CHANGES))
     return profile
 
 

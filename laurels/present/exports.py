@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, str] = {
     "notifications": "outbox",
     "standings": "standings",
     "sessions": "sessions",
+    "former": "former_states",
 }
 """The lists of an export, and the table of each. All tables with rows of users are among them, but for unfinished erasures.
 
@@ -47,6 +48,7 @@ class UserExport(Answer, frozen=True):
 
     `audit` has what was done to the user and by the user besides adjustments, as far as it was by hand. `account` is the user's
     row. `zones` in it has the first zone, [when, zone] of each change, and the default.
+    `former` has what the user was before some changes, with the awards that ended in `data`.
     """
 
     user_id: str
@@ -61,6 +63,7 @@ class UserExport(Answer, frozen=True):
     notifications: list[dict[str, Any]]
     standings: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
+    former: list[dict[str, Any]]
     audit: list[AuditEntry]
 
 

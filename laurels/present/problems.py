@@ -25,3 +25,4 @@ class Problem(SparseAnswer, frozen=True):
     error: str
     errors: list[FieldError] | None = None
     retry_at: UtcTime | None = None
+    earliest: UtcTime | None = None

@@ -14,6 +14,7 @@ from laurels.commands.audit import Draft
 from laurels.commands.erasing import EraseUser, MarkForErasure, RestoreUser
 from laurels.commands.redaction import RedactEvents, erased_users
 from laurels.commands.references import ErasedUsers
+from laurels.engine.events import MAX_REASON, MAX_USER_ID, check_text
 from laurels.errors import LaurelsError, Overloaded, StoreUnavailable, UserErased
 from laurels.present.erasures import PendingUser, pending_user
 from laurels.service.audit import audit_row
@@ -348,3 +349,10 @@ async def _with_pause(work: Callable[[], Awaitable[T]]) -> T:
     done = await work()
     await asyncio.sleep(monotonic() - began)
     return done
+
+
+def check_erasure(user_id: str, reason: str | None) -> None:
+    """Raise InvalidInput for an id or a reason that cannot be stored."""
+    check_text("userId", user_id, MAX_USER_ID)
+    if reason is not None:
+        check_text("reason", reason, MAX_REASON)

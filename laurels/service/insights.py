@@ -23,7 +23,7 @@ from laurels.present.reports import (
 )
 from laurels.service.laurels import Laurels
 from laurels.service.report import ReportFold
-from laurels.storage.contract import Counts
+from laurels.storage.contract import FIRST_FORMER_STATE, Counts
 
 T = TypeVar("T")
 
@@ -146,6 +146,7 @@ class Insights:
         runs = {
             run.task: MaintenanceResult(at=run.at, outcome=run.outcome)
             for run in await self._laurels.store.maintenance_runs()
+            if run.task != FIRST_FORMER_STATE
         }
         return ProcessStatus(
             version=metadata.version("laurels"),

@@ -18,7 +18,6 @@ from laurels.commands.users import UpdateUser
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import (
     MAX_NAME,
-    MAX_REASON,
     MAX_USER_ID,
     Event,
     check_event,
@@ -28,10 +27,7 @@ from laurels.engine.events import (
 from laurels.engine.leaderboards import VISIBILITIES, Visibility
 from laurels.engine.names import clean_name
 from laurels.engine.numbers import whole
-from laurels.errors import (
-    InvalidInput,
-    LaurelsError,
-)
+from laurels.errors import InvalidInput, LaurelsError
 from laurels.present.badges import Explanation
 from laurels.present.entitlements import Entitlements
 from laurels.present.events import EventResult, event_result
@@ -47,9 +43,10 @@ from laurels.service.clock import Clock, DatabaseClock, utc_now
 from laurels.service.closing import PeriodCloser
 from laurels.service.computing import Unbound
 from laurels.service.core import Core
-from laurels.service.erasures import Erasures
+from laurels.service.erasures import Erasures, check_erasure
 from laurels.service.group_commit import BATCH_LIMIT, QUEUE_LIMIT, QUEUE_SECONDS, GroupCommit
 from laurels.service.leaderboards import LeaderboardReader
+from laurels.service.past import PastReader, begin_recording
 from laurels.service.period_rules import PeriodRules
 from laurels.service.profiles import HISTORY_PAGE, ProfileReader
 from laurels.service.readable_notifications import with_readable
@@ -128,7 +125,7 @@ class Laurels:
         self._closer = PeriodCloser(self.core)
         self.erasures = Erasures(self.core, self._closer, erase_after)
         self._leaderboards = LeaderboardReader(self.core, self._closer, self.period_rules)
-        self._profiles = ProfileReader(self.core)
+        self._profiles, self._past = ProfileReader(self.core), PastReader(self.core)
 
     @classmethod
     @asynccontextmanager
@@ -202,6 +199,7 @@ class Laurels:
         """Update the schema, prepare, and go on with what another process left. `open` calls it. Raises what `open` raises."""
         await self.store.migrate()
         await self.prepare()
+        await begin_recording(self.store, self.now)
         await self.period_rules.apply()
         self.period_rules.start()
         await self.erasures.resume()
@@ -353,7 +351,7 @@ class Laurels:
         parts, between which others write. If the process ends meanwhile, this goes on after the next start. The audit says that
         it was done, by `source` or this program, with a keyed hash instead of the id. Raises InvalidInput.
         """
-        _check_erasure(user_id, reason)
+        check_erasure(user_id, reason)
         return await self.erasures.erase(user_id, source, reason, after=timedelta() if at_once else None)
 
     async def restore_user(self, user_id: str, source: Source | None = None, reason: str | None = None) -> bool:
@@ -361,7 +359,7 @@ class Laurels:
 
         Raises InvalidInput, UserNotFound, UserErased.
         """
-        _check_erasure(user_id, reason)
+        check_erasure(user_id, reason)
         return await self.erasures.restore(user_id, source, reason)
 
     async def erase_due(self) -> int:
@@ -373,14 +371,26 @@ class Laurels:
         return await self._profiles.history(user_id, limit, before)
 
     async def profile(
-        self, user_id: str, *, login: bool = False, include: Collection[str] = (), days: int = STREAK_DAYS
+        self,
+        user_id: str,
+        *,
+        login: bool = False,
+        include: Collection[str] = (),
+        days: int = STREAK_DAYS,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
     ) -> Profile:
         """What a user sees.
 
         With `login`, this is the user's daily login: it may award a streak badge, and creates a user who does not exist.
         `include` adds any of rank, next, toward, streaks, history, earned and details; `days` is how many days a streak explains.
         Raises InvalidInput, UserNotFound (without `login`) and UserErased (with it).
+
+        With `as_of`, it is what a read at that time answered, a UserProfile; `known_at` adds what is known of it since. Raises
+        UserNotFound also for a user who did not exist then, and PastNotStored.
         """
+        if as_of is not None or known_at is not None:
+            return await self._past.profile(user_id, as_of, known_at, include, days, login=login)
         return await self._profiles.profile(user_id, login=login, include=include, days=days)
 
     async def overview(
@@ -486,9 +496,3 @@ class Laurels:
             message = notification_message(self.catalog, row) if may_be_read else None
             found.setdefault(row.user_id, []).append(((row.revision, row.position), message))
         return found
-
-
-def _check_erasure(user_id: str, reason: str | None) -> None:
-    check_text("userId", user_id, MAX_USER_ID)
-    if reason is not None:
-        check_text("reason", reason, MAX_REASON)

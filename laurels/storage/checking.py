@@ -14,6 +14,7 @@ from laurels.storage.access import key_of
 from laurels.storage.audit import audit_of
 from laurels.storage.codec import Columns
 from laurels.storage.columns import TABLES, Kind
+from laurels.storage.former import former_state_of
 
 
 def _check_key(row: Columns) -> None:
@@ -36,6 +37,7 @@ READERS: Mapping[str, Reader] = {
     "events": codec.event_of,
     "adjustments": codec.adjustment_of,
     "awards": codec.award_of,
+    "former_states": former_state_of,
     "ledger": codec.entry_of,
     "outbox": codec.notification_of,
     "closings": codec.closing_of,

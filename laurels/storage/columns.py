@@ -106,6 +106,20 @@ WHO_ADJUSTED = ("actor", "principal_kind", "principal_name", "address", "request
 """Who made an adjustment: nothing changes it later, except erasing the actor. An undo that was computed from an older copy of the
 row must not write the erased id back."""
 
+FORMER_STATES = Table(
+    "former_states",
+    2,
+    {
+        "user_id": TEXT,
+        "revision": NUMBER,
+        "at": NUMBER,
+        "zones": TEXT,
+        "joined_at": NUMBER,
+        "groups": TEXT,
+        "rules": TEXT,
+        "data": TEXT,
+    },
+)
 AWARDS = Table(
     "awards",
     2,
@@ -284,6 +298,7 @@ TABLES: Mapping[str, Table] = {
             AUDIT,
         ),
         *(USERS, EVENTS, ADJUSTMENTS, AWARDS, LEDGER, OUTBOX, STANDINGS, CLOSINGS, BOARD_RULES, SESSIONS),
+        FORMER_STATES,
         UNFINISHED_ERASURES,
     )
 }
@@ -295,7 +310,7 @@ REPLACED = ("secrets", "catalog_revisions", "supplies", "maintenance_runs", "boa
 CREDENTIALS = frozenset({"secrets", "api_keys", "second_factors", "sessions"})
 """Tables that authenticate someone, or protect what does: a copy without credentials leaves them out."""
 
-ERASED_AT_ONCE = ("users", "sessions", "adjustments", "awards", "standings")
+ERASED_AT_ONCE = ("users", "sessions", "adjustments", "awards", "standings", "former_states")
 """The tables of a user that one transaction erases, because their rows are seen without the user's: everything that adds rows of
 a user locks the user's row first."""
 

@@ -26,7 +26,7 @@ from tests.cli.test_moving import ERASED, address, file, filled, held, raw, sour
 
 DATA = {
     *("tombstones", "amnesties", "catalog_revisions", "maintenance_runs", "sandbox", "users", "events", "adjustments"),
-    *("awards", "ledger", "outbox", "standings", "closings", "board_rules"),
+    *("awards", "former_states", "ledger", "outbox", "standings", "closings", "board_rules"),
     *("audit", "supplies"),
     "unfinished_erasures",
 }

@@ -60,6 +60,7 @@ BY_KEY = {
     f"{USERS}/u0/streaks?days=366": 2,
     f"{USERS}/u0/history": 1,
     f"{USERS}/u0/history?limit=500": 10,
+    f"{USERS}/u0/profile?asOf=2026-01-05T12:00:00Z": 25,
     f"{LEADERBOARDS}/points?limit=1000": 10,
     f"{LEADERBOARDS}/points?limit=1000&around=u200": 10,
 }

@@ -412,6 +412,7 @@ EXAMPLES: dict[type[LaurelsError], tuple[Any, ...]] = {
     errors.ZoneChangeTooSoon: (datetime(2026, 1, 2, tzinfo=UTC),),
     errors.MissingScope: ("users:erase",),
     errors.ErasurePending: (datetime(2026, 1, 2, tzinfo=UTC),),
+    errors.PastNotStored: (datetime(2026, 1, 2, tzinfo=UTC),),
     errors.Overloaded: ("", 7),
     errors.CatalogError: ([errors.Fault("here", "is wrong", "fix it")],),
 }

@@ -39,6 +39,8 @@ from laurels.storage.contract import (
     Counts,
     EventKey,
     EventRow,
+    FormerAward,
+    FormerState,
     KeyRow,
     LeaderboardRequest,
     LedgerRow,
@@ -594,8 +596,20 @@ async def fill(store: Store, user_id: str) -> None:
         ledger=[LedgerRow(user_id, 1, 0, MONDAY, 10, "badge", "b", "e")],
         notifications=[NotificationRow(user_id, 1, 0, MONDAY, "badge.earned", {})],
         adjustments=[AdjustmentRow(user_id, "act", 2, MONDAY, "grant", {}, "r", "a", None)],
+        former=[FormerState(user_id, 2, MONDAY, Zones(), None, ("eu",), RULES)],
     )
     await store.add_session(user_id, b"token", MONDAY, MONDAY + timedelta(days=1))
+
+
+async def test_former_states_are_read_in_the_order_of_their_revisions(store: Store) -> None:
+    award = AwardRow("ada", "b", 1, MONDAY, 10, "e", 3)
+    zones = Zones("UTC", ((MONDAY, "Asia/Tokyo"),))
+    first = FormerState("ada", 3, MONDAY, Zones(), None, (), RULES, (FormerAward(award, None, "c"),))
+    second = FormerState("ada", 12, MONDAY, zones, MONDAY, ("eu", "us"), RULES, (FormerAward(award, 7),))
+    await save(store, user("ada"), user("bob"), former=[second, first, replace(first, user_id="bob", awards=())])
+
+    assert await store.former_states("ada") == [first, second]
+    assert await store.former_states("cyd") == []
 
 
 async def test_notifications_of_several_users_are_read_after_each_users_own_cursor(store: Store) -> None:
@@ -652,7 +666,17 @@ async def test_an_erased_user_leaves_no_row_anywhere(store: Store) -> None:
     before = await contents(store)
     await fill(store, FORGOTTEN)
     mentions = [name for name, rows in (await contents(store)).items() if FORGOTTEN in repr(rows)]
-    of_users = {"adjustments", "awards", "events", "ledger", "outbox", "sessions", "standings", "users"}
+    of_users = {
+        "adjustments",
+        "awards",
+        "events",
+        "former_states",
+        "ledger",
+        "outbox",
+        "sessions",
+        "standings",
+        "users",
+    }
     assert set(mentions) == of_users
     await save(store, erased=[(FORGOTTEN, MONDAY)])
     assert await store.unfinished_erasures() == [UnfinishedErasure(FORGOTTEN, MONDAY, rows_left=False)]
@@ -1101,6 +1125,7 @@ async def test_the_tables_are_those_that_the_tests_know(store: Store) -> None:
         "catalog_revisions",
         "closings",
         "events",
+        "former_states",
         "ledger",
         "maintenance_runs",
         "migrations",

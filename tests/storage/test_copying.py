@@ -77,6 +77,7 @@ EXTREMES: Everything = {
     "closings": [("points", "", FIRST, None, None, None, None), ("points", ODD, LAST, 0, FIRST, LAST, ODD)],
     "board_rules": [("", ODD, None), (ODD, "", LAST)],
     "sessions": [("a", b"", FIRST, LAST), ("a", BYTES, 0, 0)],
+    "former_states": [("a", 1, LAST, None, None, None, "", "[]"), ("a", LONG, FIRST, ODD, LAST, ODD, ODD, ODD)],
     "unfinished_erasures": [("", FIRST, 0), (ODD, LAST, 1)],
 }
 NOT_COPIED = {"tallies", "migrations", "operator_sessions"}

@@ -135,7 +135,7 @@ def check_problem(problem: Json, status: int) -> None:
     assert problem["type"].startswith("/problems/")
     assert problem["status"] == status
     assert all(isinstance(problem[name], str) and problem[name] for name in ("type", "title", "detail", "error"))
-    assert problem.keys() <= {"type", "title", "status", "detail", "error", "errors", "retryAt"}
+    assert problem.keys() <= {"type", "title", "status", "detail", "error", "errors", "retryAt", "earliest"}
     for wrong in problem.get("errors", []):
         assert wrong["detail"]
         assert wrong.keys() in ({"detail", "pointer"}, {"detail", "parameter"})

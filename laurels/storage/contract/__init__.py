@@ -60,6 +60,7 @@ from laurels.storage.contract.leaderboards import (
     Teams,
     TeamsRequest,
 )
+from laurels.storage.contract.past import FIRST_FORMER_STATE, NOT_STARTED, FormerAward, FormerState, Past
 from laurels.storage.contract.principals import LIBRARY, Principal, PrincipalKind, Source
 from laurels.storage.contract.records import (
     BEGINNING,
@@ -94,6 +95,7 @@ SCHEMA = "laurels"
 class Store(
     Schema,
     Records,
+    Past,
     Transactions,
     Erasures,
     Exports,
@@ -120,7 +122,9 @@ __all__ = [
     "CONNECTIONS",
     "ERASED_TOGETHER",
     "FIRST_EVENT",
+    "FIRST_FORMER_STATE",
     "LIBRARY",
+    "NOT_STARTED",
     "POINTS_BOARD",
     "UNBOUND",
     "Access",
@@ -152,6 +156,8 @@ __all__ = [
     "EventKey",
     "EventRow",
     "Exports",
+    "FormerAward",
+    "FormerState",
     "HistoryRows",
     "KeyRow",
     "Keyrings",
@@ -170,6 +176,7 @@ __all__ = [
     "OperatorSessionRow",
     "OtherRevision",
     "OwnRule",
+    "Past",
     "PendingErasure",
     "PointsPaid",
     "Principal",

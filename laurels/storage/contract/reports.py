@@ -53,7 +53,7 @@ class ReportUser:
 class MaintenanceRun:
     """The last run of a maintenance task, and its result."""
 
-    task: Literal["backup", "verify", "retention", "rewrite"]
+    task: Literal["backup", "verify", "retention", "rewrite", "first_former_state"]
     at: datetime
     outcome: Mapping[str, Any]
 

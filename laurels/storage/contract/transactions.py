@@ -14,6 +14,7 @@ from laurels.engine.values import plain
 from laurels.storage.contract.amnesties import AmnestyRow
 from laurels.storage.contract.audit import AuditRow
 from laurels.storage.contract.catalogs import UNBOUND, RevisionKey
+from laurels.storage.contract.past import FormerState
 from laurels.storage.contract.records import AdjustmentRow, AwardRow, EventRow, LedgerRow, NotificationRow, UserRow
 from laurels.storage.secrets import Keyring
 
@@ -98,7 +99,7 @@ class Changes:
     or data changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the
     leaderboards that notify users who climb into their first ranks. `signed_out` are users whose sessions all end.
     `copies` are limited badges with how many more copies are taken (below 0: fewer), and the supply that must not be exceeded.
-    `next_notifications` has, for each user, the revision,
+    `former` is what users were before, where their other rows do not tell. `next_notifications` has, for each user, the revision,
     position and time of a further one.
     """
 
@@ -119,6 +120,7 @@ class Changes:
     audit: list[AuditRow] = field(default_factory=list[AuditRow])
     signed_out: list[str] = field(default_factory=list[str])
     copies: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    former: list[FormerState] = field(default_factory=list[FormerState])
 
     def forget(self, user_id: str) -> None:
         """Drop all changes of this user."""

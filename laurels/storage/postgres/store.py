@@ -10,6 +10,7 @@ from laurels.storage.postgres.copying import Copying
 from laurels.storage.postgres.erasures import Erasures
 from laurels.storage.postgres.exports import Exports
 from laurels.storage.postgres.leaderboards import Leaderboards
+from laurels.storage.postgres.past import Past
 from laurels.storage.postgres.records import Records
 from laurels.storage.postgres.reports import Reports
 from laurels.storage.postgres.retention import Retention
@@ -22,6 +23,7 @@ from laurels.storage.postgres.transactions import Transactions
 class PostgresStore(
     Schema,
     Records,
+    Past,
     Transactions,
     Erasures,
     Exports,

@@ -21,12 +21,14 @@ from laurels.storage.columns import (
     ADJUSTMENTS,
     AWARDS,
     EVENTS,
+    FORMER_STATES,
     LEDGER,
     OUTBOX,
     USERS,
     WHO_ADJUSTED,
 )
 from laurels.storage.contract import UNBOUND, Changes, Decide, EventRow, Loaded, LoadRequest, UserRow, amnesty_count
+from laurels.storage.former import former_state_columns
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.postgres import erasures, ranking, standings
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
@@ -95,6 +97,7 @@ WHERE a.user_id = gone.user_id AND a.badge = gone.badge
 """
 ADD_ENTRIES = insert_all(LEDGER)
 ADD_NOTIFICATIONS = insert_all(OUTBOX)
+ADD_FORMER_STATES = insert_all(FORMER_STATES)
 
 BUCKETS = 64
 """The number of locks for new users: adding users shares one of them. Erasing a user without a row, or reversing an event of
@@ -220,6 +223,7 @@ class Transactions(Keyrings):
         await write(connection, DROP_AWARDS, changes.revoked)
         await write(connection, ADD_AWARDS, map(codec.award_columns, changes.awards))
         await write(connection, ADD_ENTRIES, map(codec.entry_columns, changes.ledger))
+        await write(connection, ADD_FORMER_STATES, map(former_state_columns, changes.former))
         notifications = [*changes.notifications, *changes.further(of_climbing(measured, changes.tops))]
         await write(connection, ADD_NOTIFICATIONS, map(codec.notification_columns, notifications))
         if changes.copies:

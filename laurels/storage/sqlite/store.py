@@ -14,6 +14,7 @@ from laurels.storage.sqlite.copying import Copying
 from laurels.storage.sqlite.erasures import Erasures
 from laurels.storage.sqlite.exports import Exports
 from laurels.storage.sqlite.leaderboards import Leaderboards
+from laurels.storage.sqlite.past import Past
 from laurels.storage.sqlite.records import Records
 from laurels.storage.sqlite.reports import Reports
 from laurels.storage.sqlite.retention import Retention
@@ -26,6 +27,7 @@ from laurels.storage.sqlite.transactions import Transactions
 class SQLiteStore(
     Schema,
     Records,
+    Past,
     Transactions,
     Erasures,
     Exports,

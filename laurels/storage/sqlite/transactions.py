@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from laurels.engine.notifications import of_climbing
 from laurels.engine.ranking import Ranks
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS, WHO_ADJUSTED
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, FORMER_STATES, LEDGER, OUTBOX, USERS, WHO_ADJUSTED
 from laurels.storage.contract import Changes, Decide, EventRow, Loaded, LoadRequest, UserRow
+from laurels.storage.former import former_state_columns
 from laurels.storage.keyrings import OtherKeys
 from laurels.storage.secrets import Keyring
 from laurels.storage.sqlite import erasures, ranking, standings
@@ -40,6 +41,7 @@ ADD_AWARD = insert(AWARDS)
 DROP_AWARD = "DELETE FROM awards WHERE user_id = ? AND badge = ?"
 ADD_ENTRY = insert(LEDGER)
 ADD_NOTIFICATION = insert(OUTBOX)
+ADD_FORMER_STATE = insert(FORMER_STATES)
 _ADJUSTED = [name for name in ADJUSTMENTS.columns[ADJUSTMENTS.key_length :] if name not in WHO_ADJUSTED]
 SAVE_ADJUSTMENT = f"""
 {insert(ADJUSTMENTS)}
@@ -134,6 +136,8 @@ class Transactions(Keyrings):
             connection.executemany(ADD_AWARD, map(codec.award_columns, changes.awards))
         if changes.ledger:
             connection.executemany(ADD_ENTRY, map(codec.entry_columns, changes.ledger))
+        if changes.former:
+            connection.executemany(ADD_FORMER_STATE, map(former_state_columns, changes.former))
         notifications = [*changes.notifications, *changes.further(of_climbing(measured, changes.tops))]
         if notifications:
             connection.executemany(ADD_NOTIFICATION, map(codec.notification_columns, notifications))
