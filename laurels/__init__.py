@@ -74,6 +74,7 @@ from laurels.present.leaderboards import (
 from laurels.present.notifications import NotificationBadge, NotificationLeaderboard, NotificationMessage
 from laurels.present.overviews import UserOverview
 from laurels.present.past import UserProfile
+from laurels.present.past_changes import Cause, ChangedAdjustment, Numbers, PointsPart, UserDifference
 from laurels.present.plans import (
     CatalogPlan,
     PlannedBadge,
@@ -119,6 +120,8 @@ __all__ = [
     "CatalogError",
     "CatalogPlan",
     "CatalogRevision",
+    "Cause",
+    "ChangedAdjustment",
     "ClosedPeriod",
     "ClosedPeriods",
     "Comparison",
@@ -166,6 +169,7 @@ __all__ = [
     "NotificationLeaderboard",
     "NotificationMessage",
     "NumberChange",
+    "Numbers",
     "Overloaded",
     "PastNotStored",
     "PendingUser",
@@ -180,6 +184,7 @@ __all__ = [
     "PlannedPoints",
     "PlannedStreak",
     "PlannedUser",
+    "PointsPart",
     "Principal",
     "Problem",
     "Profile",
@@ -198,6 +203,7 @@ __all__ = [
     "Undo",
     "UnsetType",
     "User",
+    "UserDifference",
     "UserErased",
     "UserNotFound",
     "UserOverview",

@@ -66,7 +66,14 @@ EXITS: dict[type[Exception], int] = {
 """Exit codes of errors; the nearest base class in this table counts."""
 
 
-MODULES = {"leaderboard": "leaderboards", "copy": "copying", "backup": "copying", "restore": "copying"}
+MODULES = {
+    "leaderboard": "leaderboards",
+    "copy": "copying",
+    "backup": "copying",
+    "restore": "copying",
+    "diff": "past",
+    "bisect": "past",
+}
 """Modules of commands whose file has another name."""
 
 
@@ -105,6 +112,8 @@ def app() -> App:
         "settings": "Show each setting, its value, and its source.",
         "doctor": "Find problems, and how to fix them.",
         "explain": "Explain why a user has a badge or not, or how a streak was computed.",
+        "diff": "Show what changed for a user between two times.",
+        "bisect": "Find the change after which a user has a badge, a level or points.",
         "rebuild": "Recompute users and leaderboards from events and adjustments.",
         "verify": "Compare stored users with a recomputation.",
         "copy": "Copy a database into an empty one, of the same or another engine.",

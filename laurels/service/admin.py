@@ -52,6 +52,7 @@ from laurels.service.audit import audit_row
 from laurels.service.closed_lines import fix_lines
 from laurels.service.exports import export
 from laurels.service.laurels import Laurels
+from laurels.service.past_changes import PastChanges
 from laurels.service.plan_tokens import read_token
 from laurels.service.planning import INFLATION, PlanOptions, plan_catalog
 from laurels.service.reversals import reverse_many
@@ -70,7 +71,7 @@ MAX_CLOCK_AHEAD = timedelta(days=36_525)
 """How far ahead of the machine's clock a sandbox's clock may be: a century, so that no computed date overflows."""
 
 
-class Admin:
+class Admin(PastChanges):
     """Changes that operators and back ends make by hand. Every method may raise StoreUnavailable and Overloaded."""
 
     def __init__(self, laurels: Laurels, source: Source | None = None) -> None:

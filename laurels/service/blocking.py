@@ -302,6 +302,8 @@ class BlockingAdmin:
     rebuild = _admin(Admin.rebuild)
     verify = _admin(Admin.verify)
     compare = _admin(Admin.compare)
+    compare_user = _admin(Admin.compare_user)
+    find_cause = _admin(Admin.find_cause)
     move_clock = _admin(Admin.move_clock)
     advance_clock = _admin(Admin.advance_clock)
 

@@ -51,6 +51,8 @@ OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore
 BY_SETTINGS: dict[str, tuple[str, ...]] = {
     "migrate": (),
     "user history": ("ada",),
+    "diff": ("ada", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+    "bisect": ("ada", "--points", "1"),
     "user sessions": ("ada",),
     "user sign-out": ("ada",),
     "audit": (),
