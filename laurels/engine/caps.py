@@ -8,11 +8,11 @@ from laurels.engine.events import Event
 from laurels.engine.points import PointRule
 
 Sums = Mapping[str, Mapping[int, int]]
-"""Counter of a rule -> day -> points of that day, at most the cap."""
+"""Counter of a rule -> day -> points of that day, at most its caps; those of a week may be more than the cap of the week."""
 
 
 def pay(sums: Sums, rule: PointRule, event: Event) -> tuple[Sums, int]:
-    """What the rule pays for this event. The sum of a day stops at the cap, in any order of its events."""
+    """What the rule pays for this event. The sums of a day and of a week stop at their caps, in any order of their events."""
     if not rule.is_capped:
         return sums, rule.worth(event)
     of_rule = {**sums.get(rule.counter, {})}
@@ -21,20 +21,39 @@ def pay(sums: Sums, rule: PointRule, event: Event) -> tuple[Sums, int]:
 
 
 def pay_into(of_rule: dict[int, int], rule: PointRule, event: Event) -> int:
-    """What a rule with a cap pays for this event. Adds it to the sums of the rule, by day."""
+    """What a rule with a cap pays for this event. Adds it to the sums of the rule, by day.
+
+    A week pays the sum of its days, each up to its own cap, up to the cap of the week: so the order of events does not matter.
+    """
     assert event.day is not None
-    cap, worth = rule.cap_on(event.day), rule.worth(event)
-    if cap is None:
+    day, worth = event.day, rule.worth(event)
+    caps = [cap for cap in (rule.cap_on(day), rule.cap_per_week) if cap is not None]
+    if not caps:
         return worth
-    before = of_rule.get(event.day, 0)
-    of_rule[event.day] = min(cap, before + worth)
-    return of_rule[event.day] - before
+    before, of_week = of_rule.get(day, 0), week_sum(of_rule, day) if rule.cap_per_week else 0
+    of_rule[day] = min(*caps, before + worth)
+    paid = of_rule[day] - before
+    if rule.cap_per_week is None:
+        return paid
+    return min(rule.cap_per_week, of_week + paid) - min(rule.cap_per_week, of_week)
+
+
+def days_of_week(day: int) -> range:
+    """The days of the week of a day, from Monday on; day 1 of the calendar was a Monday."""
+    first = day - (day - 1) % 7
+    return range(first, first + 7)
+
+
+def week_sum(of_rule: Mapping[int, int], day: int) -> int:
+    """The sum of the days of a week, each up to its own cap."""
+    return sum(of_rule.get(one, 0) for one in days_of_week(day))
 
 
 def caps_of(rule: PointRule, of_rule: Mapping[int, int], day: int) -> list[tuple[int, int]]:
     """The caps that limit an event of this day: how much of each is used, and the cap."""
-    cap = rule.cap_on(day)
-    return [] if cap is None else [(of_rule.get(day, 0), cap)]
+    cap, of_week = rule.cap_on(day), rule.cap_per_week
+    found = [] if cap is None else [(of_rule.get(day, 0), cap)]
+    return found if of_week is None else [*found, (week_sum(of_rule, day), of_week)]
 
 
 def used_up(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> bool:

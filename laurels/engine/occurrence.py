@@ -14,7 +14,7 @@ from datetime import datetime
 
 from laurels.engine.adding import add_event
 from laurels.engine.badges import Badge
-from laurels.engine.caps import caps_of, pay_into, used_up
+from laurels.engine.caps import caps_of, days_of_week, pay_into, used_up
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
@@ -88,7 +88,7 @@ def with_caps_reached(catalog: Catalog, before: Progress, event: Event, outcome:
 
 
 def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
-    """Capped point rule -> when an event last used up its cap of a day, all events taken in order of occurrence."""
+    """Capped point rule -> when an event last used up its cap of a day or week, all events taken in order of occurrence."""
     indexes = catalog.rule_indexes
     fed = {name for name, rules in indexes.items() if any(rule.is_capped for rule in rules.rules)}
     sums: dict[str, dict[int, int]] = defaultdict(dict)
@@ -191,7 +191,9 @@ def cap_shifts(
     if not any(rule.is_capped for rule in catalog.versions):
         return []
     changed = {(event.id, event.day) for event in before} ^ {(event.id, event.day) for event in after}
-    days = {day for _, day in changed}
+    days = {day for _, day in changed if day is not None}
+    if any(rule.cap_per_week is not None for rule in catalog.versions):
+        days = {one for day in days for one in days_of_week(day)}
     due = payments(catalog, (event for event in after if event.day in days))
     due.subtract(payments(catalog, (event for event in before if event.day in days)))
     due.subtract(booked)

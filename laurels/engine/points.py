@@ -19,6 +19,7 @@ class PointRule:
     amount, cap_per_day  the newest ones, where `amounts` and `caps` have several
     amounts, caps        the same from certain days of the user on; before the first one, nothing is paid, and there is no cap
     past          what a change of the rule means for events that occurred before it was applied
+    cap_per_week  the most points in one week of the user's dates, from Monday; days keep their own caps
     since, until  the instants between which this version of the rule counts; None: no limit. Only in a database, where a
                   rule may have changed
     counter       under which name the sums of its days are stored: versions with the same cap share them
@@ -36,6 +37,7 @@ class PointRule:
     since: datetime | None = None
     until: datetime | None = None
     counter: str = ""
+    cap_per_week: int | None = None
 
     @property
     def is_dated(self) -> bool:
@@ -60,7 +62,7 @@ class PointRule:
     @property
     def is_capped(self) -> bool:
         """Whether there is a cap on some day."""
-        return self.cap_per_day is not None
+        return self.cap_per_day is not None or self.cap_per_week is not None
 
     @property
     def follows_days(self) -> bool:
@@ -89,6 +91,7 @@ def read_point_rule(table: Table) -> PointRule:
         caps=caps,
         past=table.choice("past", PAST, "policy", KEEP) or KEEP,
         counter=name,
+        cap_per_week=table.integer("cap_per_week", least=1) if table.has("cap_per_week") else None,
     )
     table.done()
     return rule

@@ -97,7 +97,7 @@ def _with_counters(versions: Sequence[PointRule]) -> list[PointRule]:
 
 
 def _caps(rule: PointRule) -> tuple[Any, ...]:
-    return rule.cap_per_day, rule.caps
+    return rule.cap_per_day, rule.caps, rule.cap_per_week
 
 
 def followed(

@@ -144,6 +144,13 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
                 **drawn.choice([{}, {"cap_per_day": [{"is": 2}, {"from": MIDDLE + timedelta(days=2), "is": 5}]}]),
             },
             {"id": "b", "events": ["b", "login"], "amount": 3, **drawn.choice([{}, {"cap_per_day": 4}])},
+            {
+                "id": "weekly",
+                "events": ["a", "b"],
+                "amount": 4,
+                "cap_per_week": 10,
+                **drawn.choice([{}, {"cap_per_day": 6}]),
+            },
         ],
         "badges": [
             {**badge(f"b{n}", drawn.choice([0, 10, 35]), **when), **drawn.choice(VALIDITY)}

@@ -55,6 +55,7 @@ def rules(draw: st.DrawFn) -> Tables:
             "amount": draw(st.integers(1, 4) | dated(st.integers(1, 4))),
             "per": draw(st.sampled_from(["event", "quantity"])),
             **draw(st.sampled_from([{}, {}, {"where": {"plan": "pro"}}])),
+            **draw(st.sampled_from([{}, {}, {"cap_per_week": 11}])),
             **draw(st.sampled_from([{}, {"cap_per_day": 5}, {"cap_per_day": 8}]) | CAPS),
             **draw(st.sampled_from([{}, {}, {"past": "keep"}, {"past": "recompute"}])),
         }

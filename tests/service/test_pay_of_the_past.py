@@ -254,3 +254,30 @@ async def test_a_value_that_changes_on_a_day_changes_on_the_users_own_date(datab
         await send(one, "m-3")
         await send(one, "late", ago=24 * HOUR)
         assert await points(one) == 2 + 10 + 1
+
+
+# ---- caps per week ----------------------------------------------------------------------------
+
+
+async def test_a_week_pays_no_more_than_its_cap_and_the_points_count_in_the_order_of_occurrence(database: str) -> None:
+    """An operator pays 4 points for a message, at most 6 a day and 10 a week. The 7th of January is a Wednesday."""
+    boards = [{"id": "daily", "period": "day", "late_hours": 24 * 30}]
+    of = catalog(
+        points=[{"id": "pay", "events": ["m"], "amount": 4, "cap_per_day": 6, "cap_per_week": 10}], leaderboards=boards
+    )
+    async with arena(database, of) as one:
+        for name, ago in (("wed-1", 0), ("wed-2", 0), ("tue-1", 1)):
+            await send(one, name, ago=24 * ago * HOUR)
+        assert await points(one) == 6 + 4
+        await send(one, "mon-1", ago=48 * HOUR)  # it is paid, and leaves less for what came after it
+        assert await points(one) == 10
+        assert [(await one.lines("daily", f"2026-01-0{day}")) for day in (5, 6, 7)] == [
+            [(1, "ada", 4)],
+            [(1, "ada", 4)],
+            [(1, "ada", 2)],
+        ]
+        one.clock.advance(days=5)
+        await send(one, "next")
+        assert await points(one) == 14
+        await one.admin.reverse("ada", "mon-1", "because", "a test")
+        assert await points(one) == 14

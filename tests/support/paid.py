@@ -41,6 +41,7 @@ def _by_rule(rule: str, revisions: Sequence[Applied], events: Iterable[Done]) ->
     texts = [next((one for one in row.points if one["id"] == rule), None) for row in revisions]
     first = max([0, *(n for n, text in enumerate(texts) if text and text.get("past") == "recompute")])
     on_day: dict[Any, int] = defaultdict(int)
+    in_week: dict[Any, int] = defaultdict(int)
     total = 0
     for event in sorted(events, key=lambda one: (one.at, one.name)):
         later = [n for n, row in enumerate(revisions) if n > first and row.at <= event.at]
@@ -49,10 +50,15 @@ def _by_rule(rule: str, revisions: Sequence[Applied], events: Iterable[Done]) ->
             continue
         worth = (_on(text["amount"], event) or 0) * (event.quantity if text.get("per") == "quantity" else 1)
         cap = _on(text.get("cap_per_day"), event)
-        caps = str(text.get("cap_per_day"))  # a changed cap begins again
+        most = text.get("cap_per_week")
+        caps = str((text.get("cap_per_day"), most))  # a changed cap begins again
         if cap is not None:
             worth = min(worth, cap - on_day[event.day, caps])
             on_day[event.day, caps] += worth
+        if most is not None:
+            week = (event.day - 1) // 7
+            worth = min(worth, most - in_week[week, caps])
+            in_week[week, caps] += worth
         total += worth
     return total
 

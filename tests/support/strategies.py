@@ -77,6 +77,7 @@ def rules(draw: st.DrawFn, name: str) -> dict[str, Any]:
         "amount": draw(st.integers(1, 20) | st.just([{"is": 3}, {"from": LATER, "is": 8}])),
         "per": draw(st.sampled_from(["event", "quantity"])),
         **cap,
+        **draw(st.sampled_from([{}, {}, {"cap_per_week": 20}])),
     }
 
 

@@ -30,6 +30,14 @@ POINT_RULE = KeyTable(
             default=None,
             without="no limit",
         ),
+        Key(
+            "cap_per_week",
+            Integer(1),
+            "The most that it pays a user in one week of their dates, from Monday.",
+            "200",
+            default=None,
+            without="no limit",
+        ),
         past("What a change of the rule means for earlier events: what was paid stays, or the ledger compensates."),
     ),
 )
