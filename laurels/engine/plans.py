@@ -9,7 +9,7 @@ from datetime import datetime
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.fingerprints import fingerprint
-from laurels.engine.holding import losers
+from laurels.engine.holding import losers, repayments
 from laurels.engine.judge import read_streak_of, rejudge, today_of
 from laurels.engine.levels import Levels
 from laurels.engine.progress import Change, Progress
@@ -113,7 +113,7 @@ def keeps_badges(following: Catalog, progress: Progress, candidates: tuple[Badge
     `candidates` are `possibly_due`. If this is False, `progress_under` says what changes.
     """
     held = progress.badges
-    if any(badge.id not in held and badge.due(progress) for badge in candidates):
+    if any(badge.id not in held and badge.due(progress) for badge in candidates) or repayments(following, progress):
         return False
     return not any(
         badge.id in held and (badge in following.settling or not badge.condition.met(progress))
@@ -136,7 +136,7 @@ def progress_under(
     if progress.board_days is None:
         return None  # an earlier version stored it: the days of leaderboards are read from the events
     held = progress.badges
-    if any(held.get(badge.id, badge.points) != badge.points for badge in following.repaying):
+    if repayments(following, progress):
         return None  # the ledger tells in which period it paid
     due = any(badge.id not in held and badge.due(progress) and badge.id not in none_left for badge in candidates)
     if not due and not (following.losing and losers(following, progress)):

@@ -134,7 +134,7 @@ async def test_many_late_events_in_one_request_are_put_in_order_once(kind: str) 
 def paying(amount: int = 1, **more: Any) -> Catalog:
     return catalog(
         metrics={"m": {"kind": "sum", "events": ["m"]}},
-        points=[{"id": "m", "events": ["m"], "amount": amount, "per": "quantity"}],
+        points=[{"id": "m", "events": ["m"], "amount": amount, "per": "quantity", "past": "recompute"}],
         leaderboards=[{"id": "week", "period": "week"}, {"id": "ma", "by": "metric", "of": "m"}],
         **more,
     )

@@ -180,7 +180,7 @@ async def test_a_stored_user_agrees_with_a_rebuild_while_pending(opened: tuple[L
 
 def worth(points: int) -> Catalog:
     return catalog(
-        points=[{"id": "agents", "events": ["agent.created"], "amount": points}],
+        points=[{"id": "agents", "events": ["agent.created"], "amount": points, "past": "recompute"}],
         leaderboards=[{"id": "weekly", "period": "week"}, {"id": "clubs", "teams": "club:"}],
     )
 

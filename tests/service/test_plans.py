@@ -72,18 +72,10 @@ def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 LIMITED = {"supply": 2, "holders": "lose"}
-REPAID = {"holders": "lose", "past": "recompute"}
 KEYS = st.sampled_from(
     [
-        {},
-        {},
-        {"past": "recompute"},
-        {"retired": True},
-        {"holders": "lose"},
-        REPAID,
-        {"supply": 1},
-        {"supply": 2},
-        LIMITED,
+        *({}, {}, {}, {"retired": True}, {"holders": "lose"}, {"supply": 1}, {"supply": 2}, LIMITED),
+        *({"past": "recompute"}, {"holders": "lose", "past": "recompute"}, {**LIMITED, "past": "recompute"}),
     ]
 )
 PAST = st.sampled_from([{}, {"past": "recompute"}, {"past": "keep"}])
