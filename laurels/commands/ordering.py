@@ -102,7 +102,9 @@ def _decided_on_old_days(
 ) -> dict[str, int]:
     """When the events completed each badge before they were put on other days, in microseconds; empty if they were not."""
     days = {event.id: event.day for event in histories.before}
-    if histories.zones_before is None or all(days.get(event.id, event.day) == event.day for event in histories.after):
+    same_days = all(days.get(event.id, event.day) == event.day for event in histories.after)
+    starts = any(streak.day_starts for streak in catalog.streaks.values())  # such days can differ where dates do not
+    if histories.zones_before is None or (same_days and not (starts and histories.zones_before != user.progress.zones)):
         return {}
     progress = replace(user.progress, zones=histories.zones_before)
     decided = deciding_events(catalog, progress, histories.before, badges)

@@ -216,6 +216,7 @@ def _read_of(table: Table, by: By, named: Mapping[str, Collection[str]], earlier
 
 def _read_weights(table: Table, by: By, metrics: Mapping[str, MetricNumber]) -> tuple[tuple[str, int], ...]:
     """The metrics of a leaderboard that counts several, each with its weight; empty if it counts one."""
+    table.instead["weights"] = "of"
     inner = table.table("weights") if table.has("weights") else None
     if inner is None:
         return ()

@@ -61,6 +61,7 @@ class Table:
         self.raw = raw
         self.where = where
         self.faults = faults
+        self.instead: dict[str, str] = {}  # a key -> the one that is not missing where it is there
         self.language = language
         self.asked: set[str] = set()
 
@@ -196,8 +197,8 @@ class Table:
         for key in sorted(self.raw.keys() - self.asked):
             fix = self.language.fix(key, self.asked) if self.language else closest(key, self.asked)
             meant = self.language.meant(key, self.asked) if self.language else ""
-            missing = f"{self.where}.{meant}".strip(".")
-            self.faults[:] = [one for one in self.faults if (one.where, one.what) != (missing, MISSING)]
+            missing = {f"{self.where}.{name}".strip(".") for name in (meant, self.instead.get(meant, meant))}
+            self.faults[:] = [one for one in self.faults if one.what != MISSING or one.where not in missing]
             self.fault(key, f"unknown key '{printable(key)}'", fix)
 
     def _take(self, key: str, default: Any) -> Any:

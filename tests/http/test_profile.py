@@ -512,6 +512,7 @@ async def test_the_included_streaks_say_when_they_would_end(home: App) -> None:
     assert profile["streaks"] == [
         {
             "name": "login",
+            "title": "Login",
             "unit": "day",
             "length": 1,
             "status": "active",
@@ -524,6 +525,8 @@ async def test_the_included_streaks_say_when_they_would_end(home: App) -> None:
             "totalDays": 1,
             "lastDay": "2026-01-05",
             "freezes": 0,
+            "neededDays": None,
+            "doneDays": None,
             "days": [{"day": "2026-01-05", "why": "credited"}],
         }
     ]

@@ -45,6 +45,7 @@ OF_NO_USER = {
     "api_keys": "back ends and operators",
     "second_factors": "operators",
     "amnesties": "rows for everyone or a group",
+    "supplies": "how many copies of badges are taken",
     "catalog_revisions": "the rules",
     "board_rules": "the rules",
     "closings": "periods of leaderboards",
