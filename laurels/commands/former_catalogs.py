@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.rule_versions import read_past
 from laurels.engine.values import plain
 from laurels.storage.contract import CatalogRow, RevisionKey
 
@@ -20,8 +21,13 @@ class Rules:
 
 
 @lru_cache(maxsize=16)
-def _parsed(text: str) -> Catalog:
-    return Catalog.parse(text)
+def _read(text: str, past: str) -> Catalog:
+    return Catalog.parse(text).with_past(read_past(past))
+
+
+def _parsed(row: CatalogRow) -> Catalog:
+    """The catalog of a revision, with the earlier versions of its point rules."""
+    return _read(row.text, row.past)
 
 
 class FormerCatalogs:
@@ -41,14 +47,14 @@ class FormerCatalogs:
     def in_force(self, at: datetime) -> Rules:
         """The catalog in force at this time."""
         row = self.row_at(at)
-        return Rules(_parsed(row.text), row.key)
+        return Rules(_parsed(row), row.key)
 
     def judged_by(self, rules: str) -> Catalog:
         """The newest catalog with this fingerprint; the first one for a fingerprint of an earlier version."""
         known = [row for row in self.rows if row.rules == rules]
         if known:
-            return _parsed(known[-1].text)
+            return _parsed(known[-1])
         return next(
-            (_parsed(row.text) for row in reversed(self.rows) if _parsed(row.text).rules == rules),
-            _parsed(self.rows[0].text),
+            (_parsed(row) for row in reversed(self.rows) if _parsed(row).rules == rules),
+            _parsed(self.rows[0]),
         )

@@ -75,6 +75,7 @@ PLAN_EXAMPLE = {
     "badges": [],
     "points": {"before": 12000, "after": 12000, "paid": 0, "taken": 0, "more": 0, "fewer": 0},
     "levels": {"higher": 0, "lower": 0},
+    "pay": [],
     "streaks": [],
     "leaderboards": [],
     "mostAffected": [],

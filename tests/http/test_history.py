@@ -296,6 +296,7 @@ async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: App) -> No
     streak = await streak_of(home)
     assert streak == {
         "name": "login",
+        "title": "Login",
         "unit": "day",
         "length": 1,
         "status": "active",
@@ -308,6 +309,8 @@ async def test_a_streak_says_what_it_is_and_why_each_day_counts(home: App) -> No
         "totalDays": 3,
         "lastDay": "2026-01-05",
         "freezes": 0,
+        "neededDays": None,
+        "doneDays": None,
         "days": [
             {"day": "2026-01-05", "why": "credited"},
             {"day": "2026-01-04", "why": "missed"},

@@ -17,10 +17,9 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.service.past import OF_OTHERS, PAST_INCLUDES
 from laurels.service.profiles import INCLUDES
-from laurels.storage import is_in_memory
 from laurels.storage.contract import FIRST_FORMER_STATE, NOT_STARTED, MaintenanceRun
 from laurels.testing import TestClock, sandbox
-from tests.support import badge, catalog, count
+from tests.support import LASTING_ENGINES, badge, catalog, count
 
 pytestmark = pytest.mark.anyio
 
@@ -246,9 +245,8 @@ async def test_a_user_whose_erasure_is_pending_is_not_read(database: str) -> Non
 AT = datetime.fromisoformat("2026-03-02T09:00:00Z")
 
 
+@pytest.mark.parametrize("engine", LASTING_ENGINES)
 async def test_before_states_were_stored_nothing_is_read(database: str) -> None:
-    if is_in_memory(database):
-        pytest.skip("a database in memory is new each time it is opened")
     clock = TestClock(AT)
     async with Laurels.open(database, FIRST, clock=clock) as laurels:
         await laurels.record(Event("ada", "m1", "message"))
