@@ -273,6 +273,7 @@ SHOWN = {
     "{eventId}": "agent-1",
     "{adjustmentId}": "grant-1",
     "{badgeId}": "message_100",
+    "{number}": "1",
     "{amnestyId}": "$AMNESTY",
     "{sessionId}": "$SESSION",
     "{board}": "weekly",

@@ -195,7 +195,7 @@ async def test_a_leaderboard_is_retired_only_as_its_lines_were_counted(home: Pla
     with pytest.raises(CatalogError) as refused:
         await home.admin.apply_catalog(rules(retired=True, **more), "because", "a test")
     assert (
-        "leaderboards 'week': is retired with another 'order', 'period' or 'teams' than its lines have; "
+        "leaderboards 'week': is retired with another 'order', 'period', 'teams' or 'within' than its lines have; "
         "leave these keys as they were, and give a new leaderboard another id" in str(refused.value)
     )
 
