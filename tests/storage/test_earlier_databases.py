@@ -34,7 +34,7 @@ RENAMED_KINDS = {"adjustment": "points"}
 REWORDED = {"by an act of an admin, or by a change of rules": "by an adjustment, or by a change of the rules"}
 """Parts of sentences that say the same in other words."""
 
-NEW_FIELDS = {"previous", "earnedAt", "principal", "liftPrincipal"}
+NEW_FIELDS = {"categories", "previous", "earnedAt", "principal", "liftPrincipal"}
 """Fields that answers did not have."""
 
 NO_LONGER_READ = {"signedOut"}
