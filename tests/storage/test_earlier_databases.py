@@ -31,10 +31,15 @@ RENAMED_FIELDS = {"undoing": "undo", "act": "adjustment"}
 RENAMED_KINDS = {"adjustment": "points"}
 """The same for kinds of adjustments."""
 
-REWORDED = {"by an act of an admin, or by a change of rules": "by an adjustment, or by a change of the rules"}
+REWORDED = {
+    "by an act of an admin, or by a change of rules": "by an adjustment, or by a change of the rules",
+    "and 2 more days in a row to earn Steady": "and 2 more weeks in a row to earn Steady",
+    "and 1 more day in a row to earn Steady": "and 1 more week in a row to earn Steady",
+    "2 days in a row": "2 weeks in a row",
+}
 """Parts of sentences that say the same in other words."""
 
-NEW_FIELDS = {"categories", "previous", "earnedAt", "principal", "liftPrincipal"}
+NEW_FIELDS = {"categories", "neededDays", "doneDays", "previous", "earnedAt", "principal", "liftPrincipal"}
 """Fields that answers did not have."""
 
 NO_LONGER_READ = {"signedOut"}
@@ -79,6 +84,7 @@ def without_new_fields(reading: Any, around: bool = False) -> Any:
             {*NEW_FIELDS, "rankedTeams", "meHidden"}
             | ({"next"} if around else set())
             | ({"name"} & reading.keys() if "team" in reading else set())
+            | ({"title"} & reading.keys() if "freezes" in reading else set())
         )
         return {
             name: without_new_fields(value, around or name in {"around", "aroundMe"})
