@@ -17,6 +17,7 @@ test: .venv/.test
 
 torture: .venv/.test ## HISTORIES in any order; then kills and full disks for TORTURE_SECONDS; TORTURE="--seed N --only NAME" repeats one
 	@LAURELS_TEST_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n auto -q --timeout 0 tests/commands/test_any_order.py
+	@$(BIN)/python -m pytest -q --timeout 0 tests/torture/applies_killed.py
 	@$(BIN)/python -m tests.torture --seconds $(TORTURE_SECONDS) $(TORTURE)
 
 lint: .venv/.test

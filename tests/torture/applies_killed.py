@@ -1,4 +1,7 @@
-"""A `kill -9` at every step of applying a planned catalog, and at many random instants, while another process records events."""
+"""A `kill -9` at every step of applying a planned catalog, and at many random instants, while another process records events.
+
+Its name keeps it out of `make test`, which runs tests/cli/test_apply_killed.py: it takes many minutes. `make torture` runs it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ MOST_STEPS = 400
 INSTANTS = 100
 SEED = 20261130
 
-pytestmark = [pytest.mark.slow, pytest.mark.parametrize("engine", LASTING_ENGINES)]
+pytestmark = pytest.mark.parametrize("engine", LASTING_ENGINES)
 
 
 def test_an_apply_that_is_killed_at_any_step_is_completed(database: str, tmp_path: Path) -> None:
