@@ -192,7 +192,7 @@ RECOMPUTING = "This leaderboard is being recomputed: some lines are still those 
 def _show(shown: LeaderboardPage, period: str, me: str | None) -> None:
     to = console()
     key = "of all time" if shown.board.period == "all" else shown.period.key
-    value = f"  {shown.board.within} {shown.within}" if shown.board.within else ""
+    value = f"  {shown.board.within} {shown.within}" if shown.within else ""
     to.print(Text.assemble((shown.board.name, "bold"), f"  {_counts(shown.board)}  {key}{value}"))
     if shown.board.period != "all":
         to.print(Text(_bounds(shown.board, shown.period, shown.computed_at), style="dim"))

@@ -173,8 +173,8 @@ def _pay_text(one: PlannedPay) -> str:
     other = "recompute" if one.chosen == "keep" else "keep"
     paid = {"keep": one.keep, "recompute": one.recompute}
     return (
-        f'{one.key} {one.id}: {paid[one.chosen]:,} points paid with past = "{one.chosen}", as the file says; write '
-        f'past = "{other}" for {paid[other]:,} points, another number for {counted(one.users, "user")}'
+        f'{one.key} {one.id}: {paid[one.chosen]:,} points in all with past = "{one.chosen}"; with past = "{other}", it would be '
+        f"{paid[other]:,}, and another number for {counted(one.users, 'user')}"
     )
 
 

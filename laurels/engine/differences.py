@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition
 from laurels.engine.dated_values import Step
+from laurels.engine.leaderboards import Board
 from laurels.engine.levels import Levels
+from laurels.engine.metrics import Metric
+from laurels.engine.periods import Periods
 from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
+from laurels.engine.units import WEEKDAYS
 
 UNSAID = frozenset({"id", "translated", "was", "condition", "reused", "closed_until", "since", "until", "counter"})
 """Fields that are said in another way, or follow from the database."""
 
-UNITS = {"within": "days", "once_per": "minutes"}
-"""The units of fields that are numbers of them."""
+UNITS = {"within": "days", "once_per": "minutes", "valid_for": "days"}
+"""The units of keys that are numbers of them."""
+
+KEYS = {
+    "condition_text": "condition",
+    "rest": "rest_days",
+    "highest": "order",
+    "late": "late_hours",
+    "notify_top": "tell_top",
+    "kind": "period",
+    "week_start": "week_starts",
+}
+"""The keys of fields that have another name in the file; `kind` is one of periods."""
+
+DATED = {"amount": "amounts", "cap_per_day": "caps"}
+"""The fields that have the values of a key on certain days, where these are given."""
 
 Values = tuple[str, Any, Any]
 """A field, and its values before and after."""
@@ -115,29 +133,53 @@ def _conditions(before: Condition, after: Condition) -> tuple[str, str]:
 
 
 def _flat(before: Any, after: Any, path: str = "") -> list[Values]:
-    """The fields of two values of one type, and those of the values within them."""
+    """The keys of two nouns of one type with their values, those of the tables within them after a '.'."""
     found: list[Values] = []
     for one in fields(before):
-        old, new = getattr(before, one.name), getattr(after, one.name)
-        if one.name in UNSAID:
-            continue
-        if is_dataclass(old) and is_dataclass(new):
+        if one.name in UNSAID or one.name in DATED.values() or (isinstance(before, Board) and one.name == "scale"):
+            continue  # a leaderboard has the scale of its metric
+        old, new = _field(before, one.name), _field(after, one.name)
+        if isinstance(old, Periods):
+            found += _flat(old, new, path)
+        elif is_dataclass(old) and is_dataclass(new):
             found += _flat(old, new, f"{path}{one.name}.")
         else:
-            found.append((f"{path}{one.name}", old, new))
+            key = one.name if isinstance(before, Metric) else KEYS.get(one.name, one.name)
+            found.append((f"{path}{key}", old, new))
     return found
 
 
+def _field(noun: Any, name: str) -> Any:
+    """The value of a field as a catalog writes it."""
+    value = getattr(noun, DATED.get(name, ""), None) or getattr(noun, name)
+    return SHOWN[name](value) if name in SHOWN else value
+
+
+SHOWN: Mapping[str, Callable[[Any], Any]] = {
+    "rest": lambda bits: tuple(day for number, day in enumerate(WEEKDAYS) if bits >> number & 1),
+    "day_starts": lambda minutes: f"{minutes // 60:02}:{minutes % 60:02}",
+    "week_start": WEEKDAYS.__getitem__,
+    "highest": lambda highest: "highest" if highest else "lowest",
+    "late": lambda late: late // timedelta(hours=1),
+    "weights": dict,
+    "seasons": lambda seasons: tuple(
+        f"{name} from {date.fromordinal(first)} to {date.fromordinal(last)}" for name, first, last in seasons
+    ),
+}
+"""How the values of fields are written in a catalog, where they are stored in another way."""
+
+
 def _changed(what: str, values: Sequence[Values]) -> Iterator[str]:
-    for name, before, after in values:
-        if before != after:
-            yield f"{what}.{name}: from {_with_unit(name, before)} to {_with_unit(name, after)}"
+    for key, before, after in values:
+        old, new = _with_unit(key, before), _with_unit(key, after)
+        if before != after or old != new:  # 1 and true are equal
+            yield f"{what}.{key}: from {old} to {new}"
 
 
-def _with_unit(name: str, value: Any) -> str:
-    """The value of a field, with the unit of one that is in units."""
-    unit = UNITS.get(name)
-    return f"{_value(value)} {unit}" if unit and value is not None else _value(value)
+def _with_unit(key: str, value: Any) -> str:
+    """A value, with the unit of one that is a number of them."""
+    unit = UNITS.get(key)
+    return f"{_value(value)} {unit}" if unit and isinstance(value, int) else _value(value)
 
 
 def _value(value: Any) -> str:
@@ -146,8 +188,6 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, timedelta):
-        return f"{value.total_seconds() / 3600:g} hours"
     if isinstance(value, Mapping):
         pairs = (f"{key} = {_inner(one)}" for key, one in cast(Mapping[str, Any], value).items())
         return "{ " + ", ".join(pairs) + " }" if value else "nothing"
@@ -155,7 +195,7 @@ def _value(value: Any) -> str:
         value = sorted(cast(Iterable[str], value))
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_value, cast(Iterable[Any], value))) or "nothing"
-    return f"'{value}'"
+    return f"'{value}'" if value else "nothing"
 
 
 def _inner(value: Any) -> str:

@@ -88,5 +88,5 @@ def test_a_login_streak_needs_one_event_on_all_days() -> None:
 def test_a_plan_says_from_which_day_a_value_is_another_one() -> None:
     before, after = paying(1), paying([{"is": 1}, {"from": JUNE, "is": 1000}])
 
-    assert "points 'pay'.amounts: from nothing to 1, 1,000 from 2026-06-01" in differences(before, after)
+    assert "points 'pay'.amount: from 1 to 1, 1,000 from 2026-06-01" in differences(before, after)
     assert before.rules != after.rules

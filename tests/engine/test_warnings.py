@@ -157,7 +157,7 @@ def test_every_kind_of_difference_is_said_in_words() -> None:
         "badges 'third'.name: from 'Three' to 'Third'",
         "badges 'third'.description: from 'The badge three' to 'The badge third'",
         "badges 'third'.points: from 50 to 60",
-        "badges 'third'.condition_text: from 'What three asks' to 'What third asks'",
+        "badges 'third'.condition: from 'What three asks' to 'What third asks'",
         "badges 'third'.when: from '3 messages' to 'any of (1,000 messages, 2 weeks in a row)'",
         "badges 'old' is new: 5 points for joined before 2026-01-01 00:00 UTC",
         "leaderboards 'week' is new",
