@@ -51,8 +51,10 @@ def erased_users(catalog: Catalog, references: Mapping[str, str], amnesties: Ite
     rules = (*catalog.metrics.values(), *catalog.streaks.values(), *catalog.versions)
     numbers = {metric.of for metric in catalog.metrics.values() if metric.kind in AMOUNTS}
     numbers |= {key for rule in rules for key in rule.where.numbers}
-    groups = {group for board in catalog.boards.values() for group in (*board.groups, *board.readers)}
-    groups |= {f"{board.teams}*" for board in catalog.boards.values() if board.teams}
+    boards = catalog.boards.values()
+    groups = {group for board in boards for group in (*board.groups, *board.except_groups, *board.readers)}
+    groups |= {f"{board.within}:*" for board in boards if board.within}
+    groups |= {f"{board.teams}*" for board in boards if board.teams}
     groups |= {row.for_group for row in amnesties if row.for_group}
     return ErasedUsers(references, frozenset(numbers), tuple(sorted(groups)))
 

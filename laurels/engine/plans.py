@@ -13,7 +13,7 @@ from laurels.engine.holding import losers, repayments
 from laurels.engine.judge import read_streak_of, rejudge, today_of
 from laurels.engine.levels import Levels
 from laurels.engine.progress import Change, Progress
-from laurels.engine.ranking import WITHIN, Place
+from laurels.engine.ranking import HIDDEN, WITHIN, Place, value_of
 from laurels.engine.scoring import Key
 from laurels.engine.values import plain
 
@@ -34,8 +34,8 @@ class LineChange:
     after: int | None
 
 
-Line = tuple[str, str]
-"""A leaderboard and a period."""
+Line = tuple[str, str, str]
+"""A leaderboard, a period, and the value of a leaderboard that ranks users apart ('' of any other one)."""
 
 
 @plain
@@ -214,10 +214,11 @@ def _lines(before: Side, after: Side) -> dict[Line, LineChange]:
 
 
 def _scores(side: Side, names: Mapping[str, str]) -> dict[Line, int]:
-    """The score of each line. A user in several teams has the same one in each of them."""
+    """The score of each line. A user in several teams has the same one in each of them, and is on one line."""
     found: dict[Line, int] = {}
     for (partition, period), place in side.places.items():
         board = side.catalog.boards.get(partition.partition(WITHIN)[0])
         if board:
-            found[names.get(board.id, board.id), period] = board.score(place.sort_key)
+            value = value_of(partition.removesuffix(HIDDEN))
+            found[names.get(board.id, board.id), period, value] = board.score(place.sort_key)
     return found

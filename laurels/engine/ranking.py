@@ -39,8 +39,11 @@ HIDDEN = f"{WITHIN}hidden"
 TEAM = f"{WITHIN}team{WITHIN}"
 """Between a leaderboard's id and the name of a team: the partition of the team's members."""
 
-VALUE = f"{WITHIN}in{WITHIN}"
-"""Between a leaderboard's id and a value of an attribute: the partition of the users who have it."""
+VALUE = f"{WITHIN}in{WITHIN}="
+"""Between a leaderboard's id and a value of an attribute: the partition of the users who have it.
+
+It ends with a '=', so that the value 'hidden' does not end the name as HIDDEN does.
+"""
 
 ESCAPES = (("%", "%25"), (WITHIN, "%2F"))
 """What stands for characters of a value in the name of its partition, so that a value cannot name another one."""

@@ -28,6 +28,7 @@ def warnings(before: Catalog, after: Catalog) -> list[str]:
     return [
         *_unreachable(before, after),
         *_unordered_tiers(before, after),
+        *_expiring(before, after),
         *_farmable(before, after),
         *_loss_wording(before, after),
         *_costs(before, after),
@@ -93,6 +94,21 @@ def _unordered_tiers(before: Catalog, after: Catalog) -> Iterator[str]:
             yield (
                 f"badges '{higher.id}': users may earn tier {higher.tier} of '{higher.family}' before tier {lower.tier}; "
                 f'write {{ has_badge = "{lower.id}" }} in its condition if they must not'
+            )
+
+
+def _expiring(before: Catalog, after: Catalog) -> Iterator[str]:
+    """Badges that end sooner for those who have them: it is computed when they are read, and so is no change of a plan."""
+    known = {after.renames.badge(badge.id): badge for badge in before.badges}
+    for badge in after.badges:
+        old = known.get(badge.id)
+        if old is None or badge.valid_for is None:
+            continue
+        if old.valid_for is None or badge.valid_for < old.valid_for or badge.renewed_by != old.renewed_by:
+            renewed = f", or for which '{badge.renewed_by}' counted something since" if badge.renewed_by else ""
+            yield (
+                f"badges '{badge.id}': users who have it are shown it only if they earned it in the last {badge.valid_for:,} "
+                f"days{renewed}; they keep its points"
             )
 
 

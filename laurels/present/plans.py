@@ -99,10 +99,14 @@ class PlannedLength(Answer, frozen=True):
 
 
 class PlannedLine(Answer, frozen=True):
-    """A line of one user on a leaderboard: the score before and after; null where there is no line."""
+    """A line of one user on a leaderboard: the score before and after; null where there is no line.
+
+    `within` is the value of a leaderboard that ranks users apart, and '' of any other one.
+    """
 
     leaderboard: str
     period: str
+    within: str
     before: int | None
     after: int | None
 
@@ -167,8 +171,8 @@ def planned_user(effect: Effect) -> PlannedUser:
             for name, one in effect.streaks.items()
         ],
         leaderboards=[
-            PlannedLine(leaderboard=board, period=period, before=line.before, after=line.after)
-            for (board, period), line in effect.lines.items()
+            PlannedLine(leaderboard=board, period=period, within=value, before=line.before, after=line.after)
+            for (board, period, value), line in effect.lines.items()
         ],
         unqualified=[*effect.unqualified],
     )

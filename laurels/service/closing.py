@@ -7,7 +7,7 @@ from datetime import datetime
 from laurels.engine.closings import board_rule, rule_text, with_rule
 from laurels.engine.leaderboards import Board
 from laurels.engine.periods import Period
-from laurels.engine.ranking import HIDDEN, WITHIN
+from laurels.engine.ranking import HIDDEN, VALUE, WITHIN
 from laurels.service.core import Core
 from laurels.storage.contract import ClosedPeriodRow, TeamsRequest
 
@@ -86,7 +86,7 @@ class PeriodCloser:
         """Whether any user or team is ranked in this period. Without this, a request for the year 1000 would be stored."""
         store = self._core.store
         if board.within:
-            return (board.id, period.key) in await store.periods()
+            return bool(await store.parts(board.id + VALUE, period.key, 1, hidden=True))
         partitions = (board.id, board.id + HIDDEN)
         ranked = [(await store.rank(partition, period.key, ""))[1] for partition in partitions]
         return any(ranked) or bool(board.teams and (await store.teams(TeamsRequest(board.id, period.key, 1))).lines)

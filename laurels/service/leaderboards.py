@@ -111,14 +111,14 @@ class LeaderboardReader:
         board, period, closing = await self._period(board, period_key, now)
         _check_lines(limit, after, before, around, friends, me)
         if board.teams:
-            _check_teams(after=after, before=before, around=around, friends=friends)
+            _check_teams(after=after, before=before, around=around, friends=friends, within=within)
         shown = closed_period(closing) if closing else leaderboard_period(board, period, now)
-        value, values = await self._value(board, period, within, me)
         if board.teams:
             page = await self._team_page(board, period, shown, limit or BOARD_PAGE, me, now)
             return _with_state(page, board, closing, waiting)
         if around not in (None, me) and not await self._is_public(around, board):
             around = ""  # hidden users must not be found by their ids
+        value, values = await self._value(board, period, within, around or me)
         # All friends are read, and cut to `limit` afterwards: hidden friends must not use up the limit.
         lines = limit or BOARD_PAGE if friends is None else max(1, len(friends))
         place, end = await self._places(after, before)
@@ -133,11 +133,11 @@ class LeaderboardReader:
         return _with_state(page, board, closing, waiting)
 
     async def _value(
-        self, board: Board, period: Period, within: str | None, me: str | None
+        self, board: Board, period: Period, within: str | None, user_id: str | None
     ) -> tuple[str | None, list[str]]:
         """The value whose users are shown, None if all are ranked together; and the values that have lines.
 
-        It is the requested one, or else the reader's, or else the first one. Raises InvalidInput.
+        It is the requested one, or else that of this user, or else the first one. Raises InvalidInput.
         """
         if not board.within:
             if within is not None:
@@ -146,8 +146,8 @@ class LeaderboardReader:
         if within is not None:
             check_text("within", within, MAX_NAME)
         values = [value_of(part) for part in await self._core.store.parts(board.id + VALUE, period.key, MOST_VALUES)]
-        reader = await self._core.store.user(me) if within is None and me is not None else None
-        own = board.values(reader.groups) if reader else []
+        user = await self._core.store.user(user_id) if within is None and user_id else None
+        own = board.values(user.groups) if user else []
         return (within if within is not None else next(iter([*own, *values]), "")), values
 
     async def _places(self, after: str | None, before: str | None) -> tuple[Place | None, Place | None]:

@@ -25,7 +25,6 @@ PAGE = 200
 TOGETHER = 20
 """How many users share a transaction while leaderboards are recomputed: with more, other writes would wait too long."""
 
-
 NOTED_SECONDS = 2.0
 """How often the number of users who were brought under a planned catalog is stored."""
 

@@ -58,7 +58,7 @@ class PlanTotals:
         for name, one in effect.streaks.items():
             grown = one.length.after - one.length.before
             self._streaks[name, "longer" if grown > 0 else "shorter" if grown else "longest_only"] += 1
-        for (board, _), line in effect.lines.items():
+        for (board, *_), line in effect.lines.items():
             self._lines[board, "joined" if line.before is None else "left" if line.after is None else "changed"] += 1
         self._note_most(effect)
         return True

@@ -380,7 +380,10 @@ class BegunPlan:
 
 async def begin_plan(core: Core, catalog: Catalog, principal: Principal, options: PlanOptions) -> BegunPlan:
     """Begin a plan. Raises what applying the catalog would raise."""
-    return BegunPlan(core, catalog, await prepared(core, catalog, principal), options)
+    written = (
+        catalog.as_written
+    )  # the catalog of an earlier revision has versions of its rules that will not be in force
+    return BegunPlan(core, written, await prepared(core, written, principal), options)
 
 
 async def plan_catalog(core: Core, catalog: Catalog, principal: Principal, options: PlanOptions) -> CatalogPlan:
@@ -393,7 +396,7 @@ def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float
     totals = planning.totals
     return CatalogPlan(
         base=planned.base[0] or None,
-        rules=catalog.rules,
+        rules=planned.following.rules,
         at=planned.at,
         differences=differences(planned.present, catalog),
         warnings=[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import cast
@@ -38,6 +38,9 @@ from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standi
 
 INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details", "copies")
 """What a profile can include beyond the contract's eleven fields."""
+
+SUPPLIED = frozenset({"next", "toward", "copies"})
+"""The includes that tell whether copies of limited badges are left."""
 
 HISTORY_PAGE = 20
 
@@ -118,7 +121,7 @@ class ProfileReader:
         """The profile with what it includes beyond the contract."""
         catalog, progress = self._core.catalog, row.progress
         more: dict[str, object] = {}
-        taken = await self._core.supplies()
+        taken: Mapping[str, int] = await self._core.supplies() if SUPPLIED.intersection(include) else {}
         gone = none_left(catalog.limited, taken)
         if "balance" in include:
             more["balance"] = progress.balance

@@ -119,7 +119,10 @@ def announced_rules(rows: Sequence[CatalogRow]) -> frozenset[str] | None:
     last_silent = max((row.number for row in changed if row.silent), default=None)
     if last_silent is None:
         return None
-    return frozenset([row.rules for row in rows if row.number >= last_silent])
+    newer = [row for row in rows if row.number >= last_silent]
+    # This version may compute another fingerprint for the same text than the one that stored the revision.
+    computed = [catalog.rules for catalog in map(parsed_or_none, newer) if catalog]
+    return frozenset([*(row.rules for row in newer), *computed])
 
 
 def _check_text(catalog: Catalog) -> None:

@@ -109,6 +109,26 @@ def test_words_that_only_contain_one_are_not_warned_of(text: str) -> None:
     assert warnings(BASE, other(badges=[{**RULES["badges"][0], "description": text}])) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "warned"),
+    [
+        ({}, {"valid_for": "30 days"}, True),
+        ({"valid_for": "60 days"}, {"valid_for": "30 days"}, True),
+        ({"valid_for": "30 days"}, {"valid_for": "60 days"}, False),
+        ({"valid_for": "30 days"}, {}, False),
+    ],
+)
+def test_a_badge_that_ends_sooner_for_its_holders_is_warned_of(
+    before: dict[str, Any], after: dict[str, Any], *, warned: bool
+) -> None:
+    made = [
+        catalog(metrics={"m": count("a")}, badges=[badge("b", 1, metric="m", at_least=1) | more])
+        for more in (before, after)
+    ]
+    found = [one for one in warnings(*made) if "in the last 30 days" in one]
+    assert len(found) == warned
+
+
 def test_an_event_that_looks_at_too_many_rules_is_warned_of() -> None:
     many = [badge(f"b{number}", 1, metric="m", at_least=number + 1) for number in range(MOST_CHECKS)]
     following = other(badges=[*RULES["badges"], *many])

@@ -42,7 +42,7 @@ SEASONS = [
 ]
 
 
-VALUES = ("red", "a/hidden", "50%2F")
+VALUES = ("red", "hidden", "a/hidden", "50%2F")
 """Values of an attribute, some of which could be confused with the names of partitions."""
 
 

@@ -235,6 +235,9 @@ async def test_different_values_are_counted_as_before(database: str) -> None:
         assert WHALE not in repr(await contents(laurels.store))
 
 
+KEPT = ("club:12345", "team:12345", "country:12345", "guests:12345", "plain")
+"""Groups that say nothing of the user 12345, because leaderboards use them."""
+
 NUMBERED = catalog(
     metrics={
         "pages": {"kind": "sum", "events": ["read"], "of": "pages"},
@@ -242,7 +245,12 @@ NUMBERED = catalog(
     },
     points=[{"id": "chapter", "events": ["read"], "amount": 1, "where": {"chapter": 12345}}],
     badges=[badge("host", 5, metric="met", at_least=2)],
-    leaderboards=[{"id": "reds", "groups": ["club:12345"]}, {"id": "clubs", "teams": "team:"}],
+    leaderboards=[
+        {"id": "reds", "groups": ["club:12345"]},
+        {"id": "clubs", "teams": "team:"},
+        {"id": "local", "within": "country"},
+        {"id": "guests", "except_groups": ["guests:12345"]},
+    ],
 )
 
 
@@ -281,7 +289,7 @@ async def test_a_short_number_is_taken_for_an_id_only_under_a_key_that_names_a_u
 async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows_stay(database: str) -> None:
     async with Laurels.open(database, NUMBERED) as laurels:
         admin = Admin(laurels, Source(Principal("key", "my-app")))
-        await laurels.update_user("bob", groups=["friends-of:12345", "12345", "club:12345", "team:12345", "plain"])
+        await laurels.update_user("bob", groups=["friends-of:12345", "12345", *KEPT])
         await admin.adjust("bob", "a-1", "points", {"amount": 5}, "thanks", "12345")
         named_alike = Admin(laurels, Source(Principal("operator", "12345")))
         await named_alike.adjust("bob", "a-2", "points", {"amount": 5}, "thanks", "12345")
@@ -302,7 +310,7 @@ async def test_an_id_as_actor_group_or_detail_of_others_is_replaced_and_the_rows
         (amnesty,) = await laurels.store.amnesties()
         assert amnesty.actor == reference
         bob = await laurels.user("bob")
-        assert set(bob.groups) == {f"friends-of:{reference}", reference, "club:12345", "team:12345", "plain"}
+        assert set(bob.groups) == {f"friends-of:{reference}", reference, *KEPT}
         assert await Admin(laurels).verify("bob") == []
 
 

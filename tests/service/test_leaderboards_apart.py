@@ -15,7 +15,10 @@ pytestmark = pytest.mark.anyio
 
 LOCAL = catalog(
     points=[{"id": "a", "events": ["a"], "amount": 10, "per": "quantity"}],
-    leaderboards=[{"id": "local", "within": "country", "period": "day", "late_hours": 0}],
+    leaderboards=[
+        {"id": "local", "within": "country", "period": "day", "late_hours": 0},
+        {"id": "clubs", "teams": "club:"},
+    ],
 )
 PEOPLE: list[tuple[str, str, int, Visibility | None]] = [
     ("ada", "de", 3, None),
@@ -23,6 +26,8 @@ PEOPLE: list[tuple[str, str, int, Visibility | None]] = [
     ("cyd", "de", 2, None),
     ("dan", "de", 1, None),
     ("eva", "fr", 9, None),
+    ("fay", "hidden", 5, None),
+    ("gus", "hidden", 5, None),
 ]
 
 
@@ -43,7 +48,7 @@ async def test_readers_see_the_leaderboard_of_their_own_value(database: str) -> 
         assert (empty.within, empty.values, empty.standings) == ("", [], [])
         await populate(laurels)
         own = await laurels.leaderboard("local", me="dan")
-        assert (own.within, own.values, own.me and own.me.rank) == ("de", ["de", "fr"], 3)
+        assert (own.within, own.values, own.me and own.me.rank) == ("de", ["de", "fr", "hidden"], 3)
         assert await ranks(laurels, "de") == [(1, "ada"), (2, "cyd"), (3, "dan")]
         assert await ranks(laurels, "fr", me="dan") == [(1, "eva")]
         assert await ranks(laurels, "it") == []
@@ -61,7 +66,7 @@ async def test_a_user_whose_value_changes_takes_the_score_along(database: str) -
         assert await ranks(laurels, "it") == [(1, "ada")]
         assert await ranks(laurels, "de") == [(1, "cyd"), (2, "dan")]
         await laurels.update_user("ada", groups=[])
-        assert (await laurels.leaderboard("local")).values == ["de", "fr"]
+        assert (await laurels.leaderboard("local")).values == ["de", "fr", "hidden"]
 
 
 async def test_closed_ranks_stay_when_users_are_erased_or_move(database: str) -> None:
@@ -73,8 +78,36 @@ async def test_closed_ranks_stay_when_users_are_erased_or_move(database: str) ->
         await laurels.update_user("dan", groups=["country:fr"])
         await laurels.erase_user("bea")
         await laurels.erase_user("ada")
+        await laurels.erase_user("fay")
         await laurels.record(Event("dan", "late", "a", at("2026-01-05T13:00")))
         page = await laurels.leaderboard("local", "2026-01-05", within="de")
         assert [(line.rank, line.user_id) for line in page.standings] == [(2, "cyd"), (3, "dan")]
         assert page.period.status == "closed"
         assert await ranks(laurels, "fr", period="2026-01-05") == [(1, "eva")]
+        assert await ranks(laurels, "hidden", period="2026-01-05") == [(2, "gus")]
+
+
+async def test_lines_around_a_user_are_of_that_user_s_value(database: str) -> None:
+    async with sandbox(LOCAL, start=at("2026-01-05T12:00"), database=database) as (laurels, _):
+        await populate(laurels)
+        assert await ranks(laurels, None, around="eva") == [(1, "eva")]
+        assert await ranks(laurels, None, around="eva", me="dan") == [(1, "eva")]
+        assert (
+            await ranks(laurels, None, around="bea", me="eva") == []
+        )  # a hidden user tells nothing, not even a country
+        with pytest.raises(InvalidInput, match="leaderboard of teams"):
+            await laurels.leaderboard("clubs", within="de")
+
+
+async def test_a_closed_period_is_looked_up_once(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with sandbox(LOCAL, start=at("2026-01-05T12:00"), database=database) as (laurels, clock):
+        await populate(laurels)
+        clock.set(at("2026-01-06T00:00:01"))
+
+        async def no_walk() -> list[tuple[str, str]]:
+            raise AssertionError
+
+        monkeypatch.setattr(laurels.store, "periods", no_walk)
+        for _ in range(2):
+            assert await ranks(laurels, "fr", period="2026-01-05") == [(1, "eva")]
+        assert await ranks(laurels, "fr", period="1001-01-01") == []

@@ -274,6 +274,17 @@ async def test_a_server_brings_all_users_under_a_planned_catalog_in_the_backgrou
         assert not await one.laurels.store.are_under_other_rules(one.laurels.catalog.rules)
 
 
+async def test_a_plan_names_the_rules_that_the_revision_will_have(database: str) -> None:
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        changed = other(points=[{**RULES["points"][0], "amount": 7}])
+        plan = await one.admin.plan_catalog(changed)
+        applied = await one.admin.apply_catalog(changed, *WHY, plan=plan.token)
+        back = await one.admin.plan_catalog(BASE)
+        again = await one.admin.rollback_catalog(1, *WHY)
+        assert (applied.revision.rules, again.revision.rules) == (plan.rules, back.rules)
+
+
 # ---- announced or silent ----------------------------------------------------------------------
 
 GIVEN = other(badges=[badge("three", 60, metric="m", at_least=2)], leaderboards=[{"id": "week", "tell_top": 3}])

@@ -31,6 +31,7 @@ BOARDS = [
     {"id": "days", "by": "metric", "of": "days", "period": "week", "order": "lowest"},
     {"id": "weighted", "by": "metric", "weights": {"counted": 3, "summed": 1}, "period": "week"},
     {"id": "others", "except_groups": ["staff"]},
+    {"id": "apart", "within": "country", "period": "week"},
 ]
 
 
@@ -59,7 +60,9 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
         "points": [{**draw(rules(f"r{number}")), **draw(PAST)} for number in range(draw(st.integers(0, 2)))],
         "levels": draw(LEVELS),
         "badges": draw(badges(names)),
-        "leaderboards": draw(st.lists(st.sampled_from(BOARDS), unique_by=lambda board: board["id"])),
+        "leaderboards": draw(
+            st.lists(st.sampled_from([*BOARDS, BOARDS[-1] | {"within": "region"}]), unique_by=lambda board: board["id"])
+        ),
     }
 
 
@@ -100,14 +103,16 @@ ADJUSTMENTS = st.lists(
 )
 PEOPLE = st.lists(st.tuples(histories(12), ADJUSTMENTS), min_size=1, max_size=4)
 
-Seen = tuple[int, int, frozenset[str], Mapping[str, tuple[int, int]], Mapping[tuple[str, str], int]]
+Seen = tuple[int, int, frozenset[str], Mapping[str, tuple[int, int]], Mapping[tuple[str, str, str], int]]
+
+GROUPS = (["country:de", "region:eu"], ["staff", "country:fr", "region:eu"], ["country:de", "country:fr"], [])
 
 
 async def populate(one: Arena, people: Sequence[tuple[list[Event], list[tuple[str, int, int]]]]) -> list[str]:
     """Users with these events and adjustments."""
     names = [f"user-{number}" for number in range(len(people))]
-    for name, (events, adjustments) in zip(names, people, strict=True):
-        await one.laurels.update_user(name)
+    for position, (name, (events, adjustments)) in enumerate(zip(names, people, strict=True)):
+        await one.laurels.update_user(name, groups=GROUPS[position % len(GROUPS)])
         for event in events:
             await one.laurels.record(
                 Event(name, event.id, event.type, event.occurred_at, quantity=event.quantity, data=event.data)
@@ -124,9 +129,10 @@ async def seen(one: Laurels, names: Sequence[str]) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for name in names:
         profile, streaks = await one.profile(name), (await one.streaks(name)).streaks
-        lines: dict[tuple[str, str], int] = {}
+        lines: dict[tuple[str, str, str], int] = {}
         for (partition, period), place in (await one.store.standings_of(name)).items():
-            lines[partition.partition("/")[0], period] = place.sort_key
+            board, _, value = partition.partition("/in/=")
+            lines[board.partition("/")[0], period, value.removesuffix("/hidden")] = place.sort_key
         held = frozenset(row.badge for row in await one.store.awards(name))
         runs = {streak.name: (streak.length, streak.longest) for streak in streaks}
         found[name] = (profile.points, profile.level, held, runs, lines)
@@ -137,7 +143,7 @@ def difference(name: str, before: Seen, after: Seen, of: Catalog) -> dict[str, A
     """What changed for a user by what readers see, in the words of a plan; None if nothing did."""
     (points, level, held, runs, lines), (points2, level2, held2, runs2, lines2) = before, after
 
-    def score(line: tuple[str, str], of_lines: Mapping[tuple[str, str], int]) -> int | None:
+    def score(line: tuple[str, str, str], of_lines: Mapping[tuple[str, str, str], int]) -> int | None:
         return of.boards[line[0]].score(of_lines[line]) if line in of_lines else None
 
     streaks = {
@@ -172,7 +178,7 @@ def planned(user: PlannedUser) -> dict[str, Any]:
             one.streak: ((one.length.before, one.longest.before), (one.length.after, one.longest.after))
             for one in user.streaks
         },
-        "lines": {(one.leaderboard, one.period): (one.before, one.after) for one in user.leaderboards},
+        "lines": {(one.leaderboard, one.period, one.within): (one.before, one.after) for one in user.leaderboards},
     }
 
 

@@ -143,8 +143,8 @@ class Leaderboards(Protocol):
         """Teams that have a score. Reads all teams of the leaderboard without blocking other work."""
         ...
 
-    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
-        """The partitions whose names begin with this text and that have lines of users who are not hidden, sorted."""
+    async def parts(self, prefix: str, period: str, limit: int, *, hidden: bool = False) -> Sequence[str]:
+        """The partitions whose names begin with this text and that have lines, sorted; `hidden`: also those of hidden users."""
         ...
 
     async def close_period(

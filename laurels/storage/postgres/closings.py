@@ -42,9 +42,9 @@ WITH RECURSIVE part (board) AS (
         SELECT min(t.board) {PARTITIONS} AND t.period = $2 AND t.board > part.board AND t.board < $1 || '{AFTER_ALL}'
     ) FROM part WHERE part.board IS NOT NULL
 )
-SELECT board FROM part WHERE board IS NOT NULL AND right(board, {len(HIDDEN)}) <> '{HIDDEN}' LIMIT $3
+SELECT board FROM part WHERE board IS NOT NULL AND ($4 OR right(board, {len(HIDDEN)}) <> '{HIDDEN}') LIMIT $3
 """
-"""The partitions that begin with a text, without those of hidden users. Each step skips all tallies of a partition."""
+"""The partitions that begin with a text, with or without those of hidden users. Each step skips all tallies of a partition."""
 
 
 async def close(connection: Connection, row: ClosedPeriodRow) -> bool:

@@ -135,8 +135,8 @@ class Leaderboards(Connections):
         values = (*partitions_of_teams(request), request.limit, own_partitions(request))
         return teams_of(request, await self._rows(TEAMS[request.mean, request.highest], *values))
 
-    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
-        return [row[0] for row in await self._rows(PARTS, prefix, period, limit)]
+    async def parts(self, prefix: str, period: str, limit: int, *, hidden: bool = False) -> Sequence[str]:
+        return [row[0] for row in await self._rows(PARTS, prefix, period, limit, hidden)]
 
     async def close_period(
         self,

@@ -47,14 +47,14 @@ WITH RECURSIVE part (board) AS (
         SELECT min(board) FROM {PARTITIONS} AND period = ?2 AND board > part.board AND board < ?1 || '{AFTER_ALL}'
     ) FROM part WHERE board IS NOT NULL
 )
-SELECT board FROM part WHERE board IS NOT NULL AND board NOT LIKE '%{HIDDEN}' LIMIT ?3
+SELECT board FROM part WHERE board IS NOT NULL AND (?4 OR board NOT LIKE '%{HIDDEN}') LIMIT ?3
 """
 """Each step skips all tallies of a partition."""
 
 
-def parts(connection: Connection, prefix: str, period: str, limit: int) -> list[str]:
-    """The partitions that begin with this text, without those of hidden users."""
-    return [row[0] for row in connection.execute(PARTS, (prefix, period, limit))]
+def parts(connection: Connection, prefix: str, period: str, limit: int, *, hidden: bool) -> list[str]:
+    """The partitions that begin with this text; `hidden`: also those of hidden users."""
+    return [row[0] for row in connection.execute(PARTS, (prefix, period, limit, hidden))]
 
 
 def close(writer: Connection, row: ClosedPeriodRow) -> bool:

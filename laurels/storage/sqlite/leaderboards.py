@@ -153,9 +153,9 @@ class Leaderboards(Connections):
         )
         return teams_of(request, found)
 
-    async def parts(self, prefix: str, period: str, limit: int) -> Sequence[str]:
+    async def parts(self, prefix: str, period: str, limit: int, *, hidden: bool = False) -> Sequence[str]:
         with self._snapshot as connection:
-            return parts(connection, prefix, period, limit)
+            return parts(connection, prefix, period, limit, hidden=hidden)
 
     async def close_period(
         self,
