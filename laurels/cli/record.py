@@ -234,14 +234,18 @@ def read_event(line: Line) -> Event | None:
 
 
 class Recording:
-    """Takes batches of lines, and writes each while the next one is read."""
+    """Takes batches of lines, and writes each while the next one is read.
+
+    The thread that writes a batch also counts its answers: an interrupt reaches the main thread only, so what is stored is
+    always counted.
+    """
 
     def __init__(self, laurels: BlockingLaurels, tally: Tally, progress: Callable[[Tally], None]) -> None:
         self._laurels = laurels
         self._tally = tally
         self._progress = progress
         self._thread = ThreadPoolExecutor(1, "laurels-record")
-        self._running: tuple[Sequence[tuple[int, str]], Future[list[EventResult | LaurelsError]]] | None = None
+        self._running: Future[None] | None = None
 
     def __enter__(self) -> None:
         return None
@@ -266,21 +270,24 @@ class Recording:
         for rejection in rejections:
             self._reject(rejection)
         if events:
-            self._running = (sent, self._thread.submit(self._laurels.record_many, events, ranks=False))
+            self._running = self._thread.submit(self._write, sent, events)
 
     def _finish(self) -> None:
-        """Wait for the running batch, and count its answers."""
+        """Wait for the running batch, and show how many lines are answered."""
         if self._running is None:
             return
-        sent, running = self._running
-        answers = running.result()  # after an interrupt here, it is awaited at the end
+        self._running.result()  # after an interrupt here, it is awaited at the end
         self._running = None
+        self._progress(self._tally)
+
+    def _write(self, sent: Sequence[tuple[int, str]], events: Sequence[Event]) -> None:
+        """Record a batch, and count its answers. `sent` is the line and the type of each event."""
+        answers = self._laurels.record_many(events, ranks=False)
         for (number, event_type), answer in zip(sent, answers, strict=True):
             if isinstance(answer, LaurelsError):
                 self._reject(Rejection(number, _reason(answer)))
             else:
                 self._tally.add(answer, event_type)
-        self._progress(self._tally)
 
     def _reject(self, rejection: Rejection) -> None:
         self._tally.reject(rejection)
