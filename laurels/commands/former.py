@@ -20,11 +20,12 @@ def former_states(
     states: list[FormerState] = []
     for user in changes.users:
         before = found.users.get(user.user_id)
-        if before and not (user.earned is before.earned and _is_same(before, user)):
-            revoked = {badge for user_id, badge in changes.revoked if user_id == user.user_id}
-            awards = _ended(found, before, user, revoked, renames)
-            if awards or not _is_same(before, user):
-                states.append(_former(found, before, user, latest(user.user_id), awards))
+        if before is None or (user.earned is before.earned and _is_same(before, user)):
+            continue  # the case of most events
+        revoked = {badge for user_id, badge in changes.revoked if user_id == user.user_id}
+        awards = _ended(found, before, user, revoked, renames)
+        if awards or not _is_same(before, user):
+            states.append(_former(found, before, user, latest(user.user_id), awards))
     return states
 
 
