@@ -281,3 +281,28 @@ async def test_a_week_pays_no_more_than_its_cap_and_the_points_count_in_the_orde
         assert await points(one) == 14
         await one.admin.reverse("ada", "mon-1", "because", "a test")
         assert await points(one) == 14
+
+
+# ---- reading as of an earlier time ------------------------------------------------------------
+
+
+async def test_a_profile_as_of_an_earlier_time_is_computed_with_the_versions_of_that_time(database: str) -> None:
+    async with arena(database, paying(2)) as one:
+        await send(one, "m-1")
+        one.clock.advance(hours=2)
+        await one.apply(paying(5))
+        one.clock.advance(hours=1)
+        await one.laurels.record(Event("bob", "m-1", "m"))
+        await send(one, "m-2")
+        then = one.clock()
+        as_then = (await one.laurels.profile("ada")).points
+        one.clock.advance(hours=1)
+        await one.apply(paying(9))
+        one.clock.advance(hours=1)
+        await send(one, "late", ago=4 * HOUR)
+        assert await points(one) == 2 + 5 + 50 + 2
+
+        now = one.clock()
+        assert as_then == 2 + 5 + 50
+        assert (await one.laurels.profile("ada", as_of=then)).points == as_then
+        assert (await one.laurels.profile("ada", as_of=then, known_at=now)).points == as_then + 2
