@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from laurels.commands.lost_badges import with_lost_badges
+from laurels.commands.needed import HistoryNeeded
 from laurels.commands.outcomes import NOTHING, REVERSED, StoredOutcome, outcome_again, stored_outcome
 from laurels.commands.references import with_stored_references
 from laurels.commands.rows import active_adjustments, active_events
@@ -16,6 +17,7 @@ from laurels.engine.events import OWN_PREFIX, Event, effective_instant
 from laurels.engine.judge import judge, reverse
 from laurels.engine.occurrence import is_out_of_order, with_caps_reached
 from laurels.engine.progress import Outcome
+from laurels.engine.sequences import Stages, advanced, stages_of
 from laurels.engine.values import plain
 from laurels.storage.contract import AdjustmentRow, AwardRow, EventRow, Principal, Source, UserRow
 from laurels.storage.secrets import Keyring
@@ -85,7 +87,8 @@ class RecordEvent:
         if event.id in user.progress.manual.awaited:
             return self._record_reversed(work, user, dated)
         catalog = work.context.catalog
-        outcome = judge(catalog, user.progress, dated, today, work.copies.none_left(user.progress))
+        none_left, stages = work.copies.none_left(user.progress), self._stages(work, user, dated)
+        outcome = judge(catalog, user.progress, dated, today, none_left, stages)
         if is_out_of_order(catalog, user.progress, user.earned, dated, outcome):
             work.read_in_order(event.user_id)
         outcome = with_caps_reached(catalog, user.progress, dated, outcome)
@@ -93,6 +96,16 @@ class RecordEvent:
         changed = work.save(user, outcome, self.at, dated)
         work.save_event(changed, dated, event.occurred_at, self.at, answer)
         return Recorded(dated, duplicate=False, outcome=answer)
+
+    def _stages(self, work: UnitOfWork, user: UserRow, dated: Event) -> Stages | None:
+        """The stages of conditions in order after this event; None if there are none for which it may count."""
+        rules = work.context.catalog.rule_indexes.get(dated.type)
+        if rules is None or not rules.chains:
+            return None
+        known = advanced(rules.chains, user.progress, dated)
+        if known is not None:
+            return known
+        return stages_of(work.context.catalog.chains, [*_all_active(work, dated.user_id), dated])
 
     def _record_reversed(self, work: UnitOfWork, user: UserRow, dated: Event) -> Recorded:
         """Record an event that was reversed before it arrived: it is stored and earns nothing."""
@@ -265,6 +278,13 @@ def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int
     old, new = before.progress, work.user(before.user_id, at).progress
     has_spent = old.manual.spent or new.manual.spent
     return (old.balance, new.balance) if has_spent and old.balance != new.balance else None
+
+
+def _all_active(work: UnitOfWork, user_id: str) -> Sequence[Event]:
+    """Every event of a user that counts. Raises HistoryNeeded if the transaction did not load them."""
+    if user_id in work.found.users and user_id not in work.found.histories:
+        raise HistoryNeeded(frozenset({user_id}))
+    return active_events(work.history(user_id))
 
 
 def _duplicate(stored: EventRow, event: Event, keyring: Keyring) -> Recorded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from laurels.commands.rows import dates_of
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
-from laurels.engine.occurrence import Shift, cap_shifts, deciding_events, may_move
+from laurels.engine.occurrence import Decided, Shift, cap_shifts, deciding_events, may_move
 from laurels.engine.zones import Zones
 from laurels.storage.contract import AwardRow, LedgerRow, UserRow
 
@@ -25,6 +25,8 @@ class Histories:
 
     before, after  the active events before and after it
     zones_before   the user's zones before it; None if there were no events
+    joined_before  when the user joined, as known before it
+    held_before    the badges that the user had before it, with what they paid
     awards   the awards after it; `fresh` are the badges that it awarded, `retroactive` those that a new catalog awarded, and
              `by_events` those of events that are on other days now
     ledger   the whole ledger after it; `new` are the entries that it adds
@@ -33,8 +35,10 @@ class Histories:
     before: Sequence[Event]
     after: Sequence[Event]
     zones_before: Zones | None
+    joined_before: datetime | None
+    held_before: Mapping[str, int]
     awards: Sequence[AwardRow]
-    fresh: Collection[str]
+    fresh: frozenset[str]
     retroactive: Collection[str]
     by_events: Collection[str]
     ledger: Sequence[LedgerRow]
@@ -63,30 +67,32 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
     by_badge = {award.badge: award for award in histories.awards}
     of_events = {badge for badge, award in by_badge.items() if award.event_id is not None}
     of_events |= {*histories.by_events} & by_badge.keys()
+    by_time = _earned_by_time(catalog, user, histories, by_badge)
+    of_events |= by_time
     of_events -= catalog.limited.keys()  # such a badge is earned when a copy is taken, not when its condition is met
     dated = of_events | ({*histories.retroactive} - catalog.limited.keys())
     taken_back = bool({event.id for event in histories.before} - {event.id for event in histories.after})
     on_old_days = _decided_on_old_days(catalog, user, histories, dated)
-    for badge, event in deciding_events(catalog, user.progress, histories.after, dated).items():
-        assert event.occurred_at is not None
-        at, known = micros(event.occurred_at), user.earned.get(badge)
+    for badge, decided in deciding_events(catalog, user.progress, histories.after, dated).items():
+        at, known = micros(decided.at), user.earned.get(badge)
         # A further event can only bring the date forward. A later one follows from events that were taken back or are on other
         # days now; else from rules that are newer than the award.
-        follows = taken_back or badge in histories.fresh or on_old_days.get(badge) == known
+        follows = taken_back or badge in histories.fresh or badge in by_time or on_old_days.get(badge) == known
         later_rules = known is not None and at > known and not follows
-        if (at == known and badge not in histories.by_events) or later_rules:
+        award = by_badge[badge]
+        same = at == known and (not catalog.timed or decided.event_id == award.event_id)
+        if (same and badge not in histories.by_events) or later_rules:
             continue
         found.earned[badge] = at
-        award = by_badge[badge]
         if badge in of_events:
-            found.awards.append(replace(award, event_id=event.id))
+            found.awards.append(replace(award, event_id=decided.event_id))
             if badge in histories.fresh:
-                found.paid[badge] = event.occurred_at
+                found.paid[badge] = decided.at
             elif award.points and (since := _paid_at(catalog, histories.ledger, badge)) not in (
                 None,
-                event.occurred_at,
+                decided.at,
             ):
-                found.moved.append((badge, Shift(award.points, since, event.occurred_at)))
+                found.moved.append((badge, Shift(award.points, since, decided.at)))
     known_dates = {*user.earned, *found.earned}
     undated = [award for award in histories.awards if award.badge not in known_dates]
     found.earned |= {badge: micros(at) for badge, at in dates_of(undated, histories.after).items()}
@@ -100,15 +106,43 @@ def ordering(catalog: Catalog, user: UserRow, histories: Histories, now: datetim
 def _decided_on_old_days(
     catalog: Catalog, user: UserRow, histories: Histories, badges: Collection[str]
 ) -> dict[str, int]:
-    """When the events completed each badge before they were put on other days, in microseconds; empty if they were not."""
+    """When each badge was completed before the events were put on other days or the user joined at another time, in microseconds.
+
+    Empty if neither is so.
+    """
     days = {event.id: event.day for event in histories.before}
     same_days = all(days.get(event.id, event.day) == event.day for event in histories.after)
     starts = any(streak.day_starts for streak in catalog.streaks.values())  # such days can differ where dates do not
-    if histories.zones_before is None or (same_days and not (starts and histories.zones_before != user.progress.zones)):
+    same_days = same_days and not (starts and histories.zones_before != user.progress.zones)
+    joined_otherwise = bool(catalog.timed) and histories.joined_before != user.progress.joined_at
+    if histories.zones_before is None or (same_days and not joined_otherwise):
         return {}
-    progress = replace(user.progress, zones=histories.zones_before)
-    decided = deciding_events(catalog, progress, histories.before, badges)
-    return {badge: micros(event.occurred_at) for badge, event in decided.items() if event.occurred_at}
+    return {badge: micros(one.at) for badge, one in _decided_before(catalog, user, histories, badges).items()}
+
+
+def _decided_before(
+    catalog: Catalog, user: UserRow, histories: Histories, badges: Collection[str]
+) -> Mapping[str, Decided]:
+    """What had completed these badges before this transaction."""
+    zones = histories.zones_before or user.progress.zones
+    progress = replace(user.progress, zones=zones, joined_at=histories.joined_before)
+    if catalog.timed:
+        held = {catalog.renames.badge(badge): paid for badge, paid in histories.held_before.items()}
+        progress = replace(progress, badges=held)
+    return deciding_events(catalog, progress, histories.before, badges)
+
+
+def _earned_by_time(
+    catalog: Catalog, user: UserRow, histories: Histories, awards: Mapping[str, AwardRow]
+) -> frozenset[str]:
+    """The badges that passing time had earned before this transaction: it decides when they were, as it did before."""
+    if not catalog.timed:
+        return frozenset()
+    held = {catalog.renames.badge(badge) for badge in histories.held_before} - user.progress.manual.granted
+    decided = _decided_before(catalog, user, histories, held)
+    by_time = {badge: micros(one.at) for badge, one in decided.items() if one.event_id is None}
+    without_event = {badge for badge, award in awards.items() if award.event_id is None} & by_time.keys()
+    return frozenset(badge for badge in without_event if by_time[badge] == user.earned.get(badge))
 
 
 def _paid_at(catalog: Catalog, ledger: Iterable[LedgerRow], badge: str) -> datetime | None:

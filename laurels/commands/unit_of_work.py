@@ -29,6 +29,7 @@ from laurels.commands.rows import (
     repaid_awards,
     reversed_before,
 )
+from laurels.engine.elapsing import as_of, is_due
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.judge import rebuild, rejudge
@@ -118,19 +119,28 @@ class UnitOfWork:
             check_new_id(user_id)
             revision, awaited = reversed_before(self.adjustments(user_id))
             manual = ManualState(awaited=awaited, amnesty=amnesty_days(self.found.amnesties, ()))
-            fresh = Progress(zones=Zones(default=self.context.default_zone), manual=manual, board_days={})
+            fresh = Progress(zones=Zones(default=self.context.default_zone), manual=manual, board_days={}, as_of=now)
             return UserRow(user_id, None, now, revision, rules, fresh, (), amnesties)
         if found.rules == rules and found.amnesties == amnesties:
-            return found
+            return self._elapsed(found, now) if self.context.catalog.timed else found
         return self._updated(found, now)
 
     def is_known(self, user_id: str) -> bool:
         """Whether there is such a user. A reversal alone makes none: it waits for its event."""
         return user_id in self._users or user_id in self.found.users
 
+    def _elapsed(self, found: UserRow, now: datetime) -> UserRow:
+        """The user with the time up to now, saved if passing time earned them something."""
+        catalog, progress = self.context.catalog, as_of(self.context.catalog, found.progress, now, found.earned)
+        if not is_due(catalog, progress, now):
+            return replace(found, progress=progress)
+        outcome = rejudge(catalog, found.progress, progress, now, (), self.copies.none_left(progress))
+        self.read_in_order(found.user_id, awarded=[award.badge for award in outcome.awards])
+        return self.save(found, outcome, now)
+
     def _updated(self, found: UserRow, now: datetime) -> UserRow:
         """Bring a user under the amnesties and rules in force, and save them."""
-        catalog, progress = self.context.catalog, found.progress
+        catalog, progress = self.context.catalog, as_of(self.context.catalog, found.progress, now, found.earned)
         manual = progress.manual
         if found.rules != catalog.rules:  # adjustments may name what has another name or days now
             progress = self._renamed(found) if catalog.renames else progress
@@ -430,13 +440,16 @@ class UnitOfWork:
     def _histories(self, user_id: str, after: list[Event]) -> Histories:
         changes = self._changes
         known = () if user_id in self._erased else self.found.histories.get(user_id, ())
-        begun = self.found.users[user_id].revision if user_id in self.found.users else 0
+        stored = self.found.users.get(user_id)
+        progress, begun = (stored.progress, stored.revision) if stored else (Progress(), 0)
         return Histories(
             before=active_events(known),
             after=after,
-            zones_before=self.found.users[user_id].progress.zones if known else None,
+            zones_before=progress.zones if known else None,
+            joined_before=progress.joined_at,
+            held_before=progress.badges,
             awards=[*self.award_rows(user_id).values()],
-            fresh={row.badge for row in changes.awards if row.user_id == user_id and row.revision > begun},
+            fresh=frozenset(row.badge for row in changes.awards if row.user_id == user_id and row.revision > begun),
             retroactive={badge for of_user, badge in self._retroactive if of_user == user_id},
             by_events={badge for of_user, badge in self._earned_by_events if of_user == user_id},
             ledger=self.ledger(user_id),

@@ -79,9 +79,10 @@ class UpdateUser:
         if zones == progress.zones:
             changed = replace(progress, joined_at=joined_at, manual=manual)
             none_left = work.copies.none_left(progress)
-            return work.save(
-                described, rejudge(work.context.catalog, progress, changed, self.at, (), none_left), self.at
-            )
+            outcome = rejudge(work.context.catalog, progress, changed, self.at, (), none_left)
+            if joined_at != progress.joined_at and work.context.catalog.timed:
+                work.read_in_order(self.user_id, awarded=[award.badge for award in outcome.awards])
+            return work.save(described, outcome, self.at)
         manual = manual_state_of(work.adjustments(self.user_id), manual, zones, work.context.catalog)
         changed = replace(progress, zones=zones, joined_at=joined_at, manual=manual)
         return read_again(work, described, changed, self.at)[0]

@@ -65,6 +65,8 @@ def add_event(
         later(progress.newest, event.occurred_at),
         beyond,
         progress.cap_reached,
+        progress.stages,
+        progress.as_of,
     )
     return added, entries
 

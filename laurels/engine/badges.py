@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from laurels.engine.conditions import AllOf, Condition, StreakOf, Vocabulary, read_condition
+from laurels.engine.conditions import AllOf, Condition, MemberFor, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
 from laurels.engine.policies import KEEP as KEEP_PAST
 from laurels.engine.policies import PAST
@@ -112,6 +112,11 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         past=table.choice("past", PAST, "policy", KEEP_PAST) or KEEP_PAST,
     )
     _check_family(table, badge)
+    if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):
+        what = (
+            "cannot limit a badge for time: users get it when they return, so copies would go to those who return first"
+        )
+        table.fault("supply", what, "take it out, or take member_for out of the condition")
     table.done()
     return badge
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge
 from laurels.engine.categories import BUILT_IN, Category, read_categories
-from laurels.engine.conditions import HasBadge, MetricWords, PointsOf, StreakWords, Vocabulary
+from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, PointsOf, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_named_users, check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
@@ -34,6 +34,7 @@ from laurels.engine.rule_index import (
     within_periods,
 )
 from laurels.engine.rule_versions import NO_PAST, Past, followed, versions_of
+from laurels.engine.sequences import Chain, chains_of
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
 
@@ -58,6 +59,8 @@ class Catalog:
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     own_history                 what users see of their own history
     categories                  the categories of badges by id, in their order
+    timed                       the badges that passing time alone may earn
+    chains                      conditions that must be met in order, by their keys
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
     rules_before                the one that earlier versions stored for the same catalog
     text, file                  the TOML that it was read from, and its file, if any; they do not count in comparisons
@@ -89,6 +92,8 @@ class Catalog:
     repaying: tuple[Badge, ...] = ()
     versions: tuple[PointRule, ...] = ()
     past: Past = NO_PAST
+    timed: tuple[Badge, ...] = ()
+    chains: Mapping[str, Chain] = field(default_factory=dict[str, Chain])
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
 
@@ -211,15 +216,13 @@ def _read(table: Table) -> Catalog:
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
     rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
-    levels, categories = read_levels(table), read_categories(table.named_tables("categories"))
-    badges = _read_badges(table, metrics, streaks, categories)
+    levels, (categories, badges) = read_levels(table), _read_badges(table, metrics, streaks)
     boards = _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
     name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
     check_together(table, metrics, streaks, rules, badges)
-    renames = _read_renames(table, badges, streaks, boards)
     return Catalog(
         name=name,
         login_event=login_event,
@@ -233,6 +236,8 @@ def _read(table: Table) -> Catalog:
         rule_indexes=rule_indexes_of(metrics, streaks, rules, badges),
         settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, HasBadge, PointsOf)),
         limited={badge.id: badge.supply for badge in badges if badge.supply},
+        timed=tuple(badge for badge in badges if depends_on(badge, MemberFor) and not badge.retired),
+        chains=chains_of((badge.condition for badge in badges), metrics),
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         repaying=tuple(badge for badge in badges if badge.past == RECOMPUTE),
         versions=rules,
@@ -240,7 +245,7 @@ def _read(table: Table) -> Catalog:
         points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),
         fed_boards=fed_boards_of(counting, metrics, "number"),
         tally_boards=fed_boards_of(within_periods(counting), metrics, "tally"),
-        renames=renames,
+        renames=_read_renames(table, badges, streaks, boards),
         day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,
         categories=categories,
@@ -250,11 +255,11 @@ def _read(table: Table) -> Catalog:
 
 
 def _read_badges(
-    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], categories: Mapping[str, Category]
-) -> tuple[Badge, ...]:
-    tables = table.list_of_tables("badges", [])
+    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]
+) -> tuple[Mapping[str, Category], tuple[Badge, ...]]:
+    categories, tables = read_categories(table.named_tables("categories")), table.list_of_tables("badges", [])
     vocabulary = _vocabulary(metrics, streaks, tables)
-    return tuple(read_badge(entry, vocabulary, categories) for entry in tables)
+    return categories, tuple(read_badge(entry, vocabulary, categories) for entry in tables)
 
 
 def _vocabulary(

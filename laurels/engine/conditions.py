@@ -1,84 +1,22 @@
 """Conditions: what a badge requires, decided by `Condition.met`.
 
-A condition is data: it is read from the catalog, checked, and shown as steps ("73 of 100"). Adding events can only change a
-condition from unmet to met, so the order of arrival does not matter. KINDS lists all conditions.
+A condition is data: it is read from the catalog, checked, and shown as steps ("73 of 100"). Adding events and time can only
+change a condition from unmet to met, so the order of arrival does not matter. KINDS lists all conditions.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from laurels.engine.events import MAX_NUMBER
-from laurels.engine.numbers import decimal_text
 from laurels.engine.parsing import Table, closest, nearest, printable
-from laurels.engine.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One countable part of a condition: the current number, the target, and what is missing ("27 more messages").
-
-    `scale` units of both numbers make one.
-    """
-
-    current: int
-    target: int
-    missing: str
-    scale: int = 1
-
-    @property
-    def share(self) -> float:
-        """The part that is done, 0 to 1."""
-        return min(1.0, self.current / self.target)
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One requirement of a condition: its text, the current number, the target, and whether it is met.
-
-    `at_most`: the number must come down to the target; then `current` is None before there is one. `scale` units of both
-    numbers make one.
-    """
-
-    text: str
-    current: int | None
-    target: int
-    met: bool
-    at_most: bool = False
-    scale: int = 1
-
-
-class Condition(Protocol):
-    """What a badge requires."""
-
-    def met(self, progress: Progress) -> bool:
-        """Whether the condition is met."""
-        ...
-
-    def parts(self) -> Iterator[Condition]:
-        """This condition and all conditions inside it."""
-        ...
-
-    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
-        """The unmet parts; `streaks` are the current lengths. Empty if it is met, or can no longer be met."""
-        ...
-
-    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
-        """Every requirement, met or not; `streaks` are the current lengths."""
-        ...
-
-
-class Single:
-    """A condition without conditions inside."""
-
-    __slots__ = ()
-
-    def parts(self) -> Iterator[Condition]:
-        yield self  # type: ignore[misc]  # each subclass is a Condition
+from laurels.engine.progress import NO_STAGE, Progress
+from laurels.engine.steps import Check, Condition, Single, Step, amount, more, nearness
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +112,10 @@ class JoinedBefore(Single):
     """
 
     moment: datetime
+
+    def is_as_early_as(self, other: JoinedBefore) -> bool:
+        """Whether everyone who joined before this instant also joined before that of another one."""
+        return self.moment <= other.moment
 
     def met(self, progress: Progress) -> bool:
         return progress.joined_at is not None and progress.joined_at < self.moment
@@ -271,19 +213,87 @@ class AnyOf:
         return [check for condition in self.of for check in condition.checks(progress, streaks)]
 
 
-def nearness(steps: list[Step]) -> float:
-    """How nearly done a list of steps is, 0 to 1: the mean share."""
-    return sum(step.share for step in steps) / len(steps)
+@dataclass(frozen=True, slots=True)
+class MemberFor(Single):
+    """The user joined this many days ago, each of 24 hours. Time alone lets it hold; `Progress.as_of` is up to when."""
+
+    days: int
+
+    def met(self, progress: Progress) -> bool:
+        joined, as_of = progress.joined_at, progress.as_of
+        return joined is not None and as_of is not None and as_of - joined >= timedelta(days=self.days)
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        if self.met(progress) or progress.joined_at is None:
+            return []
+        current = self._current(progress)
+        return [Step(current, self.days, more(self.days - current, "day of membership", "days of membership"))]
+
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        text = f"member for {amount(self.days, 'day', 'days')}"
+        return [Check(text, self._current(progress), self.days, self.met(progress))]
+
+    def _current(self, progress: Progress) -> int:
+        """The whole days of membership, at most as many as it takes."""
+        if progress.joined_at is None or progress.as_of is None:
+            return 0
+        return min(self.days, max(0, (progress.as_of - progress.joined_at).days))
 
 
-def more(missing: int, one: str, many: str, scale: int = 1) -> str:
-    """'27 more messages', or '87.66 more euros' for 8,766 units of which 100 make one."""
-    return f"{decimal_text(missing, scale)} more {one if missing == scale else many}"
+@dataclass(frozen=True, slots=True)
+class NoneOf(Single):
+    """None of these is met, of conditions that are decided for good as soon as it is known when the user joined.
+
+    It has no steps, because a user cannot change it.
+    """
+
+    of: tuple[Condition, ...]
+
+    def met(self, progress: Progress) -> bool:
+        return progress.joined_at is not None and not any(condition.met(progress) for condition in self.of)
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        return []
+
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        texts = [check.text for condition in self.of for check in condition.checks(progress, streaks)]
+        met = self.met(progress)
+        return [Check(f"not {' or '.join(texts)}", int(met), 1, met)]
 
 
-def amount(number: int, one: str, many: str, scale: int = 1) -> str:
-    """'100 messages', or '12.34 euros' for 1,234 units of which 100 make one."""
-    return f"{decimal_text(number, scale)} {one if number == scale else many}"
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """These are met one after the other: each counts only events that occurred after the one that met the condition before it.
+
+    So events can only bring each of them forward. `key` follows from the conditions: the name under which `Progress.stages` has
+    how far the user is.
+    """
+
+    of: tuple[Condition, ...]
+    key: str = field(repr=False)
+
+    def met(self, progress: Progress) -> bool:
+        return progress.stages.get(self.key, NO_STAGE).done >= len(self.of)
+
+    def parts(self) -> Iterator[Condition]:
+        yield self
+        for condition in self.of:
+            yield from condition.parts()
+
+    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
+        stage = progress.stages.get(self.key, NO_STAGE)
+        return [] if self.met(progress) else self.of[stage.done].steps(stage.sums or Progress(), streaks)
+
+    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
+        stage, found = progress.stages.get(self.key, NO_STAGE), list[Check]()
+        for number, condition in enumerate(self.of):
+            sums = stage.sums if number == stage.done and stage.sums else Progress()
+            for check in condition.checks(sums, streaks):
+                text = f"then {check.text}" if number else check.text
+                done = number < stage.done
+                current = check.target if done else check.current
+                found.append(replace(check, text=text, current=current, met=done or check.met))
+        return found
 
 
 class MetricWords(NamedTuple):
@@ -332,6 +342,11 @@ class Vocabulary:
         }
 
 
+MOST_DAYS = 36_500
+"""The most days of membership that a condition can ask for."""
+
+_DAYS = re.compile(r"([0-9]{1,5}) days?")
+
 MOST_LEVELS = 50
 """How many conditions one may be inside of. Python's limit would end the reading somewhat later, without a place."""
 
@@ -339,7 +354,7 @@ MOST_LEVELS = 50
 _NAMING = {"metric": "at_least = 10", "streak": "streak_of = 7"}
 """The keys that name what a condition is about, and what may be next to each."""
 
-_LEVEL = re.compile(r"\.(?:all|any)_of\[")
+_LEVEL = re.compile(r"\.(?:all_of|any_of|none_of|in_order)\[")
 
 
 def read_condition(table: Table, vocabulary: Vocabulary) -> Condition:
@@ -420,6 +435,41 @@ def _read_any_of(table: Table, vocabulary: Vocabulary) -> Condition:
     return AnyOf(_read_several("any_of", table, vocabulary))
 
 
+def _read_member_for(table: Table) -> Condition:
+    text = table.text("member_for")
+    found = _DAYS.fullmatch(text)
+    days = int(found[1]) if found else 0
+    if text and not 1 <= days <= MOST_DAYS:
+        table.fault("member_for", f"must be from 1 to {MOST_DAYS:,} days, not '{text}'", 'write member_for = "30 days"')
+    return MemberFor(days)
+
+
+def _read_none_of(table: Table, vocabulary: Vocabulary) -> Condition:
+    found = _read_several("none_of", table, vocabulary)
+    parts = [part for condition in found for part in condition.parts()]
+    if not all(isinstance(part, JoinedBefore | AllOf | AnyOf) for part in parts):
+        table.fault(
+            "none_of",
+            "may hold now and not later, so whether a badge is awarded would depend on when events arrive",
+            "use joined_before in it only, or let a metric count what is wanted with its 'where'",
+        )
+    return NoneOf(found)
+
+
+def _read_in_order(table: Table, vocabulary: Vocabulary) -> Condition:
+    found = _read_several("in_order", table, vocabulary)
+    if len(found) == 1:
+        table.fault("in_order", "has one condition", "write at least two")
+    parts = [part for condition in found for part in condition.parts()]
+    if not all(isinstance(part, AtLeast | AtMost | AllOf | AnyOf) for part in parts):
+        table.fault(
+            "in_order",
+            "has a condition that is not about metrics, so it cannot begin to count after the one before it",
+            "use metrics with at_least or at_most in it, and write the others next to it in all_of",
+        )
+    return InOrder(found, hashlib.sha256(repr(found).encode()).hexdigest()[:12])
+
+
 def _read_several(key: str, table: Table, vocabulary: Vocabulary) -> tuple[Condition, ...]:
     inner = table.list_of_tables(key)
     if table.raw.get(key) == []:
@@ -436,4 +486,7 @@ KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
     "points_of": lambda table, _: PointsOf(table.integer("points_of", least=1)),
     "all_of": _read_all_of,
     "any_of": _read_any_of,
+    "member_for": lambda table, _: _read_member_for(table),
+    "none_of": _read_none_of,
+    "in_order": _read_in_order,
 }

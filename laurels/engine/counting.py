@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.metrics import Metric
 from laurels.engine.progress import Progress, Tally
-from laurels.engine.rule_index import RuleIndex
 
 _NO_DAYS = Days()
+
+
+class Counting(Protocol):
+    """The metrics that an event may count for."""
+
+    @property
+    def numbers(self) -> tuple[Metric, ...]:
+        """Those of which a number or a set of days is stored."""
+        ...
+
+    @property
+    def tallied(self) -> tuple[Metric, ...]:
+        """Those of which a tally is stored."""
+        ...
 
 
 class Counted(NamedTuple):
@@ -24,7 +37,7 @@ class Counted(NamedTuple):
     values: Mapping[str, Tally]
 
 
-def count(rules: RuleIndex, progress: Progress, event: Event) -> Counted:
+def count(rules: Counting, progress: Progress, event: Event) -> Counted:
     """What all metrics of these rules count, with the event added."""
     totals = dict(progress.totals)
     days, latest, values = progress.days, progress.latest, progress.values

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
 
 from laurels.engine.badges import Badge
-from laurels.engine.conditions import AtLeast, AtMost, StreakOf
-from laurels.engine.days import Fold
-from laurels.engine.events import MAX_NUMBER
+from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge
 from laurels.engine.metrics import AMOUNTS, Metric
 from laurels.engine.parsing import Table
 from laurels.engine.points import PointRule
-from laurels.engine.progress import Progress
 from laurels.engine.streaks import Streak
 from laurels.engine.tiers import check_tiers
-
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def check_together(
@@ -71,25 +65,24 @@ def check_named_users(
 
 def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:
     """Find badges that require each other, which can never be earned: meet all other conditions, and see what is not due."""
-    totals: dict[str, int] = {}
-    folds: dict[str, Fold] = {}
-    for badge in badges:
-        for part in badge.condition.parts():
-            if isinstance(part, AtLeast):
-                totals[part.metric] = max(part.target, totals.get(part.metric, 0))
-            elif isinstance(part, AtMost):
-                totals[part.metric] = min(part.target, totals.get(part.metric, MAX_NUMBER))
-            elif isinstance(part, StreakOf):
-                folds[part.streak] = Fold(longest=max(part.target, folds.get(part.streak, Fold()).longest))
-    earned: dict[str, int] = {}
-    while True:
-        everything = Progress(totals=totals, folds=folds, badges=earned, points=MAX_NUMBER, joined_at=_LONG_AGO)
-        due = [badge.id for badge in badges if badge.id not in earned and badge.condition.met(everything)]
-        if not due:
-            break
-        earned = earned | dict.fromkeys(due, 0)
+    earned = set[str]()
+    while due := [badge.id for badge in badges if badge.id not in earned and _can_be_met(badge.condition, earned)]:
+        earned |= {*due}
     for badge in badges:
         if badge.id not in earned:
             table.fault(
                 f"badges '{badge.id}'.when", "requires a badge that requires it", "break the cycle of has_badge"
             )
+
+
+def _can_be_met(condition: Condition, earned: Collection[str]) -> bool:
+    """Whether a condition is met if all in it are that do not require a badge, and these badges are earned."""
+    match condition:
+        case AllOf(of):
+            return all(_can_be_met(one, earned) for one in of)
+        case AnyOf(of):
+            return any(_can_be_met(one, earned) for one in of)
+        case HasBadge():
+            return condition.badge in earned
+        case _:
+            return True

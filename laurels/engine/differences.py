@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 from laurels.engine.catalog import Catalog
-from laurels.engine.conditions import AllOf, AnyOf, Condition
+from laurels.engine.conditions import AllOf, AnyOf, Condition, InOrder
 from laurels.engine.dated_values import Step
 from laurels.engine.leaderboards import Board
 from laurels.engine.levels import Levels
@@ -205,8 +205,8 @@ def _inner(value: Any) -> str:
 
 def condition_text(condition: Condition) -> str:
     """A condition in words: 'all of (10 messages, 7 days in a row)'."""
-    if isinstance(condition, AllOf | AnyOf):
-        word = "all of" if isinstance(condition, AllOf) else "any of"
+    if isinstance(condition, AllOf | AnyOf | InOrder):
+        word = {AllOf: "all of", AnyOf: "any of", InOrder: "in order"}[type(condition)]
         return f"{word} ({', '.join(map(condition_text, condition.of))})"
     (check,) = condition.checks(Progress(), {})
     return check.text

@@ -31,23 +31,36 @@ from laurels.engine.progress import (
     limited,
 )
 from laurels.engine.rule_index import pays
+from laurels.engine.sequences import Stages, advanced, stages_of
 from laurels.engine.streaks import Reading, Streak, folded, read
 
 _NO_DAYS = Days()
 
 
-def judge(catalog: Catalog, progress: Progress, event: Event, today: int, none_left: Collection[str] = ()) -> Outcome:
+def judge(
+    catalog: Catalog,
+    progress: Progress,
+    event: Event,
+    today: int,
+    none_left: Collection[str] = (),
+    stages: Stages | None = None,
+) -> Outcome:
     """What this event changes for its user.
 
     The event must have its `occurred_at` and `day`. `today` is the user's day when the event is recorded; streaks are read
     on it. First add the event, then settle: due badges -> points -> badges due by points ..., until nothing changes. Here and in
-    the other entry points, `none_left` are limited badges of which no copy is left for this user.
+    the other entry points, `none_left` are limited badges of which no copy is left for this user. `stages` are those after the
+    event, if it takes all events to know them.
     """
     rules = catalog.rule_indexes.get(event.type)
     if rules is None:
         return Outcome(progress)
     assert event.occurred_at is not None
     added, entries = add_event(rules, progress, event)
+    if rules.chains:
+        known = advanced(rules.chains, progress, event) if stages is None else stages
+        assert known is not None, "this event needs `stages`"
+        added = replace(added, stages=known)
     settled, awards = _settle(catalog, added, rules.badges, entries, none_left)
     if settled.earned != progress.earned:
         settled = replace(settled, reached_at=later(progress.reached_at, event.occurred_at))
@@ -214,7 +227,7 @@ def _paid_by(
 
 def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Progress:
     """The progress computed from events; its points are those of events, badges and adjustments. Without folds."""
-    manual = progress.manual
+    manual, events = progress.manual, list(events)
     retired = [name for name, streak in catalog.streaks.items() if streak.retired and name in progress.days]
     fresh = Progress(
         days={name: progress.days[name] for name in retired},  # no event credits them any more
@@ -225,6 +238,8 @@ def _sums(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Prog
         values_within=progress.values_within,
         board_days=progress.board_days,
         cap_reached=progress.cap_reached,
+        stages=stages_of(catalog.chains, events) if catalog.chains else progress.stages,
+        as_of=progress.as_of,
     )
     for event in events:
         if rules := catalog.rule_indexes.get(event.type):

@@ -11,15 +11,18 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from laurels.engine.adding import add_event
 from laurels.engine.badges import Badge
 from laurels.engine.caps import caps_of, days_of_week, pay_into, used_up
 from laurels.engine.catalog import Catalog
+from laurels.engine.elapsing import instants, may_change
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.rule_index import RuleIndex, pays
+from laurels.engine.sequences import advance
 from laurels.engine.values import plain
 
 _NO_SUMS: Mapping[int, int] = {}
@@ -34,6 +37,13 @@ class Shift:
     to: datetime
 
 
+class Decided(NamedTuple):
+    """When the condition of a badge was completed, and the id of the event that did it; None: passing time did."""
+
+    at: datetime
+    event_id: str | None
+
+
 def is_out_of_order(
     catalog: Catalog, progress: Progress, earned: Mapping[str, int], event: Event, outcome: Outcome
 ) -> bool:
@@ -44,7 +54,7 @@ def is_out_of_order(
     rules = catalog.rule_indexes.get(event.type)
     assert event.occurred_at is not None
     if rules is None or progress.newest is None or event.occurred_at >= progress.newest:
-        return False
+        return rules is not None and bool(catalog.timed) and may_change(catalog, progress, outcome.awards)
     at = micros(event.occurred_at)
     if outcome.awards or _moves_a_cap(rules, progress, event, at):
         return True
@@ -109,10 +119,10 @@ def caps_reached(catalog: Catalog, events: Iterable[Event]) -> dict[str, int]:
 
 def deciding_events(
     catalog: Catalog, progress: Progress, events: Iterable[Event], badges: Collection[str]
-) -> dict[str, Event]:
-    """The event that completed the condition of each of these badges, all events taken in order of occurrence.
+) -> dict[str, Decided]:
+    """What completed the condition of each of these badges, all events taken in order of occurrence, with the time between.
 
-    Badges whose condition holds without any event, or does not hold under this catalog, are left out. Everything set by hand
+    Badges whose condition holds from the beginning, or does not hold under this catalog, are left out. Everything set by hand
     counts from the beginning, and so do the user's other badges with their points.
     """
     missing = {badge.id: badge for badge in catalog.badges if badge.id in badges and badge.id in progress.badges}
@@ -122,17 +132,38 @@ def deciding_events(
         zones=progress.zones, joined_at=progress.joined_at, manual=progress.manual, badges=held, points=points
     )
     state, _ = _complete(progress, state, missing, missing.values())
-    found: dict[str, Event] = {}
-    for event in in_order(events):
-        rules = catalog.rule_indexes.get(event.type)
-        if rules is None:
+    found: dict[str, Decided] = {}
+    for at, event in _timeline(catalog, progress, events):
+        if event is None:
+            state, checked = replace(state, as_of=at), catalog.timed
+        elif (rules := catalog.rule_indexes.get(event.type)) is None:
             continue
-        state, _ = add_event(rules, state, event)
-        state, completed = _complete(progress, state, missing, (*rules.badges, *catalog.settling))
-        found |= dict.fromkeys(completed, event)
+        else:
+            state, checked = _added(rules, state, event), rules.badges
+        state, completed = _complete(progress, state, missing, (*checked, *catalog.settling))
+        found |= dict.fromkeys(completed, Decided(at, event.id if event else None))
         if not missing:
             break
     return found
+
+
+def _timeline(catalog: Catalog, progress: Progress, events: Iterable[Event]) -> Iterable[tuple[datetime, Event | None]]:
+    """The events in order of occurrence, and before those of an instant at which time met a condition, that instant."""
+    happened = [(event.occurred_at, event) for event in in_order(events) if event.occurred_at]
+    if not catalog.timed:
+        return happened
+    elapsed = [(at, None) for at in instants(catalog.timed, progress)]
+    return sorted([*elapsed, *happened], key=lambda one: (one[0], one[1] is not None))
+
+
+def _added(rules: RuleIndex, state: Progress, event: Event) -> Progress:
+    """The state with an event that occurred after all that it has."""
+    state, _ = add_event(rules, state, event)
+    if rules.chains:
+        stages = dict(state.stages)
+        advance(rules.chains, stages, event)
+        state = replace(state, stages=stages)
+    return state
 
 
 def _complete(

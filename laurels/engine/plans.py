@@ -86,7 +86,8 @@ def suffices(present: Catalog, following: Catalog) -> bool:
 
     It is if only badges, levels and texts differ: what is counted from events is then the same under both.
     """
-    return _counting(present) == _counting(following) and present.renames == following.renames
+    same = _counting(present) == _counting(following) and present.renames == following.renames
+    return same and following.chains.keys() <= present.chains.keys()
 
 
 def _counting(catalog: Catalog) -> str:

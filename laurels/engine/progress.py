@@ -75,6 +75,24 @@ NO_VALUES_WITHIN: ValuesWithin = {}
 
 
 @plain
+class Stage:
+    """How far a user is in conditions that must be met in order.
+
+    done   how many of them are met
+    since  when the event occurred that met the last of them, in microseconds since 1970, UTC, and that event's id: what
+           occurred later counts for the next one
+    sums   what the next one counts, in a progress with nothing else; None: nothing yet
+    """
+
+    done: int = 0
+    since: tuple[int, str] = (-(1 << 62), "")
+    sums: Progress | None = None
+
+
+NO_STAGE = Stage()
+
+
+@plain
 class Progress:
     """The sums of one user. Adding events is commutative, so the order of arrival does not matter.
 
@@ -99,6 +117,8 @@ class Progress:
     beyond      what the user earned beyond what `points` can show; 0 for all but the largest sums
     cap_reached  capped point rule -> when an event last used up the cap of a day, in order of occurrence, in microseconds since
                 1970, UTC (missing: no event did, or an earlier version stored the user)
+    stages      the key of conditions in order -> how far the user is in them
+    as_of       up to when passing time counts for conditions that it alone lets hold; not stored
     """
 
     totals: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -120,6 +140,8 @@ class Progress:
     newest: datetime | None = None
     beyond: int = 0
     cap_reached: Mapping[str, int] = field(default_factory=dict[str, int])
+    stages: Mapping[str, Stage] = field(default_factory=dict[str, Stage])
+    as_of: datetime | None = field(default=None, compare=False)
 
     @property
     def earned(self) -> int:

@@ -11,6 +11,7 @@ from laurels.engine.events import Event
 from laurels.engine.leaderboards import Board, is_all_time
 from laurels.engine.metrics import Metric, Stored
 from laurels.engine.points import PointRule
+from laurels.engine.sequences import Chain, chains_of
 from laurels.engine.streaks import Streak
 
 
@@ -22,6 +23,7 @@ class RuleIndex:
     numbers  the metrics of which a number or a set of days is stored; tallied: those of which a tally is
     reading  the metrics that read something in its data
     naming   the keys of its data under which it names other users, see `Metric.not_self`
+    chains   the conditions in order for which it may count
     """
 
     metrics: tuple[Metric, ...]
@@ -32,6 +34,7 @@ class RuleIndex:
     naming: tuple[str, ...] = ()
     numbers: tuple[Metric, ...] = ()
     tallied: tuple[Metric, ...] = ()
+    chains: tuple[Chain, ...] = ()
 
     def may_pay(self, event: Event) -> bool:
         """Whether a point rule counts for an event of this type when it occurred."""
@@ -88,6 +91,7 @@ def rule_indexes_of(
     badges: tuple[Badge, ...],
 ) -> dict[str, RuleIndex]:
     """Event type -> what an event of it can change."""
+    chains = chains_of((badge.condition for badge in badges), metrics)
     rule_indexes: dict[str, RuleIndex] = {}
     for event_type in _event_types([*metrics.values(), *streaks.values(), *rules]):
         fed = tuple(metric for metric in metrics.values() if event_type in metric.events)
@@ -102,6 +106,7 @@ def rule_indexes_of(
             naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
             numbers=tuple(metric for metric in fed if metric.stored != "tally"),
             tallied=tuple(metric for metric in fed if metric.stored == "tally"),
+            chains=tuple(chain for chain in chains.values() if chain.is_fed_by(event_type)),
         )
     return rule_indexes
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 from laurels.engine.badges import Badge
 from laurels.engine.conditions import (
@@ -14,6 +15,7 @@ from laurels.engine.conditions import (
     Condition,
     HasBadge,
     JoinedBefore,
+    MemberFor,
     PointsOf,
     StreakOf,
 )
@@ -90,18 +92,18 @@ def _has(condition: Condition, badge: str) -> bool:
     return isinstance(condition, HasBadge) and condition.badge == badge
 
 
+_HARDER: Mapping[type, Callable[[Any, Any], bool]] = {
+    AtLeast: lambda one, other: one.metric == other.metric and one.target >= other.target,
+    AtMost: lambda one, other: one.metric == other.metric and one.target <= other.target,
+    StreakOf: lambda one, other: one.streak == other.streak and one.target >= other.target,
+    PointsOf: lambda one, other: one.target >= other.target,
+    MemberFor: lambda one, other: one.days >= other.days,
+    JoinedBefore: lambda one, other: one.is_as_early_as(other),
+}
+"""Whether one condition asks for at least as much as another one of its kind that counts the same."""
+
+
 def _single_implies(harder: Condition, easier: Condition) -> bool:
-    """The same for two conditions without others inside: they count the same, and one asks for at least as much."""
-    match harder, easier:
-        case AtLeast(), AtLeast():
-            return harder.metric == easier.metric and harder.target >= easier.target
-        case AtMost(), AtMost():
-            return harder.metric == easier.metric and harder.target <= easier.target
-        case StreakOf(), StreakOf():
-            return harder.streak == easier.streak and harder.target >= easier.target
-        case PointsOf(), PointsOf():
-            return harder.target >= easier.target
-        case JoinedBefore(), JoinedBefore():
-            return harder.moment <= easier.moment
-        case _:
-            return False
+    """The same for two conditions without others inside."""
+    compare = _HARDER.get(type(harder))
+    return compare is not None and type(harder) is type(easier) and compare(harder, easier)

@@ -10,7 +10,8 @@ from msgspec import Meta
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
-from laurels.engine.conditions import Check, Step, nearness
+from laurels.engine.conditions import Check, MemberFor, Step, nearness
+from laurels.engine.elapsing import as_of
 from laurels.engine.progress import Progress
 from laurels.engine.validity import last_day
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
@@ -136,7 +137,7 @@ def _in_reach(
     catalog: Catalog, progress: Progress, now: datetime, none_left: Collection[str]
 ) -> list[tuple[Badge, list[Step]]]:
     """The badges that the user can still earn, each with what is missing."""
-    lengths = _streak_lengths(catalog, progress, now)
+    lengths, progress = _streak_lengths(catalog, progress, now), as_of(catalog, progress, now, {})
     excluded = progress.badges.keys() | progress.manual.barred | {*none_left}
     open_badges = [badge for badge in catalog.badges if badge.id not in excluded and not badge.retired]
     steps = [(badge, badge.condition.steps(progress, lengths)) for badge in open_badges]
@@ -200,7 +201,7 @@ def explanation(
 
     `none_left` are the badges of which no copy is left.
     """
-    progress = user.progress
+    progress = as_of(catalog, user.progress, now, {})
     earned = earned_at(user, award, event) if award else None
     lengths = _streak_lengths(catalog, progress, now)
     checks = badge.condition.checks(progress, lengths)
@@ -274,6 +275,12 @@ def _validity(catalog: Catalog, badge: Badge, user: UserRow, now: datetime) -> s
 
 def _earned_because(badge: Badge, earned: datetime, event: EventRow | None, checks: Sequence[Check]) -> str:
     """As in 'Century Club was earned on 2026-03-01 with the event message-42: 100 messages.'."""
-    cause = f"with the event {event.event.id}" if event else "by an adjustment, or by a change of the rules"
+    by_time = any(isinstance(part, MemberFor) for part in badge.condition.parts())
+    others = (
+        "by time, an adjustment, or a change of the rules"
+        if by_time
+        else "by an adjustment, or by a change of the rules"
+    )
+    cause = f"with the event {event.event.id}" if event else others
     facts = " and ".join(check.text for check in checks if check.met)
     return f"{badge.name} was earned on {earned:%Y-%m-%d} {cause}{': ' + facts if facts else ''}."

@@ -11,6 +11,7 @@ from laurels.commands.audit import Draft
 from laurels.commands.unit_of_work import Command
 from laurels.commands.users import RefreshUser
 from laurels.engine.catalog import Catalog
+from laurels.engine.elapsing import is_due
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.zones import Zones
 from laurels.errors import ErasurePending, LaurelsError, StoreUnavailable, UserNotFound
@@ -111,9 +112,11 @@ class Core:
         user = await self.store.user(user_id)
         return user.groups if user else ()
 
-    def is_outdated(self, user: UserRow, amnesty_count: int) -> bool:
-        """Whether the user's progress was made under other rules, or before the latest amnesty."""
-        return user.rules != self.catalog.rules or user.amnesties != amnesty_count
+    def is_outdated(self, user: UserRow, amnesty_count: int, now: datetime) -> bool:
+        """Whether the user's progress was made under other rules or before an amnesty, or time has earned a badge since."""
+        catalog = self.catalog
+        same = user.rules == catalog.rules and user.amnesties == amnesty_count
+        return not same or (bool(catalog.timed) and is_due(catalog, user.progress, now))
 
     async def current_user(self, user_id: str) -> UserRow:
         """The user's row, first brought up to date if it is outdated. Raises InvalidInput, UserNotFound, UserErased."""
@@ -121,7 +124,7 @@ class Core:
         view = await self.profile_view(user_id)
         if view.user is None:
             raise UserNotFound
-        if not self.is_outdated(view.user, view.amnesty_count):
+        if not self.is_outdated(view.user, view.amnesty_count, await self.now()):
             return view.user
         return await self.refreshed(user_id)
 

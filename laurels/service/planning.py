@@ -21,6 +21,7 @@ from laurels.commands.unit_of_work import UnitOfWork
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.differences import differences
+from laurels.engine.elapsing import as_of, is_due
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
 from laurels.engine.pay_changes import Under, paid_under, pay_changes
@@ -102,6 +103,7 @@ class Planning:
         present, following = planned.present, planned.following
         self._changed: tuple[Badge, ...] = changed_conditions(present, following)
         self._candidates = possibly_due(present, following)
+        self._needs_rows = bool(following.timed or following.chains)
         self._levels = (present.levels, following.levels)
         self._pay_changes = pay_changes(present, following, planned.at)
         self._paid: dict[str, Sequence[Under]] = {}
@@ -199,6 +201,7 @@ class Planning:
         progress, (before, after) = cast(Progress, row), self._levels
         if (
             self._pay_changes
+            or self._needs_rows
             or not row.knows_board_days
             or not keeps_badges(self._planned.following, progress, self._candidates)
         ):
@@ -213,11 +216,18 @@ class Planning:
         return Effect(row.user_id, Change(points, points), Change(level, level), unqualified=not_met)
 
     def _is_outdated(self, row: UserRow | StoredUser, amnesties: int) -> bool:
-        return row.rules != self._planned.present.rules or row.amnesties != amnesties
+        present = self._planned.present
+        if row.rules != present.rules or row.amnesties != amnesties:
+            return True
+        if not present.timed:
+            return False
+        whole = row if isinstance(row, UserRow) else row.row
+        return is_due(present, whole.progress, self._planned.at)
 
     def _effect_on(self, row: UserRow) -> Effect | int | None:
         """What changes for a user, by the stored progress; None if that does not tell."""
         present, following, at = self._planned.present, self._planned.following, self._planned.at
+        row = replace(row, progress=as_of(following, row.progress, at, row.earned))
         none_left = self.copies.none_left(row.progress)
         progress = progress_under(following, row.progress, at, self._candidates, none_left)
         if progress is None or _is_lost(following, row.progress, progress):

@@ -70,7 +70,7 @@ class ProfileReader:
             raise UserNotFound
         if login and (row is None or not self._has_logged_in(row, now)):
             row, top, badge_awarded = await self._log_in(user_id, view, now)
-        elif row is not None and core.is_outdated(row, view.amnesty_count):
+        elif row is not None and core.is_outdated(row, view.amnesty_count, now):
             await core.refreshed(user_id)
             row, top = await self._read_again(user_id)
         assert row is not None
@@ -198,16 +198,18 @@ class ProfileReader:
         check_text("userId", user_id, MAX_USER_ID)
         core = self._core
         details = await self._details(user_id, limit, before)
-        if refresh and details and not details.user.erase_at and core.is_outdated(details.user, details.amnesty_count):
+        now = await core.now()
+        is_outdated = details is not None and core.is_outdated(details.user, details.amnesty_count, now)
+        if refresh and details and not details.user.erase_at and is_outdated:
             await core.refreshed(user_id)
             details = await self._details(user_id, limit, before)
         if details is None:
             raise UserNotFound
-        outdated = core.is_outdated(details.user, details.amnesty_count)
+        outdated = core.is_outdated(details.user, details.amnesty_count, now)
         if outdated:
             awards = [replace(award, badge=core.catalog.renames.badge(award.badge)) for award in details.awards]
             details = replace(details, user=named_now(details.user, core.catalog), awards=awards)
-        maker, now = await core.profile_maker(), await core.now()
+        maker = await core.profile_maker()
         gone = none_left(core.catalog.limited, await core.supplies())
         return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated, none_left=gone)
 

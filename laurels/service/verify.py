@@ -13,6 +13,7 @@ from laurels.commands.rows import active_events, counted_again, dated
 from laurels.commands.unit_of_work import amnesty_days, earned
 from laurels.commands.users import rebuilt_manual_state
 from laurels.engine.catalog import Catalog
+from laurels.engine.elapsing import as_of
 from laurels.engine.judge import rebuild
 from laurels.engine.progress import Progress, earned_by, limited, spent_by
 from laurels.engine.ranking import WITHIN
@@ -33,7 +34,7 @@ NEWEST_CLOSED = 1000
 
 FIELDS = (
     *("totals", "days", "capped", "partial", "folds", "badges", "points", "beyond", "manual", "scores"),
-    *("latest", "values", "values_within", "board_days", "reached_at"),
+    *("latest", "values", "values_within", "board_days", "reached_at", "stages"),
 )
 """The fields of a user's progress that are compared."""
 
@@ -41,7 +42,7 @@ FIELDS = (
 async def verify_user(core: Core, user_id: str) -> Comparison:
     """Bring a user up to date if needed, and compare the stored state with a rebuild. Raises UserNotFound."""
     snapshot = await _snapshot(core, user_id)
-    if _is_outdated(core, snapshot):
+    if await _is_outdated(core, snapshot):
         await core.refreshed(user_id)
         snapshot = await _snapshot(core, user_id)
     return await _compared(core, snapshot)
@@ -50,7 +51,7 @@ async def verify_user(core: Core, user_id: str) -> Comparison:
 async def compare_user(core: Core, user_id: str) -> Comparison | None:
     """The same without writing anything; None for a user who is outdated. Raises UserNotFound."""
     snapshot = await _snapshot(core, user_id)
-    return None if _is_outdated(core, snapshot) else await _compared(core, snapshot)
+    return None if await _is_outdated(core, snapshot) else await _compared(core, snapshot)
 
 
 async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
@@ -61,8 +62,8 @@ async def _snapshot(core: Core, user_id: str) -> UserSnapshot:
     return replace(snapshot, events=events)
 
 
-def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
-    return core.is_outdated(snapshot.user, amnesty_count(snapshot.amnesties))
+async def _is_outdated(core: Core, snapshot: UserSnapshot) -> bool:
+    return core.is_outdated(snapshot.user, amnesty_count(snapshot.amnesties), await core.now())
 
 
 async def _compared(core: Core, snapshot: UserSnapshot) -> Comparison:
@@ -132,6 +133,7 @@ def _truth(catalog: Catalog, snapshot: UserSnapshot, now: datetime) -> Progress:
         points=points,
         beyond=beyond,
     )
+    truth = as_of(catalog, truth, now, snapshot.user.earned)
     return counted_again(catalog, truth, events, entries, now)
 
 

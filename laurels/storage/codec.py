@@ -13,7 +13,7 @@ from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
 from laurels.engine.instants import EPOCH, MICROSECOND, from_micros
 from laurels.engine.instants import micros as to_micros
-from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, ManualState, Progress
+from laurels.engine.progress import NO_MANUAL_STATE, UNKNOWN, ManualState, Progress, Stage
 from laurels.engine.ranking import Place, Ranks
 from laurels.engine.zones import Zones
 from laurels.storage import tallies
@@ -43,6 +43,7 @@ _UNKNOWN_ZONES = Zones()
 
 _Sums = dict[str, int]
 _Set = tuple[int, bytes]
+_PackedStage = tuple[int, int, str, bytes]
 _PackedFold = tuple[int, int, int, int, int, int, _Set | None]
 
 
@@ -96,6 +97,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     cap_reached: _Sums = {}
     day_sums: tallies.Sums = {}
     day_sums_within: dict[str, tallies.Sums] = {}
+    stages: dict[str, _PackedStage] = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -130,11 +132,10 @@ def pack_progress(progress: Progress) -> bytes:
         None if progress.board_days is None else {name: _pack_sets(sets) for name, sets in progress.board_days.items()},
         progress.newest,
     )
-    if sums or sums_within:
-        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached, sums, sums_within))
-    if progress.cap_reached:
-        return _pack((*fields, _pack_large(progress.beyond), progress.cap_reached))
-    return _pack((*fields, _pack_large(progress.beyond)) if progress.beyond else fields)
+    rare = (progress.beyond, progress.cap_reached, sums, sums_within, _pack_stages(progress.stages))
+    while rare and not rare[-1]:
+        rare = rare[:-1]
+    return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if rare else fields)
 
 
 def unpack_progress(
@@ -163,6 +164,7 @@ def unpack_progress(
         stored.newest,
         int.from_bytes(stored.beyond, "little", signed=True),
         stored.cap_reached,
+        {key: _unpack_stage(*stage) for key, stage in stored.stages.items()},
     )
 
 
@@ -174,6 +176,14 @@ def head_of_days(streak: str) -> bytes:
 def has_days(packed: bytes, streak: str) -> bool:
     """Whether a packed progress has days of this streak."""
     return streak in _unpack(packed).days
+
+
+def _pack_stages(stages: Mapping[str, Stage]) -> dict[str, _PackedStage]:
+    return {key: (one.done, *one.since, pack_progress(one.sums) if one.sums else b"") for key, one in stages.items()}
+
+
+def _unpack_stage(done: int, at: int, event_id: str, sums: bytes) -> Stage:
+    return Stage(done, (at, event_id), unpack_progress(sums, 0, None, _UNKNOWN_ZONES, None) if sums else None)
 
 
 def _pack_large(number: int) -> bytes:

@@ -110,6 +110,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         {"metric": "best", "at_least": drawn.randint(2, 4)},
         {"metric": "turns", "at_least": drawn.randint(2, 6)},
         {"any_of": [{"metric": "paid", "at_least": 400}, {"metric": "met", "at_least": 2}]},
+        *later_conditions(drawn),
     ]
     tables: dict[str, Any] = {
         "metrics": {
@@ -153,7 +154,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
             },
         ],
         "badges": [
-            {**badge(f"b{n}", drawn.choice([0, 10, 35]), **when), **drawn.choice(VALIDITY)}
+            {**badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when), **drawn.choice(VALIDITY)}
             for n, when in enumerate(conditions)
         ],
         "leaderboards": BOARDS,
@@ -178,6 +179,30 @@ def earlier_rules(drawn: random.Random) -> Past:
     )
 
 
+def later_conditions(drawn: random.Random) -> list[dict[str, Any]]:
+    """Conditions in order and of time; only half of the catalogs have such of time."""
+    a, b, friends = (
+        {"metric": "sum", "at_least": 3},
+        {"metric": "max", "at_least": 2},
+        {"metric": "friends", "at_least": 1},
+    )
+    found: list[dict[str, Any]] = [
+        {"in_order": drawn.sample([a, b, friends, {"metric": "days", "at_least": 2}], drawn.randint(2, 3))},
+        {"any_of": [{"in_order": [a, a, {"any_of": [friends, {"metric": "min", "at_most": 1}]}]}, {"has_badge": "b1"}]},
+    ]
+    if drawn.random() < 0.5:
+        found += [
+            {"member_for": f"{drawn.randint(2, 5)} days"},
+            {"all_of": [{"member_for": "4 days"}, {"metric": "sum", "at_least": 4}]},
+            {"any_of": [{"member_for": "6 days"}, {"metric": "days", "at_least": 4}]},
+            {"all_of": [{"has_badge": "b16"}, {"points_of": 40}]},
+            {
+                "none_of": [{"joined_before": FIRST + timedelta(days=1)}]
+            },  # pays nothing: it is dated to when it is known
+        ]
+    return found
+
+
 def history(drawn: random.Random) -> list[Event]:
     """Events of twelve days, some at the same instants, most of them near midnights."""
     events: list[Event] = []
@@ -191,14 +216,17 @@ def history(drawn: random.Random) -> list[Event]:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the user's zones: the first one, and a correction of some days."""
+    """What is known of the user: the first zone, a correction of some days, and when they joined."""
 
     zone: str | None = None
     correction: TimeZone | None = None
+    joined_at: datetime | None = None
 
     def commands(self) -> list[Command]:
         """What makes it known."""
         found: list[Command] = [UpdateUser(USER, NOW, time_zone=self.zone) if self.zone else UpdateUser(USER, NOW)]
+        if self.joined_at:
+            found.append(UpdateUser(USER, NOW, joined_at=self.joined_at))
         if self.correction:
             found.append(ApplyAdjustment(USER, "correction", self.correction, NOW, "because", "a test"))
         return found
@@ -208,7 +236,8 @@ def drawn_zones(drawn: random.Random) -> Known:
     """A first zone, and for some users a correction."""
     day = FIRST.date() + timedelta(days=drawn.randint(0, 9))
     correction = TimeZone(drawn.choice(ZONES), day, day + timedelta(days=drawn.randint(0, 3)))
-    return Known(drawn.choice(ZONES), correction if drawn.random() < 0.3 else None)
+    joined_at = FIRST + timedelta(days=drawn.randint(-2, 8), minutes=drawn.choice([0, 1, 360]))
+    return Known(drawn.choice(ZONES), correction if drawn.random() < 0.3 else None, joined_at)
 
 
 def from_the_start(of: Catalog, known: Known, events: Sequence[Event]) -> Memory:
@@ -248,9 +277,12 @@ class Delivery:
         others = [lambda: self.memory.apply_catalog(new), *[self.spend] * drawn.choice([0, 2, 4])]
         late = [lambda: self.learn(zone=zones.zone)] if drawn.random() < 0.5 else []
         late += [lambda: self.learn(correction=zones.correction)] if zones.correction else []
-        for step in (*others, *late):
+        joined = [lambda: self.learn(joined_at=zones.joined_at)] if drawn.random() < 0.5 else []
+        for step in (*others, *late, *joined):
             steps.insert(drawn.randint(0, len(steps)), step)
         self.memory.run([UpdateUser(USER, NOW, name="Ada")])
+        if not joined:
+            self.learn(joined_at=zones.joined_at)
         if len(late) == bool(zones.correction):
             self.learn(zone=zones.zone)
         for step in steps:
@@ -259,10 +291,10 @@ class Delivery:
 
     def learn(self, **what: Any) -> None:
         """Let a zone become known."""
-        memory, before = self.memory, len(self.known.commands())
+        memory = self.memory
         self.known = replace(self.known, **what)
-        commands = self.known.commands()
-        memory.run(commands[before:] or commands[:1])
+        for command in Known(**what).commands():
+            memory.run([command])
         events = [row.event for row in memory.events.values()]
         known = from_the_start(memory.catalog, self.known, events) if events else memory
         self.kept |= memory.awards.keys() != known.awards.keys()

@@ -68,10 +68,13 @@ def tables(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
-    return [
-        {**badge(name, draw(st.integers(0, 60)), **draw(conditions(tuple(names[:index])))), **draw(KEYS)}
-        for index, name in enumerate(names)
-    ]
+    found: list[dict[str, Any]] = []
+    for index, name in enumerate(names):
+        when, keys = draw(conditions(tuple(names[:index]))), draw(KEYS)
+        if "member_for" in str(when):  # a badge for time cannot be limited
+            keys = {key: value for key, value in keys.items() if key != "supply"}
+        found.append({**badge(name, draw(st.integers(0, 60)), **when), **keys})
+    return found
 
 
 LIMITED = {"supply": 2, "holders": "lose"}
@@ -112,7 +115,8 @@ async def populate(one: Arena, people: Sequence[tuple[list[Event], list[tuple[st
     """Users with these events and adjustments."""
     names = [f"user-{number}" for number in range(len(people))]
     for position, (name, (events, adjustments)) in enumerate(zip(names, people, strict=True)):
-        await one.laurels.update_user(name, groups=GROUPS[position % len(GROUPS)])
+        joined = MONDAY + timedelta(days=position) if position % 2 else None
+        await one.laurels.update_user(name, groups=GROUPS[position % len(GROUPS)], joined_at=joined)
         for event in events:
             await one.laurels.record(
                 Event(name, event.id, event.type, event.occurred_at, quantity=event.quantity, data=event.data)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
 from laurels.engine.events import Event
-from laurels.engine.progress import ManualState, Progress
+from laurels.engine.progress import ManualState, Progress, Stage
 from laurels.engine.zones import Zones
 from laurels.storage.codec import (
     from_micros,
@@ -76,8 +76,9 @@ def test_a_progress_survives(catalog: Catalog, events: list[Event], manual: Manu
 
 @pytest.mark.parametrize("beyond", [0, 2**70, -(2**70)])
 @pytest.mark.parametrize("cap_reached", [{}, {"message": 1_767_225_600_000_000}])
-def test_what_few_users_have_survives(beyond: int, cap_reached: dict[str, int]) -> None:
-    progress = Progress(beyond=beyond, cap_reached=cap_reached)
+@pytest.mark.parametrize("stages", [{}, {"a": Stage(), "b": Stage(2, (7, "e"), Progress(totals={"message": 1}))}])
+def test_what_few_users_have_survives(beyond: int, cap_reached: dict[str, int], stages: dict[str, Stage]) -> None:
+    progress = Progress(beyond=beyond, cap_reached=cap_reached, stages=stages)
     assert stored(progress) == progress
 
 

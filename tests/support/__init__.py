@@ -16,6 +16,7 @@ from laurels.engine.events import Event
 from laurels.engine.judge import judge
 from laurels.engine.progress import Progress, limited
 from laurels.engine.ranking import Place, tallied
+from laurels.engine.sequences import stages_of
 from laurels.engine.zones import Zones
 from laurels.storage.contract import Store
 from laurels.storage.postgres.store import PostgresStore
@@ -174,12 +175,13 @@ def dated(
 
 def fold(catalog: Catalog, events: Iterable[Event], start: Progress | None = None) -> Progress:
     """One user's progress after these events, each id once."""
-    progress, seen = start or Progress(zones=Zones()), set[str]()
+    progress, seen = start or Progress(zones=Zones()), dict[str, Event]()
     for event in events:
         if event.id not in seen:
-            seen.add(event.id)
+            seen[event.id] = event
             assert event.day is not None
-            progress = judge(catalog, progress, event, event.day).progress
+            stages = stages_of(catalog.chains, seen.values())
+            progress = judge(catalog, progress, event, event.day, stages=stages).progress
     return progress
 
 

@@ -48,6 +48,9 @@ STREAKS = {
 }
 
 
+CHAINS = st.lists(st.sampled_from([*METRICS]), min_size=2, max_size=3)
+
+
 @st.composite
 def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dict[str, Any]:
     """A condition that names metrics, streaks and earlier badges only, so that no circle arises."""
@@ -58,6 +61,9 @@ def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dic
         ),
         st.builds(lambda n: {"points_of": n}, st.integers(1, 150)),
         st.just({"joined_before": at("2026-01-01")}),
+        st.just({"none_of": [{"joined_before": at("2026-01-01")}]}),
+        st.builds(lambda n: {"member_for": f"{n} days"}, st.integers(1, 12)),
+        st.builds(lambda names: {"in_order": [{"metric": name, "at_least": 1} for name in names]}, CHAINS),
     ]
     if earlier:
         leaves.append(st.builds(lambda name: {"has_badge": name}, st.sampled_from(earlier)))

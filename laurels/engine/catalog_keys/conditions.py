@@ -13,6 +13,9 @@ def _condition(name: str, meaning: str, *keys: Key) -> KeyTable:
 _METRIC = Key("metric", Text(names="metric"), "The name of a metric.", '"books"')
 _SOME = '[{ metric = "books", at_least = 10 }, { streak = "login", streak_of = 7 }]'
 
+_IN_ORDER = '[{ metric = "books", at_least = 10 }, { metric = "books", at_least = 1 }]'
+_JOINED = "[{ joined_before = 2026-01-01T00:00:00Z }]"
+
 CONDITIONS = {
     table.name: table
     for table in (
@@ -58,6 +61,26 @@ CONDITIONS = {
             "any_of",
             "At least one of these conditions is met.",
             Key("any_of", Several(CONDITION, least=1), "The conditions.", _SOME),
+        ),
+        _condition(
+            "member_for",
+            "The user joined that many days ago, by joinedAt.",
+            Key(
+                "member_for",
+                Text(pattern="[0-9]{1,5} days?"),
+                "How many days of 24 hours ago the user joined.",
+                '"30 days"',
+            ),
+        ),
+        _condition(
+            "none_of",
+            "It is known when the user joined, and none of these conditions is met.",
+            Key("none_of", Several(CONDITION, least=1), "Conditions of kind joined_before only.", _JOINED),
+        ),
+        _condition(
+            "in_order",
+            "These conditions are met one after the other: each counts only events after the one that met the condition before.",
+            Key("in_order", Several(CONDITION, least=2), "The conditions, about metrics only.", _IN_ORDER),
         ),
     )
 }
