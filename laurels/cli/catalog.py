@@ -84,7 +84,10 @@ def show(
         say(read.text.rstrip("\n"))
         return OK
     now = utc_now()
-    shape, boards = catalog_summary(read), [leaderboard_info(board, now) for board in read.boards.values()]
+    shape, boards = (
+        catalog_summary(read, for_operators=True),
+        [leaderboard_info(board, now) for board in read.boards.values()],
+    )
     if json:
         emit({**msgspec.to_builtins(shape), "revision": number, "leaderboards": boards})
     else:

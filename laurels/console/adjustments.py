@@ -91,7 +91,7 @@ async def _show(visit: Visit, shown_form: AdjustmentForm) -> Response:
         user=await laurels.user(shown_form.user_id),
         form=shown_form,
         wrong=field_of(shown_form.error, ["reason", *(field.name for field in shown_form.kind.fields())]),
-        badges=catalog_summary(laurels.catalog).badges,
+        badges=catalog_summary(laurels.catalog, for_operators=True).badges,
         streaks=list(laurels.catalog.streaks),
         longest=MAX_REASON,
     )

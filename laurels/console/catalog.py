@@ -22,15 +22,16 @@ async def catalog_page(request: Shown) -> Response:
     await laurels.follow_catalog()
     rarity = await visit.context.insights.rarity()
     catalog, now = laurels.catalog, await laurels.now()
+    everything, taken = [badge.id for badge in catalog.badges], await laurels.core.supplies()
     return render(
         visit,
         "catalog.html",
-        catalog=catalog_summary(laurels.catalog),
+        catalog=catalog_summary(laurels.catalog, for_operators=True),
         tiers={badge.id: badge for badge in catalog.badges if badge.family},
         revision=laurels.rules.number,
         unlocked_by=unlocked_by,
         rarity={row.id: row for row in rarity.badges},
-        copies={one.badge: one for one in badge_copies(catalog, await laurels.core.supplies())},
+        copies={one.badge: one for one in badge_copies(catalog, taken, everything)},
         users=rarity.users,
         computed_at=rarity.computed_at,
         rules=catalog.point_rules,

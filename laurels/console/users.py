@@ -74,7 +74,7 @@ async def user_page(request: Shown) -> Response:
     laurels = visit.context.laurels
     before = whole_number(visit.scope, "before", MAX_REVISION)
     overview = await laurels.overview(user_id, days=CALENDAR_DAYS, limit=ACTIVITY_PAGE, before=before)
-    badges = catalog_summary(laurels.catalog).badges
+    badges = catalog_summary(laurels.catalog, for_operators=True).badges
     return render(
         visit,
         "user.html",

@@ -53,7 +53,8 @@ class PersonaFinder:
 
     def near_a_badge(self) -> Personas:
         """One action of a button short of a badge, one member per badge; the badge with the highest target first."""
-        sought = [(badge, badge.condition) for badge in self._catalog.badges if isinstance(badge.condition, AtLeast)]
+        shown = [badge for badge in self._catalog.badges if not badge.secret]
+        sought = [(badge, badge.condition) for badge in shown if isinstance(badge.condition, AtLeast)]
         for badge, condition in sorted(sought, key=lambda pair: -pair[1].target):
             if set(self._catalog.metrics[condition.metric].events) & {*ACTIONS}:
                 near = (user for user in self._open(badge) if self._total(user, condition) == condition.target - 1)

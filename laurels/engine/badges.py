@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from laurels.engine.conditions import AllOf, Condition, MemberFor, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
@@ -18,6 +19,19 @@ KEEP, LOSE = "keep", "lose"
 HOLDERS = (KEEP, LOSE)
 
 
+SECRET_ID = "secret-"  # noqa: S105  # no password
+"""How the ids begin under which users see secret badges that they do not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What users read of a secret badge that they do not have."""
+
+    name: str = "???"
+    description: str = "A secret badge"
+    icon: str = "🔒"
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """What can be earned once. `condition_text` is the condition for people, `condition` for the engine.
@@ -28,7 +42,8 @@ class Badge:
     same, each harder to earn; '' and 0 for one that is not. `supply` is how many users may have it
     at once (None: no limit). `valid_for` is for how many days it is valid (None: it stays valid): after the day on which it was
     earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it). `past` says what holders
-    have when its points change: what it paid, or what it pays now.
+    have when its points change: what it paid, or what it pays now. `secret`: users who do not have it see
+    `locked`, and nothing else.
     """
 
     id: str
@@ -49,6 +64,8 @@ class Badge:
     valid_for: int | None = None
     renewed_by: str = ""
     past: str = KEEP_PAST
+    secret: bool = False
+    locked: Locked = Locked()
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -110,6 +127,8 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         valid_for=_read_valid_days(table),
         renewed_by=_read_renewed_by(table, vocabulary),
         past=table.choice("past", PAST, "policy", KEEP_PAST) or KEEP_PAST,
+        secret=table.boolean("secret"),
+        locked=_read_locked(table),
     )
     _check_family(table, badge)
     if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):
@@ -119,6 +138,36 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         table.fault("supply", what, "take it out, or take member_for out of the condition")
     table.done()
     return badge
+
+
+def _read_locked(table: Table) -> Locked:
+    """The key `locked`, each text of which may be left out."""
+    inner = table.table("locked") if table.has("locked") else None
+    table.asked.add("locked")
+    if inner is None:
+        return Locked()
+    if table.raw.get("secret") is not True:
+        table.fault("locked", "has no meaning for a badge that is not secret", "add secret = true, or take it out")
+    known = Locked()
+    locked = Locked(
+        name=inner.text("name", known.name),
+        description=inner.text("description", known.description, lines=True),
+        icon=inner.text("icon", known.icon),
+    )
+    inner.done()
+    return locked
+
+
+def shown_name(raw: Mapping[str, Any]) -> str:
+    """The name of a badge in conditions of others, from its table: that of a secret one is not given there."""
+    if raw.get("secret") is not True:
+        return str(raw.get("name"))
+    locked: Any = raw.get("locked")
+    return (
+        str(cast(Mapping[str, Any], locked).get("name", Locked().name))
+        if isinstance(locked, Mapping)
+        else Locked().name
+    )
 
 
 def _check_family(table: Table, badge: Badge) -> None:

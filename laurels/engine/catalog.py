@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
-from laurels.engine.badges import LOSE, Badge, read_badge
+from laurels.engine.badges import LOSE, Badge, read_badge, shown_name
 from laurels.engine.categories import BUILT_IN, Category, read_categories
 from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, PointsOf, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_named_users, check_together, check_unique
@@ -269,7 +269,7 @@ def _vocabulary(
     return Vocabulary(
         metrics={name: MetricWords(one.one, one.many, one.kind, one.most, one.scale) for name, one in metrics.items()},
         streaks={name: StreakWords(streak.retired, streak.unit_name) for name, streak in streaks.items()},
-        badges={str(entry.raw.get("id")): str(entry.raw.get("name")) for entry in badge_tables},
+        badges={str(entry.raw.get("id")): shown_name(entry.raw) for entry in badge_tables},
         retired_badges=frozenset(
             str(entry.raw.get("id")) for entry in badge_tables if entry.raw.get("retired") is True
         ),

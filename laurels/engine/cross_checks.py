@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from laurels.engine.badges import Badge
+from laurels.engine.badges import SECRET_ID, Badge
 from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge
 from laurels.engine.metrics import AMOUNTS, Metric
 from laurels.engine.parsing import Table
@@ -23,6 +23,7 @@ def check_together(
     """What no part of the file shows alone."""
     check_unique(table, "badges", [badge.id for badge in badges])
     check_unique(table, "points", [rule.id for rule in rules])
+    _check_secret_ids(table, badges)
     _check_names_apart(table, metrics, streaks)
     check_named_users(table, metrics, streaks, rules)
     if not table.faults:
@@ -34,6 +35,14 @@ def check_unique(table: Table, key: str, ids: list[str]) -> None:
     """Add a fault for each id that is used more than once."""
     for twice in sorted({id_ for id_ in ids if id_ and ids.count(id_) > 1}):
         table.fault(key, f"the id '{twice}' is used more than once", "give each its own id")
+
+
+def _check_secret_ids(table: Table, badges: tuple[Badge, ...]) -> None:
+    """Users see secret badges under ids that no other badge may have."""
+    taken = [badge.id for badge in badges if badge.id.startswith(SECRET_ID)]
+    for badge_id in taken if any(badge.secret for badge in badges) else ():
+        what = f"begins with '{SECRET_ID}', as the ids do under which users see secret badges"
+        table.fault(f"badges '{badge_id}'.id", what, "give it another id")
 
 
 def _check_names_apart(table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]) -> None:

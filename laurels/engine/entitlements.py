@@ -24,9 +24,10 @@ class Unlocked:
     badges: tuple[str, ...] = ()
 
 
-def all_unlocks(catalog: Catalog) -> list[Unlocked]:
-    """Everything that a user can unlock, and by what, in the order of the catalog."""
-    return _unlocked(catalog.levels.all, (badge for badge in catalog.badges if not badge.retired))
+def all_unlocks(catalog: Catalog, *, secret: bool = True) -> list[Unlocked]:
+    """Everything that a user can unlock, and by what, in the order of the catalog; by secret badges, too, or not."""
+    badges = (badge for badge in catalog.badges if not badge.retired and (secret or not badge.secret))
+    return _unlocked(catalog.levels.all, badges)
 
 
 def unlocked(catalog: Catalog, progress: Progress) -> list[Unlocked]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laurels.auth.chain import Caller
 from laurels.engine.events import MAX_NAME
+from laurels.errors import BadgeNotFound
 from laurels.http.access import SESSION, by_key
 from laurels.http.context import Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
@@ -40,6 +41,9 @@ async def explain_badge(request: Request[Caller, None]) -> Explanation:
     """Read which facts and which event earned a badge; or each condition, the progress so far, and what is missing."""
     laurels = request.context.laurels
     found = await laurels.explain(request.caller.user_id, request.path["badgeId"])
+    badge = laurels.catalog.badge(found.badge)
+    if badge and badge.secret and not found.earned:
+        raise BadgeNotFound
     return own_explanation(laurels.catalog.own_history, found)
 
 

@@ -11,6 +11,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.progress import Progress
 from laurels.engine.tiers import next_tiers
 from laurels.present.base import SparseAnswer
+from laurels.present.secret_badges import locked_ids
 
 
 class BadgeDetails(SparseAnswer, frozen=True):
@@ -21,19 +22,29 @@ class BadgeDetails(SparseAnswer, frozen=True):
     family: Annotated[str | None, Meta(description="What it is one tier of")] = None
     tier: Annotated[int | None, Meta(description="Which tier of its family it is, from 1, the easiest")] = None
     next_tier: Annotated[str | None, Meta(description="The id of the next higher tier")] = None
+    secret: Annotated[bool, Meta(description="Whether users who do not have it see a locked text only")] = False
 
 
 def badge_details(catalog: Catalog, progress: Progress) -> Sequence[BadgeDetails]:
-    """The details of the badges that a user sees, in the catalog's order."""
-    higher = next_tiers(badge for badge in catalog.badges if not badge.retired or badge.id in progress.badges)
-    return [
-        BadgeDetails(
-            id=badge.id,
-            category_name=catalog.categories[badge.category].name,
-            family=badge.family or None,
-            tier=badge.tier or None,
-            next_tier=higher[badge.id].id if badge.id in higher else None,
+    """The details of the badges that a user sees, in the catalog's order. Secret ones that the user does not have have none."""
+    shown = [badge for badge in catalog.badges if not badge.retired or badge.id in progress.badges]
+    locked = {badge: name for badge, name in locked_ids(catalog).items() if badge not in progress.badges}
+    higher = next_tiers(shown)
+    found: list[BadgeDetails] = []
+    for badge in shown:
+        category, secret = catalog.categories[badge.category].name, badge.secret
+        if badge.id in locked:
+            found.append(BadgeDetails(id=locked[badge.id], category_name=category, secret=True))
+            continue
+        above = higher[badge.id].id if badge.id in higher else None
+        found.append(
+            BadgeDetails(
+                id=badge.id,
+                category_name=category,
+                family=badge.family or None,
+                tier=badge.tier or None,
+                next_tier=locked.get(above, above) if above else None,
+                secret=secret,
+            )
         )
-        for badge in catalog.badges
-        if not badge.retired or badge.id in progress.badges
-    ]
+    return found

@@ -119,18 +119,32 @@ def shown_badges(catalog: Catalog, progress: Progress) -> list[Badge]:
 
 
 def next_badges(
-    catalog: Catalog, progress: Progress, now: datetime, limit: int = NEAREST, none_left: Collection[str] = ()
+    catalog: Catalog,
+    progress: Progress,
+    now: datetime,
+    limit: int = NEAREST,
+    none_left: Collection[str] = (),
+    *,
+    for_operators: bool = False,
 ) -> list[NextBadge]:
-    """The `limit` badges that the user is nearest to, nearest first, without those of which no copy is left."""
-    nearest = sorted(_in_reach(catalog, progress, now, none_left), key=lambda pair: -nearness(pair[1]))
+    """The `limit` badges that the user is nearest to, nearest first, without those of which no copy is left.
+
+    Secret badges are among them only `for_operators`.
+    """
+    found = _in_reach(catalog, progress, now, none_left)
+    nearest = sorted((one for one in found if for_operators or not one[0].secret), key=lambda pair: -nearness(pair[1]))
     return [_next_badge(badge, steps) for badge, steps in nearest[:limit]]
 
 
 def badges_in_reach(
     catalog: Catalog, progress: Progress, now: datetime, none_left: Collection[str] = ()
 ) -> list[NextBadge]:
-    """Every badge that the user can still earn, in the catalog's order, without those of which no copy is left."""
-    return [_next_badge(badge, steps) for badge, steps in _in_reach(catalog, progress, now, none_left)]
+    """Every badge that the user can still earn, in the catalog's order.
+
+    Without secret ones, and those of which no copy is left.
+    """
+    found = _in_reach(catalog, progress, now, none_left)
+    return [_next_badge(badge, steps) for badge, steps in found if not badge.secret]
 
 
 def _in_reach(

@@ -9,6 +9,7 @@ from laurels.engine.entitlements import all_unlocks
 from laurels.present.badges import BadgeInfo, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.present.entitlements import Entitlement, shown_unlocks
+from laurels.present.secret_badges import locked_badges
 from laurels.storage.contract import CatalogRow, Principal
 
 
@@ -41,9 +42,12 @@ class CatalogSummary(SparseAnswer, frozen=True):
     entitlements: Sequence[Entitlement] = ()
 
 
-def catalog_summary(catalog: Catalog) -> CatalogSummary:
-    """Everything that can be earned."""
-    badges = [badge_info(badge) for badge in catalog.badges if not badge.retired]
+def catalog_summary(catalog: Catalog, *, for_operators: bool = False) -> CatalogSummary:
+    """Everything that can be earned, secret badges as users see them who do not have them, or as operators see them."""
+    if for_operators:
+        badges = [badge_info(badge) for badge in catalog.badges if not badge.retired]
+    else:
+        badges = [*locked_badges(catalog).values()]
     used = {badge.category for badge in badges}
     return CatalogSummary(
         name=catalog.name,
@@ -52,7 +56,7 @@ def catalog_summary(catalog: Catalog) -> CatalogSummary:
         ],
         badges=badges,
         categories=[CatalogCategory(id=one.id, name=one.name) for one in catalog.categories.values() if one.id in used],
-        entitlements=shown_unlocks(all_unlocks(catalog)) or (),
+        entitlements=shown_unlocks(all_unlocks(catalog, secret=for_operators)) or (),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
@@ -17,12 +17,15 @@ class BadgeCopies(Answer, frozen=True):
     left: int
 
 
-def badge_copies(catalog: Catalog, taken: Mapping[str, int]) -> list[BadgeCopies]:
-    """Every badge of limited supply, in the catalog's order. `taken` is how many copies of each are taken."""
+def badge_copies(catalog: Catalog, taken: Mapping[str, int], held: Collection[str]) -> list[BadgeCopies]:
+    """Every badge of limited supply, in the catalog's order, but for secret ones that the user does not have.
+
+    `taken` is how many copies of each are taken, `held` the badges that the user has.
+    """
     return [
         BadgeCopies(badge=badge.id, supply=badge.supply, left=max(0, badge.supply - taken.get(badge.id, 0)))
         for badge in catalog.badges
-        if badge.supply and not badge.retired
+        if badge.supply and not badge.retired and (not badge.secret or badge.id in held)
     ]
 
 

@@ -53,10 +53,10 @@ def user_overview(
     catalog, row = maker.context.catalog, details.user
     badges = shown_badges(catalog, row.progress)
     profile = msgspec.structs.replace(
-        maker.profile(row, details.top, now),
+        maker.profile(row, details.top, now, for_operators=True),
         balance=row.progress.balance,
         rank=UserRank(rank=details.rank, ranked_users=details.ranked),
-        next=next_badges(catalog, row.progress, now, len(catalog.badges), none_left),
+        next=next_badges(catalog, row.progress, now, len(catalog.badges), none_left, for_operators=True),
         streaks=user_streaks(catalog, row.progress, now, days),
         history=history(row, details.history, limit),
     )

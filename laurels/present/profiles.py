@@ -20,6 +20,7 @@ from laurels.present.base import Answer, Points, SparseAnswer
 from laurels.present.copies import BadgeCopies
 from laurels.present.history import History
 from laurels.present.presentation import ANONYMOUS, Presentation
+from laurels.present.secret_badges import locked_badges
 from laurels.present.streaks import UserStreak, streak_length
 from laurels.storage.contract import ALL_TIME, Standing, UserRow
 
@@ -104,15 +105,25 @@ class ProfileMaker:
     def __init__(self, context: Presentation) -> None:
         self.context = context
         self._catalog = context.catalog
-        self._badges = [(badge.id, badge_info(badge), badge.retired) for badge in context.catalog.badges]
+        locked = locked_badges(context.catalog)
+        self._badges = [(badge.id, badge_info(badge), locked.get(badge.id)) for badge in context.catalog.badges]
         self._expiring = [badge for badge in context.catalog.badges if badge.valid_for]
         self._board = context.catalog.boards[POINTS]
         self._top = _Top((), [], {})
 
     def profile(
-        self, row: UserRow, top: Sequence[Standing], now: datetime, badge_awarded: str | None = None
+        self,
+        row: UserRow,
+        top: Sequence[Standing],
+        now: datetime,
+        badge_awarded: str | None = None,
+        *,
+        for_operators: bool = False,
     ) -> Profile:
-        """The contract's eleven fields. `top` are the first RANKED_IN_PROFILE lines of the points leaderboard."""
+        """The contract's eleven fields. `top` are the first RANKED_IN_PROFILE lines of the points leaderboard.
+
+        Secret badges that the user does not have are locked, except `for_operators`.
+        """
         progress = row.progress
         level = self._catalog.levels.read(progress.points)
         first = self._top if self._top.lines is top else self._read_top(top)
@@ -131,9 +142,9 @@ class ProfileMaker:
             leaderboard=self._leaders(first, row) if may_read else [],
             user_rank=self._rank(first, row, now) if may_read else None,
             available_badges=[
-                info
-                for badge_id, info, retired in self._badges
-                if (badge_id not in earned or badge_id in over) and not retired
+                info if for_operators or badge_id in over else locked
+                for badge_id, info, locked in self._badges
+                if (badge_id not in earned or badge_id in over) and locked is not None
             ],
         )
 

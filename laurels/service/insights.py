@@ -11,6 +11,8 @@ from importlib import metadata
 from time import monotonic
 from typing import Generic, TypeVar
 
+import msgspec
+
 from laurels.errors import LaurelsError
 from laurels.present.health import MaintenanceResult, ProcessStatus
 from laurels.present.reports import (
@@ -76,8 +78,12 @@ class Insights:
         return await self._rarity.value()
 
     async def public_rarity(self) -> RarityReport:
-        """The same for the public: without any number in a community of fewer than `rarity_users`."""
+        """The same for the public: without secret badges, and any number in a community of fewer than `rarity_users`."""
+        secret = {badge.id for badge in self._laurels.catalog.badges if badge.secret}
         rarity = await self.rarity()
+        if secret:
+            badges = [badge for badge in rarity.badges if badge.id not in secret]
+            rarity = msgspec.structs.replace(rarity, badges=badges)
         if rarity.users is not None and rarity.users >= self._rarity_users:
             return rarity
         badges = [BadgeRarity(id=badge.id, holders=None, share=None) for badge in rarity.badges]

@@ -142,7 +142,7 @@ class ProfileReader:
         if "details" in include:
             more["details"] = badge_details(catalog, progress)
         if "copies" in include:
-            more["copies"] = badge_copies(catalog, taken)
+            more["copies"] = badge_copies(catalog, taken, progress.badges)
         return msgspec.structs.replace(profile, **more)
 
     async def _earned(self, row: UserRow) -> list[EarnedBadge]:

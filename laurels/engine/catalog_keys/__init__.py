@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.engine.catalog_keys.badges import BADGE, CATEGORY
+from laurels.engine.catalog_keys.badges import BADGE, CATEGORY, LOCKED
 from laurels.engine.catalog_keys.conditions import CONDITIONS
 from laurels.engine.catalog_keys.file import CATALOG, OWN_HISTORY, PROFILE
 from laurels.engine.catalog_keys.key_types import CONDITION, KeyTable
@@ -36,6 +36,7 @@ TABLES: Mapping[str, KeyTable] = {
         LEVEL_FORMULA,
         CATEGORY,
         BADGE,
+        LOCKED,
         LEADERBOARD,
         SEASON,
         DATED_VALUE,

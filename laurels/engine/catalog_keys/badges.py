@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laurels.engine.badges import HOLDERS, KEEP
+from laurels.engine.badges import HOLDERS, KEEP, Locked
 from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
 from laurels.engine.catalog_keys.shared import past, unlocks, was
 
@@ -81,6 +81,39 @@ BADGE = KeyTable(
         past(
             "What a change of its points means for users who have it: they keep what it paid, or have what it pays now."
         ),
+        Key(
+            "secret",
+            Boolean(),
+            "Users who do not have it see the texts of `locked` and nothing else.",
+            "true",
+            default=False,
+        ),
+        Key(
+            "locked",
+            Inner("locked"),
+            "What users read of a secret badge that they do not have.",
+            '{ name = "???", description = "A secret badge", icon = "🔒" }',
+            default=None,
+            without="these texts",
+            needs="secret = true",
+        ),
+    ),
+)
+
+LOCKED = KeyTable(
+    "locked",
+    "locked",
+    "What users read of a secret badge that they do not have.",
+    (
+        Key("name", Text(), "Its name.", '"???"', default=Locked().name),
+        Key(
+            "description",
+            Text(lines=True),
+            "What it says instead of the description.",
+            '"?"',
+            default=Locked().description,
+        ),
+        Key("icon", Text(), "An emoji or another text that stands for it.", '"🔒"', default=Locked().icon),
     ),
 )
 
