@@ -14,6 +14,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.judge import judge, rebuild, rejudge, reverse
 from laurels.engine.progress import Award, Change, LedgerEntry, Progress
+from laurels.engine.sequences import stages_of
 from tests.support import MONDAY, at, badge, cases, catalog, count, dated, fold
 from tests.support.strategies import catalogs, deliveries, histories
 
@@ -72,8 +73,9 @@ def test_every_order_of_arrival_gives_the_same_progress(
 @given(catalogs(), histories())
 def test_after_every_event_the_ledger_adds_up_and_no_badge_is_due(made: Catalog, events: list[Event]) -> None:
     progress = Progress()
-    for event in events:
-        outcome = judge(made, progress, event, event.day or 0)
+    for position, event in enumerate(events, start=1):
+        stages = stages_of(made.chains, events[:position])
+        outcome = judge(made, progress, event, event.day or 0, stages=stages)
         assert outcome.progress.points - progress.points == sum(entry.amount for entry in outcome.entries)
         assert all(entry.amount for entry in outcome.entries)
         assert {award.badge for award in outcome.awards} == outcome.progress.badges.keys() - progress.badges.keys()
