@@ -21,22 +21,22 @@ from tests.support.serving import SECONDS
 
 pytestmark = pytest.mark.anyio
 
-OTHER = "secret-board"
+OTHER = "wages-board"
 """The id of a leaderboard that only some may read; its name and its earlier id have this word in them, too."""
-WORD = "secret"
+WORD = "wages"
 
 BOARDS: list[Json] = [
     {
         "id": OTHER,
-        "name": "The secret week",
+        "name": "The wages week",
         "period": "week",
         "groups": ["players"],
         "readers": ["hr", "staff"],
         "tell_top": 3,
-        "was": ["old-secret"],
+        "was": ["old-wages"],
     },
-    {"id": "retired-secret", "name": "A retired secret", "readers": ["staff"], "retired": True},
-    {"id": "secret-teams", "name": "secret teams", "teams": "team:", "readers": ["staff"]},
+    {"id": "retired-wages", "name": "A retired wages", "readers": ["staff"], "retired": True},
+    {"id": "wages-teams", "name": "wages teams", "teams": "team:", "readers": ["staff"]},
     {"id": "open", "name": "Open", "tell_top": 3},
 ]
 SETTINGS: Json = {
@@ -77,7 +77,7 @@ PATHS = [
 ] + ["/leaderboards/BOARD"]
 
 
-@pytest.mark.parametrize("board", [OTHER, "old-secret", "retired-secret", "secret-teams"])
+@pytest.mark.parametrize("board", [OTHER, "old-wages", "retired-wages", "wages-teams"])
 async def test_a_user_who_may_not_read_a_leaderboard_gets_the_answers_for_one_that_does_not_exist(
     office: App, board: str
 ) -> None:
@@ -95,15 +95,15 @@ async def test_readers_and_the_apps_back_end_read_it(office: App) -> None:
     token = await office.sign_in("eve")
     for headers in ({"cookie": f"laurels-session={token}"}, office.by_key):
         listed = (await office.client.get(LEADERBOARDS, headers=headers)).json()["leaderboards"]
-        assert ids_of(listed) == ["points", OTHER, "secret-teams", "open"]
+        assert ids_of(listed) == ["points", OTHER, "wages-teams", "open"]
         assert [board.get("readers") for board in listed] == [None, ["hr", "staff"], ["staff"], None]
-        for board in (OTHER, "old-secret"):
+        for board in (OTHER, "old-wages"):
             page = (await office.client.get(f"{LEADERBOARDS}/{board}?around=eve", headers=headers)).json()
             assert [line["userId"] for line in page["standings"]] == ["ada", "eve"]
         for path in (
             f"{LEADERBOARDS}/{OTHER}/periods",
-            f"{LEADERBOARDS}/retired-secret",
-            f"{LEADERBOARDS}/secret-teams",
+            f"{LEADERBOARDS}/retired-wages",
+            f"{LEADERBOARDS}/wages-teams",
         ):
             assert (await office.client.get(path, headers=headers)).status_code == 200
     assert (await read(office, token, f"/leaderboards/{OTHER}")).status_code == 200

@@ -110,7 +110,7 @@ async def test_a_catalog_can_begin_and_stop_to_limit_a_badge_that_users_have(dat
         plan = await one.admin.plan_catalog(aiders())
         assert (plan.basis, plan.differences) == (
             "nothing",
-            ["badges 'aider'.valid_for: from none to 30", "badges 'aider'.renewed_by: from '' to 'newest'"],
+            ["badges 'aider'.valid_for: from none to 30 days", "badges 'aider'.renewed_by: from nothing to 'newest'"],
         )
         await one.apply(aiders())
         assert await shown(one) == (False, True, date(2026, 3, 31))

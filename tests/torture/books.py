@@ -30,7 +30,7 @@ async def check(database: str, lines: list[dict[str, Any]]) -> dict[str, int]:
         store = laurels.store
         await laurels.erasures.finish()  # what killed processes left goes on when one starts
         await check_file(store)
-        erased = await _check_erased(store, lines)
+        erased, acknowledged = await _check_erased(store, lines)
         await _check_answers(store, lines, erased)
         await _check_acts(store, lines)
         await _check_chains(store)
@@ -40,7 +40,7 @@ async def check(database: str, lines: list[dict[str, Any]]) -> dict[str, int]:
         await check_ledgers(store)
         await check_tallies(store)
         await _check_rebuilt(laurels)
-        for name in erased:
+        for name in acknowledged:
             await _is_refused(laurels, name)
         counts = await store.counts()
     return {"events": counts.events, **Counter(line["what"] for line in lines)}
@@ -115,8 +115,11 @@ async def _check_acts(store: Store, lines: list[dict[str, Any]]) -> None:
     assert max(firsts.values(), default=0) <= 1
 
 
-async def _check_erased(store: Store, lines: list[dict[str, Any]]) -> set[str]:
-    """Nothing is left of users whose erasure was acknowledged; nor of those whose answer was lost, if they are gone."""
+async def _check_erased(store: Store, lines: list[dict[str, Any]]) -> tuple[set[str], set[str]]:
+    """Nothing is left of users whose erasure was acknowledged; nor of those whose answer was lost, if they are gone.
+
+    Returns all who are not there, of whom some may never have been, and those whose erasure was acknowledged.
+    """
     kinds = [(line["user"], line["what"]) for line in lines if line["kind"] == "erase" and "user" in line]
     acknowledged = {user for user, what in kinds if what == "answered"}
     everything = await contents(store)
@@ -125,7 +128,7 @@ async def _check_erased(store: Store, lines: list[dict[str, Any]]) -> set[str]:
     gone = {*GONE} - left
     for table, rows in everything.items():
         assert not [row for row in rows if gone & {cell for cell in row if isinstance(cell, str)}], table
-    return gone
+    return gone, acknowledged
 
 
 async def _is_refused(laurels: Laurels, user_id: str) -> None:
