@@ -8,7 +8,7 @@ Then the user is brought under the rules and amnesties of the time of the read b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from laurels.commands.adjustments import UNDONE
@@ -47,6 +47,10 @@ class UserRecord:
     snapshot: UserSnapshot
     former: Sequence[FormerState]
     keyring: Keyring
+    days_at: dict[int, Mapping[str, Days]] = field(
+        default_factory=dict[int, Mapping[str, Days]], compare=False, repr=False
+    )
+    """The days of all streaks at revisions, as far as they were computed: a retired streak needs those of an earlier one."""
 
     @property
     def user(self) -> UserRow:
@@ -222,11 +226,18 @@ def _days_before_retiring(
         before = catalogs.judged_by(state.rules)
         names = [one for one in before.streaks if catalog.renames.streak(one) == name]
         if names and not before.streaks[names[0]].retired:
-            return user_at(record, state.revision - 1, catalogs, (), is_refreshed=True).row.progress.days.get(names[0])
+            return _days_at(record, state.revision - 1, catalogs).get(names[0])
     later = [state.rules for state in record.former if state.revision > revision]
     stayed = all(_retires(catalogs.judged_by(rules), catalog, name) for rules in (*later, record.user.rules))
     now = catalogs.judged_by(record.user.rules).renames.streak(name)
     return record.user.progress.days.get(now) if stayed else None
+
+
+def _days_at(record: UserRecord, revision: int, catalogs: FormerCatalogs) -> Mapping[str, Days]:
+    """The days of all streaks at a revision. Amnesties are left out: they change no days on which something was done."""
+    if revision not in record.days_at:
+        record.days_at[revision] = user_at(record, revision, catalogs, (), is_refreshed=True).row.progress.days
+    return record.days_at[revision]
 
 
 def _retires(other: Catalog, catalog: Catalog, name: str) -> bool:
@@ -266,6 +277,13 @@ def as_read_at(
     work = work_on(record, past, rules, amnesties)
     work.user(past.row.user_id, at)
     return worked(work, past)
+
+
+def is_as_stored(record: UserRecord, catalogs: FormerCatalogs, revision: int, at: datetime) -> bool:
+    """Whether a read at this time saw the user as stored at this revision, under the same rules and amnesties."""
+    if _described(record, revision).rules != catalogs.in_force(at).catalog.rules:
+        return False
+    return _includes_all(record, revision, amnesties_at(record.snapshot.amnesties, at))
 
 
 def _includes_all(record: UserRecord, revision: int, amnesties: Sequence[AmnestyRow]) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from laurels.commands.adjustments import UNDONE
 from laurels.commands.former_catalogs import FormerCatalogs
-from laurels.commands.past import PastUser, UserRecord, amnesties_at, as_read_at, instants
+from laurels.commands.past import PastUser, UserRecord, amnesties_at, as_read_at, instants, is_as_stored
 from laurels.engine.catalog import Catalog
 from laurels.engine.values import plain
 
@@ -102,20 +102,41 @@ class Search:
         self._steps = steps(record, catalogs)
 
     def turn(self) -> Turn | None:
-        """The step; None if it was never otherwise, and does not hold."""
+        """The step; None if it was never otherwise, and does not hold.
+
+        The rows say what is so after each own step. Between two of them are steps of all users, which may turn it several
+        times: from the last one back, each is looked at, and those are computed of which the rows do not tell.
+        """
         last = len(self._steps) - 1
-        now = self._holds_after(last)
-        own = [index for index, step in enumerate(self._steps) if step.of_user]
-        other = [index for index in own if self._recorded[self._steps[index].revision] != now]
-        if not other and not now:
+        if last < 0:
             return None
-        low = other[-1] if other else -1
-        high = next((index for index in own if index > low), last)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._holds_after(middle) == now else (middle, high)
-        before = self._user_after(low) if low >= 0 else None
-        return Turn(self._steps[high], now, before, self._user_after(high))
+        now = self._holds_after(last)
+        first = next((index + 1 for index in range(last - 1, -1, -1) if self._is_otherwise(index, now)), 0)
+        if first == 0 and not now:
+            return None
+        before = self._user_after(first - 1) if first else None
+        return Turn(self._steps[first], now, before, self._user_after(first))
+
+    def _is_otherwise(self, index: int, now: bool) -> bool:
+        """Whether it was otherwise after a step, given that it was as now after the next one."""
+        step = self._steps[index]
+        if step.of_user or self._is_as_recorded(step):
+            return self._recorded[step.revision] != now
+        return not self._is_between_alike(index, now) and self._holds_after(index) != now
+
+    def _is_as_recorded(self, step: Step) -> bool:
+        """Whether a step of all users left the user as the rows of their own step before it say."""
+        return step.revision in self._recorded and is_as_stored(self._record, self._catalogs, step.revision, step.at)
+
+    def _is_between_alike(self, index: int, now: bool) -> bool:
+        """Whether a step is the only one between two own steps that are both as now.
+
+        It turned nothing: whatever it changes of a user is stored when the user is read or changed next, in an own step.
+        """
+        around = self._steps[max(index - 1, 0) : index + 2]
+        if [step.of_user for step in around] != [True, False, True]:
+            return False
+        return self._recorded[around[0].revision] == now
 
     def _user_after(self, index: int) -> PastUser:
         return after_step(self._record, self._catalogs, self._steps[index])

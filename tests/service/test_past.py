@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from laurels.commands import past
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event
+from laurels.engine.judge import recomputed
 from laurels.errors import ErasurePending, InvalidInput, PastNotStored, UserNotFound
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
@@ -285,3 +287,27 @@ async def test_an_event_that_is_reversed_again_keeps_its_earlier_reversal(opened
         ("reversal:m1", "mistake 2", True),
         ("laurels:undone:2:m1", "mistake 0", True),
     ]
+
+
+async def test_a_read_of_the_past_computes_each_former_state_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streaks that were retired one after the other: the days of each are those of an earlier revision."""
+    computed, names = list[int](), [f"s{number}" for number in range(8)]
+    monkeypatch.setattr(past, "recomputed", lambda *given: (computed.append(1), recomputed(*given))[1])
+
+    def retired(count: int) -> Catalog:
+        return catalog(streaks={name: {"events": ["a"], "retired": names.index(name) < count} for name in names})
+
+    async with sandbox(retired(0)) as (laurels, clock):
+        await laurels.record(Event("ada", "e0", "a"))
+        for number in range(1, len(names) + 1):
+            clock.advance(days=1)
+            await Admin(laurels).apply_catalog(retired(number), "retired", "a test")
+            await laurels.record(Event("ada", f"e{number}", "a"))
+        now = await laurels.profile("ada", include=["streaks"])
+
+        then = await laurels.profile("ada", include=["streaks"], as_of=clock.now)
+
+        assert len(computed) <= 1 + len(names)
+        assert then.streaks == now.streaks
+        assert then.streaks is not None
+        assert [one.total_days for one in then.streaks] == [0, *range(1, len(names) + 1)]  # the first is that of logins

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from laurels.commands import past
 from laurels.engine.events import Event
+from laurels.engine.judge import recomputed
 from laurels.errors import InvalidInput, UserNotFound
 from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
@@ -18,7 +20,7 @@ from tests.support import badge
 
 pytestmark = pytest.mark.anyio
 
-KINDS = ["event", "adjustment", "undo", "reversal", "catalog", "amnesty"]
+KINDS = ["event", "adjustment", "undo", "reversal", "catalog", "amnesty", "revisions"]
 
 
 async def noise(laurels: Laurels, clock: TestClock, drawn: random.Random, steps: int) -> None:
@@ -61,7 +63,11 @@ async def culprit(laurels: Laurels, clock: TestClock, kind: str) -> tuple[str, s
             clock.advance(hours=1)
             await admin.reverse("ada", "seventh", "a mistake", "a test")
             return "adjustment", "reversal:seventh", False
-        case "catalog":
+        case "catalog" | "revisions":
+            if kind == "revisions":
+                for needed in (4, 8, 5, 9, 8, 7):  # a read would have found the badge, found none, and so on
+                    await admin.apply_catalog(of_messages(needed), "another number", "a test")
+                    clock.advance(hours=1)
             await admin.apply_catalog(with_seven(metric="messages", at_least=6), "easier", "a test")
             (*_, newest) = await laurels.store.catalog_revisions()
             return "catalog", str(newest.number), True
@@ -73,6 +79,11 @@ async def culprit(laurels: Laurels, clock: TestClock, kind: str) -> tuple[str, s
 
 def with_seven(**when: Any) -> Any:
     return changed(badges=[badge("seven", 1, **when)])
+
+
+def of_messages(needed: int) -> Any:
+    """The badge for this many messages; holders who have fewer lose it."""
+    return changed(badges=[badge("seven", 1, metric="messages", at_least=needed) | {"holders": "lose"}])
 
 
 @pytest.mark.parametrize("seed", range(100))
@@ -97,6 +108,46 @@ async def test_the_change_that_decided_is_found(seed: int) -> None:
         assert (found.kind, found.id, found.holds, found.at) == (*expected, at)
         assert (found.gained, found.lost) == (["seven"], []) if found.holds else ([], ["seven"])
         assert "seven" in found.sentence
+
+
+@pytest.mark.parametrize("is_active", [False, True])
+async def test_of_several_revisions_that_turned_it_the_last_is_found(is_active: bool) -> None:
+    """Nothing of the user was written between them, and the badge is had before and after."""
+    async with sandbox(of_messages(1)) as (laurels, clock):
+        admin = Admin(laurels)
+        await laurels.record(Event("ada", "m1", "message"))
+        for needed in (9, 1, 9, 1, 2, 1, 1):
+            clock.advance(days=1)
+            await admin.apply_catalog(of_messages(needed), "another number", "a test")
+        clock.advance(hours=1)
+        if is_active:
+            await laurels.record(Event("ada", "m2", "message"))
+
+        found = await admin.find_cause("ada", badge="seven")
+
+        assert found is not None
+        assert (found.kind, found.id, found.holds, found.gained) == ("catalog", "7", True, ["seven"])
+
+
+async def test_the_cause_is_not_computed_for_revisions_between_which_the_user_was_active(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the rows tell is not computed: a user with a long history is computed a few times, not once for each revision."""
+    computed = list[int]()
+    monkeypatch.setattr(past, "recomputed", lambda *given: (computed.append(1), recomputed(*given))[1])
+    async with sandbox(of_messages(1)) as (laurels, clock):
+        await laurels.record(Event("ada", "m0", "message"))
+        for number in range(20):
+            clock.advance(days=1)
+            await Admin(laurels).apply_catalog(of_messages(1 + number % 2), "another", "a test")
+            clock.advance(hours=1)
+            await laurels.record(Event("ada", f"m{number + 1}", "message"))
+
+        found = await Admin(laurels).find_cause("ada", badge="seven")
+
+        assert found is not None
+        assert found.id == "m0"
+        assert len(computed) < 10
 
 
 async def test_the_change_that_reached_a_level_or_points_is_found() -> None:
