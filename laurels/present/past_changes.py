@@ -155,9 +155,10 @@ def difference(
     (before, after), (old, new), (since, until) = users, catalogs, times
     one, other = before.row.progress, after.row.progress
     held = {new.renames.badge(badge) for badge in one.badges}
+    earlier = {new.renames.streak(name): name for name in old.streaks}
     lengths = {
         name: Numbers(
-            before=streak_length(old, one, name, since) if name in old.streaks else 0,
+            before=streak_length(old, one, earlier[name], since) if name in earlier else 0,
             after=streak_length(new, other, name, until),
         )
         for name in new.streaks

@@ -16,7 +16,7 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.testing import TestClock, sandbox
 from tests.service.test_past import FIRST, RULES, changed
-from tests.support import badge
+from tests.support import badge, catalog
 
 pytestmark = pytest.mark.anyio
 
@@ -207,6 +207,28 @@ async def test_a_difference_says_where_points_come_from() -> None:
         assert sum(part.amount for part in found.parts) == found.points.after - found.points.before
         nothing = await admin.compare_user("ada", since, since)
         assert nothing.sentences == ["Nothing changed."]
+
+
+async def test_a_renamed_streak_goes_on_in_a_difference() -> None:
+    before = catalog(streaks={"old": {"events": ["a"]}})
+    after = catalog(streaks={"fresh": {"events": ["a"], "was": "old"}})
+    async with sandbox(before) as (laurels, clock):
+        for number in range(3):
+            clock.advance(days=1)
+            await laurels.record(Event("ada", f"e{number}", "a"))
+        since = clock.now
+        clock.advance(hours=1)
+        await Admin(laurels).apply_catalog(after, "another name", "a test")
+        clock.advance(hours=1)
+
+        same = await Admin(laurels).compare_user("ada", since, clock.now)
+        clock.advance(days=1)
+        await laurels.record(Event("ada", "e3", "a"))
+        longer = await Admin(laurels).compare_user("ada", since, clock.now)
+
+        assert (same.streaks, same.sentences[-1]) == ({}, "Revision 2 of the catalog was put in force.")
+        assert {name: (pair.before, pair.after) for name, pair in longer.streaks.items()} == {"fresh": (3, 4)}
+        assert "Streak fresh: from 3 to 4 (+1)." in longer.sentences
 
 
 async def test_what_cannot_be_compared_or_found_is_refused() -> None:
