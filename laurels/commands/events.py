@@ -193,7 +193,7 @@ class ReverseEvents:
         reverse_some = self._reverse if work.is_known(self.user_id) else self._wait
         made = reverse_some(work, user, new) if new else {}
         for row in undone:  # after the new reversals, which take their ids
-            work.save_adjustment(row)
+            work.save_adjustment(row, was=REVERSAL + row.data["event"])
         answers: list[Applied] = []
         for name in self.event_ids:
             fresh = made.pop(name, None)

@@ -332,9 +332,10 @@ class UnitOfWork:
         else:
             self._marked[identity] = marked
 
-    def save_adjustment(self, row: AdjustmentRow) -> None:
-        """Save an adjustment, or save it again as undone."""
+    def save_adjustment(self, row: AdjustmentRow, *, was: str | None = None) -> None:
+        """Save an adjustment, or save it again as undone. `was` is the id that it had until now, if it gets another one."""
         changes = self._changes
+        changes.renamed += [(row.user_id, was, row.revision, row.adjustment_id)] if was else []
         changes.adjustments = [
             one for one in changes.adjustments if (one.user_id, one.adjustment_id) != (row.user_id, row.adjustment_id)
         ]

@@ -276,16 +276,16 @@ async def test_an_event_that_is_reversed_again_keeps_its_earlier_reversal(opened
         if step % 2:
             await admin.undo("ada", "reversal:m1")
         else:
-            await admin.reverse("ada", "m1", f"mistake {step}", "a test")
+            await admin.reverse("ada", "m1", f"mistake {step}", f"actor {step}")
         points[clock.now] = (await laurels.profile("ada")).points
     clock.advance(hours=1)
 
     assert [(await laurels.profile("ada", as_of=at)).points for at in points] == [0, 10, 0, 10]
     history = await laurels.history("ada")
     kept = [entry.adjustment for entry in history.entries if entry.adjustment]
-    assert [(one.id, one.reason, one.undone) for one in kept] == [
-        ("reversal:m1", "mistake 2", True),
-        ("laurels:undone:2:m1", "mistake 0", True),
+    assert [(one.id, one.reason, one.actor, one.undone) for one in kept] == [
+        ("reversal:m1", "mistake 2", "actor 2", True),
+        ("laurels:undone:2:m1", "mistake 0", "actor 0", True),
     ]
 
 

@@ -99,6 +99,7 @@ class Changes:
     or data changed. `revoked` are the (user, badge) of awards to delete before new ones are written. `tops` are the
     leaderboards that notify users who climb into their first ranks. `signed_out` are users whose sessions all end.
     `copies` are limited badges with how many more copies are taken (below 0: fewer), and the supply that must not be exceeded.
+    `renamed` are adjustments that get another id before the others are written: user, id until now, revision and new id.
     `former` is what users were before, where their other rows do not tell. `next_notifications` has, for each user, the revision,
     position and time of a further one.
     """
@@ -114,6 +115,7 @@ class Changes:
         default_factory=dict[str, tuple[int, int, datetime]]
     )
     adjustments: list[AdjustmentRow] = field(default_factory=list[AdjustmentRow])
+    renamed: list[tuple[str, str, int, str]] = field(default_factory=list[tuple[str, str, int, str]])
     marked: list[EventRow] = field(default_factory=list[EventRow])
     revoked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     erased: list[tuple[str, datetime]] = field(default_factory=list[tuple[str, datetime]])
@@ -128,6 +130,7 @@ class Changes:
         self.ledger = [row for row in self.ledger if row.user_id != user_id]
         self.notifications = [row for row in self.notifications if row.user_id != user_id]
         self.adjustments = [row for row in self.adjustments if row.user_id != user_id]
+        self.renamed = [row for row in self.renamed if row[0] != user_id]
         self.revoked = [pair for pair in self.revoked if pair[0] != user_id]
 
     def further(self, notifications: Iterable[Notification]) -> list[NotificationRow]:

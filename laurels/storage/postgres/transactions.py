@@ -90,6 +90,12 @@ SAVE_ADJUSTMENTS = f"""
 {insert_all(ADJUSTMENTS)}
 ON CONFLICT (user_id, adjustment_id) DO UPDATE SET {setting(ADJUSTMENTS, "excluded", but=WHO_ADJUSTED)}
 """
+RENAME_ADJUSTMENTS = """
+UPDATE adjustments AS a SET adjustment_id = n.name
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) AS n (user_id, adjustment_id, revision, name)
+WHERE a.user_id = n.user_id AND a.adjustment_id = n.adjustment_id AND a.revision = n.revision
+"""
+"""With their revisions: only the stored rows that were read, and who made them stays with them."""
 ADD_AWARDS = insert_all(AWARDS)
 DROP_AWARDS = """
 DELETE FROM awards AS a USING unnest($1::text[], $2::text[]) AS gone (user_id, badge)
@@ -219,6 +225,7 @@ class Transactions(Keyrings):
         await _save_users(connection, changes.users, found)
         await write(connection, ADD_EVENTS, (codec.event_columns(row, ranks) for row in changes.events))
         await write(connection, MARK_EVENTS, map(codec.mark_columns, changes.marked))
+        await write(connection, RENAME_ADJUSTMENTS, changes.renamed)
         await write(connection, SAVE_ADJUSTMENTS, map(codec.adjustment_columns, changes.adjustments))
         await write(connection, DROP_AWARDS, changes.revoked)
         await write(connection, ADD_AWARDS, map(codec.award_columns, changes.awards))

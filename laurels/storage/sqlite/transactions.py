@@ -49,6 +49,11 @@ ON CONFLICT (user_id, adjustment_id) DO UPDATE SET
     {", ".join(f"{name} = excluded.{name}" for name in _ADJUSTED)}
 """
 
+RENAME_ADJUSTMENT = (
+    "UPDATE adjustments SET adjustment_id = ?4 WHERE user_id = ?1 AND adjustment_id = ?2 AND revision = ?3"
+)
+"""With its revision: only the stored row that was read, and who made it stays with it."""
+
 
 class Transactions(Keyrings):
     """Changing users."""
@@ -148,6 +153,8 @@ def _save_adjustments(connection: Connection, changes: Changes) -> None:
     """Write adjustments and what they take back; most transactions have none."""
     if changes.marked:
         connection.executemany(MARK_EVENT, map(codec.mark_columns, changes.marked))
+    if changes.renamed:
+        connection.executemany(RENAME_ADJUSTMENT, changes.renamed)
     for adjustment in changes.adjustments:
         connection.execute(SAVE_ADJUSTMENT, codec.adjustment_columns(adjustment))
     for award in changes.revoked:
