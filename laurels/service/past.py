@@ -49,12 +49,16 @@ HISTORY_PAGE = 20
 
 @plain
 class SeenUser:
-    """What a past profile is made from: the user, the awards with the events that earned them, and the newest page of history."""
+    """What a past profile is made from: the user, the awards with the events that earned them, and the newest page of history.
+
+    `catalog` is the revision in force then.
+    """
 
     row: UserRow
     awards: list[AwardRow]
     events: Mapping[str, EventRow]
     page: HistoryRows
+    catalog: CatalogRow
 
 
 async def stored_record(store: Store, user_id: str) -> UserRecord | None:
@@ -82,16 +86,16 @@ class ReadPast:
         past = as_read(record, catalogs, self.as_of)
         if self.known_at > self.as_of:
             past = corrected(record, past, catalogs, self.as_of, self.known_at)
-        return _seen(past)
+        return _seen(past, catalogs.row_at(self.as_of))
 
 
-def _seen(past: PastUser) -> SeenUser:
+def _seen(past: PastUser, catalog: CatalogRow) -> SeenUser:
     earned_by = {award.event_id for award in past.awards}
     events = {row.event.id: row for row in past.events if row.event.id in earned_by}
     rows = (*past.events, *past.awards, *past.ledger, *past.adjustments)
     revisions = sorted({row.revision for row in rows}, reverse=True)[:HISTORY_PAGE]
     if not revisions:
-        return SeenUser(past.row, list(past.awards), events, HistoryRows())
+        return SeenUser(past.row, list(past.awards), events, HistoryRows(), catalog)
     first = revisions[-1]
     page = HistoryRows(
         [row for row in past.events if row.revision >= first],
@@ -99,7 +103,7 @@ def _seen(past: PastUser) -> SeenUser:
         [row for row in past.ledger if row.revision >= first],
         [row for row in past.adjustments if row.revision >= first],
     )
-    return SeenUser(past.row, list(past.awards), events, page)
+    return SeenUser(past.row, list(past.awards), events, page, catalog)
 
 
 async def on_record(store: Store, user_id: str, since: datetime, work: Callable[[UserRecord, FormerCatalogs], T]) -> T:
@@ -167,8 +171,8 @@ class PastReader:
         check_text("userId", user_id, MAX_USER_ID)
         as_of, known_at = await checked_instants(self._core, as_of, known_at)
         seen = cast(SeenUser, await self.run(ReadPast(user_id, as_of, known_at), as_of))
-        catalogs = FormerCatalogs(await self._core.store.catalog_revisions())
-        context = Presentation(catalogs.in_force(as_of).catalog, await self._core.store.keyring())
+        catalog = FormerCatalogs([seen.catalog]).in_force(as_of).catalog
+        context = Presentation(catalog, await self._core.store.keyring())
         return past_profile(context, seen.row, as_of, _more(context, seen, as_of, include, days))
 
     async def run(self, task: Task, since: datetime) -> object:

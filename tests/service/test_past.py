@@ -311,3 +311,20 @@ async def test_a_read_of_the_past_computes_each_former_state_once(monkeypatch: p
         assert then.streaks == now.streaks
         assert then.streaks is not None
         assert [one.total_days for one in then.streaks] == [0, *range(1, len(names) + 1)]  # the first is that of logins
+
+
+async def test_a_read_of_the_past_loads_the_revisions_of_the_catalog_once(
+    opened: tuple[Laurels, TestClock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laurels, clock = opened
+    await laurels.record(Event("ada", "m1", "message"))
+    loaded, load = list[int](), type(laurels.store).catalog_revisions
+
+    async def counted(store: Any) -> Any:
+        loaded.append(1)
+        return await load(store)
+
+    monkeypatch.setattr(type(laurels.store), "catalog_revisions", counted)
+
+    assert (await laurels.profile("ada", as_of=clock.now)).points == 10
+    assert len(loaded) == 1  # they hold the whole text of each catalog
