@@ -39,8 +39,13 @@ def former_state_of(row: Columns) -> FormerState:
         codec.maybe_instant(joined_at),
         tuple(groups.split(codec.GROUP_SEPARATOR)) if groups else (),
         rules,
-        tuple(_unpacked(user_id, award) for award in _of_json(awards)),
+        former_awards_of(user_id, awards),
     )
+
+
+def former_awards_of(user_id: str, data: str) -> tuple[FormerAward, ...]:
+    """The awards in a user's former state, from its column `data`."""
+    return tuple(_unpacked(user_id, award) for award in _of_json(data))
 
 
 def _packed(former: FormerAward) -> _PackedAward:

@@ -17,7 +17,8 @@ from laurels.service.admin import Admin
 from laurels.service.laurels import Laurels
 from laurels.storage.columns import TABLES, TABLES_OF_USERS
 from laurels.storage.contract import AuditRow, Principal, TargetKind
-from tests.support import MONDAY, sql
+from laurels.testing import sandbox
+from tests.support import MONDAY, badge, catalog, count, sql
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,7 @@ def test_every_table_and_column_of_users_is_exported_or_left_out_for_a_reason() 
     for table in SECTIONS.values():
         columns = TABLES[table].columns
         texts = {"groups": "a\nb"} | dict.fromkeys(("zones", "data", "outcome"), "{}")
+        texts |= {"data": "[]"} if table == "former_states" else {}
         row = [None if name in LEFT_OUT else texts.get(name, 7) for name in columns]
         assert len(exported(table, row)) == len([name for name in columns if name not in LEFT_OUT])
 
@@ -138,3 +140,26 @@ async def test_an_unknown_or_erased_user_has_no_export(database: str) -> None:
         for user_id in ("gone", "never"):
             with pytest.raises(UserNotFound):
                 await document(laurels, user_id)
+
+
+async def test_awards_that_ended_are_exported_with_named_fields(database: str) -> None:
+    rules = catalog(badges=[badge("old", 5, metric="messages", at_least=1)], metrics={"messages": count("message")})
+    renamed = {**badge("fresh", 5, metric="messages", at_least=1), "was": "old"}
+    async with sandbox(rules, database=database) as (laurels, clock):
+        start, admin = clock.now, Admin(laurels)
+        await laurels.record(Event("ada", "m1", "message", start - timedelta(hours=1)))
+        await admin.reverse("ada", "m1", "a mistake", "a test")
+        await laurels.record(Event("ada", "m2", "message"))
+        clock.advance(days=1)
+        await admin.apply_catalog(catalog(badges=[renamed], metrics={"messages": count("message")}), "name", "a test")
+        await laurels.profile("ada")
+
+        lost, named = (await document(laurels, "ada"))["former"]
+
+        awarded = f"{start:%Y-%m-%dT%H:%M:%SZ}"
+        of_both = {"badge": "old", "awardedAt": awarded, "points": 5, "catalog": 1}
+        earned = f"{start - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+        assert lost["data"] == [{**of_both, "revision": 1, "eventId": "m1", "earnedAt": earned}]
+        assert named["data"] == [
+            {**of_both, "revision": 3, "eventId": "m2", "earnedAt": awarded, "renamed": "fresh"},
+        ]
