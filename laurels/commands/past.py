@@ -17,6 +17,7 @@ from laurels.commands.rows import active_events, amnesty_days, dated, rebuilt_ma
 from laurels.commands.unit_of_work import DecisionContext, UnitOfWork
 from laurels.engine.catalog import Catalog
 from laurels.engine.days import Days
+from laurels.engine.elapsing import is_due
 from laurels.engine.judge import recomputed
 from laurels.engine.progress import ManualState, Progress, earned_by, limited
 from laurels.engine.values import plain
@@ -261,19 +262,27 @@ def amnesties_at(amnesties: Sequence[AmnestyRow], at: datetime) -> list[AmnestyR
 
 def as_read(record: UserRecord, catalogs: FormerCatalogs, at: datetime) -> PastUser:
     """The user as a read at this time saw them, by what was recorded until then."""
-    revision, amnesties = revision_at(record, at), amnesties_at(record.snapshot.amnesties, at)
-    return as_read_at(record, catalogs, revision, amnesties, at)
+    amnesties, rules = amnesties_at(record.snapshot.amnesties, at), catalogs.in_force(at)
+    past = as_read_at(record, catalogs, revision_at(record, at), amnesties, at)
+    return _refreshed(record, past, rules, amnesties, at) if is_due(rules.catalog, past.row.progress, at) else past
 
 
 def as_read_at(
     record: UserRecord, catalogs: FormerCatalogs, revision: int, amnesties: Sequence[AmnestyRow], at: datetime
 ) -> PastUser:
-    """The same at a given revision."""
+    """The same at a given revision, without the badges that time alone earned since: only a read awards these."""
     is_refreshed = _includes_all(record, revision, amnesties)
     past = user_at(record, revision, catalogs, amnesties, is_refreshed=is_refreshed)
     rules = catalogs.in_force(at)
     if past.row.rules == rules.catalog.rules and is_refreshed:
         return past
+    return _refreshed(record, past, rules, amnesties, at)
+
+
+def _refreshed(
+    record: UserRecord, past: PastUser, rules: Rules, amnesties: Sequence[AmnestyRow], at: datetime
+) -> PastUser:
+    """The user after the command that a read runs."""
     work = work_on(record, past, rules, amnesties)
     work.user(past.row.user_id, at)
     return worked(work, past)

@@ -119,9 +119,6 @@ class Search:
 
     def _is_otherwise(self, index: int, now: bool) -> bool:
         """Whether it was otherwise after a step, given that it was as now after the next one."""
-        step = self._steps[index]
-        if step.of_user or self._is_as_recorded(step):
-            return self._recorded[step.revision] != now
         return not self._is_between_alike(index, now) and self._holds_after(index) != now
 
     def _is_as_recorded(self, step: Step) -> bool:
@@ -142,8 +139,10 @@ class Search:
         return after_step(self._record, self._catalogs, self._steps[index])
 
     def _holds_after(self, index: int) -> bool:
-        catalog = self._catalogs.in_force(self._steps[index].at).catalog
-        return self._holds(self._user_after(index), catalog)
+        step = self._steps[index]
+        if step.of_user or self._is_as_recorded(step):
+            return self._recorded[step.revision]
+        return self._holds(self._user_after(index), self._catalogs.in_force(step.at).catalog)
 
 
 def points_by_revision(record: UserRecord, revisions: Sequence[int]) -> dict[int, int]:

@@ -150,6 +150,28 @@ async def test_the_cause_is_not_computed_for_revisions_between_which_the_user_wa
         assert len(computed) < 10
 
 
+async def test_a_badge_for_time_is_had_since_the_user_was_read() -> None:
+    """A revision that changes nothing for the user is not the cause, although it came after the badge was due."""
+    async with sandbox(changed(badges=[badge("seven", 1, member_for="7 days")])) as (laurels, clock):
+        await laurels.update_user("ada", joined_at=clock.now)
+        await laurels.record(Event("ada", "m1", "message"))
+        clock.advance(days=8)
+        due = clock.now
+        renamed = changed(badges=[badge("seven", 1, member_for="7 days") | {"name": "Another name"}])
+        await Admin(laurels).apply_catalog(renamed, "a name", "a test")
+        clock.advance(days=1)
+        nothing = await Admin(laurels).find_cause("ada", badge="seven")
+        before = await laurels.profile("ada", as_of=due)
+        assert [one.id for one in (await laurels.profile("ada")).badges] == ["seven"]
+
+        found = await Admin(laurels).find_cause("ada", badge="seven")
+
+        assert nothing is None
+        assert [one.id for one in before.badges] == ["seven"]  # as a read answered then
+        assert found is not None
+        assert (found.kind, found.at, found.holds, found.gained) == ("user", clock.now, True, ["seven"])
+
+
 async def test_the_change_that_reached_a_level_or_points_is_found() -> None:
     async with sandbox(FIRST) as (laurels, clock):
         admin = Admin(laurels)
