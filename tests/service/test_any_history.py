@@ -64,6 +64,9 @@ def rules(pays: int) -> Any:
             badge("run", 20, streak="login", streak_of=3),
             badge("both", 5, all_of=[{"has_badge": "two"}, {"has_badge": "run"}]),
             badge("either", 5, any_of=[{"has_badge": "both"}, {"points_of": 120}]),
+            badge("member", 8, member_for=f"{pays} days"),
+            badge("then", 6, in_order=[{"metric": "days", "at_least": 2}, {"metric": "messages", "at_least": 1}]),
+            badge("last", 4, all_of=[{"has_badge": "member"}, {"has_badge": "then"}]),
         ],
     )
 

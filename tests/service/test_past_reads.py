@@ -14,7 +14,7 @@ from laurels.errors import LaurelsError
 from laurels.present.profiles import Profile
 from laurels.service.laurels import Laurels
 from laurels.service.past import PAST_INCLUDES
-from tests.service.test_any_history import ACTS, FIRST, SECOND, USERS, AnyHistory
+from tests.service.test_any_history import ACTS, FIRST, SECOND, START, USERS, AnyHistory
 from tests.support import badge, catalog, count
 
 OF_OTHERS = ("leaderboard", "userRank")
@@ -36,6 +36,9 @@ THIRD = catalog(
         {**badge("run", 20, streak="login", streak_of=3), "retired": True},
         badge("both", 5, all_of=[{"has_badge": "two"}, {"has_badge": "run"}]),
         badge("either", 5, any_of=[{"has_badge": "both"}, {"points_of": 120}]),
+        {**badge("member", 8, member_for="12 days"), "holders": "lose"},
+        {**badge("then", 6, in_order=[{"metric": "messages", "at_least": 2}] * 2), "holders": "lose"},
+        {**badge("first", 4, none_of=[{"joined_before": START - timedelta(days=30)}]), "past": "keep"},
     ],
 )
 
