@@ -15,7 +15,7 @@ Role = Literal["viewer", "support", "editor", "owner"]
 ROLES: Mapping[str, str] = {
     "viewer": "read every page",
     "support": "change single users: adjustments, reversals, undoing, ending sessions",
-    "editor": "change what concerns many users or stored results: amnesties, rebuilding a user; undo pending erasures",
+    "editor": "change what concerns many users or stored results: catalog, amnesties, rebuilding a user; undo pending erasures",
     "owner": "everything, and whatever later versions reserve for owners",
 }
 """Every role, from the one that may do the least, and what it adds."""

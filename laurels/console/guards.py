@@ -35,7 +35,7 @@ from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter, Kind, kind_of, problem_response
 from laurels.http.responses import HTML, Headers, Receive, Response, Scope
 from laurels.present.principals import who
-from laurels.site.html import PRIVATE
+from laurels.site.html import PRIVATE, templates
 from laurels.site.html import page as html_page
 
 FORM_LIMIT = 64 * 1024
@@ -122,9 +122,12 @@ def page(
 
 
 def form(
-    path: str, *parameters: Parameter, role: Role, without_factor: bool = False
+    path: str, *parameters: Parameter, role: Role, without_factor: bool = False, limit: int = FORM_LIMIT
 ) -> Callable[[Callable[[Sent], Awaitable[Response]]], Endpoint]:
-    """Declare what an operator with this role does with a form that this session was shown. `without_factor`: see `page`."""
+    """Declare what an operator with this role does with a form that this session was shown. `without_factor`: see `page`.
+
+    `limit` is the largest form, in bytes.
+    """
 
     def declare(handler: Callable[[Sent], Awaitable[Response]]) -> Endpoint:
         async def checked(request: Sent) -> Response:
@@ -137,7 +140,7 @@ def form(
             path,
             access=operator(role, without_factor=without_factor),
             parameters=parameters,
-            body=ConsoleForm(FORM_LIMIT, COOKIE),
+            body=ConsoleForm(limit, COOKIE),
             cross_origin=False,
             error_response=error_response,
         )(checked)
@@ -158,22 +161,28 @@ def render(
     visit: Visit | None, template: str, *, status: int = 200, headers: Headers = PRIVATE, **more: Any
 ) -> Response:
     """A page of the console, with the operator's name and the token for its forms."""
-    return html_page(
-        f"console/{template}",
-        status=status,
-        headers=headers,
-        lang="en",
-        operator=visit.operator if visit else "",
-        has_key=visit is not None and visit.signed_in is not None and visit.signed_in.kind == "operator",
-        catalog_difference=visit.context.laurels.rules.difference if visit else "",
-        may=partial(may, visit.role if visit else ""),
-        token=visit.token if visit else "",
-        token_field=TOKEN_FIELD,
-        user_at=user_at,
-        who=who,
-        as_json=as_json,
-        **more,
-    )
+    return html_page(f"console/{template}", status=status, headers=headers, **_values(visit), **more)
+
+
+def fragment(visit: Visit, template: str, **more: Any) -> str:
+    """A part of a page of the console, as HTML."""
+    return templates().get_template(f"console/{template}").render({**_values(visit), **more})
+
+
+def _values(visit: Visit | None) -> dict[str, Any]:
+    """What every template may use."""
+    return {
+        "lang": "en",
+        "operator": visit.operator if visit else "",
+        "has_key": visit is not None and visit.signed_in is not None and visit.signed_in.kind == "operator",
+        "catalog_difference": visit.context.laurels.rules.difference if visit else "",
+        "may": partial(may, visit.role if visit else ""),
+        "token": visit.token if visit else "",
+        "token_field": TOKEN_FIELD,
+        "user_at": user_at,
+        "who": who,
+        "as_json": as_json,
+    }
 
 
 def error_page(error: Exception, visit: Visit | None = None) -> Response:
@@ -181,6 +190,12 @@ def error_page(error: Exception, visit: Visit | None = None) -> Response:
     status, headers, title, fix = _described(error)
     detail = "" if status == INTERNAL else str(error)
     return render(visit, "error.html", status=status, headers=[*PRIVATE, *headers], title=title, detail=detail, fix=fix)
+
+
+def problem_in_words(error: Exception) -> tuple[int, str, str]:
+    """The status, the title and the fix of an error, for a page that has begun."""
+    status, _, title, fix = _described(error)
+    return status, title, fix
 
 
 INTERNAL = 500

@@ -23,7 +23,7 @@ NONE_EARLIER: Mapping[str, str] = {}
 MOST_BRACKETS = 100
 """More brackets than this inside each other are an error. Reading them would exceed Python's limit somewhat later."""
 
-_TOKENS = re.compile(
+TOKENS = re.compile(
     r'"""(?:\\.|[^\\])*?"""|\'\'\'.*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]', re.DOTALL
 )
 """The texts and comments of TOML, in which brackets mean nothing, and the brackets."""
@@ -235,7 +235,7 @@ class Table:
 def line_of_deep_brackets(text: str) -> int:
     """The number of the line of a TOML file in which brackets are first open inside MOST_BRACKETS others; 1 if nowhere."""
     levels, line, last = 0, 1, 0
-    for found in _TOKENS.finditer(text):
+    for found in TOKENS.finditer(text):
         line, last = line + text.count("\n", last, found.start()), found.start()
         levels += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
         if levels > MOST_BRACKETS:

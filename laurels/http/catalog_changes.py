@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 
 from msgspec import UnsetType
 
 from laurels.engine.catalog import Catalog
-from laurels.errors import CatalogError, InvalidInput, LaurelsError, Overloaded
+from laurels.errors import CatalogError, InvalidInput
 from laurels.http.access import by_key
 from laurels.http.bodies import JsonBody
 from laurels.http.context import Context, Key
 from laurels.http.endpoint import Operation, Request, Result, endpoint
 from laurels.http.parameters import in_path
+from laurels.http.plan_streams import PlanStream, check_free
 from laurels.http.problems import InvalidCatalog, NoSuchRevision, problem_of
-from laurels.http.responses import END, NO_STORE, Headers, Receive, Response, Scope, Send, encode
+from laurels.http.responses import NO_STORE, Headers, Response, encode
 from laurels.http.sources import source_of
 from laurels.present.base import as_whole
 from laurels.present.catalog import AppliedCatalog, CatalogRevision, catalog_revision
@@ -30,18 +29,11 @@ from laurels.present.catalog_changes import (
     RevisionList,
     revision_entry,
 )
+from laurels.present.plans import CatalogPlan
 from laurels.service.admin import Admin
-from laurels.service.planning import INFLATION, BegunPlan, PlanOptions, begin_plan
-
-log = logging.getLogger(__name__)
+from laurels.service.planning import INFLATION, PlanOptions, begin_plan
 
 CATALOG = "/api/gamification/catalog"
-PROGRESS_SECONDS = 1.0
-"""How often a plan says how far it is."""
-
-RETRY_SECONDS = 10
-"""When to try again while this process makes another plan."""
-
 JSON_LINES = "application/jsonl"
 LINES: Headers = [
     (b"content-type", JSON_LINES.encode()),
@@ -143,13 +135,12 @@ async def post_plan(request: Request[Key, PlanIn]) -> Response:
     connection ends the plan.
     """
     context, body = request.context, request.body
-    if context.plans.locked():
-        raise Overloaded("another plan is being made; try again when it is done", RETRY_SECONDS)
+    check_free(context)
     inflation = (
         INFLATION if isinstance(body.inflation, UnsetType) else _whole("inflation", body.inflation, MOST_PERCENT)
     )
     catalog = await _catalog_in(context, body)
-    stream = _PlanStream(context)
+    stream = _PlanLines(context, LINES)
     options = PlanOptions(progress=stream.note, inflation=inflation, silent=body.silent)
     try:
         principal = source_of(request.scope, request.caller).principal
@@ -210,66 +201,23 @@ def _whole(field: str, number: float, most: int) -> int:
     return whole
 
 
-class _PlanStream(Response):
+class _PlanLines(PlanStream):
     """The lines of a plan that is being made."""
 
-    __slots__ = ("_context", "begun", "done", "of")
+    def progress(self) -> Iterable[bytes]:
+        """See PlanStream."""
+        yield _line(PlanMessage(done=self.done, of=max(self.of, self.done)))
 
-    begun: BegunPlan
-
-    def __init__(self, context: Context) -> None:
-        super().__init__(200, LINES)
-        self._context = context
-        self.done = self.of = 0
-
-    def note(self, done: int) -> None:
-        """Remember how many users are done."""
-        self.done = done
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send lines until the plan is made, the client is gone, or the server stops."""
-        async with self._context.plans:
-            making = asyncio.create_task(self._made())
-            scope.get("state", {})[END] = making.cancel
-            async with _ended_with(receive, making):
-                await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers]})
-                while not (await asyncio.wait([making], timeout=PROGRESS_SECONDS))[0]:
-                    await self._send(send, PlanMessage(done=self.done, of=max(self.of, self.done)))
-                if not making.cancelled():
-                    await self._send(send, making.result())
-                await send({"type": "http.response.body", "body": b""})
-
-    async def _made(self) -> PlanMessage:
-        """The last line."""
-        try:
-            plan = await self.begun.finish()
-        except LaurelsError as error:
-            return PlanMessage(done=self.done, of=max(self.of, self.done), problem=problem_of(error))
-        except Exception as error:
-            log.exception("a plan of a catalog failed")
-            return PlanMessage(done=self.done, of=max(self.of, self.done), problem=problem_of(error))
-        return PlanMessage(done=plan.users, of=plan.users, plan=plan)
-
-    async def _send(self, send: Send, message: PlanMessage) -> None:
-        await send({"type": "http.response.body", "body": encode(message) + b"\n", "more_body": True})
+    def end(self, made: CatalogPlan | Exception) -> Iterable[bytes]:
+        """See PlanStream."""
+        if isinstance(made, Exception):
+            yield _line(PlanMessage(done=self.done, of=max(self.of, self.done), problem=problem_of(made)))
+        else:
+            yield _line(PlanMessage(done=made.users, of=made.users, plan=made))
 
 
-@asynccontextmanager
-async def _ended_with(receive: Receive, making: asyncio.Task[PlanMessage]) -> AsyncIterator[None]:
-    """Meanwhile, end the plan when the client disconnects; afterwards, in any case."""
-
-    async def watch() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        making.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watcher.cancel()
-        making.cancel()
-        await asyncio.gather(watcher, making, return_exceptions=True)
+def _line(message: PlanMessage) -> bytes:
+    return encode(message) + b"\n"
 
 
 ENDPOINTS = (get_revisions, get_revision, post_revision, post_plan)

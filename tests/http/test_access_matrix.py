@@ -109,6 +109,15 @@ WHO: Mapping[str, str] = {
     "GET /console/audit.csv": "viewer",
     "GET /console/audit.jsonl": "viewer",
     "GET /console/catalog": "viewer",
+    "GET /console/catalog/revisions": "viewer",
+    "GET /console/catalog/revisions/{number}": "viewer",
+    "GET /console/catalog/differences": "viewer",
+    "GET /console/catalog/edit": "editor",
+    "POST /console/catalog/edit": "editor",
+    "POST /console/catalog/check": "editor",
+    "POST /console/catalog/plan": "editor",
+    "POST /console/catalog/plan.csv": "editor",
+    "POST /console/catalog/apply": "editor",
     "GET /console/health": "viewer",
 }
 """Who may call each address: everyone, a session, a key with a scope, an operator from a role on, or the form to sign in."""

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from laurels.auth.keys import Rights, create_key
-from laurels.http import catalog_changes
+from laurels.http import plan_streams
 from laurels.service import planning
 from laurels.service.admin import Admin
 from tests.support import badge, catalog, catalog_text, count, sql
@@ -178,7 +178,7 @@ async def test_a_long_plan_says_how_far_it_is_and_no_second_one_begins(
     one: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "PAGE", 1)
-    monkeypatch.setattr(catalog_changes, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(plan_streams, "PROGRESS_SECONDS", 0.01)
     read, go_on = one.laurels.store.users_after, asyncio.Event()
 
     async def slowly(after: str, limit: int) -> Any:

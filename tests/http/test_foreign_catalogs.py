@@ -20,7 +20,7 @@ from laurels.service.laurels import Laurels
 from laurels.testing import TestClock
 from tests.support import ENGINES, LASTING_ENGINES, at, badge, catalog, contents, count
 from tests.support.app import App, event, open_app_over
-from tests.support.operator import Operator, operator_over
+from tests.support.operator import Form, Operator, Page, operator_over
 from tests.support.operator import at as user_page
 
 pytestmark = pytest.mark.anyio
@@ -225,6 +225,17 @@ async def send_every_form(work: Operator) -> None:
     await work.do(user_page("bob"), "/restore")
 
 
+async def change_the_catalog(work: Operator) -> None:
+    """Check, plan and apply the catalog in force, which changes nothing."""
+    form = (await work.page("/console/catalog/edit")).form("/edit")
+    for action in ("/edit", "/check"):
+        assert (await work.send(Form(f"/console/catalog{action}", "post", form.fields))).status_code == 200
+    plan = Page((await work.send(form.to("/plan"))).text)
+    rows = Form("/console/catalog/plan.csv", "post", form.fields)
+    assert (await work.send(rows)).text.startswith("userId,")
+    assert (await work.send(plan.form("/apply"), reason="a test")).status_code == 303
+
+
 async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
     """Send every form and read every page; the rows that this leaves are compared. Checks that no address is left out."""
     visited: set[tuple[str, str]] = set()
@@ -240,6 +251,9 @@ async def over_the_console(laurels: Laurels, clock: TestClock) -> list[Any]:
         await work.fill("/console/second-factor", "/second-factor", key=work.key, code="000000")  # not the right one
         for path in ("", "/users", "/users/ada", "/audit", "/audit.csv", "/audit.jsonl", "/catalog", "/health"):
             await work.page(f"/console{path}")
+        for path in ("/revisions", "/revisions/1", "/differences?from=1&to=1"):
+            await work.page(f"/console/catalog{path}")
+        await change_the_catalog(work)
         await work.send((await work.page("/console")).forms[0])  # sign out
     missing = [
         (one.method, one.path)

@@ -22,11 +22,16 @@ ORIGIN = "http://laurels.test"
 
 @dataclass
 class Form:
-    """A form of a page: where it goes, and what stands in its fields."""
+    """A form of a page: where it goes, what stands in its fields, and where else its buttons send it."""
 
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+
+    def to(self, ending: str) -> Form:
+        """The same form, sent by the button that sends it to another address."""
+        return Form(next(one for one in self.others if one.endswith(ending)), self.method, self.fields)
 
 
 class Page(HTMLParser):
@@ -39,7 +44,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
         self._href: str | None = None
-        self._select = ""
+        self._select = self._area = ""
         self.feed(text)
         self.text = " ".join(" ".join(self.words).split())
 
@@ -48,20 +53,31 @@ class Page(HTMLParser):
         self.tags.append((tag, found))
         if tag == "form":
             self.forms.append(Form(found["action"] or "", found.get("method") or "get"))
+        elif tag == "input" and found.get("type") in ("radio", "checkbox") and "checked" not in found:
+            pass
         elif tag == "input" and found.get("name"):
             self.forms[-1].fields[str(found["name"])] = found.get("value") or ""
         elif tag == "select":
             self._select = str(found["name"])
         elif tag == "option" and ("selected" in found or self._select not in self.forms[-1].fields):
             self.forms[-1].fields[self._select] = found.get("value") or ""
+        elif tag == "button" and found.get("formaction"):
+            self.forms[-1].others.append(str(found["formaction"]))
+        elif tag == "textarea":
+            self._area = str(found["name"])
+            self.forms[-1].fields[self._area] = ""
         elif tag == "a":
             self._href = found.get("href")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
             self._href = None
+        elif tag == "textarea":
+            self._area = ""
 
     def handle_data(self, data: str) -> None:
+        if self._area:
+            self.forms[-1].fields[self._area] += data
         self.words.append(data)
         if self._href and data.strip():
             self.links.setdefault(data.strip(), self._href)

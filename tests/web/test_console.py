@@ -32,6 +32,9 @@ PAGES = (
     "/amnesties",
     "/audit",
     "/catalog",
+    "/catalog/revisions",
+    "/catalog/revisions/1",
+    "/catalog/differences?from=1&to=1",
     "/health",
     "/second-factor",
 )
