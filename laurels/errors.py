@@ -27,6 +27,7 @@
     ├── WrongAddress             the key is valid, but not from this address
     ├── Overloaded               the queue is full; try again shortly
     ├── CatalogError             the catalog has faults; carries all of them
+    │   └── ScenarioError        a scenario file has faults; carries all of them
     ├── CatalogDiffers           the given catalog is not the database's
     ├── SettingsError            a setting is wrong; names it, its source and the fix
     │   └── MissingExtra         a package of an extra is not installed
@@ -224,6 +225,10 @@ class CatalogError(LaurelsError):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+
+class ScenarioError(CatalogError):
+    """A scenario file has faults."""
 
 
 class CatalogDiffers(LaurelsError):

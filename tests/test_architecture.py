@@ -36,6 +36,7 @@ LAYERS = {
     "console": 9,
     "demo": 9,
     "server": 10,
+    "simulate": 10,
     "contrib": 11,
     "cli": 11,
     "__main__": 12,

@@ -1,0 +1,1 @@
+"""Simulating: scenario files that are run in tests of a catalog."""
