@@ -4,7 +4,7 @@ const DEBOUNCE = 400; // milliseconds without a key before a check
 const REFRESH = 2000; // milliseconds between two looks at how far something is
 const MOST_REFRESHES = 1800; // an hour; then the page's own link refreshes
 
-/** An editor: line numbers beside the text, its check under it. A check that a later key made stale is dropped. */
+/** An editor: line numbers next to the text, its check under it. A check that a later key made stale is dropped. */
 class Editor {
   constructor(form) {
     this.form = form;
