@@ -112,3 +112,14 @@ def best(table: Mapping[str, Any], amounts: Iterable[tuple[Event, int]]) -> int:
         return sum(capped.values())
     length = int(table["within"].split()[0])
     return max((sum(capped.get(day + n, 0) for n in range(length)) for day in capped), default=0)
+
+
+def reached_in_order(chain: Iterable[tuple[Mapping[str, Any], int]], events: Iterable[Event]) -> bool:
+    """Whether these numbers of metrics were reached one after the other, each by events after the one before it."""
+    rest = sorted(events, key=lambda event: (event.occurred_at, event.id))
+    for table, needed in chain:
+        reached = next((n for n in range(1, len(rest) + 1) if expected(table, rest[:n]) >= needed), None)
+        if reached is None:
+            return False
+        rest = rest[reached:]
+    return True

@@ -1,5 +1,7 @@
 """A second implementation of streaks: day by day, with plain dates and sets, slowly, and without the engine's arithmetic.
 
+Also of the conditions `member_for` and `in_order`: from all visits at once, by looking at ever more of them.
+
 It is written from the prose only (`laurels/engine/streaks.py` has the rules, docs/streaks.md their cases). Where the two differ,
 one of them has a bug.
 """
@@ -7,7 +9,7 @@ one of them has a bug.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -38,6 +40,7 @@ class Visit:
     at: datetime
     quantity: int = 1
     recorded: datetime | None = None
+    id: str = ""
 
 
 @dataclass
@@ -61,6 +64,10 @@ class Life:
     grants: list[tuple[date, int]] = field(default_factory=list)
     excused: set[date] = field(default_factory=set)  # amnesties and repairs
     paused: set[date] = field(default_factory=set)
+    joined: datetime | None = None
+    member_for: int = 0  # the days of membership that a badge asks for; 0: there is no such badge
+    chain: list[tuple[str, int]] = field(default_factory=list)  # what a badge asks for in order: of METRICS, at least
+    late_chain: list[tuple[str, int]] = field(default_factory=list)  # the same of another badge
 
     def zone_at(self, instant: datetime) -> str:
         name = self.zone
@@ -130,6 +137,37 @@ class Life:
 
     def given_in(self, unit: date) -> int:
         return sum(count for day, count in self.grants if self.unit(day) == unit)
+
+
+METRICS = {
+    "days": {"kind": "distinct_days", "events": ["visit"]},
+    "sum": {"kind": "sum", "events": ["visit"]},
+    "most": {"kind": "max", "events": ["visit"]},
+}
+"""The metrics of a life, as a catalog has them."""
+
+
+def is_member(life: Life, now: datetime) -> bool:
+    """Whether the user has been a member for as long as the badge asks."""
+    return life.joined is not None and (now - life.joined).total_seconds() >= life.member_for * 86_400
+
+
+def met_in_order(life: Life, chain: Sequence[tuple[str, int]]) -> bool:
+    """Whether these were reached one after the other, each by visits after the one that reached the one before it."""
+    rest = sorted(life.visits, key=lambda visit: (visit.at, visit.id))
+    for metric, needed in chain:
+        lengths = (n for n in range(1, len(rest) + 1) if _metric(life, metric, rest[:n]) >= needed)
+        reached = next(lengths, None)
+        if reached is None:
+            return False
+        rest = rest[reached:]
+    return True
+
+
+def _metric(life: Life, metric: str, visits: Sequence[Visit]) -> int:
+    if metric == "days":
+        return len({life.wall(visit.at).date() for visit in visits})
+    return (max if metric == "most" else sum)(visit.quantity for visit in visits)
 
 
 @dataclass

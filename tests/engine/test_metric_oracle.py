@@ -16,8 +16,8 @@ from laurels.engine.progress import Progress
 from laurels.engine.scoring import places
 from laurels.engine.zones import Zones
 from laurels.storage.codec import pack_progress, unpack_progress
-from tests.engine.metric_oracle import expected
-from tests.support import MONDAY, catalog, fold
+from tests.engine.metric_oracle import expected, reached_in_order
+from tests.support import MONDAY, badge, catalog, fold
 
 PRICES = st.sampled_from([0, 1, 2.0, 0.1, 4.35, 12.34, 12.345, -1, "12.34", None, True, 10**13, 1e300])
 VALUES = st.sampled_from(["x", "y", "", 7, 7.0, "7", 1.5, None, ["x"], False])
@@ -111,6 +111,25 @@ def test_every_further_event_raises_a_number_that_only_grows(
         numbers.append(progress.totals.get("m", 0))
     assert numbers == sorted(numbers)
     assert numbers[-1] == expected(table, sent)
+
+
+GROWING = tables().filter(lambda table: table["kind"] not in ("min", "last"))
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(GROWING, st.integers(1, 3)), min_size=2, max_size=3), events(), st.data())
+def test_numbers_in_order_are_reached_by_what_occurred_later_in_any_order_of_arrival(
+    chain: list[tuple[dict[str, Any], int]], sent: list[Event], data: st.DataObject
+) -> None:
+    names = [f"m{number}" for number in range(len(chain))]
+    asked = [{"metric": name, "at_least": least} for name, (_, least) in zip(names, chain, strict=True)]
+    metrics = dict(zip(names, [table for table, _ in chain], strict=True))
+    rules = catalog(metrics=metrics, badges=[badge("b", in_order=asked)])
+
+    progress = fold(rules, data.draw(st.permutations(sent)))
+
+    assert ("b" in progress.badges) == reached_in_order(chain, sent)
+    assert packed(progress) == progress
 
 
 @settings(max_examples=200)

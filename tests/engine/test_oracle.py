@@ -18,11 +18,23 @@ from laurels.engine.days import Days
 from laurels.engine.events import Event
 from laurels.engine.judge import judge, read_streak_of, rebuild, rejudge, reverse
 from laurels.engine.progress import ManualState, Progress
+from laurels.engine.sequences import stages_of
 from laurels.engine.streaks import Streak, marks
 from laurels.engine.units import WEEKDAYS
 from laurels.engine.zones import Zones, first_instant
 from laurels.storage.codec import pack_progress, unpack_progress
-from tests.engine.oracle import Expected, Life, Visit, expected_reading, zone_names
+from tests.engine.oracle import (
+    DAY,
+    HOUR,
+    METRICS,
+    Expected,
+    Life,
+    Visit,
+    expected_reading,
+    is_member,
+    met_in_order,
+    zone_names,
+)
 from tests.support import at, badge, catalog
 
 SPAN = 40
@@ -85,8 +97,18 @@ def rules_of(life: Life) -> Catalog:
         rule["freezes"] = {"initial": life.initial, "per_days": life.per_days, "most": life.most}
     if life.late_days is not None:
         rule["late_days"] = life.late_days
+    return catalog(metrics=METRICS, streaks={"visits": rule}, badges=asked_of(life))
+
+
+def asked_of(life: Life) -> list[dict[str, Any]]:
+    """The badges of a life: one for each target of the streak, and those for other conditions that it has."""
     badges = [badge(f"run_{target}", 10, streak="visits", streak_of=target) for target in TARGETS]
-    return catalog(streaks={"visits": rule}, badges=badges)
+    if life.member_for:
+        badges.append(badge("member", 10, member_for=f"{life.member_for} days"))
+    for name, chain in (("chain", life.chain), ("late_chain", life.late_chain)):
+        if chain:
+            badges.append(badge(name, 10, in_order=[{"metric": of, "at_least": needed} for of, needed in chain]))
+    return badges
 
 
 @st.composite
@@ -112,16 +134,29 @@ def lives(draw: st.DrawFn, *, freezes: bool = True) -> Case:
         life.initial = draw(st.integers(0, 3))
         life.per_days = draw(st.sampled_from([0, 0, 2, 3]))
         life.most = life.initial + draw(st.integers(0, 2))
+    _condition(draw, life, base)
     reversed_visits = _visit(draw, life, base)
     steps = [Step("visit", index) for index in range(len(life.visits) + len(reversed_visits))]
     steps += [Step("reverse", len(life.visits) + index) for index in range(len(reversed_visits))]
     steps += _excuse(draw, life, base, freezes=freezes)
     now = base + timedelta(days=draw(st.integers(0, SPAN + 5)), minutes=draw(st.integers(0, 1439)))
     now = max([now, *(visit.at for visit in life.visits), *(since for since, _ in life.moves)])
+    if life.joined and draw(st.booleans()):  # at the very instant, or a moment before it
+        life.joined = now - life.member_for * DAY + draw(st.sampled_from([timedelta(0), timedelta(seconds=1)]))
     case = Case(life, rules_of(life), now, ())
     order = _in_order(draw(st.permutations(steps)))
+    for index, visit in enumerate([*life.visits, *reversed_visits]):
+        visit.id = str(index)
     life.visits += reversed_visits  # steps refer to them by their index; the oracle does not get them
     return replace(case, steps=tuple(order))
+
+
+def _condition(draw: st.DrawFn, life: Life, base: datetime) -> None:
+    """What badges ask for besides the streak: a time of membership, and numbers in order."""
+    life.joined = draw(st.none() | st.integers(-30, SPAN * 24).map(lambda hours: base + hours * HOUR))
+    life.member_for = draw(st.sampled_from([0, 1, 10, 30]))
+    asked = st.tuples(st.sampled_from(sorted(METRICS)), st.integers(1, 4))
+    life.chain, life.late_chain = (draw(st.just([]) | st.lists(asked, min_size=2, max_size=4)) for _ in range(2))
 
 
 def _move(draw: st.DrawFn, life: Life, base: datetime, zones: st.SearchStrategy[str]) -> None:
@@ -193,11 +228,12 @@ class Engine:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.zones = case.zones
-        self.progress = Progress(zones=self.zones)
+        self.progress = Progress(zones=self.zones, joined_at=case.life.joined, as_of=case.now)
         self.recorded: list[Event] = []
         self.now = max([case.now, *(visit.recorded or visit.at for visit in case.life.visits)])
         for step in case.steps:
             self.take(step)
+        self.progress = rejudge(case.rules, self.progress, self.progress, self.now).progress  # as a read does
 
     def take(self, step: Step) -> None:
         if step.what == "visit":
@@ -217,7 +253,8 @@ class Engine:
         recorded = visit.recorded or visit.at
         event = Event("ada", str(index), "visit", visit.at, visit.quantity, None, day, today - day, recorded)
         self.recorded.append(event)
-        self.progress = judge(self.case.rules, self.progress, event, today).progress
+        stages = stages_of(self.case.rules.chains, self.recorded)
+        self.progress = judge(self.case.rules, self.progress, event, today, stages=stages).progress
 
 
 def adjusted(manual: ManualState, step: Step) -> ManualState:
@@ -260,8 +297,17 @@ def as_expected(case: Case, progress: Progress) -> Expected:
     )
 
 
-def targets_up_to(longest: int) -> set[str]:
-    return {f"run_{target}" for target in TARGETS if target <= longest}
+def badges_of(case: Case, longest: int) -> set[str]:
+    """The badges of a life whose longest run is this long, by the oracle."""
+    life = life_without_reversed(case)
+    found = {f"run_{target}" for target in TARGETS if target <= longest}
+    if life.member_for and is_member(life, case.now):
+        found.add("member")
+    return found | {
+        name
+        for name, chain in (("chain", life.chain), ("late_chain", life.late_chain))
+        if chain and met_in_order(life, chain)
+    }
 
 
 @settings(max_examples=250)
@@ -270,7 +316,9 @@ def test_the_engine_reads_every_life_as_the_oracle_does(case: Case) -> None:
     progress = Engine(case).progress
     expected = expected_reading(life_without_reversed(case), case.now)
     assert as_expected(case, progress) == expected
-    assert progress.badges.keys() >= targets_up_to(expected.longest)
+    assert progress.badges.keys() >= (badges := badges_of(case, expected.longest))
+    of_runs = {name for name in progress.badges if name.startswith("run")}  # these may have been longer meanwhile
+    assert progress.badges.keys() - of_runs <= badges
 
 
 @settings(max_examples=120)
@@ -281,9 +329,8 @@ def test_without_freezes_any_order_gives_the_same_streak_and_the_same_badges(cas
     order.shuffle(steps)
     other = Engine(replace(case, steps=(*steps, *(step for step in case.steps if step.what == "reverse"))))
     assert pack_progress(other.progress) == pack_progress(engine.progress)
-    assert engine.progress.badges.keys() == targets_up_to(
-        expected_reading(life_without_reversed(case), case.now).longest
-    )
+    longest = expected_reading(life_without_reversed(case), case.now).longest
+    assert engine.progress.badges.keys() == badges_of(case, longest)
 
 
 @settings(max_examples=120)
