@@ -70,6 +70,7 @@ WORDS = {
     "unlocks",
     "units",
     "supply",
+    "toml_text",
 }
 """Modules of the engine that nouns are made of."""
 

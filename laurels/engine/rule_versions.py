@@ -6,16 +6,16 @@ also for events that are recorded later. A revision of the catalog stores these 
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, cast
 
 from laurels.engine.parsing import Table
 from laurels.engine.points import PointRule, read_point_rule
 from laurels.engine.policies import KEEP
+from laurels.engine.toml_text import toml_value
 from laurels.errors import CatalogError, Fault
 
 EARLIER, SINCE = "earlier", "since"
@@ -138,10 +138,10 @@ def text_of(past: Past) -> str:
     """The TOML that a revision stores; '' if there is nothing."""
     lines: list[str] = []
     for one in past.earlier:
-        lines += [f"[[{EARLIER}]]", *([f"since = {_toml(one.since)}"] if one.since else [])]
-        lines += [f"until = {_toml(one.until)}", f"rule = {_toml(one.table)}", ""]
+        lines += [f"[[{EARLIER}]]", *([f"since = {toml_value(one.since)}"] if one.since else [])]
+        lines += [f"until = {toml_value(one.until)}", f"rule = {toml_value(one.table)}", ""]
     if past.since:
-        lines += [f"[{SINCE}]", *(f"{_toml(name)} = {_toml(at)}" for name, at in past.since.items()), ""]
+        lines += [f"[{SINCE}]", *(f"{toml_value(name)} = {toml_value(at)}" for name, at in past.since.items()), ""]
     return "\n".join(lines)
 
 
@@ -178,22 +178,3 @@ def _instant(value: Any) -> datetime:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"{value!r} is not an instant")
     return value
-
-
-def _toml(value: Any) -> str:
-    """A value that TOML can have, as TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, (datetime, date, time)):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_toml(key)} = {_toml(one)}" for key, one in _items(value)) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, cast(Iterable[Any], value))) + "]"
-    return repr(value)
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    return cast(Mapping[str, Any], value).items()

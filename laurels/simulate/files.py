@@ -14,6 +14,7 @@ import msgspec
 from laurels.engine.adjustments import parse_adjustment
 from laurels.engine.catalog import Catalog
 from laurels.engine.events import Event, check_event
+from laurels.engine.toml_text import toml_text
 from laurels.engine.zones import zone
 from laurels.errors import CatalogError, Fault, InvalidInput, ScenarioError
 from laurels.simulate.format import Answered, CatalogGiven, ScenarioFile, ScenarioTable, StepTable, UserFacts
@@ -21,7 +22,6 @@ from laurels.simulate.names import check_names
 from laurels.simulate.scenarios import ACTIONS, Facts, Scenario, Step
 from laurels.simulate.shapes import check_shape
 from laurels.simulate.times import day, duration, instant
-from laurels.simulate.toml_text import toml_text
 from laurels.testing import START
 
 REASON = "a scenario"

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from laurels.engine.catalog import Catalog
+from laurels.engine.toml_text import toml_text
 from laurels.simulate import format as scenario_format
 from laurels.simulate.format import FileTable
 from laurels.simulate.names import NOTIFICATIONS
-from laurels.simulate.toml_text import toml_text
 
 ROOT = Path(__file__).parents[2]
 TABLES = [one for one in vars(scenario_format).values() if isinstance(one, type) and issubclass(one, FileTable)]
