@@ -113,7 +113,7 @@ class Planning:
             self.basis = "nothing"
         elif suffices(present, following):
             self.basis = "progress"
-        self.totals = PlanTotals()
+        self.totals = PlanTotals(planned.present.levels.number)
         self._full_seconds, self._full_users = 0.0, 0
         self.copies = PlannedCopies(present, following)
 

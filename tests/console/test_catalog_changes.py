@@ -146,6 +146,19 @@ async def test_a_plan_warns_first_of_what_users_lose(one: App, work: Operator) -
     assert "Badge two holders who do not meet the new condition lose it" in page.text
 
 
+async def test_a_plan_draws_badges_and_levels() -> None:
+    rules = {**RULES, "levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 55}]}
+    async with open_app(catalog(**rules)) as home, operator_over(home, role="editor") as work:
+        await home.record(event("ada", "m"), event("bob", "m", "m-1"), event("bob", "m", "m-2"))
+        easier = catalog_text(**{**rules, "badges": [badge("two", 60, metric="m", at_least=1)]})
+        page = await planned(work, easier)
+        same = await planned(work, catalog(**rules).text)
+
+    assert "Users who gain and lose each badge." in page.text
+    assert "1 One 2 1 2 Two 0 1" in page.text  # level, before, after
+    assert "Users on each level" not in same.text
+
+
 async def test_every_change_is_sent_as_csv(one: App, work: Operator) -> None:
     answer = await work.send((await planned(work, EASIER)).form("/plan.csv"))
 
