@@ -71,6 +71,7 @@ WORDS = {
     "units",
     "supply",
     "toml_text",
+    "boosts",
 }
 """Modules of the engine that nouns are made of."""
 
@@ -82,6 +83,7 @@ DECISIONS = {
     "catalog_schema",
     "catalog_keys",
     "catalog_keys.badges",
+    "catalog_keys.boosts",
     "catalog_keys.conditions",
     "catalog_keys.file",
     "catalog_keys.key_types",
@@ -113,6 +115,7 @@ DECISIONS = {
     "notifications",
     "own_history",
     "plans",
+    "boost_warnings",
     "differences",
     "warnings",
     "entitlements",

@@ -19,6 +19,7 @@ from laurels.cli.tables import cell, console, table
 from laurels.engine.catalog import Catalog
 from laurels.errors import CatalogError, Fault
 from laurels.present.badges import BadgeInfo
+from laurels.present.boosts import CatalogBoost, time_of
 from laurels.present.catalog import CatalogLevel, CatalogSummary, catalog_summary
 from laurels.present.entitlements import Entitlement, unlocked_by
 from laurels.present.leaderboards import LeaderboardInfo, leaderboard_info
@@ -85,7 +86,7 @@ def show(
         return OK
     now = utc_now()
     shape, boards = (
-        catalog_summary(read, for_operators=True),
+        catalog_summary(read, now, for_operators=True),
         [leaderboard_info(board, now) for board in read.boards.values()],
     )
     if json:
@@ -117,7 +118,17 @@ def _show(shape: CatalogSummary, number: int | None, boards: Sequence[Leaderboar
     if shape.entitlements:
         to.print(_entitlements(shape.entitlements))
         to.print()
+    if shape.boosts:
+        to.print(_boosts(shape.boosts))
+        to.print()
     to.print(table_of(boards))
+
+
+def _boosts(boosts: Sequence[CatalogBoost]) -> object:
+    shown = table("boost", "rules", "times", "when")
+    for one in boosts:
+        shown.add_row(cell(one.id), cell(", ".join(one.rules) or "all"), one.factor, time_of(one))
+    return shown
 
 
 def _levels(levels: Sequence[CatalogLevel]) -> object:

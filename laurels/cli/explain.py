@@ -16,8 +16,9 @@ from laurels.cli.options import CatalogFile, Database, Json, WholeNumber, settin
 from laurels.cli.output import counted, emit, when
 from laurels.cli.tables import cell, console, table
 from laurels.engine.events import MAX_USER_ID, check_text
+from laurels.engine.names import title_of
 from laurels.engine.numbers import decimal_text
-from laurels.engine.streaks import Streak, title_of
+from laurels.engine.streaks import Streak
 from laurels.errors import BadgeNotFound, InvalidInput, StreakNotFound, UserNotFound
 from laurels.present.badges import Explanation
 from laurels.present.streaks import STREAK_DAYS, StreakDay, UserStreak, user_streaks

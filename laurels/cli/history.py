@@ -82,6 +82,8 @@ def _what(entry: HistoryEntry) -> Text:
     if entry.event is None:
         return Text(", ".join(f"{change.reason} {change.ref}" for change in entry.points) or "profile changed")
     times = f" × {entry.event.quantity:,}" if entry.event.quantity > 1 else ""
+    boosts = dict.fromkeys(change.ref for change in entry.points if change.reason == "boost")
+    times += f", boost {', '.join(boosts)}" if boosts else ""
     return Text(entry.event.type + times + (", reversed" if entry.event.reversed else ""))
 
 

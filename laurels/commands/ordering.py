@@ -158,6 +158,8 @@ def _booked(new: Iterable[LedgerRow], changed: Collection[str]) -> Counter[datet
     """What point rules paid or took in this transaction, by instant. `changed` are the ids of recorded or reversed events."""
     booked: Counter[datetime] = Counter()
     for row in new:
-        if row.counts_at and (row.reason in ("rule", "zone") or (row.reason == "reversal" and row.ref in changed)):
+        if row.counts_at and (
+            row.reason in ("rule", "boost", "zone") or (row.reason == "reversal" and row.ref in changed)
+        ):
             booked[row.counts_at] += row.amount
     return booked

@@ -360,7 +360,7 @@ class UnitOfWork:
         instants = {
             self.context.catalog.renames.badge(entry.ref): entry.counts_at
             for entry in self.ledger(user_id)
-            if entry.reason not in ("rule", "adjustment", SPEND)
+            if entry.reason not in ("rule", "boost", "adjustment", SPEND)
         }
         if isinstance(otherwise, Mapping):
             return lambda entry: None if entry.reason == SPEND else instants.get(entry.ref, otherwise.get(entry.ref))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.http.responses import Response
+from laurels.present.boosts import time_of
 from laurels.present.catalog import catalog_summary
 from laurels.present.copies import badge_copies
 from laurels.present.entitlements import unlocked_by
@@ -26,7 +27,7 @@ async def catalog_page(request: Shown) -> Response:
     return render(
         visit,
         "catalog.html",
-        catalog=catalog_summary(laurels.catalog, for_operators=True),
+        catalog=catalog_summary(laurels.catalog, now, for_operators=True),
         tiers={badge.id: badge for badge in catalog.badges if badge.family},
         revision=laurels.rules.number,
         unlocked_by=unlocked_by,
@@ -35,6 +36,7 @@ async def catalog_page(request: Shown) -> Response:
         users=rarity.users,
         computed_at=rarity.computed_at,
         rules=catalog.point_rules,
+        time_of=time_of,
         streaks=catalog.streaks.values(),
         rests={streak.name: rest_of(streak.rest) for streak in catalog.streaks.values()},
         boards=[leaderboard_info(board, now) for board in catalog.boards.values()],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from laurels.engine.caps import pay
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
+from laurels.engine.points import PointRule
 from laurels.engine.progress import (
     LedgerEntry,
     Progress,
@@ -115,8 +116,14 @@ def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
         capped, amount = pay(capped, rule, event)
         if amount:
             earned += amount
-            entries.append(LedgerEntry(amount, "rule", rule.id))
+            entries += _entries(rule, event, amount) if rule.boosts else (LedgerEntry(amount, "rule", rule.id),)
     return capped, entries, earned
+
+
+def _entries(rule: PointRule, event: Event, amount: int) -> Iterator[LedgerEntry]:
+    """What a rule with boosts paid, apart from what each boost added."""
+    for boost, share in rule.shares(event, amount):
+        yield LedgerEntry(share, "boost", boost) if boost else LedgerEntry(share, "rule", rule.id)
 
 
 def later(first: datetime | None, other: datetime) -> datetime:

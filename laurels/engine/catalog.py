@@ -12,6 +12,7 @@ from pathlib import Path
 
 from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge, shown_name
+from laurels.engine.boosts import Boost
 from laurels.engine.categories import BUILT_IN, Category, read_categories
 from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, PointsOf, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_named_users, check_together, check_unique
@@ -22,7 +23,7 @@ from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
 from laurels.engine.parsing import Table, closest, line_of_deep_brackets
-from laurels.engine.points import PointRule, read_point_rule
+from laurels.engine.points import PointRule, read_point_rules
 from laurels.engine.policies import RECOMPUTE
 from laurels.engine.renames import Renames, earlier_names, was_of
 from laurels.engine.rule_index import (
@@ -33,7 +34,7 @@ from laurels.engine.rule_index import (
     rule_indexes_of,
     within_periods,
 )
-from laurels.engine.rule_versions import NO_PAST, Past, followed, versions_of
+from laurels.engine.rule_versions import NO_PAST, Past, followed, table_of, versions_of
 from laurels.engine.sequences import Chain, chains_of
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
@@ -59,6 +60,7 @@ class Catalog:
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     own_history                 what users see of their own history
     categories                  the categories of badges by id, in their order
+    boosts                      what multiplies point rules for a time, as the file has them
     timed                       the badges that passing time alone may earn
     chains                      conditions that must be met in order, by their keys
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
@@ -92,6 +94,7 @@ class Catalog:
     repaying: tuple[Badge, ...] = ()
     versions: tuple[PointRule, ...] = ()
     past: Past = NO_PAST
+    boosts: tuple[Boost, ...] = ()
     timed: tuple[Badge, ...] = ()
     chains: Mapping[str, Chain] = field(default_factory=dict[str, Chain])
     text: str = field(default="", compare=False, repr=False)
@@ -202,7 +205,9 @@ class Catalog:
 
     def past_before(self, following: Sequence[PointRule], at: datetime) -> Past:
         """What the database is to know of these point rules, if the following ones replace them at this instant."""
-        tables = {table["id"]: table for table in tomllib.loads(self.text).get("points", ())}
+        raw = tomllib.loads(self.text)
+        points, boosts = ({table["id"]: table for table in raw.get(key, ())} for key in ("points", "boosts"))
+        tables = {rule.id: table_of(rule, points, boosts) for rule in self.point_rules}
         return followed(self.point_rules, tables, self.past, following, at)
 
     def badge(self, badge_id: str) -> Badge | None:
@@ -215,14 +220,13 @@ def _read(table: Table) -> Catalog:
     """The whole file. References between its parts are checked while they are read."""
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
     streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
-    rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
-    levels, (categories, badges) = read_levels(table), _read_badges(table, metrics, streaks)
-    boards = _read_boards(table, metrics, streaks)
+    (rules, boosts), levels = read_point_rules(table), read_levels(table)
+    (categories, badges), boards = _read_badges(table, metrics, streaks), _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
     name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
-    check_together(table, metrics, streaks, rules, badges)
+    check_together(table, metrics, streaks, rules, boosts, badges)
     return Catalog(
         name=name,
         login_event=login_event,
@@ -241,6 +245,7 @@ def _read(table: Table) -> Catalog:
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         repaying=tuple(badge for badge in badges if badge.past == RECOMPUTE),
         versions=rules,
+        boosts=boosts,
         tops={board.id: board for board in counting if board.notify_top and not board.teams},
         points_boards=tuple(board for board in within_periods(counting) if board.by == "points"),
         fed_boards=fed_boards_of(counting, metrics, "number"),

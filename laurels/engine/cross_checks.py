@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from laurels.engine.badges import SECRET_ID, Badge
+from laurels.engine.boosts import Boost
 from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge
 from laurels.engine.metrics import AMOUNTS, Metric
 from laurels.engine.parsing import Table
@@ -18,11 +19,13 @@ def check_together(
     metrics: Mapping[str, Metric],
     streaks: Mapping[str, Streak],
     rules: tuple[PointRule, ...],
+    boosts: tuple[Boost, ...],
     badges: tuple[Badge, ...],
 ) -> None:
     """What no part of the file shows alone."""
     check_unique(table, "badges", [badge.id for badge in badges])
     check_unique(table, "points", [rule.id for rule in rules])
+    check_unique(table, "boosts", [boost.id for boost in boosts])
     _check_secret_ids(table, badges)
     _check_names_apart(table, metrics, streaks)
     check_named_users(table, metrics, streaks, rules)
@@ -66,10 +69,21 @@ def check_named_users(
             key: naming[kind, key] for kind in noun.events for key in noun.where if (kind, key) in naming
         }.items():
             table.fault(place, where.format(key, name), "use another key")
+    _check_users_of_boosts(table, rules, naming, where)
     for name, metric in metrics.items():
         other = next((naming[kind, metric.of] for kind in metric.events if (kind, metric.of) in naming), None)
         if other and metric.kind in AMOUNTS:
             table.fault(f"metrics.{name}.of", f"reads a number where '{other}' reads ids of users", "use another key")
+
+
+def _check_users_of_boosts(
+    table: Table, rules: Sequence[PointRule], naming: Mapping[tuple[str, str], str], where: str
+) -> None:
+    """The same for the boosts of point rules. `naming` has the metrics by event type and key."""
+    own = [(boost, kind, key) for rule in rules for boost in rule.boosts for kind in rule.events for key in boost.where]
+    found = {(boost.id, key): naming[kind, key] for boost, kind, key in own if (kind, key) in naming}
+    for (boost_id, key), name in found.items():
+        table.fault(f"boosts '{boost_id}'.where", where.format(key, name), "use another key")
 
 
 def _check_reachable(table: Table, badges: tuple[Badge, ...]) -> None:

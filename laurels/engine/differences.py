@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from typing import Any, cast
 
+from laurels.engine.boosts import Boost, Edge
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition, InOrder
 from laurels.engine.dated_values import Step
@@ -18,7 +19,9 @@ from laurels.engine.points import PointRule
 from laurels.engine.progress import Progress
 from laurels.engine.units import WEEKDAYS
 
-UNSAID = frozenset({"id", "translated", "was", "condition", "reused", "closed_until", "since", "until", "counter"})
+UNSAID = frozenset(
+    {"id", "translated", "was", "condition", "reused", "closed_until", "since", "until", "counter", "boosts", "ratio"}
+)
 """Fields that are said in another way, or follow from the database."""
 
 UNITS = {"within": "days", "once_per": "minutes", "valid_for": "days"}
@@ -32,6 +35,8 @@ KEYS = {
     "notify_top": "tell_top",
     "kind": "period",
     "week_start": "week_starts",
+    "start": "from",
+    "end": "until",
 }
 """The keys of fields that have another name in the file; `kind` is one of periods."""
 
@@ -56,6 +61,7 @@ def differences(before: Catalog, after: Catalog) -> list[str]:
         *_of_kind("metrics", before.metrics, after.metrics, {}),
         *_of_kind("streaks", before.streaks, after.streaks, after.renames.streaks),
         *_of_kind("points", _by_id(before.point_rules), _by_id(after.point_rules), {}),
+        *_of_kind("boosts", _by_id(before.boosts), _by_id(after.boosts), {}),
         *_levels(before.levels, after.levels),
         *_of_kind("categories", before.categories, after.categories, {}),
         *_of_kind("badges", _by_id(before.badges), _by_id(after.badges), after.renames.badges),
@@ -109,12 +115,15 @@ def _of_kind(
 
 
 def _summary(noun: Any) -> str:
-    """What a new badge, level or rule is worth and asks for."""
+    """What a new badge, level, rule or boost is worth and asks for."""
     condition = getattr(noun, "condition", None)
     if condition is not None:
         return f": {noun.points:,} points for {condition_text(condition)}"
     if isinstance(noun, PointRule):
         return f": {noun.amount:,} points per {noun.per} for {_value(noun.events)}"
+    if isinstance(noun, Boost):
+        paid = f"the points {_value(noun.rules)}" if noun.rules else "all points"
+        return f": {paid} times {noun.factor} from {noun.start} until {noun.end}"
     return f": from {noun.points:,} points" if hasattr(noun, "points") else ""
 
 
@@ -188,6 +197,8 @@ def _value(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, Edge):
+        return str(value)
     if isinstance(value, Mapping):
         pairs = (f"{key} = {_inner(one)}" for key, one in cast(Mapping[str, Any], value).items())
         return "{ " + ", ".join(pairs) + " }" if value else "nothing"

@@ -99,8 +99,9 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
 
 def _deciding_rule(rule: PointRule) -> dict[str, Any]:
     """The settings of a version of a point rule, with the period in which it counts if that has a limit."""
-    later = ("since", "until", "amounts", "caps", "cap_per_week")
+    later = ("since", "until", "amounts", "caps", "cap_per_week", "boosts")
     fields = {name: value for name, value in asdict(rule).items() if name not in ("past", "counter")}
+    fields["boosts"] = sorted((boost.deciding for boost in rule.boosts), key=repr)
     return {name: value for name, value in fields.items() if name not in later or value}
 
 

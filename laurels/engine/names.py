@@ -65,3 +65,9 @@ def _is_visible(character: str) -> bool:
         return False
     kind = category(character)
     return kind not in ("Zs", "Mn", "Me", "Cf", "Co", "Cn") or (kind == "Cn" and ord(character) in NEW_EMOJI)
+
+
+def title_of(name: str) -> str:
+    """The name of something without one: its id in words, as in 'Daily practice' for 'daily_practice'."""
+    words = re.sub("[_-]+", " ", name).strip()
+    return words[:1].upper() + words[1:] or name

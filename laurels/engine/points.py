@@ -1,10 +1,12 @@
-"""A point rule: what an event pays, with an optional cap per day."""
+"""A point rule: what an event pays, with optional caps per day and week, and boosts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from laurels.engine.boosts import Boost, boosted, check_roundings, read_boost
 from laurels.engine.dated_values import Step, read_dated, value_on
 from laurels.engine.events import MAX_NUMBER, Event
 from laurels.engine.parsing import Table
@@ -23,6 +25,7 @@ class PointRule:
     since, until  the instants between which this version of the rule counts; None: no limit. Only in a database, where a
                   rule may have changed
     counter       under which name the sums of its days are stored: versions with the same cap share them
+    boosts        what multiplies it for a time, by their ids in order
     """
 
     id: str
@@ -38,6 +41,7 @@ class PointRule:
     until: datetime | None = None
     counter: str = ""
     cap_per_week: int | None = None
+    boosts: tuple[Boost, ...] = ()
 
     @property
     def is_dated(self) -> bool:
@@ -51,9 +55,28 @@ class PointRule:
         return (since is None or at >= since) and (until is None or at < until)
 
     def worth(self, event: Event) -> int:
-        """What this event pays before the cap."""
+        """What this event pays before the cap, with the boosts that count for it."""
         amount = value_on(self.amounts, _day(event), 0) if self.amounts else self.amount
-        return min(amount * event.quantity if self.per == "quantity" else amount, MAX_NUMBER)
+        worth = amount * event.quantity if self.per == "quantity" else amount
+        if self.boosts:
+            worth = boosted(worth, self._counting(event))
+        return min(worth, MAX_NUMBER)
+
+    def _counting(self, event: Event) -> list[Boost]:
+        """The boosts that count for an event."""
+        return [boost for boost in self.boosts if boost.counts_for(event)]
+
+    def shares(self, event: Event, paid: int) -> Iterator[tuple[str, int]]:
+        """How much of what it paid for an event is due to itself (''), and to each boost, by its id.
+
+        A cap leaves out the shares of the last ones. A boost's share is what it adds to those before it.
+        """
+        plain, counting, before = replace(self, boosts=()).worth(event), self._counting(event), 0
+        for number, name in enumerate(["", *(boost.id for boost in counting)]):
+            worth = min(boosted(plain, counting[:number]), paid)
+            if worth > before:
+                yield name, worth - before
+            before = worth
 
     def cap_on(self, day: int) -> int | None:
         """The cap of a day; None: no cap."""
@@ -67,12 +90,28 @@ class PointRule:
     @property
     def follows_days(self) -> bool:
         """Whether what an event pays depends on its day."""
-        return self.is_capped or bool(self.amounts)
+        return self.is_capped or bool(self.amounts) or any(boost.follows_days for boost in self.boosts)
 
 
 def _day(event: Event) -> int:
     assert event.day is not None
     return event.day
+
+
+def read_point_rules(table: Table) -> tuple[tuple[PointRule, ...], tuple[Boost, ...]]:
+    """The [[points]] and [[boosts]] tables of a catalog, the rules with their boosts."""
+    rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
+    ids, before = [rule.id for rule in rules], len(table.faults)
+    boosts = tuple(read_boost(entry, ids) for entry in table.list_of_tables("boosts", []))
+    if len(table.faults) == before:
+        check_roundings(table, boosts, ids)
+    return tuple(with_boosts(rule, boosts) for rule in rules) if boosts else rules, boosts
+
+
+def with_boosts(rule: PointRule, boosts: Sequence[Boost]) -> PointRule:
+    """The rule with those of these boosts that are for it."""
+    own = [boost for boost in boosts if not boost.rules or rule.id in boost.rules]
+    return replace(rule, boosts=tuple(sorted(own, key=lambda boost: boost.id)))
 
 
 def read_point_rule(table: Table) -> PointRule:

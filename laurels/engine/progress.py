@@ -16,7 +16,9 @@ from laurels.engine.zones import Correction, Zones
 
 SPEND = "spend"
 
-Reason = Literal["badge", "rule", "catalog", "reversal", "grant", "revocation", "adjustment", "zone", "moved", "spend"]
+Reason = Literal[
+    "badge", "rule", "boost", "catalog", "reversal", "grant", "revocation", "adjustment", "zone", "moved", "spend"
+]
 """Why the points changed. A spend, and the undo of one, changes the balance only; anything else what the user earned."""
 
 

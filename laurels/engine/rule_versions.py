@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, cast
 
+from laurels.engine.boosts import read_boost
 from laurels.engine.parsing import Table
-from laurels.engine.points import PointRule, read_point_rule
+from laurels.engine.points import PointRule, read_point_rule, with_boosts
 from laurels.engine.policies import KEEP
 from laurels.engine.toml_text import toml_value
 from laurels.errors import CatalogError, Fault
@@ -21,12 +22,15 @@ from laurels.errors import CatalogError, Fault
 EARLIER, SINCE = "earlier", "since"
 """The keys of the stored text."""
 
-_NOT_COMPARED = frozenset({"past", "since", "until", "counter"})
+BOOSTS = "boosts"
+"""The key under which the stored table of a rule has those of its boosts."""
+
+_NOT_COMPARED = frozenset({"past", "since", "until", "counter", "boosts"})
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierRule:
-    """An earlier version of a point rule, as its catalog had it, and the period in which it was in force."""
+    """An earlier version of a point rule, as its catalog had it with its boosts, and the period in which it was in force."""
 
     table: Mapping[str, Any]
     since: datetime | None
@@ -40,7 +44,9 @@ class EarlierRule:
     def read(self) -> PointRule:
         """The rule, dated. Raises CatalogError if this version of Laurels cannot read it."""
         faults: list[Fault] = []
-        rule = read_point_rule(Table(dict(self.table), f"the earlier points '{self.id}'", faults))
+        table, place = dict(self.table), f"the earlier points '{self.id}'"
+        boosts = [read_boost(Table(dict(one), f"{place}.boosts", faults)) for one in table.pop(BOOSTS, ())]
+        rule = with_boosts(read_point_rule(Table(table, place, faults)), boosts)
         if faults:
             raise CatalogError(faults)
         return replace(rule, since=self.since, until=self.until)
@@ -68,7 +74,19 @@ NO_PAST = Past()
 def same_pay(rule: PointRule, other: PointRule) -> bool:
     """Whether two versions of a rule pay the same."""
     names = [one.name for one in fields(PointRule) if one.name not in _NOT_COMPARED]
-    return all(repr(getattr(rule, name)) == repr(getattr(other, name)) for name in names)
+    same = all(repr(getattr(rule, name)) == repr(getattr(other, name)) for name in names)
+    return same and (rule.boosts == other.boosts or _deciding(rule) == _deciding(other))
+
+
+def _deciding(rule: PointRule) -> list[str]:
+    """What its boosts decide: their ids and names do not."""
+    return sorted(repr(boost.deciding) for boost in rule.boosts)
+
+
+def table_of(rule: PointRule, tables: Mapping[str, Mapping[str, Any]], boosts: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of a rule to store, with those of its boosts. `tables` and `boosts` are those of its catalog, by id."""
+    own = [{key: one for key, one in boosts[boost.id].items() if key != "rules"} for boost in rule.boosts]
+    return {**tables[rule.id], **({BOOSTS: own} if own else {})}
 
 
 def versions_of(rules: Sequence[PointRule], past: Past) -> tuple[PointRule, ...]:

@@ -19,6 +19,7 @@ from typing import Literal, cast
 from laurels.engine.dated_values import Step, read_dated, value_on
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
+from laurels.engine.names import title_of
 from laurels.engine.parsing import Table, nearest
 from laurels.engine.renames import read_was
 from laurels.engine.units import (
@@ -418,12 +419,6 @@ def read_streak(name: str, table: Table) -> Streak:
         table.fault("week_starts", f"a {cadence} streak has no weeks", 'take it out, or write cadence = "weekly"')
     table.done()
     return streak
-
-
-def title_of(name: str) -> str:
-    """The title of a streak without one: its id in words, as in 'Daily practice' for 'daily_practice'."""
-    words = re.sub("[_-]+", " ", name).strip()
-    return words[:1].upper() + words[1:] or name
 
 
 def _read_cadence(table: Table) -> Cadence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
@@ -116,9 +117,9 @@ def _expiring(before: Catalog, after: Catalog) -> Iterator[str]:
 
 
 def _farmable(before: Catalog, after: Catalog) -> Iterator[str]:
-    known = set(map(repr, before.point_rules))
+    known = {repr(replace(rule, boosts=())) for rule in before.point_rules}
     for rule in after.point_rules:
-        if not rule.is_capped and repr(rule) not in known:
+        if not rule.is_capped and repr(replace(rule, boosts=())) not in known:
             events = ", ".join(f"'{name}'" for name in rule.events)
             yield (
                 f"points '{rule.id}': pays for every {events} without an end, so repeating it pays without an end; "
@@ -159,6 +160,8 @@ def _texts(catalog: Catalog) -> Iterator[tuple[str, str]]:
         yield f"streaks '{streak.name}'.title", streak.title
     for board in catalog.boards.values():
         yield f"leaderboards '{board.id}'.name", board.name
+    for boost in catalog.boosts:
+        yield f"boosts '{boost.id}'.name", boost.name
     for metric in catalog.metrics.values():
         yield f"metrics.{metric.name}.many", metric.many
 
@@ -172,7 +175,7 @@ def checks_per_event(catalog: Catalog) -> dict[str, int]:
     return {
         name: len(index.metrics)
         + len(index.streaks)
-        + len(index.rules)
+        + sum(1 + len(rule.boosts) for rule in index.rules)
         + sum(map(_parts, index.badges))
         + settling
         + len(_boards(catalog, name, index.rules))

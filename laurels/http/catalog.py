@@ -16,6 +16,9 @@ CATALOG_EXAMPLE = {
     "levels": [{"level": 1, "title": "Newcomer", "points": 0}],
     "badges": PROFILE_EXAMPLE["badges"],
     "categories": [{"id": "onboarding", "name": "First steps"}],
+    "boosts": [
+        {"id": "launch", "name": "Launch weekend", "factor": "2", "firstDay": "2026-06-05", "lastDay": "2026-06-07"}
+    ],
 }
 RARITY_EXAMPLE = {
     "computedAt": "2026-01-05T12:00:00Z",
@@ -30,11 +33,11 @@ RARITY_EXAMPLE = {
     access=PUBLIC,
     operation=Operation("getCatalog", "Get catalog", "catalog"),
     result=Result(CatalogSummary, "The levels and the badges, in order", CATALOG_EXAMPLE, headers=A_MINUTE),
-    uses_store=False,
 )
 async def get_catalog(request: Request[None, None]) -> CatalogSummary:
-    """Read the levels and the badges."""
-    return catalog_summary(request.context.laurels.catalog)
+    """Read the levels, the badges, and the boosts that count now or later."""
+    laurels = request.context.laurels
+    return catalog_summary(laurels.catalog, await laurels.now() if laurels.catalog.boosts else None)
 
 
 @endpoint(

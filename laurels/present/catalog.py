@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.entitlements import all_unlocks
 from laurels.present.badges import BadgeInfo, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
+from laurels.present.boosts import CatalogBoost, shown_boosts
 from laurels.present.entitlements import Entitlement, shown_unlocks
 from laurels.present.secret_badges import locked_badges
 from laurels.storage.contract import CatalogRow, Principal
@@ -32,7 +34,7 @@ class CatalogSummary(SparseAnswer, frozen=True):
     """Everything that can be earned.
 
     `categories` are those that badges are in, in the order in which to show them. `entitlements`, missing where there is none,
-    is what levels and badges unlock.
+    is what levels and badges unlock. `boosts`, missing where there is none, are those that count now or later.
     """
 
     name: str
@@ -40,10 +42,14 @@ class CatalogSummary(SparseAnswer, frozen=True):
     badges: list[BadgeInfo]
     categories: list[CatalogCategory]
     entitlements: Sequence[Entitlement] = ()
+    boosts: Sequence[CatalogBoost] = ()
 
 
-def catalog_summary(catalog: Catalog, *, for_operators: bool = False) -> CatalogSummary:
-    """Everything that can be earned, secret badges as users see them who do not have them, or as operators see them."""
+def catalog_summary(catalog: Catalog, now: datetime | None = None, *, for_operators: bool = False) -> CatalogSummary:
+    """Everything that can be earned, secret badges as users see them who do not have them, or as operators see them.
+
+    `now` decides which boosts are over; None: all are left out.
+    """
     if for_operators:
         badges = [badge_info(badge) for badge in catalog.badges if not badge.retired]
     else:
@@ -57,6 +63,7 @@ def catalog_summary(catalog: Catalog, *, for_operators: bool = False) -> Catalog
         badges=badges,
         categories=[CatalogCategory(id=one.id, name=one.name) for one in catalog.categories.values() if one.id in used],
         entitlements=shown_unlocks(all_unlocks(catalog, secret=for_operators)) or (),
+        boosts=(shown_boosts(catalog, now) if now else ()) or (),
     )
 
 

@@ -85,9 +85,9 @@ class HistoryAward(SparseAnswer, frozen=True):
 class HistoryPoints(SparseAnswer, frozen=True):
     """A change of the points. `ref` is the id of what paid or took them, such as a badge or a rule.
 
-    `reason` is badge, rule, catalog, reversal, grant, revocation, adjustment, zone (an event counts on another day since the
-    time zone of its time is known) or spend. A spend, and the undo of one, changes the balance only. `catalog` is the number
-    of the catalog's revision that decided it; missing from older entries.
+    `reason` is badge, rule, boost (what a boost added to what a rule paid), catalog, reversal, grant, revocation, adjustment,
+    zone (an event counts on another day since the time zone of its time is known) or spend. A spend, and the undo of one,
+    changes the balance only. `catalog` is the number of the catalog's revision that decided it; missing from older entries.
     """
 
     amount: int

@@ -98,6 +98,7 @@ KINDS = {
 REASONS = {
     "badge": 'badge "{ref}"',
     "rule": 'rule "{ref}"',
+    "boost": 'boost "{ref}"',
     "grant": 'granted badge "{ref}"',
     "revocation": 'revoked badge "{ref}"',
     "reversal": 'reversal of "{ref}"',

@@ -19,6 +19,7 @@ from laurels.commands.rank_changes import places_of
 from laurels.commands.rows import active_events
 from laurels.commands.unit_of_work import UnitOfWork
 from laurels.engine.badges import Badge
+from laurels.engine.boost_warnings import boost_warnings
 from laurels.engine.catalog import Catalog
 from laurels.engine.differences import differences
 from laurels.engine.elapsing import as_of, is_due
@@ -113,7 +114,7 @@ class Planning:
             self.basis = "nothing"
         elif suffices(present, following):
             self.basis = "progress"
-        self.totals = PlanTotals(planned.present.levels.number)
+        self.totals = PlanTotals()
         self._full_seconds, self._full_users = 0.0, 0
         self.copies = PlannedCopies(present, following)
 
@@ -411,6 +412,7 @@ def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float
         differences=differences(planned.present, catalog),
         warnings=[
             *warnings(planned.present, catalog),
+            *boost_warnings(planned.present, catalog, planned.at),
             *planning.copies.warnings,
             *totals.warnings(options.inflation),
         ],

@@ -153,6 +153,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
                 **drawn.choice([{}, {"cap_per_day": 6}]),
             },
         ],
+        "boosts": boosts(drawn),
         "badges": [
             {**badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when), **drawn.choice(VALIDITY)}
             for n, when in enumerate(conditions)
@@ -163,17 +164,41 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
     return catalog(**tables).with_past(past), catalog(**renamed(tables)).with_past(past)
 
 
+def boosts(drawn: random.Random) -> list[dict[str, Any]]:
+    """Boosts by days and by times, which may count for the same events; for a third of all catalogs none."""
+    if drawn.random() < 0.3:
+        return []
+    day = FIRST.date() + timedelta(days=drawn.randint(0, 7))
+    since = FIRST + timedelta(hours=drawn.randrange(9 * 24))
+    rounding = drawn.choice(["down", "nearest", "up"])
+    return [
+        {"id": "days", "factor": "1.5", "from": day, "until": day + timedelta(days=4), "round": rounding},
+        {
+            "id": "hours",
+            "factor": drawn.choice(["2", "4/3"]),
+            "from": since,
+            "until": since + timedelta(hours=60),
+            "round": rounding,
+            "rules": drawn.sample(["a", "dated", "b", "weekly"], 3),
+            **drawn.choice([{}, {"where": {"friend": {"exists": False}}}]),
+        },
+    ]
+
+
 def earlier_rules(drawn: random.Random) -> Past:
     """Earlier versions of the point rules, and a rule that is gone; for half of all catalogs none."""
     if drawn.random() < 0.5:
         return Past()
     first, second, third = sorted(FIRST + timedelta(hours=drawn.randrange(12 * 24)) for _ in range(3))
     cap = drawn.choice([{}, {"cap_per_day": 5}, {"cap_per_day": 7}])
+    boost = {"id": "x", "factor": "3", "from": first.date(), "until": first.date() + timedelta(days=3)}
     return Past(
         since={"a": second},
         earlier=(
             EarlierRule({"id": "a", "events": ["a", "b"], "amount": 4, **cap}, None, first),
-            EarlierRule({"id": "a", "events": ["a"], "amount": 1, "per": "quantity", **cap}, first, second),
+            EarlierRule(
+                {"id": "a", "events": ["a"], "amount": 1, "per": "quantity", "boosts": [boost], **cap}, first, second
+            ),
             EarlierRule({"id": "gone", "events": ["b"], "amount": 5, "cap_per_day": 6}, None, third),
         ),
     )

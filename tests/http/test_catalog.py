@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import badge, catalog
+from tests.support import at, badge, catalog
 from tests.support.app import CATALOG, App, ids_of, open_app
 
 pytestmark = pytest.mark.anyio
@@ -46,3 +46,31 @@ async def test_a_catalog_of_ones_own_is_served_in_its_order() -> None:
 
     assert served["name"] == "mine"
     assert ids_of(served["badges"]) == ["z", "a", "m"]
+
+
+async def test_boosts_that_count_now_or_later_are_served_and_those_that_are_over_are_not() -> None:
+    weekend = {"from": at("2026-06-05").date(), "until": at("2026-06-08").date()}
+    hour = {"from": at("2026-06-05T10:00:00+02:00"), "until": at("2026-06-05T11:00:00+02:00")}
+    own = catalog(
+        points=[{"id": name, "events": ["read"], "amount": 1} for name in ("pages", "books")],
+        boosts=[
+            {"id": "launch", "name": "Launch weekend", "factor": "2", **weekend},
+            {"id": "happy_hour", "factor": "1.5", "rules": ["pages"], **hour},
+        ],
+    )
+    async with open_app(own) as home:
+        home.clock.set(at("2026-06-05T08:30"))
+        both = (await home.client.get(CATALOG)).json()["boosts"]
+        home.clock.set(at("2026-06-05T09:00"))
+        one = (await home.client.get(CATALOG)).json()["boosts"]
+        home.clock.set(at("2026-06-10"))
+        none = (await home.client.get(CATALOG)).json()
+
+    days = {"firstDay": "2026-06-05", "lastDay": "2026-06-07"}
+    times = {"startsAt": "2026-06-05T08:00:00Z", "endsAt": "2026-06-05T09:00:00Z"}
+    assert both == [
+        {"id": "launch", "name": "Launch weekend", "factor": "2", **days},
+        {"id": "happy_hour", "name": "Happy hour", "factor": "1.5", "rules": ["pages"], **times},
+    ]
+    assert one == both[:1]
+    assert "boosts" not in none

@@ -20,7 +20,7 @@ from laurels.service import planning
 from laurels.service.laurels import Laurels
 from tests.support import KINDS, MONDAY, badge, catalog, contents, new_database
 from tests.support.arena import Arena, arena
-from tests.support.strategies import METRICS, STREAKS, conditions, histories, rules
+from tests.support.strategies import METRICS, STREAKS, boosts, conditions, histories, rules
 
 BOARDS = [
     {"id": "week", "period": "week"},
@@ -54,10 +54,12 @@ LEVELS = st.one_of(
 def tables(draw: st.DrawFn) -> dict[str, Any]:
     """The tables of a catalog with five badges."""
     names = tuple(f"b{number}" for number in range(5))
+    points = [{**draw(rules(f"r{number}")), **draw(PAST)} for number in range(draw(st.integers(0, 2)))]
     return {
         "metrics": METRICS | ({"counted": {**METRICS["counted"], "where": {}}} if draw(st.booleans()) else {}),
         "streaks": STREAKS | draw(OTHER_STREAKS),
-        "points": [{**draw(rules(f"r{number}")), **draw(PAST)} for number in range(draw(st.integers(0, 2)))],
+        "points": points,
+        "boosts": draw(boosts(tuple(rule["id"] for rule in points))),
         "levels": draw(LEVELS),
         "badges": draw(badges(names)),
         "leaderboards": draw(

@@ -88,12 +88,37 @@ def rules(draw: st.DrawFn, name: str) -> dict[str, Any]:
 
 
 @st.composite
+def boosts(draw: st.DrawFn, rules: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Boosts of some of these point rules, by days and by times, which may count for the same events."""
+    rounding = draw(st.sampled_from(["down", "nearest", "up"]))
+    found: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(0, 2)) if rules else 0):
+        start = MONDAY + timedelta(days=draw(st.integers(-1, 9)), hours=draw(st.sampled_from([-12, 0, 0, 5])))
+        end = start + timedelta(days=draw(st.integers(1, 6)))
+        by_day = draw(st.booleans())
+        some = draw(st.lists(st.sampled_from(rules), min_size=1, max_size=2, unique=True) | st.none())
+        found.append(
+            {
+                "id": f"x{number}",
+                "factor": draw(st.sampled_from(["2", "1.5", "4/3", "10"])),
+                "from": start.date() if by_day else start,
+                "until": end.date() if by_day else end,
+                "round": rounding,
+                "where": draw(wheres),
+                **({"rules": some} if some else {}),
+            }
+        )
+    return found
+
+
+@st.composite
 def catalogs(draw: st.DrawFn) -> Catalog:
     names = tuple(f"b{i}" for i in range(draw(st.integers(0, 6))))
     return catalog(
         metrics=METRICS,
         streaks=STREAKS,
-        points=[draw(rules(f"r{i}")) for i in range(draw(st.integers(0, 3)))],
+        points=(points := [draw(rules(f"r{i}")) for i in range(draw(st.integers(0, 3)))]),
+        boosts=draw(boosts(tuple(rule["id"] for rule in points))),
         badges=[
             badge(name, draw(st.integers(0, 60)), **draw(conditions(names[:index]))) for index, name in enumerate(names)
         ],

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from laurels.engine.catalog_keys.badges import BADGE, CATEGORY, LOCKED
+from laurels.engine.catalog_keys.boosts import BOOST
 from laurels.engine.catalog_keys.conditions import CONDITIONS
 from laurels.engine.catalog_keys.file import CATALOG, OWN_HISTORY, PROFILE
 from laurels.engine.catalog_keys.key_types import CONDITION, KeyTable
@@ -32,6 +33,7 @@ TABLES: Mapping[str, KeyTable] = {
         FREEZES,
         WHERE_TEST,
         POINT_RULE,
+        BOOST,
         LEVEL,
         LEVEL_FORMULA,
         CATEGORY,

@@ -47,6 +47,13 @@ CATALOG = KeyTable(
             default=[],
         ),
         Key(
+            "boosts",
+            Several("boost"),
+            "Times in which point rules pay a factor more.",
+            '[{ id = "launch", factor = "2", from = 2026-06-05, until = 2026-06-08 }]',
+            default=[],
+        ),
+        Key(
             "levels",
             OneOf((Several("level", least=1), Inner("level_formula"))),
             "The levels, lowest first, of which the first begins at 0 points; or a formula.",
