@@ -105,6 +105,7 @@ DECISIONS = {
     "fingerprints",
     "succession",
     "counting",
+    "recounting",
     "judge",
     "holding",
     "validity",

@@ -37,7 +37,11 @@ class Counted(NamedTuple):
     values: Mapping[str, Tally]
 
 
-def count(rules: Counting, progress: Progress, event: Event) -> Counted:
+NOTHING_COUNTED = Counted({}, {}, {}, {})
+"""Before any event."""
+
+
+def count(rules: Counting, progress: Progress | Counted, event: Event) -> Counted:
     """What all metrics of these rules count, with the event added."""
     totals = dict(progress.totals)
     days, latest, values = progress.days, progress.latest, progress.values

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import datetime
 
+from laurels.engine.adding import later
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.fingerprints import fingerprint
+from laurels.engine.former_units import in_present_units
 from laurels.engine.holding import losers, repayments
 from laurels.engine.judge import read_streak_of, rejudge, today_of
 from laurels.engine.levels import Levels
-from laurels.engine.progress import Change, Progress
+from laurels.engine.progress import Change, Progress, entries_of
 from laurels.engine.ranking import HIDDEN, WITHIN, Place, value_of
 from laurels.engine.scoring import Key
 from laurels.engine.values import plain
@@ -128,21 +130,31 @@ def progress_under(
     now: datetime,
     candidates: tuple[Badge, ...],
     none_left: Collection[str] = (),
+    counted: Progress | None = None,
 ) -> Progress | None:
     """The progress under a catalog for which it `suffices`; None if the user's ledger is needed to tell.
 
     `progress` must be under the catalog in force and the newest amnesties. `candidates` are `possibly_due`.
-    `none_left` are limited badges of which no copy is left for the user.
+    `none_left` are limited badges of which no copy is left for the user. If the progress does not suffice, `counted` is the
+    same with what differs counted again, and the badges that this concerns are candidates, too.
     """
+    counted = progress if counted is None else counted
     if progress.board_days is None:
         return None  # an earlier version stored it: the days of leaderboards are read from the events
-    held = progress.badges
-    if repayments(following, progress):
+    held, paid = progress.badges, counted.earned - progress.earned
+    if repayments(following, counted):
         return None  # the ledger tells in which period it paid
-    due = any(badge.id not in held and badge.due(progress) and badge.id not in none_left for badge in candidates)
-    if not due and not (following.losing and losers(following, progress)):
-        return progress
-    after = rejudge(following, progress, progress, now, (), none_left).progress
+    due = any(badge.id not in held and badge.due(counted) and badge.id not in none_left for badge in candidates)
+    if not due and not (following.losing and losers(following, counted)):
+        if not paid:
+            return counted
+        after = replace(counted, reached_at=later(progress.reached_at, now))
+    elif following.points_boards and any(badge.id in held for badge in candidates):
+        return None  # awarding one badge dates the others again, and their points may move to another period
+    else:
+        entries = entries_of(paid, "catalog", following.rules)
+        before = in_present_units(following, progress)
+        after = rejudge(following, before, counted, now, entries, none_left).progress
     # Points that add up to 0 are on no leaderboard unless the ledger has some that count.
     return after if after.points or after.earned == progress.earned else None
 

@@ -40,6 +40,7 @@ from laurels.engine.plans import (
 )
 from laurels.engine.progress import Change, Progress
 from laurels.engine.ranking import WITHIN, Place
+from laurels.engine.recounting import recount_of, recounted, recounted_totals
 from laurels.engine.scoring import Key, is_closed
 from laurels.engine.warnings import warnings
 from laurels.errors import PlanOutdated
@@ -47,6 +48,7 @@ from laurels.present.plans import Basis, CatalogPlan, PlannedPay, PlannedUser, p
 from laurels.service.closed_periods import after_closings, closed_before
 from laurels.service.core import Core
 from laurels.service.plan_copies import PlannedCopies
+from laurels.service.plan_recounts import RECOUNTED, RowWithTotals, events_of
 from laurels.service.plan_tokens import PlanToken, Totals, token_text
 from laurels.service.plan_totals import PlanTotals
 from laurels.service.revisions import Proposal, at_stake, next_revision, parsed, parsed_or_none
@@ -57,6 +59,7 @@ from laurels.storage.contract import (
     OtherRevision,
     Principal,
     RevisionKey,
+    StoredEvents,
     StoredUser,
     UserRow,
     amnesty_count,
@@ -110,10 +113,14 @@ class Planning:
         self._paid: dict[str, Sequence[Under]] = {}
         self._same_levels = present.levels.thresholds == following.levels.thresholds
         self.basis: Basis = "events"
+        paying = [rule for change in self._pay_changes for rule in (*change.kept, *change.new)]
+        self._recount = recount_of(present, following, paying)
         if present.rules == following.rules:
             self.basis = "nothing"
-        elif suffices(present, following):
-            self.basis = "progress"
+        elif suffices(present, following) or (self._recount and self._recount.is_nothing):
+            self.basis, self._recount = "progress", None
+        elif self._recount:
+            self._candidates = tuple(dict.fromkeys((*self._candidates, *self._recount.badges)))
         self.totals = PlanTotals()
         self._full_seconds, self._full_users = 0.0, 0
         self.copies = PlannedCopies(present, following)
@@ -141,7 +148,14 @@ class Planning:
             await self._add_in_order(page, count)
             await self._sample(page)
             return
-        found, missing = await asyncio.to_thread(self._from_progress, page, count)
+        found, missing = dict[str, Effect | int](), list[StoredUser]()
+        for rows in _together(page, RECOUNTED) if self._recount else [page]:
+            read = await self._events_to_recount(rows)
+            some, others = await asyncio.to_thread(self._from_progress, rows, count, read)
+            found |= some
+            missing += others
+        if self._recount:
+            self.totals.from_events += len(found)
         for batch in _together(missing):
             full = await self._from_events([row.user_id for row in batch])
             self.totals.from_events += len(full)
@@ -150,6 +164,14 @@ class Planning:
         for row in page:
             if row.user_id in found:
                 self._add(row.user_id, found[row.user_id])
+
+    async def _events_to_recount(self, rows: Sequence[StoredUser]) -> StoredEvents | None:
+        """The events of users that what differs concerns; None without one."""
+        recount = self._recount
+        if not recount or not recount.types:
+            return None
+        first, last = rows[0].user_id, rows[-1].user_id
+        return await self._core.store.events_of_types(first, last, recount.types, data=recount.reads_data)
 
     async def _add_in_order(self, page: Sequence[StoredUser], count: int) -> None:
         """Add a page of users, each with the copies of limited badges that those before left."""
@@ -179,7 +201,7 @@ class Planning:
             self._each(planned_user(effect))
 
     def _from_progress(
-        self, page: Sequence[StoredUser], count: int
+        self, page: Sequence[StoredUser], count: int, read: StoredEvents | None
     ) -> tuple[dict[str, Effect | int], list[StoredUser]]:
         """What is known from the rows: effects by user (a number, the points, where nothing changes), and the other rows."""
         found: dict[str, Effect | int] = {}
@@ -187,19 +209,24 @@ class Planning:
         for row in page:
             is_outdated = self._is_outdated(row, count)
             self.totals.outdated += is_outdated
-            if is_outdated or self.basis == "events":
+            events = () if read is None or self._recount is None or is_outdated else events_of(self._recount, row, read)
+            if is_outdated or events is None or (self.basis == "events" and not self._recount):
                 missing.append(row)
-            elif (seen := self._at_a_glance(row)) is not None:
+            elif (seen := self._at_a_glance(row, events)) is not None:
                 found[row.user_id] = seen
-            elif (effect := self._effect_on(row.row)) is None:
+            elif (effect := self._effect_on(row.row, events)) is None:
                 missing.append(row)
             else:
                 found[row.user_id] = effect
         return found, missing
 
-    def _at_a_glance(self, row: StoredUser) -> Effect | int | None:
+    def _at_a_glance(self, row: StoredUser, events: Sequence[Event]) -> Effect | int | None:
         """What changes for a user who is up to date, where few fields of the row tell: most rows are decoded no further."""
         progress, (before, after) = cast(Progress, row), self._levels
+        if self._recount:
+            if not self._recount.is_of_totals:
+                return None
+            progress = cast(Progress, RowWithTotals(row, recounted_totals(self._recount, progress.totals, events)))
         if (
             self._pay_changes
             or self._needs_rows
@@ -225,18 +252,25 @@ class Planning:
         whole = row if isinstance(row, UserRow) else row.row
         return is_due(present, whole.progress, self._planned.at)
 
-    def _effect_on(self, row: UserRow) -> Effect | int | None:
-        """What changes for a user, by the stored progress; None if that does not tell."""
+    def _effect_on(self, row: UserRow, events: Sequence[Event] = ()) -> Effect | int | None:
+        """What changes for a user, by the stored progress and the events that are counted again; None if that does not tell."""
         present, following, at = self._planned.present, self._planned.following, self._planned.at
+        recount = self._recount
         row = replace(row, progress=as_of(following, row.progress, at, row.earned))
+        if recount and recount.streaks and row.progress.manual.grants:
+            return None  # on which day a freeze was given is for adjustments to tell
         none_left = self.copies.none_left(row.progress)
-        progress = progress_under(following, row.progress, at, self._candidates, none_left)
+        counted = recounted(recount, following, row.progress, events) if recount else row.progress
+        progress = progress_under(following, row.progress, at, self._candidates, none_left, counted)
         if progress is None or _is_lost(following, row.progress, progress):
             return None
-        self._note_pay(row.user_id, row.progress, progress, ())
+        self._note_pay(row.user_id, row.progress, progress, events)
         self.copies.move(row.progress, progress)
+        paid = progress.earned != row.progress.earned
+        streaks = bool(recount and recount.streaks)
         if (
-            progress is row.progress
+            not (paid or streaks)
+            and progress.badges == row.progress.badges
             and self._same_levels
             and not unqualified(self._changed, progress)
             and not without_copy(following, progress)
@@ -244,10 +278,10 @@ class Planning:
             return progress.points
         nowhere: Mapping[Key, Place] = {}
         before = after = nowhere
-        if progress is not row.progress:
+        if paid:
             before, after = places_of(present, row, at), places_of(following, replace(row, progress=progress), at)
         sides = Side(present, row.progress, before), Side(following, progress, after)
-        return effect(row.user_id, *sides, at, events=False, changed=self._changed)
+        return effect(row.user_id, *sides, at, events=streaks, changed=self._changed)
 
     async def _sample(self, page: Sequence[StoredUser]) -> None:
         """Compute a few users from their events if no one was yet, only to know how long it takes."""
@@ -321,11 +355,11 @@ def _is_lost(following: Catalog, before: Progress, after: Progress) -> bool:
     return any(following.renames.badge(badge) not in after.badges for badge in before.badges)
 
 
-def _together(rows: Sequence[StoredUser]) -> Iterator[Sequence[StoredUser]]:
+def _together(rows: Sequence[StoredUser], most: int = TOGETHER) -> Iterator[Sequence[StoredUser]]:
     """The rows in batches that are small enough to be read with everything that belongs to them."""
     batch, revisions = list[StoredUser](), 0
     for row in rows:
-        if batch and revisions + row.revision > TOGETHER:
+        if batch and revisions + row.revision > most:
             yield batch
             batch, revisions = [], 0
         batch.append(row)

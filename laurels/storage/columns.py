@@ -329,6 +329,9 @@ BATCH = 2000
 LINE = "s.user_id, u.name, u.points, s.sort_key, s.reached_at, u.visibility, u.excluded"
 """The columns of a line of a leaderboard, from a standing `s` and its user `u`."""
 
+COUNTED_EVENT = "user_id, event_id, revision, type, occurred_at, recorded_at, day, quantity, late_by, reversed_by"
+"""The columns of an event that rules read, without its data."""
+
 _DAY = 86_400_000_000
 DAY_OF_ENTRY = f"(at + {date(1970, 1, 1).toordinal() * _DAY}) / {_DAY}"
 """The day (UTC) of a ledger entry, as an ordinal: the numbers are positive, because engines divide negative ones differently."""

@@ -1,11 +1,15 @@
-"""Rows of users of which only what is asked for is decoded: a plan looks at all users, and most do not change."""
+"""Rows of users and events of which only what is asked for is decoded: a plan looks at all users, and most do not change."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
+from laurels.engine.events import Event
+from laurels.engine.instants import EPOCH, from_micros
 from laurels.engine.progress import NO_MANUAL_STATE, ManualState
 from laurels.storage import codec
 from laurels.storage.codec import Columns
@@ -93,3 +97,34 @@ class PackedUser:
         """The length of the streak's longest run."""
         fold = _folds(self._seen.folds).get(streak)
         return fold[3] if fold else 0
+
+
+class PackedEvents:
+    """Events of some types of several users."""
+
+    __slots__ = ("_of_user",)
+
+    def __init__(self, rows: Iterable[Columns]) -> None:
+        """Rows of COUNTED_EVENT with the data of each, or NULL; those of a user together."""
+        self._of_user: dict[str, list[Columns]] = {}
+        user_id, found = None, list[Columns]()
+        for row in rows:
+            if row[0] != user_id:
+                user_id = row[0]
+                self._of_user[user_id] = found = []
+            found.append(row)
+
+    def active(self, user_id: str, revision: int, *, recording: bool) -> list[Event]:
+        """The events that counted when the user had this revision, in any order.
+
+        Their time of recording is decoded only if it is asked for, and their data is there only if it was read.
+        """
+        events: list[Event] = []
+        for row in self._of_user.get(user_id, ()):
+            _, event_id, of, kind, occurred_at, recorded_at, day, quantity, late_by, reversed_by, data = row
+            if of <= revision and (reversed_by is None or reversed_by > revision):
+                at = EPOCH + timedelta(0, 0, occurred_at)  # as `from_micros`, in half the time
+                read = codec.unpack_data(data) if data else None
+                recorded = from_micros(recorded_at) if recording else None
+                events.append(Event(user_id, event_id, kind, at, quantity, read, day, late_by, recorded))
+        return events

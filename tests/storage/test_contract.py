@@ -841,6 +841,29 @@ async def test_users_whom_only_a_new_revision_changed_are_not_found(store: Store
     assert await store.users_changed_since(later, 9, 3) == ["ada"]
 
 
+async def test_events_of_some_types_are_read_as_they_counted_at_a_revision(store: Store) -> None:
+    rows = [
+        replace(event("ada", "one"), revision=1),
+        replace(event("ada", "gone"), revision=2, reversed_by=4),
+        replace(event("ada", "late"), revision=5),
+        replace(event("bob", "other"), revision=1),
+        replace(event("cy", "beyond"), revision=1),
+    ]
+    await save(store, user("ada"), user("bob"), user("cy"), events=rows)
+    kind = rows[0].event.type
+
+    read = await store.events_of_types("ada", "bob", [kind, "unknown"], data=True)
+    assert sorted(one.id for one in read.active("ada", 3, recording=True)) == ["gone", "one"]
+    assert sorted(one.id for one in read.active("ada", 5, recording=True)) == ["late", "one"]
+    assert [*read.active("bob", 1, recording=True)] == [rows[3].event]
+    assert [*read.active("cy", 1, recording=True)] == []
+    assert [one.recorded_at for one in read.active("bob", 1, recording=True)] == [rows[3].recorded_at]
+
+    bare = await store.events_of_types("ada", "cy", [kind], data=False)
+    assert [(one.data, one.recorded_at) for one in bare.active("cy", 1, recording=False)] == [(None, None)]
+    assert not (await store.events_of_types("ada", "cy", ["unknown"], data=True)).active("ada", 9, recording=True)
+
+
 async def test_counts_say_how_much_is_stored(store: Store) -> None:
     assert await store.counts() == Counts(0, 0, 0, 0, None)
     await fill(store, "ada")

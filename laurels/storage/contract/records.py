@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol
@@ -58,6 +58,14 @@ class StoredUser(Protocol):
 
     @property
     def knows_board_days(self) -> bool: ...
+
+
+class StoredEvents(Protocol):
+    """Events of several users of which only what is asked for is decoded."""
+
+    def active(self, user_id: str, revision: int, *, recording: bool) -> Sequence[Event]:
+        """The events that counted when the user had this revision, in any order; with their times of recording or without."""
+        ...
 
 
 @plain
@@ -239,6 +247,13 @@ class Records(Protocol):
 
         Ledger entries under the revision `before` of the catalog or a later one do not count. At most `limit`, by code point.
         Reads all events and ledger entries, without making others wait.
+        """
+        ...
+
+    async def events_of_types(self, first: str, last: str, types: Collection[str], *, data: bool) -> StoredEvents:
+        """The events of these types of the users from the id `first` to `last`, without making others wait.
+
+        Their data is read only if it is asked for.
         """
         ...
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, COUNTED_EVENT, EVENTS, LEDGER, OUTBOX, USERS
 from laurels.storage.contract import (
     BEGINNING,
     CONNECTIONS,
@@ -23,7 +23,7 @@ from laurels.storage.contract import (
     UserRow,
     UserSnapshot,
 )
-from laurels.storage.packed_users import PackedUser
+from laurels.storage.packed_users import PackedEvents, PackedUser
 from laurels.storage.postgres.amnesties import AMNESTY_COUNT, read_amnesties
 from laurels.storage.postgres.batching import Batcher
 from laurels.storage.postgres.catalogs import KEY, read_key
@@ -46,6 +46,12 @@ UNION SELECT user_id FROM adjustments WHERE at >= $1
 UNION SELECT user_id FROM ledger WHERE at >= $1 AND (catalog IS NULL OR catalog < $3)
 ORDER BY user_id LIMIT $2
 """
+EVENTS_OF_TYPES = f"""
+SELECT {COUNTED_EVENT}, NULL FROM events
+WHERE user_id BETWEEN $1 AND $2 AND type = ANY($3)
+ORDER BY user_id
+"""
+EVENTS_OF_TYPES_WITH_DATA = EVENTS_OF_TYPES.replace("NULL", "data")
 USER_IDS = "SELECT user_id FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
 ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> $1)"
 PROFILES = f"""
@@ -180,6 +186,10 @@ class Records(Connections):
             lambda connection: connection.fetch(CHANGED_SINCE, *values, timeout=LONG_STATEMENT_SECONDS)
         )
         return [row[0] for row in found]
+
+    async def events_of_types(self, first: str, last: str, types: Collection[str], *, data: bool) -> PackedEvents:
+        statement = EVENTS_OF_TYPES_WITH_DATA if data else EVENTS_OF_TYPES
+        return PackedEvents(await self._rows(statement, first, last, [*types]))
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         return [row[0] for row in await self._rows(USER_IDS, after, limit)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from laurels.storage import codec
-from laurels.storage.columns import ADJUSTMENTS, AWARDS, EVENTS, LEDGER, OUTBOX, USERS
+from laurels.storage.columns import ADJUSTMENTS, AWARDS, COUNTED_EVENT, EVENTS, LEDGER, OUTBOX, USERS
 from laurels.storage.contract import (
     BEGINNING,
     AdjustmentRow,
@@ -27,7 +27,7 @@ from laurels.storage.contract import (
     UserRow,
     UserSnapshot,
 )
-from laurels.storage.packed_users import PackedUser
+from laurels.storage.packed_users import PackedEvents, PackedUser
 from laurels.storage.sqlite.catalogs import read_in_force
 from laurels.storage.sqlite.connections import Connections, translated
 from laurels.storage.sqlite.driver import Connection
@@ -55,6 +55,12 @@ UNION SELECT user_id FROM adjustments WHERE at >= ?1
 UNION SELECT user_id FROM ledger WHERE at >= ?1 AND (catalog IS NULL OR catalog < ?3)
 ORDER BY user_id LIMIT ?2
 """
+EVENTS_OF_TYPES = f"""
+SELECT {COUNTED_EVENT}, NULL FROM events
+WHERE user_id BETWEEN ?1 AND ?2 AND type IN (SELECT value FROM json_each(?3))
+ORDER BY user_id
+"""
+EVENTS_OF_TYPES_WITH_DATA = EVENTS_OF_TYPES.replace("NULL", "data")
 USER_IDS = "SELECT user_id FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?"
 ARE_UNDER_OTHER_RULES = "SELECT EXISTS (SELECT 1 FROM users WHERE rules <> ?)"
 EVENT = f"SELECT {EVENTS} FROM events WHERE user_id = ? AND event_id = ?"
@@ -187,6 +193,12 @@ class Records(Connections):
             lambda connection: connection.execute(CHANGED_SINCE, (codec.to_micros(at), limit, before)).fetchall()
         )
         return [user_id for (user_id,) in found]
+
+    async def events_of_types(self, first: str, last: str, types: Collection[str], *, data: bool) -> PackedEvents:
+        statement, values = EVENTS_OF_TYPES_WITH_DATA if data else EVENTS_OF_TYPES, (first, last, json.dumps([*types]))
+        return PackedEvents(
+            await self._in_background(lambda connection: connection.execute(statement, values).fetchall())
+        )
 
     async def user_ids(self, after: str, limit: int) -> Sequence[str]:
         with translated:
