@@ -35,20 +35,20 @@ async def apply_proposal(core: Core, period_rules: PeriodRules, source: Source, 
         notes[:] = [audit_row(source, proposal.at, "catalog.applied", target, rules=row.rules, **said)]
         return notes[0]
 
+    # Read first: once the revision is stored, a client that does not wait for the answer would have applied it unknowingly.
+    moved = await _moved_since(core, proposal.plan.at, proposal.plan.base_number) if proposal.plan else ()
     row, is_new = await core.rules.apply(proposal, audit_of)
     for note in notes if is_new else ():
         await core.security.note(note)
-    moved: Sequence[str] | None = ()
     if proposal.plan:
-        moved = await _moved_since(core, proposal.plan.at, row.number)
         await period_rules.refill()
     return applied_catalog(row, is_new, moved)
 
 
-async def _moved_since(core: Core, at: datetime, number: int) -> Sequence[str] | None:
-    """Who changed since then otherwise than by this revision, which is in force already; None if that cannot be read."""
+async def _moved_since(core: Core, at: datetime, base: int) -> Sequence[str] | None:
+    """Who changed since then otherwise than by a revision after the base of the plan; None if that cannot be read."""
     try:
-        return await core.store.users_changed_since(at, MOST_MOVED, number)
+        return await core.store.users_changed_since(at, MOST_MOVED, base + 1)
     except LaurelsError as error:
         log.warning("the users who changed since the plan could not be read: %s", error)
         return None

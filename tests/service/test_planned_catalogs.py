@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -212,6 +212,26 @@ async def test_a_catalog_is_in_force_where_the_users_who_moved_cannot_be_read(
 
     assert (applied.is_new, applied.moved) == (True, None)
     assert any(record.getMessage().startswith("event=catalog.applied") for record in caplog.records)
+
+
+async def test_the_users_who_moved_are_read_before_a_catalog_is_put_in_force(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = other(levels=LEVELS)
+    async with arena(database, BASE) as one:
+        await record(one, ada=2)
+        plan = await planned(one, following)
+        await record(one, bob=1)
+        read, seen = one.laurels.store.users_changed_since, list[int]()
+
+        async def noted(*values: Any) -> Sequence[str]:
+            seen.append((await one.laurels.store.catalog_key())[0])
+            return await read(*values)
+
+        monkeypatch.setattr(one.laurels.store, "users_changed_since", noted)
+        applied = await one.admin.apply_catalog(following, *WHY, plan=plan.token)
+
+    assert (seen, applied.revision.number, applied.moved) == ([1], 2, ["bob"])
 
 
 async def test_a_token_is_refused_for_another_catalog_or_base(database: str) -> None:

@@ -243,10 +243,10 @@ class Records(Protocol):
         ...
 
     async def users_changed_since(self, at: datetime, limit: int, before: int) -> Sequence[str]:
-        """The ids of users who were created, or have an event, adjustment or ledger entry recorded, at this time or later.
+        """The ids of users who were created, adjusted, or have their newest event or ledger entry, at this time or later.
 
         Ledger entries under the revision `before` of the catalog or a later one do not count. At most `limit`, by code point.
-        Reads all events and ledger entries, without making others wait.
+        Reads a few rows of each user, however many events they have, without making others wait.
         """
         ...
 

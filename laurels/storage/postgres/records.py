@@ -40,12 +40,19 @@ USER = f"SELECT {USERS} FROM users WHERE user_id = $1"
 SOME_USERS = f"SELECT {USERS} FROM users WHERE user_id = ANY($1)"
 USERS_AFTER = f"SELECT {USERS} FROM users WHERE user_id > $1 ORDER BY user_id LIMIT $2"
 CHANGED_SINCE = """
-SELECT user_id FROM users WHERE created_at >= $1
-UNION SELECT user_id FROM events WHERE recorded_at >= $1
-UNION SELECT user_id FROM adjustments WHERE at >= $1
-UNION SELECT user_id FROM ledger WHERE at >= $1 AND (catalog IS NULL OR catalog < $3)
+SELECT user_id FROM users AS u
+WHERE created_at >= $1
+    OR (SELECT recorded_at FROM events WHERE user_id = u.user_id ORDER BY revision DESC LIMIT 1) >= $1
+    OR user_id IN (SELECT user_id FROM adjustments WHERE at >= $1)
+    OR (
+        SELECT at FROM ledger
+        WHERE user_id = u.user_id AND (catalog IS NULL OR catalog < $3)
+        ORDER BY revision DESC, position DESC LIMIT 1
+    ) >= $1
 ORDER BY user_id LIMIT $2
 """
+"""Only the newest rows of each user are read: by time, all events would be, or each of them would have one more index."""
+
 EVENTS_OF_TYPES = f"""
 SELECT {COUNTED_EVENT}, NULL FROM events
 WHERE user_id BETWEEN $1 AND $2 AND type = ANY($3)
