@@ -113,7 +113,8 @@ def _text(type_: Text) -> str:
         return _choices(type_.choices)
     if type_.names:
         return f"the name of a {type_.names}" if type_.names != "badge" else "the id of a badge"
-    return "text, may have lines" if type_.lines else "text"
+    plain = "text, may have lines" if type_.lines else "text"
+    return f"{plain}, or one by language" if type_.words else plain
 
 
 def _choices(choices: tuple[str, ...]) -> str:

@@ -96,6 +96,7 @@ from laurels.present.users import User, ZoneChange
 from laurels.present.verification import Comparison, Difference
 from laurels.service.admin import Admin
 from laurels.service.blocking import BlockingAdmin, BlockingLaurels
+from laurels.service.languages import in_language
 from laurels.service.laurels import Laurels
 from laurels.storage.contract import Principal, Source, Store
 
@@ -217,4 +218,5 @@ __all__ = [
     "WrongAddress",
     "ZoneChange",
     "ZoneChangeTooSoon",
+    "in_language",
 ]

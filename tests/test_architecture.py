@@ -72,6 +72,7 @@ WORDS = {
     "supply",
     "toml_text",
     "boosts",
+    "languages",
 }
 """Modules of the engine that nouns are made of."""
 

@@ -117,7 +117,13 @@ def page(
     """
     access = operator(role, without_factor=without_factor)
     return endpoint(
-        "GET", path, access=access, parameters=parameters, cross_origin=False, error_response=error_response
+        "GET",
+        path,
+        access=access,
+        parameters=parameters,
+        in_languages=True,
+        cross_origin=False,
+        error_response=error_response,
     )
 
 
@@ -140,6 +146,7 @@ def form(
             path,
             access=operator(role, without_factor=without_factor),
             parameters=parameters,
+            in_languages=True,
             body=ConsoleForm(limit, COOKIE),
             cross_origin=False,
             error_response=error_response,

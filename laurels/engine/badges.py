@@ -110,12 +110,12 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
     when = table.table("when")
     badge = Badge(
         id=table.text("id"),
-        name=table.text("name"),
-        description=table.text("description", lines=True),
+        name=table.words("name"),
+        description=table.words("description", lines=True),
         icon=table.text("icon"),
         category=table.choice("category", categories, "category"),
         points=table.integer("points"),
-        condition_text=table.text("condition"),
+        condition_text=table.words("condition"),
         condition=read_condition(when, vocabulary) if when else AllOf(()),
         was=read_was(table),
         retired=table.boolean("retired"),
@@ -150,24 +150,21 @@ def _read_locked(table: Table) -> Locked:
         table.fault("locked", "has no meaning for a badge that is not secret", "add secret = true, or take it out")
     known = Locked()
     locked = Locked(
-        name=inner.text("name", known.name),
-        description=inner.text("description", known.description, lines=True),
+        name=inner.words("name", known.name),
+        description=inner.words("description", known.description, lines=True),
         icon=inner.text("icon", known.icon),
     )
     inner.done()
     return locked
 
 
-def shown_name(raw: Mapping[str, Any]) -> str:
+def shown_name(table: Table) -> str:
     """The name of a badge in conditions of others, from its table: that of a secret one is not given there."""
-    if raw.get("secret") is not True:
-        return str(raw.get("name"))
-    locked: Any = raw.get("locked")
-    return (
-        str(cast(Mapping[str, Any], locked).get("name", Locked().name))
-        if isinstance(locked, Mapping)
-        else Locked().name
-    )
+    if table.raw.get("secret") is not True:
+        return table.words_of(table.raw.get("name"))
+    locked: Any = table.raw.get("locked")
+    known = Locked().name
+    return table.words_of(cast(Mapping[str, Any], locked).get("name", known)) if isinstance(locked, Mapping) else known
 
 
 def _check_family(table: Table, badge: Badge) -> None:

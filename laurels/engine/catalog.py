@@ -18,6 +18,7 @@ from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, PointsOf
 from laurels.engine.cross_checks import check_named_users, check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
+from laurels.engine.languages import ENGLISH, MOST_LANGUAGES, Texts, best_language, is_tag, usual_tag
 from laurels.engine.leaderboards import POINTS, THE_POINTS, Board, MetricNumber, read_board
 from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
@@ -59,6 +60,9 @@ class Catalog:
     renames                     the current id of each earlier one
     day_boards                  leaderboards with stored days, by distinct days or streaks within periods, per event type
     own_history                 what users see of their own history
+    language, shown_in          its own language, which every text has; and the one of its texts here
+    other_languages             the other ones that some of its texts have, in order
+    texts                       its texts by their places in the file, each by language; empty if it has one language
     categories                  the categories of badges by id, in their order
     boosts                      what multiplies point rules for a time, as the file has them
     timed                       the badges that passing time alone may earn
@@ -97,25 +101,18 @@ class Catalog:
     boosts: tuple[Boost, ...] = ()
     timed: tuple[Badge, ...] = ()
     chains: Mapping[str, Chain] = field(default_factory=dict[str, Chain])
+    language: str = ENGLISH
+    other_languages: tuple[str, ...] = ()
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]], repr=False)
+    shown_in: str = ENGLISH
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
+    _others: dict[str, Catalog] = field(default_factory=dict[str, "Catalog"], init=False, compare=False, repr=False)
 
     @staticmethod
     def parse(text: str) -> Catalog:
         """Read a catalog. Raises CatalogError with all its faults."""
-        try:
-            raw = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise CatalogError([Fault("the file", f"is not TOML: {error}", "fix that line")]) from error
-        except RecursionError:
-            place = f"line {line_of_deep_brackets(text)}"
-            raise CatalogError([Fault(place, "has brackets in too many others", "write it with fewer")]) from None
-        faults: list[Fault] = []
-        catalog = _read(Table(raw, "", faults, WHOLE_FILE))
-        if faults:
-            # A misspelled table comes first: what refers to its entries fails because of it.
-            raise CatalogError(sorted(faults, key=lambda fault: "." in fault.where or "[" in fault.where))
-        return replace(catalog, text=text)
+        return _parsed(text)
 
     @staticmethod
     def load(path: str | Path) -> Catalog:
@@ -198,6 +195,19 @@ class Catalog:
         rules = fingerprint(self.levels, *nouns, self.boards)
         return replace(self, versions=versions, past=past, rule_indexes=rule_indexes_of(*nouns), rules=rules)
 
+    def in_language(self, *wanted: str) -> Catalog:
+        """The same catalog with the texts for someone who reads these languages, the preferred one first."""
+        if not self.other_languages:
+            return self
+        language = best_language(wanted, (self.language, *self.other_languages), self.language)
+        if language == self.shown_in:
+            return self
+        if language not in self._others:
+            closed = {name: (board.periods.reused, board.closed_until) for name, board in self.boards.items()}
+            found = _parsed(self.text, language).with_past(self.past).after_closings(closed)
+            self._others[language] = replace(found, file=self.file)
+        return self._others[language]
+
     @property
     def as_written(self) -> Catalog:
         """The catalog as its text has it, without earlier versions of its point rules."""
@@ -216,6 +226,50 @@ class Catalog:
         return next((badge for badge in self.badges if badge.id == current), None)
 
 
+def _parsed(text: str, language: str = "") -> Catalog:
+    """The catalog of a text, with its texts in a language ('': its own). Raises CatalogError with all its faults."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError([Fault("the file", f"is not TOML: {error}", "fix that line")]) from error
+    except RecursionError:
+        place = f"line {line_of_deep_brackets(text)}"
+        raise CatalogError([Fault(place, "has brackets in too many others", "write it with fewer")]) from None
+    faults: list[Fault] = []
+    table = Table(raw, "", faults, WHOLE_FILE, Texts(read=language))
+    _read_language(table)
+    catalog = _with_texts(_read(table), table)
+    if faults:
+        # A misspelled table comes first: what refers to its entries fails because of it.
+        raise CatalogError(sorted(faults, key=lambda fault: "." in fault.where or "[" in fault.where))
+    return replace(catalog, text=text)
+
+
+def _read_language(table: Table) -> None:
+    """`language`: the catalog's own."""
+    language = table.text("language", ENGLISH)
+    if language and not is_tag(language):
+        usual = usual_tag(language)
+        fix = f"did you mean '{usual}'?" if is_tag(usual) else 'write language = "en"'
+        table.fault("language", f"'{language}' is no language", fix)
+        language = ""  # so that not each text is reported, too
+    table.translations.own = language
+
+
+def _with_texts(catalog: Catalog, table: Table) -> Catalog:
+    """A catalog that was read from a table, with its texts in all languages."""
+    said = table.translations
+    if len(said.others) >= MOST_LANGUAGES:
+        table.fault("language", f"there are more than {MOST_LANGUAGES} languages", "take some out")
+    return replace(
+        catalog,
+        language=said.own,
+        other_languages=said.others,
+        texts=said.all if said.others else {},
+        shown_in=said.read or said.own,
+    )
+
+
 def _read(table: Table) -> Catalog:
     """The whole file. References between its parts are checked while they are read."""
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
@@ -223,7 +277,7 @@ def _read(table: Table) -> Catalog:
     (rules, boosts), levels = read_point_rules(table), read_levels(table)
     (categories, badges), boards = _read_badges(table, metrics, streaks), _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
-    name, shown = table.text("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
+    name, shown = table.words("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
     login_event, login_streak = _read_profile(table, streaks)
     table.done()
     check_together(table, metrics, streaks, rules, boosts, badges)
@@ -274,7 +328,7 @@ def _vocabulary(
     return Vocabulary(
         metrics={name: MetricWords(one.one, one.many, one.kind, one.most, one.scale) for name, one in metrics.items()},
         streaks={name: StreakWords(streak.retired, streak.unit_name) for name, streak in streaks.items()},
-        badges={str(entry.raw.get("id")): shown_name(entry.raw) for entry in badge_tables},
+        badges={str(entry.raw.get("id")): shown_name(entry) for entry in badge_tables},
         retired_badges=frozenset(
             str(entry.raw.get("id")) for entry in badge_tables if entry.raw.get("retired") is True
         ),

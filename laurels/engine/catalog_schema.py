@@ -28,6 +28,7 @@ from laurels.engine.catalog_keys.key_types import (
     Value,
     ValueList,
 )
+from laurels.engine.languages import TAG
 
 Schema = dict[str, Any]
 
@@ -41,6 +42,13 @@ _ALWAYS_THE_SAME: Mapping[type, Schema] = {
     Instant: {"type": "string", "pattern": _INSTANT},
     Value: _VALUE,
     ValueList: {"type": "array", "items": _VALUE, "minItems": 1},
+}
+_IN_LANGUAGES: Schema = {
+    "type": "object",
+    "description": "The text in each language; the catalog's own must be there",
+    "patternProperties": {f"^({TAG})$": {"type": "string", "pattern": _NOT_BLANK}},
+    "minProperties": 1,
+    "additionalProperties": False,
 }
 _CONDITION: Schema = {"$ref": f"#/definitions/{CONDITION}"}
 
@@ -117,7 +125,8 @@ def _of_plain(type_: Text | Integer | Boolean | Texts | Day | Instant | Value | 
     """The schema of a type without tables of declared keys inside."""
     match type_:
         case Text():
-            return _of_text(type_.choices, type_.pattern)
+            plain = _of_text(type_.choices, type_.pattern)
+            return {"anyOf": [plain, _IN_LANGUAGES]} if type_.words else plain
         case Integer():
             return {"type": "integer", "minimum": type_.least, "maximum": type_.most}
         case Texts():

@@ -51,6 +51,6 @@ def read_categories(tables: Iterable[tuple[str, Table]]) -> dict[str, Category]:
                 "write it as in [categories.my_group]",
             )
         order = table.integer("order", known.order if known else LAST, least=1)
-        found[id_] = Category(id_, table.text("name"), order)
+        found[id_] = Category(id_, table.words("name"), order)
         table.done()
     return dict(sorted(found.items(), key=lambda item: item[1].order))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
@@ -50,7 +51,7 @@ Values = tuple[str, Any, Any]
 def differences(before: Catalog, after: Catalog) -> list[str]:
     """How `after` differs from `before`, one sentence for each thing, in the order of the file. Empty if only comments differ."""
     return [
-        *_changed("catalog", [("name", before.name, after.name)]),
+        *_changed("catalog", [("name", before.name, after.name), ("language", before.language, after.language)]),
         *_changed(
             "profile",
             [
@@ -67,7 +68,30 @@ def differences(before: Catalog, after: Catalog) -> list[str]:
         *_of_kind("badges", _by_id(before.badges), _by_id(after.badges), after.renames.badges),
         *_of_kind("leaderboards", before.boards, after.boards, after.renames.boards),
         *_changed("own_history", _flat(before.own_history, after.own_history)),
+        *_translations(before, after),
     ]
+
+
+def _translations(before: Catalog, after: Catalog) -> Iterator[str]:
+    """The differences of texts in other languages than the catalog's own."""
+    earlier = {_renamed(place, after): texts for place, texts in before.texts.items()}
+    for place in {**after.texts, **earlier}:
+        old, new = earlier.get(place, {}), after.texts.get(place, {})
+        tags = sorted({*old, *new} - {before.language, after.language})
+        yield from _changed(place, [(tag, old.get(tag), new.get(tag)) for tag in tags])
+
+
+_NAMED = re.compile(r"(badges|leaderboards|streaks)( '|\.)([^'.]+)")
+
+
+def _renamed(place: str, after: Catalog) -> str:
+    """The place that a text has in the following catalog, in which its badge, streak or leaderboard may have another id."""
+    found = _NAMED.match(place)
+    if not found:
+        return place
+    renames = after.renames
+    current = {"badges": renames.badges, "leaderboards": renames.boards, "streaks": renames.streaks}[found[1]]
+    return f"{found[1]}{found[2]}{current.get(found[3], found[3])}{place[found.end() :]}"
 
 
 def _by_id(nouns: Iterable[Any]) -> dict[str, Any]:

@@ -179,7 +179,7 @@ def read_board(
     board_id = table.text("id")
     board = Board(
         id=board_id,
-        name=table.text("name", board_id),
+        name=table.words("name", board_id),
         by=by,
         of=of,
         periods=_read_periods(table),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.parsing import Table, shown
@@ -94,7 +94,7 @@ def read_formula(table: Table) -> Formula:
         increase=table.integer("increase", 0),
         round_to=table.integer("round_to", 1, least=1),
         title=_read_title(table),
-        titles=_read_by_number(table, "titles", Table.text),
+        titles=_read_by_number(table, "titles", Table.words),
         unlocks=_read_by_number(table, "unlocks", read_unlocks),
     )
     if formula.growth and table.has("increase"):
@@ -132,8 +132,10 @@ def _read_growth(table: Table) -> str:
 
 
 def _read_title(table: Table) -> str:
-    title = table.text("title", f"Level {NUMBER}")
-    if "{" in title.replace(NUMBER, ""):
+    title = table.words("title", f"Level {NUMBER}")
+    raw: Any = table.raw.get("title")
+    titles = [*cast(dict[str, Any], raw).values()] if isinstance(raw, dict) else [title]
+    if any("{" in str(one).replace(NUMBER, "") for one in titles):
         table.fault("title", f"has a place that is not {NUMBER}", f'write title = "Level {NUMBER}"')
     return title
 

@@ -79,7 +79,7 @@ def _levels_of(formula: Formula) -> Levels:
 def _read_list(tables: list[Table]) -> Levels:
     levels: list[Level] = []
     for number, table in enumerate(tables, start=1):
-        level = Level(number, table.text("title"), table.integer("points"), read_unlocks(table))
+        level = Level(number, table.words("title"), table.integer("points"), read_unlocks(table))
         if not levels and level.points != 0:
             table.fault("points", "the first level must begin at 0 points", "write points = 0")
         if levels and level.points <= levels[-1].points:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, cast
 
 from laurels.engine.events import MAX_NUMBER, UNSAFE
+from laurels.engine.languages import Texts, is_tag, usual_tag
 from laurels.errors import Fault
 
 _REQUIRED: Any = object()
@@ -57,8 +58,17 @@ class Language(Protocol):
 class Table:
     """One TOML table. Each getter marks its key as known; `done` reports all keys that no getter asked for."""
 
-    def __init__(self, raw: dict[str, Any], where: str, faults: list[Fault], language: Language | None = None) -> None:
+    def __init__(
+        self,
+        raw: dict[str, Any],
+        where: str,
+        faults: list[Fault],
+        language: Language | None = None,
+        translations: Texts | None = None,
+    ) -> None:
+        """`language` is what is known of its keys, `translations` the texts of the whole file."""
         self.raw = raw
+        self.translations = translations or Texts()
         self.where = where
         self.faults = faults
         self.instead: dict[str, str] = {}  # a key -> the one that is not missing where it is there
@@ -84,6 +94,33 @@ class Table:
             return ""
         self._check_printable(key, re.sub(r"[\n\r\t]", " ", value) if lines else value)
         return value
+
+    def words(self, key: str, default: str = _REQUIRED, *, lines: bool = False) -> str:
+        """A text that people read: one, or a table with one for each language, of which the catalog's own must be there."""
+        place = f"{self.where}.{key}".strip(".")
+        if not isinstance(self.raw.get(key), dict):
+            text = self.text(key, default, lines=lines)
+            return self.translations.add(place, {self.translations.own: text}) if key in self.raw else text
+        raw, own = self._take(key, default), self.translations.own
+        if own and own not in raw:
+            fix = f'add {key}.{own} = "...", or write language at the top of the file'
+            self.fault(key, f"has no text in '{own}', the catalog's own language", fix)
+        found = {tag: self._translation(key, tag, value, lines=lines) for tag, value in raw.items()}
+        return self.translations.add(place, found)
+
+    def _translation(self, key: str, tag: str, value: Any, *, lines: bool) -> str:
+        """The text in one language."""
+        place = f"{key}.{printable(tag)}"
+        if not is_tag(tag):
+            usual = usual_tag(tag)
+            fix = f"did you mean '{usual}'?" if is_tag(usual) else "write a tag such as de, pt-BR or zh-Hant"
+            self.fault(place, f"'{printable(tag)}' is no language", fix)
+        inner = Table({tag: value}, f"{self.where}.{key}".strip("."), self.faults)
+        return inner.text(tag, lines=lines)
+
+    def words_of(self, value: Any) -> str:
+        """A text that is read elsewhere, in the language that is read."""
+        return self.translations.chosen(cast(dict[str, str], value)) if isinstance(value, dict) else str(value)
 
     def integer(self, key: str, default: int = _REQUIRED, least: int = 0) -> int:
         """A whole number, at least `least`."""
@@ -229,7 +266,7 @@ class Table:
 
     def _inner(self, key: str, where: str, raw: dict[str, Any], *, several: bool = True) -> Table:
         language = self.language.inside(key, several=several) if self.language else None
-        return Table(raw, where, self.faults, language)
+        return Table(raw, where, self.faults, language, self.translations)
 
 
 def line_of_deep_brackets(text: str) -> int:

@@ -410,7 +410,7 @@ def read_streak(name: str, table: Table) -> Streak:
         day_starts=_read_day_starts(table),
         was=read_was(table),
         retired=table.boolean("retired"),
-        title=table.text("title", title_of(name)),
+        title=table.words("title", title_of(name)),
         amounts=amounts,
     )
     if cadence != "daily" and streak.rest:

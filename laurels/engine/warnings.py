@@ -9,11 +9,15 @@ from dataclasses import replace
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
 from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge, PointsOf, StreakOf
+from laurels.engine.languages import untranslated
 from laurels.engine.leaderboards import Board
 from laurels.engine.tiers import unordered
 
 MOST_CHECKS = 250
 """How many rules one event may make Laurels look at before a plan warns of it."""
+
+MOST_PLACES = 5
+"""How many of the texts without a translation a warning names."""
 
 _ENGLISH = (
     r"los(?:e|es|ing|s|t)|miss(?:ed|es|ing)? out|last chance|don'?t break|never break|or else|expir(?:e|es|ed|y)"
@@ -32,6 +36,7 @@ def warnings(before: Catalog, after: Catalog) -> list[str]:
         *_expiring(before, after),
         *_farmable(before, after),
         *_loss_wording(before, after),
+        *_untranslated(before, after),
         *_costs(before, after),
     ]
 
@@ -164,6 +169,21 @@ def _texts(catalog: Catalog) -> Iterator[tuple[str, str]]:
         yield f"boosts '{boost.id}'.name", boost.name
     for metric in catalog.metrics.values():
         yield f"metrics.{metric.name}.many", metric.many
+    for place, texts in catalog.texts.items():
+        yield from ((f"{place}.{tag}", text) for tag, text in texts.items() if tag != catalog.language)
+
+
+def _untranslated(before: Catalog, after: Catalog) -> Iterator[str]:
+    """Texts that lack a language that other texts have."""
+    for tag in after.other_languages:
+        known = untranslated(before.texts, tag) if tag in before.other_languages else ()
+        places = untranslated(after.texts, tag)
+        if set(places) - set(known):
+            more = f" and {len(places) - MOST_PLACES:,} more" if len(places) > MOST_PLACES else ""
+            yield (
+                f"in '{tag}', these texts are missing, and are read in '{after.language}': "
+                f"{', '.join(places[:MOST_PLACES])}{more}"
+            )
 
 
 # ---- what an event costs ----------------------------------------------------------------------

@@ -31,6 +31,7 @@ RARITY_EXAMPLE = {
     "GET",
     "/api/gamification/catalog",
     access=PUBLIC,
+    in_languages=True,
     operation=Operation("getCatalog", "Get catalog", "catalog"),
     result=Result(CatalogSummary, "The levels and the badges, in order", CATALOG_EXAMPLE, headers=A_MINUTE),
 )

@@ -14,6 +14,7 @@ from laurels.http.cors import Cors
 from laurels.http.endpoint import AnyRequest, Endpoint, ErrorResponse, Request
 from laurels.http.hardening import hardened
 from laurels.http.hosts import HostNames
+from laurels.http.languages import marked, wanted_languages
 from laurels.http.problems import WrongHost, problem_response
 from laurels.http.requests import check_no_body, header, instant_in
 from laurels.http.responses import Application, Receive, Response, Scope, Send
@@ -21,6 +22,7 @@ from laurels.http.routing import Routes, route_path
 from laurels.http.security import note_refusal
 from laurels.http.shares import Shares, all_but_reserve
 from laurels.http.sources import address_of
+from laurels.service.languages import in_language
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +166,19 @@ class Dispatcher:
         if endpoint.body is not None:
             limit = endpoint.body_limit(request.context.settings.limits)
             request.body = await endpoint.body.read(request.context, request.scope, request.receive, limit)
+        if endpoint.in_languages and request.context.laurels.rules.catalog.other_languages:
+            return await self._answer_in_language(request)
         return endpoint.response(await endpoint.handler(request))
+
+    @staticmethod
+    async def _answer_in_language(request: AnyRequest) -> Response:
+        """The response of the endpoint, with the catalog's texts in the language of the reader."""
+        endpoint = request.endpoint
+        with in_language(*wanted_languages(request.scope)):
+            response = endpoint.response(await endpoint.handler(request))
+            if endpoint.operation:  # pages have a language of their own
+                response.headers = marked(response.headers, request.context.laurels.catalog.shown_in)
+        return response
 
     async def _note(self, request: AnyRequest, error: LaurelsError) -> None:
         """Write the security log. If the database is away, the refusal is sent all the same."""

@@ -28,7 +28,7 @@ from laurels.engine.parsing import closest, excerpt
 from laurels.http.access import SESSION, Access
 from laurels.http.bodies import Body
 from laurels.http.context import Context
-from laurels.http.parameters import Json, Parameter, PathParameter
+from laurels.http.parameters import IN_LANGUAGE, Json, Parameter, PathParameter
 from laurels.http.problems import UnknownParameter
 from laurels.http.requests import check_number_of_parameters, names_in_query
 from laurels.http.responses import JSON, NO_STORE, Header, Receive, Response, Scope, encode
@@ -123,6 +123,7 @@ class Endpoint:
     operation       None: not in the OpenAPI document
     uses_store      whether it reads or writes the database
     always          whether it is answered even above the limit of requests
+    in_languages    whether its response has texts of the catalog, in the reader's language
     cross_origin    whether pages of the origins that the operator lists may read it
     error_response  how an error is shown; None: as for other endpoints
     """
@@ -139,6 +140,7 @@ class Endpoint:
     operation: Operation | None = None
     uses_store: bool = True
     always: bool = False
+    in_languages: bool = False
     cross_origin: bool = True
     error_response: ErrorResponse | None = None
 
@@ -172,7 +174,7 @@ class Endpoint:
         codes = [*self.access.problems, *self.problems]
         codes += ("erasure-pending",) if "user-erased" in codes else ()
         codes += self.body.problems if self.body else ("malformed",) if self.refuses_body else ()
-        codes += ("invalid-input",) if self.parameters else ()
+        codes += ("invalid-input",) if any(one is not IN_LANGUAGE for one in self.parameters) else ()
         codes += () if self.access.is_public else TIMED
         codes += ("unknown-parameter",) if self.strict else ()
         codes += STORE if self.uses_store else () if self.always else BUSY
@@ -218,6 +220,7 @@ def endpoint(
     operation: Operation | None = None,
     uses_store: bool = True,
     always: bool = False,
+    in_languages: bool = False,
     cross_origin: bool = True,
     error_response: ErrorResponse | None = None,
 ) -> Callable[[Callable[[Request[C, B]], Awaitable[object]]], Endpoint]:
@@ -230,18 +233,18 @@ def endpoint(
             handler=cast(Handler, handler),
             access=access,
             body=body,
-            parameters=parameters,
+            parameters=(*parameters, *([IN_LANGUAGE] if in_languages and operation else ())),
             strict=not always and (operation is not None or not access.is_public),
             result=result,
             problems=problems,
             operation=operation,
             uses_store=uses_store,
             always=always,
+            in_languages=in_languages,
             cross_origin=cross_origin,
             error_response=error_response,
         )
-        named = [parameter.name for parameter in declared.in_path]
-        if named != PLACEHOLDER.findall(path):
+        if (named := [parameter.name for parameter in declared.in_path]) != PLACEHOLDER.findall(path):
             raise ValueError(f"{declared.label} has the parameters {named} for its path")
         return declared
 

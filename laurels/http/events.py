@@ -83,6 +83,7 @@ class EventsBody:
     "POST",
     PATH,
     access=by_key("events:write"),
+    in_languages=True,
     operation=Operation("recordEvents", "Record events", "events"),
     body=EventsBody(),
     result=Result(EventResults, "The result of each event, in the order sent", RESULTS_EXAMPLE),

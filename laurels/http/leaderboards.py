@@ -129,6 +129,7 @@ CLOSED_LIMIT = number("limit", "How many periods", MAX_LINES, BOARD_PAGE)
     "GET",
     PATH,
     access=by_session_or_key("users:read"),
+    in_languages=True,
     operation=Operation("getLeaderboards", "List leaderboards", "leaderboards"),
     result=Result(
         LeaderboardList,
@@ -146,6 +147,7 @@ async def get_leaderboards(request: Request[Caller | Key, None]) -> LeaderboardL
     "GET",
     PATH + "/{board}",
     access=by_session_or_key("users:read"),
+    in_languages=True,
     operation=Operation("getLeaderboard", "Get leaderboard", "leaderboards"),
     parameters=PARAMETERS,
     result=Result(LeaderboardPage, "The lines, and the reader's own", LEADERBOARD_EXAMPLE, headers=PRIVATE),

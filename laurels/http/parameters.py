@@ -10,6 +10,7 @@ from typing import Any, Literal
 from laurels.engine.events import MAX_USER_ID, check_text
 from laurels.engine.instants import read_instant
 from laurels.errors import InvalidInput
+from laurels.http.languages import PARAMETER
 from laurels.http.problems import InvalidParameter
 from laurels.http.requests import id_in_path, path_text, text_of, whole_number
 from laurels.http.responses import Scope
@@ -133,7 +134,13 @@ def reason_in(scope: Scope) -> str | None:
     return reason
 
 
-LANG = in_query("lang", "The language of the page")
+LANG = in_query(PARAMETER, "The language of the page")
+IN_LANGUAGE = Parameter(
+    name=PARAMETER,
+    description="The language of the catalog's texts, where it has several; without it, what Accept-Language prefers",
+    schema={"type": "string"},
+    more={"example": "de"},
+)
 PAGE_PARAMETERS = (LANG,)
 """Of every public page."""
 

@@ -89,6 +89,7 @@ def profile_error(_: AnyRequest, error: Exception) -> Response:
     "GET",
     PATH,
     access=SESSION,
+    in_languages=True,
     operation=Operation("getProfile", "Get your profile", "profile"),
     parameters=[INCLUDE, DAYS],
     result=Result(Profile, "The profile", PROFILE_EXAMPLE, headers=PRIVATE),

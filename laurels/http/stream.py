@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
@@ -14,12 +14,13 @@ from laurels.errors import LaurelsError, Unauthorized
 from laurels.http.access import SESSION
 from laurels.http.context import Context
 from laurels.http.endpoint import Operation, Request, Result, endpoint
+from laurels.http.languages import wanted_languages
 from laurels.http.parameters import Parameter
 from laurels.http.problems import InvalidParameter
 from laurels.http.profile import is_prefetch
 from laurels.http.requests import credentials, header, text_of
 from laurels.http.responses import END, Headers, Receive, Response, Scope, Send, encode
-from laurels.present.notifications import NotificationMessage
+from laurels.present.notifications import NotificationMessage, in_other_language
 from laurels.storage.contract import Cursor
 
 PATH = "/api/gamification/stream"
@@ -66,6 +67,7 @@ def _resumes(name: str, place: Literal["header", "query"]) -> Parameter:
     "GET",
     PATH,
     access=SESSION,
+    in_languages=True,
     operation=Operation("streamNotifications", "Stream your notifications", "notifications"),
     parameters=[_resumes("Last-Event-ID", "header"), _resumes("lastEventId", "query")],
     result=Result(
@@ -136,7 +138,7 @@ class _Stream(Response):
         clock = asyncio.get_running_loop().time
         beat_at = clock() + HEARTBEAT_SECONDS
         while not self._listener.ended:
-            page = await self._listener.wait(beat_at - clock())
+            page = self._in_language(scope, await self._listener.wait(beat_at - clock()))
             if page and not await self._is_signed_in(scope):
                 return
             if page:
@@ -146,6 +148,12 @@ class _Stream(Response):
                 if not await self._is_signed_in(scope):
                     return
                 beat_at = clock() + HEARTBEAT_SECONDS
+
+    def _in_language(self, scope: Scope, page: Sequence[NotificationMessage]) -> Sequence[NotificationMessage]:
+        """Notifications with their names in the client's language. They were read for all clients, in the catalog's own."""
+        catalog = self._context.laurels.catalog
+        shown = catalog.in_language(*wanted_languages(scope)) if page and catalog.other_languages else catalog
+        return page if shown is catalog else [in_other_language(shown, message) for message in page]
 
     async def _is_signed_in(self, scope: Scope) -> bool:
         """Whether the session is still valid; if the database cannot be reached, it counts as valid."""

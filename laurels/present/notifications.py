@@ -63,12 +63,29 @@ def notification_message(catalog: Catalog, row: NotificationRow) -> Notification
     """A stored notification, with the names that the catalog gives its badge or leaderboard."""
     data, fields = row.data, dict[str, Any]()
     kind, _, _ = row.type.partition(".")
+    fields |= {name: data[name] for name in _COPIED.get(kind, ()) if name in data}
+    fields |= _named(catalog, row)
+    return NotificationMessage(id=f"{row.revision}-{row.position}", type=row.type, at=row.at, data=dict(data), **fields)
+
+
+def _named(catalog: Catalog, row: NotificationRow) -> dict[str, Any]:
+    """The fields with the names of the catalog; the title of a level only in another language than the one that is stored."""
+    kind, data = row.type.partition(".")[0], row.data
     if kind == "badge":
         badge = catalog.badge(data["badge"])
         name, icon = (badge.name, badge.icon) if badge else (data["badge"], "")
-        fields["badge"] = NotificationBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))
-    elif kind == "leaderboard":
+        return {"badge": NotificationBadge(id=data["badge"], name=name, icon=icon, points=data.get("points", 0))}
+    if kind == "leaderboard":
         board = catalog.boards.get(data["board"])
-        fields["board"] = NotificationLeaderboard(id=data["board"], name=board.name if board else data["board"])
-    fields |= {name: data[name] for name in _COPIED.get(kind, ()) if name in data}
-    return NotificationMessage(id=f"{row.revision}-{row.position}", type=row.type, at=row.at, data=dict(data), **fields)
+        return {"board": NotificationLeaderboard(id=data["board"], name=board.name if board else data["board"])}
+    if kind == "level" and catalog.shown_in != catalog.language and 1 <= data["level"] <= len(catalog.levels.all):
+        level = catalog.levels.all[int(data["level"]) - 1]
+        return {"title": level.title}
+    return {}
+
+
+def in_other_language(catalog: Catalog, message: NotificationMessage) -> NotificationMessage:
+    """A notification with its names in the language of this catalog."""
+    revision, _, position = message.id.partition("-")
+    row = NotificationRow("", int(revision), int(position), message.at, message.type, message.data)
+    return notification_message(catalog, row)

@@ -159,7 +159,7 @@ class Admin(PastChanges):
         said = {"adjustment": adjustment_id, "reason": reason, "actor": actor}
         draft = Draft(audit_row(self._source, now, "adjustment.undone", ("user", user_id), **said))
         command = UndoAdjustment(user_id, adjustment_id, now, *why, draft)
-        return adjustment_result(self._core.catalog, cast(Applied, await self._core.run_audited(command, draft)))
+        return adjustment_result(self._core.shown, cast(Applied, await self._core.run_audited(command, draft)))
 
     async def _log_applied(self, result: AdjustmentResult, kind: str, user_id: str, adjustment_id: str) -> None:
         """Write an adjustment to the security log. In the audit, the adjustment is a row of its own."""
@@ -167,7 +167,7 @@ class Admin(PastChanges):
             await self._core.security.adjusted(self._source, f"adjustment.{kind}", user_id, adjustment=adjustment_id)
 
     async def _result(self, command: Command) -> AdjustmentResult:
-        return adjustment_result(self._core.catalog, cast(Applied, await self._core.run(command)))
+        return adjustment_result(self._core.shown, cast(Applied, await self._core.run(command)))
 
     async def rebuild(self, user_id: str) -> bool:
         """Rebuild a user from events, adjustments and ledger, and correct lines in closed periods that nothing explains.

@@ -19,10 +19,12 @@ from laurels.present.presentation import Presentation
 from laurels.present.profiles import RANKED_IN_PROFILE, ProfileMaker
 from laurels.service.clock import DatabaseClock
 from laurels.service.group_commit import MOST_SWITCHES, GroupCommit
+from laurels.service.languages import in_readers_language
 from laurels.service.rules import Rules
 from laurels.service.security_log import SecurityLog
 from laurels.storage.contract import LIBRARY, ClosedPeriodRow, OtherRevision, ProfileView, Source, Store, UserRow
 from laurels.storage.secret_file import shown
+from laurels.storage.secrets import Keyring
 
 T = TypeVar("T")
 
@@ -51,13 +53,20 @@ class Core:
         self.security = SecurityLog(store)
         self.new_user_zones = Zones(default=default_zone)
         self.recomputing: frozenset[str] = frozenset()
-        self._maker: ProfileMaker | None = None
+        self._makers: dict[str, ProfileMaker] = {}  # by the language of their texts
+        self._keyring: Keyring | None = None
         self._closings: dict[tuple[str, str], ClosedPeriodRow] = {}
 
     @property
     def catalog(self) -> Catalog:
         """The catalog in force."""
         return self.rules.catalog
+
+    @property
+    def shown(self) -> Catalog:
+        """The same with its texts in the reader's language."""
+        catalog = self.rules.catalog
+        return in_readers_language(catalog) if catalog.other_languages else catalog
 
     async def closing(self, board: str, period: str) -> ClosedPeriodRow | None:
         """A closed period with its bounds and rule, which never change; None if it is not closed."""
@@ -89,12 +98,16 @@ class Core:
         return (await self.profile_maker(at_once=at_once)).context
 
     async def profile_maker(self, *, at_once: bool = False) -> ProfileMaker:
-        """The maker of profiles under the catalog in force."""
-        maker, keyring = self._maker, await self.store.keyring(at_once=at_once)
-        if maker is None or maker.context.catalog is not self.catalog or maker.context.keyring is not keyring:
-            if maker and maker.context.keyring != keyring:
+        """The maker of profiles under the catalog in force, with its texts in the reader's language."""
+        keyring, catalog = await self.store.keyring(at_once=at_once), self.shown
+        maker = self._makers.get(catalog.shown_in)
+        if maker is None or maker.context.catalog is not catalog or maker.context.keyring is not keyring:
+            if self._keyring and self._keyring != keyring:
                 await self.security.write("secret.changed", None, None, None, {"key": shown(keyring.fingerprint)})
-            maker = self._maker = ProfileMaker(Presentation(self.catalog, keyring))
+            self._keyring = keyring
+            if maker is not None:
+                self._makers.clear()  # those in other languages are of an earlier catalog or keyring, too
+            maker = self._makers[catalog.shown_in] = ProfileMaker(Presentation(catalog, keyring))
         return maker
 
     async def user(self, user_id: str) -> UserRow:

@@ -122,7 +122,7 @@ class Insights:
         laurels = self._laurels
         self._report_progress = 0.0
         sample = await laurels.store.sample(self._most_sampled)
-        ids, fold = sorted(sample.user_ids), ReportFold(laurels.catalog, await laurels.now())
+        ids, fold = sorted(sample.user_ids), ReportFold(laurels.rules.catalog, await laurels.now())
         for start in range(0, len(ids), READ_AT_ONCE):
             rows = await laurels.store.community_report(ids[start : start + READ_AT_ONCE])
             for number, row in enumerate(rows, start=1):

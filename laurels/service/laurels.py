@@ -192,8 +192,8 @@ class Laurels:
 
     @property
     def catalog(self) -> Catalog:
-        """The catalog in force, as this process last read it."""
-        return self.core.catalog
+        """The catalog in force, as this process last read it; within `in_language`, with its texts in that language."""
+        return self.core.shown
 
     async def start(self) -> None:
         """Update the schema, prepare, and go on with what another process left. `open` calls it. Raises what `open` raises."""
@@ -287,7 +287,7 @@ class Laurels:
         return [refused[index] if index in refused else next(recorded) for index in range(len(events))]
 
     def _results(self, answers: Sequence[object]) -> list[EventResult | LaurelsError]:
-        catalog = self.core.catalog
+        catalog = self.core.shown
         return [
             event_result(catalog, answer) if isinstance(answer, Recorded) else cast(LaurelsError, answer)
             for answer in answers

@@ -222,7 +222,7 @@ def _with_state(
 
 async def readable_boards(core: Core, readable_by: str | None) -> list[Board]:
     """The leaderboards that this user may read; None: all. Someone who is no user reads those without `readers`."""
-    boards = list(core.catalog.boards.values())
+    boards = list(core.shown.boards.values())
     if readable_by is None or not any(board.readers for board in boards):
         return boards
     groups = await core.groups_of(readable_by)
@@ -231,7 +231,7 @@ async def readable_boards(core: Core, readable_by: str | None) -> list[Board]:
 
 async def find_board(core: Core, board_id: str, readable_by: str | None) -> Board:
     """The leaderboard that has this id, or had it before. Raises LeaderboardNotFound, also if this user may not read it."""
-    board = core.catalog.boards.get(core.catalog.renames.boards.get(board_id, board_id))
+    board = core.shown.boards.get(core.shown.renames.boards.get(board_id, board_id))
     if board and (readable_by is None or not board.readers):
         return board
     readable = await readable_boards(core, readable_by)

@@ -23,6 +23,7 @@ from laurels.present.presentation import Presentation
 from laurels.present.streaks import user_streaks
 from laurels.service.computing import Task
 from laurels.service.core import Core
+from laurels.service.languages import in_readers_language
 from laurels.service.long_histories import LONG
 from laurels.storage.contract import (
     FIRST_FORMER_STATE,
@@ -171,7 +172,7 @@ class PastReader:
         check_text("userId", user_id, MAX_USER_ID)
         as_of, known_at = await checked_instants(self._core, as_of, known_at)
         seen = cast(SeenUser, await self.run(ReadPast(user_id, as_of, known_at), as_of))
-        catalog = FormerCatalogs([seen.catalog]).in_force(as_of).catalog
+        catalog = in_readers_language(FormerCatalogs([seen.catalog]).in_force(as_of).catalog)
         context = Presentation(catalog, await self._core.store.keyring())
         return past_profile(context, seen.row, as_of, _more(context, seen, as_of, include, days))
 

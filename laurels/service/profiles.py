@@ -85,14 +85,14 @@ class ProfileReader:
     @property
     def _login_streak(self) -> Streak:
         """The streak whose days decide when a login is the first of its day."""
-        return self._core.catalog.streaks[self._core.catalog.login_streak]
+        return self._core.shown.streaks[self._core.shown.login_streak]
 
     async def _log_in(
         self, user_id: str, view: ProfileView, now: datetime
     ) -> tuple[UserRow, Sequence[Standing], str | None]:
         """Record today's login, once even if requests race. Returns the user's row, the leaders, and the badge awarded."""
         zones = view.user.progress.zones if view.user else self._core.new_user_zones
-        streak, event_type = self._login_streak, self._core.catalog.login_event
+        streak, event_type = self._login_streak, self._core.shown.login_event
         today = zones.day(now, streak.day_starts)
         event_id = f"{OWN_PREFIX}{event_type}:{date.fromordinal(today).isoformat()}"
         answer = await self._record_login(Event(user_id, event_id, event_type), now)
@@ -103,7 +103,7 @@ class ProfileReader:
         row, top = answer.user, view.top
         if not _is_only_change(view, answer):
             row, top = await self._read_again(user_id)
-        return row, top, streak_badge(self._core.catalog, answer.recorded)
+        return row, top, streak_badge(self._core.shown, answer.recorded)
 
     async def _record_login(self, event: Event, now: datetime) -> LoggedIn:
         return cast(LoggedIn, await self._core.run(LogIn(event, now)))
@@ -119,7 +119,7 @@ class ProfileReader:
         self, profile: Profile, row: UserRow, now: datetime, include: Collection[str], days: int
     ) -> Profile:
         """The profile with what it includes beyond the contract."""
-        catalog, progress = self._core.catalog, row.progress
+        catalog, progress = self._core.shown, row.progress
         more: dict[str, object] = {}
         taken: Mapping[str, int] = await self._core.supplies() if SUPPLIED.intersection(include) else {}
         gone = none_left(catalog.limited, taken)
@@ -152,7 +152,7 @@ class ProfileReader:
         undated = [award.event_id for award in awards if award.event_id and award.badge not in row.earned]
         events = {event_id: await store.event(row.user_id, event_id) for event_id in undated}
         return earned_badges(
-            self._core.catalog, row, awards, {event_id: event for event_id, event in events.items() if event}
+            self._core.shown, row, awards, {event_id: event for event_id, event in events.items() if event}
         )
 
     async def history(self, user_id: str, limit: int, before: int | None) -> History:
@@ -165,12 +165,12 @@ class ProfileReader:
     async def streaks(self, user_id: str, days: int = STREAK_DAYS) -> UserStreaks:
         """See Laurels.streaks."""
         row = await self._core.current_user(user_id)
-        return UserStreaks(streaks=user_streaks(self._core.catalog, row.progress, await self._core.now(), days))
+        return UserStreaks(streaks=user_streaks(self._core.shown, row.progress, await self._core.now(), days))
 
     async def entitlements(self, user_id: str) -> Entitlements:
         """See Laurels.entitlements."""
         row = await self._core.current_user(user_id)
-        catalog, now = self._core.catalog, await self._core.now()
+        catalog, now = self._core.shown, await self._core.now()
         valid = with_valid_badges(catalog.badges, row.progress, row.earned, now)
         return Entitlements(entitlements=entitlements_of(catalog, valid))
 
@@ -178,14 +178,14 @@ class ProfileReader:
         """See Laurels.explain."""
         core = self._core
         await core.rules.follow()
-        badge = core.catalog.badge(badge_id)
+        badge = core.shown.badge(badge_id)
         if badge is None:
             raise BadgeNotFound
         row, now = await core.current_user(user_id), await core.now()
         award = next((item for item in await core.store.awards(user_id) if item.badge == badge.id), None)
         event = await core.store.event(user_id, award.event_id) if award and award.event_id else None
-        gone = none_left(core.catalog.limited, await core.supplies())
-        return explanation(core.catalog, badge, row, award, event, now, gone)
+        gone = none_left(core.shown.limited, await core.supplies())
+        return explanation(core.shown, badge, row, award, event, now, gone)
 
     async def rank(self, user_id: str) -> UserRank:
         """See Laurels.rank."""
@@ -207,10 +207,10 @@ class ProfileReader:
             raise UserNotFound
         outdated = core.is_outdated(details.user, details.amnesty_count, now)
         if outdated:
-            awards = [replace(award, badge=core.catalog.renames.badge(award.badge)) for award in details.awards]
-            details = replace(details, user=named_now(details.user, core.catalog), awards=awards)
+            awards = [replace(award, badge=core.shown.renames.badge(award.badge)) for award in details.awards]
+            details = replace(details, user=named_now(details.user, core.shown), awards=awards)
         maker = await core.profile_maker()
-        gone = none_left(core.catalog.limited, await core.supplies())
+        gone = none_left(core.shown.limited, await core.supplies())
         return user_overview(maker, details, now, days=days, limit=limit, outdated=outdated, none_left=gone)
 
     async def _details(self, user_id: str, limit: int, before: int | None) -> UserDetails | None:

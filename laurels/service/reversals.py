@@ -48,7 +48,7 @@ def _results(
         return dict.fromkeys(numbers, answer)
     applied = cast(list[Applied], answer)
     return {
-        number: reversal_result(core.catalog, events[number][1], one)
+        number: reversal_result(core.shown, events[number][1], one)
         for number, one in zip(numbers, applied, strict=True)
     }
 

@@ -44,18 +44,21 @@ class _Made(NamedTuple):
     response: Response
 
 
-_pages: WeakKeyDictionary[Insights, dict[tuple[str, str | None], _Made]] = WeakKeyDictionary()
-"""The newest page by language. Everyone may ask for it, and making it takes milliseconds with hundreds of badges."""
+_pages: WeakKeyDictionary[Insights, dict[tuple[str, str | None, str], _Made]] = WeakKeyDictionary()
+"""The newest page by its language, the one that was asked for, and that of the badges.
+
+Everyone may ask for it, and making it takes milliseconds with hundreds of badges."""
 
 
-@endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS)
+@endpoint("GET", PATH, access=PUBLIC, in_languages=True, parameters=PAGE_PARAMETERS)
 async def badges_page(request: Request[None, None]) -> Response:
     """Show all badges by category."""
     context, scope = request.context, request.scope
     rarity = await context.insights.public_rarity()
     pages = _pages.setdefault(context.insights, {})
-    languages = (language_of(scope), asked_language(scope))
-    made, catalog = pages.get(languages), context.laurels.catalog
+    catalog = context.laurels.catalog
+    languages = (language_of(scope), asked_language(scope), catalog.shown_in)
+    made = pages.get(languages)
     if made is None or made.catalog is not catalog or made.rarity != (rarity.computed_at, rarity.users):
         response = _badges_page(request, catalog, rarity)
         made = pages[languages] = _Made(catalog, (rarity.computed_at, rarity.users), response)
@@ -81,7 +84,13 @@ def _name(catalog: Catalog, category_id: str, language: str) -> str:
     return TEXTS[language][f"category_{category.id}"] if category.translated else category.name
 
 
-@endpoint("GET", PATH + "/{badge}", access=PUBLIC, parameters=[in_path("badge", longest=MAX_NAME), *PAGE_PARAMETERS])
+@endpoint(
+    "GET",
+    PATH + "/{badge}",
+    access=PUBLIC,
+    in_languages=True,
+    parameters=[in_path("badge", longest=MAX_NAME), *PAGE_PARAMETERS],
+)
 async def badge_page(request: Request[None, None]) -> Response:
     """Show one badge. Raises BadgeNotFound, which a browser gets as a page."""
     badge_id = request.path["badge"]

@@ -19,14 +19,20 @@ PREVIEWS = 6
 """How many leaderboards show their leaders, each by one request; the others are only linked."""
 
 
-@endpoint("GET", PATH, access=PUBLIC, parameters=PAGE_PARAMETERS)
+@endpoint("GET", PATH, access=PUBLIC, in_languages=True, parameters=PAGE_PARAMETERS)
 async def leaderboards_page(request: Request[None, None]) -> Response:
     """Show all leaderboards."""
     boards = (await request.context.laurels.leaderboards(await _visitor(request))).leaderboards
     return site_page(request, "leaderboards.html", here=PATH, boards=boards, previews=PREVIEWS)
 
 
-@endpoint("GET", PATH + "/{board}", access=PUBLIC, parameters=[in_path("board", longest=MAX_NAME), *PAGE_PARAMETERS])
+@endpoint(
+    "GET",
+    PATH + "/{board}",
+    access=PUBLIC,
+    in_languages=True,
+    parameters=[in_path("board", longest=MAX_NAME), *PAGE_PARAMETERS],
+)
 async def leaderboard_page(request: Request[None, None]) -> Response:
     """Show one leaderboard, also a retired one, under any of its ids.
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from laurels.http.languages import accepted_languages
 from laurels.http.requests import header, values_of
 from laurels.http.responses import Scope
 
 ENGLISH = "en"
-MOST_RANGES = 20
-"""How many of a browser's accepted languages are considered."""
-
 THOUSANDS: Mapping[str, str] = {ENGLISH: ",", "de": "."}
 """The thousands separator."""
 
@@ -140,16 +138,6 @@ def language_of(scope: Scope) -> str:
     lang = asked_language(scope)
     if lang:
         return lang
-    accepted = [_weighted(part) for part in (header(scope, b"accept-language") or "").split(",")[:MOST_RANGES]]
-    supported = [(weight, language) for weight, language in accepted if language in TEXTS and weight > 0]
-    return max(supported, key=lambda pair: pair[0])[1] if supported else ENGLISH
-
-
-def _weighted(part: str) -> tuple[float, str]:
-    """The weight and language of one part of Accept-Language: (0.7, 'de') from 'de-AT;q=0.7'."""
-    tag, _, parameter = part.partition(";")
-    try:
-        weight = float(parameter.partition("=")[2]) if parameter.strip() else 1.0
-    except ValueError:
-        weight = 0.0
-    return weight, tag.strip().lower().partition("-")[0]
+    accepted = accepted_languages(header(scope, b"accept-language") or "")
+    languages = (tag.lower().partition("-")[0] for tag in accepted)
+    return next((language for language in languages if language in TEXTS), ENGLISH)

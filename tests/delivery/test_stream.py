@@ -20,6 +20,7 @@ from laurels.http import stream
 from laurels.service.laurels import Laurels
 from laurels.settings import LimitSettings, Settings
 from laurels.storage import open_store
+from tests.http.test_languages import CLUB
 from tests.support import LASTING_ENGINES, badge, behind, catalog_text, count
 from tests.support.app import CATALOG, PROFILE, SESSIONS, USERS, App, Json, check_problem, event, open_app
 from tests.support.serving import SECONDS, Served, Server
@@ -480,3 +481,29 @@ async def test_a_client_that_reads_nothing_is_disconnected_and_uses_little_memor
         else:
             pytest.fail("the place was never free")
         writer.close()
+
+
+# ---- languages --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "names"),
+    [
+        ("lang=de", {}, ("Erstes Buch", "Kenner")),
+        ("", {"accept_language": "de-AT,en;q=0.5"}, ("Erstes Buch", "Kenner")),
+        ("lang=en", {"accept_language": "de"}, ("First book", "Expert")),
+        ("", {}, ("First book", "Expert")),
+    ],
+)
+async def test_each_stream_has_names_in_its_own_language(
+    query: str, headers: dict[str, str], names: tuple[str, str]
+) -> None:
+    async with open_app(CLUB) as home:
+        token = await home.sign_in("ada")
+        async with listening(home, token, query, **headers) as heard:
+            await heard.block()
+            await home.record(event("ada", "book.finished"))
+            found = {moment["type"]: moment for moment in [await heard.moment() for _ in range(2)]}
+
+    assert (found["badge.earned"]["badge"]["name"], found["level.reached"]["title"]) == names
+    assert found["level.reached"]["data"]["title"] == "Expert"

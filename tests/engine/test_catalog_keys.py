@@ -50,6 +50,7 @@ ENGINE = Path(laurels.engine.__file__).parent
 ROOT = ENGINE.parent.parent
 GETTERS = {
     "text": Text,
+    "words": Text,
     "choice": Text,
     "integer": Integer,
     "boolean": Boolean,

@@ -26,11 +26,11 @@ def declared(home: App) -> list[Endpoint]:
         (f"{LEADERBOARDS}/points?perod=current", "perod", "unknown parameter 'perod'; did you mean 'period'?"),
         (f"{LEADERBOARDS}/points?limit=5&afer=x", "afer", "unknown parameter 'afer'; did you mean 'after'?"),
         (f"{LEADERBOARDS}/points/periods?page=2", "page", "unknown parameter 'page'; known are limit"),
-        (f"{LEADERBOARDS}?page=2", "page", "unknown parameter 'page'; this address has none"),
-        (f"{USERS}/ada?verbose", "verbose", "unknown parameter 'verbose'; this address has none"),
+        (f"{LEADERBOARDS}?page=2", "page", "unknown parameter 'page'; known are lang"),
+        (f"{USERS}/ada?verbose", "verbose", "unknown parameter 'verbose'; known are lang"),
         (f"{USERS}/ada/profile?includ=rank", "includ", "unknown parameter 'includ'; did you mean 'include'?"),
         (f"{USERS}/ada/history?Limit=2", "Limit", "unknown parameter 'Limit'; did you mean 'limit'?"),
-        (f"{USERS}/ada?%00x", "\ufffdx", "unknown parameter '\ufffdx'; this address has none"),
+        (f"{USERS}/ada?%00x", "\ufffdx", "unknown parameter '\ufffdx'; known are lang"),
     ],
 )
 async def test_an_unknown_parameter_is_refused_by_name(home: App, path: str, name: str, detail: str) -> None:

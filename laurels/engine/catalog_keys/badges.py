@@ -12,12 +12,12 @@ BADGE = KeyTable(
     "A badge that users earn once.",
     (
         Key("id", Text(), "The id in answers, addresses and commands.", '"bookworm"'),
-        Key("name", Text(), "The name that users read.", '"Bookworm"'),
-        Key("description", Text(lines=True), "What users read about it.", '"Finish 10 books"'),
+        Key("name", Text(words=True), "The name that users read.", '"Bookworm"'),
+        Key("description", Text(lines=True, words=True), "What users read about it.", '"Finish 10 books"'),
         Key("icon", Text(), "An emoji or another text that stands for it.", '"📚"'),
         Key("category", Text(names="category"), "The category in which it is listed.", '"achievement"'),
         Key("points", Integer(), "How many points it pays, once.", "250"),
-        Key("condition", Text(), "What it requires, in words that users read.", '"10 books"'),
+        Key("condition", Text(words=True), "What it requires, in words that users read.", '"10 books"'),
         Key("when", Inner(CONDITION), "What it requires: a condition.", '{ metric = "books", at_least = 10 }'),
         was("badge"),
         unlocks("The names of what it unlocks in the app."),
@@ -105,10 +105,10 @@ LOCKED = KeyTable(
     "locked",
     "What users read of a secret badge that they do not have.",
     (
-        Key("name", Text(), "Its name.", '"???"', default=Locked().name),
+        Key("name", Text(words=True), "Its name.", '"???"', default=Locked().name),
         Key(
             "description",
-            Text(lines=True),
+            Text(lines=True, words=True),
             "What it says instead of the description.",
             '"?"',
             default=Locked().description,
@@ -122,7 +122,7 @@ CATEGORY = KeyTable(
     "[categories.NAME]",
     "A category of badges.",
     (
-        Key("name", Text(), "The name that users read.", '"Events"'),
+        Key("name", Text(words=True), "The name that users read.", '"Events"'),
         Key("order", Integer(1), "Its place among the categories.", "5", default=None, without="its own, or the last"),
     ),
 )

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from laurels.engine.adjustments import KINDS
 from laurels.engine.catalog_keys.key_types import Inner, Key, KeyTable, Named, OneOf, Several, Text, Texts
+from laurels.engine.languages import ENGLISH, TAG
 
 CATALOG = KeyTable(
     "catalog",
     "the file",
     "Everything that users can earn.",
     (
-        Key("name", Text(), "The name of the catalog, for operators.", '"reading club"', default="unnamed"),
+        Key("name", Text(words=True), "The name of the catalog, for operators.", '"reading club"', default="unnamed"),
+        Key(
+            "language",
+            Text(pattern=TAG),
+            "Its own language, which every text that people read must have.",
+            '"en"',
+            default=ENGLISH,
+        ),
         Key(
             "profile",
             Inner("profile"),

@@ -19,12 +19,14 @@ class Text:
     names    what it is the name of in the same file: 'metric', 'streak' or 'badge' ('': of nothing there)
     lines    whether it may have line breaks and tabs
     pattern  a regular expression that the whole text matches ('': any text)
+    words    whether people read it, so that a table with a text for each language may take its place
     """
 
     choices: tuple[str, ...] = ()
     names: str = ""
     lines: bool = False
     pattern: str = ""
+    words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _SEASONS = '[{ name = "Spring 2026", first = 2026-03-01, last = 2026-05-31 }]'
 
 _COUNTED = (
     Key("id", Text(), "The id in addresses and commands.", '"weekly"'),
-    Key("name", Text(), "The name that users read.", '"Weekly"', default=None, without="the id"),
+    Key("name", Text(words=True), "The name that users read.", '"Weekly"', default=None, without="the id"),
     Key(
         "by",
         Text(SOURCES),

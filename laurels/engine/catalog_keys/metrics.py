@@ -29,8 +29,8 @@ METRIC = KeyTable(
             needs='kind = "sum"',
         ),
         WHERE,
-        Key("one", Text(), "The word for one of it.", '"book"', default=None, without="its name"),
-        Key("many", Text(), "The word for several of it.", '"books"', default=None, without="its name"),
+        Key("one", Text(words=True), "The word for one of it.", '"book"', default=None, without="its name"),
+        Key("many", Text(words=True), "The word for several of it.", '"books"', default=None, without="its name"),
         Key(
             "not_self",
             Boolean(),

@@ -47,7 +47,7 @@ LEVEL = KeyTable(
     "[[levels]]",
     "A level that follows from the points.",
     (
-        Key("title", Text(), "Its name.", '"Reader"'),
+        Key("title", Text(words=True), "Its name.", '"Reader"'),
         Key("points", Integer(), "The points at which it begins: 0 for the first, more for each next one.", "0"),
         unlocks("The names of what it unlocks in the app, for this level and all higher ones."),
     ),
@@ -74,7 +74,7 @@ LEVEL_FORMULA = KeyTable(
         Key("round_to", Integer(1), "The points are rounded to a multiple of this.", "10", default=1),
         Key(
             "title",
-            Text(),
+            Text(words=True),
             "The title of each level, in which {number} is its number.",
             '"Rank {number}"',
             default=None,
@@ -82,7 +82,7 @@ LEVEL_FORMULA = KeyTable(
         ),
         Key(
             "titles",
-            ByKey(Text(), _NUMBER),
+            ByKey(Text(words=True), _NUMBER),
             "Titles of some levels, by their numbers.",
             '{ 1 = "Reader" }',
             default=None,

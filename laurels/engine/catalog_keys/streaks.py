@@ -45,7 +45,12 @@ STREAK = KeyTable(
             needs='cadence = "weekly"',
         ),
         Key(
-            "title", Text(), "The name that users read.", '"Daily practice"', default=None, without="its name, in words"
+            "title",
+            Text(words=True),
+            "The name that users read.",
+            '"Daily practice"',
+            default=None,
+            without="its name, in words",
         ),
         Key(
             "day_starts",

@@ -73,9 +73,9 @@ const API = "/api/gamification/";
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, {detail}));
 
 /* Only a visit counts as the day's login; other reads are previews. */
-async function read(url, visit) {
+async function read(url, visit, lang) {
 	try {
-		const headers = visit ? {} : {"X-Purpose": "preview"};
+		const headers = {...(!visit && {"X-Purpose": "preview"}), ...(lang && {"Accept-Language": lang})};
 		const answer = await fetch(url, {credentials: "include", headers, signal: AbortSignal.timeout(2e4)});
 		const data = await answer.json().catch(() => null);
 		return answer.ok && data ? {data} : {problem: {status: answer.status, reason: data?.title ?? `${answer.status}`}};
@@ -100,7 +100,7 @@ class Resource {
 		this.loading = true;
 		this.again = null;
 		await this.source.visit; // leaderboards include the points it earns
-		const {data, problem} = await read(this.url, visit || !this.data);
+		const {data, problem} = await read(this.url, visit || !this.data, this.source.lang);
 		this.loading = false;
 		this.problem = problem;
 		if (data) Object.assign(this, {data, at: new Date()});
@@ -113,14 +113,14 @@ class Resource {
 	}
 }
 
-/* One server: its resources and its stream. */
+/* One server in one language: its resources and its stream. */
 class Source {
 	static all = {};
 	readers = new Set();
 	resources = {};
 
-	constructor(base) {
-		this.base = base;
+	constructor(base, lang) {
+		Object.assign(this, {base, lang});
 	}
 
 	join(reader, path) {
@@ -147,7 +147,7 @@ class Source {
 	/* The browser reconnects a dropped stream; a refused one is retried here. */
 	open() {
 		if (this.stream || this.retrying || !this.readers.size) return;
-		this.stream = new EventSource(`${this.base}${API}stream`, {withCredentials: true});
+		this.stream = new EventSource(`${this.base}${API}stream${this.lang && `?lang=${this.lang}`}`, {withCredentials: true});
 		this.stream.onopen = () => (this.wait = 0);
 		this.stream.onerror = ({target}) => target.readyState === 2 && this.retry(this.close());
 		this.stream.addEventListener("notification", ({data}) => this.receive(JSON.parse(data)));
@@ -329,9 +329,9 @@ class Laurel extends HTMLElement {
 	join() {
 		const src = this.getAttribute("src");
 		const base = new URL(src || "/", src ? document.baseURI : import.meta.url).href.replace(/\/+$/, "");
-		const source = (Source.all[base] ??= new Source(base));
+		const lang = this.setLanguage();
+		const source = (Source.all[`${base} ${lang}`] ??= new Source(base, lang));
 		const url = this.path && source.base + this.path;
-		this.setLanguage();
 		if (this.source !== source || this.resource?.url !== url) {
 			this.source?.leave(this);
 			this.source = source;
@@ -352,6 +352,7 @@ class Laurel extends HTMLElement {
 			console.warn("Laurels: invalid 'lang' or 'texts'", this);
 		}
 		this.texts = {...TEXTS.en, ...TEXTS[this.locale.split("-")[0]], ...own};
+		return lang ? this.locale : "";
 	}
 
 	number(value, scale) {
@@ -562,7 +563,7 @@ define("leaderboard", class extends Laurel {
 		const {resource} = this;
 		const pages = [resource.data];
 		for (let last; (last = pages.at(-1)?.next) && pages.length <= count; )
-			pages.push((await read(`${resource.url}&after=${encodeURIComponent(last)}`)).data);
+			pages.push((await read(`${resource.url}&after=${encodeURIComponent(last)}`, false, this.source.lang)).data);
 		resource.pages = pages.filter(Boolean);
 		if (this.resource === resource) this.paint();
 	}
