@@ -111,7 +111,7 @@ async def checked(visit: Visit, candidate: Candidate) -> Checked:
     except CatalogError as error:
         return refused(candidate.text, error)
     await visit.context.laurels.follow_catalog()
-    return Checked([], differences(visit.context.laurels.catalog, catalog))
+    return Checked([], differences(visit.context.laurels.rules.catalog, catalog))
 
 
 def refused(text: str, error: CatalogError) -> Checked:

@@ -83,6 +83,19 @@ async def test_a_check_of_a_right_text_says_how_it_differs(work: Operator) -> No
     assert "No faults. 2 differences from the catalog in force:" in Page(answer.text).text
 
 
+async def test_a_check_compares_the_texts_of_all_languages_and_not_those_of_the_operator() -> None:
+    texts = {"name": {"en": "Two", "de": "Zwei"}}
+    club = catalog(**{**RULES, "badges": [{**badge("two", 50, metric="m", at_least=2), **texts}]})
+    async with open_app(club) as home, operator_over(home, role="editor") as work:
+        work.client.headers["accept-language"] = "de"
+        same = await work.fill(EDIT, "/edit", text=club.text)
+        other = await work.fill(EDIT, "/edit", text=club.text.replace("Zwei", "Beide"))
+
+    assert "Nothing but comments differs" in same.text
+    assert "No faults. 1 difference from the catalog in force:" in other.text
+    assert "badges 'two'.name.de: from 'Zwei' to 'Beide'" in Page(other.text).text
+
+
 async def test_markup_in_a_text_stays_text(work: Operator) -> None:
     answer = await work.fill(EDIT, "/edit", text="</textarea><script>alert(1)</script> = ")
 
