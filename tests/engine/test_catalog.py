@@ -64,8 +64,10 @@ def test_every_fault_is_reported_at_once() -> None:
         "badges[1] 'b'.icn": ("unknown key 'icn'", "did you mean 'icon'?"),
         "extra": (
             "unknown key 'extra'",
-            "known are badges, boosts, categories, language, leaderboards, levels, metrics, name, own_history, points, "
-            "profile, streaks",
+            (
+                "known are badges, boosts, categories, language, leaderboards, levels, metrics, name, own_history, points, "
+                "profile, streaks"
+            ),
         ),
     }
 
