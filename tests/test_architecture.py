@@ -73,6 +73,7 @@ WORDS = {
     "toml_text",
     "boosts",
     "languages",
+    "availability",
 }
 """Modules of the engine that nouns are made of."""
 

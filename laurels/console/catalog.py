@@ -29,6 +29,7 @@ async def catalog_page(request: Shown) -> Response:
         "catalog.html",
         catalog=catalog_summary(laurels.catalog, now, for_operators=True),
         tiers={badge.id: badge for badge in catalog.badges if badge.family},
+        available={badge.id: badge.available.words for badge in catalog.badges if badge.available},
         revision=laurels.rules.number,
         unlocked_by=unlocked_by,
         rarity={row.id: row for row in rarity.badges},

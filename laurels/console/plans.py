@@ -110,7 +110,7 @@ class PlanPage(PlanStream):
 def shown_of(begun: BegunPlan, made: CatalogPlan) -> dict[str, Any]:
     """What the page of a plan shows of it."""
     planned = begun.planned
-    about_rules = set(warnings(planned.present, begun.catalog))
+    about_rules = set(warnings(planned.present, begun.catalog, planned.at.toordinal()))
     changed = changed_conditions(planned.present, planned.following)
     return {
         "plan": made,

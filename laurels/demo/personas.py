@@ -56,7 +56,7 @@ class PersonaFinder:
         shown = [badge for badge in self._catalog.badges if not badge.secret]
         sought = [(badge, badge.condition) for badge in shown if isinstance(badge.condition, AtLeast)]
         for badge, condition in sorted(sought, key=lambda pair: -pair[1].target):
-            if set(self._catalog.metrics[condition.metric].events) & {*ACTIONS}:
+            if set(self._catalog.counted[condition.metric].events) & {*ACTIONS}:
                 near = (user for user in self._open(badge) if self._total(user, condition) == condition.target - 1)
                 facts = {**_named(badge), "total": condition.target - 1, "target": condition.target}
                 kind = "near_badge" if condition.target > 1 else "first_step"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from laurels.engine.availability import Window, counted_within, read_available
 from laurels.engine.conditions import AllOf, Condition, MemberFor, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
 from laurels.engine.policies import KEEP as KEEP_PAST
@@ -43,7 +44,8 @@ class Badge:
     at once (None: no limit). `valid_for` is for how many days it is valid (None: it stays valid): after the day on which it was
     earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it). `past` says what holders
     have when its points change: what it paid, or what it pays now. `secret`: users who do not have it see
-    `locked`, and nothing else.
+    `locked`, and nothing else. `available`: its condition counts only events of these days, by the user's calendar (None: of
+    all).
     """
 
     id: str
@@ -66,6 +68,7 @@ class Badge:
     past: str = KEEP_PAST
     secret: bool = False
     locked: Locked = Locked()
+    available: Window | None = None
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -107,7 +110,7 @@ def _read_renewed_by(table: Table, vocabulary: Vocabulary) -> str:
 
 def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]) -> Badge:
     """A [[badges]] table. `categories` are the ids of all categories."""
-    when = table.table("when")
+    when, available = table.table("when"), read_available(table)
     badge = Badge(
         id=table.text("id"),
         name=table.words("name"),
@@ -116,7 +119,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         category=table.choice("category", categories, "category"),
         points=table.integer("points"),
         condition_text=table.words("condition"),
-        condition=read_condition(when, vocabulary) if when else AllOf(()),
+        condition=counted_within(table, read_condition(when, vocabulary), available) if when else AllOf(()),
         was=read_was(table),
         retired=table.boolean("retired"),
         holders=table.choice("holders", HOLDERS, "policy", KEEP) or KEEP,
@@ -129,6 +132,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         past=table.choice("past", PAST, "policy", KEEP_PAST) or KEEP_PAST,
         secret=table.boolean("secret"),
         locked=_read_locked(table),
+        available=available,
     )
     _check_family(table, badge)
     if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):

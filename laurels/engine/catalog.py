@@ -29,6 +29,7 @@ from laurels.engine.policies import RECOMPUTE
 from laurels.engine.renames import Renames, earlier_names, was_of
 from laurels.engine.rule_index import (
     RuleIndex,
+    counted_metrics,
     day_boards_of,
     depends_on,
     fed_boards_of,
@@ -191,7 +192,7 @@ class Catalog:
         check_named_users(Table({}, "", faults), self.metrics, self.streaks, versions)
         if faults:
             raise CatalogError(faults)
-        nouns = (self.metrics, self.streaks, versions, self.badges)
+        nouns = (self.counted, self.streaks, versions, self.badges)
         rules = fingerprint(self.levels, *nouns, self.boards)
         return replace(self, versions=versions, past=past, rule_indexes=rule_indexes_of(*nouns), rules=rules)
 
@@ -219,6 +220,11 @@ class Catalog:
         points, boosts = ({table["id"]: table for table in raw.get(key, ())} for key in ("points", "boosts"))
         tables = {rule.id: table_of(rule, points, boosts) for rule in self.point_rules}
         return followed(self.point_rules, tables, self.past, following, at)
+
+    @property
+    def counted(self) -> Mapping[str, Metric]:
+        """The metrics, and those that count only while a badge is available, by the names in its condition."""
+        return counted_metrics(self.metrics, self.badges)
 
     def badge(self, badge_id: str) -> Badge | None:
         """The badge that has this id, or had it before."""
@@ -277,25 +283,25 @@ def _read(table: Table) -> Catalog:
     (rules, boosts), levels = read_point_rules(table), read_levels(table)
     (categories, badges), boards = _read_badges(table, metrics, streaks), _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
-    name, shown = table.words("name", "unnamed"), read_own_history(table, ADJUSTMENT_KINDS)
-    login_event, login_streak = _read_profile(table, streaks)
+    name, shown, profile = table.words("name", "unnamed"), _own_history(table), _read_profile(table, streaks)
     table.done()
     check_together(table, metrics, streaks, rules, boosts, badges)
+    nouns = (counted_metrics(metrics, badges), streaks, rules, badges)
     return Catalog(
         name=name,
-        login_event=login_event,
-        login_streak=login_streak,
+        login_event=profile[0],
+        login_streak=profile[1],
         levels=levels,
         metrics=metrics,
         streaks=streaks,
         point_rules=rules,
         badges=badges,
         boards=boards,
-        rule_indexes=rule_indexes_of(metrics, streaks, rules, badges),
+        rule_indexes=rule_indexes_of(*nouns),
         settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, HasBadge, PointsOf)),
         limited={badge.id: badge.supply for badge in badges if badge.supply},
         timed=tuple(badge for badge in badges if depends_on(badge, MemberFor) and not badge.retired),
-        chains=chains_of((badge.condition for badge in badges), metrics),
+        chains=chains_of((badge.condition for badge in badges), nouns[0]),
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         repaying=tuple(badge for badge in badges if badge.past == RECOMPUTE),
         versions=rules,
@@ -308,9 +314,13 @@ def _read(table: Table) -> Catalog:
         day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,
         categories=categories,
-        rules=fingerprint(levels, metrics, streaks, rules, badges, boards),
-        rules_before=fingerprint(levels, metrics, streaks, rules, badges, boards, as_before=True),
+        rules=fingerprint(levels, *nouns, boards),
+        rules_before=fingerprint(levels, *nouns, boards, as_before=True),
     )
+
+
+def _own_history(table: Table) -> OwnHistory:
+    return read_own_history(table, ADJUSTMENT_KINDS)
 
 
 def _read_badges(

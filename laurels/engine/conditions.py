@@ -467,7 +467,12 @@ def _read_in_order(table: Table, vocabulary: Vocabulary) -> Condition:
             "has a condition that is not about metrics, so it cannot begin to count after the one before it",
             "use metrics with at_least or at_most in it, and write the others next to it in all_of",
         )
-    return InOrder(found, hashlib.sha256(repr(found).encode()).hexdigest()[:12])
+    return in_order(found)
+
+
+def in_order(conditions: tuple[Condition, ...]) -> InOrder:
+    """These conditions in order."""
+    return InOrder(conditions, hashlib.sha256(repr(conditions).encode()).hexdigest()[:12])
 
 
 def _read_several(key: str, table: Table, vocabulary: Vocabulary) -> tuple[Condition, ...]:

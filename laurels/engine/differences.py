@@ -192,6 +192,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "rest": lambda bits: tuple(day for number, day in enumerate(WEEKDAYS) if bits >> number & 1),
     "day_starts": lambda minutes: f"{minutes // 60:02}:{minutes % 60:02}",
     "week_start": WEEKDAYS.__getitem__,
+    "available": lambda window: window and str(window),
     "highest": lambda highest: "highest" if highest else "lowest",
     "late": lambda late: late // timedelta(hours=1),
     "weights": dict,

@@ -89,7 +89,8 @@ def suffices(present: Catalog, following: Catalog) -> bool:
     It is if only badges, levels and texts differ: what is counted from events is then the same under both.
     """
     same = _counting(present) == _counting(following) and present.renames == following.renames
-    return same and following.chains.keys() <= present.chains.keys()
+    known = following.chains.keys() <= present.chains.keys() and following.counted.keys() <= present.counted.keys()
+    return same and known
 
 
 def _counting(catalog: Catalog) -> str:

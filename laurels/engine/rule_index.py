@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from laurels.engine.availability import metric_of
 from laurels.engine.badges import Badge
 from laurels.engine.conditions import AtLeast, AtMost, StreakOf
 from laurels.engine.events import Event
@@ -13,6 +14,7 @@ from laurels.engine.metrics import Metric, Stored
 from laurels.engine.points import PointRule
 from laurels.engine.sequences import Chain, chains_of
 from laurels.engine.streaks import Streak
+from laurels.engine.where import DAYS, WhereWithin
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,18 @@ def day_boards_of(
     return fed
 
 
+def counted_metrics(metrics: Mapping[str, Metric], badges: Iterable[Badge]) -> dict[str, Metric]:
+    """The metrics, and those that count only events of the days in which a badge is available, by the names in its condition."""
+    found = dict(metrics)
+    for badge in badges:
+        window = badge.available
+        for part in badge.condition.parts() if window else ():
+            if window and isinstance(part, AtLeast | AtMost) and (metric := metrics.get(metric_of(part.metric))):
+                where = WhereWithin({**metric.where, DAYS: (window.first, window.end)})
+                found[part.metric] = replace(metric, name=part.metric, where=where)
+    return found
+
+
 def rule_indexes_of(
     metrics: Mapping[str, Metric],
     streaks: Mapping[str, Streak],
@@ -102,7 +116,7 @@ def rule_indexes_of(
             streaks=fed_streaks,
             rules=tuple(rule for rule in rules if event_type in rule.events),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
-            reading=tuple(metric for metric in fed if metric.reads_data),
+            reading=tuple(metric for metric in fed if metric.reads_data and DAYS not in metric.where),
             naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
             numbers=tuple(metric for metric in fed if metric.stored != "tally"),
             tallied=tuple(metric for metric in fed if metric.stored == "tally"),

@@ -28,10 +28,14 @@ LOSS = re.compile(rf"\b(?:{_ENGLISH}|{_GERMAN})\b", re.IGNORECASE)
 """Words with which a text threatens a loss."""
 
 
-def warnings(before: Catalog, after: Catalog) -> list[str]:
-    """What stands out in a catalog that would follow another one. Unchanged rules are not mentioned again."""
+def warnings(before: Catalog, after: Catalog, today: int = 0) -> list[str]:
+    """What stands out in a catalog that would follow another one. Unchanged rules are not mentioned again.
+
+    `today` is the present day (0: not known).
+    """
     return [
         *_unreachable(before, after),
+        *_ended(before, after, today),
         *_unordered_tiers(before, after),
         *_expiring(before, after),
         *_farmable(before, after),
@@ -91,6 +95,18 @@ def _in_reach(condition: Condition, catalog: Catalog, reached: Collection[str], 
             return not condition.retired
         case _:
             return True
+
+
+def _ended(before: Catalog, after: Catalog, today: int) -> Iterator[str]:
+    """Badges that are new or have other days, whose last day is over everywhere."""
+    known = {(before.renames.badge(badge.id), badge.available) for badge in before.badges}
+    for badge in after.badges:
+        window = badge.available
+        if window and window.has_ended(today - 1) and not badge.retired and (badge.id, window) not in known:
+            yield (
+                f"badges '{badge.id}': no one can earn it any more, because its days are over ({window}); only events of "
+                "these days that are recorded late still count"
+            )
 
 
 def _unordered_tiers(before: Catalog, after: Catalog) -> Iterator[str]:

@@ -49,6 +49,33 @@ class Where(dict[str, Any]):
         return {key for key, wanted in self.items() if _reads_number(wanted)}
 
 
+DAYS = "\x1fdays"
+"""The key of the days of `WhereWithin`, which no event's data can have."""
+
+
+class WhereWithin(Where):
+    """The same for events of certain days only: `DAYS` has the first one, and the first one after them (None: no limit)."""
+
+    __slots__ = ("_end", "_first")
+
+    def __init__(self, tests: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        every = dict(tests)
+        super().__init__({key: wanted for key, wanted in every.items() if key != DAYS})
+        self[DAYS] = every[DAYS]
+        self._first, self._end = every[DAYS]
+
+    def __reduce__(self) -> tuple[type[Where], tuple[dict[str, Any]]]:
+        return WhereWithin, (dict(self),)
+
+    def matches(self, event: Event) -> bool:
+        """Whether an event is of one of the days, and its data passes all tests."""
+        day = event.day
+        assert day is not None
+        if (self._first is not None and day < self._first) or (self._end is not None and day >= self._end):
+            return False
+        return super().matches(event)
+
+
 def _test_of(wanted: Any) -> _Test:
     if isinstance(wanted, Mapping):
         return _test_of_table(cast(Mapping[str, Any], wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated
 
 from msgspec import Meta
@@ -23,6 +24,10 @@ class BadgeDetails(SparseAnswer, frozen=True):
     tier: Annotated[int | None, Meta(description="Which tier of its family it is, from 1, the easiest")] = None
     next_tier: Annotated[str | None, Meta(description="The id of the next higher tier")] = None
     secret: Annotated[bool, Meta(description="Whether users who do not have it see a locked text only")] = False
+    available_from: Annotated[
+        date | None, Meta(description="The first day whose events count for it, by the user's calendar")
+    ] = None
+    available_until: Annotated[date | None, Meta(description="The first day whose events do not count any more")] = None
 
 
 def badge_details(catalog: Catalog, progress: Progress) -> Sequence[BadgeDetails]:
@@ -45,6 +50,12 @@ def badge_details(catalog: Catalog, progress: Progress) -> Sequence[BadgeDetails
                 tier=badge.tier or None,
                 next_tier=locked.get(above, above) if above else None,
                 secret=secret,
+                available_from=_day(badge.available and badge.available.first),
+                available_until=_day(badge.available and badge.available.end),
             )
         )
     return found
+
+
+def _day(day: int | None) -> date | None:
+    return None if day is None else date.fromordinal(day)

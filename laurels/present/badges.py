@@ -154,8 +154,15 @@ def _in_reach(
     lengths, progress = _streak_lengths(catalog, progress, now), as_of(catalog, progress, now, {})
     excluded = progress.badges.keys() | progress.manual.barred | {*none_left}
     open_badges = [badge for badge in catalog.badges if badge.id not in excluded and not badge.retired]
+    if any(badge.available for badge in open_badges):
+        open_badges = [badge for badge in open_badges if not _has_ended(badge, progress, now)]
     steps = [(badge, badge.condition.steps(progress, lengths)) for badge in open_badges]
     return [(badge, of_badge) for badge, of_badge in steps if of_badge]
+
+
+def _has_ended(badge: Badge, progress: Progress, now: datetime) -> bool:
+    """Whether the days whose events count for a badge are over, by the user's calendar."""
+    return badge.available is not None and badge.available.has_ended(progress.zones.day(now))
 
 
 def _streak_lengths(catalog: Catalog, progress: Progress, now: datetime) -> Mapping[str, int]:
@@ -219,7 +226,7 @@ def explanation(
     earned = earned_at(user, award, event) if award else None
     lengths = _streak_lengths(catalog, progress, now)
     checks = badge.condition.checks(progress, lengths)
-    missing = "" if earned else _what_is_missing(badge, progress, lengths, none_left)
+    missing = "" if earned else _what_is_missing(badge, progress, lengths, none_left, now)
     return Explanation(
         badge=badge.id,
         name=badge.name,
@@ -245,12 +252,16 @@ def _condition_check(check: Check) -> ConditionCheck:
     )
 
 
-def _what_is_missing(badge: Badge, progress: Progress, lengths: Mapping[str, int], none_left: Collection[str]) -> str:
+def _what_is_missing(
+    badge: Badge, progress: Progress, lengths: Mapping[str, int], none_left: Collection[str], now: datetime
+) -> str:
     """What a user must do to have the badge, or why that is not possible."""
     if badge.id in progress.manual.barred:
         return f"{badge.name} was revoked, and is not awarded again until that is undone."
     if badge.id in none_left and not badge.retired:
         return none_left_sentence(badge)
+    if badge.available and _has_ended(badge, progress, now) and not badge.retired:
+        return f"{badge.name} can no longer be earned: it counts events {badge.available.words}."
     steps = badge.condition.steps(progress, lengths)
     return (
         _next_badge(badge, steps).sentence if steps and not badge.retired else f"{badge.name} can no longer be earned."

@@ -445,7 +445,7 @@ def _plan(begun: BegunPlan, planning: Planning, keyring: Keyring, seconds: float
         at=planned.at,
         differences=differences(planned.present, catalog),
         warnings=[
-            *warnings(planned.present, catalog),
+            *warnings(planned.present, catalog, planned.at.toordinal()),
             *boost_warnings(planned.present, catalog, planned.at),
             *planning.copies.warnings,
             *totals.warnings(options.inflation),

@@ -29,6 +29,7 @@ from laurels.engine.rule_versions import EarlierRule, Past
 from laurels.errors import AdjustmentRefused
 from tests.commands.memory import USER, Memory
 from tests.support import at, badge, catalog
+from tests.support.strategies import may_be_available
 
 HISTORIES = int(os.environ.get("LAURELS_TEST_HISTORIES", "5000"))
 PARTS = 20
@@ -155,13 +156,23 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         ],
         "boosts": boosts(drawn),
         "badges": [
-            {**badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when), **drawn.choice(VALIDITY)}
+            {
+                **badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when),
+                **drawn.choice(VALIDITY),
+                **(drawn.choice(AVAILABLE) if may_be_available(when) else {}),
+            }
             for n, when in enumerate(conditions)
         ],
         "leaderboards": BOARDS,
     }
     past = earlier_rules(drawn)
     return catalog(**tables).with_past(past), catalog(**renamed(tables)).with_past(past)
+
+
+AVAILABLE: list[dict[str, Any]] = [
+    *({}, {}, {"available": {"from": MIDDLE}}, {"available": {"until": MIDDLE}}),
+    {"available": {"from": MIDDLE - timedelta(days=3), "until": MIDDLE + timedelta(days=1)}},
+]
 
 
 def boosts(drawn: random.Random) -> list[dict[str, Any]]:

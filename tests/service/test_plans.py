@@ -20,7 +20,16 @@ from laurels.service import planning
 from laurels.service.laurels import Laurels
 from tests.support import KINDS, MONDAY, badge, catalog, contents, count, new_database
 from tests.support.arena import Arena, arena
-from tests.support.strategies import METRICS, STREAKS, boosts, conditions, histories, rules
+from tests.support.strategies import (
+    AVAILABLE,
+    METRICS,
+    STREAKS,
+    boosts,
+    conditions,
+    histories,
+    may_be_available,
+    rules,
+)
 
 BOARDS = [
     {"id": "week", "period": "week"},
@@ -83,7 +92,8 @@ def badges(draw: st.DrawFn, names: Sequence[str]) -> list[dict[str, Any]]:
         when, keys = draw(conditions(tuple(names[:index]))), draw(KEYS)
         if "member_for" in str(when):  # a badge for time cannot be limited
             keys = {key: value for key, value in keys.items() if key != "supply"}
-        found.append({**badge(name, draw(st.integers(0, 60)), **when), **keys})
+        days = draw(AVAILABLE) if may_be_available(when) else {}
+        found.append({**badge(name, draw(st.integers(0, 60)), **when), **keys, **days})
     return found
 
 
@@ -108,7 +118,8 @@ def pairs(draw: st.DrawFn, *, counted_alike: str) -> tuple[Catalog, Catalog]:
     """A catalog, and one that may follow it. Of what is counted from events, all, most or any part is the same in both."""
     before, after = draw(tables()), draw(tables())
     if counted_alike == "all":
-        after = {**before, "badges": after["badges"], "levels": after["levels"]}
+        kept = [{key: value for key, value in one.items() if key != "available"} for one in after["badges"]]
+        after = {**before, "badges": kept, "levels": after["levels"]}
     if counted_alike == "most":
         others = draw(st.sampled_from([("metrics",), ("streaks",), ("points",), ("metrics", "streaks", "points")]))
         same = {key: after[key] for key in ("badges", "levels", *others)}

@@ -73,6 +73,20 @@ def conditions(draw: st.DrawFn, earlier: tuple[str, ...], depth: int = 2) -> dic
     return draw(st.one_of(leaves))
 
 
+AVAILABLE = st.sampled_from(
+    [
+        *({}, {}, {"available": {"from": LATER}}, {"available": {"until": LATER}}),
+        {"available": {"from": LATER - timedelta(days=2), "until": LATER + timedelta(days=2)}},
+    ]
+)
+
+
+def may_be_available(when: dict[str, Any]) -> bool:
+    """Whether a badge with this condition can be available on some days only."""
+    text = str(when)
+    return "'metric'" in text and not any(key in text for key in ("streak", "points_of", "member_for", "has_badge"))
+
+
 @st.composite
 def rules(draw: st.DrawFn, name: str) -> dict[str, Any]:
     cap = draw(st.sampled_from([{}, {}, {"cap_per_day": 7}, {"cap_per_day": [{"is": 7}, {"from": LATER, "is": 9}]}]))
@@ -114,14 +128,17 @@ def boosts(draw: st.DrawFn, rules: tuple[str, ...]) -> list[dict[str, Any]]:
 @st.composite
 def catalogs(draw: st.DrawFn) -> Catalog:
     names = tuple(f"b{i}" for i in range(draw(st.integers(0, 6))))
+    badges: list[dict[str, Any]] = []
+    for index, name in enumerate(names):
+        when = draw(conditions(names[:index]))
+        days = draw(AVAILABLE) if may_be_available(when) else {}
+        badges.append({**badge(name, draw(st.integers(0, 60)), **when), **days})
     return catalog(
         metrics=METRICS,
         streaks=STREAKS,
         points=(points := [draw(rules(f"r{i}")) for i in range(draw(st.integers(0, 3)))]),
         boosts=draw(boosts(tuple(rule["id"] for rule in points))),
-        badges=[
-            badge(name, draw(st.integers(0, 60)), **draw(conditions(names[:index]))) for index, name in enumerate(names)
-        ],
+        badges=badges,
     )
 
 

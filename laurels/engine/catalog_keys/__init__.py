@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from laurels.engine.catalog_keys.badges import BADGE, CATEGORY, LOCKED
+from laurels.engine.catalog_keys.badges import AVAILABLE, BADGE, CATEGORY, LOCKED
 from laurels.engine.catalog_keys.boosts import BOOST
 from laurels.engine.catalog_keys.conditions import CONDITIONS
 from laurels.engine.catalog_keys.file import CATALOG, OWN_HISTORY, PROFILE
@@ -39,6 +39,7 @@ TABLES: Mapping[str, KeyTable] = {
         CATEGORY,
         BADGE,
         LOCKED,
+        AVAILABLE,
         LEADERBOARD,
         SEASON,
         DATED_VALUE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.badges import HOLDERS, KEEP, Locked
-from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Inner, Integer, Key, KeyTable, Text
+from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Day, Inner, Integer, Key, KeyTable, Text
 from laurels.engine.catalog_keys.shared import past, unlocks, was
 
 BADGE = KeyTable(
@@ -96,6 +96,31 @@ BADGE = KeyTable(
             default=None,
             without="these texts",
             needs="secret = true",
+        ),
+        Key(
+            "available",
+            Inner("available"),
+            "The days whose events count for it; all of them also if they arrive later.",
+            "{ from = 2026-12-01, until = 2027-01-01 }",
+            default=None,
+            without="all days",
+        ),
+    ),
+)
+
+AVAILABLE = KeyTable(
+    "available",
+    "available",
+    "The days whose events count for a badge, by the user's calendar. At least one of both keys.",
+    (
+        Key("from", Day(), "The first day.", "2026-12-01", default=None, without="all days before"),
+        Key(
+            "until",
+            Day(),
+            "The first day that does not count any more.",
+            "2027-01-01",
+            default=None,
+            without="all days after",
         ),
     ),
 )
