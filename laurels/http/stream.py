@@ -150,10 +150,12 @@ class _Stream(Response):
                 beat_at = clock() + HEARTBEAT_SECONDS
 
     def _in_language(self, scope: Scope, page: Sequence[NotificationMessage]) -> Sequence[NotificationMessage]:
-        """Notifications with their names in the client's language. They were read for all clients, in the catalog's own."""
-        catalog = self._context.laurels.catalog
-        shown = catalog.in_language(*wanted_languages(scope)) if page and catalog.other_languages else catalog
-        return page if shown is catalog else [in_other_language(shown, message) for message in page]
+        """Notifications with their names in the client's language. They were read for all clients, in that of the first one."""
+        catalog = self._context.laurels.rules.catalog
+        if not page or not catalog.other_languages:
+            return page
+        shown = catalog.in_language(*wanted_languages(scope))
+        return [in_other_language(shown, message) for message in page]
 
     async def _is_signed_in(self, scope: Scope) -> bool:
         """Whether the session is still valid; if the database cannot be reached, it counts as valid."""

@@ -33,5 +33,5 @@ async def test_elements_and_pages_speak_the_language_of_their_page(browser: Brow
             await expect(page.get_by_text("Zehn Bücher").first).to_be_visible()
 
             await context.record(*(event("ada", "book.finished", f"book-{number}") for number in range(9)))
-            await expect(german.get_by_text("Zehn Bücher · 10 Punkte")).to_be_visible()
-            await expect(english.get_by_text("Ten books · 10 points")).to_be_visible()
+            await expect(german.get_by_text("Zehn Bücher · 10 Punkte", exact=True)).to_be_visible()
+            await expect(english.get_by_text("Ten books · 10 points", exact=True)).to_be_visible()
