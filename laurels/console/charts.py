@@ -13,6 +13,9 @@ LEFT, RIGHT, TOP, BOTTOM = 44.0, 8.0, 12.0, 24.0
 NAMES, NUMBERS, LINE = 150.0, 56.0, 24.0
 """For `lines`: the width of names and of numbers, and the height of a line."""
 
+PAIR, BAR = 36.0, 15.0
+"""For `pairs`: the height of a label's two bars with the gap after them, and that of one bar."""
+
 GAP = 0.25
 """The share of its slot that a bar leaves empty."""
 
@@ -79,6 +82,18 @@ class Lines:
     middle: float
 
 
+@plain
+class Opposite:
+    """Horizontal bars, two per line, that begin at `axis`: `names` are left of `left`, each with its height."""
+
+    width: float
+    height: float
+    left: float
+    axis: float
+    bars: Sequence[Bar]
+    names: Sequence[Tick]
+
+
 def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDTH, height: float = HEIGHT) -> Columns:
     """Bars for each label, the series stacked in their order. Raises ValueError for rows of unequal length."""
     if any(len(row.values) != len(labels) for row in series):
@@ -115,6 +130,36 @@ def lines(labels: Sequence[str], values: Sequence[int], width: float = WIDTH) ->
         for index, (label, value) in enumerate(zip(labels, values, strict=True))
     ]
     return Lines(width, len(bars) * LINE, NAMES, bars, _px(LINE * (1 - GAP) / 2))
+
+
+def opposite(labels: Sequence[str], gains: Sequence[int], losses: Sequence[int], width: float = WIDTH) -> Opposite:
+    """Two bars per label from a common line, in one scale: gains to the right, losses to the left.
+
+    Raises ValueError for rows of unequal length.
+    """
+    most_lost, most_gained = max(losses, default=0), max(gains, default=0)
+    room = width - NAMES - (2 if most_lost else 1) * NUMBERS
+    unit = room / ((most_lost + most_gained) or 1)
+    axis = NAMES + (NUMBERS if most_lost else 0) + most_lost * unit
+    bars: list[Bar] = []
+    for index, (label, gained, lost) in enumerate(zip(labels, gains, losses, strict=True)):
+        y, height = _px(index * LINE + LINE * GAP / 2), _px(LINE * (1 - GAP))
+        bars += [Bar(_px(axis), y, _px(gained * unit), height, 0, label, gained)] if gained else []
+        bars += [Bar(_px(axis - lost * unit), y, _px(lost * unit), height, 1, label, lost)] if lost else []
+    names = [Tick(_px((index + 0.5) * LINE), label) for index, label in enumerate(labels)]
+    return Opposite(width, len(labels) * LINE, NAMES, _px(axis), bars, names)
+
+
+def pairs(labels: Sequence[str], before: Sequence[int], after: Sequence[int], width: float = WIDTH) -> Opposite:
+    """Two bars per label, one above the other, in one scale. Raises ValueError for rows of unequal length."""
+    unit = (width - NAMES - NUMBERS) / (max([*before, *after], default=0) or 1)
+    bars = [
+        Bar(NAMES, _px(index * PAIR + series * BAR), _px(value * unit), BAR - 1, series, label, value)
+        for index, (label, *values) in enumerate(zip(labels, before, after, strict=True))
+        for series, value in enumerate(values)
+    ]
+    names = [Tick(_px(index * PAIR + BAR), label) for index, label in enumerate(labels)]
+    return Opposite(width, len(labels) * PAIR, NAMES, NAMES, bars, names)
 
 
 def round_numbers(most: int) -> list[int]:

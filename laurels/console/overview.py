@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
-from laurels.console.charts import Columns, Lines, Series, columns, lines, shade
+from laurels.console.charts import Columns, Lines, Opposite, Series, columns, lines, shade
 from laurels.console.guards import Shown, page, render
 from laurels.console.session import ROOT
 from laurels.engine.catalog import Catalog
@@ -33,7 +33,7 @@ class Chart:
     id: str
     title: str
     sentence: str
-    drawn: Columns | Lines
+    drawn: Columns | Lines | Opposite
     labels: Sequence[str]
     series: Sequence[Series]
     what: str

@@ -33,11 +33,34 @@ def line_of(where: str, what: str, text: str) -> int:
     return 0
 
 
+def line_of_path(text: str, path: Path) -> int:
+    """The line on which a key or a table begins, from 1 on; 0 if it is within the value of another key."""
+    return _lines(text).known.get(path, 0)
+
+
+def last_line_of(text: str, path: Path) -> int:
+    """The last line of a table and those within it, without the blank lines and comments after it; 0 without such a table."""
+    headers = _lines(text).headers
+    own = [index for index, (_, one) in enumerate(headers) if one[: len(path)] == path]
+    if not own:
+        return 0
+    lines = text.split("\n")
+    end = headers[own[-1] + 1][0] - 1 if own[-1] + 1 < len(headers) else len(lines)
+    outer = {number for number, _ in _outer_lines(text)}
+    while end in outer and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return end
+
+
 class _Lines:
-    """The lines of headers and keys. `ids` has the path of each entry of a list by the list's key and the entry's id."""
+    """The lines of headers and keys, and the headers in order.
+
+    `ids` has the path of each entry of a list by the list's key and the entry's id.
+    """
 
     def __init__(self) -> None:
         self.known: dict[Path, int] = {}
+        self.headers: list[tuple[int, Path]] = []
         self.ids: dict[tuple[str, str], Path] = {}
         self._counts: dict[Path, int] = {}
         self._here: Path = ()
@@ -52,6 +75,7 @@ class _Lines:
             if path in self._counts:  # the newest entry of a list
                 path = (*path, self._counts[path] - 1)
         self._here = path
+        self.headers.append((line, path))
         self.known.setdefault(path, line)
 
     def add_key(self, names: list[str], line: int) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from laurels.console.candidates import FORM_LIMIT, Candidate, candidate_of, catalog_in, edit_page, moved_base, refused
+from laurels.console.charts import Series, opposite, pairs
 from laurels.console.guards import INTERNAL, Sent, form, fragment, problem_in_words, render
+from laurels.console.overview import Chart
 from laurels.console.session import ROOT, Visit
+from laurels.engine.catalog import Catalog
 from laurels.engine.plans import changed_conditions
 from laurels.engine.warnings import warnings
 from laurels.errors import CatalogError, InvalidInput
@@ -32,6 +35,9 @@ MARK = "<!-- the plan -->"
 IN_MEMORY = 1024 * 1024
 PIECE = 64 * 1024
 """How much of a list is held in memory before it is written to a file, and how much of it is sent at once, in bytes."""
+
+MOST_BADGES, MOST_LEVELS = 15, 25
+"""How many badges and levels are drawn; the tables have all badges."""
 
 BASES: Mapping[str, str] = {
     "nothing": "No rule changes, so that no user had to be computed",
@@ -118,7 +124,28 @@ def shown_of(begun: BegunPlan, made: CatalogPlan) -> dict[str, Any]:
         "about_rules": [one for one in made.warnings if one in about_rules],
         "holders": [(badge.id, badge.holders) for badge in changed],
         "basis": BASES[made.basis],
+        "pictures": list(pictures(made, planned.following)),
     }
+
+
+def pictures(made: CatalogPlan, following: Catalog) -> Iterator[Chart]:
+    """Who gains and loses each badge, and how many users are on each level, where that changes."""
+    moving = [one for one in made.badges if one.gained or one.lost]
+    moving = sorted(moving, key=lambda one: -(one.gained + one.lost))[:MOST_BADGES]
+    if moving:
+        names = {badge.id: badge.name for badge in following.badges}
+        labels = [names.get(one.badge, one.badge) for one in moving]
+        series = [Series("gain", [one.gained for one in moving]), Series("lose", [one.lost for one in moving])]
+        drawn = opposite(labels, series[0].values, series[1].values)
+        yield Chart("drawn-badges", "Badges", "Users who gain and lose each badge.", drawn, labels, series, "Badge")
+    levels = made.levels
+    if levels.higher or levels.lower:
+        rows = levels.users[:MOST_LEVELS]
+        titles = {level.number: level.title for level in following.levels.all}
+        labels = [f"{one.level} {titles.get(one.level, '')}".strip() for one in rows]
+        series = [Series("before", [one.before for one in rows]), Series("after", [one.after for one in rows])]
+        drawn = pairs(labels, series[0].values, series[1].values)
+        yield Chart("drawn-levels", "Levels", "Users on each level, before and after.", drawn, labels, series, "Level")
 
 
 class PlanRows(PlanStream):

@@ -66,7 +66,7 @@ PLAN_EXAMPLE = {
     "fromEvents": 0,
     "badges": [],
     "points": {"before": 12000, "after": 12000, "paid": 0, "taken": 0, "more": 0, "fewer": 0},
-    "levels": {"higher": 0, "lower": 0},
+    "levels": {"higher": 0, "lower": 0, "users": [{"level": 1, "before": 240, "after": 240}]},
     "pay": [],
     "streaks": [],
     "leaderboards": [],

@@ -62,11 +62,20 @@ class PlannedPay(Answer, frozen=True):
     users: int
 
 
+class PlannedLevel(Answer, frozen=True):
+    """How many users are on a level before and after."""
+
+    level: int
+    before: int
+    after: int
+
+
 class PlannedLevels(Answer, frozen=True):
-    """How many users reach a higher level, and how many a lower one."""
+    """How many users reach a higher level, and how many a lower one. `users` has each level that anyone has before or after."""
 
     higher: int
     lower: int
+    users: list[PlannedLevel]
 
 
 class PlannedStreak(Answer, frozen=True):

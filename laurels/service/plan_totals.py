@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from laurels.engine.pay_changes import PayChange, Under
@@ -13,6 +13,7 @@ from laurels.present.plans import (
     PastPolicy,
     PlannedBadge,
     PlannedLeaderboard,
+    PlannedLevel,
     PlannedLevels,
     PlannedPay,
     PlannedPoints,
@@ -26,9 +27,11 @@ MOST_AFFECTED = 10
 
 
 class PlanTotals:
-    """Adds up what changes for each user."""
+    """Adds up what changes for each user. `level_of` is the level at a number of points, before."""
 
-    def __init__(self) -> None:
+    def __init__(self, level_of: Callable[[int], int]) -> None:
+        self._level_of = level_of
+        self._on_level, self._moved = Counter[int](), Counter[int]()
         self.users = self.affected = self.outdated = self.from_events = 0
         self._before = self._paid = self._taken = self._more = self._fewer = 0
         self._higher = self._lower = 0
@@ -43,6 +46,7 @@ class PlanTotals:
         """Count a user for whom nothing changes."""
         self.users += 1
         self._before += points
+        self._on_level[self._level_of(points)] += 1
 
     def add(self, effect: Effect) -> bool:
         """Count a user. Returns whether anything changes for them."""
@@ -94,6 +98,8 @@ class PlanTotals:
         self._fewer += points < 0
         self._higher += level > 0
         self._lower += level < 0
+        self._moved[effect.level.before] -= 1
+        self._moved[effect.level.after] += 1
 
     def _note_most(self, effect: Effect) -> None:
         """Remember the users who are affected most; of equal ones, those who come first by id."""
@@ -104,26 +110,26 @@ class PlanTotals:
             heapq.heappushpop(self._most, entry)
 
     def warnings(self, inflation: int) -> list[str]:
-        """What stands out in the totals. `inflation` is by how many percent the points may grow."""
+        """What stands out in the totals, losses first. `inflation` is by how many percent the points may grow."""
         found: list[str] = []
-        after = self._before + self._paid - self._taken
-        if after > self._before and (after - self._before) * 100 > inflation * max(self._before, 0):
-            grown = f"by {(after - self._before) * 100 / self._before:.1f} %" if self._before > 0 else "from nothing"
-            found.append(f"the points of all users grow {grown}, from {self._before:,} to {after:,}")
+        for badge, holders in sorted(self._lost.items()):
+            lose = "1 user loses it" if holders == 1 else f"{holders:,} users lose it"
+            found.append(f"badges '{badge}': {lose}, with its points")
+        if self._lower:
+            users = "1 user falls" if self._lower == 1 else f"{self._lower:,} users fall"
+            found.append(f"levels: {users} to a lower level")
         for badge, holders in sorted(self._unqualified.items()):
             one, many = "1 user who has it does", f"{holders:,} users who have it do"
             keeps = f"{one if holders == 1 else many} not meet the new condition, and {'keeps' if holders == 1 else 'keep'} it"
             found.append(f"badges '{badge}': {keeps}")
-        for badge, holders in sorted(self._lost.items()):
-            lose = "1 user loses it" if holders == 1 else f"{holders:,} users lose it"
-            found.append(f"badges '{badge}': {lose}, with its points")
         for badge, waiting in sorted(self._none_left.items()):
             users, gained = "1 user qualifies" if waiting == 1 else f"{waiting:,} users qualify", self._gained[badge]
             gets = f"{gained:,} more get a copy" if gained != 1 else "1 more gets a copy"
             found.append(f"badges '{badge}': {users} and find none left; {gets}, in the order of the users' ids")
-        if self._lower:
-            users = "1 user falls" if self._lower == 1 else f"{self._lower:,} users fall"
-            found.append(f"levels: {users} to a lower level")
+        after = self._before + self._paid - self._taken
+        if after > self._before and (after - self._before) * 100 > inflation * max(self._before, 0):
+            grown = f"by {(after - self._before) * 100 / self._before:.1f} %" if self._before > 0 else "from nothing"
+            found.append(f"the points of all users grow {grown}, from {self._before:,} to {after:,}")
         return found
 
     # ---- results ------------------------------------------------------------------------------
@@ -158,7 +164,13 @@ class PlanTotals:
     @property
     def levels(self) -> PlannedLevels:
         """The levels of all users."""
-        return PlannedLevels(higher=self._higher, lower=self._lower)
+        users = [
+            PlannedLevel(level=level, before=self._on_level[level], after=self._on_level[level] + self._moved[level])
+            for level in sorted({*self._on_level, *self._moved})
+        ]
+        return PlannedLevels(
+            higher=self._higher, lower=self._lower, users=[one for one in users if one.before or one.after]
+        )
 
     @property
     def streaks(self) -> list[PlannedStreak]:

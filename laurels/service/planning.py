@@ -121,7 +121,7 @@ class Planning:
             self.basis, self._recount = "progress", None
         elif self._recount:
             self._candidates = tuple(dict.fromkeys((*self._candidates, *self._recount.badges)))
-        self.totals = PlanTotals()
+        self.totals = PlanTotals(planned.present.levels.number)
         self._full_seconds, self._full_users = 0.0, 0
         self.copies = PlannedCopies(present, following)
 

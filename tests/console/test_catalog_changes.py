@@ -159,6 +159,19 @@ async def test_a_plan_warns_first_of_what_users_lose(one: App, work: Operator) -
     assert "Badge two holders who do not meet the new condition lose it" in page.text
 
 
+async def test_a_plan_draws_badges_and_levels() -> None:
+    rules = {**RULES, "levels": [{"title": "One", "points": 0}, {"title": "Two", "points": 55}]}
+    async with open_app(catalog(**rules)) as home, operator_over(home, role="editor") as work:
+        await home.record(event("ada", "m"), event("bob", "m", "m-1"), event("bob", "m", "m-2"))
+        easier = catalog_text(**{**rules, "badges": [badge("two", 60, metric="m", at_least=1)]})
+        page = await planned(work, easier)
+        same = await planned(work, catalog(**rules).text)
+
+    assert "Users who gain and lose each badge." in page.text
+    assert "1 One 2 1 2 Two 0 1" in page.text  # level, before, after
+    assert "Users on each level" not in same.text
+
+
 async def test_every_change_is_sent_as_csv(one: App, work: Operator) -> None:
     answer = await work.send((await planned(work, EASIER)).form("/plan.csv"))
 
@@ -351,3 +364,100 @@ async def test_a_viewer_sees_revisions_and_no_way_to_change_them(one: App) -> No
         answers: list[httpx2.Response] = [await viewer.client.get(EDIT)]
 
     assert [answer.status_code for answer in answers] == [403]
+
+
+# ---- forms for the usual changes --------------------------------------------------------------
+
+
+async def opened(work: Operator, kind: str, **fields: str) -> Page:
+    """The form of a usual change, reached from the editor."""
+    answer = await work.send((await work.page(EDIT)).form("/edit").to("/change"), kind=kind, **fields)
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text)
+
+
+async def changed(work: Operator, kind: str, target: str, **fields: str) -> Page:
+    """The editor after a target was chosen and its new value sent."""
+    chosen = Page((await work.send((await opened(work, kind)).form("/change"), target=target)).text)
+    answer = await work.send(chosen.form("/change"), **fields)
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text)
+
+
+async def test_points_are_changed_in_the_text_and_the_plan_shows_both_totals(one: App, work: Operator) -> None:
+    page = await changed(work, "points", "badges/0/points", value="80", past="recompute")
+
+    assert "Changed in the text below, which is not applied yet: badges 'two'.points: from 50 to 80" in page.text
+    plan = Page((await work.send(page.form("/edit").to("/plan"))).text)
+    assert 'badge two past = "recompute" 50 80 1' in plan.text
+    assert (await work.send(plan.form("/apply"), reason="more")).status_code == 303
+    assert await points(one, "bob") == 80
+
+
+async def test_a_threshold_is_changed_with_the_texts_that_name_it(one: App) -> None:
+    rules = {**RULES, "badges": [{**badge("two", 50, metric="m", at_least=2), "condition": "2 of m"}]}
+    async with open_app(catalog(**rules)) as home, operator_over(home, role="editor") as work:
+        await home.record(event("ada", "m"))
+        page = await changed(work, "threshold", "badges/0/when/at_least", value="1", holders="lose", texts="yes")
+        alone = await changed(work, "threshold", "badges/0/when/at_least", value="1", holders="", texts="")
+
+    for line in ("condition: from '2 of m' to '1 of m'", "holders: from 'keep' to 'lose'", "when: from '2 m' to '1 m'"):
+        assert line in page.text
+    assert "condition: from" not in alone.text
+    assert "holders: from" not in alone.text
+
+
+async def test_a_text_is_changed(work: Operator) -> None:
+    page = await changed(work, "text", "badges/0/name", value='The "<Two>"')
+
+    assert "badges 'two'.name: from" in page.text
+    assert "to 'The \"<Two>\"'" in page.text
+
+
+async def test_a_badge_is_added(one: App, work: Operator) -> None:
+    fields = {"id": "one", "name": "One", "description": "Do it", "icon": "⭐", "category": "usage", "points": "5"}
+    form = (await opened(work, "badge")).form("/change")
+    page = Page((await work.send(form, **fields, metric="m", at_least="1", condition="1 of m")).text)
+
+    assert "badges 'one' is new: 5 points for 1 m" in page.text
+    plan = Page((await work.send(page.form("/edit").to("/plan"))).text)
+    assert "Badges gained 2" in plan.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"id": ""}, "must not be empty"),
+        ({"points": "-1"}, "must be a whole number of 0 or more"),
+        ({"id": "two"}, "two"),
+        ({"icon": "not an emoji\u0007"}, "control characters"),
+    ],
+)
+async def test_a_badge_that_cannot_be_is_refused_with_what_was_typed(
+    work: Operator, fields: dict[str, str], said: str
+) -> None:
+    right = {"id": "one", "name": "One", "description": "Do it", "icon": "⭐", "category": "usage", "points": "5"}
+    form = (await opened(work, "badge")).form("/change")
+    answer = await work.send(form, **{**right, "metric": "m", "at_least": "1", "condition": "1 of m", **fields})
+
+    assert answer.status_code == 422
+    assert said in Page(answer.text).text
+    assert Page(answer.text).form("/change").fields["name"] == "One"
+
+
+async def test_a_form_over_a_text_with_faults_lists_them_first(work: Operator) -> None:
+    form = (await work.page(EDIT)).form("/edit").to("/change")
+    answer = await work.send(form, kind="points", text=EASIER.replace('"points" = 60', '"pints" = 60'))
+
+    assert answer.status_code == 422
+    assert "Did you mean 'points'?" in Page(answer.text).text
+
+
+@pytest.mark.parametrize(("kind", "value"), [("points", "many"), ("points", ""), ("threshold", "0"), ("text", " ")])
+async def test_a_value_that_cannot_be_is_refused_in_the_form(work: Operator, kind: str, value: str) -> None:
+    target = {"points": "badges/0/points", "threshold": "badges/0/when/at_least", "text": "badges/0/name"}[kind]
+    chosen = Page((await work.send((await opened(work, kind)).form("/change"), target=target)).text)
+    answer = await work.send(chosen.form("/change"), value=value)
+
+    assert answer.status_code == 422
+    assert "must" in Page(answer.text).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
@@ -15,10 +16,13 @@ from laurels.console.charts import (
     LEFT,
     MOST_LABELS,
     NAMES,
+    NUMBERS,
     SHADES,
     Series,
     columns,
     lines,
+    opposite,
+    pairs,
     round_numbers,
     shade,
     short,
@@ -153,3 +157,42 @@ def test_a_drawing_has_a_title_a_description_and_a_table() -> None:
     assert "<1>: a & b 1" in [title.text for title in svg.iter("title")]
     assert drawn.count("<tr>") == 3
     assert "style=" not in drawn
+
+
+def test_gains_go_to_the_right_and_losses_to_the_left_in_one_scale() -> None:
+    chart = opposite(["a", "b", "c"], [30, 0, 10], [0, 20, 10])
+
+    assert [(bar.label, bar.series, bar.value) for bar in chart.bars] == [
+        ("a", 0, 30),
+        ("b", 1, 20),
+        ("c", 0, 10),
+        ("c", 1, 10),
+    ]
+    assert all(bar.x == chart.axis for bar in chart.bars if bar.series == 0)
+    assert all(bar.x + bar.width == pytest.approx(chart.axis, abs=0.02) for bar in chart.bars if bar.series == 1)
+    widths = {bar.width / bar.value for bar in chart.bars}
+    assert max(widths) == pytest.approx(min(widths), rel=0.01)
+    assert max(bar.x + bar.width for bar in chart.bars) <= chart.width - NUMBERS + 0.1
+    assert min(bar.x for bar in chart.bars) >= NAMES + NUMBERS - 0.1
+    assert [tick.text for tick in chart.names] == ["a", "b", "c"]
+
+
+def test_before_and_after_are_drawn_one_above_the_other() -> None:
+    chart = pairs(["1", "2"], [30, 0], [10, 20])
+
+    assert [(bar.label, bar.series, bar.value) for bar in chart.bars] == [
+        ("1", 0, 30),
+        ("1", 1, 10),
+        ("2", 0, 0),
+        ("2", 1, 20),
+    ]
+    assert [bar.y for bar in chart.bars] == sorted({bar.y for bar in chart.bars})
+    assert chart.bars[0].width == pytest.approx(3 * chart.bars[1].width, abs=0.1)
+    assert pairs([], [], []).bars == []
+    assert opposite([], [], []).bars == []
+
+
+@pytest.mark.parametrize("draw", [opposite, pairs])
+def test_two_rows_of_unequal_length_are_an_error(draw: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        draw(["a", "b"], [1], [2])

@@ -115,6 +115,7 @@ WHO: Mapping[str, str] = {
     "GET /console/catalog/edit": "editor",
     "POST /console/catalog/edit": "editor",
     "POST /console/catalog/check": "editor",
+    "POST /console/catalog/change": "editor",
     "POST /console/catalog/plan": "editor",
     "POST /console/catalog/plan.csv": "editor",
     "POST /console/catalog/apply": "editor",

@@ -230,6 +230,7 @@ async def change_the_catalog(work: Operator) -> None:
     form = (await work.page("/console/catalog/edit")).form("/edit")
     for action in ("/edit", "/check"):
         assert (await work.send(Form(f"/console/catalog{action}", "post", form.fields))).status_code == 200
+    assert (await work.send(form.to("/change"), kind="badge")).status_code == 200
     plan = Page((await work.send(form.to("/plan"))).text)
     rows = Form("/console/catalog/plan.csv", "post", form.fields)
     assert (await work.send(rows)).text.startswith("userId,")

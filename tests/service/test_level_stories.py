@@ -42,6 +42,8 @@ async def test_an_operator_replaces_a_list_by_a_formula_and_sees_who_moves_befor
         plan = await one.admin.plan_catalog(with_levels(RUNNERS))
         assert plan.basis == "progress"
         assert (plan.levels.higher, plan.levels.lower) == (2, 0)
+        users = [(row.level, row.before, row.after) for row in plan.levels.users]
+        assert users == [(1, 1, 0), (2, 1, 1), (3, 0, 1)]
         await one.apply(with_levels(RUNNERS))
         assert [await level(one, name) for name in ("ada", "bob")] == [(3, "Racer", 48), (2, "Runner 2", 25)]
 

@@ -58,6 +58,49 @@ async def test_every_page_of_a_change_fits_and_is_accessible(home: Site, context
     await check_accessible(page)
 
 
+@pytest.mark.parametrize("look", SCREENS, ids=str)
+async def test_every_form_of_a_usual_change_fits_and_is_accessible(home: Site, context: App) -> None:
+    await lived_in(context)
+    visitor, page = await operator(home, context)
+    for button in ("Change points", "Change a threshold", "Change a text", "Add a badge"):
+        await visitor.open(EDIT)
+        await page.get_by_role("button", name=button).press("Enter")
+        await expect(page.get_by_role("heading", level=1, name=button)).to_be_visible()
+        await check_fits(page)
+        await check_accessible(page)
+        if button != "Add a badge":
+            await page.get_by_role("button", name="Next").press("Enter")
+            await expect(page.get_by_label(re.compile("^New "))).to_be_visible()
+            await check_fits(page)
+            await check_accessible(page)
+
+    visitor.expects(422, "/console/catalog/change")
+    for label in ("Name", "ID", "Description", "Icon", "Condition in words"):
+        await page.get_by_label(label, exact=True).fill("x")
+    await page.get_by_label("Points").fill("many")
+    await page.get_by_label("At least").fill("1")
+    await page.get_by_role("button", name="Add a badge").press("Enter")
+    await expect(page.get_by_label("Points")).to_be_focused()
+    await check_fits(page)
+    await check_accessible(page)
+
+
+async def test_a_changed_threshold_comes_back_to_the_editor_in_words(home: Site, context: App) -> None:
+    await lived_in(context)
+    visitor, page = await operator(home, context)
+    await visitor.open(EDIT)
+    await page.get_by_role("button", name="Change a threshold").click()
+    await page.get_by_label("Which number").select_option("badges/2/when/at_least")
+    await page.get_by_role("button", name="Next").click()
+    await page.get_by_label("New number", exact=True).fill("20")
+    await page.get_by_role("button", name="Change a threshold").click()
+
+    await expect(page.get_by_role("status").first).to_contain_text("badges 'message_100'.when: from '100 messages' to")
+    await expect(page.get_by_label("Catalog (TOML)")).to_have_value(re.compile('condition = "20 messages"'))
+    await page.get_by_role("button", name="Plan", exact=True).click()
+    await expect(page.get_by_role("heading", name="Most affected users")).to_be_visible()
+
+
 async def test_faults_are_listed_while_one_types_and_lead_to_their_lines(home: Site, context: App) -> None:
     await lived_in(context)
     visitor, page = await operator(home, context)
