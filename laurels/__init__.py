@@ -89,6 +89,7 @@ from laurels.present.plans import (
     PlannedStreak,
     PlannedUser,
 )
+from laurels.present.point_kinds import KindBalance
 from laurels.present.problems import FieldError, Problem
 from laurels.present.profiles import Leader, Profile, UserRank
 from laurels.present.sessions import UserSession
@@ -152,6 +153,7 @@ __all__ = [
     "HistoryPoints",
     "IgnoredValue",
     "InvalidInput",
+    "KindBalance",
     "Laurels",
     "LaurelsError",
     "Leader",

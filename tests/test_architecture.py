@@ -68,6 +68,8 @@ WORDS = {
     "where",
     "level_formulas",
     "unlocks",
+    "point_kinds",
+    "spending",
     "units",
     "supply",
     "toml_text",

@@ -88,7 +88,7 @@ def _signature(kind: type[Adjustment]) -> Signature:
     options: list[Argument] = []
     for field in kind.fields():
         if field.option:
-            default = False if field.type == "flag" else Argument.empty
+            default = {"flag": False, "point_kind": ""}.get(field.type, Argument.empty)
             options.append(Argument(field.name, Argument.KEYWORD_ONLY, annotation=_type_of(field), default=default))
         else:
             positional.append(Argument(field.name, Argument.POSITIONAL_OR_KEYWORD, annotation=_type_of(field)))

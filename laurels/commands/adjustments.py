@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from laurels.commands.audit import Draft
-from laurels.commands.events import Applied, balance_change, columns_of
+from laurels.commands.events import Applied, balance_change, columns_of, kind_changes
 from laurels.commands.lost_badges import lost_badges, save_as_they_were, with_lost_badges
 from laurels.commands.outcomes import StoredOutcome, stored_outcome
 from laurels.commands.rereading import read_again
@@ -82,7 +82,13 @@ class ApplyAdjustment:
         outcome = _fold_again(work, user, self.at, counts_from)
         row = with_lost_badges(row, work, user, awards, outcome.revoked)
         work.save_adjustment(row)
-        return Applied(row, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
+        return Applied(
+            row,
+            duplicate=False,
+            outcome=outcome,
+            balance=balance_change(work, user, self.at),
+            kinds=kind_changes(work, user, self.at),
+        )
 
     def _stored_id(self, work: UnitOfWork) -> str:
         """The id, or for users another one if it is that of an adjustment that they must not know of."""
@@ -136,7 +142,13 @@ class UndoAdjustment:
         else:
             outcome = _fold_again(work, user, self.at, stored.at, lost_badges(stored, work))
         save_as_they_were(stored, work)
-        return Applied(undone, duplicate=False, outcome=outcome, balance=balance_change(work, user, self.at))
+        return Applied(
+            undone,
+            duplicate=False,
+            outcome=outcome,
+            balance=balance_change(work, user, self.at),
+            kinds=kind_changes(work, user, self.at),
+        )
 
     def _restore(self, work: UnitOfWork, user: UserRow, reversal: AdjustmentRow) -> StoredOutcome:
         """Let a reversed event count again, or stop waiting for it."""

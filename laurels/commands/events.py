@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from laurels.commands.lost_badges import with_lost_badges
@@ -44,7 +44,8 @@ class Recorded:
 class Applied:
     """The answer for an adjustment: whether it was new, and what it changed.
 
-    `balance` is (before, after), for a user who has spent points and whose balance changed. `pending` is whether it reverses an
+    `balance` is (before, after), for a user who has spent points and whose balance changed; `kinds` has the same of each other
+    kind of points of which the balance changed. `pending` is whether it reverses an
     event that has not arrived.
     """
 
@@ -53,6 +54,7 @@ class Applied:
     outcome: StoredOutcome = NOTHING
     balance: tuple[int, int] | None = None
     pending: bool = False
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 @plain
@@ -240,7 +242,8 @@ class ReverseEvents:
             work.save_adjustment(reversal)
             made[name] = Applied(reversal, duplicate=False, pending=name not in rows)
         balance = balance_change(work, user, self.at)
-        made[new[-1]] = replace(made[new[-1]], outcome=stored_outcome(outcome), balance=balance)
+        kinds = kind_changes(work, user, self.at)
+        made[new[-1]] = replace(made[new[-1]], outcome=stored_outcome(outcome), balance=balance, kinds=kinds)
         return made
 
     def _outcome(
@@ -278,6 +281,16 @@ def balance_change(work: UnitOfWork, before: UserRow, at: datetime) -> tuple[int
     old, new = before.progress, work.user(before.user_id, at).progress
     has_spent = old.manual.spent or new.manual.spent
     return (old.balance, new.balance) if has_spent and old.balance != new.balance else None
+
+
+def kind_changes(work: UnitOfWork, before: UserRow, at: datetime) -> Mapping[str, tuple[int, int]]:
+    """The balance before and now of each kind of points of which it changed."""
+    kinds = work.context.catalog.kinds
+    if not kinds:
+        return {}
+    old, new = before.progress, work.user(before.user_id, at).progress
+    both = {name: (kind.balance(old), kind.balance(new)) for name, kind in kinds.items()}
+    return {name: pair for name, pair in both.items() if pair[0] != pair[1]}
 
 
 def _all_active(work: UnitOfWork, user_id: str) -> Sequence[Event]:

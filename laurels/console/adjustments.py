@@ -93,6 +93,7 @@ async def _show(visit: Visit, shown_form: AdjustmentForm) -> Response:
         wrong=field_of(shown_form.error, ["reason", *(field.name for field in shown_form.kind.fields())]),
         badges=catalog_summary(laurels.catalog, for_operators=True).badges,
         streaks=list(laurels.catalog.streaks),
+        kinds=list(laurels.catalog.kinds.values()),
         longest=MAX_REASON,
     )
 

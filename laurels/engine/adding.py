@@ -10,6 +10,8 @@ from laurels.engine.caps import pay
 from laurels.engine.counting import count
 from laurels.engine.days import Days, Fold
 from laurels.engine.events import Event
+from laurels.engine.instants import micros
+from laurels.engine.point_kinds import with_payment
 from laurels.engine.points import PointRule
 from laurels.engine.progress import (
     LedgerEntry,
@@ -44,6 +46,7 @@ def add_event(
             so_far = replace(progress, days=days, partial=partial, folds=folds)
             days, partial, folds = _credit(streak, so_far, event, folding=folding)
     capped, entries, earned = _pay_rules(rules, progress, event)
+    capped, kinds = _pay_kinds(rules, progress, capped, event) if rules.of_kinds else (capped, progress.kinds)
     points, beyond = limited(earned)
     assert event.occurred_at is not None
     added = Progress(
@@ -67,6 +70,7 @@ def add_event(
         beyond,
         progress.cap_reached,
         progress.stages,
+        kinds,
         progress.as_of,
     )
     return added, entries
@@ -124,6 +128,19 @@ def _entries(rule: PointRule, event: Event, amount: int) -> Iterator[LedgerEntry
     """What a rule with boosts paid, apart from what each boost added."""
     for boost, share in rule.shares(event, amount):
         yield LedgerEntry(share, "boost", boost) if boost else LedgerEntry(share, "rule", rule.id)
+
+
+def _pay_kinds(
+    rules: RuleIndex, progress: Progress, capped: Mapping[str, Mapping[int, int]], event: Event
+) -> tuple[Mapping[str, Mapping[int, int]], Mapping[str, tuple[int, int]]]:
+    """The capped sums, and what events paid of each kind of points, after the rules of kinds have paid for this event."""
+    kinds = progress.kinds
+    assert event.occurred_at is not None
+    for rule in rules.of_kinds:
+        if pays(rule, event):
+            capped, number = pay(capped, rule, event)
+            kinds = with_payment(kinds, rule.kind, number, micros(event.occurred_at))
+    return capped, kinds
 
 
 def later(first: datetime | None, other: datetime) -> datetime:

@@ -17,7 +17,7 @@ from laurels.engine.judge import read_streak_of, today_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import LedgerEntry, LostBadge, ManualState, Progress, entries_of
 from laurels.engine.streaks import Streak
-from laurels.errors import AdjustmentRefused, BadgeNotFound, StreakNotFound
+from laurels.errors import AdjustmentRefused, BadgeNotFound, InvalidInput, StreakNotFound
 
 QUOTA_DAYS = 365
 
@@ -43,15 +43,20 @@ class AdjustedUser:
         """The day of a streak, whose days may start later than at midnight."""
         return today_of(streak, self.progress, self.now) if self.now else self.today
 
-    @property
-    def earned(self) -> int:
-        """What the user earned, without a limit."""
-        return self.progress.earned
+    def points(self, kind: str) -> tuple[int, int, str]:
+        """What the user earned of a kind of points ('': the contract's), what of it they can spend, and the word for several.
 
-    @property
-    def balance(self) -> int:
-        """What the user can spend."""
-        return self.progress.balance
+        Raises InvalidInput for a kind that the catalog does not have.
+        """
+        if not kind:
+            return self.progress.earned, self.progress.balance, "points"
+        known = self.catalog.kinds.get(kind)
+        if known is None:
+            fix = (
+                closest(kind, self.catalog.kinds) if self.catalog.kinds else "add it to the catalog, or leave 'of' out"
+            )
+            raise InvalidInput("of", f"the catalog has no kind of points '{kind}'; {fix}")
+        return known.earned(self.progress), known.balance(self.progress), known.many
 
     def badge(self, badge: str, *, held: bool = False) -> str:
         """The current id of a badge of the catalog or, with `held`, of one that the user has.

@@ -17,12 +17,13 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Protocol, TypeVar
 
 from laurels.engine.days import Days
-from laurels.engine.events import FIRST_YEAR, MAX_NUMBER
+from laurels.engine.events import FIRST_YEAR
 from laurels.engine.fields import Field, fields_of
 from laurels.engine.parsing import closest
 from laurels.engine.progress import ManualState
+from laurels.engine.spending import check_earned, check_spend
 from laurels.engine.zones import end_of_day, first_instant
-from laurels.errors import AdjustmentRefused, InvalidInput
+from laurels.errors import InvalidInput
 
 MAX_FREEZES = 1000
 MAX_PAUSE_DISTANCE = 3660
@@ -51,14 +52,11 @@ class Target(Protocol):
         """The user's day."""
         ...
 
-    @property
-    def earned(self) -> int:
-        """What the user earned, without a limit."""
-        ...
+    def points(self, kind: str) -> tuple[int, int, str]:
+        """What the user earned of a kind of points ('': the contract's), what of it they can spend, and the word for several.
 
-    @property
-    def balance(self) -> int:
-        """What the user can spend."""
+        Raises InvalidInput for a kind that the catalog does not have.
+        """
         ...
 
     def badge(self, badge: str, *, held: bool = False) -> str:
@@ -277,6 +275,9 @@ class Points(Adjustment):
     spend: Annotated[
         bool, Field("flag", "Spend", "lower only the balance; level and badges stay", option="--spend")
     ] = False
+    of: Annotated[
+        str, Field("point_kind", "Kind", "such as coins; left out: the points that make levels", option="--of")
+    ] = ""
 
     def needs(self) -> Loads:
         """Scores of leaderboards stop at MAX_NUMBER, so points are taken away by adding up everything again."""
@@ -286,37 +287,33 @@ class Points(Adjustment):
         return self.spend or self.amount < 0
 
     def question(self, user: str, badges: Mapping[str, str]) -> str:
-        count = f"{abs(self.amount):,} point{'' if abs(self.amount) == 1 else 's'}"
+        of = f" of the kind '{self.of}'" if self.of else ""
+        count = f"{abs(self.amount):,} point{'' if abs(self.amount) == 1 else 's'}{of}"
         if self.spend:
             return f"Spend {count} of {user}?"
         return f"Take {count} from {user}?" if self.amount < 0 else f"Give {count} to {user}?"
 
+    def data(self) -> dict[str, Any]:
+        """Without a kind, as before there were kinds: the same adjustment sent again is recognized by its data."""
+        data = Adjustment.data(self)
+        return data if self.of else {name: value for name, value in data.items() if name != "of"}
+
     def resolved(self, target: Target) -> dict[str, Any]:
+        earned, balance, many = target.points(self.of)
         if self.spend:
-            self._check_spend(target.balance)
+            check_spend(balance, self.amount, many)
         else:
-            self._check_earned(target.earned)
+            check_earned(earned, self.amount, many)
         return self.data()
-
-    def _check_spend(self, balance: int) -> None:
-        if self.amount < 0:
-            raise InvalidInput("amount", "must be above 0 with 'spend': how many points to spend, such as 50")
-        if self.amount > balance:
-            fix = f"spend at most {balance}" if balance > 0 else "points must be earned first"
-            raise AdjustmentRefused(f"the balance is {balance}, which is less than {self.amount}; {fix}")
-
-    def _check_earned(self, earned: int) -> None:
-        """Points below 0, which reversals can leave, may be raised but not lowered; those above MAX_NUMBER the reverse."""
-        after = earned + self.amount
-        if not min(earned, 0) <= after <= max(earned, MAX_NUMBER):
-            least, most = -max(earned, 0), max(MAX_NUMBER - earned, 0)
-            raise AdjustmentRefused(f"it would leave {after} points; use an amount from {least} to {most}, but not 0")
 
     @classmethod
     def fold(cls, state: ManualState, data: Data) -> ManualState:
-        if data.get("spend"):
-            return replace(state, spent=state.spent + data["amount"])
-        return replace(state, adjusted=state.adjusted + data["amount"])
+        kind, amount = data.get("of", ""), data["amount"]
+        given, spent = (0, amount) if data.get("spend") else (amount, 0)
+        if not kind:
+            return replace(state, adjusted=state.adjusted + given, spent=state.spent + spent)
+        before = state.kinds.get(kind, (0, 0))
+        return replace(state, kinds={**state.kinds, kind: (before[0] + given, before[1] + spent)})
 
 
 @register

@@ -10,6 +10,7 @@ from typing import Any, cast
 from laurels.engine.availability import Window, counted_within, read_available
 from laurels.engine.conditions import AllOf, Condition, MemberFor, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
+from laurels.engine.point_kinds import read_pays
 from laurels.engine.policies import KEEP as KEEP_PAST
 from laurels.engine.policies import PAST
 from laurels.engine.progress import Progress
@@ -45,7 +46,7 @@ class Badge:
     earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it). `past` says what holders
     have when its points change: what it paid, or what it pays now. `secret`: users who do not have it see
     `locked`, and nothing else. `available`: its condition counts only events of these days, by the user's calendar (None: of
-    all).
+    all). `pays` is how many points of other kinds it pays its holders now.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Badge:
     secret: bool = False
     locked: Locked = Locked()
     available: Window | None = None
+    pays: tuple[tuple[str, int], ...] = ()
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -133,6 +135,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         secret=table.boolean("secret"),
         locked=_read_locked(table),
         available=available,
+        pays=read_pays(table, vocabulary.kinds),
     )
     _check_family(table, badge)
     if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):

@@ -14,7 +14,7 @@ from laurels.engine.adjustments import KINDS as ADJUSTMENT_KINDS
 from laurels.engine.badges import LOSE, Badge, read_badge, shown_name
 from laurels.engine.boosts import Boost
 from laurels.engine.categories import BUILT_IN, Category, read_categories
-from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, PointsOf, StreakWords, Vocabulary
+from laurels.engine.conditions import HasBadge, MemberFor, MetricWords, StreakWords, Vocabulary
 from laurels.engine.cross_checks import check_named_users, check_together, check_unique
 from laurels.engine.fingerprints import fingerprint
 from laurels.engine.key_fixes import WHOLE_FILE
@@ -24,6 +24,7 @@ from laurels.engine.levels import Levels, read_levels
 from laurels.engine.metrics import Metric, read_metric
 from laurels.engine.own_history import NOTHING_MORE, OwnHistory, read_own_history
 from laurels.engine.parsing import Table, closest, line_of_deep_brackets
+from laurels.engine.point_kinds import KindPointsOf, PointKind, PointsOf, raw_tables, read_kinds
 from laurels.engine.points import PointRule, read_point_rules
 from laurels.engine.policies import RECOMPUTE
 from laurels.engine.renames import Renames, earlier_names, was_of
@@ -40,6 +41,9 @@ from laurels.engine.rule_versions import NO_PAST, Past, followed, table_of, vers
 from laurels.engine.sequences import Chain, chains_of
 from laurels.engine.streaks import Streak, read_streak
 from laurels.errors import CatalogError, Fault
+
+SETTLING = (HasBadge, PointsOf, KindPointsOf)
+"""Conditions that other badges can let hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Catalog:
     texts                       its texts by their places in the file, each by language; empty if it has one language
     categories                  the categories of badges by id, in their order
     boosts                      what multiplies point rules for a time, as the file has them
+    kinds                       the kinds of points in addition to the contract's, by name
     timed                       the badges that passing time alone may earn
     chains                      conditions that must be met in order, by their keys
     rules                       a fingerprint of everything that decides; names, texts and icons do not change it
@@ -106,6 +111,7 @@ class Catalog:
     other_languages: tuple[str, ...] = ()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]], repr=False)
     shown_in: str = ENGLISH
+    kinds: Mapping[str, PointKind] = field(default_factory=dict[str, PointKind])
     text: str = field(default="", compare=False, repr=False)
     file: str = field(default="", compare=False, repr=False)
     _others: dict[str, Catalog] = field(default_factory=dict[str, "Catalog"], init=False, compare=False, repr=False)
@@ -278,15 +284,16 @@ def _with_texts(catalog: Catalog, table: Table) -> Catalog:
 
 def _read(table: Table) -> Catalog:
     """The whole file. References between its parts are checked while they are read."""
-    metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
-    streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
-    (rules, boosts), levels = read_point_rules(table), read_levels(table)
-    (categories, badges), boards = _read_badges(table, metrics, streaks), _read_boards(table, metrics, streaks)
+    metrics, streaks = _read_counted(table)
+    kinds = read_kinds(table.named_tables("kinds"), raw_tables(table.raw.get("badges")))
+    (rules, boosts), levels = read_point_rules(table, kinds), read_levels(table)
+    (categories, badges), boards = _read_badges(table, metrics, streaks, kinds), _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
     name, shown, profile = table.words("name", "unnamed"), _own_history(table), _read_profile(table, streaks)
     table.done()
     check_together(table, metrics, streaks, rules, boosts, badges)
     nouns = (counted_metrics(metrics, badges), streaks, rules, badges)
+    deciding = (levels, *nouns, boards)
     return Catalog(
         name=name,
         login_event=profile[0],
@@ -298,7 +305,7 @@ def _read(table: Table) -> Catalog:
         badges=badges,
         boards=boards,
         rule_indexes=rule_indexes_of(*nouns),
-        settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, HasBadge, PointsOf)),
+        settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, *SETTLING)),
         limited={badge.id: badge.supply for badge in badges if badge.supply},
         timed=tuple(badge for badge in badges if depends_on(badge, MemberFor) and not badge.retired),
         chains=chains_of((badge.condition for badge in badges), nouns[0]),
@@ -314,8 +321,9 @@ def _read(table: Table) -> Catalog:
         day_boards=day_boards_of(counting, metrics, streaks),
         own_history=shown,
         categories=categories,
-        rules=fingerprint(levels, *nouns, boards),
-        rules_before=fingerprint(levels, *nouns, boards, as_before=True),
+        kinds=kinds,
+        rules=fingerprint(*deciding),
+        rules_before=fingerprint(*deciding, as_before=True),
     )
 
 
@@ -323,11 +331,16 @@ def _own_history(table: Table) -> OwnHistory:
     return read_own_history(table, ADJUSTMENT_KINDS)
 
 
+def _read_counted(table: Table) -> tuple[Mapping[str, Metric], Mapping[str, Streak]]:
+    metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
+    return metrics, {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
+
+
 def _read_badges(
-    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak]
+    table: Table, metrics: Mapping[str, Metric], streaks: Mapping[str, Streak], kinds: Mapping[str, PointKind]
 ) -> tuple[Mapping[str, Category], tuple[Badge, ...]]:
     categories, tables = read_categories(table.named_tables("categories")), table.list_of_tables("badges", [])
-    vocabulary = _vocabulary(metrics, streaks, tables)
+    vocabulary = replace(_vocabulary(metrics, streaks, tables), kinds=kinds)
     return categories, tuple(read_badge(entry, vocabulary, categories) for entry in tables)
 
 

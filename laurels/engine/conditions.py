@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from laurels.engine.events import MAX_NUMBER
 from laurels.engine.parsing import Table, closest, nearest, printable
+from laurels.engine.point_kinds import PointKind, read_points_of
 from laurels.engine.progress import NO_STAGE, Progress
 from laurels.engine.steps import Check, Condition, Single, Step, amount, more, nearness
 
@@ -145,24 +146,6 @@ class HasBadge(Single):
     def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
         met = self.met(progress)
         return [Check(f"the badge {self.name}", int(met), 1, met)]
-
-
-@dataclass(frozen=True, slots=True)
-class PointsOf(Single):
-    """The points have reached a number."""
-
-    target: int
-
-    def met(self, progress: Progress) -> bool:
-        return progress.points >= self.target
-
-    def steps(self, progress: Progress, streaks: Mapping[str, int]) -> list[Step]:
-        if self.met(progress):
-            return []
-        return [Step(progress.points, self.target, more(self.target - progress.points, "point", "points"))]
-
-    def checks(self, progress: Progress, streaks: Mapping[str, int]) -> list[Check]:
-        return [Check(amount(self.target, "point", "points"), progress.points, self.target, self.met(progress))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +304,7 @@ class Vocabulary:
     """What conditions may refer to: metrics with their words, streaks, and badges with their names.
 
     streaks, badges    by their current ids
+    kinds              the kinds of points in addition to the contract's
     retired_badges     the ids of retired badges
     earlier_streaks, earlier_badges  the current id of each earlier one
     """
@@ -331,6 +315,7 @@ class Vocabulary:
     retired_badges: frozenset[str] = frozenset()
     earlier_streaks: Mapping[str, str] = field(default_factory=dict[str, str])
     earlier_badges: Mapping[str, str] = field(default_factory=dict[str, str])
+    kinds: Mapping[str, PointKind] = field(default_factory=dict[str, PointKind])
 
     @property
     def kinds_of_names(self) -> Mapping[str, str]:
@@ -488,7 +473,7 @@ KINDS: Mapping[str, Callable[[Table, Vocabulary], Condition]] = {
     "streak_of": _read_streak_of,
     "joined_before": lambda table, _: JoinedBefore(table.instant("joined_before")),
     "has_badge": _read_has_badge,
-    "points_of": lambda table, _: PointsOf(table.integer("points_of", least=1)),
+    "points_of": lambda table, vocabulary: read_points_of(table, vocabulary.kinds),
     "all_of": _read_all_of,
     "any_of": _read_any_of,
     "member_for": lambda table, _: _read_member_for(table),

@@ -21,7 +21,20 @@ from laurels.engine.progress import Progress
 from laurels.engine.units import WEEKDAYS
 
 UNSAID = frozenset(
-    {"id", "translated", "was", "condition", "reused", "closed_until", "since", "until", "counter", "boosts", "ratio"}
+    {
+        "id",
+        "translated",
+        "was",
+        "condition",
+        "reused",
+        "closed_until",
+        "since",
+        "until",
+        "counter",
+        "boosts",
+        "ratio",
+        "paid_by",
+    }
 )
 """Fields that are said in another way, or follow from the database."""
 
@@ -61,6 +74,7 @@ def differences(before: Catalog, after: Catalog) -> list[str]:
         ),
         *_of_kind("metrics", before.metrics, after.metrics, {}),
         *_of_kind("streaks", before.streaks, after.streaks, after.renames.streaks),
+        *_of_kind("kinds", before.kinds, after.kinds, {}),
         *_of_kind("points", _by_id(before.point_rules), _by_id(after.point_rules), {}),
         *_of_kind("boosts", _by_id(before.boosts), _by_id(after.boosts), {}),
         *_levels(before.levels, after.levels),
@@ -144,7 +158,7 @@ def _summary(noun: Any) -> str:
     if condition is not None:
         return f": {noun.points:,} points for {condition_text(condition)}"
     if isinstance(noun, PointRule):
-        return f": {noun.amount:,} points per {noun.per} for {_value(noun.events)}"
+        return f": {noun.amount:,} {noun.kind or 'points'} per {noun.per} for {_value(noun.events)}"
     if isinstance(noun, Boost):
         paid = f"the points {_value(noun.rules)}" if noun.rules else "all points"
         return f": {paid} times {noun.factor} from {noun.start} until {noun.end}"
@@ -177,7 +191,7 @@ def _flat(before: Any, after: Any, path: str = "") -> list[Values]:
         elif is_dataclass(old) and is_dataclass(new):
             found += _flat(old, new, f"{path}{one.name}.")
         else:
-            key = one.name if isinstance(before, Metric) else KEYS.get(one.name, one.name)
+            key = one.name if isinstance(before, Metric | PointRule) else KEYS.get(one.name, one.name)
             found.append((f"{path}{key}", old, new))
     return found
 
@@ -196,6 +210,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "highest": lambda highest: "highest" if highest else "lowest",
     "late": lambda late: late // timedelta(hours=1),
     "weights": dict,
+    "pays": dict,
     "seasons": lambda seasons: tuple(
         f"{name} from {date.fromordinal(first)} to {date.fromordinal(last)}" for name, first, last in seasons
     ),

@@ -11,7 +11,7 @@ from laurels.engine.numbers import whole
 from laurels.engine.zones import zone
 from laurels.errors import InvalidInput
 
-FieldType = Literal["text", "badge", "streak", "streak_or_all", "number", "date", "zone", "flag"]
+FieldType = Literal["text", "badge", "streak", "streak_or_all", "point_kind", "number", "date", "zone", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Field:
     """One field of a form, of a body and of a command.
 
     type         what it holds: a text, the id of a badge, the name of a streak (`streak_or_all`: '' means all of them),
+                 a kind of points ('' means the contract's),
                  a whole number, a date, a time zone, or true or false
     label, help  what people read next to it
     least, most  the limits of a number; `zero` says whether 0 is allowed between them
@@ -52,7 +53,7 @@ class Field:
             return self._date(value)
         if self.type == "zone":
             return self._zone(value)
-        if self.type != "streak_or_all" or value != "":
+        if self.type not in ("streak_or_all", "point_kind") or value != "":
             check_text(self.name, value, MAX_NAME)
         return cast(str, value)
 

@@ -99,7 +99,7 @@ def _deciding_streak(streak: Streak) -> dict[str, Any]:
 
 def _deciding_rule(rule: PointRule) -> dict[str, Any]:
     """The settings of a version of a point rule, with the period in which it counts if that has a limit."""
-    later = ("since", "until", "amounts", "caps", "cap_per_week", "boosts")
+    later = ("since", "until", "amounts", "caps", "cap_per_week", "boosts", "kind")
     fields = {name: value for name, value in asdict(rule).items() if name not in ("past", "counter")}
     fields["boosts"] = sorted((boost.deciding for boost in rule.boosts), key=repr)
     return {name: value for name, value in fields.items() if name not in later or value}
@@ -109,7 +109,7 @@ def _deciding_badge(badge: Badge) -> list[Any]:
     holders = "" if badge.holders == KEEP else badge.holders
     supply = badge.supply and f"supply {badge.supply}"
     past = "" if badge.past == KEEP_PAST else badge.past
-    later = filter(None, [badge.was, badge.retired, holders, supply, past])
+    later = filter(None, [badge.was, badge.retired, holders, supply, past, badge.pays])
     return [badge.id, badge.points, repr(badge.condition), *later]
 
 

@@ -207,7 +207,8 @@ def read_board(
 def _read_of(table: Table, by: By, named: Mapping[str, Collection[str]], earlier: Mapping[str, str]) -> str:
     """The one metric or streak that is counted; '' if it is points, or several metrics. `named` are their names, by kind."""
     if by == "points" and table.has("of"):
-        table.fault("of", "has no meaning by points", 'take it out, or write by = "metric"')
+        what = "has no meaning by points: a leaderboard counts the points that make levels, and no other kind"
+        table.fault("of", what, 'take it out, or write by = "metric"')
     if by not in named or table.has("weights"):
         return ""
     others = {name: kind for kind, names in named.items() if kind != by for name in names}

@@ -58,7 +58,9 @@ def is_out_of_order(
     at = micros(event.occurred_at)
     if outcome.awards or _moves_a_cap(rules, progress, event, at):
         return True
-    fed = (*rules.badges, *catalog.settling) if outcome.entries else rules.badges
+    # How much of a cap is left depends on the order, so an event that is paid nothing now may have completed a condition then.
+    paid = outcome.entries or any(pays(rule, event) for rule in rules.of_kinds)
+    fed = (*rules.badges, *catalog.settling) if paid else rules.badges
     return any(badge.id in progress.badges and at < earned.get(badge.id, at + 1) for badge in fed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,6 +21,7 @@ class PointRule:
     amount, cap_per_day  the newest ones, where `amounts` and `caps` have several
     amounts, caps        the same from certain days of the user on; before the first one, nothing is paid, and there is no cap
     past          what a change of the rule means for events that occurred before it was applied
+    kind          the kind of points that it pays ('': the points of the contract)
     cap_per_week  the most points in one week of the user's dates, from Monday; days keep their own caps
     since, until  the instants between which this version of the rule counts; None: no limit. Only in a database, where a
                   rule may have changed
@@ -42,6 +43,7 @@ class PointRule:
     counter: str = ""
     cap_per_week: int | None = None
     boosts: tuple[Boost, ...] = ()
+    kind: str = ""
 
     @property
     def is_dated(self) -> bool:
@@ -98,9 +100,9 @@ def _day(event: Event) -> int:
     return event.day
 
 
-def read_point_rules(table: Table) -> tuple[tuple[PointRule, ...], tuple[Boost, ...]]:
+def read_point_rules(table: Table, kinds: Collection[str]) -> tuple[tuple[PointRule, ...], tuple[Boost, ...]]:
     """The [[points]] and [[boosts]] tables of a catalog, the rules with their boosts."""
-    rules = tuple(read_point_rule(entry) for entry in table.list_of_tables("points", []))
+    rules = tuple(read_point_rule(entry, kinds) for entry in table.list_of_tables("points", []))
     ids, before = [rule.id for rule in rules], len(table.faults)
     boosts = tuple(read_boost(entry, ids) for entry in table.list_of_tables("boosts", []))
     if len(table.faults) == before:
@@ -114,8 +116,8 @@ def with_boosts(rule: PointRule, boosts: Sequence[Boost]) -> PointRule:
     return replace(rule, boosts=tuple(sorted(own, key=lambda boost: boost.id)))
 
 
-def read_point_rule(table: Table) -> PointRule:
-    """A [[points]] table."""
+def read_point_rule(table: Table, kinds: Collection[str] | None = None) -> PointRule:
+    """A [[points]] table. `kinds` are the kinds of points in the file; None: an earlier version, whose kind may be gone."""
     name = table.text("id")
     amount, amounts = read_dated(table, "amount")
     cap, caps = read_dated(table, "cap_per_day") if table.has("cap_per_day") else (None, ())
@@ -131,6 +133,13 @@ def read_point_rule(table: Table) -> PointRule:
         past=table.choice("past", PAST, "policy", KEEP) or KEEP,
         counter=name,
         cap_per_week=table.integer("cap_per_week", least=1) if table.has("cap_per_week") else None,
+        kind=_read_kind(table, kinds),
     )
     table.done()
     return rule
+
+
+def _read_kind(table: Table, kinds: Collection[str] | None) -> str:
+    if not table.has("kind"):
+        return ""
+    return table.text("kind") if kinds is None else table.choice("kind", kinds, "kind of points")

@@ -37,6 +37,7 @@ class ManualState:
     excluded  whether the user is excluded from all leaderboards
     corrections  the zones that the user was in for a time, the newest last; `Progress.zones` has them too
     spent     the sum of all spends
+    kinds     kind of points -> the sum of its adjustments that are not spends, and that of its spends
     """
 
     adjusted: int = 0
@@ -50,6 +51,7 @@ class ManualState:
     excluded: bool = False
     corrections: tuple[Correction, ...] = ()
     spent: int = 0
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 NO_MANUAL_STATE = ManualState()
@@ -120,6 +122,8 @@ class Progress:
     cap_reached  capped point rule -> when an event last used up the cap of a day, in order of occurrence, in microseconds since
                 1970, UTC (missing: no event did, or an earlier version stored the user)
     stages      the key of conditions in order -> how far the user is in them
+    kinds       kind of points -> what its rules pay for events, at most 2^53 - 1, and when the newest event occurred for
+                which one of them counts, in microseconds since 1970, UTC; see `point_kinds.PointKind.earned`
     as_of       up to when passing time counts for conditions that it alone lets hold; not stored
     """
 
@@ -143,6 +147,7 @@ class Progress:
     beyond: int = 0
     cap_reached: Mapping[str, int] = field(default_factory=dict[str, int])
     stages: Mapping[str, Stage] = field(default_factory=dict[str, Stage])
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     as_of: datetime | None = field(default=None, compare=False)
 
     @property

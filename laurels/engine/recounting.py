@@ -64,7 +64,8 @@ def recount_of(present: Catalog, following: Catalog, paying: Collection[PointRul
     """What must be counted again if a catalog follows the present one; None if that needs everything stored of a user.
 
     Everything is needed for names, leaderboards, copies of limited badges, badges for some days, conditions in order and
-    retired streaks that differ. Metrics that no badge reads are left out: nothing shows them. `paying` are point rules whose events are needed, too.
+    retired streaks that differ. Metrics that no badge reads are left out: nothing shows them. `paying` are point rules whose
+    events are needed, too.
     """
     metrics, streaks = _changed_metrics(present, following), _changed_streaks(present, following)
     if (

@@ -21,7 +21,7 @@ from laurels.engine.where import DAYS, WhereWithin
 class RuleIndex:
     """Everything that an event of one type can change.
 
-    rules    the point rules, each with its earlier versions
+    rules    the point rules of the contract's points, each with its earlier versions; of_kinds: those of other kinds
     numbers  the metrics of which a number or a set of days is stored; tallied: those of which a tally is
     reading  the metrics that read something in its data
     naming   the keys of its data under which it names other users, see `Metric.not_self`
@@ -37,14 +37,19 @@ class RuleIndex:
     numbers: tuple[Metric, ...] = ()
     tallied: tuple[Metric, ...] = ()
     chains: tuple[Chain, ...] = ()
+    of_kinds: tuple[PointRule, ...] = ()
 
     def may_pay(self, event: Event) -> bool:
-        """Whether a point rule counts for an event of this type when it occurred."""
-        return any(not rule.is_dated or rule.is_in_force(event) for rule in self.rules)
+        """Whether a rule of the contract's points counts for an event of this type when it occurred."""
+        return _any_in_force(self.rules, event)
 
     def counts(self, event: Event) -> bool:
         """Whether anything but an earlier version of a point rule counts for an event of this type."""
-        return bool(self.metrics or self.streaks) or self.may_pay(event)
+        return bool(self.metrics or self.streaks) or _any_in_force((*self.rules, *self.of_kinds), event)
+
+
+def _any_in_force(rules: Iterable[PointRule], event: Event) -> bool:
+    return any(not rule.is_dated or rule.is_in_force(event) for rule in rules)
 
 
 def pays(rule: PointRule, event: Event) -> bool:
@@ -114,7 +119,8 @@ def rule_indexes_of(
         rule_indexes[event_type] = RuleIndex(
             metrics=fed,
             streaks=fed_streaks,
-            rules=tuple(rule for rule in rules if event_type in rule.events),
+            rules=tuple(rule for rule in rules if event_type in rule.events and not rule.kind),
+            of_kinds=tuple(rule for rule in rules if event_type in rule.events and rule.kind),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
             reading=tuple(metric for metric in fed if metric.reads_data and DAYS not in metric.where),
             naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),

@@ -16,10 +16,10 @@ from laurels.engine.conditions import (
     HasBadge,
     JoinedBefore,
     MemberFor,
-    PointsOf,
     StreakOf,
 )
 from laurels.engine.parsing import Table
+from laurels.engine.point_kinds import KindPointsOf, PointsOf
 
 
 def families(badges: Iterable[Badge]) -> Mapping[str, Sequence[Badge]]:
@@ -97,6 +97,7 @@ _HARDER: Mapping[type, Callable[[Any, Any], bool]] = {
     AtMost: lambda one, other: one.metric == other.metric and one.target <= other.target,
     StreakOf: lambda one, other: one.streak == other.streak and one.target >= other.target,
     PointsOf: lambda one, other: one.target >= other.target,
+    KindPointsOf: lambda one, other: one.kind.name == other.kind.name and one.target >= other.target,
     MemberFor: lambda one, other: one.days >= other.days,
     JoinedBefore: lambda one, other: one.is_as_early_as(other),
 }

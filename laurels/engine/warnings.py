@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from laurels.engine.badges import Badge
 from laurels.engine.catalog import Catalog
-from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge, PointsOf, StreakOf
+from laurels.engine.conditions import AllOf, AnyOf, Condition, HasBadge, StreakOf
 from laurels.engine.languages import untranslated
 from laurels.engine.leaderboards import Board
+from laurels.engine.point_kinds import KindPointsOf, PointKind, PointsOf
 from laurels.engine.tiers import unordered
 
 MOST_CHECKS = 250
@@ -73,10 +74,19 @@ def _out_of_reach(catalog: Catalog) -> list[str]:
 
 def _most_points(catalog: Catalog, badges: Iterable[Badge]) -> float:
     """The most points that users can have with these badges."""
-    return float("inf") if catalog.point_rules else sum(badge.points for badge in badges)
+    return float("inf") if any(not rule.kind for rule in catalog.point_rules) else sum(badge.points for badge in badges)
 
 
-def _in_reach(condition: Condition, catalog: Catalog, reached: Collection[str], points: float) -> bool:
+def _most_of(kind: PointKind, catalog: Catalog, reached: Collection[str]) -> float:
+    """The most points of a kind that users can have with these badges."""
+    if any(rule.kind == kind.name for rule in catalog.point_rules):
+        return float("inf")
+    return sum(number for badge, number in kind.paid_by if badge in reached)
+
+
+def _in_reach(  # noqa: PLR0911  # one for each kind of condition
+    condition: Condition, catalog: Catalog, reached: Collection[str], points: float
+) -> bool:
     """Whether a user who begins now can meet a condition, with these badges and at most these points."""
 
     def inner(one: Condition) -> bool:
@@ -89,6 +99,8 @@ def _in_reach(condition: Condition, catalog: Catalog, reached: Collection[str], 
             return any(map(inner, of))
         case HasBadge():
             return condition.badge in reached
+        case KindPointsOf():
+            return _most_of(condition.kind, catalog, reached) >= condition.target
         case PointsOf():
             return points >= condition.target
         case StreakOf():
@@ -212,6 +224,7 @@ def checks_per_event(catalog: Catalog) -> dict[str, int]:
         name: len(index.metrics)
         + len(index.streaks)
         + sum(1 + len(rule.boosts) for rule in index.rules)
+        + len(index.of_kinds)
         + sum(map(_parts, index.badges))
         + settling
         + len(_boards(catalog, name, index.rules))

@@ -19,7 +19,8 @@ class AdjustmentResult(SparseAnswer, frozen=True):
     """An adjustment and what it changed. The same id again is answered with `duplicate`, and changes nothing.
 
     `principal` is who was authenticated when it was applied, and `actor` who that principal says did it. Fields from `awards` to
-    `streaks` are left out when they did not change, and `balance` for a user who has spent no points.
+    `kinds` are left out when they did not change, and `balance` for a user who has spent no points. `kinds` has the balance of
+    each other kind of points.
     """
 
     id: str
@@ -35,6 +36,7 @@ class AdjustmentResult(SparseAnswer, frozen=True):
     balance: NumberChange | None = None
     level: LevelChange | None = None
     streaks: Mapping[str, NumberChange] = {}
+    kinds: Mapping[str, NumberChange] = {}
 
     @property
     def duplicate(self) -> bool:
@@ -50,6 +52,7 @@ def adjustment_result(catalog: Catalog, applied: Applied) -> AdjustmentResult:
         id=row.adjustment_id,
         principal=row.principal,
         balance=_balance(applied),
+        kinds=_kinds(applied),
         status="undone" if row.undone_by and not applied.duplicate else _status(applied),
         **names,
         **changes(catalog, applied.outcome),
@@ -66,10 +69,14 @@ def _balance(applied: Applied) -> NumberChange | None:
     return NumberChange(before=applied.balance[0], after=applied.balance[1]) if applied.balance else None
 
 
+def _kinds(applied: Applied) -> Mapping[str, NumberChange]:
+    return {name: NumberChange(before=before, after=after) for name, (before, after) in applied.kinds.items()}
+
+
 class ReversalResult(SparseAnswer, frozen=True):
     """What reversing one event of several did. `problem` says why it was rejected; that occurs over HTTP only.
 
-    The events of one user are reversed at once: what changed, from `awards` to `streaks`, is in the last of them.
+    The events of one user are reversed at once: what changed, from `awards` to `kinds`, is in the last of them.
     """
 
     user_id: str
@@ -81,6 +88,7 @@ class ReversalResult(SparseAnswer, frozen=True):
     balance: NumberChange | None = None
     level: LevelChange | None = None
     streaks: Mapping[str, NumberChange] = {}
+    kinds: Mapping[str, NumberChange] = {}
     problem: Problem | UnsetType = UNSET
 
     @property
@@ -96,6 +104,7 @@ def reversal_result(catalog: Catalog, event_id: str, applied: Applied) -> Revers
         event_id=event_id,
         status=_status(applied),
         balance=_balance(applied),
+        kinds=_kinds(applied),
         **changes(catalog, applied.outcome),
     )
 

@@ -111,4 +111,4 @@ def _type_of(field: Field) -> Any:
         return ZoneName
     if field.type == "streak_or_all":
         return Annotated[ShortName, Meta(description="The name of a streak; left out: all of them")]
-    return ShortName
+    return Annotated[ShortName, Meta(description=field.description)] if field.type == "point_kind" else ShortName

@@ -19,6 +19,7 @@ from laurels.present.badges import BadgeInfo, EarnedBadge, NextBadge, badge_info
 from laurels.present.base import Answer, Points, SparseAnswer
 from laurels.present.copies import BadgeCopies
 from laurels.present.history import History
+from laurels.present.point_kinds import KindBalance
 from laurels.present.presentation import ANONYMOUS, Presentation
 from laurels.present.secret_badges import locked_badges
 from laurels.present.streaks import UserStreak, streak_length
@@ -80,6 +81,7 @@ class Profile(SparseAnswer, frozen=True):
     earned: Sequence[EarnedBadge] = ()
     details: Sequence[BadgeDetails] = ()
     copies: Sequence[BadgeCopies] = ()
+    kinds: Sequence[KindBalance] = ()
 
 
 def streak_badge(catalog: Catalog, recorded: Recorded) -> str | None:

@@ -19,6 +19,7 @@ from laurels.present.badges import badges_in_reach, earned_badges, next_badges
 from laurels.present.history import history
 from laurels.present.own_history import own_history
 from laurels.present.past import UserProfile, past_profile
+from laurels.present.point_kinds import kind_balances
 from laurels.present.presentation import Presentation
 from laurels.present.streaks import user_streaks
 from laurels.service.computing import Task
@@ -39,7 +40,7 @@ from laurels.storage.contract import (
 
 T = TypeVar("T")
 
-PAST_INCLUDES = ("balance", "next", "toward", "streaks", "history", "earned", "details")
+PAST_INCLUDES = ("balance", "next", "toward", "streaks", "history", "earned", "details", "kinds")
 """What a profile of the past can include: all but what depends on other users."""
 
 OF_OTHERS = ("rank", "copies")
@@ -211,6 +212,7 @@ def _more(
         "history": lambda: own_history(catalog.own_history, history(row, seen.page, HISTORY_PAGE)),
         "details": lambda: badge_details(catalog, progress),
         "earned": lambda: earned_badges(catalog, row, seen.awards, seen.events),
+        "kinds": lambda: kind_balances(catalog, progress),
     }
     return {name: makers[name]() for name in include}
 

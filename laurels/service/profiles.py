@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import cast
@@ -31,12 +31,13 @@ from laurels.present.entitlements import Entitlements, entitlements_of
 from laurels.present.history import History, history
 from laurels.present.overviews import UserOverview, user_overview
 from laurels.present.own_history import own_history
+from laurels.present.point_kinds import kind_balances
 from laurels.present.profiles import RANKED_IN_PROFILE, Profile, UserRank, streak_badge
 from laurels.present.streaks import STREAK_DAYS, UserStreaks, user_streaks
 from laurels.service.core import Core
 from laurels.storage.contract import ALL_TIME, POINTS_BOARD, ProfileView, Standing, UserDetails, UserRow
 
-INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details", "copies")
+INCLUDES = ("balance", "rank", "next", "toward", "streaks", "history", "earned", "details", "copies", "kinds")
 """What a profile can include beyond the contract's eleven fields."""
 
 SUPPLIED = frozenset({"next", "toward", "copies"})
@@ -139,10 +140,12 @@ class ProfileReader:
             more["history"] = own_history(catalog.own_history, history(row, page, HISTORY_PAGE))
         if "earned" in include:
             more["earned"] = await self._earned(row)
-        if "details" in include:
-            more["details"] = badge_details(catalog, progress)
-        if "copies" in include:
-            more["copies"] = badge_copies(catalog, taken, progress.badges)
+        makers: dict[str, Callable[[], object]] = {
+            "details": lambda: badge_details(catalog, progress),
+            "copies": lambda: badge_copies(catalog, taken, progress.badges),
+            "kinds": lambda: kind_balances(catalog, progress),
+        }
+        more |= {name: make() for name, make in makers.items() if name in include}
         return msgspec.structs.replace(profile, **more)
 
     async def _earned(self, row: UserRow) -> list[EarnedBadge]:

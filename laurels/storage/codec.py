@@ -71,6 +71,7 @@ class _PackedManualState(msgspec.Struct, array_like=True, frozen=True):
     excluded: bool = False
     corrections: list[tuple[int, int, str]] = []
     spent: int = 0
+    kinds: dict[str, tuple[int, int]] = {}
 
 
 _ByDay = dict[str, list[tuple[int, int]]]
@@ -98,6 +99,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True):
     day_sums: tallies.Sums = {}
     day_sums_within: dict[str, tallies.Sums] = {}
     stages: dict[str, _PackedStage] = {}
+    kinds: dict[str, tuple[int, int]] = {}
 
 
 _pack = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -132,7 +134,7 @@ def pack_progress(progress: Progress) -> bytes:
         None if progress.board_days is None else {name: _pack_sets(sets) for name, sets in progress.board_days.items()},
         progress.newest,
     )
-    rare = (progress.beyond, progress.cap_reached, sums, sums_within, _pack_stages(progress.stages))
+    rare = (progress.beyond, progress.cap_reached, sums, sums_within, _pack_stages(progress.stages), progress.kinds)
     while rare and not rare[-1]:
         rare = rare[:-1]
     return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if rare else fields)
@@ -165,6 +167,7 @@ def unpack_progress(
         int.from_bytes(stored.beyond, "little", signed=True),
         stored.cap_reached,
         {key: _unpack_stage(*stage) for key, stage in stored.stages.items()},
+        stored.kinds,
     )
 
 
@@ -209,8 +212,8 @@ def _unpack_fold(packed: _PackedFold) -> Fold:
     return Fold(start, length, freezes, longest, longest_start, longest_end, _unpack_set(frozen))
 
 
-def _pack_manual_state(manual: ManualState) -> _PackedManualState:
-    return _PackedManualState(
+def _pack_manual_state(manual: ManualState) -> tuple[Any, ...]:
+    fields = (
         manual.adjusted,
         sorted(manual.granted),
         sorted(manual.barred),
@@ -223,6 +226,7 @@ def _pack_manual_state(manual: ManualState) -> _PackedManualState:
         [(to_micros(since), to_micros(until), name) for since, until, name in manual.corrections],
         manual.spent,
     )
+    return (*fields, manual.kinds) if manual.kinds else fields
 
 
 def _unpack_manual_state(packed: _PackedManualState) -> ManualState:
@@ -238,6 +242,7 @@ def _unpack_manual_state(packed: _PackedManualState) -> ManualState:
         packed.excluded,
         tuple((from_micros(since), from_micros(until), name) for since, until, name in packed.corrections),
         packed.spent,
+        packed.kinds,
     )
 
 

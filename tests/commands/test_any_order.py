@@ -112,6 +112,9 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
         {"metric": "turns", "at_least": drawn.randint(2, 6)},
         {"any_of": [{"metric": "paid", "at_least": 400}, {"metric": "met", "at_least": 2}]},
         *later_conditions(drawn),
+        {"points_of": drawn.randint(5, 40), "kind": "coins"},
+        {"all_of": [{"points_of": drawn.choice([55, 120]), "kind": "coins"}, {"has_badge": "b0"}]},
+        {"points_of": drawn.choice([3, 7, 14]), "kind": "gems"},
     ]
     tables: dict[str, Any] = {
         "metrics": {
@@ -153,13 +156,18 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
                 "cap_per_week": 10,
                 **drawn.choice([{}, {"cap_per_day": 6}]),
             },
+            {"id": "coins", "kind": "coins", "events": ["a", "b"], "amount": 3, "per": "quantity"}
+            | drawn.choice([{}, {"cap_per_day": 9}, {"cap_per_day": 9, "cap_per_week": 14}]),
+            {"id": "gems", "kind": "gems", "events": ["login"], "amount": [{"is": 1}, {"from": MIDDLE, "is": 2}]},
         ],
         "boosts": boosts(drawn),
+        "kinds": {"coins": {}, "gems": {}},
         "badges": [
             {
                 **badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when),
                 **drawn.choice(VALIDITY),
                 **(drawn.choice(AVAILABLE) if may_be_available(when) else {}),
+                **({"pays": {"coins": n + 1, "gems": 1}} if n % 3 == 0 else {}),
             }
             for n, when in enumerate(conditions)
         ],
@@ -204,11 +212,14 @@ def earlier_rules(drawn: random.Random) -> Past:
     cap = drawn.choice([{}, {"cap_per_day": 5}, {"cap_per_day": 7}])
     boost = {"id": "x", "factor": "3", "from": first.date(), "until": first.date() + timedelta(days=3)}
     return Past(
-        since={"a": second},
+        since={"a": second, "coins": first},
         earlier=(
             EarlierRule({"id": "a", "events": ["a", "b"], "amount": 4, **cap}, None, first),
             EarlierRule(
                 {"id": "a", "events": ["a"], "amount": 1, "per": "quantity", "boosts": [boost], **cap}, first, second
+            ),
+            EarlierRule(
+                {"id": "coins", "kind": "coins", "events": ["login"], "amount": 2, "cap_per_day": 9}, None, first
             ),
             EarlierRule({"id": "gone", "events": ["b"], "amount": 5, "cap_per_day": 6}, None, third),
         ),

@@ -65,8 +65,8 @@ def test_every_fault_is_reported_at_once() -> None:
         "extra": (
             "unknown key 'extra'",
             (
-                "known are badges, boosts, categories, language, leaderboards, levels, metrics, name, own_history, points, "
-                "profile, streaks"
+                "known are badges, boosts, categories, kinds, language, leaderboards, levels, metrics, name, own_history, "
+                "points, profile, streaks"
             ),
         ),
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +81,21 @@ def test_a_progress_survives(catalog: Catalog, events: list[Event], manual: Manu
 def test_what_few_users_have_survives(beyond: int, cap_reached: dict[str, int], stages: dict[str, Stage]) -> None:
     progress = Progress(beyond=beyond, cap_reached=cap_reached, stages=stages)
     assert stored(progress) == progress
+
+
+@pytest.mark.parametrize("kinds", [{}, {"coins": (2**53 - 1, -1), "gems": (0, 1_767_225_600_000_000)}])
+@pytest.mark.parametrize("by_hand", [{}, {"coins": (-5, 0), "gone": (7, 2**53 - 1)}])
+def test_kinds_of_points_survive(kinds: dict[str, tuple[int, int]], by_hand: dict[str, tuple[int, int]]) -> None:
+    progress = Progress(kinds=kinds, manual=ManualState(kinds=by_hand))
+    assert stored(progress) == progress
+
+
+def test_nothing_is_stored_of_kinds_of_points_that_a_user_does_not_have() -> None:
+    without, with_coins = Progress(manual=ManualState(adjusted=1)), Progress(kinds={"coins": (1, 1)})
+    assert msgspec.msgpack.decode(pack_progress(without))[6][-1] == 0, (
+        "the last field of the manual state is what was spent"
+    )
+    assert len(msgspec.msgpack.decode(pack_progress(without))) < len(msgspec.msgpack.decode(pack_progress(with_coins)))
 
 
 @settings(max_examples=25)

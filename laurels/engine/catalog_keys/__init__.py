@@ -16,7 +16,7 @@ from laurels.engine.catalog_keys.file import CATALOG, OWN_HISTORY, PROFILE
 from laurels.engine.catalog_keys.key_types import CONDITION, KeyTable
 from laurels.engine.catalog_keys.leaderboards import LEADERBOARD, SEASON
 from laurels.engine.catalog_keys.metrics import METRIC
-from laurels.engine.catalog_keys.points import LEVEL, LEVEL_FORMULA, POINT_RULE
+from laurels.engine.catalog_keys.points import LEVEL, LEVEL_FORMULA, POINT_KIND, POINT_RULE
 from laurels.engine.catalog_keys.shared import DATED_VALUE, WHERE_TEST
 from laurels.engine.catalog_keys.streaks import FREEZES, STREAK
 
@@ -32,6 +32,7 @@ TABLES: Mapping[str, KeyTable] = {
         STREAK,
         FREEZES,
         WHERE_TEST,
+        POINT_KIND,
         POINT_RULE,
         BOOST,
         LEVEL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laurels.engine.badges import HOLDERS, KEEP, Locked
-from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, Day, Inner, Integer, Key, KeyTable, Text
+from laurels.engine.catalog_keys.key_types import CONDITION, Boolean, ByKey, Day, Inner, Integer, Key, KeyTable, Text
 from laurels.engine.catalog_keys.shared import past, unlocks, was
 
 BADGE = KeyTable(
@@ -17,6 +17,14 @@ BADGE = KeyTable(
         Key("icon", Text(), "An emoji or another text that stands for it.", '"📚"'),
         Key("category", Text(names="category"), "The category in which it is listed.", '"achievement"'),
         Key("points", Integer(), "How many points it pays, once.", "250"),
+        Key(
+            "pays",
+            ByKey(Integer(1)),
+            "How many points of other kinds it pays its holders, by kind. They always have what it pays now.",
+            "{ coins = 50 }",
+            default=None,
+            without="none",
+        ),
         Key("condition", Text(words=True), "What it requires, in words that users read.", '"10 books"'),
         Key("when", Inner(CONDITION), "What it requires: a condition.", '{ metric = "books", at_least = 10 }'),
         was("badge"),

@@ -6,7 +6,7 @@ from laurels.engine.catalog_keys.key_types import CONDITION, Instant, Integer, K
 
 
 def _condition(name: str, meaning: str, *keys: Key) -> KeyTable:
-    example = ", ".join(f"{key.name} = {key.example}" for key in keys)
+    example = ", ".join(f"{key.name} = {key.example}" for key in keys if key.required)
     return KeyTable(name, f"{{ {example} }}", meaning, keys)
 
 
@@ -51,6 +51,14 @@ CONDITIONS = {
             "points_of",
             "That many points were earned, whether or not they were spent.",
             Key("points_of", Integer(1), "How many points must be earned.", "1000"),
+            Key(
+                "kind",
+                Text(names="kind"),
+                "The kind of points that must be earned.",
+                '"coins"',
+                default=None,
+                without="the points that make levels",
+            ),
         ),
         _condition(
             "all_of",

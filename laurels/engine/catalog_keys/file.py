@@ -48,6 +48,13 @@ CATALOG = KeyTable(
             default={},
         ),
         Key(
+            "kinds",
+            Named("point_kind"),
+            "Kinds of points in addition to the points that make levels; at most 10.",
+            '{ coins = { one = "coin", many = "coins" } }',
+            default={},
+        ),
+        Key(
             "points",
             Several("point_rule"),
             "Rules that pay points for events.",

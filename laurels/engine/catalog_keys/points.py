@@ -38,7 +38,25 @@ POINT_RULE = KeyTable(
             default=None,
             without="no limit",
         ),
+        Key(
+            "kind",
+            Text(names="kind"),
+            "The kind of points that it pays. It makes no levels, and is in no ledger and on no leaderboard.",
+            '"coins"',
+            default=None,
+            without="the points that make levels",
+        ),
         past("What a change of the rule means for earlier events: what was paid stays, or the ledger compensates."),
+    ),
+)
+
+POINT_KIND = KeyTable(
+    "point_kind",
+    "[kinds.NAME]",
+    "A kind of points in addition to the points that make levels, such as coins that users earn and spend.",
+    (
+        Key("one", Text(), "The word for one of it.", '"coin"', default=None, without="its name"),
+        Key("many", Text(), "The word for several of it.", '"coins"', default=None, without="its name"),
     ),
 )
 
