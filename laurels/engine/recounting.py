@@ -63,9 +63,9 @@ class Recount:
 def recount_of(present: Catalog, following: Catalog, paying: Collection[PointRule] = ()) -> Recount | None:
     """What must be counted again if a catalog follows the present one; None if that needs everything stored of a user.
 
-    Everything is needed for names, leaderboards, copies of limited badges, badges for some days, conditions in order and
-    retired streaks that differ. Metrics that no badge reads are left out: nothing shows them. `paying` are point rules whose
-    events are needed, too.
+    Everything is needed for names, leaderboards, copies of limited badges, badges for some days, kinds of points, conditions
+    in order and retired streaks that differ. Metrics that no badge reads are left out: nothing shows them. `paying` are point
+    rules whose events are needed, too.
     """
     metrics, streaks = _changed_metrics(present, following), _changed_streaks(present, following)
     if (
@@ -73,6 +73,7 @@ def recount_of(present: Catalog, following: Catalog, paying: Collection[PointRul
         or present.limited
         or following.limited
         or any(badge.available for badge in (*present.badges, *following.badges))
+        or any(rule.kind for rule in (*present.versions, *following.versions))
         or _ranking(present.boards) != _ranking(following.boards)
         or any(_is_fed(board, metrics, streaks) for board in following.boards.values())
         or not following.chains.keys() <= present.chains.keys()
