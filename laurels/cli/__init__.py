@@ -114,7 +114,7 @@ def app() -> App:
         "explain": "Explain why a user has a badge or not, or how a streak was computed.",
         "diff": "Show what changed for a user between two times.",
         "bisect": "Find the change after which a user has a badge, a level or points.",
-        "simulate": "Run scenario files, which say what users do and what must come of it.",
+        "simulate": "Run scenario files, or replay the history under another catalog.",
         "rebuild": "Recompute users and leaderboards from events and adjustments.",
         "verify": "Compare stored users with a recomputation.",
         "copy": "Copy a database into an empty one, of the same or another engine.",

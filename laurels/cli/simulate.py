@@ -1,10 +1,11 @@
-"""`laurels simulate`: run scenario files, as in CI."""
+"""`laurels simulate`: run scenario files, as in CI, or replay the history of a database under another catalog."""
 
 from __future__ import annotations
 
 import asyncio
 import json as json_text
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from laurels.cli import OK, REJECTED
+from laurels.cli.options import Database, DatabaseOptions, Json, WholeNumber
 from laurels.cli.output import counted, emit, note, say
 from laurels.cli.tables import console, steps_progress
 from laurels.errors import InvalidInput
@@ -21,6 +23,33 @@ from laurels.simulate.format import scenario_schema
 from laurels.simulate.results import ScenarioResult, ScenarioResults, junit_xml, results_of
 from laurels.simulate.running import run_scenario
 from laurels.simulate.scenarios import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions:
+    """The options of a replay."""
+
+    catalog: Annotated[
+        str | None,
+        Parameter(help="replay the history of the database under this catalog file instead", show_default=False),
+    ] = None
+    report: Annotated[
+        str | None, Parameter(help="of a replay: write an HTML file with pictures", show_default=False)
+    ] = None
+    since: Annotated[
+        str | None,
+        Parameter(name="--from", help="of a replay: only what occurred from this time on", show_default=False),
+    ] = None
+    until: Annotated[
+        str | None, Parameter(help="of a replay: only what occurred before this time", show_default=False)
+    ] = None
+    sample: Annotated[
+        WholeNumber | None,
+        Parameter(help="of a replay: only this percentage of the users, always the same ones", show_default=False),
+    ] = None
+
+
+Replay = Annotated[ReplayOptions | None, Parameter(name="*")]
 
 FIRST, FOLDER = "first.toml", "scenarios"
 """The file that --init writes, and the folder if none is named."""
@@ -37,15 +66,17 @@ def simulate(
     schema: Annotated[
         bool, Parameter(negative=(), help="print the JSON Schema of scenario files, for editors", show_default=False)
     ] = False,
-    json: Annotated[
-        bool,
-        Parameter(name="--json", negative=(), help="print one JSON document to standard output", show_default=False),
-    ] = False,
+    replay: Replay = None,
+    database: Database = None,
+    json: Json = False,
 ) -> int:
     """Run scenario files: what users do, and what must come of it. Each runs in a database in memory, with its own clock.
 
     Ends with 1 if something is not as a scenario expects, and with 2 if a file has a fault; then nothing is run.
+    With --catalog, replay the history of the database under that catalog instead. Nothing is stored.
     """
+    if replay is not None:
+        return _replay(replay, database, paths, json=json)
     if schema:
         say(_schema_text())
         return OK
@@ -54,6 +85,17 @@ def simulate(
     if not paths:
         raise InvalidInput("PATHS", "name scenario files or a folder of them, such as 'laurels simulate scenarios/'")
     return _run(read_scenarios([Path(path) for path in paths]), junit, json=json)
+
+
+def _replay(options: ReplayOptions, database: DatabaseOptions | None, paths: Sequence[str], *, json: bool) -> int:
+    if options.catalog is None:
+        raise InvalidInput("--catalog", "name the catalog to replay the history under, with --catalog FILE")
+    if paths:
+        raise InvalidInput("PATHS", "a scenario file names its catalog itself; take --catalog out, or the files")
+    from laurels.cli.replaying import replay_history  # noqa: PLC0415  # scenarios do not need it
+
+    times, sample = (options.since, options.until), 100 if options.sample is None else options.sample
+    return replay_history(options.catalog, database, times, sample, options.report, json=json)
 
 
 def _run(scenarios: Sequence[Scenario], junit: str | None, *, json: bool) -> int:

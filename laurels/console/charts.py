@@ -94,12 +94,18 @@ class Opposite:
     names: Sequence[Tick]
 
 
-def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDTH, height: float = HEIGHT) -> Columns:
-    """Bars for each label, the series stacked in their order. Raises ValueError for rows of unequal length."""
+def columns(
+    labels: Sequence[str], series: Sequence[Series], width: float = WIDTH, height: float = HEIGHT, most: int = 0
+) -> Columns:
+    """Bars for each label, the series stacked in their order. Raises ValueError for rows of unequal length.
+
+    The scale reaches at least to `most`, so that two charts can share it.
+    """
     if any(len(row.values) != len(labels) for row in series):
         raise ValueError("every series must have a number for each label")
     foot, right = height - BOTTOM, width - RIGHT
-    marks = round_numbers(max((sum(column) for column in zip(*(row.values for row in series), strict=True)), default=0))
+    heights = (sum(column) for column in zip(*(row.values for row in series), strict=True))
+    marks = round_numbers(max([most, *heights]))
     unit, room = (foot - TOP) / marks[-1], (right - LEFT) / max(1, len(labels))
     thick = room - min(room * GAP, MOST_GAP)
     bars: list[Bar] = []
@@ -122,9 +128,12 @@ def columns(labels: Sequence[str], series: Sequence[Series], width: float = WIDT
     )
 
 
-def lines(labels: Sequence[str], values: Sequence[int], width: float = WIDTH) -> Lines:
-    """One horizontal bar per label, in order; the longest fills the width. Raises ValueError for rows of unequal length."""
-    room, most = width - NAMES - NUMBERS, max(values, default=0) or 1
+def lines(labels: Sequence[str], values: Sequence[int], width: float = WIDTH, most: int = 0) -> Lines:
+    """One horizontal bar per label, in order; the longest fills the width, unless `most` would be longer.
+
+    Raises ValueError for rows of unequal length.
+    """
+    room, most = width - NAMES - NUMBERS, max([most, *values]) or 1
     bars = [
         Bar(NAMES, _px(index * LINE + LINE * GAP / 2), _px(room * value / most), _px(LINE * (1 - GAP)), 0, label, value)
         for index, (label, value) in enumerate(zip(labels, values, strict=True))

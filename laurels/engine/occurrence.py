@@ -8,7 +8,7 @@ is dated to the event that really completed its condition, and its points count 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from laurels.engine.catalog import Catalog
 from laurels.engine.elapsing import instants, may_change
 from laurels.engine.events import Event
 from laurels.engine.instants import micros
+from laurels.engine.points import PointRule
 from laurels.engine.progress import Outcome, Progress
 from laurels.engine.rule_index import RuleIndex, pays
 from laurels.engine.sequences import advance
@@ -202,15 +203,20 @@ def newest(catalog: Catalog, events: Iterable[Event]) -> datetime | None:
 def payments(catalog: Catalog, events: Iterable[Event]) -> Counter[datetime]:
     """What point rules pay at each instant if all these events are taken in order of occurrence."""
     paid: Counter[datetime] = Counter()
+    for event, _, worth in paid_by_rules(catalog, events):
+        assert event.occurred_at is not None
+        paid[event.occurred_at] += worth
+    return paid
+
+
+def paid_by_rules(catalog: Catalog, events: Iterable[Event]) -> Iterator[tuple[Event, PointRule, int]]:
+    """What each point rule pays for each event, all of them taken in order of occurrence."""
     sums: dict[str, dict[int, int]] = defaultdict(dict)
     for event in in_order(events):
         rules = catalog.rule_indexes.get(event.type)
-        assert event.occurred_at is not None
         for rule in rules.rules if rules else ():
             if pays(rule, event):
-                worth = pay_into(sums[rule.counter], rule, event) if rule.is_capped else rule.worth(event)
-                paid[event.occurred_at] += worth
-    return paid
+                yield event, rule, pay_into(sums[rule.counter], rule, event) if rule.is_capped else rule.worth(event)
 
 
 def cap_shifts(

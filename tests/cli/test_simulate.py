@@ -191,3 +191,55 @@ def test_a_folder_may_have_catalogs_too_and_one_without_scenarios_is_a_fault(cli
     assert ended.code == 2
     assert "has no scenarios; write one: 'laurels simulate --init' makes a file to start from" in ended.err
     assert "name scenario files or a folder" in cli("simulate").err
+
+
+# ---- a replay -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(cli: Cli) -> Cli:
+    """A database with three posts, and a candidate that pays less for them."""
+    assert cli("catalog", "init").code == 0
+    cli.file("laurels.toml", '[catalog]\nfile = "catalog.toml"\n')
+    events = [{"userId": "ada", "id": f"p{number}", "type": "post.published"} for number in range(3)]
+    cli.file("events.jsonl", "\n".join(map(json.dumps, events)))
+    assert cli("record", "events.jsonl").code == 0
+    text = (cli.folder / "catalog.toml").read_text("utf-8")
+    cli.file("next.toml", text.replace("amount = 10", "amount = 4", 1))
+    return cli
+
+
+def test_a_replay_says_how_the_history_would_have_gone(recorded: Cli) -> None:
+    ended = recorded("simulate", "--catalog", "next.toml", "--report", "report.html")
+
+    assert ended.code == 0, ended.err
+    assert re.search(r"points +80 +62", ended.out)
+    assert "0 users would have more points, 1 fewer" in ended.out
+    assert "as if it had always been in force" in ended.err
+    assert "<svg" in (recorded.folder / "report.html").read_text("utf-8")
+
+
+def test_a_replay_as_json(recorded: Cli) -> None:
+    made = recorded("simulate", "--catalog", "next.toml", "--json").json
+
+    assert (made["present"]["points"], made["candidate"]["points"], made["unlikeStored"]) == (80, 62, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--sample", "50"], "name the catalog to replay the history under, with --catalog FILE"),
+        (["--catalog", "next.toml", "--sample", "0"], "--sample is a percentage from 1 to 100, not 0"),
+        (["--catalog", "next.toml", "--from", "2026-02-01T00:00:00Z", "--until", "2026-01-01T00:00:00Z"], "--from must be before --until"),
+        (["--catalog", "next.toml", "--from", "yesterday"], "--from must be a time with its offset"),
+        (["--catalog", "next.toml", "--report", "no/such.html"], "cannot write 'no/such.html'"),
+        (["--catalog", "none.toml"], "cannot read the catalog 'none.toml'"),
+        (["scenarios", "--catalog", "next.toml"], "take --catalog out, or the files"),
+    ],
+)  # fmt: skip
+def test_what_a_replay_refuses_and_why(recorded: Cli, options: list[str], says: str) -> None:
+    ended = recorded("simulate", *options)
+
+    assert ended.code == 2
+    assert says in ended.err
+    assert not [*recorded.folder.glob("*.unfinished")]
