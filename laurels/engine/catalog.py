@@ -284,16 +284,14 @@ def _with_texts(catalog: Catalog, table: Table) -> Catalog:
 
 def _read(table: Table) -> Catalog:
     """The whole file. References between its parts are checked while they are read."""
-    metrics, streaks = _read_counted(table)
-    kinds = read_kinds(table.named_tables("kinds"), raw_tables(table.raw.get("badges")))
+    metrics, streaks, kinds = _read_counted(table)
     (rules, boosts), levels = read_point_rules(table, kinds), read_levels(table)
     (categories, badges), boards = _read_badges(table, metrics, streaks, kinds), _read_boards(table, metrics, streaks)
     counting = [board for board in boards.values() if not board.retired]
     name, shown, profile = table.words("name", "unnamed"), _own_history(table), _read_profile(table, streaks)
     table.done()
     check_together(table, metrics, streaks, rules, boosts, badges)
-    nouns = (counted_metrics(metrics, badges), streaks, rules, badges)
-    deciding = (levels, *nouns, boards)
+    deciding = (levels, counted_metrics(metrics, badges), streaks, rules, badges, boards)
     return Catalog(
         name=name,
         login_event=profile[0],
@@ -304,11 +302,11 @@ def _read(table: Table) -> Catalog:
         point_rules=rules,
         badges=badges,
         boards=boards,
-        rule_indexes=rule_indexes_of(*nouns),
+        rule_indexes=rule_indexes_of(*deciding[1:5]),
         settling=tuple(badge for badge in badges if badge.supply or depends_on(badge, *SETTLING)),
         limited={badge.id: badge.supply for badge in badges if badge.supply},
         timed=tuple(badge for badge in badges if depends_on(badge, MemberFor) and not badge.retired),
-        chains=chains_of((badge.condition for badge in badges), nouns[0]),
+        chains=chains_of((badge.condition for badge in badges), deciding[1]),
         losing=tuple(badge for badge in badges if badge.holders == LOSE),
         repaying=tuple(badge for badge in badges if badge.past == RECOMPUTE),
         versions=rules,
@@ -331,9 +329,11 @@ def _own_history(table: Table) -> OwnHistory:
     return read_own_history(table, ADJUSTMENT_KINDS)
 
 
-def _read_counted(table: Table) -> tuple[Mapping[str, Metric], Mapping[str, Streak]]:
+def _read_counted(table: Table) -> tuple[Mapping[str, Metric], Mapping[str, Streak], Mapping[str, PointKind]]:
+    """What counts: the metrics, the streaks, and the kinds of points."""
     metrics = {name: read_metric(name, entry) for name, entry in table.named_tables("metrics")}
-    return metrics, {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
+    streaks = {name: read_streak(name, entry) for name, entry in table.named_tables("streaks")}
+    return metrics, streaks, read_kinds(table.named_tables("kinds"), raw_tables(table.raw.get("badges")))
 
 
 def _read_badges(

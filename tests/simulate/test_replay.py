@@ -101,7 +101,10 @@ async def check_dates(one: Arena, of: Catalog, name: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_replay_under_the_catalog_in_force_is_the_present_state(kind: str) -> None:
-    @settings(max_examples=8 if kind == "sqlite-memory" else 2, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=8 if kind == "sqlite-memory" else 2,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
     @given(PAIRS, PEOPLE)
     def check(pair: tuple[Catalog, Catalog], people: Any) -> None:
         asyncio.run(check_present(kind, pair[0], people))
@@ -152,6 +155,7 @@ async def three_days(one: Arena) -> None:
     await one.laurels.record(Event("ben", "l1", "like", MONDAY + timedelta(days=1)))
 
 
+@pytest.mark.anyio
 async def test_the_numbers_of_each_day() -> None:
     async with arena("sqlite://", RULES) as one:
         one.clock.set(MONDAY + timedelta(days=3))
@@ -170,6 +174,7 @@ async def test_the_numbers_of_each_day() -> None:
     assert [(one.least, one.users) for one in candidate.ranges if one.users] == [(1, 1), (100, 1)]
 
 
+@pytest.mark.anyio
 async def test_a_part_of_the_history_and_of_the_users() -> None:
     async with arena("sqlite://", RULES) as one:
         one.clock.set(MONDAY + timedelta(days=3))
@@ -198,6 +203,7 @@ def test_a_sample_has_about_its_share_and_grows_with_it() -> None:
     assert all(is_sampled(name, 100) for name in names)
 
 
+@pytest.mark.anyio
 async def test_the_report_is_one_file_without_scripts_and_with_a_table_for_each_picture() -> None:
     async with arena("sqlite://", RULES) as one:
         one.clock.set(MONDAY + timedelta(days=3))
