@@ -46,7 +46,8 @@ class Badge:
     earned, or on which the newest event of the metric `renewed_by` occurred ('': nothing renews it). `past` says what holders
     have when its points change: what it paid, or what it pays now. `secret`: users who do not have it see
     `locked`, and nothing else. `available`: its condition counts only events of these days, by the user's calendar (None: of
-    all). `pays` is how many points of other kinds it pays its holders now.
+    all).
+    `also_pays` is how many points of other kinds it pays its holders now.
     """
 
     id: str
@@ -70,7 +71,7 @@ class Badge:
     secret: bool = False
     locked: Locked = Locked()
     available: Window | None = None
-    pays: tuple[tuple[str, int], ...] = ()
+    also_pays: tuple[tuple[str, int], ...] = ()
 
     def due(self, progress: Progress) -> bool:
         """Whether this badge is to be awarded: its condition is met, the user does not have it, and it was not revoked."""
@@ -135,7 +136,7 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         secret=table.boolean("secret"),
         locked=_read_locked(table),
         available=available,
-        pays=read_pays(table, vocabulary.kinds),
+        also_pays=read_pays(table, vocabulary.kinds),
     )
     _check_family(table, badge)
     if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):

@@ -210,7 +210,7 @@ SHOWN: Mapping[str, Callable[[Any], Any]] = {
     "highest": lambda highest: "highest" if highest else "lowest",
     "late": lambda late: late // timedelta(hours=1),
     "weights": dict,
-    "pays": dict,
+    "also_pays": dict,
     "seasons": lambda seasons: tuple(
         f"{name} from {date.fromordinal(first)} to {date.fromordinal(last)}" for name, first, last in seasons
     ),

@@ -109,7 +109,7 @@ def _deciding_badge(badge: Badge) -> list[Any]:
     holders = "" if badge.holders == KEEP else badge.holders
     supply = badge.supply and f"supply {badge.supply}"
     past = "" if badge.past == KEEP_PAST else badge.past
-    later = filter(None, [badge.was, badge.retired, holders, supply, past, badge.pays])
+    later = filter(None, [badge.was, badge.retired, holders, supply, past, badge.also_pays])
     return [badge.id, badge.points, repr(badge.condition), *later]
 
 

@@ -92,6 +92,7 @@ class KindPointsOf(Single):
 def read_points_of(table: Table, kinds: Mapping[str, PointKind]) -> Condition:
     """A condition with the key `points_of`."""
     target = table.integer("points_of", least=1)
+    table.asked.add("kind")
     kind = kinds.get(table.choice("kind", kinds, "kind of points")) if table.has("kind") else None
     return KindPointsOf(kind, target) if kind else PointsOf(target)
 
@@ -100,7 +101,7 @@ def read_kinds(tables: Iterable[tuple[str, Table]], badges: Iterable[Mapping[str
     """The [kinds.NAME] tables. `badges` are the tables of all badges as they are in the file."""
     paid_by: dict[str, list[tuple[str, int]]] = {}
     for badge in badges:
-        for name, number in _numbers(badge.get("pays")).items():
+        for name, number in _numbers(badge.get("also_pays")).items():
             paid_by.setdefault(name, []).append((str(badge.get("id")), number))
     found: dict[str, PointKind] = {}
     for name, table in tables:
@@ -124,21 +125,21 @@ def raw_tables(raw: Any) -> list[Mapping[str, Any]]:
 
 
 def _numbers(pays: Any) -> dict[str, int]:
-    """How many of each kind a key `pays` names that was not read yet; what is wrong in it is reported when it is read."""
+    """How many of each kind a key `also_pays` names that was not read yet; what is wrong in it is reported when it is read."""
     raw = cast(Mapping[str, Any], pays).items() if isinstance(pays, Mapping) else ()
     numbers = {name: whole(number) for name, number in raw}
     return {name: number for name, number in numbers.items() if number}
 
 
 def read_pays(table: Table, kinds: Mapping[str, PointKind]) -> tuple[tuple[str, int], ...]:
-    """The key `pays` of a badge: how many points of each kind it pays, sorted by kind."""
-    inner = table.table("pays") if table.has("pays") else None
+    """The key `also_pays` of a badge: how many points of each kind it pays, sorted by kind."""
+    inner = table.table("also_pays") if table.has("also_pays") else None
     found: list[tuple[str, int]] = []
     for name in sorted(inner.raw) if inner else ():
         assert inner is not None
         number = inner.integer(name, least=1)
         if name == CONTRACT:
-            inner.fault(name, "is no kind of points", "write points = ... next to 'pays'")
+            inner.fault(name, "is no kind of points", "write points = ... next to 'also_pays'")
         elif name not in kinds:
             inner.fault(name, f"there is no kind of points '{name}'", closest(name, kinds))
         found.append((name, number))

@@ -167,7 +167,7 @@ def rules(seed: int) -> tuple[Catalog, Catalog]:
                 **badge(f"b{n}", drawn.choice([0, 10, 35]) * ("none_of" not in when), **when),
                 **drawn.choice(VALIDITY),
                 **(drawn.choice(AVAILABLE) if may_be_available(when) else {}),
-                **({"pays": {"coins": n + 1, "gems": 1}} if n % 3 == 0 else {}),
+                **({"also_pays": {"coins": n + 1, "gems": 1}} if n % 3 == 0 else {}),
             }
             for n, when in enumerate(conditions)
         ],

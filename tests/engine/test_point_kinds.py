@@ -57,13 +57,14 @@ def test_a_kind_is_the_sum_of_what_its_rules_pay_up_to_their_caps(drawn: list[tu
 
 def test_badges_pay_what_they_pay_now_to_their_holders() -> None:
     one, other = (
-        catalog(**COINS, badges=[{**badge("b", 10, points_of=1), "pays": {"coins": number}}]) for number in (50, 20)
+        catalog(**COINS, badges=[{**badge("b", 10, points_of=1), "also_pays": {"coins": number}}])
+        for number in (50, 20)
     )
     progress = Progress(points=10, badges={"b": 10})
 
     assert (earned(one, progress), earned(other, progress), earned(one, Progress())) == (50, 20, 0)
     assert one.rules != other.rules
-    assert differences(one, other) == ["badges 'b'.pays: from { coins = 50 } to { coins = 20 }"]
+    assert differences(one, other) == ["badges 'b'.also_pays: from { coins = 50 } to { coins = 20 }"]
 
 
 def test_a_condition_counts_what_was_earned_also_by_badges() -> None:
@@ -72,7 +73,7 @@ def test_a_condition_counts_what_was_earned_also_by_badges() -> None:
         metrics={"tips": {"kind": "count", "events": ["tip"], "one": "tip", "many": "tips"}},
         points=[rule()],
         badges=[
-            {**badge("first", 0, metric="tips", at_least=1), "pays": {"coins": 30}},
+            {**badge("first", 0, metric="tips", at_least=1), "also_pays": {"coins": 30}},
             badge("rich", 7, points_of=40, kind="coins"),
         ],
     )
@@ -129,14 +130,14 @@ def test_a_catalog_without_kinds_keeps_its_fingerprint_and_one_with_a_rule_of_a_
             "take one out",
         ),
         (
-            {"badges": [{**badge("b", points_of=1), "pays": {"gems": 5}}], **COINS},
-            "badges[1] 'b'.pays.gems",
+            {"badges": [{**badge("b", points_of=1), "also_pays": {"gems": 5}}], **COINS},
+            "badges[1] 'b'.also_pays.gems",
             "there is no kind of points 'gems'",
             "known are coins",
         ),
         (
-            {"badges": [{**badge("b", points_of=1), "pays": {"points": 5}}], **COINS},
-            "badges[1] 'b'.pays.points",
+            {"badges": [{**badge("b", points_of=1), "also_pays": {"points": 5}}], **COINS},
+            "badges[1] 'b'.also_pays.points",
             "is no kind of points",
             "points = ...",
         ),

@@ -21,7 +21,7 @@ TABLES = {
     "metrics": {"tips": {"kind": "count", "events": ["tip"], "one": "tip", "many": "tips"}},
     "points": [{"id": "tips", "kind": "coins", "events": ["tip"], "amount": 5, "cap_per_day": 10}],
     "badges": [
-        {**badge("generous", 100, metric="tips", at_least=3), "pays": {"coins": 50}},
+        {**badge("generous", 100, metric="tips", at_least=3), "also_pays": {"coins": 50}},
         badge("saver", 20, points_of=65, kind="coins"),
     ],
 }
@@ -93,18 +93,22 @@ async def test_a_new_catalog_pays_what_it_says_and_a_kind_that_is_gone_comes_bac
     async with Laurels.open(database, catalog(**TABLES), clock=TestClock(NOW)) as laurels:
         admin = Admin(laurels)
         for name in ("t1", "t2", "t3"):
-            await tip(laurels, name)
+            await tip(laurels, name, days_ago=1)
         await admin.adjust("ada", "gift", "points", {"amount": 7, "of": "coins"}, "a gift", "a test")
         assert await coins(laurels) == (67, 67)
 
-        generous = {**TABLES["badges"][0], "pays": {"coins": 20}}
+        generous = {**TABLES["badges"][0], "also_pays": {"coins": 20}}
         recomputed = {**TABLES["points"][0], "amount": 3, "past": "recompute"}
         await admin.apply_catalog(
-            catalog(**{**TABLES, "badges": [generous], "points": [recomputed]}).text, "less", "a test"
+            catalog(**{**TABLES, "badges": [generous, TABLES["badges"][1]], "points": [recomputed]}), "less", "a test"
         )
         assert await coins(laurels) == (3 * 3 + 20 + 7, 36)
 
-        await admin.apply_catalog(catalog().text, "no coins", "a test")
+        badges = [
+            {**badge("generous", 100, points_of=1), "retired": True},
+            {**badge("saver", 20, points_of=1), "retired": True},
+        ]
+        await admin.apply_catalog(catalog(badges=badges), "no coins", "a test")
         assert (await laurels.profile("ada", include=["kinds"])).kinds == []
-        await admin.apply_catalog(catalog(kinds={"coins": {}}).text, "coins again", "a test")
+        await admin.apply_catalog(catalog(kinds={"coins": {}}, badges=badges), "coins again", "a test")
         assert await coins(laurels) == (16, 16), "what a rule paid stays when it is taken out, and so do adjustments"

@@ -112,7 +112,7 @@ def test_a_replay_under_the_catalog_in_force_is_the_present_state(kind: str) -> 
     check()
 
 
-@settings(max_examples=5, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(PAIRS, PEOPLE)
 def test_a_candidate_is_counted_as_if_it_had_always_been_in_force(pair: tuple[Catalog, Catalog], people: Any) -> None:
     async def check() -> None:

@@ -18,7 +18,7 @@ BADGE = KeyTable(
         Key("category", Text(names="category"), "The category in which it is listed.", '"achievement"'),
         Key("points", Integer(), "How many points it pays, once.", "250"),
         Key(
-            "pays",
+            "also_pays",
             ByKey(Integer(1)),
             "How many points of other kinds it pays its holders, by kind. They always have what it pays now.",
             "{ coins = 50 }",
