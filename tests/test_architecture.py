@@ -112,6 +112,7 @@ DECISIONS = {
     "recounting",
     "judge",
     "holding",
+    "repeats",
     "validity",
     "occurrence",
     "adjust",

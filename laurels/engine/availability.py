@@ -56,6 +56,11 @@ class Window:
         return f"{metric}{_MARK}{self}"
 
 
+def metric_name(name: str) -> str:
+    """The name of a metric in the catalog, of one that counts only events of some days, too."""
+    return name.partition(_MARK)[0]
+
+
 def _in_words(day: int) -> str:
     found = date.fromordinal(day)
     return f"{found.day} {found:%B %Y}"

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from laurels.engine.availability import Window, counted_within, read_available
-from laurels.engine.conditions import AllOf, Condition, MemberFor, StreakOf, Vocabulary, read_condition
+from laurels.engine.availability import Window, counted_within, metric_name, read_available
+from laurels.engine.conditions import AllOf, AtLeast, Condition, MemberFor, StreakOf, Vocabulary, read_condition
 from laurels.engine.parsing import Table, shown
 from laurels.engine.point_kinds import read_pays
 from laurels.engine.policies import KEEP as KEEP_PAST
@@ -47,7 +47,8 @@ class Badge:
     have when its points change: what it paid, or what it pays now. `secret`: users who do not have it see
     `locked`, and nothing else. `available`: its condition counts only events of these days, by the user's calendar (None: of
     all).
-    `also_pays` is how many points of other kinds it pays its holders now.
+    `also_pays` is how many points of other kinds it pays its holders now. `repeatable`: they have it once more each time they
+    reach the number of its condition again.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Badge:
     secret: bool = False
     locked: Locked = Locked()
     available: Window | None = None
+    repeatable: bool = False
     also_pays: tuple[tuple[str, int], ...] = ()
 
     def due(self, progress: Progress) -> bool:
@@ -136,9 +138,11 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         secret=table.boolean("secret"),
         locked=_read_locked(table),
         available=available,
+        repeatable=table.boolean("repeatable"),
         also_pays=read_pays(table, vocabulary.kinds),
     )
     _check_family(table, badge)
+    _check_repeatable(table, badge, vocabulary)
     if badge.supply and any(isinstance(part, MemberFor) for part in badge.condition.parts()):
         what = (
             "cannot limit a badge for time: users get it when they return, so copies would go to those who return first"
@@ -146,6 +150,27 @@ def read_badge(table: Table, vocabulary: Vocabulary, categories: Collection[str]
         table.fault("supply", what, "take it out, or take member_for out of the condition")
     table.done()
     return badge
+
+
+REPEATABLE_KINDS = ("count", "sum", "distinct", "distinct_days")
+"""The kinds of metrics of which users can reach the same number again and again."""
+
+
+def _check_repeatable(table: Table, badge: Badge, vocabulary: Vocabulary) -> None:
+    """Add faults if a badge says `repeatable`, and how many times a user has it would not follow from one number."""
+    if not badge.repeatable:
+        return
+    one = badge.condition if isinstance(badge.condition, AtLeast) and badge.condition.target else None
+    metric = vocabulary.metrics.get(metric_name(one.metric)) if one else None
+    if metric is None or metric.kind not in REPEATABLE_KINDS:
+        what = f"needs a condition of one metric of kind {', '.join(REPEATABLE_KINDS)} with 'at_least' from 1 on"
+        table.fault("repeatable", what, 'write when = { metric = "...", at_least = 10 }, or take it out')
+    if badge.points or badge.also_pays:
+        what = "cannot pay: which event completed it the third time may change with a late event, in a period that is closed"
+        table.fault("repeatable", what, "write points = 0, and let a rule in [[points]] pay for the events")
+    if badge.retired and (badge.available is None or badge.available.end is None):
+        what = "of a retired badge would go on counting"
+        table.fault("repeatable", what, "add available = { until = ... }, or take repeatable out")
 
 
 def _read_locked(table: Table) -> Locked:

@@ -30,6 +30,7 @@ from laurels.engine.progress import (
     entries_of,
     limited,
 )
+from laurels.engine.repeats import repeated
 from laurels.engine.rule_index import pays
 from laurels.engine.sequences import Stages, advanced, stages_of
 from laurels.engine.streaks import Reading, Streak, folded, read
@@ -64,8 +65,9 @@ def judge(
     settled, awards = _settle(catalog, added, rules.badges, entries, none_left)
     if settled.earned != progress.earned:
         settled = replace(settled, reached_at=later(progress.reached_at, event.occurred_at))
+    more = repeated(rules.repeatable, progress, settled) if rules.repeatable else ()
     if settled.days is progress.days:
-        return _outcome(catalog, progress, settled, awards, entries, {}, late=())
+        return _notifying(_outcome(catalog, progress, settled, awards, entries, {}, late=()), more)
     zones, recorded_at = progress.zones, event.recorded_at or event.occurred_at
     todays = {
         streak.name: zones.day(recorded_at, streak.day_starts) if streak.day_starts else today
@@ -73,7 +75,11 @@ def judge(
     }
     streaks = _streak_changes(rules.streaks, progress, settled, todays, todays)
     late = [streak.name for streak in rules.streaks if streak.day_of(event, zones) != todays[streak.name]]
-    return _outcome(catalog, progress, settled, awards, entries, streaks, late=late)
+    return _notifying(_outcome(catalog, progress, settled, awards, entries, streaks, late=late), more)
+
+
+def _notifying(outcome: Outcome, more: Sequence[Notification]) -> Outcome:
+    return replace(outcome, notifications=(*outcome.notifications, *more)) if more else outcome
 
 
 def rejudge(

@@ -26,6 +26,7 @@ class RuleIndex:
     reading  the metrics that read something in its data
     naming   the keys of its data under which it names other users, see `Metric.not_self`
     chains   the conditions in order for which it may count
+    repeatable  the badges among `badges` that users may have several times
     """
 
     metrics: tuple[Metric, ...]
@@ -38,6 +39,7 @@ class RuleIndex:
     tallied: tuple[Metric, ...] = ()
     chains: tuple[Chain, ...] = ()
     of_kinds: tuple[PointRule, ...] = ()
+    repeatable: tuple[Badge, ...] = ()
 
     def may_pay(self, event: Event) -> bool:
         """Whether a rule of the contract's points counts for an event of this type when it occurred."""
@@ -122,6 +124,7 @@ def rule_indexes_of(
             rules=tuple(rule for rule in rules if event_type in rule.events and not rule.kind),
             of_kinds=tuple(rule for rule in rules if event_type in rule.events and rule.kind),
             badges=tuple(badge for badge in badges if _touches(badge, touched)),
+            repeatable=tuple(badge for badge in badges if badge.repeatable and _touches(badge, touched)),
             reading=tuple(metric for metric in fed if metric.reads_data and DAYS not in metric.where),
             naming=tuple(dict.fromkeys(metric.of for metric in fed if metric.not_self)),
             numbers=tuple(metric for metric in fed if metric.stored != "tally"),

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from laurels.engine.catalog import Catalog
 from laurels.engine.progress import Progress
+from laurels.engine.repeats import times_of
 from laurels.engine.tiers import next_tiers
 from laurels.present.base import SparseAnswer
 from laurels.present.secret_badges import locked_ids
@@ -27,6 +28,7 @@ class BadgeDetails(SparseAnswer, frozen=True):
     available_from: Annotated[
         date | None, Meta(description="The first day whose events count for it, by the user's calendar")
     ] = None
+    times: Annotated[int | None, Meta(description="How many times the user has it, if it is repeatable")] = None
     available_until: Annotated[date | None, Meta(description="The first day whose events do not count any more")] = None
 
 
@@ -50,6 +52,7 @@ def badge_details(catalog: Catalog, progress: Progress) -> Sequence[BadgeDetails
                 tier=badge.tier or None,
                 next_tier=locked.get(above, above) if above else None,
                 secret=secret,
+                times=times_of(badge, progress) if badge.repeatable else None,
                 available_from=_day(badge.available and badge.available.first),
                 available_until=_day(badge.available and badge.available.end),
             )

@@ -12,6 +12,7 @@ from laurels.present.base import Answer, Points, SparseAnswer, UtcTime
 from laurels.storage.contract import NotificationRow
 
 _COPIED: Mapping[str, Sequence[str]] = {
+    "badge": ("times",),
     "level": ("level", "title"),
     "streak": ("streak", "before", "length"),
     "leaderboard": ("period", "before", "rank", "ranked"),
@@ -38,9 +39,10 @@ class NotificationLeaderboard(Answer, frozen=True):
 class NotificationMessage(SparseAnswer, frozen=True):
     """Something that happened to a user. Which fields it has depends on `type`; a type that you do not know has only `data`.
 
-    badge.earned and badge.revoked have `badge`; level.reached and level.lost `level` and `title`; streak.extended and
-    streak.corrected `streak`, `before` and `length`; leaderboard.top, .passed and .closed `board`, `period` and `rank`, with
-    the earlier rank as `before` (.passed) and the number of ranked users as `ranked` (.closed). `data` is what was stored.
+    badge.earned and badge.revoked have `badge`, badge.repeated also how many `times` the user has it now; level.reached and
+    level.lost `level` and `title`; streak.extended and streak.corrected `streak`, `before` and `length`; leaderboard.top,
+    .passed and .closed `board`, `period` and `rank`, with the earlier rank as `before` (.passed) and the number of ranked users
+    as `ranked` (.closed). `data` is what was stored.
     """
 
     id: Annotated[str, Meta(description="Its position among the user's notifications: 'REVISION-POSITION'")]
@@ -48,6 +50,7 @@ class NotificationMessage(SparseAnswer, frozen=True):
     at: UtcTime
     data: dict[str, Any]
     badge: NotificationBadge | UnsetType = UNSET
+    times: int | UnsetType = UNSET
     level: int | UnsetType = UNSET
     title: str | UnsetType = UNSET
     streak: str | UnsetType = UNSET

@@ -170,7 +170,7 @@ def _matches(expected: str, actual: str) -> bool:
 def notification_text(message: NotificationMessage) -> str:
     """A notification in words, as scenario files name it: 'badge.earned first_post', 'streak.extended login 3'."""
     data: Mapping[str, Any] = message.data
-    names = ("badge", "streak", "board", "level", "length", "period", "rank")
+    names = ("badge", "times", "streak", "board", "level", "length", "period", "rank")
     return " ".join([message.type, *(str(data[name]) for name in names if name in data)])
 
 

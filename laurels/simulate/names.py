@@ -15,6 +15,7 @@ from laurels.simulate.scenarios import Scenario, Step
 NOTIFICATIONS = (
     "badge.earned",
     "badge.revoked",
+    "badge.repeated",
     "level.reached",
     "level.lost",
     "streak.extended",

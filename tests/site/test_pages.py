@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 PAGES = ("/profile", "/leaderboards", "/leaderboards/weekly")
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-MOST_BYTES = 32_600
+MOST_BYTES = 32_800
 EVIL = "<img src=x onerror=alert(1)>"
 
 

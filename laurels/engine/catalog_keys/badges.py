@@ -106,6 +106,14 @@ BADGE = KeyTable(
             needs="secret = true",
         ),
         Key(
+            "repeatable",
+            Boolean(),
+            "Users have it again each time they reach the number of its condition once more; it pays no points.",
+            "true",
+            default=False,
+            needs="points = 0",
+        ),
+        Key(
             "available",
             Inner("available"),
             "The days whose events count for it; all of them also if they arrive later.",

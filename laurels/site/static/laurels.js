@@ -22,7 +22,7 @@ loading:"Loading",out:"You're signed out",outText:"Sign in to see your progress.
 failed:"Can't load this right now",offline:"Can't reach the server.",
 unknown:"Not found.",answered:"The server replied: {n}",
 old:"Last updated {n}. Couldn't refresh.",again:"Try again",dismiss:"Dismiss",
-toastBadge:"Badge earned",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastRank:"You're now #{n}",toastFinal:"You finished #{n}",news:"Notifications"
+toastBadge:"Badge earned",toastAgain:"Earned again",toastLevel:"Level {n} reached",toastStreak:"Streak extended",toastRank:"You're now #{n}",toastFinal:"You finished #{n}",news:"Notifications"
 },
 de:{
 point:{one:"Punkt",other:"Punkte"},day:{one:"Tag",other:"Tage"},week:{one:"Woche",other:"Wochen"},month:{one:"Monat",other:"Monate"},
@@ -44,7 +44,7 @@ loading:"Lädt",out:"Du bist abgemeldet",outText:"Melde dich an, um deinen Stand
 failed:"Das lässt sich gerade nicht laden",offline:"Der Server ist nicht erreichbar.",
 unknown:"Nicht gefunden.",answered:"Antwort des Servers: {n}",
 old:"Stand: {n}. Nicht aktualisiert.",again:"Erneut versuchen",dismiss:"Schließen",
-toastBadge:"Abzeichen verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastRank:"Du bist jetzt auf Platz {n}",toastFinal:"Du hast Platz {n} erreicht",news:"Mitteilungen"
+toastBadge:"Abzeichen verdient",toastAgain:"Erneut verdient",toastLevel:"Level {n} erreicht",toastStreak:"Serie verlängert",toastRank:"Du bist jetzt auf Platz {n}",toastFinal:"Du hast Platz {n} erreicht",news:"Mitteilungen"
 }
 };
 
@@ -655,8 +655,9 @@ define("toast", class extends Laurel {
 		this.body.ariaLabel = this.t("news");
 	}
 
-	notified({type, badge, level, title, length, board, rank}) {
+	notified({type, badge, times, level, title, length, board, rank}) {
 		if (type === "badge.earned") this.show(badge.icon, this.t("toastBadge"), `${badge.name} · ${this.count("point", badge.points)}`);
+		if (type === "badge.repeated") this.show(badge.icon, this.t("toastAgain"), `${badge.name} × ${this.number(times)}`);
 		if (type === "level.reached") this.show(this.number(level), this.t("toastLevel", level), title);
 		if (type === "streak.extended") this.show(sign(FLAME, "flame"), this.t("toastStreak"), `${this.number(length)} ${this.t("row")}`);
 		if (board) this.show(this.number(rank), this.t(/closed/.test(type) ? "toastFinal" : "toastRank", rank), board.name);
