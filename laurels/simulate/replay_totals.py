@@ -162,7 +162,8 @@ class SideTotals:
                 found[name][period_of(day)] += number
             return lambda name: [found[name][period] for period in periods]
 
-        sources = [*dict.fromkeys(rule.id for rule in catalog.versions or catalog.point_rules), BADGES, ADJUSTMENTS]
+        rules = [rule.id for rule in catalog.versions or catalog.point_rules if not rule.kind]
+        sources = [*dict.fromkeys(rules), BADGES, ADJUSTMENTS]
         paid_by, reached_by, earned_by = map(by_period, (self._paid, self._reached, self._earned))
         paid = {source: paid_by(source) for source in sources}
         highest = max(self._levels, default=1)

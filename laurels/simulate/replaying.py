@@ -121,5 +121,5 @@ def _payments(
         if points:
             yield Payment(badges[badge], BADGES, points)
     for row in active_adjustments(adjustments):
-        if row.kind == Points.kind and not row.data.get("spend"):
+        if row.kind == Points.kind and not row.data.get("spend") and not row.data.get("of"):
             yield Payment(row.at, ADJUSTMENTS, row.data["amount"])

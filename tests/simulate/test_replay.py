@@ -175,6 +175,26 @@ async def test_the_numbers_of_each_day() -> None:
 
 
 @pytest.mark.anyio
+async def test_other_kinds_of_points_are_left_out() -> None:
+    coins = {"id": "coins", "events": ["post"], "amount": 3, "kind": "coins"}
+    of = catalog(
+        kinds={"coins": {"one": "coin", "many": "coins"}},
+        points=[coins, {"id": "posts", "events": ["post"], "amount": 10}],
+    )
+    async with arena("sqlite://", of, start=END) as one:
+        await three_days(one)
+        await one.adjust("ada", "points", "a1", amount=7, of="coins")
+        made = await whole(one, of)
+
+    assert (made.present.points, made.unlike_stored) == (40, 0)
+    assert [(one.source, one.total) for one in made.present.sources] == [
+        ("posts", 40),
+        ("badges", 0),
+        ("adjustments", 0),
+    ]
+
+
+@pytest.mark.anyio
 async def test_a_part_of_the_history_and_of_the_users() -> None:
     async with arena("sqlite://", RULES) as one:
         one.clock.set(MONDAY + timedelta(days=3))
