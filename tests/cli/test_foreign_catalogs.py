@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 """Every command that judges or shows users, with arguments."""
 
-OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore", "settings"}
+OF_FILES = {"catalog show", "catalog check", "doctor", "serve", "copy", "restore", "settings", "simulate"}
 """Commands that take a catalog file for another purpose; each has a test of its own."""
 
 BY_SETTINGS: dict[str, tuple[str, ...]] = {

@@ -83,6 +83,7 @@ def check_refusal(came: bytes, status: int, code: str) -> None:
 def locked(served: Served) -> Iterator[None]:
     """The database is slow: another connection holds its lock."""
     with opened(served.folder / "laurels.db") as connection:
+        connection.set_busy_timeout(10_000)  # the server may be writing
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
