@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 STEADY_SECONDS = 60
 """A worker that ends sooner than this after its start counts as a crash."""
 
+START_SECONDS = 60
+"""How long a worker may take to answer for the first time: on a slow or busy machine, its imports take many seconds."""
+
 LONGEST_WAIT = 30
 """The most seconds that a worker is missing before it is replaced."""
 
@@ -59,10 +62,14 @@ def serve_from_workers(
 
 @dataclass(slots=True)
 class _Life:
-    """What is known of one worker. `crashes`: how many in a row, up to its predecessor, ended soon after their start."""
+    """What is known of one worker.
+
+    `crashes`: how many in a row, up to its predecessor, ended soon after their start. `has_answered`: whether it has started.
+    """
 
     begun: float
     crashes: int = 0
+    has_answered: bool = False
     replace_at: float | None = None
 
 
@@ -86,7 +93,9 @@ class Supervisor(Multiprocess):
             if life.replace_at is not None:
                 if time.monotonic() >= life.replace_at:
                     self._replace(place, life)
-            elif not worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+            elif worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                life.has_answered = True
+            elif life.has_answered or worker.exitcode is not None or time.monotonic() > life.begun + START_SECONDS:
                 self._end(worker, life)
         self._lives = {worker: life for worker, life in self._lives.items() if worker in self.processes}
 
