@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from laurels.engine.caps import pay
@@ -43,11 +42,12 @@ def add_event(
     partial, folds = progress.partial, progress.folds
     for streak in rules.streaks:
         if not streak.where or streak.where.matches(event):
-            so_far = replace(progress, days=days, partial=partial, folds=folds)
-            days, partial, folds = _credit(streak, so_far, event, folding=folding)
-    capped, entries, earned = _pay_rules(rules, progress, event)
+            days, partial, folds = _credit(streak, progress, (days, partial, folds), event, folding=folding)
+    capped, entries, points, beyond = progress.capped, list[LedgerEntry](), progress.points, progress.beyond
+    if rules.rules:
+        capped, entries, paid = _pay_rules(rules, progress, event)
+        points, beyond = limited(progress.earned + paid)
     capped, kinds = _pay_kinds(rules, progress, capped, event) if rules.of_kinds else (capped, progress.kinds)
-    points, beyond = limited(earned)
     assert event.occurred_at is not None
     added = Progress(
         totals,
@@ -79,9 +79,12 @@ def add_event(
 _StreakState = tuple[Mapping[str, Days], Mapping[str, Mapping[int, int]], Mapping[str, Fold]]
 
 
-def _credit(streak: Streak, progress: Progress, event: Event, *, folding: bool) -> _StreakState:
-    """The days, partial amounts and folds with this event counted for the streak."""
-    days, partial, folds, name = progress.days, progress.partial, progress.folds, streak.name
+def _credit(streak: Streak, progress: Progress, state: _StreakState, event: Event, *, folding: bool) -> _StreakState:
+    """The days, partial amounts and folds of a state with this event counted for the streak.
+
+    Of the progress only what is not in the state is read: the zones and what was set by hand.
+    """
+    (days, partial, folds), name = state, streak.name
     day = streak.day_of(event, progress.zones)
     unit = streak.unit(day)
     credited = days.get(name, _NO_DAYS)
@@ -112,16 +115,16 @@ _Payment = tuple[Mapping[str, Mapping[int, int]], list[LedgerEntry], int]
 
 
 def _pay_rules(rules: RuleIndex, progress: Progress, event: Event) -> _Payment:
-    """The capped sums, ledger entries and earned points after the point rules have paid for this event."""
-    capped, entries, earned = progress.capped, list[LedgerEntry](), progress.earned
+    """The capped sums after the point rules have paid for this event, the ledger entries, and what they paid."""
+    capped, entries, paid = progress.capped, list[LedgerEntry](), 0
     for rule in rules.rules:
         if not pays(rule, event):
             continue
         capped, amount = pay(capped, rule, event)
         if amount:
-            earned += amount
+            paid += amount
             entries += _entries(rule, event, amount) if rule.boosts else (LedgerEntry(amount, "rule", rule.id),)
-    return capped, entries, earned
+    return capped, entries, paid
 
 
 def _entries(rule: PointRule, event: Event, amount: int) -> Iterator[LedgerEntry]:

@@ -63,7 +63,7 @@ def judge(
         assert known is not None, "this event needs `stages`"
         added = replace(added, stages=known)
     settled, awards = _settle(catalog, added, rules.badges, entries, none_left)
-    if settled.earned != progress.earned:
+    if entries and settled.earned != progress.earned:  # nothing is earned without an entry
         settled = replace(settled, reached_at=later(progress.reached_at, event.occurred_at))
     more = repeated(rules.repeatable, progress, settled) if rules.repeatable else ()
     if settled.days is progress.days:
