@@ -89,7 +89,8 @@ class RecordEvent:
         if event.id in user.progress.manual.awaited:
             return self._record_reversed(work, user, dated)
         catalog = work.context.catalog
-        none_left, stages = work.copies.none_left(user.progress), self._stages(work, user, dated)
+        none_left = work.copies.none_left(user.progress) if catalog.limited else ()
+        stages = self._stages(work, user, dated) if catalog.chains else None
         outcome = judge(catalog, user.progress, dated, today, none_left, stages)
         if is_out_of_order(catalog, user.progress, user.earned, dated, outcome):
             work.read_in_order(event.user_id)

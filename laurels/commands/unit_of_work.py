@@ -229,11 +229,12 @@ class UnitOfWork:
         `counts_at` gives the instant at which a ledger entry counts within periods of leaderboards (None: in none). By
         default that is when the event occurred, or now. With `events`, all active ones, the scores are computed again.
         """
-        self.copies.change(user, outcome.progress.badges)
+        if self.context.catalog.limited:
+            self.copies.change(user, outcome.progress.badges)
         revision = user.revision + 1
         counting = counts_at or default_instant(event, now)
         taken = counting
-        if outcome.corrected:
+        if outcome.revoked or outcome.repaid:
             taken, active = self._taking_back(user.user_id, event)
             events = active if events is None else events
         instants = [
