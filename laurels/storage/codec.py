@@ -117,8 +117,8 @@ def pack_progress(progress: Progress) -> bytes:
     """
     manual = progress.manual
     empty = manual is NO_MANUAL_STATE or manual == NO_MANUAL_STATE
-    values, sums = tallies.pack(progress.values)
-    within, sums_within = tallies.pack_within(progress.values_within)
+    values, sums = tallies.pack(progress.values) if progress.values else ({}, {})
+    within, sums_within = tallies.pack_within(progress.values_within) if progress.values_within else ({}, {})
     fields = (
         progress.totals,
         _pack_sets(progress.days),
@@ -160,13 +160,13 @@ def unpack_progress(
         manual,
         stored.scores,
         stored.latest,
-        tallies.unpack(stored.values, stored.day_sums),
+        tallies.unpack(stored.values, stored.day_sums) if stored.values or stored.day_sums else {},
         tallies.unpack_within(stored.values_within, stored.day_sums_within),
         None if stored.board_days is None else {name: _unpack_sets(sets) for name, sets in stored.board_days.items()},
         stored.newest,
         int.from_bytes(stored.beyond, "little", signed=True),
         stored.cap_reached,
-        {key: _unpack_stage(*stage) for key, stage in stored.stages.items()},
+        {key: _unpack_stage(*stage) for key, stage in stored.stages.items()} if stored.stages else {},
         stored.kinds,
     )
 
