@@ -28,7 +28,7 @@ from laurels.service.planning import INFLATION
 from laurels.settings import Settings
 
 BASES = {
-    "nothing": "no rule changes, so that no user had to be computed",
+    "nothing": "no rule changes, so no user was computed",
     "progress": "the stored progress of users, which suffices",
     "events": "the events of users",
 }
@@ -141,7 +141,7 @@ def _show(made: CatalogPlan, command: str) -> None:
 def _show_totals(made: CatalogPlan) -> None:
     """The totals, one line for each thing that changes."""
     points, levels = made.points, made.levels
-    lines = [f"{made.affected:,} of {counted(made.users, 'user')} are affected."]
+    lines = [f"affected: {made.affected:,} of {counted(made.users, 'user')}"]
     lines += [
         f"badge {one.badge}: gained by {one.gained:,}, lost by {one.lost:,}"
         + (f", {one.unqualified:,} keep it without meeting the new condition" if one.unqualified else "")
@@ -155,7 +155,7 @@ def _show_totals(made: CatalogPlan) -> None:
         )
     lines += map(_pay_text, made.pay)
     if levels.higher or levels.lower:
-        lines.append(f"levels: {levels.higher:,} users reach a higher one, {levels.lower:,} a lower one")
+        lines.append(f"levels: {counted(levels.higher, 'user')} with a higher one, {levels.lower:,} with a lower one")
     lines += [
         f"streak {one.streak}: {one.longer:,} longer, {one.shorter:,} shorter, {one.longest_only:,} with another longest run"
         for one in made.streaks

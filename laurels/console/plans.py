@@ -12,7 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
-from laurels.console.candidates import FORM_LIMIT, Candidate, candidate_of, catalog_in, edit_page, moved_base, refused
+from laurels.console.candidates import (
+    FORM_LIMIT,
+    Candidate,
+    begun,
+    candidate_of,
+    catalog_in,
+    edit_page,
+    moved_base,
+    refused,
+)
 from laurels.console.charts import Series, opposite, pairs
 from laurels.console.guards import INTERNAL, Sent, form, fragment, problem_in_words, render
 from laurels.console.overview import Chart
@@ -70,9 +79,9 @@ async def _begun(visit: Visit, candidate: Candidate, stream: PlanStream, options
     try:
         stream.begun = await begin_plan(laurels.core, await catalog_in(visit, candidate), visit.principal, options)
     except CatalogError as error:
-        if candidate.revision:
-            raise
-        return await edit_page(visit, candidate, refused(candidate.text, error))
+        # What an earlier revision lacks, such as a badge that users have by now, is written into its text.
+        typed = await begun(visit, candidate.revision) if candidate.revision else candidate
+        return await edit_page(visit, typed, refused(typed.text, error))
     except InvalidInput as error:
         if candidate.revision:
             raise

@@ -179,7 +179,7 @@ def _read_locked(table: Table) -> Locked:
     table.asked.add("locked")
     if inner is None:
         return Locked()
-    if table.raw.get("secret") is not True:
+    if not table.raw.get("secret"):  # a value of another type is a fault of its own
         table.fault("locked", "has no meaning for a badge that is not secret", "add secret = true, or take it out")
     known = Locked()
     locked = Locked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from difflib import get_close_matches
 from typing import Any, Protocol, cast
 
@@ -34,6 +34,9 @@ MISSING = "is missing"
 
 MOST_OF_TEXT = 100
 """How many characters of a text that someone sent a message repeats."""
+
+MOST_DIGITS = 15
+"""The most digits of a text for which a fix writes the same number."""
 
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 12, 31)
 """The days that a catalog may have; the last one means no end."""
@@ -127,10 +130,9 @@ class Table:
         value = self._take(key, default)
         if type(value) is not int or not least <= value <= MAX_NUMBER:
             if value is not _REQUIRED:
+                meant = int(value) if _is_number(value) and int(value) >= least else max(least, 1)
                 self.fault(
-                    key,
-                    f"must be a whole number of {least} or more, not {shown(value)}",
-                    f"write {key} = {max(least, 1)}",
+                    key, f"must be a whole number of {least} or more, not {shown(value)}", f"write {key} = {meant}"
                 )
             return least
         return value
@@ -195,7 +197,7 @@ class Table:
                 return value.toordinal()
             self.fault(key, f"must lie between {FIRST_DAY} and {LAST_DAY}", f"write {key} = 2026-03-01")
         elif value is not _REQUIRED:
-            self.fault(key, f"must be a date, not {shown(value)}", f"write {key} = 2026-03-01")
+            self.fault(key, f"must be a date, not {shown(value)}", f"write {key} = {_day_meant(value)}")
         return 1
 
     def table(self, key: str) -> Table | None:
@@ -309,10 +311,25 @@ def nearest(word: str, known: Iterable[str], similar: float = SIMILAR) -> str:
     return next(iter(anagrams or get_close_matches(word, known, n=1, cutoff=similar)), "")
 
 
-def shown(value: Any) -> str:
-    """A value for messages, shortened."""
+def _is_number(value: Any) -> bool:
+    """Whether a value is a text of few digits, which was probably meant to be a number."""
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS
+
+
+def _day_meant(value: Any) -> str:
+    """The date that a value was probably meant to be."""
+    if isinstance(value, datetime):
+        return str(value.date())
     try:
-        text = repr(value)
+        return str(date.fromisoformat(value))
+    except (TypeError, ValueError):
+        return "2026-03-01"
+
+
+def shown(value: Any) -> str:
+    """A value for messages, shortened. Dates and times are as a catalog writes them."""
+    try:
+        text = value.isoformat() if isinstance(value, date | time) else repr(value)
     except RecursionError:
         text = "tables in too many others"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."

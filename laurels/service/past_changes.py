@@ -8,7 +8,7 @@ from laurels.commands.former_catalogs import FormerCatalogs
 from laurels.commands.past import UserRecord, as_read, awarded_at
 from laurels.commands.timeline import Holds, Search, points_by_revision, steps
 from laurels.engine.events import MAX_USER_ID, check_text
-from laurels.errors import CatalogError, InvalidInput, PastNotStored
+from laurels.errors import BadgeNotFound, CatalogError, InvalidInput, PastNotStored
 from laurels.present.past_changes import Cause, UserDifference, cause, difference
 from laurels.service.core import Core
 from laurels.service.past import checked_instants, on_record, readable_since
@@ -49,7 +49,7 @@ class PastChanges:
     ) -> Cause | None:
         """The change after which a user has a badge, at least a level, or at least some points; or since which not any more.
 
-        None if the user never had it. Raises InvalidInput, UserNotFound, ErasurePending and PastNotStored.
+        None if the user never had it. Raises InvalidInput, BadgeNotFound, UserNotFound, ErasurePending and PastNotStored.
         """
         check_text("userId", user_id, MAX_USER_ID)
         if sum(value is not None for value in (badge, level, points)) != 1:
@@ -85,6 +85,8 @@ def _asked(
         newest = catalogs.in_force(datetime.max.replace(tzinfo=record.user.created_at.tzinfo)).catalog
         names, current = newest.renames, newest.renames.badge(badge)
         spans = awarded_at(record)
+        if newest.badge(current) is None and not any(names.badge(name) == current for name, _, _ in spans):
+            raise BadgeNotFound(f"there is no badge '{badge}', and the user never had one of this id")
         recorded = {
             revision: any(names.badge(name) == current and first <= revision < until for name, first, until in spans)
             for revision in revisions

@@ -49,7 +49,7 @@ def test_a_plan_is_shown_and_its_token_is_the_only_line_for_programs_after_it(bo
         "badges 'first'.points: from 10 to 15",
         "badges 'first'.when: from '2 messages' to '1 messages'",
         "Warning: the points of all users grow by 150.0 %, from 10 to 25",
-        "1 of 2 users are affected.",
+        "affected: 1 of 2 users",
         "badge first: gained by 1, lost by 0",
         "points: 10 -> 25; 15 more for 1 user, 0 fewer for 0 users",
         "leaderboard points: lines: 1 new, 0 gone, 0 with another score",

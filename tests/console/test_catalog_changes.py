@@ -72,7 +72,7 @@ async def test_a_check_lists_the_faults_with_their_lines(work: Operator) -> None
     page = Page(answer.text)
     assert answer.status_code == 422
     assert f"Line {line} badges[1] 'two'.points must be a whole number of 0 or more, not '60'." in page.text
-    assert "Write points = 1." in page.text
+    assert "Write points = 60." in page.text
     assert page.form("/edit").fields["text"].strip() == text.strip()
 
 
