@@ -407,7 +407,7 @@ class UnitOfWork:
         changes.users = list(self._users.values())
         changes.events = list(self._events.values())
         changes.marked = list(self._marked.values())
-        changes.copies = self.copies.changes
+        changes.copies = self.copies.changes if self.context.catalog.limited else {}
         changes.former = former_states(self.found, changes, self._rank_changes.latest, self.context.catalog.renames)
         for user_id in self._rank_changes:
             moves = self._rank_changes.moves(user_id)

@@ -135,9 +135,9 @@ def pack_progress(progress: Progress) -> bytes:
         progress.newest,
     )
     rare = (progress.beyond, progress.cap_reached, sums, sums_within, _pack_stages(progress.stages), progress.kinds)
-    while rare and not rare[-1]:
+    while any(rare) and not rare[-1]:  # most users have none of these
         rare = rare[:-1]
-    return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if rare else fields)
+    return _pack((*fields, _pack_large(progress.beyond), *rare[1:]) if any(rare) else fields)
 
 
 def unpack_progress(

@@ -50,6 +50,8 @@ def unpack(values: Values, sums: Sums) -> dict[str, Tally]:
 
 def unpack_within(values: dict[str, Values], sums: dict[str, Sums]) -> dict[str, dict[str, Tally]]:
     """The tallies within periods in these, by leaderboard."""
+    if not values and not sums:
+        return {}
     found = {board: unpack(of_board, {}) for board, of_board in values.items()}
     for board, of_board in sums.items():
         found[board] = unpack({}, of_board)
