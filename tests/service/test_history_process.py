@@ -415,6 +415,7 @@ EXAMPLES: dict[type[LaurelsError], tuple[Any, ...]] = {
     errors.PastNotStored: (datetime(2026, 1, 2, tzinfo=UTC),),
     errors.Overloaded: ("", 7),
     errors.CatalogError: ([errors.Fault("here", "is wrong", "fix it")],),
+    errors.ScenarioError: ([errors.Fault("here", "is wrong", "fix it")],),
 }
 
 
