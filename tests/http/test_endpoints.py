@@ -11,7 +11,7 @@ import pytest
 from laurels.demo import playground
 from laurels.http.access import PUBLIC
 from laurels.http.dispatch import Dispatcher
-from laurels.http.endpoint import Endpoint, Request, endpoint
+from laurels.http.endpoint import STORE, Endpoint, Request, endpoint
 from laurels.http.endpoints import API
 from laurels.http.parameters import USER_ID, in_path
 from laurels.http.responses import Response
@@ -107,7 +107,7 @@ def test_problems_follow_from_the_access_the_body_and_the_store() -> None:
     problems = {one.operation.id: one.all_problems for one in API if one.operation}
 
     assert problems["livez"] == ()
-    assert problems["getCatalog"] == ("unknown-parameter", "overloaded")
+    assert problems["getCatalog"] == ("unknown-parameter", *STORE)
     assert {"unauthorized", "too-many-requests", "too-large", "store-unavailable"} <= {*problems["recordEvents"]}
     assert "unauthorized" in problems["endSession"], "a key has no session to end"
     assert {"malformed", "unauthorized"}.isdisjoint(problems["getCatalog"])
