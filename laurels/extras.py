@@ -11,7 +11,7 @@ Extra = Literal["postgres", "server"]
 
 PACKAGES: dict[Extra, tuple[str, ...]] = {
     "postgres": ("asyncpg",),
-    "server": ("httptools", "itsdangerous", "jinja2", "pyotp", "segno", "swagger_ui", "uvicorn", "uvloop"),
+    "server": ("httptools", "itsdangerous", "jinja2", "pyotp", "segno", "swagger_ui", "tomlkit", "uvicorn", "uvloop"),
 }
 """The modules that each extra installs. A test compares them with pyproject.toml."""
 
