@@ -451,7 +451,7 @@ async def test_notifications_become_toasts_and_unknown_types_are_ignored(host: H
         notification("streak.extended", 7, streak="login", before=2, length=3),
     ]
     await visitor.context.route(
-        f"**{STREAM}",
+        f"**{STREAM}*",
         lambda route: route.fulfill(content_type="text/event-stream", body="retry: 900000\n\n" + "".join(messages)),
         times=1,
     )
