@@ -35,7 +35,9 @@ def test_every_type_of_a_notification_that_the_docs_name_may_be_expected() -> No
         (ROOT / "laurels/present/notifications.py").read_text("utf-8").split("Which fields it has")[1].split('"""')[0]
     )
     named: set[str] = set()
-    for first, more in re.findall(r"\b((?:badge|level|streak|leaderboard)\.\w+)((?:,\s+\.\w+)*(?:\s+and\s+\.\w+)?)", text):
+    for first, more in re.findall(
+        r"\b((?:badge|level|streak|leaderboard)\.\w+)((?:,\s+\.\w+)*(?:\s+and\s+\.\w+)?)", text
+    ):
         named |= {first, *(first.partition(".")[0] + one for one in re.findall(r"\.\w+", more))}
 
     assert named == set(NOTIFICATIONS)
