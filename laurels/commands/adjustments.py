@@ -82,13 +82,7 @@ class ApplyAdjustment:
         outcome = _fold_again(work, user, self.at, counts_from)
         row = with_lost_badges(row, work, user, awards, outcome.revoked)
         work.save_adjustment(row)
-        return Applied(
-            row,
-            duplicate=False,
-            outcome=outcome,
-            balance=balance_change(work, user, self.at),
-            kinds=kind_changes(work, user, self.at),
-        )
+        return _applied(row, work, user, outcome, self.at)
 
     def _stored_id(self, work: UnitOfWork) -> str:
         """The id, or for users another one if it is that of an adjustment that they must not know of."""
@@ -142,13 +136,7 @@ class UndoAdjustment:
         else:
             outcome = _fold_again(work, user, self.at, stored.at, lost_badges(stored, work))
         save_as_they_were(stored, work)
-        return Applied(
-            undone,
-            duplicate=False,
-            outcome=outcome,
-            balance=balance_change(work, user, self.at),
-            kinds=kind_changes(work, user, self.at),
-        )
+        return _applied(undone, work, user, outcome, self.at)
 
     def _restore(self, work: UnitOfWork, user: UserRow, reversal: AdjustmentRow) -> StoredOutcome:
         """Let a reversed event count again, or stop waiting for it."""
@@ -166,6 +154,12 @@ class UndoAdjustment:
         occurred_at = row.event.occurred_at if row else None
         work.save(user, outcome, self.at, counts_at=lambda _: occurred_at, events=events)
         return stored_outcome(outcome)
+
+
+def _applied(row: AdjustmentRow, work: UnitOfWork, user: UserRow, outcome: StoredOutcome, at: datetime) -> Applied:
+    """What an adjustment, or undoing it, changed for a user; `user` is from before."""
+    balance, kinds = balance_change(work, user, at), kind_changes(work, user, at)
+    return Applied(row, duplicate=False, outcome=outcome, balance=balance, kinds=kinds)
 
 
 def find_adjustment(work: UnitOfWork, user_id: str, adjustment_id: str) -> AdjustmentRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -28,10 +29,10 @@ def check_free(context: Context) -> None:
         raise Overloaded("another plan is being made; try again when it is done", RETRY_SECONDS)
 
 
-class PlanStream(Response):
+class PlanStream(Response, ABC):
     """What is sent of a plan while it is made. `begun` is set before it is called, and `of` to the number of users.
 
-    Another kind of stream overrides `beginning`, `progress` and `end`.
+    A kind of stream says what it sends at the end, and may override `beginning` and `progress`.
     """
 
     __slots__ = ("_context", "begun", "done", "of")
@@ -55,9 +56,9 @@ class PlanStream(Response):
         """What is sent about once a second."""
         return ()
 
+    @abstractmethod
     def end(self, made: CatalogPlan | Exception) -> Iterable[bytes]:
         """What is sent last: the plan, or what ended it."""
-        raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it until the plan is made, the client is gone, or the server stops."""
